@@ -1,0 +1,210 @@
+"""Element types: one object a type, the same in the face, the IR text and native code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["DTYPES", "DType", "as_dtype"]
+
+
+class DType:
+    """The type of a tensor's elements.
+
+    Attributes
+    ----------
+    name : str
+        TensorFlow's name, ``"float32"``.
+    code : str
+        The short name in IR text, ``"f32"``.
+    as_numpy_dtype : type
+        The numpy scalar type of a fetched value. ``bfloat16`` has no numpy type: it is
+        fetched as ``float32`` holding values that bfloat16 represents exactly.
+    size : int
+        Bytes of one element in memory.
+    """
+
+    __slots__ = ("_base", "_ref", "as_numpy_dtype", "code", "enum", "kind", "name", "np", "size")
+
+    def __init__(self, name: str, code: str, np_type: type[Any], kind: str, enum: int) -> None:
+        self.name = name
+        self.code = code
+        self.as_numpy_dtype = np_type
+        self.np: np.dtype[Any] = np.dtype(np_type)
+        self.kind = kind  # f float, i signed, u unsigned, b bool, s string
+        self.enum = enum
+        self.size = 2 if name == "bfloat16" else self.np.itemsize
+        self._ref: DType | None = None
+        self._base: DType = self
+
+    @property
+    def is_floating(self) -> bool:
+        return self.kind == "f"
+
+    @property
+    def is_integer(self) -> bool:
+        return self.kind in "iu"
+
+    @property
+    def is_unsigned(self) -> bool:
+        return self.kind == "u"
+
+    @property
+    def is_bool(self) -> bool:
+        return self.kind == "b"
+
+    @property
+    def is_complex(self) -> bool:
+        return False
+
+    @property
+    def is_numpy_compatible(self) -> bool:
+        return True
+
+    @property
+    def base_dtype(self) -> DType:
+        return self._base
+
+    @property
+    def real_dtype(self) -> DType:
+        return self._base
+
+    @property
+    def as_datatype_enum(self) -> int:
+        return self.enum
+
+    @property
+    def _is_ref_dtype(self) -> bool:
+        return self._base is not self
+
+    @property
+    def _as_ref(self) -> DType:
+        if self._base is not self:
+            return self
+        if self._ref is None:
+            ref = DType(self.name + "_ref", self.code, self.as_numpy_dtype, self.kind, self.enum + 100)
+            ref.size = self.size
+            ref._base = self
+            self._ref = ref
+        return self._ref
+
+    @property
+    def min(self) -> Any:
+        """The lowest value of a numeric type."""
+        return self._limit("min")
+
+    @property
+    def max(self) -> Any:
+        """The highest value of a numeric type."""
+        return self._limit("max")
+
+    @property
+    def limits(self) -> tuple[Any, Any]:
+        return self._limit("min"), self._limit("max")
+
+    def _limit(self, end: str) -> Any:
+        if self.kind == "b":
+            return end == "max"
+        if self.name == "bfloat16":
+            return (-1.0 if end == "min" else 1.0) * float(np.uint32(0x7F7F0000).view(np.float32))
+        if self.kind == "f":
+            return getattr(np.finfo(self.np), end)
+        if self.kind in "iu":
+            return getattr(np.iinfo(self.np), end)
+        raise TypeError(f"Cannot find {end} value of {self.name}.")
+
+    def is_compatible_with(self, other: Any) -> bool:
+        other = as_dtype(other)
+        return self is other or self._base is other._base and (self is self._base or other is not self)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if other is None:
+            return False
+        try:
+            return as_dtype(other) is self
+        except TypeError:
+            return False
+
+    def __ne__(self, other: object) -> bool:
+        return not self.__eq__(other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"tf.{self.name}"
+
+    def __str__(self) -> str:
+        return f"<dtype: {self.name!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return as_dtype, (self.name,)
+
+
+float32 = DType("float32", "f32", np.float32, "f", 1)
+float64 = DType("float64", "f64", np.float64, "f", 2)
+int32 = DType("int32", "i32", np.int32, "i", 3)
+uint8 = DType("uint8", "u8", np.uint8, "u", 4)
+int16 = DType("int16", "i16", np.int16, "i", 5)
+int8 = DType("int8", "i8", np.int8, "i", 6)
+string = DType("string", "str", np.object_, "s", 7)
+int64 = DType("int64", "i64", np.int64, "i", 9)
+bool_ = DType("bool", "bool", np.bool_, "b", 10)
+bfloat16 = DType("bfloat16", "bf16", np.float32, "f", 14)
+uint16 = DType("uint16", "u16", np.uint16, "u", 17)
+float16 = DType("float16", "f16", np.float16, "f", 19)
+uint32 = DType("uint32", "u32", np.uint32, "u", 22)
+uint64 = DType("uint64", "u64", np.uint64, "u", 23)
+
+DTYPES: tuple[DType, ...] = (
+    float32, float64, int32, uint8, int16, int8, string, int64, bool_, bfloat16,
+    uint16, float16, uint32, uint64,
+)  # fmt: skip
+
+_LOOKUP: dict[Any, DType] = {}
+_BY_ENUM = {t.enum: t for t in DTYPES}
+for _t in DTYPES:
+    _LOOKUP[_t.name] = _t
+    _LOOKUP[_t.code] = _t
+    _LOOKUP[_t.name + "_ref"] = _t._as_ref
+    if _t is not bfloat16:
+        _LOOKUP[_t.np] = _t
+        _LOOKUP[_t.as_numpy_dtype] = _t
+_LOOKUP.update(
+    {float: float32, int: int32, bool: bool_, str: string, bytes: string,
+     "float": float32, "double": float64, "half": float16, "int": int32, object: string}
+)  # fmt: skip
+
+
+def as_dtype(value: Any) -> DType:
+    """The type meant by a DType, a numpy type, a Python type or a name.
+
+    Raises
+    ------
+    TypeError
+        When `value` names no type that graphc has.
+    """
+    if isinstance(value, DType):
+        return value
+    if type(value) is int and value in _BY_ENUM:
+        return _BY_ENUM[value]
+    try:
+        found = _LOOKUP.get(value)
+    except TypeError:
+        found = None
+    if found is not None:
+        return found
+    try:
+        dt = np.dtype(value)
+    except TypeError:
+        dt = None  # type: ignore[assignment]
+    if dt is not None:
+        if dt.kind in "SU":
+            return string
+        found = _LOOKUP.get(dt.newbyteorder("="))
+        if found is not None:
+            return found
+    raise TypeError(f"Cannot convert value {value!r} to a TensorFlow DType.")

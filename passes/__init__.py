@@ -1,0 +1,4 @@
+"""graphc.passes: rewriting a graph, level by level."""
+
+if not __name__.startswith("graphc."):
+    raise ImportError("import graphc.passes, not passes")

@@ -1,0 +1,1 @@
+"""graphc.runtime.llvm: the only part that knows llvmlite."""
