@@ -1,1 +1,6 @@
-"""The op records."""
+"""graphc.ops: one record per op. Importing this package fills `OPS`."""
+
+from graphc.ops import convert, math
+from graphc.ops.record import OPS, InferError, Op
+
+__all__ = ["OPS", "InferError", "Op", "convert", "math"]

@@ -462,7 +462,7 @@ def named_binary_functions(tf, np):
         tf.greater(x, 0),
         tf.less_equal(x, 0),
         tf.add(x, x, name="named"),
-        tf.divide(x, 2, name="named"),
+        tf.divide(x, 2.0, name="named"),
         tf.add_n([x, x]),
         tf.div_no_nan(x, x),
         tf.scalar_mul(2.0, x),

@@ -58,6 +58,8 @@ def number(x):
 
 def nested(a):
     """An array as nested lists of JSON elements."""
+    if not isinstance(a, np.ndarray):
+        return number(a)
     return [nested(row) for row in a] if a.ndim else number(a[()])
 
 
@@ -156,16 +158,18 @@ def record(what):
     module = importlib.import_module(
         {"naming": "naming_programs", "values": "value_programs", "errors": "error_programs"}[what]
     )
-    rows = []
+    rows, failed = [], []
     for name, program in module.PROGRAMS.items():
         tf.reset_default_graph()
         try:
             fact = globals()[what](program)
         except Exception as error:
-            traceback.print_exc(limit=-3)
-            raise SystemExit("%s: %s" % (name, error))
-        text = json.dumps(fact, separators=(",", ":"), allow_nan=False, sort_keys=False)
+            failed.append("%s: %s: %s" % (name, type(error).__name__, str(error)[:400]))
+            continue
+        text = json.dumps(fact, separators=(",", ":"), allow_nan=False)
         rows.append("%s:%s" % (json.dumps(name), text))
+    if failed:
+        raise SystemExit("\n".join(failed))
     target = HERE / (what + ".json")
     target.write_text("{\n" + ",\n".join(rows) + "\n}\n")
     print("%s: %d programs, %d bytes" % (target.name, len(rows), target.stat().st_size))

@@ -1,0 +1,108 @@
+"""Exceptions: TensorFlow 1's error classes, and those of the compiler.
+
+A message has at most twelve lines: what is wrong, both sides by name, the user's line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = [
+    "AbortedError", "AlreadyExistsError", "CancelledError", "CompileError", "DataLossError",
+    "DeadlineExceededError", "FailedPreconditionError", "InternalError", "InvalidArgumentError",
+    "NotFoundError", "OpError", "OutOfRangeError", "ParseError", "PermissionDeniedError",
+    "ResourceExhaustedError", "UnauthenticatedError", "UnavailableError", "UnimplementedError",
+    "UnknownError", "VerifyError",
+]  # fmt: skip
+
+
+class OpError(Exception):
+    """A run failed in an op.
+
+    Attributes
+    ----------
+    op : Operation or None
+        The op that failed, where known.
+    node_def : object or None
+    message : str
+    error_code : int
+        The number of the status code.
+    """
+
+    code = 2
+
+    def __init__(self, node_def: Any, op: Any, message: str, error_code: int | None = None) -> None:
+        super().__init__(message)
+        self._node_def = node_def
+        self._op = op
+        self._message = message
+        self._error_code = self.code if error_code is None else error_code
+
+    @property
+    def message(self) -> str:
+        return self._message
+
+    @property
+    def op(self) -> Any:
+        return self._op
+
+    @property
+    def node_def(self) -> Any:
+        return self._node_def
+
+    @property
+    def error_code(self) -> int:
+        return self._error_code
+
+    def __str__(self) -> str:
+        return self._message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._message)
+
+
+def _rebuild(cls: type[OpError], message: str) -> OpError:
+    return cls(None, None, message)
+
+
+def _status(name: str, number: int, doc: str) -> type[OpError]:
+    return type(name, (OpError,), {"code": number, "__doc__": doc, "__module__": __name__})
+
+
+CancelledError = _status("CancelledError", 1, "An operation was cancelled.")
+UnknownError = _status("UnknownError", 2, "Unknown error.")
+InvalidArgumentError = _status("InvalidArgumentError", 3, "An operation got an invalid argument.")
+DeadlineExceededError = _status("DeadlineExceededError", 4, "A deadline passed.")
+NotFoundError = _status("NotFoundError", 5, "A requested entity was not found.")
+AlreadyExistsError = _status("AlreadyExistsError", 6, "An entity already exists.")
+PermissionDeniedError = _status("PermissionDeniedError", 7, "The caller may not do this.")
+ResourceExhaustedError = _status("ResourceExhaustedError", 8, "Memory or another resource ran out.")
+FailedPreconditionError = _status(
+    "FailedPreconditionError", 9, "The system is not in the state the operation needs."
+)
+AbortedError = _status("AbortedError", 10, "An operation was aborted.")
+OutOfRangeError = _status("OutOfRangeError", 11, "An iteration went past its valid range.")
+UnimplementedError = _status("UnimplementedError", 12, "An operation is not implemented.")
+InternalError = _status("InternalError", 13, "An invariant of the system broke.")
+UnavailableError = _status("UnavailableError", 14, "The runtime is unavailable.")
+DataLossError = _status("DataLossError", 15, "Data is lost or damaged.")
+UnauthenticatedError = _status("UnauthenticatedError", 16, "The caller is not authenticated.")
+
+
+class CompileError(RuntimeError):
+    """The compiler failed: a fault of graphc, not of the program it compiled."""
+
+
+class VerifyError(CompileError):
+    """A pass left a graph whose recorded types are not those its ops infer."""
+
+
+class ParseError(ValueError):
+    """IR text that does not parse; says line, column and shows a caret."""
+
+    def __init__(self, message: str, text: str, line: int, column: int) -> None:
+        self.message, self.line, self.column = message, line, column
+        lines: Sequence[str] = text.split("\n")
+        shown = lines[line - 1] if 0 < line <= len(lines) else ""
+        super().__init__(f"line {line}, column {column}: {message}\n  {shown}\n  {' ' * (column - 1)}^")

@@ -1,0 +1,153 @@
+"""The one node type: recorded, rewritten and fused graphs are all made of it.
+
+A `Node` applies an op record to values; a `Value` is one output of a node. Neither ever
+changes once made (a recorded `Value` may learn more of its static shape by `set_shape`).
+Inputs are made before their users, so ascending `id` is a topological order of any graph.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.dtypes import DType
+
+if TYPE_CHECKING:
+    from graphc.ops.record import Op
+
+__all__ = ["Node", "Source", "Type", "Value", "reachable", "shape_text", "type_text"]
+
+
+class Source(NamedTuple):
+    """Where in the user's program a node comes from."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Type(NamedTuple):
+    """Element type and shape of a value; `shape` is None when the rank is unknown."""
+
+    dtype: DType
+    shape: Shape | None
+
+
+_ids = itertools.count(1)
+
+
+class Value:
+    """One output of a node. Arithmetic operators are installed by `graphc.ops.operators`."""
+
+    __slots__ = ("__weakref__", "dtype", "index", "node", "static_shape")
+
+    def __init__(self, node: Node, index: int, dtype: DType, shape: Shape | None) -> None:
+        self.node = node
+        self.index = index
+        self.dtype = dtype
+        self.static_shape = shape
+
+    @property
+    def type(self) -> Type:
+        return Type(self.dtype, self.static_shape)
+
+    @property
+    def rank(self) -> int | None:
+        return None if self.static_shape is None else len(self.static_shape)
+
+    @property
+    def name(self) -> str:
+        return f"{self.node.name}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {type_text(self.type)}>"
+
+
+class Node:
+    """An op applied to values.
+
+    Attributes
+    ----------
+    op : Op
+        The op record.
+    inputs : tuple of Value
+    attrs : mapping
+        Never changed after construction.
+    name : str
+    control : tuple of Node
+        Nodes that must have run before this one.
+    outputs : tuple of Value
+    source : tuple of Source
+        The user's lines this node comes from.
+    """
+
+    __slots__ = (
+        "__weakref__", "attrs", "control", "graph", "id", "inputs", "name", "op", "outputs", "source",
+    )  # fmt: skip
+
+    value_class: type[Value] = Value
+
+    def __init__(
+        self,
+        op: Op,
+        inputs: Sequence[Value],
+        attrs: Mapping[str, Any],
+        types: Iterable[tuple[DType, Shape | None]],
+        name: str = "",
+        control: Sequence[Node] = (),
+        source: tuple[Source, ...] = (),
+        graph: Any = None,
+    ) -> None:
+        self.id = next(_ids)
+        self.op = op
+        self.inputs = tuple(inputs)
+        self.attrs = attrs
+        self.name = name
+        self.control = tuple(control)
+        self.source = source
+        self.graph = graph
+        make = self.value_class
+        self.outputs = tuple([make(self, i, d, s) for i, (d, s) in enumerate(types)])
+
+    def __repr__(self) -> str:
+        return f"<{self.name or self.id}: {self.op.name}>"
+
+
+def reachable(roots: Iterable[Node], stop: Iterable[Node] = ()) -> list[Node]:
+    """Every node that `roots` need, data and control, in topological order (no recursion)."""
+    seen: set[Node] = set()
+    cut = set(stop)
+    stack = list(roots)
+    while stack:
+        n = stack.pop()
+        if n in seen:
+            continue
+        seen.add(n)
+        if n in cut:
+            continue
+        stack.extend([v.node for v in n.inputs if v.node not in seen])
+        if n.control:
+            stack.extend(n.control)
+    return sorted(seen, key=_by_id)
+
+
+def _by_id(n: Node) -> int:
+    return n.id
+
+
+def dim_text(d: Dim) -> str:
+    return str(d).replace(" ", "")
+
+
+def shape_text(shape: Shape | None) -> str:
+    return "?" if shape is None else ",".join(dim_text(d) for d in shape)
+
+
+def type_text(t: Type | tuple[DType, Shape | None]) -> str:
+    """``f32[b,784]``; a scalar is ``f32[]`` and an unknown rank ``f32[?]``."""
+    return f"{t[0].code}[{'?rank' if t[1] is None else shape_text(t[1])}]"

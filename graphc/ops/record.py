@@ -1,0 +1,305 @@
+"""What an op is: one record, and the families that supply all that their members share.
+
+The record says the op's meaning (numpy), its types, its gradient (in the user's own
+operators) and its lowering. The Python function, broadcasting, the text form, the docs
+page and the tests follow from the family. Nothing else in graphc knows single ops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.build import build
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.dtypes import DType
+from graphc.ir.node import Value, shape_text
+
+__all__ = [
+    "OPS", "InferError", "Op", "Types", "broadcast", "elementwise", "op", "shape_error",
+]  # fmt: skip
+
+Attrs = Mapping[str, Any]
+Types = Sequence[tuple[DType, "Shape | None"]]
+Infer = Callable[[Sequence[Value], Attrs], Types]
+
+#: Every op by its name in IR text.
+OPS: dict[str, Op] = {}
+
+
+class InferError(ValueError):
+    """Types or shapes an op cannot take; the builder adds the op's name and inputs."""
+
+
+def shape_error(message: str) -> InferError:
+    return InferError(message)
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Op:
+    """The record of an op.
+
+    Attributes
+    ----------
+    name : str
+        Its name in Python and in IR text.
+    tf : str
+        TensorFlow's op type, from which default node names come.
+    family : str
+        elementwise, reduction, view, contraction, structured, composite, state or random.
+    doc : str
+    args : tuple of str
+        Names of the operands; the last may start with ``*``.
+    infer : callable
+        ``(inputs, attrs) -> [(dtype, shape), …]``; raises `InferError`.
+    numpy : callable
+        ``(*arrays, **attrs) -> array or tuple``: the meaning, in numpy.
+    grad : callable, optional
+        ``(y, dy, *inputs, **attrs) -> gradient or tuple`` (None where there is none). With several
+        outputs `y` and `dy` are tuples.
+    scalar : callable, optional
+        ``(k, *values, **attrs)``: one element or one vector of it, in the emitter's terms.
+    element : callable, optional
+        For index maps: ``(k, index, *readers, **attrs)``, the element at an output index.
+    combine : str, optional
+        For reductions: the name of the combining step (sum, prod, max, min, any, all, argmax, argmin).
+    expand : callable, optional
+        ``(*inputs, **attrs) -> value or tuple``: the same in simpler ops.
+    lower : callable, optional
+        For structured ops: builds the kernels itself.
+    dims : callable, optional
+        Its meaning on symbolic sizes, for integer scalars and vectors of sizes.
+    types : str
+        Kinds of element type accepted: letters of f, i, u, b, s.
+    fails : bool
+        Whether it can raise at run time (it is then never removed or reordered silently).
+    stateful : bool
+        Whether two equal applications may differ (never merged or folded).
+    sample : tuple
+        The domain tests draw from.
+    """
+
+    name: str
+    tf: str
+    family: str
+    doc: str = ""
+    args: tuple[str, ...] = ()
+    infer: Infer
+    numpy: Callable[..., Any] | None = None
+    grad: Callable[..., Any] | None = None
+    scalar: Callable[..., Any] | None = None
+    element: Callable[..., Any] | None = None
+    combine: str | None = None
+    expand: Callable[..., Any] | None = None
+    lower: Callable[..., Any] | None = None
+    dims: Callable[..., Any] | None = None
+    types: str = "fiub"
+    fails: bool = False
+    stateful: bool = False
+    sample: tuple[Any, ...] = (-2.0, 2.0)
+    out: str = "same"
+    call: Callable[..., Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.call is None:
+            raise TypeError(f"op {self.name!r} is not called by users")
+        return self.call(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+def op(name: str, tf: str, family: str, **facts: Any) -> Op:
+    """Make a record and enter it in the table."""
+    if name in OPS:
+        raise ValueError(f"op {name!r} is recorded twice")
+    record = OPS[name] = Op(name=name, tf=tf, family=family, **facts)
+    return record
+
+
+# ------------------------------------------------------------------------- shapes
+
+
+def broadcast(a: Shape | None, b: Shape | None) -> Shape | None:
+    """The shape of two operands broadcast against each other, as numpy.
+
+    Raises
+    ------
+    InferError
+        Where two sizes differ and neither is 1.
+    """
+    if a is None or b is None:
+        return None
+    if a == b:
+        return a
+    if len(a) < len(b):
+        a, b = b, a
+    pad = len(a) - len(b)
+    return a[:pad] + tuple([_broadcast_dim(x, y) for x, y in zip(a[pad:], b, strict=True)])
+
+
+def _broadcast_dim(x: Dim, y: Dim) -> Dim:
+    if x is y or x == y or y == 1:
+        return x
+    if x == 1:
+        return y
+    equal = D.same(x, y)
+    if equal:
+        return x if type(x) is int else y
+    if equal is None:  # recording: a known size other than 1 wins, two unknown ones stay unknown
+        return x if type(x) is int else y if type(y) is int else D.fresh()
+    if D.same(y, 1):
+        return x
+    if D.same(x, 1):
+        return y
+    f = D.facts()
+    show = (lambda d: d) if f is None else f.value
+    raise shape_error(f"Dimensions must be equal, but are {show(x)} and {show(y)}")
+
+
+# ------------------------------------------------------------------------- conversion
+
+
+def operands(record: Op, values: Sequence[Any]) -> list[Value]:
+    """Convert arguments in order; the first fixes the element type of the rest, as in TF1."""
+    out: list[Value] = []
+    dtype: DType | None = None
+    first = ""
+    for name, v in zip(record.args, values, strict=False):
+        x = as_value(v, dtype if not isinstance(v, Value) else None, arg=(record, name, first))
+        if dtype is None:
+            dtype, first = x.dtype, name
+        elif x.dtype is not dtype:
+            raise TypeError(
+                f"Input '{name}' of '{record.tf}' Op has type {x.dtype.name} that does not match "
+                f"type {dtype.name} of argument '{first}'."
+            )
+        out.append(x)
+    check_kind(record, record.args[0], out[0].dtype, record.types)
+    return out
+
+
+def check_kind(record: Op, name: str, dtype: DType, kinds: str) -> None:
+    """Refuse an element type that the op does not take."""
+    if dtype.kind not in kinds:
+        allowed = ", ".join(t.name for t in dtypes.DTYPES if t.kind in kinds)
+        raise TypeError(
+            f"Value passed to parameter '{name}' has DataType {dtype.name} not in list of "
+            f"allowed values: {allowed}"
+        )
+
+
+#: Converts anything to a value; `graphc.ops.convert` puts the real function here at import.
+_convert: list[Callable[..., Value]] = []
+
+
+def as_value(x: Any, dtype: DType | None = None, name: str | None = None, arg: Any = None) -> Value:
+    """`x` as a value of the current graph (see `graphc.ops.convert`)."""
+    if isinstance(x, Value) and dtype is None:
+        return x
+    return _convert[0](x, dtype, name, arg)
+
+
+# ------------------------------------------------------------------------- elementwise
+
+
+def elementwise(
+    name: str,
+    tf: str,
+    doc: str,
+    *,
+    numpy: Callable[..., Any],
+    scalar: Callable[..., Any],
+    grad: Callable[..., Any] | None = None,
+    types: str = "f",
+    out: str = "same",
+    args: Sequence[str] = ("x",),
+    sample: tuple[Any, ...] = (-2.0, 2.0),
+    dims: Callable[..., Any] | None = None,
+    fails: bool = False,
+) -> Op:
+    """An op on each element, with broadcasting.
+
+    Parameters
+    ----------
+    out : {"same", "bool"}
+        The element type of the result.
+    """
+
+    def infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+        shape = inputs[0].static_shape
+        for v in inputs[1:]:
+            shape = broadcast(shape, v.static_shape)
+        return [(dtypes.bool_ if out == "bool" else inputs[0].dtype, shape)]
+
+    record = op(
+        name, tf, "elementwise", doc=doc, numpy=numpy, scalar=scalar, grad=grad, types=types, out=out,
+        args=tuple(args), sample=sample, dims=dims, infer=infer, fails=fails,
+    )  # fmt: skip
+    if len(args) == 1:
+
+        def call(x: Any, name: str | None = None) -> Value:
+            return build(record, operands(record, (x,)), {}, name).outputs[0]
+    elif len(args) == 2:
+
+        def call(x: Any, y: Any, name: str | None = None) -> Value:  # type: ignore[misc]
+            return build(record, operands(record, (x, y)), {}, name).outputs[0]
+    else:
+        return record
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = doc
+    record.call = call
+    return record
+
+
+# ------------------------------------------------------------------------- axes
+
+
+def axes_of(axis: Any, rank: int, what: str = "reduction") -> tuple[int, ...]:
+    """Normalised axes, sorted; None means all.
+
+    Raises
+    ------
+    InferError
+        For an axis outside [-rank, rank) or one given twice.
+    """
+    if axis is None:
+        return tuple(range(rank))
+    out = []
+    for a in axis if isinstance(axis, Iterable) else (axis,):
+        a = int(a)
+        if not -rank <= a < rank:
+            raise shape_error(f"Invalid {what} dimension {a} for input with {rank} dimensions.")
+        out.append(a % rank)
+    if len(set(out)) != len(out):
+        dup = next(a for a in out if out.count(a) > 1)
+        raise shape_error(f"Invalid reduction arguments: Axes contains duplicate dimension: {dup}")
+    return tuple(sorted(out))
+
+
+def ints(x: Any) -> Any:
+    """Python ints out of numbers, arrays, and nested lists of them; sizes pass through."""
+    if isinstance(x, (list, tuple)):
+        return tuple(ints(e) for e in x)
+    if isinstance(x, np.ndarray):
+        return ints(x.tolist())
+    if isinstance(x, D.Expr):
+        return x
+    return int(x)
+
+
+def show_shapes(values: Sequence[Value]) -> str:
+    """Input shapes as TF1's messages write them: ``[2,3], [?,4]``."""
+    return ", ".join(
+        "<unknown>" if v.static_shape is None else "[" + ",".join(
+            str(d) if type(d) is int else "?" for d in v.static_shape) + "]"
+        for v in values
+    )  # fmt: skip
+
+
+__all__ += ["as_value", "axes_of", "check_kind", "ints", "operands", "shape_text", "show_shapes"]
