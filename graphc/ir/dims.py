@@ -12,7 +12,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Union
+from typing import Any, Union
 
 __all__ = [
     "Dim", "Expr", "Facts", "Func", "Shape", "Symbol", "assuming", "ceildiv", "evaluate", "facts",
@@ -346,6 +346,32 @@ class Facts:
     def __init__(self, env: Mapping[Symbol, int] | None = None) -> None:
         self.env: dict[Symbol, int] = dict(env or {})
         self.guards: dict[tuple[str, Dim, Dim], bool] = {}
+        #: What `graphc.ir.known` found out about values of this plan.
+        self.known: dict[Any, Any] = {}
+        #: Fed values that the plan reads as sizes: input value -> its symbols.
+        self.fed: dict[Any, Any] = {}
+        #: Gives the fed array of an input value, while the plan is made.
+        self.feeds: Callable[[Any], Any] | None = None
+
+    def fed_value(self, v: Any) -> Any:
+        """Symbols that stand for the elements of a fed integer scalar or vector."""
+        if v in self.fed:
+            return self.fed[v]
+        if self.feeds is None:
+            return None
+        a = self.feeds(v)
+        if a is None:
+            return None
+        base = f"v{len(self.fed)}"
+        if a.ndim == 0:
+            out: Any = Expr.symbol(base)
+            self.env[Symbol(base)] = int(a)
+        else:
+            out = tuple(Expr.symbol(f"{base}_{i}") for i in range(a.shape[0]))
+            for i, x in enumerate(a.tolist()):
+                self.env[Symbol(f"{base}_{i}")] = int(x)
+        self.fed[v] = out
+        return out
 
     def equal(self, a: Dim, b: Dim) -> bool:
         if a is b or a == b:

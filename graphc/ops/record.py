@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from graphc.ir import dims as D
 from graphc.ir import dtypes
-from graphc.ir.build import build
+from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
-from graphc.ir.node import Value, shape_text
+from graphc.ir.node import Node, Value, shape_text
 
 __all__ = [
     "OPS", "InferError", "Op", "Types", "broadcast", "elementwise", "op", "shape_error",
@@ -171,7 +171,7 @@ def operands(record: Op, values: Sequence[Any]) -> list[Value]:
     dtype: DType | None = None
     first = ""
     for name, v in zip(record.args, values, strict=False):
-        x = as_value(v, dtype if not isinstance(v, Value) else None, arg=(record, name, first))
+        x = v if isinstance(v, Value) else _operand(record, name, v, dtype)
         if dtype is None:
             dtype, first = x.dtype, name
         elif x.dtype is not dtype:
@@ -182,6 +182,35 @@ def operands(record: Op, values: Sequence[Any]) -> list[Value]:
         out.append(x)
     check_kind(record, record.args[0], out[0].dtype, record.types)
     return out
+
+
+def _operand(record: Op, name: str, v: Any, dtype: DType | None) -> Value:
+    try:
+        return as_value(v, dtype, name)
+    except TypeError as e:
+        if dtype is None:
+            raise
+        raise TypeError(
+            f"Expected {dtype.name} passed to parameter '{name}' of op '{record.tf}', got {v!r:.60} "
+            f"of type '{type(v).__name__}' instead. Error: {e}"
+        ) from None
+
+
+def apply(
+    record: Op,
+    values: Sequence[Any],
+    attrs: Attrs | None = None,
+    name: str | None = None,
+    convert: Callable[[Op, Sequence[Any]], list[Value]] = operands,
+) -> Node:
+    """Convert `values` and build; constants made of them are named ``node/operand`` as in TF1."""
+    for v in values:
+        if not isinstance(v, Value):
+            break
+    else:
+        return build(record, convert(record, values), attrs, name)
+    with current().scope(name, record.tf) as scope:
+        return build(record, convert(record, values), attrs, scope or name)
 
 
 def check_kind(record: Op, name: str, dtype: DType, kinds: str) -> None:
@@ -208,6 +237,92 @@ def as_value(x: Any, dtype: DType | None = None, name: str | None = None, arg: A
 # ------------------------------------------------------------------------- elementwise
 
 
+def no_grad(y: Any, dy: Any, *inputs: Any, **attrs: Any) -> tuple[None, ...]:
+    """The gradient of an op that is not differentiable: None for each operand."""
+    return (None,) * len(inputs)
+
+
+def quiet(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A numpy function without its warnings: overflow and NaN are values here."""
+
+    def g(*args: Any, **kwargs: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return f(*args, **kwargs)
+
+    g.__name__ = getattr(f, "__name__", "meaning")
+    return g
+
+
+def round_bf16(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Float32 numbers rounded to the nearest bfloat16, ties to even; NaN stays NaN."""
+    u = np.ascontiguousarray(a, np.float32).view(np.uint32)
+    r = (u + (((u >> 16) & 1) + np.uint32(0x7FFF))) & np.uint32(0xFFFF0000)
+    kept = np.where(np.isnan(a), np.float32(np.nan), r.view(np.float32)).astype(np.float32)
+    return kept.reshape(np.shape(a))
+
+
+def meaning(
+    record: Op, arrays: Sequence[Any], attrs: Attrs, types: Types, check: bool = False
+) -> list[np.ndarray[Any, Any]]:
+    """What the op gives for `arrays`, by its numpy meaning.
+
+    `types` are the inferred output types: results take their element type (bfloat16 is
+    rounded). Operands that a `dynamic` attribute names become attributes.
+
+    Raises
+    ------
+    AssertionError
+        With `check`, when the meaning gives another type or shape than was inferred.
+    """
+    if record.numpy is None:
+        raise TypeError(f"op {record.name!r} has no meaning in numpy")
+    named = attrs.get("dynamic", ())
+    if named:
+        attrs = {k: v for k, v in attrs.items() if k != "dynamic"}
+        arrays, last = arrays[: len(arrays) - len(named)], arrays[len(arrays) - len(named) :]
+        attrs.update({k: ints(np.asarray(a)) for k, a in zip(named, last, strict=True)})
+    got = record.numpy(*arrays, **attrs)
+    out = []
+    for a, (dtype, shape) in zip(got if isinstance(got, tuple) else (got,), types, strict=True):
+        a = np.asarray(a)
+        if check:
+            if a.dtype != dtype.np:
+                raise AssertionError(f"{record.name}: meaning gives {a.dtype}, inferred {dtype.name}")
+            sizes = None if shape is None else [d for d in zip(a.shape, shape, strict=False)]
+            if sizes is not None and (
+                a.ndim != len(shape or ()) or any(type(d) is int and n != d for n, d in sizes)
+            ):
+                raise AssertionError(f"{record.name}: meaning gives {a.shape}, inferred {shape}")
+        if dtype is dtypes.bfloat16:
+            a = round_bf16(a)
+        out.append(a if a.dtype == dtype.np else a.astype(dtype.np))
+    return out
+
+
+def merge(a: Shape | None, b: Shape | None) -> Shape | None:
+    """One shape for two operands whose shapes must be equal.
+
+    Raises
+    ------
+    InferError
+        When they differ.
+    """
+    if a is None or b is None or a is b:
+        return b if a is None else a
+    if len(a) != len(b):
+        raise shape_error(f"Shapes must be equal rank, but are {len(a)} and {len(b)}")
+    out = []
+    for i, (x, y) in enumerate(zip(a, b, strict=True)):
+        if D.same(x, y) is False:
+            f = D.facts()
+            show = (lambda d: d) if f is None else f.value
+            raise shape_error(
+                f"Dimension {i} in both shapes must be equal, but are {show(x)} and {show(y)}"
+            )
+        out.append(x if type(x) is int else y)
+    return tuple(out)
+
+
 def elementwise(
     name: str,
     tf: str,
@@ -222,38 +337,52 @@ def elementwise(
     sample: tuple[Any, ...] = (-2.0, 2.0),
     dims: Callable[..., Any] | None = None,
     fails: bool = False,
+    infer: Infer | None = None,
+    call: Callable[..., Any] | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> Op:
     """An op on each element, with broadcasting.
 
     Parameters
     ----------
     out : {"same", "bool"}
-        The element type of the result.
+        The element type of the result: that of the first operand, or bool.
+    infer : callable, optional
+        Where that is not the rule (cast, select).
+    call : callable, optional
+        The Python function, where it takes more than the operands and a name.
     """
 
-    def infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    def broadcasting(inputs: Sequence[Value], attrs: Attrs) -> Types:
         shape = inputs[0].static_shape
         for v in inputs[1:]:
             shape = broadcast(shape, v.static_shape)
         return [(dtypes.bool_ if out == "bool" else inputs[0].dtype, shape)]
 
     record = op(
-        name, tf, "elementwise", doc=doc, numpy=numpy, scalar=scalar, grad=grad, types=types, out=out,
-        args=tuple(args), sample=sample, dims=dims, infer=infer, fails=fails,
+        name, tf, "elementwise", doc=doc, numpy=quiet(numpy), scalar=scalar, types=types, out=out,
+        grad=no_grad if out == "bool" else grad, args=tuple(args), sample=sample, dims=dims,
+        infer=infer or broadcasting, fails=fails, facts=facts or {},
     )  # fmt: skip
+    if call is not None:
+        record.call = call
+        return record
     if len(args) == 1:
 
-        def call(x: Any, name: str | None = None) -> Value:
-            return build(record, operands(record, (x,)), {}, name).outputs[0]
+        def call_(x: Any, name: str | None = None) -> Value:
+            return apply(record, (x,), None, name).outputs[0]
     elif len(args) == 2:
 
-        def call(x: Any, y: Any, name: str | None = None) -> Value:  # type: ignore[misc]
-            return build(record, operands(record, (x, y)), {}, name).outputs[0]
+        def call_(x: Any, y: Any, name: str | None = None) -> Value:  # type: ignore[misc]
+            return apply(record, (x, y), None, name).outputs[0]
     else:
-        return record
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = doc
-    record.call = call
+
+        def call_(*xs: Any, name: str | None = None) -> Value:  # type: ignore[misc]
+            return apply(record, xs, None, name).outputs[0]
+
+    call_.__name__ = call_.__qualname__ = name
+    call_.__doc__ = doc
+    record.call = call_
     return record
 
 
@@ -293,6 +422,19 @@ def ints(x: Any) -> Any:
     return int(x)
 
 
+def static_ints(x: Any) -> Any:
+    """Python ints from ints, arrays, lists or a constant tensor; a value that is not known yet stays.
+
+    This is how operands that TF1 takes as tensors (axis, shape, begin) become attributes.
+    """
+    if isinstance(x, Value):
+        return ints(x.node.attrs["value"]) if x.node.op.name == "constant" else x
+    if isinstance(x, (list, tuple)) and any(isinstance(e, Value) for e in x):
+        known = [static_ints(e) for e in x]
+        return as_value(x) if any(isinstance(e, Value) for e in known) else tuple(known)
+    return ints(x)
+
+
 def show_shapes(values: Sequence[Value]) -> str:
     """Input shapes as TF1's messages write them: ``[2,3], [?,4]``."""
     return ", ".join(
@@ -303,3 +445,4 @@ def show_shapes(values: Sequence[Value]) -> str:
 
 
 __all__ += ["as_value", "axes_of", "check_kind", "ints", "operands", "shape_text", "show_shapes"]
+__all__ += ["apply", "meaning", "merge", "no_grad", "quiet", "round_bf16", "static_ints"]

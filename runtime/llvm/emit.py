@@ -621,6 +621,7 @@ class Fn:
         with self.b.goto_entry_block():
             a = self.b.alloca(memory_type(dtype), count)
             a.align = 64
+        a.type = ptr  # llvmlite types it as a pointer to one element; vectors go there too
         return a
 
     def ret(self, code: int | V = 0) -> None:

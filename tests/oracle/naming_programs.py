@@ -1,10 +1,14 @@
 """Small programs whose op names TensorFlow 1.15 decides.
 
-Every program is a function of `tf` and `np`; it builds into the default graph and may return a list
-of strings (names of tensors, variables, collections).  `record.py` runs each one in a fresh graph under
-TensorFlow 1.15 and writes the name and type of every op, in creation order, and the returned list to
-`naming.json`.  The same functions run under graphc.
+Every program is a function of `tf` and `np`; it builds into the default graph and may
+return a list of strings (names of tensors, variables, collections).  `record.py` runs
+each one in a fresh graph under TensorFlow 1.15 and writes the name and type of every
+op, in creation order, and the returned list to `naming.json`.  The same functions run
+under graphc.
 """
+
+# `tensor + list` is an addition here, not a concatenation.
+# ruff: noqa: RUF005
 
 PROGRAMS = {}
 
@@ -21,7 +25,7 @@ def names(things):
     return [thing.name for thing in things]
 
 
-# ---- constants, placeholders, conversion ----------------------------------------------------------
+# ---- constants, placeholders, conversion -------------------------------------------------
 
 
 @program
@@ -45,7 +49,9 @@ def placeholders(tf, np):
 
 @program
 def name_counting(tf, np):
-    out = [tf.constant(0, name=n) for n in ["a", "a", "a_1", "a_1", "A", "a", "a_1_1", "b.c", "b/c"]]
+    out = [
+        tf.constant(0, name=n) for n in ["a", "a", "a_1", "a_1", "A", "a", "a_1_1", "b.c", "b/c"]
+    ]
     return names(out)
 
 
@@ -96,12 +102,18 @@ def zeros_ones_fill(tf, np):
 def ranges(tf, np):
     n = tf.placeholder(tf.int32, [])
     return names(
-        [tf.range(5), tf.range(n), tf.range(2, 9, 3), tf.range(0.0, 1.0, 0.5), tf.linspace(0.0, 1.0, 5),
-         tf.lin_space(0.0, 1.0, 3, name="L")]
+        [
+            tf.range(5),
+            tf.range(n),
+            tf.range(2, 9, 3),
+            tf.range(0.0, 1.0, 0.5),
+            tf.linspace(0.0, 1.0, 5),
+            tf.lin_space(0.0, 1.0, 3, name="L"),
+        ]
     )
 
 
-# ---- variables and scopes -------------------------------------------------------------------------
+# ---- variables and scopes ----------------------------------------------------------------
 
 
 @program
@@ -394,21 +406,49 @@ def initializers(tf, np):
     return names([init, local, some, old])
 
 
-# ---- operators ------------------------------------------------------------------------------------
+# ---- operators ---------------------------------------------------------------------------
 
 
 @program
 def operators(tf, np):
     x = tf.placeholder(tf.float32, [2], name="x")
     y = tf.placeholder(tf.float32, [2], name="y")
-    out = [x + y, x - y, x * y, x / y, x // y, x % y, x**y, -x, abs(x), x < y, x <= y, x > y, x >= y]
+    out = [
+        x + y,
+        x - y,
+        x * y,
+        x / y,
+        x // y,
+        x % y,
+        x**y,
+        -x,
+        abs(x),
+        x < y,
+        x <= y,
+        x > y,
+        x >= y,
+    ]
     return names(out)
 
 
 @program
 def operators_with_numbers(tf, np):
     x = tf.placeholder(tf.float32, [2], name="x")
-    out = [x + 1, 1 + x, x - 1, 1 - x, x * 2, 2 * x, x / 2, 2 / x, x**2, 2**x, x % 2, x > 0, x + [1, 2]]
+    out = [
+        x + 1,
+        1 + x,
+        x - 1,
+        1 - x,
+        x * 2,
+        2 * x,
+        x / 2,
+        2 / x,
+        x**2,
+        2**x,
+        x % 2,
+        x > 0,
+        x + [1, 2],
+    ]
     out += [np.float64(2) * x, np.ones(2) + x]
     return names(out)
 
@@ -424,7 +464,9 @@ def operators_int(tf, np):
 def operators_bool(tf, np):
     p = tf.placeholder(tf.bool, [2], name="p")
     q = tf.placeholder(tf.bool, [2], name="q")
-    return names([p & q, p | q, p ^ q, ~p, tf.logical_and(p, q), tf.logical_not(p), tf.logical_xor(p, q)])
+    return names(
+        [p & q, p | q, p ^ q, ~p, tf.logical_and(p, q), tf.logical_not(p), tf.logical_xor(p, q)]
+    )
 
 
 @program
@@ -474,11 +516,48 @@ def named_binary_functions(tf, np):
 def unary_functions(tf, np):
     x = tf.placeholder(tf.float32, [2])
     functions = [
-        tf.abs, tf.negative, tf.sign, tf.square, tf.sqrt, tf.rsqrt, tf.exp, tf.expm1, tf.log, tf.log1p,
-        tf.sin, tf.cos, tf.tan, tf.asin, tf.acos, tf.atan, tf.sinh, tf.cosh, tf.tanh, tf.asinh,
-        tf.acosh, tf.atanh, tf.erf, tf.erfc, tf.lgamma, tf.digamma, tf.floor, tf.ceil, tf.round, tf.rint,
-        tf.reciprocal, tf.sigmoid, tf.identity, tf.stop_gradient, tf.is_nan, tf.is_inf, tf.is_finite,
-        tf.log_sigmoid, tf.to_float, tf.to_int32, tf.to_int64, tf.to_double,
+        tf.abs,
+        tf.negative,
+        tf.sign,
+        tf.square,
+        tf.sqrt,
+        tf.rsqrt,
+        tf.exp,
+        tf.expm1,
+        tf.log,
+        tf.log1p,
+        tf.sin,
+        tf.cos,
+        tf.tan,
+        tf.asin,
+        tf.acos,
+        tf.atan,
+        tf.sinh,
+        tf.cosh,
+        tf.tanh,
+        tf.asinh,
+        tf.acosh,
+        tf.atanh,
+        tf.erf,
+        tf.erfc,
+        tf.lgamma,
+        tf.digamma,
+        tf.floor,
+        tf.ceil,
+        tf.round,
+        tf.rint,
+        tf.reciprocal,
+        tf.sigmoid,
+        tf.identity,
+        tf.stop_gradient,
+        tf.is_nan,
+        tf.is_inf,
+        tf.is_finite,
+        tf.log_sigmoid,
+        tf.to_float,
+        tf.to_int32,
+        tf.to_int64,
+        tf.to_double,
     ]
     return names([f(x) for f in functions])
 
@@ -488,11 +567,16 @@ def casts(tf, np):
     x = tf.placeholder(tf.float32, [2])
     i = tf.placeholder(tf.int32, [2])
     out = [tf.cast(x, tf.int32), tf.cast(x, tf.float32), tf.cast(i, tf.float32, name="c")]
-    out += [tf.to_float(i), tf.to_float(x), tf.cast([1, 2], tf.float32), tf.saturate_cast(x, tf.uint8)]
+    out += [
+        tf.to_float(i),
+        tf.to_float(x),
+        tf.cast([1, 2], tf.float32),
+        tf.saturate_cast(x, tf.uint8),
+    ]
     return names(out)
 
 
-# ---- reductions and shapes ------------------------------------------------------------------------
+# ---- reductions and shapes ---------------------------------------------------------------
 
 
 @program
@@ -540,7 +624,17 @@ def accuracy(tf, np):
 def slicing(tf, np):
     x = tf.placeholder(tf.float32, [4, 5, 6], name="x")
     n = tf.placeholder(tf.int32, [], name="n")
-    out = [x[0], x[1:3], x[:, 2], x[..., -1], x[:, tf.newaxis], x[::2, 1:], x[n], x[:n], x[-1, :, n]]
+    out = [
+        x[0],
+        x[1:3],
+        x[:, 2],
+        x[..., -1],
+        x[:, tf.newaxis],
+        x[::2, 1:],
+        x[n],
+        x[:n],
+        x[-1, :, n],
+    ]
     out += [tf.slice(x, [0, 0, 0], [1, -1, 2]), tf.strided_slice(x, [0], [2])]
     return names(out)
 
@@ -549,7 +643,14 @@ def slicing(tf, np):
 def shapes(tf, np):
     x = tf.placeholder(tf.float32, [2, 3])
     y = tf.placeholder(tf.float32, [None, 3])
-    out = [tf.shape(x), tf.shape(y), tf.size(x), tf.size(y), tf.rank(x), tf.rank(tf.placeholder(tf.float32))]
+    out = [
+        tf.shape(x),
+        tf.shape(y),
+        tf.size(x),
+        tf.size(y),
+        tf.rank(x),
+        tf.rank(tf.placeholder(tf.float32)),
+    ]
     out += [tf.shape(y)[0], tf.shape(y, out_type=tf.int64), tf.shape_n([y])[0]]
     return names(out)
 
@@ -582,8 +683,17 @@ def reshaping(tf, np):
 def joining(tf, np):
     x = tf.placeholder(tf.float32, [2, 6])
     out = [tf.concat([x, x], 0), tf.concat([x, x], axis=1, name="cat"), tf.concat([x], 0)]
-    out += [*tf.split(x, 2, 1), *tf.split(x, [1, 2, 3], 1)[:2], *tf.split(value=x, num_or_size_splits=3, axis=1)]
-    out += [tf.stack([x, x]), tf.stack([x, x], axis=1), tf.stack([1, 2]), tf.stack([x, x], name="st")]
+    out += [
+        *tf.split(x, 2, 1),
+        *tf.split(x, [1, 2, 3], 1)[:2],
+        *tf.split(value=x, num_or_size_splits=3, axis=1),
+    ]
+    out += [
+        tf.stack([x, x]),
+        tf.stack([x, x], axis=1),
+        tf.stack([1, 2]),
+        tf.stack([x, x], name="st"),
+    ]
     out += [*tf.unstack(x), *tf.unstack(x, axis=1)[:2]]
     return names(out)
 
@@ -636,7 +746,7 @@ def clipping(tf, np):
     return names(out)
 
 
-# ---- nn -------------------------------------------------------------------------------------------
+# ---- nn ----------------------------------------------------------------------------------
 
 
 @program
@@ -734,7 +844,11 @@ def randoms(tf, np):
 def normalisation(tf, np):
     x = tf.placeholder(tf.float32, [None, 3])
     mean, variance = tf.nn.moments(x, [0])
-    out = [mean, variance, tf.nn.batch_normalization(x, mean, variance, tf.zeros([3]), tf.ones([3]), 1e-3)]
+    out = [
+        mean,
+        variance,
+        tf.nn.batch_normalization(x, mean, variance, tf.zeros([3]), tf.ones([3]), 1e-3),
+    ]
     out.append(tf.nn.batch_normalization(x, mean, variance, None, None, 1e-3, name="bn"))
     return names([*out, *tf.nn.moments(x, [0], keep_dims=True)])
 
@@ -791,7 +905,7 @@ def layers_conv(tf, np):
     return names([a, b, c]) + names(tf.global_variables())
 
 
-# ---- control --------------------------------------------------------------------------------------
+# ---- control -----------------------------------------------------------------------------
 
 
 @program
@@ -843,7 +957,7 @@ def summaries(tf, np):
     return names([s, h, t, u, m])
 
 
-# ---- gradients and optimizers ---------------------------------------------------------------------
+# ---- gradients and optimizers ------------------------------------------------------------
 
 
 @program
@@ -923,7 +1037,12 @@ def gradient_embedding(tf, np):
     rows = tf.nn.embedding_lookup(table, [0, 3])
     loss = tf.reduce_sum(rows)
     (g,) = tf.gradients(loss, table)
-    return names([rows, loss]) + [type(g).__name__, g.values.name, g.indices.name, g.dense_shape.name]
+    return names([rows, loss]) + [
+        type(g).__name__,
+        g.values.name,
+        g.indices.name,
+        g.dense_shape.name,
+    ]
 
 
 def _optimizer(tf, make, twice=False, step=False):
@@ -1103,7 +1222,7 @@ def two_layer_network(tf, np):
     y = tf.placeholder(tf.int64, [None], name="label")
     h = x
     for i, width in enumerate([8, 3]):
-        with tf.variable_scope("layer%d" % i):
+        with tf.variable_scope(f"layer{i}"):
             w = tf.get_variable("w", [h.shape[1], width])
             b = tf.get_variable("b", [width], initializer=tf.zeros_initializer())
             h = tf.matmul(h, w) + b

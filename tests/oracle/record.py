@@ -1,23 +1,32 @@
-"""Write down what TensorFlow 1.15 does: `naming.json`, `values.json`, `errors.json`, beside this file.
+"""Write down what TensorFlow 1.15 does: naming.json, values.json, errors.json, beside this file.
 
-Run it with a Python 3.7 that has `tensorflow-cpu==1.15.0 numpy==1.18.5 protobuf==3.20.3 h5py==2.10.0`:
+Run it with a Python 3.7 that has
 
-    python tests/oracle/record.py [naming] [values] [errors]
+    tensorflow-cpu==1.15.0 numpy==1.18.5 protobuf==3.20.3 h5py==2.10.0
 
-The programs are in `naming_programs.py`, `value_programs.py` and `error_programs.py`; each is a function of
-`tf` and `np` and runs in a fresh graph, so the same source runs under graphc (`import graphc as tf`).
+as `python tests/oracle/record.py [naming] [values] [errors]`.
 
-naming.json   {program: {"ops": [[name, type], ...] in creation order, "said": what the program returned}}
-values.json   {program: [fact, ...]} with a fact for every tensor the program returned:
-              {"name", "dtype", "static": shape before the run (null: unknown), "shape", "value"}.
-              Programs with several steps have "values", one per step, in place of "value" and "shape".
-              A fetch that is None (no gradient) is null; IndexedSlices have "slices": [values, indices].
-errors.json   {program: {"type", "bases", "stage": "build" or "run", "message"}}, or {"type": null} and what was
-              returned when TensorFlow raises nothing.
+The programs are in `naming_programs.py`, `value_programs.py` and `error_programs.py`; each is a
+function of `tf` and `np` and runs in a fresh default graph (call `tf.reset_default_graph()` before
+each), so the same source runs under graphc (`import graphc as tf`).
 
-Floats are written with the fewest digits that give the same number of their dtype; not-a-number and the
-infinities are the strings "nan", "inf" and "-inf".  Addresses of objects and source positions are cut out of
-messages.
+naming.json
+    {program: {"ops": [[name, type], ...] in creation order, "said": what the program returned}}
+
+values.json
+    {program: [fact, ...]} with a fact for every tensor the program returned:
+    {"name", "dtype", "static": shape before the run (null: rank unknown), "shape", "value"}.
+    Programs with several steps have "values", one per step, in place of "shape" and "value".
+    A fetch that is None (no gradient) is null; IndexedSlices have "slices": [values, indices].
+
+errors.json
+    {program: {"type", "bases", "stage": "build" or "run", "message"}}, or
+    {"type": null, "returned": text} where TensorFlow raises nothing.
+    A type with "errors." before it is one of tf.errors.
+
+Floats are written with the fewest digits that give the same number of their dtype; not-a-number and
+the infinities are the strings "nan", "inf" and "-inf".  Addresses of objects and source
+positions are cut out of messages.
 """
 
 import importlib
@@ -122,6 +131,8 @@ def values(program):
 def cleaned(message):
     """A message without stack traces, source positions and addresses."""
     message = re.split(r"\n+Original stack trace for|\n+Errors may have originated", message)[0]
+    message = re.split(r"\n+Traceback \(most recent call last\)", message)[0]
+    message = re.sub(r"pyfunc_\d+", "pyfunc", message)
     message = re.sub(r" ?\(defined at [^)]*\) ?", "", message)
     message = re.sub(r"0x[0-9a-f]{6,}", "0x", message)
     message = re.sub(r"Originally defined at:.*", "Originally defined at:", message, flags=re.S)
@@ -164,15 +175,15 @@ def record(what):
         try:
             fact = globals()[what](program)
         except Exception as error:
-            failed.append("%s: %s: %s" % (name, type(error).__name__, str(error)[:400]))
+            failed.append(f"{name}: {type(error).__name__}: {str(error)[:400]}")
             continue
         text = json.dumps(fact, separators=(",", ":"), allow_nan=False)
-        rows.append("%s:%s" % (json.dumps(name), text))
+        rows.append(f"{json.dumps(name)}:{text}")
     if failed:
         raise SystemExit("\n".join(failed))
     target = HERE / (what + ".json")
     target.write_text("{\n" + ",\n".join(rows) + "\n}\n")
-    print("%s: %d programs, %d bytes" % (target.name, len(rows), target.stat().st_size))
+    print(f"{target.name}: {len(rows)} programs, {target.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""A pure graph: what a run computes, with nothing left of the session that asked for it.
+
+A pass is a function from `Graph` to `Graph`, normally one call of `rebuild`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from graphc.ir import build, dims
+from graphc.ir.dims import Facts
+from graphc.ir.node import Node, Value, reachable
+
+__all__ = ["Graph", "Rewrite"]
+
+#: What a rewrite answers for a node: nothing (keep it), one value, or a value per output.
+Rewrite = Callable[[Node, tuple[Value, ...]], "Value | Sequence[Value] | None"]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A pure graph.
+
+    Attributes
+    ----------
+    outputs : tuple of Value
+        What the run returns, in order.
+    updates : tuple of (str, Value)
+        New values of variables, committed together at the end of the run.
+    inputs : tuple of Value
+        Outputs of ``input`` nodes: what is fed, in order.
+    name : str
+    facts : Facts
+        The sizes this graph was made for and the questions it depends on.
+    """
+
+    outputs: tuple[Value, ...]
+    updates: tuple[tuple[str, Value], ...] = ()
+    inputs: tuple[Value, ...] = ()
+    name: str = "main"
+    facts: Facts = field(default_factory=Facts, compare=False)
+
+    @property
+    def roots(self) -> tuple[Value, ...]:
+        return self.outputs + tuple(v for _, v in self.updates)
+
+    def nodes(self) -> list[Node]:
+        """The nodes that the roots need, inputs before users."""
+        return reachable([v.node for v in self.roots])
+
+    def users(self) -> dict[Value, list[Node]]:
+        """For each value the nodes that read it (once for each time they do)."""
+        out: dict[Value, list[Node]] = {}
+        for n in self.nodes():
+            for v in n.inputs:
+                out.setdefault(v, []).append(n)
+        return out
+
+    def with_roots(self, f: Callable[[Value], Value]) -> Graph:
+        """The same graph with each root replaced by `f(root)`."""
+        return replace(
+            self,
+            outputs=tuple(f(v) for v in self.outputs),
+            updates=tuple((name, f(v)) for name, v in self.updates),
+        )
+
+    def rebuild(self, f: Rewrite, nodes: Iterable[Node] | None = None) -> Graph:
+        """Hand every node to `f`, inputs already rebuilt; unchanged nodes are kept as they are.
+
+        `f(node, inputs)` builds with the op functions; what it makes inherits the node's name
+        and source. It returns None to keep the node (with its new inputs).
+        """
+        new: dict[Value, Value] = {}
+        get = new.get
+        rewriter = build.Rewriter()
+        with build.use(rewriter), dims.assuming(self.facts):
+            for n in self.nodes() if nodes is None else nodes:
+                old = n.inputs
+                inputs = tuple([get(v, v) for v in old])
+                rewriter.like = n
+                r = f(n, inputs)
+                if r is None:
+                    if inputs == old:
+                        continue
+                    made: Sequence[Value] = copy(n, inputs).outputs
+                elif isinstance(r, Value):
+                    made = (r,)
+                else:
+                    made = r
+                for a, b in zip(n.outputs, made, strict=True):
+                    if a is not b:
+                        new[a] = b
+        return self.with_roots(lambda v: get(v, v)) if new else self
+
+
+def copy(n: Node, inputs: Sequence[Value], attrs: dict[str, Any] | None = None) -> Node:
+    """`n` on other inputs, types inferred anew."""
+    a = n.attrs if attrs is None else attrs
+    return Node(n.op, inputs, a, n.op.infer(inputs, a), n.name, (), n.source)

@@ -1,0 +1,105 @@
+"""What is known of small integer tensors before the run: sizes that are themselves values.
+
+`known(v)` is a `Dim` for a scalar, a tuple of them (None where one is not known) for a
+vector, or None. Ops say how they act on sizes in their record's `dims`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from graphc.ir import dims as D
+from graphc.ir.dims import Dim
+from graphc.ir.node import Value
+
+__all__ = ["LIMIT", "Known", "known", "known_operand"]
+
+Known = Any  # Dim | tuple[Dim | None, ...] | None
+
+#: Longest vector treated as sizes; longer ones are data.
+LIMIT = 64
+
+
+def known(value: Value) -> Known:
+    """The sizes `value` holds, as far as they are known (no recursion over the graph)."""
+    f = D.facts()
+    memo: dict[Value, Known] = f.known if f is not None else {}
+    stack = [value]
+    while stack:
+        v = stack[-1]
+        if v in memo:
+            stack.pop()
+            continue
+        if not _candidate(v):
+            memo[v] = None
+            continue
+        if v.node.op.dims is None:
+            memo[v] = _leaf(v, f)
+            continue
+        deps = [] if v.node.op.facts.get("shape_only") else [x for x in v.node.inputs if x not in memo]
+        if deps and len(stack) < 10_000:
+            stack.extend(deps)
+            continue
+        memo[v] = _apply(v, memo)
+    return memo[value]
+
+
+def _candidate(v: Value) -> bool:
+    s = v.static_shape
+    if v.dtype.kind not in "iu" and v.node.op.name != "cast":
+        return False
+    return s is not None and len(s) <= 1 and (not s or (type(s[0]) is int and s[0] <= LIMIT))
+
+
+def _leaf(v: Value, f: D.Facts | None) -> Known:
+    name = v.node.op.name
+    if name == "constant":
+        return _from_array(v.node.attrs["value"])
+    if name == "input" and f is not None:
+        return f.fed_value(v)
+    return None
+
+
+def _from_array(a: np.ndarray[Any, Any]) -> Known:
+    if a.ndim == 0:
+        return int(a)
+    return tuple(int(e) for e in a)
+
+
+def _apply(v: Value, memo: dict[Value, Known]) -> Known:
+    n = v.node
+    if n.op.facts.get("shape_only"):
+        return n.op.dims(*n.inputs, **n.attrs) if n.op.dims else None
+    args = [memo.get(x) for x in n.inputs]
+    assert n.op.dims is not None
+    if n.op.family != "elementwise":
+        return n.op.dims(*args, **n.attrs)
+    if any(a is None for a in args):
+        return None
+    if not any(isinstance(a, tuple) for a in args):
+        return n.op.dims(*args, **n.attrs)
+    length = max(len(a) for a in args if isinstance(a, tuple))
+    columns = [a if isinstance(a, tuple) and len(a) == length else (a[0] if isinstance(a, tuple) else a,) * length for a in args]
+    return tuple(
+        None if any(e is None for e in es) else n.op.dims(*es, **n.attrs)
+        for es in zip(*columns, strict=True)
+    )
+
+
+def known_operand(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
+    """A size operand of a node: its attribute, or what is known of the tensor given for it.
+
+    Returns None where nothing is known; a vector of known length may hold None entries.
+    """
+    if name in attrs:
+        return attrs[name]
+    dynamic = attrs["dynamic"]
+    v = inputs[len(inputs) - len(dynamic) + dynamic.index(name)]
+    k = known(v)
+    if k is None and v.static_shape is not None and len(v.static_shape) == 1:
+        d: Dim = v.static_shape[0]
+        if type(d) is int and d <= LIMIT:
+            return (None,) * d
+    return k

@@ -1,0 +1,240 @@
+"""A run becomes a pure graph: variables are read at its start and committed at its end.
+
+Updates apply in creation order (which control dependencies always respect). A read that
+depends on an update, by data or control, sees the updated value; every other read sees the
+value at the start of the run. This is one legal TF1 order, the same in each run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphc.ir import build, dims
+from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
+from graphc.ir.dtypes import DType
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, Value
+from graphc.ops.record import Attrs, Types, op
+
+__all__ = ["Frozen", "functionalize", "pattern"]
+
+
+def _typed(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    return [(attrs["dtype"], attrs["shape"])]
+
+
+input_op = op(
+    "input", "Placeholder", "state", doc="A tensor given to the run.", infer=_typed, types="fiubs"
+)
+read_op = op(
+    "read", "ReadVariableOp", "state", doc="A variable's value as the run starts.", infer=_typed,
+    types="fiubs",
+)  # fmt: skip
+
+
+@dataclass
+class Frozen:
+    """A pure graph with what the session must supply to run it.
+
+    Attributes
+    ----------
+    graph : Graph
+    reads : list of str
+        Variables read.
+    random : list of Node
+        Recorded random ops, in order; each has a counter of its own that a run advances.
+    """
+
+    graph: Graph
+    reads: list[str] = field(default_factory=list)
+    random: list[Node] = field(default_factory=list)
+
+
+def pattern(shapes: Iterable[tuple[Shape | None, Sequence[int]]]) -> tuple[list[tuple[Dim, ...]], dict[Symbol, int], tuple[int, ...]]:
+    """Symbols for the unknown sizes of feeds: equal sizes share one, 0 and 1 are constants.
+
+    Parameters
+    ----------
+    shapes : pairs of (static shape, actual shape)
+
+    Returns
+    -------
+    shapes, sizes, key
+        The symbolic shape of each feed, the value of each symbol, and the pattern itself.
+    """
+    out: list[tuple[Dim, ...]] = []
+    env: dict[Symbol, int] = {}
+    by_size: dict[int, Expr] = {}
+    key: list[int] = []
+    for static, actual in shapes:
+        shape: list[Dim] = []
+        key.append(-len(actual) - 2)
+        for i, n in enumerate(actual):
+            s = None if static is None else static[i]
+            if type(s) is int:
+                shape.append(s)
+            elif n <= 1:
+                shape.append(n)
+                key.append(-1 if n == 0 else -2)
+            else:
+                d = by_size.get(n)
+                if d is None:
+                    d = by_size[n] = Expr.symbol(_NAMES[len(by_size)] if len(by_size) < len(_NAMES) else f"n{len(by_size)}")
+                    env[Symbol(str(d))] = n
+                shape.append(d)
+                key.append(list(by_size).index(n))
+        out.append(tuple(shape))
+    return out, env, tuple(key)
+
+
+_NAMES = ("b", "n", "m", "p", "q", "r", "s", "t")
+
+
+def functionalize(
+    fetches: Sequence[Value],
+    targets: Sequence[Node],
+    feeds: Mapping[Value, tuple[DType, tuple[Dim, ...]]],
+    variables: Callable[[str], tuple[DType, tuple[int, ...]]],
+    facts: Facts,
+    name: str = "main",
+) -> Frozen:
+    """The pure graph of ``run([*fetches, *targets], feeds)``.
+
+    Parameters
+    ----------
+    feeds : mapping
+        Type of each fed value, sizes as symbols.
+    variables : callable
+        Element type and shape of a variable as the session holds it.
+    """
+    return _Functionalizer(feeds, variables, facts).run(fetches, targets, name)
+
+
+class _Functionalizer:
+    def __init__(
+        self,
+        feeds: Mapping[Value, tuple[DType, tuple[Dim, ...]]],
+        variables: Callable[[str], tuple[DType, tuple[int, ...]]],
+        facts: Facts,
+    ) -> None:
+        self.feeds = feeds
+        self.variables = variables
+        self.facts = facts
+        self.new: dict[Value, Value] = {}
+        self.start: dict[str, Value] = {}
+        # for each variable the updates applied so far: (bit, value afterwards)
+        self.history: dict[str, list[tuple[int, Value]]] = {}
+        self.after: dict[Node, int] = {}
+        self.bits = 0
+        self.frozen = Frozen(Graph(()))
+
+    def run(self, fetches: Sequence[Value], targets: Sequence[Node], name: str) -> Frozen:
+        rewriter = build.Rewriter()
+        with build.use(rewriter), dims.assuming(self.facts):
+            inputs = []
+            for i, (v, (dtype, shape)) in enumerate(self.feeds.items()):
+                rewriter.like = v.node
+                attrs = {"index": i, "dtype": dtype, "shape": shape}
+                made = build.build(input_op, (), attrs, _label(v)).outputs[0]
+                self.new[v] = made
+                inputs.append(made)
+            for n in self.needed(fetches, targets):
+                rewriter.like = n
+                self.node(n)
+            outputs = tuple(self.value(v, None) for v in fetches)
+        updates = tuple((var, h[-1][1]) for var, h in self.history.items())
+        self.frozen.graph = Graph(outputs, updates, tuple(inputs), name, self.facts)
+        self.frozen.reads = list(self.start)
+        return self.frozen
+
+    def needed(self, fetches: Sequence[Value], targets: Sequence[Node]) -> list[Node]:
+        """Nodes that must run, those behind fed values left out."""
+        seen: set[Node] = set()
+        fed = self.feeds
+        stack = [v.node for v in fetches if v not in fed] + list(targets)
+        while stack:
+            n = stack.pop()
+            if n not in seen:
+                seen.add(n)
+                stack.extend([v.node for v in n.inputs if v not in fed and v.node not in seen])
+                if n.control:
+                    stack.extend(n.control)
+        return sorted(seen, key=lambda n: n.id)
+
+    def value(self, v: Value, reader: Node | None) -> Value:
+        """The pure value of `v` as `reader` sees it."""
+        made = self.new.get(v)
+        if made is not None:
+            return made
+        return self.state(v.node.attrs["var"], self.mask(reader))
+
+    def state(self, var: str, mask: int) -> Value:
+        for bit, value in reversed(self.history.get(var, ())):
+            if bit & mask:
+                return value
+        return self.first(var)
+
+    def first(self, var: str) -> Value:
+        v = self.start.get(var)
+        if v is None:
+            dtype, shape = self.variables(var)
+            attrs = {"var": var, "dtype": dtype, "shape": shape}
+            v = self.start[var] = build.build(read_op, (), attrs, var).outputs[0]
+        return v
+
+    def mask(self, n: Node | None) -> int:
+        if n is None:
+            return 0
+        m = 0
+        after = self.after
+        for v in n.inputs:
+            if v not in self.feeds:
+                m |= after.get(v.node, 0)
+        for c in n.control:
+            m |= after.get(c, 0)
+        return m
+
+    def node(self, n: Node) -> None:
+        rule = n.op.facts.get("update")
+        mask = self.mask(n)
+        if n.op.name == "variable":
+            return
+        if rule is not None:
+            self.update(n, rule, mask)
+            return
+        if mask:
+            self.after[n] = mask
+        if n.op.facts.get("effect_only"):
+            return
+        inputs = tuple([self.value(v, n) for v in n.inputs])
+        if n.op.facts.get("alias"):
+            self.new[n.outputs[0]] = inputs[0]
+            return
+        attrs = n.attrs
+        if n.op.family == "random":
+            attrs = {**attrs, "stream": len(self.frozen.random)}
+            self.frozen.random.append(n)
+        made = Node(n.op, inputs, attrs, n.op.infer(inputs, attrs), n.name, (), n.source)
+        for a, b in zip(n.outputs, made.outputs, strict=True):
+            self.new[a] = b
+
+    def update(self, n: Node, rule: Callable[..., Any], mask: int) -> None:
+        var = n.inputs[0].node.attrs["var"]
+        history = self.history.setdefault(var, [])
+        args = [self.value(v, n) for v in n.inputs[1:]]
+        if n.op.facts.get("reads", True):
+            old = history[-1][1] if history else self.first(var)
+            new = rule(old, *args, **n.attrs)
+        else:
+            new = rule(None, *args, **n.attrs)
+        bit = 1 << self.bits
+        self.bits += 1
+        history.append((bit, new))
+        self.after[n] = mask | bit
+        self.new[n.outputs[0]] = new
+
+
+def _label(v: Value) -> str:
+    return v.node.name if v.index == 0 else f"{v.node.name}:{v.index}"

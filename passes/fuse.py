@@ -1,0 +1,335 @@
+"""Neighbouring ops become one kernel: every group of nodes turns into one ``fused`` node.
+
+Groups form from the results backwards. A node joins the group of its users where that saves
+a pass over memory and costs no repeated work; what is read by several groups is stored once,
+by the group nearest to its users. Group heights (longest path to a result) keep the graph of
+groups free of cycles without searching it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from graphc.ir import dims as D
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, Value
+from graphc.ops.record import Attrs, Types, op
+
+from graphc.passes.functionalize import input_op
+
+__all__ = ["LIMIT", "fuse"]
+
+#: Most nodes in one group: bounds LLVM's time and memory for a kernel (rule G6).
+LIMIT = 96
+#: Most distinct buffers a kernel reads and writes.
+BUFFERS = 24
+
+
+def _fused_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    return [(v.dtype, v.static_shape) for v in attrs["body"].outputs]
+
+
+fused_op = op(
+    "fused", "Fused", "fused", doc="Several ops in one kernel; the body is a graph of its own.",
+    infer=_fused_infer, types="fiub",
+)  # fmt: skip
+
+SOURCES = frozenset({"input", "read", "constant"})
+
+
+class Group:
+    """Nodes that will be one kernel."""
+
+    __slots__ = ("axes", "closed", "domain", "height", "nodes", "outputs", "parent")
+
+    def __init__(self, height: int, domain: Shape | None, closed: bool) -> None:
+        self.height = height
+        self.nodes: list[Node] = []
+        self.domain = domain  # the shape all full-size values of the group share
+        self.axes: tuple[int, ...] | None = None  # reduced axes, once a reduction is inside
+        self.closed = closed  # an op that fuses with nothing
+        self.parent: Group | None = None
+        self.outputs = 0
+
+    def root(self) -> Group:
+        g = self
+        while g.parent is not None:
+            g = g.parent
+        return g
+
+
+def is_pointwise(n: Node) -> bool:
+    return n.op.family == "elementwise" and n.op.scalar is not None
+
+
+def is_reduction(n: Node) -> bool:
+    return n.op.combine is not None
+
+
+def is_view(n: Node) -> bool:
+    return n.op.element is not None
+
+
+def is_alias(n: Node) -> bool:
+    """The same bytes under another shape: no kernel at all."""
+    return bool(n.op.facts.get("reshape"))
+
+
+def is_contraction(n: Node) -> bool:
+    return n.op.family == "contraction"
+
+
+def reduction_axes(n: Node) -> tuple[int, ...]:
+    shape = n.inputs[0].static_shape
+    assert shape is not None
+    axis = n.attrs.get("axis")
+    if axis is None:
+        return tuple(range(len(shape)))
+    return tuple(a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def fuse(g: Graph) -> Graph:
+    """Group the nodes of `g`; the result has ``fused`` nodes, sources, reshapes and nothing else."""
+    with D.assuming(g.facts):
+        return _Fuser(g).run()
+
+
+def is_scalar_constant(v: Value) -> bool:
+    """A constant of one element: it becomes a literal wherever it is used."""
+    return v.node.op.name == "constant" and v.node.attrs["value"].size == 1
+
+
+class _Fuser:
+    def __init__(self, g: Graph) -> None:
+        self.g = g
+        self.nodes = g.nodes()
+        self.users: dict[Node, list[Node]] = {}
+        for n in self.nodes:
+            for v in n.inputs:
+                self.users.setdefault(v.node, []).append(n)
+        self.fetched = {v.node for v in g.roots}
+        self.group: dict[Node, Group] = {}
+        self.free: set[Node] = set()  # nodes copied into each of their users' groups
+
+    def run(self) -> Graph:
+        for n in reversed(self.nodes):
+            name = n.op.name
+            if name in SOURCES or is_alias(n) or name == "fused":
+                self.group[n] = self.alone(n)
+            else:
+                self.place(n)
+        return self.emit()
+
+    # ---------------------------------------------------------------- placing
+
+    def height(self, n: Node) -> int:
+        h = 0
+        for u in self.users.get(n, ()):
+            h = max(h, self.group[u].root().height + 1)
+        return h
+
+    def alone(self, n: Node) -> Group:
+        g = Group(self.height(n), None, True)
+        g.nodes.append(n)
+        return g
+
+    def place(self, n: Node) -> None:
+        users = self.users.get(n, [])
+        groups: list[Group] = []
+        for u in users:
+            r = self.group[u].root()
+            if r not in groups:
+                groups.append(r)
+        if groups:
+            top = max(g.height for g in groups)
+            best = [g for g in groups if g.height == top]
+            escapes = n in self.fetched or len(groups) > len(best)
+            if not best[0].closed and all(self.fits(n, g, escapes or len(best) > 1) for g in best):
+                g = self.merge(best)
+                if g is not None:
+                    self.join(n, g, escapes)
+                    return
+        closed = not (is_pointwise(n) or is_reduction(n) or is_view(n) or is_contraction(n))
+        g = Group(top_height(groups), n.outputs[0].static_shape, closed)
+        self.join(n, g, True)
+
+    def join(self, n: Node, g: Group, escapes: bool) -> None:
+        g.nodes.append(n)
+        self.group[n] = g
+        if is_reduction(n) and not g.closed:
+            g.axes = reduction_axes(n)
+            g.domain = n.inputs[0].static_shape
+        if escapes:
+            g.outputs += 1
+
+    def merge(self, groups: list[Group]) -> Group | None:
+        """Groups of one height depend on no one of each other: they may become one."""
+        first = groups[0]
+        if len(groups) == 1:
+            return first
+        if sum(len(g.nodes) for g in groups) > LIMIT or any(
+            g.closed or g.axes != first.axes or not same_shape(g.domain, first.domain)
+            or any(is_contraction(m) for m in g.nodes)
+            for g in groups
+        ):  # fmt: skip
+            return None
+        for g in groups[1:]:
+            g.parent = first
+            first.nodes += g.nodes
+            first.outputs += g.outputs
+        return first
+
+    def fits(self, n: Node, g: Group, escapes: bool) -> bool:
+        """Whether `n`, all of whose users here are in `g`, may be computed inside it."""
+        if g.closed or len(g.nodes) >= LIMIT or g.outputs >= BUFFERS // 2:
+            return False
+        shape = n.outputs[0].static_shape
+        users = [u for u in self.users[n] if self.group[u].root() is g]
+        if is_contraction(n):
+            return (
+                g.axes is None
+                and not any(is_contraction(m) or is_view(m) for m in g.nodes)
+                and same_shape(shape, g.domain)
+                and all(is_pointwise(u) and same_shape(u.outputs[0].static_shape, shape) for u in users)
+            )
+        if is_reduction(n):
+            return self.reduction_fits(n, g, users)
+        if any(is_contraction(m) for m in g.nodes):
+            # an epilogue's operands are read element by element as the product finishes
+            return is_pointwise(n) and same_shape(shape, g.domain) and not self.feeds_contraction(n, g)
+        if any(is_view(u) for u in users):
+            # a value read through an index map is recomputed at each place it is read from
+            return not escapes and is_view(n) and not n.op.facts.get("heavy")
+        if is_pointwise(n) or is_view(n):
+            if same_shape(shape, g.domain):
+                return True
+            return (
+                g.axes is not None
+                and is_pointwise(n)
+                and same_shape(shape, kept_shape(g, shape))
+                and row_aligned(n, g, users)
+            )
+        return False
+
+    def feeds_contraction(self, n: Node, g: Group) -> bool:
+        return any(is_contraction(u) for u in self.users[n] if self.group[u].root() is g)
+
+    def reduction_fits(self, n: Node, g: Group, users: list[Node]) -> bool:
+        if any(is_view(m) or is_contraction(m) for m in g.nodes) or n.op.facts.get("alone"):
+            return False
+        full = n.inputs[0].static_shape
+        axes = reduction_axes(n)
+        out = n.outputs[0].static_shape
+        if g.axes is not None:
+            return (
+                g.axes == axes and same_shape(g.domain, full)
+                and not any(is_view(u) for u in users) and row_aligned(n, g, users)
+            )  # fmt: skip
+        # the group so far is pointwise: either it works on the results, or on the full shape
+        if same_shape(g.domain, full):
+            return bool(n.attrs.get("keepdims")) and all(is_pointwise(u) for u in users)
+        return same_shape(g.domain, out) and all(is_pointwise(u) for u in users)
+
+    # ---------------------------------------------------------------- building
+
+    def emit(self) -> Graph:
+        """One fused node a group, in an order in which inputs come first."""
+        groups: dict[Group, list[Node]] = {}
+        for n in self.nodes:  # in topological order
+            groups.setdefault(self.group[n].root(), []).append(n)
+        new: dict[Value, Value] = {}
+        order = sorted(groups, key=lambda g: -g.height)
+        for g in order:
+            members = groups[g]
+            if g.closed:
+                for n in members:
+                    inputs = tuple(new.get(v, v) for v in n.inputs)
+                    if inputs != n.inputs:
+                        made = Node(n.op, inputs, n.attrs, [v.type for v in n.outputs], n.name, (), n.source)
+                        new.update(zip(n.outputs, made.outputs, strict=True))
+            else:
+                self.emit_group(members, new)
+        return self.g.with_roots(lambda v: new.get(v, v))
+
+    def emit_group(self, members: list[Node], new: dict[Value, Value]) -> None:
+        inside = set(members)
+        outs = [
+            v for n in members for v in n.outputs
+            if n in self.fetched and v in self.g.roots
+            or any(u not in inside and v in u.inputs for u in self.users.get(n, ()))
+        ]  # fmt: skip
+        node = make_fused(members, outs, new)
+        for old, made in zip(outs, node.outputs, strict=True):
+            new[old] = made
+
+
+def row_aligned(n: Node, g: Group, users: Sequence[Node]) -> bool:
+    """Whether a value of one number a row lines up with the rows where `users` read it.
+
+    A value that has lost the reduced axes may only meet values that have lost them too: numpy
+    would line up its last axis with the last axis of a full value.
+    """
+    assert g.domain is not None
+    rank = n.outputs[0].rank
+    if rank == len(g.domain):
+        return True
+    return all(not is_reduction(u) and u.outputs[0].rank == rank for u in users)
+
+
+def top_height(groups: Sequence[Group]) -> int:
+    return max((g.height + 1 for g in groups), default=0)
+
+
+def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, Value]) -> Node:
+    """The fused node that computes `outs` from `members`; `new` maps values outside to rebuilt ones."""
+    inner: dict[Value, Value] = {}
+    outer: list[Value] = []
+    params: list[Value] = []
+    sources: list[Any] = []
+    for n in members:
+        ins: list[Value] = []
+        for v in n.inputs:
+            made = inner.get(v)
+            if made is None:
+                if is_scalar_constant(v):
+                    made = v
+                else:
+                    attrs = {"index": len(params), "dtype": v.dtype, "shape": v.static_shape}
+                    made = Node(input_op, (), attrs, [v.type], v.node.name).outputs[0]
+                    params.append(made)
+                    outer.append(new.get(v, v))
+                inner[v] = made
+            ins.append(made)
+        copy = Node(n.op, ins, n.attrs, [o.type for o in n.outputs], n.name, (), n.source)
+        inner.update(zip(n.outputs, copy.outputs, strict=True))
+        sources += [s for s in n.source if s not in sources]
+    body = Graph(tuple(inner[v] for v in outs), (), tuple(params), "body")
+    last = members[-1]
+    return Node(
+        fused_op, outer, {"body": body}, [v.type for v in outs], last.name, (), tuple(sources)
+    )
+
+
+def kept_shape(g: Group, like: Shape | None) -> Shape | None:
+    """The shape a value has for each row of a reducing group, of the same rank as `like`."""
+    if g.domain is None or g.axes is None or like is None:
+        return None
+    if len(like) == len(g.domain):
+        return tuple(1 if i in g.axes else d for i, d in enumerate(g.domain))
+    return tuple(d for i, d in enumerate(g.domain) if i not in g.axes)
+
+
+def same_shape(a: Shape | None, b: Shape | None) -> bool:
+    if a is None or b is None or len(a) != len(b):
+        return False
+    return a == b or all(same_dim(x, y) for x, y in zip(a, b, strict=True))
+
+
+def same_dim(x: Dim, y: Dim) -> bool:
+    return x == y
+
+
+__all__ += ["Group", "fused_op", "is_alias", "is_contraction", "is_pointwise", "is_reduction", "is_scalar_constant", "is_view", "make_fused", "reduction_axes", "replace"]

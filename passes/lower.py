@@ -1,0 +1,637 @@
+"""A fused node becomes loops: one kernel, or two where a whole reduction is split.
+
+Every value of the body is computed at the point of the iteration space where it is needed:
+the iteration space is the group's full shape, and each value knows which of its axes runs
+along which axis of that space. Reductions are stages; a value that two stages need and that
+is costly is kept in a scratch row. Axes that no access tells apart are merged into one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphc.errors import CompileError
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.dims import Dim, Expr, Shape
+from graphc.ir.dtypes import DType
+from graphc.ir.graph import Graph
+from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Literal, Operand, ReduceScope, lit
+from graphc.ir.kernel import Value as KValue
+from graphc.ir.node import Node, Value
+
+from graphc.passes.fuse import is_contraction, is_reduction, is_view, reduction_axes
+
+__all__ = ["Lowered", "Part", "lower_body"]
+
+#: Elements of a unit of a whole reduction that is split over units.
+CHUNK = 16384
+#: A reduction to few rows is split when it has at least this many elements.
+SPLIT = 65536
+#: Ops worth keeping in a scratch row rather than computing twice.
+COSTLY = frozenset(
+    "exp expm1 log log1p tanh sigmoid softplus erf erfc sin cos tan pow rsqrt sqrt divide"
+    " truediv lgamma elu selu atan asin acos sinh cosh".split()
+)
+
+Axes = tuple["int | None", ...]
+
+
+@dataclass
+class Part:
+    """One kernel of a lowered body, with what each buffer is bound to.
+
+    ``bind`` lists, for each parameter of the kernel, ``("in", i)``, ``("out", i)``,
+    ``("temp", i)`` or ``("scratch", 0)``.
+    """
+
+    kernel: Kernel
+    bind: list[tuple[str, int]]
+
+
+@dataclass
+class Lowered:
+    """Kernels of a body in order, the buffers between them, and what their checks mean.
+
+    Attributes
+    ----------
+    temps : list of (dtype, element count)
+    checks : list of (body node number, message)
+        Code ``i + 1`` of a kernel is entry ``i``.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+    temps: list[tuple[DType, Dim]] = field(default_factory=list)
+    checks: list[tuple[int, str]] = field(default_factory=list)
+
+
+def lower_body(body: Graph, name: str) -> Lowered:
+    """The kernels that compute ``body.outputs`` from ``body.inputs``."""
+    return _Lower(body, name).run()
+
+
+class _Lower:
+    """Lowers one body. `at` is the current index of each axis of the iteration space."""
+
+    def __init__(self, body: Graph, name: str) -> None:
+        self.body = body
+        self.name = name
+        self.nodes = [n for n in body.nodes() if n.op.name not in ("input", "constant")]
+        self.params = {v: i for i, v in enumerate(body.inputs)}
+        self.number = {n: i for i, n in enumerate(self.nodes)}
+        self.result = Lowered()
+        self.reductions = [n for n in self.nodes if is_reduction(n)]
+        self.analyse()
+
+    # ---------------------------------------------------------------- iteration space
+
+    def analyse(self) -> None:
+        outs = self.body.outputs
+        if self.reductions:
+            full = self.reductions[0].inputs[0].static_shape
+            self.reduced: tuple[int, ...] = reduction_axes(self.reductions[0])
+        else:
+            full = outs[0].static_shape
+            self.reduced = ()
+        assert full is not None
+        self.full: Shape = full
+        self.kept = tuple(a for a in range(len(full)) if a not in self.reduced)
+        self.accesses: dict[tuple[Value, Axes], None] = {}
+        self.out_axes = [self.axes_of_output(v) for v in outs]
+        self.views = any(is_view(n) for n in self.nodes)
+        seen: set[tuple[Value, Axes]] = set()
+        stack = list(zip(outs, self.out_axes, strict=True))
+        while stack:
+            v, axes = stack.pop()
+            if (v, axes) in seen:
+                continue
+            seen.add((v, axes))
+            if v in self.params:
+                self.accesses[v, axes] = None
+                continue
+            n = v.node
+            if n.op.name == "constant" or is_view(n):
+                continue
+            stack += [(x, self.operand_axes(n, x, axes)) for x in n.inputs]
+        self.merge_axes()
+
+    def axes_of_output(self, v: Value) -> Axes:
+        s = v.static_shape
+        assert s is not None
+        if len(s) == len(self.full) and (not self.reduced or not self.is_row(v)):
+            return tuple(range(len(s)))
+        if len(s) == len(self.full):
+            return tuple(None if a in self.reduced else a for a in range(len(s)))
+        if len(s) == len(self.kept):
+            return self.kept
+        raise CompileError(f"{v!r} has no place in the iteration space {self.full}")
+
+    def is_row(self, v: Value) -> bool:
+        """Whether `v`, of full rank, holds one number a row (its reduced axes are 1)."""
+        s = v.static_shape
+        assert s is not None
+        return all(s[a] == 1 for a in self.reduced) and any(self.full[a] != 1 for a in self.reduced)
+
+    def operand_axes(self, n: Node, x: Value, axes: Axes) -> Axes:
+        """Where the axes of operand `x` run, when the result of `n` runs along `axes`."""
+        s = x.static_shape
+        assert s is not None
+        if is_reduction(n):
+            return tuple(range(len(self.full)))
+        pad = len(axes) - len(s)
+        if pad < 0:
+            raise CompileError(f"{n!r}: operand {x!r} has more axes than the result")
+        out = n.outputs[0].static_shape
+        assert out is not None
+        return tuple(
+            None if d == 1 and out[pad + i] != 1 or axes[pad + i] is None else axes[pad + i]
+            for i, d in enumerate(s)
+        )
+
+    def merge_axes(self) -> None:
+        """Join neighbouring axes that every access passes through together."""
+        rank = len(self.full)
+        self.groups: list[list[int]] = [[a] for a in range(rank)]
+        if self.views:
+            pass
+        else:
+            joined = [False] * rank  # axis a+1 continues axis a
+            for a in range(rank - 1):
+                if (a in self.reduced) != (a + 1 in self.reduced):
+                    continue
+                joined[a] = all(self.joins(axes, a) for _, axes in self.accesses) and all(
+                    self.joins(axes, a) for axes in self.out_axes
+                )
+            self.groups = []
+            for a in range(rank):
+                if a and joined[a - 1]:
+                    self.groups[-1].append(a)
+                else:
+                    self.groups.append([a])
+        self.extent: list[Dim] = [D.product(self.full[a] for a in g) for g in self.groups]
+        self.of = {a: i for i, g in enumerate(self.groups) for a in g}
+        self.space_reduced = [g[0] in self.reduced for g in self.groups]
+        # axes of one element need no loop
+        self.live = [e != 1 for e in self.extent]
+
+    @staticmethod
+    def joins(axes: Axes, a: int) -> bool:
+        has, nxt = a in axes, a + 1 in axes
+        if not has and not nxt:
+            return True
+        return has and nxt and axes.index(a + 1) == axes.index(a) + 1
+
+    def space_axes(self, axes: Axes) -> tuple[int, ...]:
+        """`axes` of the full shape as merged axes, those of size one left out."""
+        out: list[int] = []
+        for a in axes:
+            if a is not None:
+                g = self.of[a]
+                if (not out or out[-1] != g) and self.live[g]:
+                    out.append(g)
+        return tuple(out)
+
+    # ---------------------------------------------------------------- kernels
+
+    def run(self) -> Lowered:
+        if any(is_contraction(n) for n in self.nodes):
+            raise CompileError("contractions are lowered by passes.contract")
+        if self.splits():
+            self.split()
+        else:
+            self.whole()
+        return self.result
+
+    def splits(self) -> bool:
+        """Whether all that happens is one stage of reductions over everything."""
+        f = D.facts()
+        kept = [i for i, r in enumerate(self.space_reduced) if not r and self.live[i]]
+        if self.views or kept or not self.reductions or f is None:
+            return False
+        if [r for r, live in zip(self.space_reduced, self.live, strict=True) if r and live] != [True]:
+            return False
+        if self.stages()[-1] or any(n.op.combine in ("argmax", "argmin") for n in self.reductions):
+            return False
+        rows = {v for v, a in zip(self.body.outputs, self.out_axes, strict=True) if not self.space_axes(a)}
+        return len(rows) == len(self.body.outputs) and f.value(D.product(self.extent)) >= SPLIT
+
+    def stages(self) -> tuple[dict[Node, int], bool]:
+        """For each reduction the stage in which it is known; and whether there is more than one."""
+        depth: dict[Node, int] = {}
+        for n in self.nodes:
+            d = max((depth.get(x.node, 0) for x in n.inputs), default=0)
+            depth[n] = d + 1 if is_reduction(n) else d
+        stages = {n: depth[n] for n in self.reductions}
+        return stages, len(set(stages.values())) > 1
+
+    def start(self, name: str) -> None:
+        self.k = KernelBuilder(name)
+        self.bind: list[tuple[str, int]] = []
+        self.buffers: dict[tuple[str, int, tuple[int, ...]], Buffer] = {}
+        self.at: dict[int, Dim] = {}
+        self.memo: list[dict[Any, Operand]] = [{}]
+        self.kept_rows: dict[Value, Buffer] = {}
+        self.row: list[tuple[Dim, ...]] = []
+
+    def finish(self) -> None:
+        self.result.parts.append(Part(self.k.build(), self.bind))
+
+    def buffer(self, kind: str, i: int, v: Value, axes: Axes) -> tuple[Buffer, tuple[Dim, ...]]:
+        """The buffer of a parameter as this access sees it, and the index of the current point."""
+        sp = self.space_axes(axes)
+        key = (kind, i, sp)
+        b = self.buffers.get(key)
+        if b is None:
+            shape = tuple(self.extent[a] for a in sp)
+            direction = "in" if kind == "in" else "out"
+            b = self.k.param(self.label(v, kind), v.dtype, shape, direction)
+            self.buffers[key] = b
+            self.bind.append((kind, i))
+        return b, tuple(self.at[a] for a in sp)
+
+    def label(self, v: Value, kind: str) -> str:
+        prefix = "y" if kind == "out" else "t" if kind == "temp" else "x"
+        return f"{prefix}{len(self.bind)}"
+
+    # -- without splitting
+
+    def whole(self) -> None:
+        self.start(self.name)
+        live = [i for i in range(len(self.groups)) if self.live[i]]
+        for i in range(len(self.groups)):
+            if not self.live[i]:
+                self.at[i] = 0
+        kept = [i for i in live if not self.space_reduced[i]]
+        self.inner = [i for i in live if self.space_reduced[i]]
+        if not self.reductions:
+            self.pointwise(kept)
+        elif not kept:
+            self.row_body()
+        elif self.inner and self.inner[-1] > kept[-1]:
+            self.nest([("parallel" if j == 0 else "for", i) for j, i in enumerate(kept)], self.row_body)
+        else:
+            self.nest(self.kinds(kept), self.row_body)
+        self.finish()
+
+    @staticmethod
+    def kinds(axes: Sequence[int]) -> list[tuple[str, int]]:
+        if len(axes) == 1:
+            return [("parallel vector", axes[0])]
+        return [
+            ("parallel" if j == 0 else "vector" if j == len(axes) - 1 else "for", i)
+            for j, i in enumerate(axes)
+        ]
+
+    def nest(self, loops: Sequence[tuple[str, int]], body: Any) -> None:
+        if not loops:
+            body()
+            return
+        kind, axis = loops[0]
+        with self.k.loop(kind, "ijklmnop"[axis % 8], self.extent[axis]) as var:
+            self.at[axis] = var
+            self.memo.append({})
+            self.nest(loops[1:], body)
+            self.memo.pop()
+
+    def pointwise(self, axes: list[int]) -> None:
+        self.nest(self.kinds(axes), self.store_outputs)
+
+    def store_outputs(self) -> None:
+        self.sweep([v for v in self.body.outputs])
+        for i, (v, axes) in enumerate(zip(self.body.outputs, self.out_axes, strict=True)):
+            x = self.value(v, axes)
+            buf, index = self.buffer("out", i, v, axes)
+            self.k.store(buf, index, self.operand(x, v.dtype))
+
+    def sweep(self, roots: Sequence[Value]) -> None:
+        """Compute, in order, what `roots` need at the current point (so that no chain recurses)."""
+        if self.views:
+            return
+        want: dict[Value, Axes] = {}
+        for v in roots:
+            j = self.body.outputs.index(v) if v in self.body.outputs else -1
+            want[v] = self.out_axes[j] if j >= 0 else tuple(range(len(self.full)))
+        order: list[tuple[Value, Axes]] = []
+        seen: set[tuple[Value, Axes]] = set()
+        stack = list(want.items())
+        while stack:
+            v, axes = stack.pop()
+            if (v, axes) in seen or v in self.params or self.found(v, axes) is not None:
+                continue
+            seen.add((v, axes))
+            order.append((v, axes))
+            if not is_reduction(v.node):
+                stack += [(x, self.operand_axes(v.node, x, axes)) for x in v.node.inputs]
+        for v, axes in sorted(order, key=lambda p: p[0].node.id):
+            self.value(v, axes)
+
+    # -- rows
+
+    def row_body(self) -> None:
+        """All stages of one row (or of one column, or of everything), then the results."""
+        stages, _ = self.stages()
+        for stage in sorted(set(stages.values())):
+            self.stage([n for n in self.reductions if stages[n] == stage])
+        rows = [
+            (i, v, a)
+            for i, (v, a) in enumerate(zip(self.body.outputs, self.out_axes, strict=True))
+        ]
+        inner = set(self.inner)
+        full = [t for t in rows if inner.intersection(self.space_axes(t[2]))]
+        for i, v, axes in rows:
+            if (i, v, axes) not in full:
+                x = self.value(v, axes)
+                buf, index = self.buffer("out", i, v, axes)
+                self.k.store(buf, index, self.operand(x, v.dtype))
+        if full:
+            self.final_loop(full)
+
+    def final_loop(self, full: list[tuple[int, Value, Axes]]) -> None:
+        def body() -> None:
+            self.sweep([v for _, v, _ in full])
+            for i, v, axes in full:
+                x = self.value(v, axes)
+                buf, index = self.buffer("out", i, v, axes)
+                self.k.store(buf, index, self.operand(x, v.dtype))
+
+        vector = self.row_vector()
+        self.nest([("vector" if i == vector else "for", i) for i in self.inner], body)
+
+    def row_vector(self) -> int | None:
+        """The reduced axis along which lanes run: the last of the space, else none."""
+        kept = [i for i in range(len(self.groups)) if self.live[i] and not self.space_reduced[i]]
+        if self.inner and (not kept or self.inner[-1] > kept[-1]):
+            return self.inner[-1]
+        return None
+
+    def stage(self, nodes: list[Node]) -> None:
+        """Loop over the row once for the reductions `nodes`, which depend on earlier stages only."""
+        operands = [n.inputs[0] for n in nodes]
+        kinds = [n.op.combine or "" for n in nodes]
+        results = self.reduce(kinds, operands, self.inner)
+        for n, r in zip(nodes, results, strict=True):
+            out = n.outputs[0]
+            if r.dtype is not out.dtype:
+                r = self.k.cast(r, out.dtype)
+            self.memo[-1][out, "row"] = r
+
+    def reduce(self, kinds: list[str], operands: list[Value], axes: list[int]) -> list[Operand]:
+        if not axes:  # every reduced axis has one element
+            return [self.reduced_one(k, self.value(v, tuple(range(len(self.full))))) for k, v in zip(kinds, operands, strict=True)]
+        axis, rest = axes[0], axes[1:]
+        kind = "vector" if axis == self.row_vector() else "for"
+        with self.k.reduce(kind, "ijklmnop"[axis % 8], self.extent[axis]) as r:
+            self.at[axis] = r.var
+            self.memo.append({})
+            if rest:
+                inner = self.reduce(kinds, operands, rest)
+            else:
+                inner = self.reduced_values(operands)
+            r.yields(*zip(kinds, inner, strict=True))
+            self.memo.pop()
+        return list(r.results)
+
+    def reduced_values(self, operands: list[Value]) -> list[Operand]:
+        axes = tuple(range(len(self.full)))
+        self.sweep(operands)
+        out: list[Operand] = []
+        for v in operands:
+            x = self.operand(self.value(v, axes), v.dtype)
+            wide = dtypes.float32 if v.dtype.code in ("f16", "bf16") else v.dtype
+            out.append(self.k.cast(x, wide))
+        return out
+
+    def reduced_one(self, kind: str, x: Operand) -> Operand:
+        return lit(0, dtypes.int64) if kind.startswith("arg") else x
+
+    # -- a whole reduction in two kernels
+
+    def split(self) -> None:
+        axis = next(i for i in range(len(self.groups)) if self.live[i])
+        n = self.extent[axis]
+        chunks = D.ceildiv(n, CHUNK)
+        self.start(self.name + "_part")
+        for i in range(len(self.groups)):
+            self.at[i] = 0
+        self.inner = [axis]
+        kinds = [m.op.combine or "" for m in self.reductions]
+        partial: list[Operand] = []
+        with self.k.loop("parallel", "c", chunks) as c:
+            self.memo.append({})
+            with self.k.reduce("vector", "i", D.minimum(n - c * CHUNK, CHUNK)) as r:
+                self.at[axis] = c * CHUNK + r.var
+                self.memo.append({})
+                r.yields(*zip(kinds, self.reduced_values([m.inputs[0] for m in self.reductions]), strict=True))
+                self.memo.pop()
+            for x in r.results:
+                t = len(self.result.temps)
+                self.result.temps.append((x.dtype, chunks))
+                buf = self.k.output(f"p{t}", x.dtype, (chunks,))
+                self.bind.append(("temp", t))
+                self.k.store(buf, (c,), x)
+                partial.append(x)
+            self.memo.pop()
+        self.finish()
+        self.start(self.name)
+        for i in range(len(self.groups)):
+            self.at[i] = 0
+        self.inner = []
+        bufs = []
+        for t, x in enumerate(partial):
+            bufs.append(self.k.input(f"p{t}", x.dtype, (chunks,)))
+            self.bind.append(("temp", t))
+        with self.k.reduce("vector", "c", chunks) as r:
+            r.yields(*zip(kinds, [self.k.load(b, (r.var,)) for b in bufs], strict=True))
+        self.take(r)
+        for i, (v, axes) in enumerate(zip(self.body.outputs, self.out_axes, strict=True)):
+            x = self.value(v, axes)
+            buf, index = self.buffer("out", i, v, axes)
+            self.k.store(buf, index, self.operand(x, v.dtype))
+        self.finish()
+
+    def take(self, r: ReduceScope) -> None:
+        for m, x in zip(self.reductions, r.results, strict=True):
+            out = m.outputs[0]
+            self.memo[-1][out, "row"] = self.k.cast(x, out.dtype)
+
+    # ---------------------------------------------------------------- values
+
+    def found(self, v: Value, key: Any) -> Operand | None:
+        for m in reversed(self.memo):
+            x = m.get((v, key))
+            if x is not None:
+                return x
+        return None
+
+    def operand(self, x: Operand, dtype: DType) -> Operand:
+        return x
+
+    def value(self, v: Value, axes: Axes) -> Operand:
+        """`v` at the current point of the iteration space."""
+        n = v.node
+        if v in self.params:
+            x = self.found(v, self.space_axes(axes))
+            if x is None:
+                buf, index = self.buffer("in", self.params[v], v, axes)
+                x = self.k.load(buf, index)
+                self.keep(v, self.space_axes(axes), x)
+            return x
+        if n.op.name == "constant":
+            return lit(n.attrs["value"].reshape(-1)[0], v.dtype)
+        if is_reduction(n):
+            x = self.found(v, "row")
+            if x is None:
+                raise CompileError(f"{v!r} is read before its row is reduced")
+            return x
+        x = self.found(v, axes)
+        if x is None:
+            if is_view(n):
+                index = tuple(0 if a is None else self.at[self.of[a]] for a in axes)
+                x = self.element(n, v, index)
+            else:
+                args = [self.value(i, self.operand_axes(n, i, axes)) for i in n.inputs]
+                x = self.apply(n, v, args)
+            self.keep(v, axes, x)
+        return x
+
+    def keep(self, v: Value, key: Any, x: Operand) -> None:
+        self.memo[-1][v, key] = x
+
+    def apply(self, n: Node, v: Value, args: list[Operand]) -> Operand:
+        if n.op.name == "cast":
+            return self.k.cast(args[0], v.dtype)
+        if n.op.fails:
+            self.fails(n, args)
+        attrs = {k: a for k, a in n.attrs.items() if k not in ("dtype",)}
+        return self.k.let(n.op.name, *args, dtype=v.dtype, **attrs)
+
+    def fails(self, n: Node, args: list[Operand]) -> None:
+        rule = n.op.facts.get("check")
+        if rule is None:
+            return
+        ok, message = rule(_Scalar(self, n), *args)
+        if ok is not None:
+            self.check(n, ok, message, 0)
+
+    def check(self, n: Node, ok: Operand, message: str, position: Dim) -> None:
+        self.result.checks.append((self.number[n], message))
+        self.k.check(ok, len(self.result.checks), position)
+
+    # -- index maps
+
+    def element(self, n: Node, v: Value, index: tuple[Dim, ...]) -> Operand:
+        assert n.op.element is not None
+        return n.op.element(_Scalar(self, n), index, *n.inputs, **n.attrs)
+
+    def read(self, v: Value, index: Sequence[Dim], where: Operand | None, other: Any) -> Operand:
+        """`v` at any index."""
+        index = tuple(index)
+        n = v.node
+        key = ("at", index, where)
+        x = self.found(v, key)
+        if x is not None:
+            return x
+        shape = v.static_shape
+        assert shape is not None
+        if v in self.params:
+            live = [i for i, d in enumerate(shape) if d != 1]
+            full = ("in", self.params[v], tuple(-1 - i for i in live))
+            buf = self.buffers.get(full)
+            if buf is None:
+                buf = self.k.param(self.label(v, "in"), v.dtype, tuple(shape[i] for i in live), "in")
+                self.buffers[full] = buf
+                self.bind.append(("in", self.params[v]))
+            x = self.k.load(buf, tuple(index[i] for i in live), where, other)
+        elif n.op.name == "constant":
+            x = lit(n.attrs["value"].reshape(-1)[0], v.dtype)
+            if where is not None:
+                x = self.k.select(where, x, lit(other, v.dtype))
+        elif is_view(n):
+            x = self.element(n, v, index)
+            if where is not None:
+                x = self.k.select(where, x, lit(other, v.dtype))
+        else:
+            args = []
+            for o in n.inputs:
+                s = o.static_shape
+                assert s is not None
+                pad = len(index) - len(s)
+                args.append(self.read(o, [0 if d == 1 else index[pad + i] for i, d in enumerate(s)], where, 0))
+            x = self.apply(n, v, args)
+            if where is not None:
+                x = self.k.select(where, x, lit(other, v.dtype))
+        self.keep(v, key, x)
+        return x
+
+
+class _Scalar:
+    """What an op's `element` and check rules build with."""
+
+    def __init__(self, lower: _Lower, node: Node) -> None:
+        self.lower = lower
+        self.node = node
+
+    def shape(self, v: Value) -> Shape:
+        """The shape of an operand."""
+        assert v.static_shape is not None
+        return v.static_shape
+
+    @property
+    def out_shape(self) -> Shape:
+        s = self.node.outputs[0].static_shape
+        assert s is not None
+        return s
+
+    def read(self, v: Value, index: Sequence[Dim], where: Operand | None = None, other: Any = 0) -> Operand:
+        """An operand's element; where `where` is false nothing is read and `other` is the answer."""
+        return self.lower.read(v, index, where, other)
+
+    def let(self, op: str, *args: Operand, dtype: DType | None = None, **attrs: Any) -> KValue:
+        """A scalar op by its record's name."""
+        return self.lower.k.let(op, *args, dtype=dtype, **attrs)
+
+    def const(self, value: Any, dtype: DType) -> Literal:
+        return lit(value, dtype)
+
+    def cast(self, x: Operand, dtype: DType) -> Operand:
+        return self.lower.k.cast(x, dtype)
+
+    def select(self, c: Operand, x: Operand, y: Operand) -> KValue:
+        return self.lower.k.select(c, x, y)
+
+    def index(self, d: Dim) -> Operand:
+        """An index expression as an i64 value."""
+        return lit(d, dtypes.int64) if type(d) is int else self.lower.k.index(d)
+
+    def as_index(self, x: Operand) -> Dim:
+        """An integer value as an index expression."""
+        if isinstance(x, Literal):
+            return int(x.value)
+        wide = self.cast(x, dtypes.int64)
+        assert isinstance(wide, KValue)
+        return wide.index
+
+    def compare(self, op: str, a: Dim, b: Dim) -> Operand:
+        """``less``, ``less_equal``, ``equal``… of two index expressions."""
+        if type(a) is int and type(b) is int:
+            answer = {"less": a < b, "less_equal": a <= b, "equal": a == b, "greater_equal": a >= b,
+                      "greater": a > b, "not_equal": a != b}[op]  # fmt: skip
+            return lit(answer, dtypes.bool_)
+        return self.let(op, self.index(a), self.index(b), dtype=dtypes.bool_)
+
+    def both(self, a: Operand | None, b: Operand) -> Operand:
+        """The logical and of two conditions (None is true)."""
+        if a is None or isinstance(a, Literal) and a.value:
+            return b
+        if isinstance(b, Literal) and b.value:
+            return a
+        return self.let("logical_and", a, b, dtype=dtypes.bool_)
+
+    def check(self, ok: Operand, message: str, position: Dim = 0) -> None:
+        """Fail the run with `message` where `ok` is false (rule C11)."""
+        self.lower.check(self.node, ok, message, position)
+
+
+__all__ += ["Buffer", "Expr"]

@@ -1,0 +1,900 @@
+"""Matrix products: register-blocked kernels with an epilogue, in the emitter's words.
+
+``C[b, m, n] = epilogue(op(A)[b, m, k] @ op(B)[b, k, n])``; operands are contiguous row-major,
+``op`` transposes the last two axes when ``ta`` / ``tb`` is set (A is then stored [k, m], B
+[n, k]). float32, float64, int32, int64 accumulate in their own type (integers wrap), float16
+and bfloat16 in float32.
+
+How to use it::
+
+    g = Gemm(dtypes.float32, tb=True, n=1024)          # what is known when compiling
+    plan = g.plan(m, n, k, batch, threads)             # when the sizes are known, no LLVM
+    for phase in plan.phases:                          # each: one kernel, then a barrier
+        g.emit(module, name, phase.kernel, epilogue)   # once a kernel name, at any time
+    words = g.words(plan, a, b, scratch, outputs, extra)  # the table of 8-byte words
+
+`plan` picks one of the few kernels of `g.kernels()`, so a new batch size needs at most another
+of these, and says how many parallel `units` each phase has, how many of them make a sensible
+work item (`grain`), and how many scratch bytes the table's scratch pointer must have (64-byte
+aligned; private to one call). Every kernel is ``i32 kernel(ptr args, i64 begin, i64 end, i64
+worker)`` with ``0 <= worker < threads`` and no two concurrent calls with the same worker.
+Results do not depend on how units are split or on the number of threads: the order in which
+the terms of an element are added depends on m, n, k alone.
+
+The words: 0 the error position (unused: nothing here can fail), then the `WORDS` in their
+order, one pointer an output, and whatever words the epilogue wants (`extra_word(i)`).
+
+An epilogue is ``f(k, acc, row, col, batch, mask) -> list[V] | None``: `acc` is the finished
+vector of sums (accumulator type) of row `row` and of consecutive columns from `col`, or a
+single element (`acc.lanes == 1`); when `mask` is given, only the lanes that are on exist.
+`batch` is None unless `batched`. The list's value i is stored, converted to ``outputs[i]``, at
+the element's place in output i; None or a shorter list stores less. It may load and store
+whatever else it likes under the mask, and reads its words once with::
+
+    with k.hoisted():
+        bias = k.read_ptr(k.args[0], g.extra_word(0))
+
+It runs exactly once an element, after all of that element's terms: an output may be a buffer
+that the epilogue reads at the same place (SGD in place), but not A or B.
+
+Weights that many products share: ``g.plan(..., prepacked=True)`` has the phases `pack_b` and
+`packed` and says how many bytes the panels take (`plan.packed`, word `packed`); run `pack_b`
+once for the weights and only `packed` for every product with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.ir import dtypes
+from graphc.ir.dtypes import DType
+from llvmlite import ir
+
+from graphc.runtime.llvm.emit import Fn, V, i32, i64, ptr
+
+__all__ = ["KERNELS", "WORDS", "Epilogue", "Gemm", "Phase", "Plan", "Target"]
+
+Epilogue = Callable[[Fn, V, V, V, "V | None", "V | None"], "Sequence[V] | None"]
+
+WORDS = (
+    "a", "b", "packed", "scratch",
+    "m", "n", "k", "batch", "a_step", "b_step", "mb", "nb", "private",
+)  # fmt: skip
+"""Words 1 to 13: the operands, B's panels when packed beforehand, scratch; the sizes; elements
+from one batch of A or B to the next (0: shared); rows and columns a unit; bytes of scratch
+that a worker has for itself."""
+
+KERNELS = (
+    "direct", "local", "pack_b", "packed", "thin", "thin_col", "dot", "dot_row", "dot_col",
+)  # fmt: skip
+
+# Terms added one after another before they join the sum of the others. Rounding grows with
+# the length of such a chain, and 512 terms of a random walk err by about 512**0.5 / 3 = 7 eps
+# of it, inside the 22 eps that the tolerance rule gives 512 terms. Longer is faster (a block's
+# fixed cost is spread over more terms) but not by 1 % any more.
+KC = 512
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the kernels must know of the CPU; the default is AVX-512 on a Zen 4 or 5."""
+
+    vector_bytes: int = 64
+    has_fma: bool = True
+    l1d: int = 32 << 10
+    l2: int = 1 << 20
+    l3: int = 32 << 20
+
+    @property
+    def registers(self) -> int:
+        """Vector registers: 32 with AVX-512, 16 before."""
+        return 32 if self.vector_bytes >= 64 else 16
+
+    @property
+    def masks(self) -> bool:
+        """Whether masked loads are instructions; SSE would branch a lane at a time."""
+        return self.vector_bytes >= 32
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One kernel over `units` units; `grain` units are worth handing to a thread."""
+
+    kernel: str
+    units: int
+    grain: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one product of known sizes runs; `sizes` are the words after the pointers."""
+
+    phases: tuple[Phase, ...]
+    scratch: int
+    packed: int
+    sizes: tuple[int, ...]
+
+
+def _up(x: int, to: int) -> int:
+    return -(-x // to) * to
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """A family of matrix products: what is known of them when they are compiled.
+
+    Parameters
+    ----------
+    dtype : DType
+        Of A and B.
+    ta, tb : bool
+        Whether A is stored [k, m] and B [n, k].
+    batched : bool
+        Whether there is a batch dimension; epilogues then get a batch index.
+    m, n, k : int or None
+        Sizes that are always the same; the code is specialised to them.
+    outputs : tuple of DType
+        Of the stored results, `(dtype,)` if empty.
+    target : Target
+    """
+
+    dtype: DType
+    ta: bool = False
+    tb: bool = False
+    batched: bool = False
+    m: int | None = None
+    n: int | None = None
+    k: int | None = None
+    outputs: tuple[DType, ...] = ()
+    target: Target = Target()
+
+    # ------------------------------------------------------------- derived numbers
+
+    @property
+    def acc(self) -> DType:
+        """The type in which terms are added."""
+        return dtypes.float32 if self.dtype.code in ("f16", "bf16") else self.dtype
+
+    @property
+    def stored(self) -> tuple[DType, ...]:
+        return self.outputs or (self.dtype,)
+
+    @property
+    def lanes(self) -> int:
+        return self.target.vector_bytes // self.acc.size
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Rows and vectors of the register block.
+
+        Its accumulators hide the latency of the multiply-add (4 or 5 cycles, two a cycle: at
+        least 10), leave registers for one row of B and a broadcast of A, and ask for at most
+        one load a multiply-add (8 + 3 for 24; 4 + 3 for 12). Powers of two in the rows, so
+        that batches of 64 or 128 have no rest. Without fma the product needs a register too.
+        """
+        if self.target.registers == 32:
+            return 8, 3
+        return (4, 3) if self.target.has_fma and self.target.masks else (4, 2)
+
+    @property
+    def columns(self) -> int:
+        """Columns of a panel of B."""
+        return self.block[1] * self.lanes
+
+    def extra_word(self, i: int) -> int:
+        """The number of the epilogue's word `i`."""
+        return 1 + len(WORDS) + len(self.stored) + i
+
+    def _packs_a(self, kernel: str) -> bool:
+        # Columns of A are a row apart in memory: with a power of two between them a register
+        # block's lines share one set of the L1 cache. 16-bit types are converted once only.
+        return kernel in ("local", "packed") and (self.ta or self.dtype is not self.acc)
+
+    # ------------------------------------------------------------- choice for given sizes
+
+    def kernel(self, m: int, n: int, k: int) -> str:
+        """The kernel for these sizes: the fewest bytes moved before the first product."""
+        ragged = n % self.lanes != 0 and not self.target.masks
+        if n == 1 and (not self.ta or m == 1):
+            return "dot_col"
+        if n == 1:
+            return "thin_col"
+        if m == 1:
+            return "dot_row" if self.tb else "thin"
+        if self.tb:
+            # A panel's transposition costs about as much as 12 rows of products, the dot
+            # kernel's reduction at the end about 60 cycles a 16 elements.
+            return "dot" if m <= 12 and not self.ta else "local"
+        if self.ta and m * k * self.dtype.size > self.target.l1d:
+            return "local"
+        # Packing B is one pass over it; without it each row block reads it with the stride n.
+        # That is as good while B lies in the L2 cache, or when there are few row blocks.
+        small = m <= 4 * self.block[0] or k * n * self.dtype.size <= self.target.l2 // 8
+        return "direct" if small and not ragged else "local"
+
+    def kernels(self) -> tuple[str, ...]:
+        """The kernels that `plan` can name for this family, the likeliest for big sizes first."""
+        out = []
+        for m in (1, 2, 512) if self.m is None else (self.m,):
+            for n in (1, 8, 512) if self.n is None else (self.n,):
+                for k in (1, 8, 512) if self.k is None else (self.k,):
+                    out.append(self.kernel(m, n, k))
+        return tuple(dict.fromkeys(reversed(out)))
+
+    def plan(
+        self, m: int, n: int, k: int, batch: int = 1, threads: int = 1, *,
+        a_shared: bool = False, b_shared: bool = False, prepacked: bool = False,
+        kernel: str | None = None,
+    ) -> Plan:  # fmt: skip
+        """Phases, units, scratch and words for these sizes.
+
+        `a_shared`, `b_shared`: that operand has no batch dimension. `kernel` overrides the
+        choice (tests, measurements); it must be one that can do these sizes.
+        """
+        for name, have, known in (("m", m, self.m), ("n", n, self.n), ("k", k, self.k)):
+            if have < 0 or (known is not None and have != known):
+                raise ValueError(f"{name} is {have}, compiled for {known}")
+        kernel = kernel or ("packed" if prepacked else self.kernel(m, n, k))
+        prepacked = kernel == "packed"
+        mr, nr = self._tile(kernel)
+        mb, nb = self._unit(kernel, m, n, k, batch, threads)
+        units = batch * -(-m // mb) * -(-n // nb) if m and n else 0
+        private, shared = self._scratch(kernel, m, n, k, batch, mb, nb, b_shared)
+        # A thread is worth waking for some 20 us of work: 2^21 products at 100 a nanosecond.
+        grain = max(1, (1 << 21) // max(1, min(mb, m) * min(nb, n) * k)) if units else 1
+        phases = (Phase(kernel, units, grain),)
+        if prepacked:
+            panels = (1 if b_shared else batch) * -(-n // nr) if units else 0
+            phases = (Phase("pack_b", panels, max(1, (1 << 18) // max(1, k * nr))), *phases)
+        a_step = 0 if a_shared else m * k
+        b_step = 0 if b_shared else k * n
+        return Plan(
+            phases,
+            threads * private,
+            shared,
+            (m, n, k, batch, a_step, b_step, mb, nb, private),
+        )
+
+    def words(
+        self, plan: Plan, a: int, b: int, scratch: int, outputs: Sequence[int],
+        extra: Sequence[int] = (), packed: int = 0,
+    ) -> list[int]:  # fmt: skip
+        """The argument table for addresses and a plan."""
+        return [0, a, b, packed, scratch, *plan.sizes, *outputs, *extra]
+
+    def _tile(self, kernel: str) -> tuple[int, int]:
+        """Rows and columns of one tile: what a kernel finishes before it runs the epilogue."""
+        if kernel in ("thin", "thin_col"):
+            return 1, 16 * self.lanes
+        if kernel == "dot":
+            return 4, self.lanes
+        if kernel == "dot_row":
+            return 1, self.lanes
+        if kernel == "dot_col":
+            return self.lanes, 1
+        return self.block[0], self.columns
+
+    def _unit(
+        self, kernel: str, m: int, n: int, k: int, batch: int, threads: int
+    ) -> tuple[int, int]:
+        """Rows and columns a unit. Free to choose: no result depends on it."""
+        mr, nr = self._tile(kernel)
+        if kernel == "thin_col":
+            mr, nr = nr, mr
+        mt, nt = max(1, -(-m // mr)), max(1, -(-n // nr))
+        # Rows: the packed block of A and its partial sums take at most half the L2 cache.
+        rows = max(1, self.target.l2 // 2 // (self.acc.size * KC) // mr)
+        mb = -(-mt // -(-mt // rows))
+        # Columns: enough for the threads, twice as many units where that is free, so that a
+        # thread that starts late finds less to do; at most 20 ms (2^31 products) each.
+        parts = 1
+        if threads > 1:
+            want = 2 * threads
+            while batch * -(-mt // mb) * parts < want and parts * 2 <= nt:
+                parts *= 2
+            while batch * -(-mt // mb) * parts < want and mb > 1:
+                mb = -(-mb // 2)
+        parts = max(parts, min(nt, (mb * mr * n * k) >> 31))
+        nb = -(-nt // parts)
+        return mb * mr, nb * nr
+
+    def _k_blocks(self, k: int) -> tuple[int, int]:
+        blocks = max(1, -(-k // KC))
+        return blocks, -(-k // blocks)
+
+    def _scratch(
+        self, kernel: str, m: int, n: int, k: int, batch: int, mb: int, nb: int, b_shared: bool
+    ) -> tuple[int, int]:
+        """Bytes a worker and bytes for all."""
+        private = shared = 0
+        size = self.acc.size
+        blocks, kc = self._k_blocks(k)
+        _, nr = self._tile(kernel)
+        kp = _up(kc, self.lanes)
+        if self._packs_a(kernel):
+            private += _up(mb, max(self.lanes, self.block[0])) * kp * size
+        if kernel == "local":
+            private += kp * nr * size
+        if blocks > 1 and kernel in ("direct", "local", "packed"):
+            private += mb * nb * size
+        if kernel == "packed":
+            shared = (1 if b_shared else batch) * _up(n, nr) * _up(k, self.lanes) * size
+        return _up(private, 64), _up(shared, 64)
+
+    # ------------------------------------------------------------- emission
+
+    def emit(
+        self, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None = None
+    ) -> ir.Function:
+        """Add the kernel to the module under `name`."""
+        fn = Fn(module, name, [ptr, i64, i64, i64])
+        body = _Kernel(self, fn, kernel, epilogue)
+        if kernel == "pack_b":
+            body.pack_b()
+        else:
+            body.main()
+        fn.ret(0)
+        return fn.func
+
+
+class _Kernel:
+    """The emission of one kernel."""
+
+    def __init__(self, g: Gemm, fn: Fn, kernel: str, epilogue: Epilogue | None) -> None:
+        self.g = g
+        self.fn = fn
+        self.kernel = kernel
+        self.epilogue = epilogue
+        self.lanes = g.lanes
+        self.mr, self.nr = g._tile(kernel)
+        self.table = fn.args[0]
+        self.worker = fn.wrap(fn.args[3], dtypes.int64)
+        word = {w: 1 + i for i, w in enumerate(WORDS)}
+        self.a = fn.read_ptr(self.table, word["a"])
+        self.b = fn.read_ptr(self.table, word["b"])
+        self.packed = fn.read_ptr(self.table, word["packed"])
+        self.scratch = fn.read_ptr(self.table, word["scratch"])
+        self.m = self._size(g.m, word["m"])
+        self.n = self._size(g.n, word["n"])
+        self.k = self._size(g.k, word["k"])
+        self.a_step = fn.read_i64(self.table, word["a_step"])
+        self.b_step = fn.read_i64(self.table, word["b_step"])
+        self.batch = fn.read_i64(self.table, word["batch"])
+        self.mb = fn.read_i64(self.table, word["mb"])
+        self.nb = fn.read_i64(self.table, word["nb"])
+        private = fn.read_i64(self.table, word["private"])
+        self.private = self._byte(self.scratch, self.worker * private)
+        self.out = [
+            fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))
+        ]
+        self.index: V | None = None  # the batch, inside a unit
+
+    def _size(self, known: int | None, word: int) -> V:
+        if known is not None:
+            return self.fn.index(known)
+        return self.fn.read_i64(self.table, word)
+
+    def _byte(self, base: Any, offset: V) -> Any:
+        return self.fn.element_ptr(base, offset, dtypes.uint8)
+
+    def _min(self, x: V, y: V | int) -> V:
+        return self.fn.minimum(x, y)
+
+    def _div(self, x: V, y: int) -> V:
+        """x // y for x >= 0 and a power of two."""
+        return self.fn.shr(x, y.bit_length() - 1)
+
+    def _up(self, x: V, to: int) -> V:
+        return (x + (to - 1)) & -to
+
+    def _mask(self, left: V, lanes: int) -> V:
+        """Lanes below `left`."""
+        fn = self.fn
+        ids = fn.lane_ids(lanes, dtypes.int32)
+        top = fn.cast(self._min(left, lanes), dtypes.int32)
+        return ids < fn.splat(top, lanes)
+
+    def _load(self, base: Any, at: V | int, lanes: int = 1, mask: V | None = None) -> V:
+        """Elements of an operand in the accumulator's type."""
+        x = self.fn.load(base, at, self.g.dtype, lanes, mask)
+        return self.fn.cast(x, self.g.acc)
+
+    def _mul_add(self, x: V, y: V, z: V) -> V:
+        if self.g.acc.kind == "f" and self.g.target.has_fma:
+            return self.fn.fma(x, y, z)
+        return z + x * y
+
+    # ------------------------------------------------------------- the walk over units
+
+    def main(self) -> None:
+        fn, g = self.fn, self.g
+        self.stack = fn.stack(g.acc, self.mr * self.nr)
+        many = g.k is None or g.k > KC
+        self.blocked = many and self.kernel in ("direct", "local", "packed")
+        if self.blocked:
+            self.k_blocks = fn.maximum(self._div(self.k + (KC - 1), KC), 1)
+            self.kc = fn.udiv_index(self.k + (self.k_blocks - 1), self.k_blocks)
+        else:
+            self.k_blocks, self.kc = fn.index(1), self.k
+        self.kp = self._up(self.kc, self.lanes)
+        row_units = fn.udiv_index(self.m + (self.mb - 1), self.mb)
+        col_units = fn.udiv_index(self.n + (self.nb - 1), self.nb)
+        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
+        with fn.loop(begin, end) as unit:
+            u = unit.i
+            base_a, base_b, out_row = self.a, self.b, fn.index(0)
+            if g.batched:
+                per = row_units * col_units
+                at = fn.udiv_index(u, per)
+                u = u - at * per
+                base_a = fn.element_ptr(self.a, at * self.a_step, g.dtype)
+                base_b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
+                out_row = at * self.m
+                self.index = at
+            # Units beside each other share columns: the panel of B is still in a cache.
+            c = fn.udiv_index(u, row_units)
+            i0, j0 = (u - c * row_units) * self.mb, c * self.nb
+            i1, j1 = self._min(i0 + self.mb, self.m), self._min(j0 + self.nb, self.n)
+            self.out_row = out_row
+            {
+                "thin": self._thin, "thin_col": self._thin_col, "dot": self._dot,
+                "dot_row": self._dot, "dot_col": self._dot_col,
+            }.get(self.kernel, self._blocks)(base_a, base_b, i0, i1, j0, j1)  # fmt: skip
+
+    def _blocks(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        """k blocks, then panels of columns, then tiles of rows."""
+        fn, g = self.fn, self.g
+        mr, nr, size = self.mr, self.nr, g.acc.size
+        packs_a = g._packs_a(self.kernel)
+        # Private scratch: the packed rows of A, one panel of B, the partial sums.
+        a_pack = self.private
+        used = fn.index(0)
+        if packs_a:
+            used = self._up(self.mb, max(self.lanes, mr)) * self.kp * size
+        b_pack = self._byte(self.private, used)
+        if self.kernel == "local":
+            used = used + self.kp * (nr * size)
+        partial = self._byte(self.private, used)
+        row_tiles = self._div(i1 - i0 + (mr - 1), mr)
+        with fn.loop(0, self.k_blocks) as kb:
+            p0 = kb.i * self.kc
+            kk = self._min(self.kc, self.k - p0)
+            if packs_a:
+                self._pack_a(a, a_pack, i0, i1, p0, kk)
+            with fn.loop(j0, j1, nr) as jp:
+                j = jp.i
+                cols = self._min(j1 - j, nr)
+                panel, step = self._panel(b, b_pack, j, cols, p0, kk)
+                tiles = fn.udiv_index(j - j0, fn.index(nr)) * row_tiles
+                with fn.loop(i0, i1, mr) as ip:
+                    i = ip.i
+                    rows = self._min(i1 - i, mr)
+                    ap, rs, ps = self._rows(a, a_pack, i0, i, rows, p0)
+                    self._switch(rows, cols, ap, rs, ps, panel, step, kk)
+                    if self.blocked:
+                        t = tiles + self._div(i - i0, mr)
+                        part = fn.element_ptr(partial, t * (mr * nr), g.acc)
+                        self._partial(kb.i, part, i, j, rows, cols)
+                    else:
+                        self._finish(i, j, rows, cols)
+
+    def _partial(self, kb: V, part: Any, i: V, j: V, rows: V, cols: V) -> None:
+        """Add the tile to the sums of the k blocks before, and keep them or finish."""
+        fn, acc, lanes = self.fn, self.g.acc, self.lanes
+        whole = self.mr * self.nr
+        with fn.if_(kb > 0), fn.loop(0, whole, lanes) as e:
+            old = fn.load(part, e.i, acc, lanes)
+            new = fn.load(self.stack, e.i, acc, lanes)
+            fn.store(self.stack, e.i, old + new)
+        last = kb.eq(self.k_blocks - 1)
+        with fn.if_(~last), fn.loop(0, whole, lanes) as e:
+            fn.store(part, e.i, fn.load(self.stack, e.i, acc, lanes))
+        with fn.if_(last):
+            self._finish(i, j, rows, cols)
+
+    def _panel(
+        self, b: Any, b_pack: Any, j: V, cols: V, p0: V, kk: V
+    ) -> tuple[Any, V | int]:
+        """Where the panel of B's columns from `j` is, and the distance of its rows."""
+        fn, g, nr = self.fn, self.g, self.nr
+        if self.kernel == "direct":
+            return fn.element_ptr(b, p0 * self.n + j, g.dtype), self.n
+        if self.kernel == "packed":
+            kp = self._up(self.k, self.lanes)
+            n = fn.udiv_index(self.n + (nr - 1), fn.index(nr)) * nr
+            at = kp * j + p0 * nr
+            if self.index is not None:
+                at = at + fn.select(self.b_step.eq(0), fn.index(0), self.index * (kp * n))
+            return fn.element_ptr(self.packed, at, g.acc), nr
+        self._pack_panel(b, b_pack, j, cols, p0, kk)
+        return b_pack, nr
+
+    def _rows(
+        self, a: Any, a_pack: Any, i0: V, i: V, rows: V, p0: V
+    ) -> tuple[list[Any], V | int, DType]:
+        """Addresses of the tile's rows of A, the distance along k, and the element type."""
+        fn, g, mr = self.fn, self.g, self.mr
+        if not g._packs_a(self.kernel):
+            # Rows beyond the last one read the last one again; nobody stores their sums.
+            at = [self._min(fn.index(r), rows - 1) + i for r in range(mr)]
+            if g.ta:
+                return [fn.element_ptr(a, p0 * self.m + r, g.dtype) for r in at], self.m, g.dtype
+            return [fn.element_ptr(a, r * self.k + p0, g.dtype) for r in at], 1, g.dtype
+        tile = fn.element_ptr(a_pack, (i - i0) * self.kp, g.acc)
+        if g.ta:
+            return [fn.element_ptr(tile, r, g.acc) for r in range(mr)], mr, g.acc
+        return [fn.element_ptr(tile, self.kp * r, g.acc) for r in range(mr)], 1, g.acc
+
+    # ------------------------------------------------------------- the register block
+
+    def _switch(
+        self, rows: V, cols: V, ap: list[Any], ps: V | int, at: DType,
+        panel: Any, step: V | int, kk: V,
+    ) -> None:  # fmt: skip
+        """The smallest register block that covers the tile: 8 or 4 rows, 1 to 3 vectors.
+
+        Six short loops instead of one for each number of rows: a rest of 1 to 3 rows takes
+        the time of 4, which is a quarter of a tile, once in a column.
+        """
+        fn, g = self.fn, self.g
+        full, vectors = self.mr, self.nr // self.lanes
+        masked = self.kernel == "direct" and (g.n is None or g.n % self.lanes != 0)
+        masked = masked and g.target.masks
+        nv = self._div(cols + (self.lanes - 1), self.lanes)
+        mask = self._mask(cols - (nv - 1) * self.lanes, self.lanes) if masked else None
+        for r in (full, full // 2):
+            if not self._row_case(r):
+                continue
+            fits = rows > full // 2 if r == full else rows <= full // 2
+            with fn.if_(fits):
+                for v in range(vectors, 0, -1):
+                    if self._col_case(v):
+                        with fn.if_(nv.eq(v)):
+                            self._micro(r, v, ap, ps, at, panel, step, kk, mask)
+
+    def _row_case(self, r: int) -> bool:
+        m, full = self.g.m, self.mr
+        if m is None:
+            return True
+        rest = m % full
+        return m >= full or rest > full // 2 if r == full else 0 < rest <= full // 2
+
+    def _col_case(self, v: int) -> bool:
+        n, nr = self.g.n, self.nr
+        if n is None:
+            return True
+        rest = -(-(n % nr) // self.lanes)
+        return v == rest or (n >= nr and v == nr // self.lanes)
+
+    def _micro(
+        self, rows: int, nv: int, ap: list[Any], ps: V | int, at: DType,
+        panel: Any, step: V | int, kk: V, mask: V | None,
+    ) -> None:  # fmt: skip
+        """rows x nv vectors of sums over kk terms, into the tile on the stack."""
+        fn, g, lanes = self.fn, self.g, self.lanes
+        bt = g.dtype if self.kernel == "direct" else g.acc
+        zero = fn.const(0, g.acc, lanes)
+        with fn.loop(0, kk, carry=[zero] * (rows * nv)) as p:
+            at_b, at_a = p.i * step, p.i * ps
+            bs = []
+            for v in range(nv):
+                x = fn.load(panel, at_b + v * lanes, bt, lanes, mask if v == nv - 1 else None)
+                bs.append(fn.cast(x, g.acc))
+            sums = []
+            for r in range(rows):
+                x = fn.splat(fn.cast(fn.load(ap[r], at_a, at), g.acc), lanes)
+                for v in range(nv):
+                    sums.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
+            p.next(sums)
+        for r in range(rows):
+            for v in range(nv):
+                fn.store(self.stack, r * self.nr + v * lanes, p.results[r * nv + v])
+
+    # ------------------------------------------------------------- the end of a tile
+
+    def _finish(self, i: V, j: V, rows: V, cols: V) -> None:
+        """The epilogue over the tile on the stack: whole vectors, then the rest under a mask.
+
+        One copy of the epilogue each, in a loop: a tile's 24 copies would cost more to
+        compile than they save, and a tile is finished once for its k terms.
+        """
+        fn, g, lanes = self.fn, self.g, self.lanes
+        known = g.n is not None and g.n % lanes == 0
+        nv = self._div(cols, lanes)
+        with fn.loop(0, rows) as r:
+            with fn.loop(0, nv) as v:
+                x = fn.load(self.stack, r.i * self.nr + v.i * lanes, g.acc, lanes)
+                self._emit_out(x, i + r.i, j + v.i * lanes, None)
+            if not known:
+                left = cols - nv * lanes
+                with fn.if_(left > 0):
+                    x = fn.load(self.stack, r.i * self.nr + nv * lanes, g.acc, lanes)
+                    self._emit_out(x, i + r.i, j + nv * lanes, self._mask(left, lanes))
+
+    def _emit_out(self, acc: V, row: V, col: V, mask: V | None) -> None:
+        fn, g = self.fn, self.g
+        values: Sequence[V] | None = [acc]
+        if self.epilogue is not None:
+            values = self.epilogue(fn, acc, row, col, self.index, mask)
+        at = (self.out_row + row) * self.n + col
+        for p, t, v in zip(self.out, g.stored, values or (), strict=False):
+            fn.store(p, at, fn.cast(v, t), mask)
+
+    # ------------------------------------------------------------- packing
+
+    def pack_b(self) -> None:
+        """All panels of B, for `packed`: units are (batch, panel)."""
+        fn, g, nr = self.fn, self.g, self.nr
+        panels = fn.udiv_index(self.n + (nr - 1), fn.index(nr))
+        kp = self._up(self.k, self.lanes)
+        self.kernel = "local"
+        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
+        with fn.loop(begin, end) as unit:
+            at = fn.udiv_index(unit.i, panels)
+            j = (unit.i - at * panels) * nr
+            b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
+            dest = fn.element_ptr(self.packed, unit.i * (kp * nr), g.acc)
+            self._pack_panel(b, dest, j, self._min(self.n - j, nr), fn.index(0), self.k)
+
+    def _pack_panel(self, b: Any, dest: Any, j: V, cols: V, p0: V, kk: V) -> None:
+        if self.g.tb:
+            self._pack_transposed(b, dest, j, cols, p0, kk)
+            return
+        fn, nr, lanes = self.fn, self.nr, self.lanes
+        with fn.if_(cols.eq(nr)), fn.loop(0, kk) as p:
+            for v in range(nr // lanes):
+                x = self._load(b, (p0 + p.i) * self.n + j + v * lanes, lanes)
+                fn.store(dest, p.i * nr + v * lanes, x)
+        if self.g.n is not None and self.g.n % nr == 0:
+            return
+        masks = [self._mask(cols - v * lanes, lanes) for v in range(nr // lanes)]
+        with fn.if_(cols < nr), fn.loop(0, kk) as p:
+            for v, mask in enumerate(masks):
+                # Lanes that are off give zeros, so the sums nobody stores stay finite.
+                x = self._load(b, (p0 + p.i) * self.n + j + v * lanes, lanes, mask)
+                fn.store(dest, p.i * nr + v * lanes, x)
+
+    def _pack_transposed(self, b: Any, dest: Any, j: V, cols: V, p0: V, kk: V) -> None:
+        """Rows of the stored B become columns of the panel, a square of lanes at a time."""
+        fn, lanes = self.fn, self.lanes
+        whole = kk & -lanes
+
+        def square(v: V, p: V, mask: V | None) -> None:
+            rows = []
+            for q in range(lanes):
+                row = j + self._min(v + q, cols - 1)
+                rows.append(self._load(b, row * self.k + p0 + p, lanes, mask))
+            for q, x in enumerate(_transpose(fn, rows)):
+                fn.store(dest, (p + q) * self.nr + v, x)
+
+        with fn.loop(0, cols, lanes) as v:
+            with fn.loop(0, whole, lanes) as p:
+                square(v.i, p.i, None)
+            if self.g.k is None or self.g.k % lanes or self.g.k > KC:
+                with fn.if_(whole < kk):
+                    square(v.i, whole, self._mask(kk - whole, lanes))
+
+    def _pack_a(self, a: Any, dest: Any, i0: V, i1: V, p0: V, kk: V) -> None:
+        """Rows i0 to i1 of op(A): tiles [k][mr] from a transposed A, else rows of kp."""
+        fn, g, lanes, mr = self.fn, self.g, self.lanes, self.mr
+        if not g.ta:
+            with fn.loop(i0, i1) as i:
+                to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
+                at = i.i * self.k + p0
+                whole = kk & -lanes
+                with fn.loop(0, whole, lanes) as p:
+                    fn.store(to, p.i, self._load(a, at + p.i, lanes))
+                with fn.if_(whole < kk):
+                    x = self._load(a, at + whole, lanes, self._mask(kk - whole, lanes))
+                    fn.store(to, whole, x)
+            return
+        # A whole vector (a cache line) of columns at a time: several tiles side by side.
+        wide = max(lanes, mr)
+        with fn.loop(i0, i1, wide) as i:
+            to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
+
+            def copy(mask: V | None, i: V = i.i, to: Any = to) -> None:
+                with fn.loop(0, kk) as p:
+                    x = self._load(a, (p0 + p.i) * self.m + i, wide, mask)
+                    for t in range(0, wide, mr):
+                        part = fn.shuffle(x, None, range(t, t + mr)) if wide > mr else x
+                        fn.store(to, p.i * mr + self.kp * t, part)
+
+            with fn.if_(i1 - i.i >= wide):
+                copy(None)
+            if g.m is None or g.m % wide:
+                with fn.if_(i1 - i.i < wide):
+                    copy(self._mask(i1 - i.i, wide))
+
+    # ------------------------------------------------------------- one row or one column
+
+    def _thin(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        self._thin_walk(a, b, self.n, j0, j1, column=False)
+
+    def _thin_col(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        self._thin_walk(b, a, self.m, i0, i1, column=True)
+
+    def _thin_walk(self, x: Any, y: Any, n: V, j0: V, j1: V, *, column: bool) -> None:
+        """The row x[k] times y[k, n]: 16 vectors of columns, or 4 or 1 with k split.
+
+        Each case has 8 or 16 sums under way. The width of a column's case depends on n only,
+        since units are multiples of 16 vectors, and so do its bits.
+        """
+        fn, lanes = self.fn, self.lanes
+        wide = 16 if self.g.target.registers == 32 else 8
+        with fn.loop(j0, j1, self.nr) as jp:
+            cols = self._min(j1 - jp.i, self.nr)
+            full = cols.eq(self.nr)
+            done = fn.index(0)
+            for nv, split in ((wide, 1), (4, 4), (1, 8)):
+                if nv == 1:
+                    done = cols & -(4 * lanes)
+                    stop = cols
+                elif nv == 4:
+                    done = fn.select(full, cols, fn.index(0))
+                    stop = cols & -(4 * lanes)
+                else:
+                    stop = fn.select(full, cols, fn.index(0))
+                with fn.loop(done, stop, nv * lanes) as c:
+                    mask = self._mask(cols - c.i, lanes) if nv == 1 else None
+                    self._thin_block(x, y, n, jp.i + c.i, c.i, nv, split, mask)
+            if column:
+                with fn.loop(0, cols) as e:
+                    one = fn.load(self.stack, e.i, self.g.acc)
+                    self._emit_out(one, jp.i + e.i, fn.index(0), None)
+            else:
+                self._finish(fn.index(0), jp.i, fn.index(1), cols)
+
+    def _thin_block(
+        self, x: Any, y: Any, n: V, j: V, to: V, nv: int, split: int, mask: V | None
+    ) -> None:
+        fn, g, lanes = self.fn, self.g, self.lanes
+        base = fn.element_ptr(y, j, g.dtype)
+
+        def step(p: V, sums: list[V]) -> list[V]:
+            xs = fn.splat(self._load(x, p), lanes)
+            return [
+                self._mul_add(xs, self._load(base, p * n + v * lanes, lanes, mask), sums[v])
+                for v in range(nv)
+            ]
+
+        zero = fn.const(0, g.acc, lanes)
+        whole = self.k & -split
+        with fn.loop(0, whole, split, carry=[zero] * (nv * split)) as p:
+            out = []
+            for s in range(split):
+                out += step(p.i + s, p.carry[s * nv : (s + 1) * nv])
+            p.next(out)
+        parts = [p.results[s * nv : (s + 1) * nv] for s in range(split)]
+        while len(parts) > 1:
+            half = len(parts) // 2
+            parts = [
+                [u + v for u, v in zip(parts[s], parts[s + half], strict=True)]
+                for s in range(half)
+            ]
+        with fn.loop(whole, self.k, carry=parts[0]) as p:
+            p.next(step(p.i, p.carry))
+        for v in range(nv):
+            fn.store(self.stack, to + v * lanes, p.results[v])
+
+    # ------------------------------------------------------------- rows times rows
+
+    def _dot(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        """Both operands contiguous along k: vectors along k, no packing at all."""
+        fn, lanes = self.fn, self.lanes
+        cn = min(8 if self.mr == 1 else 4, lanes)
+        with fn.loop(j0, j1, self.nr) as jp:
+            cols = self._min(j1 - jp.i, self.nr)
+            with fn.loop(i0, i1, self.mr) as ip:
+                rows = self._min(i1 - ip.i, self.mr)
+                left = [
+                    fn.element_ptr(a, (ip.i + self._min(fn.index(r), rows - 1)) * self.k, self.g.dtype)
+                    for r in range(self.mr)
+                ]
+                with fn.loop(0, cols, cn) as c:
+                    right = [
+                        fn.element_ptr(b, (jp.i + self._min(c.i + q, cols - 1)) * self.k, self.g.dtype)
+                        for q in range(cn)
+                    ]
+                    sums = self._dot_block(left, right)
+                    for r in range(self.mr):
+                        for q in range(cn):
+                            fn.store(self.stack, c.i + (r * lanes + q), sums[r * cn + q])
+                self._finish(ip.i, jp.i, rows, cols)
+
+    def _dot_col(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        fn = self.fn
+        rn = min(8, self.lanes)
+        with fn.loop(i0, i1, rn) as ip:
+            rows = self._min(i1 - ip.i, rn)
+            left = [
+                fn.element_ptr(a, (ip.i + self._min(fn.index(r), rows - 1)) * self.k, self.g.dtype)
+                for r in range(rn)
+            ]
+            for r, s in enumerate(self._dot_block(left, [b])):
+                fn.store(self.stack, r, s)
+            with fn.loop(0, rows) as r:
+                one = fn.load(self.stack, r.i, self.g.acc)
+                self._emit_out(one, ip.i + r.i, fn.index(0), None)
+
+    def _dot_block(self, left: list[Any], right: list[Any]) -> list[V]:
+        fn, g, lanes = self.fn, self.g, self.lanes
+        zero = fn.const(0, g.acc, lanes)
+
+        def step(p: V, sums: list[V], mask: V | None) -> list[V]:
+            ys = [self._load(y, p, lanes, mask) for y in right]
+            out = []
+            for r, x in enumerate(left):
+                xs = self._load(x, p, lanes, mask)
+                for c, y in enumerate(ys):
+                    out.append(self._mul_add(xs, y, sums[r * len(ys) + c]))
+            return out
+
+        whole = self.k & -lanes
+        with fn.loop(0, whole, lanes, carry=[zero] * (len(left) * len(right))) as p:
+            p.next(step(p.i, p.carry, None))
+        sums = fn.choose(
+            whole < self.k,
+            lambda: step(whole, p.results, self._mask(self.k - whole, lanes)),
+            lambda: p.results,
+        )
+        return [_sum_lanes(fn, s) for s in sums]
+
+
+def _sum_lanes(fn: Fn, x: V) -> V:
+    """The sum of a vector's elements, halves onto halves."""
+    while x.lanes > 1:
+        half = x.lanes // 2
+        low, high = fn.shuffle(x, None, range(half)), fn.shuffle(x, None, range(half, 2 * half))
+        x = low + high if half > 1 else fn.extract(x, 0) + fn.extract(x, 1)
+    return x
+
+
+def _transpose(fn: Fn, rows: list[V]) -> list[V]:
+    """The transposed square: columns of `rows`.
+
+    Two-operand interleaves inside 16 bytes first (one fast instruction each), then of
+    16-byte quarters; the tags follow which element is where.
+    """
+    n = len(rows)
+    inside = 16 // rows[0].dtype.size
+    tagged = [(x, [(r, c) for c in range(n)]) for r, x in enumerate(rows)]
+    distance = 1
+    while distance < n:
+        out: list[Any] = [None] * n
+        for r in range(n):
+            if r & distance:
+                continue
+            (x, xt), (y, yt) = tagged[r], tagged[r + distance]
+            lo, hi = _interleave(n, inside, distance)
+            both = xt + yt
+            for k, lanes in ((r, lo), (r + distance, hi)):
+                out[k] = (fn.shuffle(x, y, lanes), [both[q] for q in lanes])
+        tagged = out
+        distance *= 2
+    done: list[Any] = [None] * n
+    for x, tags in tagged:
+        done[tags[0][1]] = x
+    return done
+
+
+def _interleave(n: int, inside: int, distance: int) -> tuple[list[int], list[int]]:
+    """Lanes of the two results of one exchange between x (0 to n-1) and y (n to 2n-1)."""
+    if distance < inside:  # chunks of `distance` elements inside each 16 bytes
+        lo, hi = [], []
+        half = inside // 2
+        for base in range(0, n, inside):
+            for part, out in ((0, lo), (half, hi)):
+                for c in range(part, part + half, distance):
+                    out += [base + c + e for e in range(distance)]
+                    out += [n + base + c + e for e in range(distance)]
+        return lo, hi
+    # 16-byte quarters: even ones to the first result, odd ones to the second
+    lo, hi = [], []
+    quarters = n // inside
+    for source in (0, n):
+        for q in range(quarters):
+            (hi if q & 1 else lo).extend(source + q * inside + e for e in range(inside))
+    return lo, hi
