@@ -6,7 +6,7 @@ vector, or None. Ops say how they act on sizes in their record's `dims`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,23 @@ from graphc.ir import dims as D
 from graphc.ir.dims import Dim
 from graphc.ir.node import Value
 
-__all__ = ["LIMIT", "Known", "known", "known_operand"]
+__all__ = ["LIMIT", "Known", "NeedsValue", "known", "known_operand", "resolve", "static"]
 
 Known = Any  # Dim | tuple[Dim | None, ...] | None
 
 #: Longest vector treated as sizes; longer ones are data.
 LIMIT = 64
+
+
+class NeedsValue(Exception):  # noqa: N818 - not an error: it tells the session to cut the run
+    """A size depends on the elements of `value`, which this plan does not know.
+
+    The session computes `value` first and makes the rest of the plan when it is known.
+    """
+
+    def __init__(self, value: Value) -> None:
+        super().__init__(f"the elements of {value!r} decide a shape")
+        self.value = value
 
 
 def known(value: Value) -> Known:
@@ -75,7 +86,9 @@ def _apply(v: Value, memo: dict[Value, Known]) -> Known:
     args = [memo.get(x) for x in n.inputs]
     assert n.op.dims is not None
     if n.op.family != "elementwise":
-        return n.op.dims(*args, **n.attrs)
+        args = [_unknown_elements(x) if a is None else a for x, a in zip(n.inputs, args, strict=True)]
+        out = n.op.dims(*args, **n.attrs)
+        return out if out is None or len(n.outputs) == 1 else out[v.index]
     if any(a is None for a in args):
         return None
     if not any(isinstance(a, tuple) for a in args):
@@ -98,8 +111,45 @@ def known_operand(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
     dynamic = attrs["dynamic"]
     v = inputs[len(inputs) - len(dynamic) + dynamic.index(name)]
     k = known(v)
-    if k is None and v.static_shape is not None and len(v.static_shape) == 1:
+    return _unknown_elements(v) if k is None else k
+
+
+def _unknown_elements(v: Value) -> Known:
+    """A short integer vector of known length has that many unknown elements."""
+    if v.dtype.kind in "iu" and v.static_shape is not None and len(v.static_shape) == 1:
         d: Dim = v.static_shape[0]
         if type(d) is int and d <= LIMIT:
             return (None,) * d
+    return None
+
+
+def static(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
+    """As `known_operand`; while a plan is made, everything must be known.
+
+    Raises
+    ------
+    NeedsValue
+        While a plan is made, when the operand is not known.
+    """
+    k = known_operand(inputs, attrs, name)
+    if D.facts() is not None and name not in attrs and (k is None or isinstance(k, tuple) and None in k):
+        dynamic = attrs["dynamic"]
+        raise NeedsValue(inputs[len(inputs) - len(dynamic) + dynamic.index(name)])
     return k
+
+
+def resolve(
+    inputs: Sequence[Value], attrs: Mapping[str, Any]
+) -> tuple[tuple[Value, ...], dict[str, Any]]:
+    """Inputs and attributes of a node once every dynamic operand has become an attribute.
+
+    Raises
+    ------
+    NeedsValue
+        When one is not known.
+    """
+    names = attrs.get("dynamic", ())
+    out = {k: a for k, a in attrs.items() if k != "dynamic"}
+    for name in names:
+        out[name] = static(inputs, attrs, name)
+    return tuple(inputs[: len(inputs) - len(names)]), out

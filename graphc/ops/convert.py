@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from graphc.ir import dtypes
-from graphc.ir.build import build
+from graphc.ir.build import build, current
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
 from graphc.ops import record
@@ -80,9 +80,7 @@ def _guessed(flat: list[Any]) -> bool:
 
 def _round(a: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
     if dtype is dtypes.bfloat16:
-        u = a.astype(np.float32).view(np.uint32)
-        r = ((u + (((u >> 16) & 1) + np.uint32(0x7FFF))) & np.uint32(0xFFFF0000)).view(np.float32)
-        return np.where(np.isnan(a), np.float32(np.nan), r).astype(np.float32)
+        return record.round_bf16(a)
     return a
 
 
@@ -239,7 +237,7 @@ def convert(value: Any, dtype: DType | None = None, name: str | None = None, arg
     if isinstance(value, list | tuple) and any(isinstance(v, _tensor_types()) for v in _leaves(value)):
         from graphc.ops.shapes import stack  # a cycle in meaning: a list of tensors is a stack
 
-        return stack_nested(value, dtype, stack)
+        return stack_nested(value, dtype, stack, name)
     try:
         a, t = as_array(value, dtype)
     except (TypeError, ValueError) as e:
@@ -253,16 +251,27 @@ def _tensor_types() -> tuple[type, ...]:
     return (Value, *(k for k, _ in _conversions))
 
 
-def stack_nested(value: Any, dtype: DType | None, stack: Callable[..., Value]) -> Value:
-    """A nested list some of whose leaves are tensors, packed along new leading axes."""
-    if isinstance(value, list | tuple):
-        if dtype is None:
-            for leaf in _leaves(value):
-                if isinstance(leaf, _tensor_types()):
-                    dtype = convert(leaf).dtype
-                    break
-        return stack([stack_nested(v, dtype, stack) for v in value], name="packed")
-    return convert(value, dtype)
+def stack_nested(value: Any, dtype: DType | None, stack: Callable[..., Value], name: str | None = None) -> Any:
+    """A nested list some of whose leaves are tensors, packed along new leading axes.
+
+    Names are TF1's: the pack has `name` (``packed``) and its constants are ``name/index``.
+    A list without tensors comes back as it is.
+    """
+    tensors = _tensor_types()
+    if dtype is None:
+        dtype = next(convert(v).dtype for v in _leaves(value) if isinstance(v, tensors))
+    pack = False
+    with current().scope(name or "packed", "packed") as scope:
+        items: list[Any] = []
+        for i, v in enumerate(value):
+            if isinstance(v, list | tuple):
+                v = stack_nested(v, dtype, stack, str(i))
+            pack = pack or isinstance(v, tensors)
+            items.append(v)
+        if not pack:
+            return items
+        made = [convert(v, dtype, None if isinstance(v, tensors) else str(i)) for i, v in enumerate(items)]
+        return stack(made, name=scope or name)
 
 
 record._convert.append(convert)

@@ -7,6 +7,8 @@ page and the tests follow from the family. Nothing else in graphc knows single o
 
 from __future__ import annotations
 
+import inspect
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -191,8 +193,8 @@ def _operand(record: Op, name: str, v: Any, dtype: DType | None) -> Value:
         if dtype is None:
             raise
         raise TypeError(
-            f"Expected {dtype.name} passed to parameter '{name}' of op '{record.tf}', got {v!r:.60} "
-            f"of type '{type(v).__name__}' instead. Error: {e}"
+            f"Expected {dtype.name} passed to parameter '{name}' of op '{record.tf}', got "
+            f"{v!r:.60} of type '{type(v).__name__}' instead. Error: {e}"
         ) from None
 
 
@@ -287,12 +289,12 @@ def meaning(
         a = np.asarray(a)
         if check:
             if a.dtype != dtype.np:
-                raise AssertionError(f"{record.name}: meaning gives {a.dtype}, inferred {dtype.name}")
-            sizes = None if shape is None else [d for d in zip(a.shape, shape, strict=False)]
-            if sizes is not None and (
-                a.ndim != len(shape or ()) or any(type(d) is int and n != d for n, d in sizes)
+                raise AssertionError(f"{record.name} gives {a.dtype}, inferred {dtype.name}")
+            if shape is not None and (
+                a.ndim != len(shape)
+                or any(type(d) is int and n != d for n, d in zip(a.shape, shape, strict=True))
             ):
-                raise AssertionError(f"{record.name}: meaning gives {a.shape}, inferred {shape}")
+                raise AssertionError(f"{record.name} gives {a.shape}, inferred {shape}")
         if dtype is dtypes.bfloat16:
             a = round_bf16(a)
         out.append(a if a.dtype == dtype.np else a.astype(dtype.np))
@@ -367,23 +369,27 @@ def elementwise(
     if call is not None:
         record.call = call
         return record
-    if len(args) == 1:
+    count = len(args)
+    signature = _signature(args)
 
-        def call_(x: Any, name: str | None = None) -> Value:
-            return apply(record, (x,), None, name).outputs[0]
-    elif len(args) == 2:
+    def call_(*values: Any, **named: Any) -> Value:
+        if len(values) == count and not named:
+            return apply(record, values).outputs[0]
+        bound = signature.bind(*values, **named)
+        name = bound.arguments.get("name")
+        return apply(record, [bound.arguments[a] for a in args], None, name).outputs[0]
 
-        def call_(x: Any, y: Any, name: str | None = None) -> Value:  # type: ignore[misc]
-            return apply(record, (x, y), None, name).outputs[0]
-    else:
-
-        def call_(*xs: Any, name: str | None = None) -> Value:  # type: ignore[misc]
-            return apply(record, xs, None, name).outputs[0]
-
+    call_.__signature__ = signature  # type: ignore[attr-defined]
     call_.__name__ = call_.__qualname__ = name
     call_.__doc__ = doc
     record.call = call_
     return record
+
+
+def _signature(args: Sequence[str]) -> inspect.Signature:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    params = [inspect.Parameter(a.lstrip("*"), kind) for a in args]
+    return inspect.Signature([*params, inspect.Parameter("name", kind, default=None)])
 
 
 # ------------------------------------------------------------------------- axes
@@ -423,7 +429,7 @@ def ints(x: Any) -> Any:
 
 
 def static_ints(x: Any) -> Any:
-    """Python ints from ints, arrays, lists or a constant tensor; a value that is not known yet stays.
+    """Python ints from ints, arrays, lists or a constant tensor; an unknown value stays.
 
     This is how operands that TF1 takes as tensors (axis, shape, begin) become attributes.
     """
@@ -432,7 +438,15 @@ def static_ints(x: Any) -> Any:
     if isinstance(x, (list, tuple)) and any(isinstance(e, Value) for e in x):
         known = [static_ints(e) for e in x]
         return as_value(x) if any(isinstance(e, Value) for e in known) else tuple(known)
-    return ints(x)
+    return _whole(x)
+
+
+def _whole(x: Any) -> Any:
+    if isinstance(x, np.ndarray):
+        x = x.tolist()
+    if isinstance(x, (list, tuple)):
+        return tuple(_whole(e) for e in x)
+    return x if isinstance(x, D.Expr) else operator.index(x)
 
 
 def show_shapes(values: Sequence[Value]) -> str:

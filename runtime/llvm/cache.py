@@ -19,7 +19,6 @@ import stat
 import struct
 import threading
 import time
-from dataclasses import dataclass
 
 __all__ = ["DEFAULT_LIMIT", "Cache", "Counts", "default_directory", "open_cache"]
 
@@ -38,16 +37,13 @@ _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
-@dataclass
 class Counts:
     """What a cache did: `hits`, `misses`, `stored`, and what went wrong without harm."""
 
-    hits: int = 0
-    misses: int = 0
-    stored: int = 0
-    rejected: int = 0
-    errors: int = 0
-    evicted: int = 0
+    __slots__ = ("errors", "evicted", "hits", "misses", "rejected", "stored")
+
+    def __init__(self) -> None:
+        self.hits = self.misses = self.stored = self.rejected = self.errors = self.evicted = 0
 
 
 def default_directory(environ: os._Environ[str] | dict[str, str] | None = None) -> str | None:

@@ -12,6 +12,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from graphc.runtime.llvm.cache import Cache, open_cache
 
@@ -86,8 +87,7 @@ class Cpu:
         return max(1, self.vector_bytes // size)
 
 
-@dataclass(frozen=True)
-class _Report:
+class _Report(NamedTuple):
     """What LLVM says about the host."""
 
     triple: str
@@ -161,7 +161,7 @@ def _usable(cache: Cache) -> tuple[_Report, bool]:
     for f in report.features.split(","):
         known = _KERNEL.get(f[1:])
         features.append("-" + f[1:] if known is not None and known not in flags else f)
-    return replace(report, features=",".join(features)), True
+    return report._replace(features=",".join(features)), True
 
 
 def _remembered(facts: str, cache: Cache) -> _Report:

@@ -213,8 +213,11 @@ class Fn:
         at = ir.Constant(i32, lane) if isinstance(lane, int) else self.b.trunc(lane.ll, i32)
         return V(self, self.b.extract_element(x.ll, at), x.dtype)
 
-    def insert(self, x: V, e: V, lane: int) -> V:
-        return V(self, self.b.insert_element(x.ll, e.ll, ir.Constant(i32, lane)), x.dtype, x.lanes)
+    def insert(self, x: V, e: V, lane: int | V) -> V:
+        if x.lanes == 1:
+            return e
+        at = ir.Constant(i32, lane) if isinstance(lane, int) else self.b.trunc(lane.ll, i32)
+        return V(self, self.b.insert_element(x.ll, e.ll, at), x.dtype, x.lanes)
 
     def shuffle(self, x: V, y: V | None, lanes: Sequence[int]) -> V:
         """Lanes of `x` followed by `y`, by number."""

@@ -3,7 +3,7 @@
 The API::
 
     prog = Program(
-        steps=[Step(kernel, words=[0, address, n], units=n, grain=4096, flags=0, cost=0.25)],
+        steps=[Step(code, code.address(), [0, 0, 0, n], units=n, grain=4096, cost=0.25)],
         feeds=[FeedSpec(np.float32, (n,), patches=[(0, 1)])],   # word 1 of step 0 gets the data
         outs=[OutSpec(np.float32, (n,), patches=[(0, 2)])],
         threads=2,
@@ -34,51 +34,40 @@ words. A failed step reports the error of its lowest unit, whatever the number o
 `prog.words`, `prog.units`, `prog.dims` are numpy views of the live tables: a session binds new
 sizes or a moved arena by writing to them, then calls `prog.refresh()`.
 
-How a run goes: the entry checks the arrays against the feed table (type, dtype, flags, sizes: each
-a pointer or word compare) and writes their data pointers where the patches say. If the run is
-known to be short (under `SHORT_NS`) the steps run at once with the GIL held. Otherwise the GIL is
-released and the walker runs steps in slices of about 10 ms; every 50 ms it comes back, the entry
-looks at Python's signals and resumes where it was. The cost of a step starts as the estimate
-given and is replaced by what was measured.
+How a run goes: the entry checks the arrays against the feed table (type, dtype, flags, sizes:
+each a pointer or word compare) and writes their data pointers where the patches say. If the run
+is known to be short (under 20 microseconds) the steps run at once with the GIL held. Otherwise
+the GIL is released and the walker runs steps in slices of about 10 ms; every 50 ms it comes back,
+the entry looks at Python's signals and resumes where it was. The cost of a step starts as the
+estimate given and is replaced by what was measured.
 """
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
-import platform
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
-from graphc.ir import dtypes
+
 from graphc.runtime import pool
-from graphc.runtime.llvm.emit import Fn, V, i32, i64, ptr
-from graphc.runtime.pool import P
-from llvmlite import binding, ir
+from graphc.runtime.llvm.jit import Options, compile_kernels
 
 __all__ = [
     "BUSY", "COMMIT", "COUNT", "DIMS", "OK", "SLOW", "STOPPED",
-    "FeedSpec", "Kernel", "OutSpec", "Program", "Status", "Step", "native",
+    "FeedSpec", "OutSpec", "Program", "Status", "Step", "native",
 ]  # fmt: skip
 
 OK, SLOW, DIMS, BUSY, STOPPED, COUNT = 0, -1, -2, -3, -4, -5
-_YIELD = -100  # the walker wants its caller to look at signals, then to call it again
+YIELD = -100  # the walker wants its caller to look at signals, then to call it again
 
 COMMIT = 1  # step flag: part of the commit, never interrupted
-_LEARNED = 2  # step flag: its cost was measured
-
-SHORT_NS = 20_000  # a run below this keeps the GIL and looks at no clock
-POLL_NS = 50_000_000  # between two looks at Python's signals
-SLICE_NS = 10_000_000  # a slice of a step
-PROBE_NS = 500_000  # a step estimated above this begins with a small slice, to measure it
-CHUNKS = 4  # tasks a participant gets on average
-MXCSR = 0x1F80
+LEARNED = 2  # step flag: its cost was measured
 
 _C_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
 
@@ -144,634 +133,7 @@ class G(IntEnum):
     SIZE = 16
 
 
-_SCRATCH_HEAD = 8
-_NARROW = 0xFFFF  # 16 bits of the gate: active, then entered, then open, then the epoch
-_ENTERED = 1 << 16
-_OPEN = 1 << 32
-
-
-_NT = os.name == "nt"
-_LONG = i32 if _NT else i64
-_X86 = platform.machine().lower() in ("x86_64", "amd64")
-_ARM = platform.machine().lower() in ("arm64", "aarch64")
-_MAX = 2**63 - 1
-_VOID = ir.VoidType()
-
-
-class _Var:
-    """A local variable (a stack slot that LLVM turns into registers)."""
-
-    def __init__(self, code: _Code, value: V | int) -> None:
-        self.code = code
-        first = code.index(value)
-        self.dtype = first.dtype
-        with code.b.goto_entry_block():
-            self.slot = code.b.alloca(first.ll.type)
-        self.set(first)
-
-    def get(self) -> V:
-        ll = self.code.b.load(self.slot, typ=self.slot.allocated_type)
-        return V(self.code, ll, self.dtype)
-
-    def set(self, value: V | int) -> None:
-        self.code.b.store(self.code.index(value).ll, self.slot)
-
-
-class _FnPointer(ir.PointerType):  # type: ignore[misc]
-    """A plain pointer that llvmlite lets us call."""
-
-    pointee: ir.FunctionType
-
-
-class _Code(Fn):
-    """`Fn` with what runtime code needs: tables of words, variables, loops with exits, atomics."""
-
-    def __init__(
-        self, module: ir.Module, name: str, params: Sequence[ir.Type], ret: ir.Type
-    ) -> None:
-        super().__init__(module, name, params, ret)
-        self.func.attributes.add("uwtable")  # CPython ends a daemon thread by unwinding it
-        self._exits: list[Any] = []
-
-    def arg(self, k: int) -> V:
-        return V(self, self.args[k], dtypes.int64)
-
-    def at(self, base: Any, k: int | V) -> Any:
-        return self.b.gep(base, [self.index(k).ll], source_etype=i64)
-
-    def bytes_at(self, base: Any, k: int) -> Any:
-        return self.b.gep(base, [ir.Constant(i64, k)], source_etype=ir.IntType(8))
-
-    def put(self, base: Any, k: int | V, value: V | int) -> None:
-        self.b.store(self.index(value).ll, self.at(base, k), align=8)
-
-    def put_ptr(self, base: Any, k: int | V, value: Any) -> None:
-        self.b.store(value, self.at(base, k), align=8)
-
-    def read_f64(self, base: Any, k: int) -> V:
-        return V(self, self.b.load(self.at(base, k), align=8, typ=ir.DoubleType()), dtypes.float64)
-
-    def rmw(self, op: str, base: Any, k: int, value: V | int) -> V:
-        r = self.b.atomic_rmw(op, self.at(base, k), self.index(value).ll, "seq_cst")
-        return V(self, r, dtypes.int64)
-
-    def watch(self, base: Any, k: int) -> V:
-        """A sequentially consistent load."""
-        r = self.b.load_atomic(self.at(base, k), "seq_cst", 8, typ=i64)
-        return V(self, r, dtypes.int64)
-
-    def swap_if(self, base: Any, k: int, old: V | int, new: V | int) -> V:
-        pair = self.b.cmpxchg(
-            self.at(base, k), self.index(old).ll, self.index(new).ll, "seq_cst", "seq_cst"
-        )
-        return V(self, self.b.extract_value(pair, 1), dtypes.bool_)
-
-    def var(self, value: V | int) -> _Var:
-        return _Var(self, value)
-
-    def is_null(self, p: Any) -> V:
-        return V(self, self.b.icmp_unsigned("==", p, ir.Constant(ptr, None)), dtypes.bool_)
-
-    def differ(self, p: Any, q: Any) -> V:
-        return V(self, self.b.icmp_unsigned("!=", p, q), dtypes.bool_)
-
-    def call_ptr(self, p: Any, ret: ir.Type, args: Sequence[Any]) -> Any:
-        lls = [a.ll if isinstance(a, V) else a for a in args]
-        p.type = _FnPointer()
-        p.type.pointee = ir.FunctionType(ret, [a.type for a in lls])
-        return self.b.call(p, lls)
-
-    @contextmanager
-    def forever(self) -> Iterator[None]:
-        """A loop that ends by `leave` (or by returning)."""
-        body = self.func.append_basic_block("repeat")
-        done = self.func.append_basic_block("left")
-        self._exits.append((done, body))
-        self.b.branch(body)
-        self.b.position_at_end(body)
-        yield
-        if not self.b.block.is_terminated:
-            self.b.branch(body)
-        self._exits.pop()
-        self.b.position_at_end(done)
-
-    def leave(self, cond: V) -> None:
-        """Leave the innermost `forever` when `cond` holds."""
-        self._branch(cond, self._exits[-1][0])
-
-    def again(self, cond: V) -> None:
-        """Go to the start of the innermost `forever` when `cond` holds."""
-        self._branch(cond, self._exits[-1][1])
-
-    def _branch(self, cond: V, target: Any) -> None:
-        on = self.func.append_basic_block("on")
-        self.b.cbranch(cond.ll, target, on)
-        self.b.position_at_end(on)
-
-    def pause(self) -> None:
-        """Tell the core that this is a spin loop."""
-        if _X86:
-            self.extern("llvm.x86.sse2.pause", ir.VoidType(), [])
-        elif _ARM:
-            self.extern("llvm.aarch64.hint", ir.VoidType(), [ir.Constant(i32, 1)])
-
-    def cold(self, cond: V) -> V:
-        """`cond`, which is expected to be false."""
-        f, t = ir.Constant(ir.IntType(1), 0), ir.IntType(1)
-        r = self.call_intrinsic("llvm.expect", [t], t, [cond.ll, f])
-        return V(self, r, dtypes.bool_)
-
-
-# ------------------------------------------------------------- native code
-
-
-def _internal(c: _Code) -> _Code:
-    c.func.linkage = "internal"
-    return c
-
-
-def _emit_clock(m: ir.Module) -> Any:
-    """`i64 now()`: nanoseconds of a clock that never goes back."""
-    c = _internal(_Code(m, "now", [], i64))
-    t = c.stack(dtypes.int64, 2)
-    if _NT:
-        c.extern("QueryPerformanceCounter", i32, [t])
-        r = c.read_i64(t, 0) * (10**9 // pool.clock_ticks())
-    else:
-        c.extern("clock_gettime", i32, [ir.Constant(i32, int(time.CLOCK_MONOTONIC)), t])
-        r = c.read_i64(t, 0) * 10**9 + c.read_i64(t, 1)
-    c.ret(r)
-    return c.func
-
-
-def _emit_work(m: ir.Module, now: Any) -> Any:
-    """`void work(pool, id, deadline)`: take tasks of the job until there are none."""
-    c = _internal(_Code(m, "work", [ptr, i64, i64], _VOID))
-    home, me, deadline = c.args[0], c.arg(1), c.arg(2)
-    area = c.at(c.read_ptr(home, P.SCRATCH), me * c.read_i64(home, P.STRIDE))
-    c.put(area, 0, 0)
-    words, given = c.at(area, _SCRATCH_HEAD), c.read_ptr(home, P.ARGS)
-    with c.loop(0, c.read_i64(home, P.NWORDS)) as k:
-        c.put(words, k.i, c.read_i64(given, k.i))
-    fn, stop = c.read_ptr(home, P.FN), c.read_ptr(home, P.STOP)
-    units, grain = c.read_i64(home, P.UNITS), c.read_i64(home, P.GRAIN)
-    main = me.eq(0)
-    before = c.var(0)
-    with c.if_(main):
-        before.set(_clock(c, now))
-    with c.forever():
-        c.leave(c.watch(home, P.CANCEL).ne(0))
-        chunk = c.watch(home, P.CHUNK)
-        begin = c.rmw("add", home, P.NEXT, chunk)
-        c.leave(begin >= units)
-        end = c.minimum(begin + chunk, units)
-        code = V(c, c.call_ptr(fn, i32, [words, begin, end, me]), dtypes.int32)
-        with c.if_(c.cold(code.ne(0))):
-            c.put(area, 0, c.cast(code, dtypes.int64))
-            c.put(area, 1, begin)
-            c.rmw("xchg", home, P.CANCEL, 1)
-            c.ret()
-        with c.if_(c.cold(c.watch(stop, 0).ne(0))):
-            c.rmw("xchg", home, P.CANCEL, 1)
-        with c.if_(main):
-            after = _clock(c, now)
-            took = after - before.get()
-            before.set(after)
-            _learn(c, c.read_ptr(home, P.STEP), took, end - begin)
-            with c.if_((took > 2 * SLICE_NS) & (chunk > grain)):
-                half = c.udiv_index(c.shr(chunk, 1), grain) * grain
-                c.rmw("xchg", home, P.CHUNK, c.maximum(half, grain))
-            with c.if_(after >= deadline):
-                c.rmw("xchg", home, P.CANCEL, 1)
-    c.ret()
-    return c.func
-
-
-def _clock(c: _Code, now: Any) -> V:
-    return V(c, c.call_fn(now, []), dtypes.int64)
-
-
-def _learn(c: _Code, step: Any, took: V, units: V) -> None:
-    """Replace the cost of a step by what a slice of it took."""
-    with c.if_(took > 0):
-        cost = c.cast(took, dtypes.float64) / c.cast(units, dtypes.float64)
-        c.b.store(cost.ll, c.at(step, S.COST), align=8)
-        c.put(step, S.FLAGS, c.read_i64(step, S.FLAGS) | _LEARNED)
-
-
-def _wake(c: _Code, home: Any, most: V) -> None:
-    """Wake `most` parked workers at least, if there are any."""
-    sleepers = c.watch(home, P.SLEEPERS)
-    with c.if_(sleepers > 0):
-        mutex, cond = c.at(home, P.MUTEX), c.at(home, P.COND)
-        c.extern("pthread_mutex_lock", i32, [mutex])
-        c.extern("pthread_mutex_unlock", i32, [mutex])
-        with c.if_(most >= sleepers):
-            c.extern("pthread_cond_broadcast", i32, [cond])
-        with c.if_(most < sleepers), c.loop(0, most):
-            c.extern("pthread_cond_signal", i32, [cond])
-
-
-def _emit_parallel(m: ir.Module, work: Any) -> Any:
-    """`i32 parallel(pool, block, step, unit, chunk, take, deadline, stop)`: one job."""
-    c = _internal(_Code(m, "parallel", [ptr, ptr, ptr, i64, i64, i64, i64, ptr], i32))
-    home, block, step, stop = c.args[0], c.args[1], c.args[2], c.args[7]
-    unit, chunk, take, deadline = c.arg(3), c.arg(4), c.arg(5), c.arg(6)
-    units = c.read_i64(step, S.UNITS)
-    scratch, stride = c.read_ptr(block, H.SCRATCH), c.read_i64(block, H.STRIDE)
-    c.put_ptr(home, P.FN, c.read_ptr(step, S.FN))
-    c.put_ptr(home, P.ARGS, c.read_ptr(step, S.WORDS))
-    c.put(home, P.NWORDS, c.read_i64(step, S.NWORDS))
-    c.put(home, P.UNITS, units)
-    c.put_ptr(home, P.SCRATCH, scratch)
-    c.put(home, P.STRIDE, stride)
-    c.put(home, P.TAKE, take)
-    c.put_ptr(home, P.STOP, stop)
-    c.put_ptr(home, P.STEP, step)
-    c.put(home, P.GRAIN, c.read_i64(step, S.GRAIN))
-    c.put(home, P.CHUNK, chunk)
-    c.put(home, P.NEXT, unit)
-    c.put(home, P.CANCEL, 0)
-    epoch = c.shl(c.shr(c.read_i64(home, P.GATE), 33) + 1, 33)
-    c.rmw("xchg", home, P.GATE, epoch | _OPEN)
-    c.rmw("add", home, P.EPOCH, 1)
-    _wake(c, home, take)
-    c.call_fn(work, [home, c.index(0), deadline])
-    gate = c.rmw("and", home, P.GATE, ~_OPEN)
-    turns = c.var(0)
-    with c.forever():
-        c.leave((c.watch(home, P.GATE) & _NARROW).eq(0))
-        c.pause()
-        turns.set(turns.get() + 1)
-        with c.if_((turns.get() & 1023).eq(0)):
-            c.extern("sched_yield", i32, [])
-    lowest, code, where = c.var(_MAX), c.var(0), c.var(0)
-    with c.loop(0, (c.shr(gate, 16) & _NARROW) + 1) as k:
-        area = c.at(scratch, k.i * stride)
-        begin = c.read_i64(area, 1)
-        with c.if_(c.read_i64(area, 0).ne(0) & (begin < lowest.get())):
-            lowest.set(begin)
-            code.set(c.read_i64(area, 0))
-            where.set(c.read_i64(area, _SCRATCH_HEAD))
-    c.put(block, H.UNIT, c.minimum(c.read_i64(home, P.NEXT), units))
-    c.put(block, H.WHERE, where.get())
-    c.ret(c.cast(code.get(), dtypes.int32))
-    return c.func
-
-
-def _emit_loop(m: ir.Module, now: Any, work: Any) -> None:
-    """`void graphc_worker(pool)`: the life of a worker."""
-    c = _Code(m, "graphc_worker", [ptr], _VOID)
-    home = c.args[0]
-    _set_mxcsr(c, MXCSR)
-    seen = c.var(c.watch(home, P.EPOCH))
-    with c.forever():
-        _emit_wait(c, home, now, seen.get())
-        seen.set(c.watch(home, P.EPOCH))
-        with c.if_(c.watch(home, P.QUIT).ne(0)):
-            c.ret()
-        with c.forever():
-            gate = c.watch(home, P.GATE)
-            entered = c.shr(gate, 16) & _NARROW
-            c.leave((gate & _OPEN).eq(0) | (entered >= c.read_i64(home, P.TAKE)))
-            mine = c.swap_if(home, P.GATE, gate, gate + (_ENTERED + 1))
-            with c.if_(mine):
-                c.call_fn(work, [home, entered + 1, c.index(_MAX)])
-                c.rmw("sub", home, P.GATE, 1)
-            c.leave(mine)
-    c.b.unreachable()
-
-
-def _emit_wait(c: _Code, home: Any, now: Any, seen: V) -> None:
-    """Wait until the epoch is another one: look for a while, then park."""
-    limit = c.read_i64(home, P.SPIN)
-    start, turns = _clock(c, now), c.var(0)
-    with c.forever():
-        c.leave(c.watch(home, P.EPOCH).ne(seen))
-        c.pause()
-        turns.set(turns.get() + 1)
-        late = c.var(c.cast(limit.eq(0), dtypes.int64))
-        with c.if_((turns.get() & 15).eq(0)):
-            late.set(c.cast(_clock(c, now) - start > limit, dtypes.int64))
-        with c.if_(late.get().ne(0)):
-            mutex = c.at(home, P.MUTEX)
-            c.extern("pthread_mutex_lock", i32, [mutex])
-            c.rmw("add", home, P.SLEEPERS, 1)
-            with c.forever():
-                c.leave(c.watch(home, P.EPOCH).ne(seen))
-                c.extern("pthread_cond_wait", i32, [c.at(home, P.COND), mutex])
-            c.rmw("sub", home, P.SLEEPERS, 1)
-            c.extern("pthread_mutex_unlock", i32, [mutex])
-
-
-def _emit_quit(m: ir.Module) -> None:
-    """`void graphc_quit(pool)`: send all workers home."""
-    c = _Code(m, "graphc_quit", [ptr], _VOID)
-    home = c.args[0]
-    c.rmw("xchg", home, P.QUIT, 1)
-    c.rmw("add", home, P.EPOCH, 1)
-    _wake(c, home, c.index(pool.MAX_THREADS))
-    c.ret()
-
-
-def _set_mxcsr(c: _Code, value: V | int) -> None:
-    if _X86:
-        slot = c.stack(dtypes.int32, 1)
-        v = c.const(value, dtypes.int32) if isinstance(value, int) else value
-        c.b.store(v.ll, slot, align=4)
-        c.extern("llvm.x86.sse.ldmxcsr", _VOID, [slot])
-
-
-def _get_mxcsr(c: _Code) -> V:
-    if not _X86:
-        return c.const(MXCSR, dtypes.int32)
-    slot = c.stack(dtypes.int32, 1)
-    c.extern("llvm.x86.sse.stmxcsr", _VOID, [slot])
-    return V(c, c.b.load(slot, align=4, typ=i32), dtypes.int32)
-
-
-def _fail(c: _Code, block: Any, step: V, code: V, where: V) -> V:
-    """Fill the status; gives the positive code that `run` returns."""
-    c.put(block, H.STEP, step)
-    c.put(block, H.CODE, code)
-    c.put(block, H.WHERE, where)
-    return c.select(code < 0, c.index(2**31 - 1), code)
-
-
-def _emit_walk(m: ir.Module, now: Any, parallel: Any) -> Any:
-    """`i64 walk(block, poll)`: run steps from the cursor on; touches nothing of Python."""
-    c = _internal(_Code(m, "walk", [ptr, i64], i64))
-    block = c.args[0]
-    clock = c.var(_clock(c, now))
-    deadline = c.select(c.arg(1).ne(0), clock.get() + POLL_NS, c.index(_MAX))
-    steps, number = c.read_ptr(block, H.STEPS), c.read_i64(block, H.NSTEPS)
-    threads = c.read_i64(block, H.THREADS)
-    home = c.read_ptr(c.read_ptr(block, H.GLOBALS), G.POOL)
-    index = c.var(c.read_i64(block, H.STEP))
-    unit = c.var(c.read_i64(block, H.UNIT))
-    with c.forever():
-        at = index.get()
-        c.leave(at >= number)
-        step = c.at(steps, at * S.SIZE)
-        units, grain = c.read_i64(step, S.UNITS), c.read_i64(step, S.GRAIN)
-        commit = (c.read_i64(step, S.FLAGS) & COMMIT).ne(0)
-        with c.forever():
-            here = unit.get()
-            c.leave(here >= units)
-            with c.if_(c.cold(~commit & c.watch(block, H.STOP).ne(0))):
-                c.put(block, H.STOP, 0)
-                c.ret(c.index(STOPPED))
-            rest = units - here
-            code = c.var(0)
-            share = _share(c, step, rest, grain, threads, home)
-            with c.if_(share.ne(0)):
-                until = c.select(commit, c.index(_MAX), deadline)
-                stop = c.b.select(commit.ll, c.at(home, P.NEVER), c.at(block, H.STOP))
-                take = c.minimum(threads - 1, c.read_i64(home, P.WORKERS))
-                args = [home, block, step, here, share, take, until, stop]
-                r = V(c, c.call_fn(parallel, args), dtypes.int32)
-                c.rmw("xchg", home, P.OWNER, 0)
-                code.set(c.cast(r, dtypes.int64))
-                unit.set(c.read_i64(block, H.UNIT))
-                clock.set(_clock(c, now))
-            with c.if_(share.eq(0)):
-                n = _slice(c, step, rest, units, grain, commit)
-                words = c.read_ptr(step, S.WORDS)
-                fn = c.read_ptr(step, S.FN)
-                r = V(c, c.call_ptr(fn, i32, [words, here, here + n, c.index(0)]), dtypes.int32)
-                code.set(c.cast(r, dtypes.int64))
-                unit.set(here + n)
-                after = _clock(c, now)
-                _learn(c, step, after - clock.get(), n)
-                clock.set(after)
-                with c.if_(c.cold(r.ne(0))):
-                    c.put(block, H.WHERE, c.read_i64(words, 0))
-            with c.if_(c.cold(code.get().ne(0))):
-                c.ret(_fail(c, block, at, code.get(), c.read_i64(block, H.WHERE)))
-            with c.if_(c.cold(~commit & (clock.get() >= deadline))):
-                c.put(block, H.STEP, at)
-                c.put(block, H.UNIT, unit.get())
-                c.ret(c.index(_YIELD))
-        unit.set(0)
-        index.set(at + 1)
-    c.ret(c.index(OK))
-    return c.func
-
-
-def _estimate(c: _Code, step: Any, units: V) -> V:
-    """Nanoseconds that `units` of a step are thought to take (saturated)."""
-    ns = c.cast(units, dtypes.float64) * c.read_f64(step, S.COST)
-    return c.cast(ns, dtypes.int64)
-
-
-def _in_time(c: _Code, step: Any, grain: V) -> V:
-    """How many units fill a slice, in multiples of the grain, one grain at least."""
-    n = c.cast(c.const(SLICE_NS, dtypes.float64) / c.read_f64(step, S.COST), dtypes.int64)
-    return c.maximum(c.udiv_index(c.maximum(n, 0), grain) * grain, grain)
-
-
-def _unproven(c: _Code, step: Any, units: V) -> V:
-    """Whether a step is said to be long and was never measured."""
-    learned = (c.read_i64(step, S.FLAGS) & _LEARNED).ne(0)
-    return ~learned & (_estimate(c, step, units) > PROBE_NS)
-
-
-def _share(c: _Code, step: Any, rest: V, grain: V, threads: V, home: Any) -> V:
-    """Units of a task when the step is to be shared and the pool is now ours, else 0."""
-    share = c.var(0)
-    splits = (grain > 0) & (rest >= c.shl(grain, 1)) & (threads > 1)
-    with c.if_(splits & ~c.is_null(home) & ~_unproven(c, step, rest)):
-        workers = c.read_i64(home, P.WORKERS)
-        parked = c.watch(home, P.SLEEPERS) >= workers
-        least = c.select(parked, c.read_i64(home, P.PARKED), c.read_i64(home, P.AWAKE))
-        worth = (workers > 0) & (_estimate(c, step, rest) >= least)
-        with c.if_(worth), c.if_(c.swap_if(home, P.OWNER, 0, 1)):
-            parts = (c.minimum(threads - 1, workers) + 1) * CHUNKS
-            even = c.udiv_index(rest + parts - 1, parts)
-            even = c.udiv_index(even + grain - 1, grain) * grain
-            share.set(c.minimum(even, _in_time(c, step, grain)))
-    return share.get()
-
-
-def _slice(c: _Code, step: Any, rest: V, units: V, grain: V, commit: V) -> V:
-    """Units to run alone before the next look at the clock."""
-    n = c.var(rest)
-    with c.if_((grain > 0) & ~commit):
-        probe = c.maximum(c.udiv_index(c.shr(units, 6), grain) * grain, grain)
-        timed = _in_time(c, step, grain)
-        most = c.select(_unproven(c, step, units), probe, timed)
-        n.set(c.minimum(rest, most))
-    return n.get()
-
-
-def _emit_bind(m: ir.Module, layout: Layout) -> Any:
-    """`i64 bind(block, args)`: check the arrays and patch their data pointers."""
-    c = _internal(_Code(m, "bind", [ptr, ptr], i64))
-    block, args = c.args
-    table = c.read_ptr(block, H.ARGS)
-    ndarray = c.read_ptr(c.read_ptr(block, H.GLOBALS), G.NDARRAY)
-    with c.loop(0, c.read_i64(block, H.NARGS)) as k:
-        a, o = c.at(table, k.i * A.SIZE), c.read_ptr(args, k.i)
-
-        def reject(cond: V, code: int, k: V = k.i) -> None:
-            with c.if_(c.cold(cond)):
-                c.put(block, H.ARGUMENT, k)
-                c.ret(c.index(code))
-
-        reject(c.differ(c.read_ptr(c.bytes_at(o, layout.type), 0), ndarray), SLOW)
-        flags = V(c, c.b.load(c.bytes_at(o, layout.flags), align=4, typ=i32), dtypes.int32)
-        need = c.read_i64(a, A.FLAGS)
-        nd = V(c, c.b.load(c.bytes_at(o, layout.nd), align=4, typ=i32), dtypes.int32)
-        rank = c.read_i64(a, A.NDIM)
-        wrong = (c.cast(flags, dtypes.int64) & need).ne(need)
-        wrong |= c.cast(nd, dtypes.int64).ne(rank)
-        descr = c.read_ptr(c.bytes_at(o, layout.descr), 0)
-        reject(wrong | c.differ(descr, c.read_ptr(a, A.DESCR)), SLOW)
-        dims, want = c.read_ptr(c.bytes_at(o, layout.dims), 0), c.read_ptr(a, A.DIMS)
-        with c.loop(0, rank) as d:
-            reject(c.read_i64(dims, d.i).ne(c.read_i64(want, d.i)), DIMS)
-        data, patches = c.read_ptr(c.bytes_at(o, layout.data), 0), c.read_ptr(a, A.PATCHES)
-        with c.loop(0, c.read_i64(a, A.NPATCH)) as p:
-            c.b.store(data, c.read_ptr(patches, p.i), align=8)
-    c.ret(c.index(OK))
-    return c.func
-
-
-def _emit_short(m: ir.Module) -> Any:
-    """`i64 short(block)`: all steps at once."""
-    c = _internal(_Code(m, "short", [ptr], i64))
-    block = c.args[0]
-    steps = c.read_ptr(block, H.STEPS)
-    with c.loop(0, c.read_i64(block, H.NSTEPS)) as s:
-        step = c.at(steps, s.i * S.SIZE)
-        units = c.read_i64(step, S.UNITS)
-        with c.if_(units > 0):
-            fn, words = c.read_ptr(step, S.FN), c.read_ptr(step, S.WORDS)
-            zero = c.index(0)
-            r = V(c, c.call_ptr(fn, i32, [words, zero, units, zero]), dtypes.int32)
-            with c.if_(c.cold(r.ne(0))):
-                c.ret(_fail(c, block, s.i, c.cast(r, dtypes.int64), c.read_i64(words, 0)))
-    c.ret(c.index(OK))
-    return c.func
-
-
-def _emit_hire(m: ir.Module) -> Any:
-    """`i64 hire(block)`: have Python make the workers that the run may use; 0 if it raised."""
-    c = _internal(_Code(m, "hire", [ptr], i64))
-    block = c.args[0]
-    world = c.read_ptr(block, H.GLOBALS)
-    want = c.minimum(c.read_i64(block, H.THREADS), c.read_i64(world, G.LIMIT))
-    with c.if_(want > 1):
-        have, home = c.var(1), c.read_ptr(world, G.POOL)
-        with c.if_(~c.is_null(home)):
-            have.set(c.read_i64(home, P.WORKERS) + 1)
-        with c.if_(c.cold(want > have.get())):
-            c.put(world, G.WANT, want)
-            r = c.extern("PyObject_CallNoArgs", ptr, [c.read_ptr(world, G.HOOK)])
-            with c.if_(c.is_null(r)):
-                c.ret(c.index(0))
-            c.extern("Py_DecRef", _VOID, [r])
-    c.ret(c.index(1))
-    return c.func
-
-
-def _emit_long(m: ir.Module, now: Any, walk: Any, hire: Any) -> Any:
-    """`i64 long(block)`: run without the GIL; `_YIELD` when a Python exception is set."""
-    c = _internal(_Code(m, "long", [ptr], i64))
-    block = c.args[0]
-    with c.if_(c.cold(V(c, c.call_fn(hire, [block]), dtypes.int64).eq(0))):
-        c.ret(c.index(_YIELD))
-    c.put(block, H.STEP, 0)
-    c.put(block, H.UNIT, 0)
-    me = c.extern("PyThread_get_thread_ident", _LONG, [])
-    me = c.b.zext(me, i64) if _NT else me
-    main = V(c, me, dtypes.int64).eq(c.read_i64(c.read_ptr(block, H.GLOBALS), G.MAIN))
-    poll = c.cast(main, dtypes.int64)
-    code, start = c.var(0), _clock(c, now)
-    with c.forever():
-        thread = c.extern("PyEval_SaveThread", ptr, [])
-        code.set(V(c, c.call_fn(walk, [block, poll]), dtypes.int64))
-        end = _clock(c, now)
-        c.extern("PyEval_RestoreThread", _VOID, [thread])
-        c.leave(code.get().ne(_YIELD))
-        c.leave(V(c, c.extern("PyErr_CheckSignals", i32, []), dtypes.int32).ne(0))
-    with c.if_(code.get().eq(OK)):
-        c.put(block, H.COST, end - start)
-    c.ret(code.get())
-    return c.func
-
-
-def _emit_walk_alone(m: ir.Module, walk: Any) -> None:
-    """`i64 graphc_walk(block)`: the walker for callers that are not the entry."""
-    c = _Code(m, "graphc_walk", [ptr], i64)
-    saved = _get_mxcsr(c)
-    _set_mxcsr(c, MXCSR)
-    code = V(c, c.call_fn(walk, [c.args[0], c.index(1)]), dtypes.int64)
-    _set_mxcsr(c, saved)
-    c.ret(code)
-
-
-def build_module(layout: Layout | None) -> ir.Module:
-    """The native half of the runtime; without a layout it has no entry from Python."""
-    m = ir.Module("graphc_runtime")
-    m.triple = binding.get_process_triple()
-    now = _emit_clock(m)
-    work = _emit_work(m, now)
-    walk = _emit_walk(m, now, _emit_parallel(m, work))
-    _emit_walk_alone(m, walk)
-    _emit_loop(m, now, work)
-    _emit_quit(m)
-    if layout is not None:
-        _emit_entry(m, layout, now, walk)
-    return m
-
-
-def _emit_entry(m: ir.Module, layout: Layout, now: Any, walk: Any) -> None:
-    """`PyObject *graphc_entry(self, args, nargs)`: `Program.run`; `self` owns the block."""
-    bind, short = _emit_bind(m, layout), _emit_short(m)
-    long = _emit_long(m, now, walk, _emit_hire(m))
-    c = _Code(m, "graphc_entry", [ptr, ptr, i64], ptr)
-    block = c.read_ptr(c.bytes_at(c.args[0], layout.data), 0)
-    forks = c.read_i64(c.read_ptr(block, H.GLOBALS), G.FORKS)
-
-    def give(code: V) -> None:
-        ll = c.b.trunc(code.ll, _LONG) if _NT else code.ll
-        c.b.ret(c.extern("PyLong_FromLong", ptr, [ll]))
-
-    with c.if_(c.cold(c.arg(2).ne(c.read_i64(block, H.NARGS)))):
-        give(c.index(COUNT))
-    with c.if_(c.cold(~c.swap_if(block, H.BUSY, 0, forks))):
-        with c.if_(c.read_i64(block, H.BUSY).eq(forks)):
-            give(c.index(BUSY))
-        c.put(block, H.BUSY, forks)  # left by a thread of the parent process
-    code = c.var(V(c, c.call_fn(bind, [block, c.args[1]]), dtypes.int64))
-    with c.if_(code.get().eq(OK)):
-        saved = _get_mxcsr(c)
-        odd = (saved & 0xFFC0).ne(MXCSR)
-        with c.if_(c.cold(odd)):
-            _set_mxcsr(c, MXCSR)
-        is_short = c.read_i64(block, H.COST) < SHORT_NS
-        with c.if_(is_short):
-            runs = c.read_i64(block, H.RUNS)
-            c.put(block, H.RUNS, runs + 1)
-            timed = (runs & 31) < 2
-            start = c.var(0)
-            with c.if_(c.cold(timed)):
-                start.set(_clock(c, now))
-            code.set(V(c, c.call_fn(short, [block]), dtypes.int64))
-            with c.if_(c.cold(timed)):
-                c.put(block, H.COST, _clock(c, now) - start.get())
-        with c.if_(~is_short):
-            code.set(V(c, c.call_fn(long, [block]), dtypes.int64))
-        with c.if_(c.cold(odd)):
-            _set_mxcsr(c, saved)
-    c.rmw("xchg", block, H.BUSY, 0)
-    with c.if_(c.cold(code.get().eq(_YIELD))):
-        c.b.ret(ir.Constant(ptr, None))
-    give(code.get())
-
-
-# ------------------------------------------------------------- the process
+SCRATCH_HEAD = 8
 
 
 class Layout(NamedTuple):
@@ -783,6 +145,9 @@ class Layout(NamedTuple):
     dims: int
     descr: int
     flags: int
+
+
+# ------------------------------------------------------------- the process
 
 
 def _find_layout() -> Layout | None:
@@ -823,37 +188,29 @@ def _fits(layout: Layout, a: np.ndarray[Any, Any]) -> bool:
     )
 
 
-_PYTHON = (
+_EXTERNS = (
     "PyEval_RestoreThread", "PyEval_SaveThread", "PyErr_CheckSignals", "PyLong_FromLong",
-    "PyObject_CallNoArgs", "PyThread_get_thread_ident", "Py_DecRef",
-)  # fmt: skip
-_SYSTEM = (
-    "clock_gettime", "pthread_cond_broadcast", "pthread_cond_signal", "pthread_cond_wait",
+    "PyObject_CallNoArgs", "PyThread_get_thread_ident", "Py_DecRef", "clock_gettime",
+    "pthread_cond_broadcast", "pthread_cond_signal", "pthread_cond_wait",
     "pthread_mutex_lock", "pthread_mutex_unlock", "sched_yield",
 )  # fmt: skip
 
 
-def _symbols(names: Iterable[str], library: Any) -> None:
-    """Tell LLVM where C functions are (rule R2: each is there, or this raises)."""
-    for name in names:
-        address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-        if not address:
-            raise RuntimeError(f"the C function {name} was not found")
-        binding.add_symbol(name, address)
+def _compile(layout: Layout | None) -> Any:
+    """The code of `runner`, from the cache where it is there."""
+    key = hashlib.sha256(repr(layout).encode())
+    here = os.path.dirname(os.path.abspath(__file__))
+    for name in ("runner.py", "emit.py", "entry.py", os.path.join("..", "pool.py")):
+        with open(os.path.join(here, name), "rb") as f:
+            key.update(f.read())
 
+    def emit(module: Any) -> None:
+        from graphc.runtime.llvm import runner
 
-def _compile(m: ir.Module) -> tuple[Any, Callable[[str], int]]:
-    """Machine code of a module: its owner, and the addresses of its functions."""
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    mod = binding.parse_assembly(str(m))
-    mod.verify()
-    tm = binding.Target.from_triple(m.triple).create_target_machine(opt=2)
-    builder = binding.create_pass_builder(tm, binding.create_pipeline_tuning_options(2))
-    builder.getModulePassManager().run(mod, builder)
-    engine = binding.create_mcjit_compiler(mod, tm)
-    engine.finalize_object()
-    return engine, engine.get_function_address
+        runner.emit(module, layout)
+
+    name = f"entry {key.hexdigest()}"
+    return compile_kernels({name: emit}, Options(extern_names=_EXTERNS))[name]
 
 
 class _MethodDef(ctypes.Structure):
@@ -870,15 +227,9 @@ class _Native:
 
     def __init__(self) -> None:
         layout = _find_layout()
-        if _NT:
-            _symbols(("QueryPerformanceCounter",), pool.kernel32())
-        else:
-            _symbols(_SYSTEM, ctypes.CDLL(None))
-        if layout is not None:
-            _symbols(_PYTHON, ctypes.pythonapi)
-        self.engine, address = _compile(build_module(layout))
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.engine))  # workers may stay to the end
-        self.walk = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address("graphc_walk"))
+        code = self.code = _compile(layout)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))  # workers may live to the very end
+        self.walk = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("graphc_walk"))
         self.globals = pool.aligned(G.SIZE)
         self.globals[G.LIMIT] = pool.MAX_THREADS
         self.globals[G.MAIN] = threading.main_thread().ident
@@ -886,12 +237,14 @@ class _Native:
         self.globals[G.FORKS] = 1
         self.hook = self._hire
         self.globals[G.HOOK] = id(self.hook)
-        pool.install(address("graphc_worker"), address("graphc_quit"), self._publish)
-        os.register_at_fork(after_in_child=self._forked)
+        if "graphc_worker" in code.names:
+            pool.install(code.address("graphc_worker"), code.address("graphc_quit"), self._publish)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
         self.method: _MethodDef | None = None
         if layout is not None:
-            function = address("graphc_entry")
-            self.method = _MethodDef(b"run", function, 0x80, b"run(*arrays)\n--\n\nRun the program.")
+            function = code.address("graphc_entry")
+            self.method = _MethodDef(b"run", function, 0x80, b"run(*arrays): run the program")
             self.make = ctypes.pythonapi.PyCFunction_NewEx
             self.make.restype = ctypes.py_object
             self.make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
@@ -930,22 +283,15 @@ def native() -> _Native:
 # ------------------------------------------------------------- programs
 
 
-class Kernel(Protocol):
-    """What owns a compiled kernel."""
-
-    @property
-    def address(self) -> int:
-        """Where its code is."""
-        ...
-
-
 class Step(NamedTuple):
     """One kernel call.
 
     Attributes
     ----------
-    kernel : Kernel
-        Owner of the code.
+    owner : object
+        Keeps the code in memory (a `jit.Compiled`).
+    address : int
+        Where the function is.
     words : sequence of int
         The argument words; word 0 is for the error position.
     units : int
@@ -958,7 +304,8 @@ class Step(NamedTuple):
         Nanoseconds a unit is thought to take.
     """
 
-    kernel: Kernel
+    owner: object
+    address: int
     words: Sequence[int]
     units: int = 1
     grain: int = 0
@@ -1062,7 +409,7 @@ class Program:
         at = block.ctypes.data
         self._block = block
         self._specs = [(np.dtype(s.dtype), isinstance(s, OutSpec)) for s in specs]
-        self.keep = [nat, [s.kernel for s in steps], self._specs, *keep]
+        self.keep = [nat, [s.owner for s in steps], self._specs, *keep]
 
         self.words = block[words_at:dims_at]
         self.starts: list[int] = []
@@ -1074,7 +421,7 @@ class Program:
             self.starts.append(start - words_at)
             block[start : start + len(step.words)] = step.words
             row[: S.SIZE] = (
-                step.kernel.address, at + 8 * start, step.units, step.grain, step.flags & COMMIT,
+                step.address, at + 8 * start, step.units, step.grain, step.flags & COMMIT,
                 0, length, 0,
             )  # fmt: skip
             start += length
@@ -1099,8 +446,8 @@ class Program:
         block[H.NARGS], block[H.ARGS] = len(specs), at + 8 * args_at
         block[H.NSTEPS], block[H.STEPS] = len(steps), at + 8 * steps_at
         block[H.GLOBALS] = nat.globals.ctypes.data
-        self._stride = -(-(max(lengths, default=1) + _SCRATCH_HEAD) // 16) * 16
-        self._scratch = block
+        self._stride = -(-(max(lengths, default=1) + SCRATCH_HEAD) // 16) * 16
+        self._scratch = pool.aligned(0)
         self.threads = threads
         self.refresh()
         self.run: Callable[..., int]
@@ -1182,7 +529,7 @@ class _Portable:
         block[H.STEP] = block[H.UNIT] = 0
         if block[H.THREADS] > 1:
             pool.ensure(int(block[H.THREADS]))
-        code = _YIELD
-        while code == _YIELD:  # between two calls the interpreter runs signal handlers
+        code = YIELD
+        while code == YIELD:  # between two calls the interpreter runs signal handlers
             code = nat.walk(block.ctypes.data)
         return int(code)

@@ -44,14 +44,15 @@ once for the weights and only `packed` for every product with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.ir import dtypes
-from graphc.ir.dtypes import DType
 from llvmlite import ir
 
+from graphc.ir import dtypes
+from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.emit import Fn, V, i32, i64, ptr
 
 __all__ = ["KERNELS", "WORDS", "Epilogue", "Gemm", "Phase", "Plan", "Target"]
@@ -60,21 +61,22 @@ Epilogue = Callable[[Fn, V, V, V, "V | None", "V | None"], "Sequence[V] | None"]
 
 WORDS = (
     "a", "b", "packed", "scratch",
-    "m", "n", "k", "batch", "a_step", "b_step", "mb", "nb", "private",
+    "m", "n", "k", "batch", "a_step", "b_step", "mb", "nb", "group", "private",
 )  # fmt: skip
-"""Words 1 to 13: the operands, B's panels when packed beforehand, scratch; the sizes; elements
-from one batch of A or B to the next (0: shared); rows and columns a unit; bytes of scratch
-that a worker has for itself."""
+"""Words 1 to 14: the operands, B's panels when packed beforehand, scratch; the sizes; elements
+from one batch of A or B to the next (0: shared); rows and columns a unit; columns of B packed
+at a time; bytes of scratch that a worker has for itself."""
 
 KERNELS = (
     "direct", "local", "pack_b", "packed", "thin", "thin_col", "dot", "dot_row", "dot_col",
 )  # fmt: skip
 
 # Terms added one after another before they join the sum of the others. Rounding grows with
-# the length of such a chain, and 512 terms of a random walk err by about 512**0.5 / 3 = 7 eps
-# of it, inside the 22 eps that the tolerance rule gives 512 terms. Longer is faster (a block's
-# fixed cost is spread over more terms) but not by 1 % any more.
-KC = 512
+# the length of such a chain: equal terms, whose roundings all go the same way, err by up to
+# 20 eps in 256 (measured; 32 in 512), which is what the tolerance rule gives 256 terms. Also a
+# panel of 256 rows of 48 floats is 48 kB: the L1 cache of a Zen 5 core, and no block of 512
+# was measured to be faster.
+KC = 256
 
 
 @dataclass(frozen=True)
@@ -238,13 +240,14 @@ class Gemm:
                 raise ValueError(f"{name} is {have}, compiled for {known}")
         kernel = kernel or ("packed" if prepacked else self.kernel(m, n, k))
         prepacked = kernel == "packed"
-        mr, nr = self._tile(kernel)
+        _, nr = self._tile(kernel)
         mb, nb = self._unit(kernel, m, n, k, batch, threads)
         units = batch * -(-m // mb) * -(-n // nb) if m and n else 0
-        private, shared = self._scratch(kernel, m, n, k, batch, mb, nb, b_shared)
+        group = self._group(kernel, nb)
+        private, shared = self._scratch(kernel, n, k, batch, mb, nb, group, b_shared)
         # A thread is worth waking for some 20 us of work: 2^21 products at 100 a nanosecond.
         grain = max(1, (1 << 21) // max(1, min(mb, m) * min(nb, n) * k)) if units else 1
-        phases = (Phase(kernel, units, grain),)
+        phases: tuple[Phase, ...] = (Phase(kernel, units, grain),)
         if prepacked:
             panels = (1 if b_shared else batch) * -(-n // nr) if units else 0
             phases = (Phase("pack_b", panels, max(1, (1 << 18) // max(1, k * nr))), *phases)
@@ -254,7 +257,7 @@ class Gemm:
             phases,
             threads * private,
             shared,
-            (m, n, k, batch, a_step, b_step, mb, nb, private),
+            (m, n, k, batch, a_step, b_step, mb, nb, group, private),
         )
 
     def words(
@@ -304,8 +307,13 @@ class Gemm:
         blocks = max(1, -(-k // KC))
         return blocks, -(-k // blocks)
 
+    def _group(self, kernel: str, nb: int) -> int:
+        """Columns of B packed at a time: a third of the L2 cache, or one panel."""
+        _, nr = self._tile(kernel)
+        return nr
+
     def _scratch(
-        self, kernel: str, m: int, n: int, k: int, batch: int, mb: int, nb: int, b_shared: bool
+        self, kernel: str, n: int, k: int, batch: int, mb: int, nb: int, group: int, b_shared: bool
     ) -> tuple[int, int]:
         """Bytes a worker and bytes for all."""
         private = shared = 0
@@ -316,7 +324,7 @@ class Gemm:
         if self._packs_a(kernel):
             private += _up(mb, max(self.lanes, self.block[0])) * kp * size
         if kernel == "local":
-            private += kp * nr * size
+            private += kp * group * size
         if blocks > 1 and kernel in ("direct", "local", "packed"):
             private += mb * nb * size
         if kernel == "packed":
@@ -326,10 +334,11 @@ class Gemm:
     # ------------------------------------------------------------- emission
 
     def emit(
-        self, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None = None
-    ) -> ir.Function:
-        """Add the kernel to the module under `name`."""
-        fn = Fn(module, name, [ptr, i64, i64, i64])
+        self, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None = None,
+        function: Callable[..., Fn] = Fn,
+    ) -> ir.Function:  # fmt: skip
+        """Add the kernel to the module under `name`; `function` makes the `Fn` (`vmath.Math`)."""
+        fn = function(module, name, [ptr, i64, i64, i64])
         body = _Kernel(self, fn, kernel, epilogue)
         if kernel == "pack_b":
             body.pack_b()
@@ -364,11 +373,10 @@ class _Kernel:
         self.batch = fn.read_i64(self.table, word["batch"])
         self.mb = fn.read_i64(self.table, word["mb"])
         self.nb = fn.read_i64(self.table, word["nb"])
+        self.group = fn.read_i64(self.table, word["group"])
         private = fn.read_i64(self.table, word["private"])
         self.private = self._byte(self.scratch, self.worker * private)
-        self.out = [
-            fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))
-        ]
+        self.out = [fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))]
         self.index: V | None = None  # the batch, inside a unit
 
     def _size(self, known: int | None, word: int) -> V:
@@ -455,7 +463,7 @@ class _Kernel:
             used = self._up(self.mb, max(self.lanes, mr)) * self.kp * size
         b_pack = self._byte(self.private, used)
         if self.kernel == "local":
-            used = used + self.kp * (nr * size)
+            used = used + self.kp * self.group * size
         partial = self._byte(self.private, used)
         row_tiles = self._div(i1 - i0 + (mr - 1), mr)
         with fn.loop(0, self.k_blocks) as kb:
@@ -463,14 +471,15 @@ class _Kernel:
             kk = self._min(self.kc, self.k - p0)
             if packs_a:
                 self._pack_a(a, a_pack, i0, i1, p0, kk)
-            with fn.loop(j0, j1, nr) as jp:
-                j = jp.i
+            with fn.loop(j0, j1, self.group) as gp, self._group(b, b_pack, gp.i, j1, p0, kk) as j:
                 cols = self._min(j1 - j, nr)
-                panel, step = self._panel(b, b_pack, j, cols, p0, kk)
+                panel, step = self._panel(b, b_pack, gp.i, j, p0)
                 tiles = fn.udiv_index(j - j0, fn.index(nr)) * row_tiles
                 with fn.loop(i0, i1, mr) as ip:
                     i = ip.i
                     rows = self._min(i1 - i, mr)
+                    if self.kernel == "local":
+                        self._prefetch(b, i - i0, i1 - i0, j, j0, j1, p0, kk)
                     ap, rs, ps = self._rows(a, a_pack, i0, i, rows, p0)
                     self._switch(rows, cols, ap, rs, ps, panel, step, kk)
                     if self.blocked:
@@ -494,22 +503,52 @@ class _Kernel:
         with fn.if_(last):
             self._finish(i, j, rows, cols)
 
-    def _panel(
-        self, b: Any, b_pack: Any, j: V, cols: V, p0: V, kk: V
-    ) -> tuple[Any, V | int]:
+    @contextmanager
+    def _group(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> Iterator[V]:
+        """Pack the panels from column `j0`, then walk over them."""
+        end = self._min(j0 + self.group, j1)
+        if self.kernel == "local":
+            self._pack(b, dest, j0, end, p0, kk)
+        with self.fn.loop(j0, end, self.nr) as jp:
+            yield jp.i
+
+    def _prefetch(
+        self, b: Any, i: V, m: V, j: V, j0: V, j1: V, p0: V, kk: V
+    ) -> None:
+        """This tile's share of the lines of B that the next panel is packed from.
+
+        While tiles are computed nothing else reads memory; fetched only when it is packed, B
+        costs a batch of 128 some 7 % of its time.
+        """
+        fn, g, size, nr = self.fn, self.g, self.g.dtype.size, self.nr
+        more = j + nr < j1
+        j = fn.select(more, j + nr, j0)
+        p0 = fn.select(more, p0, p0 + self.kc)
+        if g.tb:
+            rows, width, stride, at = fn.index(nr), kk * size, self.k, j * self.k + p0
+        else:
+            rows, width, stride, at = kk, fn.index(nr * size + 63), self.n, p0 * self.n + j
+        share = fn.udiv_index((rows * self.mr) + (m - 1), m)
+        first = self._div(i, self.mr) * share
+        with fn.loop(first, self._min(first + share, rows)) as r:
+            row = fn.element_ptr(b, at + r.i * stride, g.dtype)
+            with fn.loop(0, width, 64) as line:
+                hint = [ir.Constant(i32, c) for c in (0, 2, 1)]  # read, to L2, data
+                fn.call_intrinsic_void("llvm.prefetch", [ptr], [self._byte(row, line.i), *hint])
+
+    def _panel(self, b: Any, b_pack: Any, j0: V, j: V, p0: V) -> tuple[Any, V | int]:
         """Where the panel of B's columns from `j` is, and the distance of its rows."""
         fn, g, nr = self.fn, self.g, self.nr
         if self.kernel == "direct":
             return fn.element_ptr(b, p0 * self.n + j, g.dtype), self.n
-        if self.kernel == "packed":
-            kp = self._up(self.k, self.lanes)
+        if self.kernel == "local":
+            return fn.element_ptr(b_pack, (j - j0) * self.kp, g.acc), nr
+        kp = self._up(self.k, self.lanes)
+        at = kp * j + p0 * nr
+        if self.index is not None:
             n = fn.udiv_index(self.n + (nr - 1), fn.index(nr)) * nr
-            at = kp * j + p0 * nr
-            if self.index is not None:
-                at = at + fn.select(self.b_step.eq(0), fn.index(0), self.index * (kp * n))
-            return fn.element_ptr(self.packed, at, g.acc), nr
-        self._pack_panel(b, b_pack, j, cols, p0, kk)
-        return b_pack, nr
+            at = at + fn.select(self.b_step.eq(0), fn.index(0), self.index * (kp * n))
+        return fn.element_ptr(self.packed, at, g.acc), nr
 
     def _rows(
         self, a: Any, a_pack: Any, i0: V, i: V, rows: V, p0: V
@@ -628,33 +667,41 @@ class _Kernel:
         """All panels of B, for `packed`: units are (batch, panel)."""
         fn, g, nr = self.fn, self.g, self.nr
         panels = fn.udiv_index(self.n + (nr - 1), fn.index(nr))
-        kp = self._up(self.k, self.lanes)
-        self.kernel = "local"
+        self.kp = self._up(self.k, self.lanes)
         begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
         with fn.loop(begin, end) as unit:
             at = fn.udiv_index(unit.i, panels)
             j = (unit.i - at * panels) * nr
             b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
-            dest = fn.element_ptr(self.packed, unit.i * (kp * nr), g.acc)
-            self._pack_panel(b, dest, j, self._min(self.n - j, nr), fn.index(0), self.k)
+            dest = fn.element_ptr(self.packed, unit.i * (self.kp * nr), g.acc)
+            self._pack(b, dest, j, self._min(j + nr, self.n), fn.index(0), self.k)
 
-    def _pack_panel(self, b: Any, dest: Any, j: V, cols: V, p0: V, kk: V) -> None:
-        if self.g.tb:
-            self._pack_transposed(b, dest, j, cols, p0, kk)
-            return
+    def _pack(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> None:
+        """Columns j0 to j1 of op(B), rows p0 to p0 + kk, as panels [columns][kp][nr]."""
         fn, nr, lanes = self.fn, self.nr, self.lanes
-        with fn.if_(cols.eq(nr)), fn.loop(0, kk) as p:
-            for v in range(nr // lanes):
-                x = self._load(b, (p0 + p.i) * self.n + j + v * lanes, lanes)
-                fn.store(dest, p.i * nr + v * lanes, x)
+        if self.g.tb:
+            with fn.loop(j0, j1, nr) as j:
+                to = fn.element_ptr(dest, (j.i - j0) * self.kp, self.g.acc)
+                self._pack_transposed(b, to, j.i, self._min(j1 - j.i, nr), p0, kk)
+            return
+        # Row by row, as B lies in memory: the prefetcher follows, and pages are read once.
+        rest = fn.imod(j1 - j0, fn.index(nr), floor=False)
+        with fn.loop(0, kk) as p:
+            row = fn.element_ptr(b, (p0 + p.i) * self.n, self.g.dtype)
+            to = fn.element_ptr(dest, p.i * nr, self.g.acc)
+            with fn.loop(j0, j1 - rest, nr) as j:
+                for v in range(0, nr, lanes):
+                    x = self._load(row, j.i + v, lanes)
+                    fn.store(to, (j.i - j0) * self.kp + v, x)
         if self.g.n is not None and self.g.n % nr == 0:
             return
-        masks = [self._mask(cols - v * lanes, lanes) for v in range(nr // lanes)]
-        with fn.if_(cols < nr), fn.loop(0, kk) as p:
+        masks = [self._mask(rest - v, lanes) for v in range(0, nr, lanes)]
+        with fn.if_(rest > 0), fn.loop(0, kk) as p:
+            row = fn.element_ptr(b, (p0 + p.i) * self.n + (j1 - rest), self.g.dtype)
+            to = fn.element_ptr(dest, (j1 - rest - j0) * self.kp + p.i * nr, self.g.acc)
             for v, mask in enumerate(masks):
                 # Lanes that are off give zeros, so the sums nobody stores stay finite.
-                x = self._load(b, (p0 + p.i) * self.n + j + v * lanes, lanes, mask)
-                fn.store(dest, p.i * nr + v * lanes, x)
+                fn.store(to, v * lanes, self._load(row, v * lanes, lanes, mask))
 
     def _pack_transposed(self, b: Any, dest: Any, j: V, cols: V, p0: V, kk: V) -> None:
         """Rows of the stored B become columns of the panel, a square of lanes at a time."""
@@ -728,7 +775,7 @@ class _Kernel:
             cols = self._min(j1 - jp.i, self.nr)
             full = cols.eq(self.nr)
             done = fn.index(0)
-            for nv, split in ((wide, 1), (4, 4), (1, 8)):
+            for nv, split in ((wide, 1), (4, wide // 4), (1, 8)):
                 if nv == 1:
                     done = cols & -(4 * lanes)
                     stop = cols
@@ -750,8 +797,10 @@ class _Kernel:
     def _thin_block(
         self, x: Any, y: Any, n: V, j: V, to: V, nv: int, split: int, mask: V | None
     ) -> None:
+        """nv vectors of sums into the tile at `to`, a block of k at a time."""
         fn, g, lanes = self.fn, self.g, self.lanes
         base = fn.element_ptr(y, j, g.dtype)
+        zero = fn.const(0, g.acc, lanes)
 
         def step(p: V, sums: list[V]) -> list[V]:
             xs = fn.splat(self._load(x, p), lanes)
@@ -760,68 +809,68 @@ class _Kernel:
                 for v in range(nv)
             ]
 
-        zero = fn.const(0, g.acc, lanes)
-        whole = self.k & -split
-        with fn.loop(0, whole, split, carry=[zero] * (nv * split)) as p:
-            out = []
-            for s in range(split):
-                out += step(p.i + s, p.carry[s * nv : (s + 1) * nv])
-            p.next(out)
-        parts = [p.results[s * nv : (s + 1) * nv] for s in range(split)]
-        while len(parts) > 1:
-            half = len(parts) // 2
-            parts = [
-                [u + v for u, v in zip(parts[s], parts[s + half], strict=True)]
-                for s in range(half)
-            ]
-        with fn.loop(whole, self.k, carry=parts[0]) as p:
-            p.next(step(p.i, p.carry))
         for v in range(nv):
-            fn.store(self.stack, to + v * lanes, p.results[v])
+            fn.store(self.stack, to + v * lanes, zero)
+        with fn.loop(0, self.k, KC) as block:
+            stop = self._min(block.i + KC, self.k)
+            whole = block.i + ((stop - block.i) & -split)
+            with fn.loop(block.i, whole, split, carry=[zero] * (nv * split)) as p:
+                out = []
+                for s in range(split):
+                    out += step(p.i + s, p.carry[s * nv : (s + 1) * nv])
+                p.next(out)
+            sums = p.results
+            while len(sums) > nv:
+                half = len(sums) // 2
+                sums = [u + v for u, v in zip(sums[:half], sums[half:], strict=True)]
+            if split > 1:
+                with fn.loop(whole, stop, carry=sums) as p:
+                    p.next(step(p.i, p.carry))
+                sums = p.results
+            for v, part in enumerate(sums):
+                old = fn.load(self.stack, to + v * lanes, g.acc, lanes)
+                fn.store(self.stack, to + v * lanes, old + part)
 
     # ------------------------------------------------------------- rows times rows
 
     def _dot(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
         """Both operands contiguous along k: vectors along k, no packing at all."""
         fn, lanes = self.fn, self.lanes
-        cn = min(8 if self.mr == 1 else 4, lanes)
+        width = min(8 if self.mr == 1 else 4, lanes)
         with fn.loop(j0, j1, self.nr) as jp:
             cols = self._min(j1 - jp.i, self.nr)
             with fn.loop(i0, i1, self.mr) as ip:
                 rows = self._min(i1 - ip.i, self.mr)
-                left = [
-                    fn.element_ptr(a, (ip.i + self._min(fn.index(r), rows - 1)) * self.k, self.g.dtype)
-                    for r in range(self.mr)
-                ]
-                with fn.loop(0, cols, cn) as c:
-                    right = [
-                        fn.element_ptr(b, (jp.i + self._min(c.i + q, cols - 1)) * self.k, self.g.dtype)
-                        for q in range(cn)
-                    ]
-                    sums = self._dot_block(left, right)
-                    for r in range(self.mr):
-                        for q in range(cn):
-                            fn.store(self.stack, c.i + (r * lanes + q), sums[r * cn + q])
+                left = self._ends(a, ip.i, rows, self.mr)
+                with fn.loop(0, cols, width) as c:
+                    right = self._ends(b, jp.i + c.i, cols - c.i, width)
+                    for at, s in enumerate(self._dot_block(left, right)):
+                        row, col = divmod(at, width)
+                        fn.store(self.stack, c.i + (row * lanes + col), s)
                 self._finish(ip.i, jp.i, rows, cols)
 
     def _dot_col(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        """B is one column, contiguous."""
         fn = self.fn
-        rn = min(8, self.lanes)
-        with fn.loop(i0, i1, rn) as ip:
-            rows = self._min(i1 - ip.i, rn)
-            left = [
-                fn.element_ptr(a, (ip.i + self._min(fn.index(r), rows - 1)) * self.k, self.g.dtype)
-                for r in range(rn)
-            ]
-            for r, s in enumerate(self._dot_block(left, [b])):
-                fn.store(self.stack, r, s)
+        height = min(8, self.lanes)
+        with fn.loop(i0, i1, height) as ip:
+            rows = self._min(i1 - ip.i, height)
+            for at, s in enumerate(self._dot_block(self._ends(a, ip.i, rows, height), [b])):
+                fn.store(self.stack, at, s)
             with fn.loop(0, rows) as r:
                 one = fn.load(self.stack, r.i, self.g.acc)
                 self._emit_out(one, ip.i + r.i, fn.index(0), None)
 
+    def _ends(self, base: Any, first: V, rows: V, count: int) -> list[Any]:
+        """Addresses of `count` rows of k from `first`; those beyond `rows` repeat the last."""
+        fn = self.fn
+        at = [(first + self._min(fn.index(r), rows - 1)) * self.k for r in range(count)]
+        return [fn.element_ptr(base, r, self.g.dtype) for r in at]
+
     def _dot_block(self, left: list[Any], right: list[Any]) -> list[V]:
+        """Every row of `left` times every row of `right`: vectors along k, then their sum."""
         fn, g, lanes = self.fn, self.g, self.lanes
-        zero = fn.const(0, g.acc, lanes)
+        zeros = [fn.const(0, g.acc, lanes)] * (len(left) * len(right))
 
         def step(p: V, sums: list[V], mask: V | None) -> list[V]:
             ys = [self._load(y, p, lanes, mask) for y in right]
@@ -833,13 +882,18 @@ class _Kernel:
             return out
 
         whole = self.k & -lanes
-        with fn.loop(0, whole, lanes, carry=[zero] * (len(left) * len(right))) as p:
-            p.next(step(p.i, p.carry, None))
-        sums = fn.choose(
-            whole < self.k,
-            lambda: step(whole, p.results, self._mask(self.k - whole, lanes)),
-            lambda: p.results,
-        )
+        with fn.loop(0, whole, KC * lanes, carry=zeros) as block:
+            stop = self._min(block.i + KC * lanes, whole)
+            with fn.loop(block.i, stop, lanes, carry=zeros) as p:
+                p.next(step(p.i, p.carry, None))
+            block.next([s + t for s, t in zip(block.carry, p.results, strict=True)])
+        sums = block.results
+        if g.k is None or g.k % lanes:
+            sums = fn.choose(
+                whole < self.k,
+                lambda: step(whole, block.results, self._mask(self.k - whole, lanes)),
+                lambda: block.results,
+            )
         return [_sum_lanes(fn, s) for s in sums]
 
 
@@ -883,7 +937,8 @@ def _transpose(fn: Fn, rows: list[V]) -> list[V]:
 def _interleave(n: int, inside: int, distance: int) -> tuple[list[int], list[int]]:
     """Lanes of the two results of one exchange between x (0 to n-1) and y (n to 2n-1)."""
     if distance < inside:  # chunks of `distance` elements inside each 16 bytes
-        lo, hi = [], []
+        lo: list[int] = []
+        hi: list[int] = []
         half = inside // 2
         for base in range(0, n, inside):
             for part, out in ((0, lo), (half, hi)):

@@ -7,16 +7,21 @@ not -1) by the definitions in its own function: a constant, or the emitter's gua
 needs a constant amount below the width, or an amount that a select or a mask keeps below it.
 The proof looks through splats.
 
-Undefined behaviour that has no division or shift is excluded by absence: no flag that makes poison,
-no `undef`, no address arithmetic through integers, no alias promises, no alignment above that of
-the element (except for pointers named ``al64…``, which the emitter gives only to memory the
-runtime allocates).
+Other undefined behaviour is excluded by absence: no flag that makes poison, no `undef`, no
+constant expressions, no addresses from integers, no alias promises, no lane numbers outside their
+vector, no alignment above that of the element (except through pointers named ``al64…``, a name the
+emitter gives only to memory the runtime allocates).
+
+The text must have the form llvmlite prints: one instruction a line, ``%"name" = opcode operands``.
+About half a microsecond a line.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from typing import NoReturn
 
 from graphc.errors import CompileError
 
@@ -29,7 +34,7 @@ class LintError(CompileError):
 
 OPCODES = frozenset(
     "add sub mul and or xor shl lshr ashr sdiv udiv srem urem fadd fsub fmul fdiv frem fneg "
-    "icmp fcmp select phi br switch ret unreachable call tail load store alloca getelementptr "
+    "icmp fcmp select phi br switch ret unreachable call load store alloca getelementptr "
     "extractelement insertelement shufflevector extractvalue insertvalue "
     "trunc zext sext fpext fptrunc uitofp sitofp bitcast atomicrmw cmpxchg fence".split()
 )
@@ -54,39 +59,40 @@ _FLAGS = frozenset(
     "nsw nuw exact inbounds nusw nneg disjoint samesign nnan ninf nsz arcp contract afn reassoc "
     "fast".split()
 )
-_WORDS = (
-    "undef", "poison", "noalias", "inttoptr", "ptrtoint", "inbounds", "unsafe-fp-math",
-    "!alias.scope", "!tbaa", "!range", "!nonnull", "!noundef", "dereferenceable", "nofpclass",
-    "fptosi ", "fptoui ", "freeze ", "global_ctors", "global_dtors", "no-nans", "no-infs",
-    "denormal-fp", "asm ",
-)  # fmt: skip
-
-_NAME = r'(?:"[^"]*"|[\w.$-]+)'
-_OP = re.compile(rf"^[ \t]+(?:%{_NAME}[ \t]*=[ \t]*)?([a-z_]\w*)[ \t]*(\w*)", re.M)
-_TOP = re.compile(r"^([^\s][^\s=:]*)", re.M)
-_QUOTED = re.compile(r'"[^"]*"|;[^\n]*')
-_ACCESS = re.compile(
-    rf"^[ \t]+(?:%{_NAME}[ \t]*=[ \t]*load(?: atomic)?(?: volatile)?[ \t]*(<[^>]*>|\w+)|"
-    rf"store(?: atomic)?(?: volatile)?[ \t]*(<[^>]*>|\w+)[ \t])([^\n]*)",
-    re.M,
+_ATTRIBUTES = re.compile(
+    r"(?<![\w.])(noalias|dereferenceable\w*|nonnull|noundef|nofpclass|byval|inalloca|range|"
+    r"inreg|initializes|captures|writable|align (?:32|64|128|256|512|1024|2048|4096)|"
+    r"undef|poison|asm)\b"
 )
-_ALIGN = re.compile(r"\balign (\d+)")
-_POINTER = re.compile(r"(?:ptr|\*)[ \t]*%(" + _NAME + r")[^%]*$")
-_MASKED = re.compile(
-    r'@"?llvm\.masked\.(load|gather|store|scatter)\.(?:v\d+)([a-z]\w*?)\.[^(]*\(([^\n]*)', re.M
+_STRINGS = re.compile(
+    r'"(unsafe-fp-math|no-nans-fp-math|no-infs-fp-math|no-signed-zeros-fp-math|'
+    r'approx-func-fp-math|denormal-fp-math[\w-]*|strictfp)"'
 )
-_MASKED_ALIGN = re.compile(r"\bi32 (\d+), <|\balign (\d+)")
-_DECLARE = re.compile(rf"^declare\b[^@\n]*@({_NAME})", re.M)
-_GLOBAL = re.compile(rf"^@({_NAME})[ \t]*=[ \t]*([^\n]*)", re.M)
-_CALL = re.compile(rf"^[ \t]+(?:%{_NAME}[ \t]*=[ \t]*)?(?:tail[ \t]+)?call\b([^\n]*)", re.M)
-_DEFINE = re.compile(r"^define\b[^\n]*", re.M)
-_DEF = re.compile(rf"^[ \t]+%({_NAME})[ \t]*=[ \t]*([^\n]*)", re.M)
-_POISON_ZERO = re.compile(r'@"?llvm\.(?:ctlz|cttz|abs)\.[^(]*\([^\n]*i1 (?:1|true|-1)')
+_WORD_RULE = {"noalias": "C6", "asm": "C12", "undef": "C12", "poison": "C12"}
+_METADATA = re.compile(r", !(?!dbg\b|llvm\.loop\b|prof\b)([\w.]+)")
 _SIZES = {"float": 4, "double": 8, "half": 2, "bfloat": 2, "ptr": 8, "f32": 4, "f64": 8}
-_SIZES |= {"f16": 2, "bf16": 2, "p0": 8, "fp128": 16}
-_TOP_WORDS = frozenset(
-    "define declare source_filename target attributes } { ] ; uselistorder".split()
-)
+_SIZES |= {"f16": 2, "bf16": 2, "p0": 8}
+_PROVED = ("sdiv", "udiv", "srem", "urem", "shl", "lshr", "ashr")
+_LANES = ("extractelement", "insertelement")
+_MEMORY = ("load", "store", "atomicrmw", "cmpxchg")
+_STACK_LIMIT = 4096
+
+_N = r'(?:"[^"]*"|[\w.$-]+)'  # a name without its sigil
+_V = rf"(%{_N}|<[^>]*>|[-\w]+)"  # an operand
+_T = r"(?:<[^>]*>|\w+)"  # a type
+_SYMBOL = re.compile(rf"@({_N})")
+_OPERANDS = re.compile(rf"{_T} {_V}, {_V}$")
+_SELECT = re.compile(rf"select +{_T} {_V}, {_T} {_V}, {_T} {_V}$")
+_ICMP = re.compile(rf"icmp +(\w+) {_T} {_V}, {_V}$")
+_PAIR = re.compile(rf"(or|and) +{_T} {_V}, {_V}$")
+_SPLAT = re.compile(rf"shufflevector {_T} {_V}, .*, <\d+ x i32> (zeroinitializer|<[i0-9, ]*>)$")
+_INSERT = re.compile(rf"insertelement {_T} [^%]*, {_T} {_V}, i\d+ 0$")
+_WIDEN = re.compile(rf"(?:trunc|zext) {_T} {_V} to ")
+_MASKED = re.compile(r"llvm\.masked\.(\w+)\.v\d+([a-z]+\d+)")
+_MASKED_ALIGN = re.compile(r"\bi32 (\d+), <|\balign (\d+)")
+_POISON_FLAG = re.compile(r"llvm\.(?:ctlz|cttz|abs)\..*i1 (?:1|true|-1)\b")
+_ALLOCA = re.compile(r"(<[^>]*>|\[[^\]]*\]|\w+)(?:, i\d+ ([^, ]+))?(?:, align \d+)?$")
+_ELEMENT = re.compile(r"i\d+ (-?\d+)|i1 (true|false)")
 
 
 def lint(text: str, externs: Collection[str] = ()) -> None:
@@ -99,80 +105,99 @@ def lint(text: str, externs: Collection[str] = ()) -> None:
     externs : collection of str
         C functions and data the module may name.
     """
-    ops = set(_OP.findall(text))
-    opcodes = {op for op, _ in ops}
-    _check_opcodes(text, ops, opcodes)
-    _check_words(text)
-    _check_top(text, externs)
-    if "load" in opcodes or "store" in opcodes:
-        _check_alignment(text)
-    if "call" in opcodes or "tail" in opcodes:
-        _check_calls(text)
-    if opcodes & _PROVED:
-        for body in _functions(text):
-            _Function(body).check()
+    lines = text.split("\n")
+    groups: dict[str, list[tuple[int, str]]] = {}
+    top: list[int] = []
+    for k, line in enumerate(lines):
+        if line[:1] != " ":
+            top.append(k)
+            continue
+        rest = line.lstrip()
+        if rest[:1] == "%":
+            rest = rest.partition(" = ")[2]
+        op, _, operands = rest.partition(" ")
+        if op == "tail":
+            op, _, operands = operands.partition(" ")
+        if op in groups:
+            groups[op].append((k, operands))
+        else:
+            groups[op] = [(k, operands)]
+    starts = _check_top([lines[k] for k in top], top, externs)
+    _check_text(text)
+    for op, found in groups.items():
+        if op not in OPCODES:
+            rule = "C3" if op.startswith("fpto") else "C12"
+            _fail(rule, f"instruction {op or 'in an unknown form'}", lines[found[0][0]])
+        if bad := {r.partition(" ")[0] for _, r in found} & _FLAGS:
+            rule = "C7" if op[0] == "f" or op in ("call", "phi", "select") else "C4"
+            _fail(rule, f"flag {min(bad)} on {op}", "")
+        if op != "call":
+            for k, r in found:
+                if "(" in r:
+                    _fail("C12", "a constant expression", lines[k])
+    _check_calls(groups.get("call", []))
+    _check_access(groups)
+    _Proofs(lines, starts, groups).check()
 
 
-_PROVED = {
-    "sdiv", "udiv", "srem", "urem", "shl", "lshr", "ashr", "alloca", "extractelement",
-    "insertelement",
-}  # fmt: skip
-
-
-def _fail(rule: str, what: str, line: str = "") -> None:
+def _fail(rule: str, what: str, line: str = "") -> NoReturn:
     where = f"\n  {line.strip()[:160]}" if line else ""
     raise LintError(f"codegen rule {rule}: {what}{where}")
 
 
-def _line_of(text: str, word: str) -> str:
-    found = re.search(rf"^[^\n]*(?<![\w.]){re.escape(word)}[^\n]*$", text, re.M)
-    return found.group() if found else ""
+# ----------------------------------------------------------------- lines outside functions
 
 
-def _check_opcodes(text: str, ops: set[tuple[str, str]], opcodes: set[str]) -> None:
-    if unknown := opcodes - OPCODES - {"i1", "i8", "i16", "i32", "i64", "to"}:
-        word = min(unknown)
-        _fail("C3" if word.startswith("fpto") else "C12", f"instruction {word}", _line_of(text, word))
-    for op, flag in ops:
-        if flag in _FLAGS:
-            rule = "C7" if op[0] == "f" or op in ("call", "phi", "select") else "C4"
-            _fail(rule, f"flag {flag}", _line_of(text, f"{op} {flag}"))
-
-
-def _check_words(text: str) -> None:
-    for word in _WORDS:
-        if word in text:
-            plain = _QUOTED.sub('""', text) if word[-1] != "h" and "-" not in word else text
-            if re.search(rf"(?<![\w.%@]){re.escape(word)}", plain):
-                rule = {"noalias": "C6", "!alias.scope": "C6", "!tbaa": "C6", "inbounds": "C4"}
-                if not word.startswith("fpto"):
-                    _fail(rule.get(word, "C12"), f"{word.strip()} in IR", _line_of(text, word))
-                _fail("C3", f"{word.strip()} in IR", _line_of(text, word))
-    if 'fast-math"' in text or "-fp-math" in text:
-        _fail("C7", "a fast-math attribute")
-
-
-def _check_top(text: str, externs: Collection[str]) -> None:
-    for word in set(_TOP.findall(text)):
-        if word in _TOP_WORDS or word[0] in "@!;%}{]\"" or word.startswith("attributes"):
+def _check_top(lines: Sequence[str], at: Sequence[int], externs: Collection[str]) -> list[int]:
+    """Check declarations, globals and signatures; returns where functions start."""
+    starts = []
+    for line, k in zip(lines, at, strict=True):
+        first = line[:1]
+        if not line or first in "{};" or (line[-1] == ":" and " " not in _plain(line)):
             continue
-        if re.search(rf"^{re.escape(word)}:", text, re.M):
+        if line.startswith(("target ", "source_filename", "!")):
             continue
-        _fail("R3", f"a line that begins with {word!r}", _line_of(text, word))
-    for name in _DECLARE.findall(text):
-        name = name.strip('"')
-        if name.startswith("llvm."):
-            if not _known_intrinsic(name[5:]):
-                _fail("C9" if "num" in name else "R2", f"intrinsic {name}")
-        elif name not in externs:
-            _fail("R2", f"undeclared external {name!r}: not in the list of C functions")
-    for name, rest in _GLOBAL.findall(text):
-        name = name.strip('"')
-        if re.match(r"(?:extern_weak|external)\b", rest):
-            if name not in externs:
-                _fail("R2", f"undeclared external {name!r}: not in the list of C functions")
-        elif re.match(r"[^=]*\b(?:alias|ifunc|appending)\b", rest.split("{")[0].split('c"')[0]):
-            _fail("R3", f"global @{name}", rest)
+        if line.startswith("define "):
+            starts.append(k)
+        elif line.startswith("declare "):
+            _check_declaration(line, externs)
+        elif first == "@":
+            _check_global(line, externs)
+        elif not line.startswith("attributes "):
+            _fail("R3", "a line that is not understood", line)
+        bad = _ATTRIBUTES.search(_plain(line))
+        if bad:
+            word = bad.group(1)
+            _fail(_WORD_RULE.get(word, "C5" if word.startswith("align") else "C12"), word, line)
+        if found := _STRINGS.search(line):
+            _fail("C7", f"attribute {found.group(1)}", line)
+    return starts
+
+
+def _plain(text: str) -> str:
+    return re.sub(r'"[^"]*"', '""', text) if '"' in text else text
+
+
+def _check_declaration(line: str, externs: Collection[str]) -> None:
+    found = _SYMBOL.search(line)
+    name = found.group(1).strip('"') if found else ""
+    if name.startswith("llvm."):
+        if not _known_intrinsic(name[5:]):
+            _fail("C9" if name.startswith(("llvm.min", "llvm.max")) else "R2", f"intrinsic {name}")
+    elif name not in externs:
+        _fail("R2", f"undeclared external {name!r}: not in the list of C functions")
+
+
+def _check_global(line: str, externs: Collection[str]) -> None:
+    found = _SYMBOL.match(line)
+    name = found.group(1).strip('"') if found else ""
+    rest = line.partition(" = ")[2]
+    if name.startswith("llvm.") or re.match(r"(?:\w+ )*(?:alias|ifunc|appending)\b", rest):
+        _fail("R3", f"global {name!r}", line)
+    if re.match(r"(?:extern_weak|external)\b", rest) and name not in externs:
+        _fail("R2", f"undeclared external {name!r}: not in the list of C functions")
+    if "inttoptr" in rest or "ptrtoint" in rest:
+        _fail("C12", "an address as a constant", line)
 
 
 def _known_intrinsic(name: str) -> bool:
@@ -180,155 +205,193 @@ def _known_intrinsic(name: str) -> bool:
     return any(".".join(parts[:k]) in INTRINSICS for k in range(len(parts), 0, -1))
 
 
+# ----------------------------------------------------------------- instructions
+
+
+def _check_text(text: str) -> None:
+    for word in ("undef", "poison"):
+        if word in text:
+            found = re.search(rf"^.*(?<![\w.%@]){word}\b.*$", _plain(text), re.M)
+            if found:
+                _fail("C12", word, found.group())
+    if "!" in text and (found := _METADATA.search(text)):
+        _fail("C6" if found.group(1) in ("alias.scope", "tbaa") else "C4", f"!{found.group(1)}")
+
+
+def _check_calls(calls: Sequence[tuple[int, str]]) -> None:
+    if not calls:
+        return
+    text = _plain("\n".join(r for _, r in calls))
+    if bad := _ATTRIBUTES.search(text):
+        word = bad.group(1)
+        if not word.startswith("align"):
+            _fail(_WORD_RULE.get(word, "C12"), f"{word} in a call")
+    for _, r in calls:
+        if r.count("(") != 1:
+            _fail("C12", "a call with a constant expression or a function type", r)
+        if "llvm." not in r:
+            continue
+        if "llvm.masked." in r:
+            _check_masked(r)
+        elif _POISON_FLAG.search(r):
+            _fail("C12", "an intrinsic that makes poison", r)
+
+
+def _check_masked(call: str) -> None:
+    found, align = _MASKED.search(call), _MASKED_ALIGN.search(call)
+    if found is None or align is None:
+        return  # expandload and compressstore: bytes
+    n = int(align.group(1) or align.group(2))
+    own = found.group(1) in ("load", "store") and 'ptr %"al64' in call and n <= 64
+    if n > _element_size(found.group(2)) and not own:
+        _fail("C5", f"alignment {n} for masked {found.group(1)} of {found.group(2)}", call)
+
+
 def _element_size(type_text: str) -> int:
-    t = type_text.strip("<>").split(" x ")[-1].strip() if type_text[0] == "<" else type_text
+    t = type_text
+    if t[:1] == "<":
+        t = t[1:-1].partition(" x ")[2]
     if t in _SIZES:
         return _SIZES[t]
-    return max(1, int(t[1:]) // 8) if re.fullmatch(r"i\d+", t) else 0
+    return max(1, int(t[1:]) // 8) if t[:1] == "i" and t[1:].isdigit() else 0
 
 
-def _check_alignment(text: str) -> None:
-    seen: dict[tuple[str, str], bool] = {}
-    for loaded, stored, rest in _ACCESS.findall(text):
-        t = loaded or stored
-        found = _ALIGN.search(rest)
-        align = found.group(1) if found else ""
-        if seen.get((t, align)):
-            continue
-        size = _element_size(t)
-        good = bool(align and int(align) <= size) or (not align and t[0] != "<" and size > 0)
-        if good:
-            seen[(t, align)] = True
-        elif not (align and int(align) <= 64 and _is_own(rest[: found.start()] if found else "")):
-            _fail("C5", f"alignment {align or 'unstated'} for {t}", f"{t}{rest}")
-    if "llvm.masked." not in text:
+def _check_access(groups: dict[str, list[tuple[int, str]]]) -> None:
+    forms = {_access(r) for _, r in groups.get("load", [])}
+    forms |= {_access(r) for _, r in groups.get("store", [])}
+    bad = {f for f in forms if not _aligned(*f)}
+    if not bad:
         return
-    for kind, element, args in _MASKED.findall(text):
-        found = _MASKED_ALIGN.search(args)
-        if found is None:
-            continue
-        align = int(found.group(1) or found.group(2))
-        own = kind in ("load", "store") and 'ptr %"al64' in args and align <= 64
-        if align > _element_size(element) and not own:
-            _fail("C5", f"alignment {align} for masked {kind} of {element}", args)
+    for op in ("load", "store"):
+        for _, r in groups.get(op, []):
+            if _access(r) in bad and not _own(r):
+                t, align = _access(r)
+                _fail("C5", f"alignment {align or 'unstated'} for {op} of {t}", f"{op} {r}")
 
 
-def _is_own(operands: str) -> bool:
-    found = _POINTER.search(operands)
-    return bool(found and found.group(1).strip('"').startswith("al64"))
+def _access(operands: str) -> tuple[str, str]:
+    """The type and the alignment ("" when not stated) of a load or store."""
+    while operands.startswith(("atomic ", "volatile ")):
+        operands = operands.partition(" ")[2]
+    if operands[:1] == "<":
+        t = operands[: operands.find(">") + 1]
+    else:
+        t = operands.partition(" ")[0].rstrip(",")
+    _, stated, align = operands.rpartition(", align ")
+    return t, align if stated else ""
 
 
-def _check_calls(text: str) -> None:
-    bad = _POISON_ZERO.search(text)
-    if bad:
-        _fail("C12", "an intrinsic that makes poison", bad.group())
-    for call in _CALL.findall(text):
-        if call.lstrip().startswith("asm") or " asm " in call:
-            _fail("C12", "inline assembly", call)
+def _aligned(t: str, align: str) -> bool:
+    size = _element_size(t)
+    if not align:
+        return size > 0 and t[0] != "<"
+    return align.isdigit() and int(align) <= size
 
 
-def _functions(text: str) -> Iterator[str]:
-    starts = [m.start() for m in _DEFINE.finditer(text)]
-    for start, stop in zip(starts, [*starts[1:], len(text)], strict=True):
-        yield text[start:stop]
+def _own(operands: str) -> bool:
+    where, _, align = operands.rpartition(", align ")
+    return align.isdigit() and int(align) <= 64 and 'ptr %"al64' in where[where.rfind("ptr ") :]
 
 
-_BINARY = re.compile(
-    rf"^[ \t]+%{_NAME}[ \t]*=[ \t]*(sdiv|udiv|srem|urem|shl|lshr|ashr)[ \t]+(<[^>]*>|\w+)[ \t]+"
-    rf"(%{_NAME}|<[^>]*>|[-\w]+)[ \t]*,[ \t]*(%{_NAME}|<[^>]*>|[-\w]+)",
-    re.M,
-)
-_BINARY_ANY = re.compile(r"=[ \t]*(?:sdiv|udiv|srem|urem|shl|lshr|ashr)\b")
-_LANE = re.compile(rf"^[ \t]+%{_NAME}[ \t]*=[ \t]*(?:extract|insert)element[ \t]+<(\d+) x [^\n]*$", re.M)
-_LAST = re.compile(rf"[, \t](%{_NAME}|\d+)[ \t]*$")
-_ALLOCA = re.compile(r"^[ \t]+%[^\n]*=[ \t]*alloca\b([^\n]*)$", re.M)
-_SELECT = re.compile(
-    rf"select[ \t]+(?:<[^>]*>|i1)[ \t]+(%{_NAME})[ \t]*,[ \t]*(?:<[^>]*>|\w+)[ \t]+"
-    rf"(%{_NAME}|<[^>]*>|[-\w]+)[ \t]*,[ \t]*(?:<[^>]*>|\w+)[ \t]+(%{_NAME}|<[^>]*>|[-\w]+)"
-)
-_ICMP = re.compile(
-    rf"icmp[ \t]+(\w+)[ \t]+(?:<[^>]*>|\w+)[ \t]+(%{_NAME}|<[^>]*>|[-\w]+)[ \t]*,[ \t]*"
-    rf"(%{_NAME}|<[^>]*>|[-\w]+)"
-)
-_PAIR = re.compile(
-    rf"(or|and)[ \t]+(?:<[^>]*>|\w+)[ \t]+(%{_NAME}|<[^>]*>|[-\w]+)[ \t]*,[ \t]*"
-    rf"(%{_NAME}|<[^>]*>|[-\w]+)"
-)
-_SPLAT = re.compile(rf"shufflevector[ \t]+<[^>]*>[ \t]+(%{_NAME})[ \t]*,")
-_INSERT = re.compile(
-    rf"insertelement[ \t]+<[^>]*>[ \t]+[^,%]*,[ \t]*(?:<[^>]*>|\w+)[ \t]+(%{_NAME}|[-\w]+)[ \t]*,"
-    rf"[ \t]*i\d+[ \t]+0[ \t]*$"
-)
-_WIDEN = re.compile(rf"(?:trunc|zext)[ \t]+(?:<[^>]*>|\w+)[ \t]+(%{_NAME})[ \t]+to\b")
+# ----------------------------------------------------------------- proofs
 
 
-class _Function:
-    """Proofs about values of one function, from its definitions."""
+class _Proofs:
+    """Divisions, shifts, lane numbers and the stack, proved from definitions in the function."""
 
-    def __init__(self, body: str) -> None:
-        self.body = body
-        self._defs: dict[str, str] | None = None
+    def __init__(
+        self,
+        lines: Sequence[str],
+        starts: Sequence[int],
+        groups: dict[str, list[tuple[int, str]]],
+    ) -> None:
+        self.lines, self.starts, self.groups = lines, starts, groups
+        self.tables: dict[int, dict[str, str]] = {}
+        self.table: dict[str, str] = {}
 
-    def definition(self, operand: str) -> str:
-        if self._defs is None:
-            self._defs = {"%" + n: d for n, d in _DEF.findall(self.body)}
-        return self._defs.get(operand, "")
+    def enter(self, line: int) -> int:
+        """Look at the function that holds a line: its definitions by name; returns its number."""
+        k = bisect_right(self.starts, line) - 1
+        if k not in self.tables:
+            stop = self.starts[k + 1] if k + 1 < len(self.starts) else len(self.lines)
+            self.tables[k] = {
+                name.lstrip(): d
+                for name, _, d in (x.partition(" = ") for x in self.lines[self.starts[k] : stop])
+                if d
+            }
+        self.table = self.tables[k]
+        return k
 
     def check(self) -> None:
-        found = _BINARY.findall(self.body)
-        if len(found) != len(_BINARY_ANY.findall(self.body)):
-            _fail("C1", "a division or shift in a form the check does not read")
-        for op, t, x, y in dict.fromkeys(found):
-            if op.endswith(("div", "rem")):
-                if not self.divisor(y, signed=op[0] == "s"):
-                    _fail("C1", f"{op} by an unguarded divisor", f"{op} {t} {x}, {y}")
-            elif not self.below(y, _element_size(t) * 8):
-                _fail("C2", f"{op} by an unguarded amount", f"{op} {t} {x}, {y}")
-        for m in _LANE.finditer(self.body):
-            last = _LAST.search(m.group())
-            if last is None or not self.below(last.group(1), int(m.group(1))):
-                _fail("C12", "a lane number that may be outside the vector", m.group())
-        self.stack()
+        for op in _PROVED:
+            for line, operands in self.groups.get(op, ()):
+                self.arithmetic(op, line, operands)
+        for op in _LANES:
+            lanes = {(r[1 : r.find(" ")], r.rpartition(" ")[2]) for _, r in self.groups.get(op, ())}
+            for count, last in lanes:
+                if not (count.isdigit() and last.isdigit() and int(last) < int(count)):
+                    self.lane(op, count, last)
+        if "alloca" in self.groups:
+            self.stack()
+
+    def arithmetic(self, op: str, line: int, operands: str) -> None:
+        m = _OPERANDS.match(operands)
+        if m is None:
+            _fail("C1", f"{op} in an unknown form", self.lines[line])
+        divides = op in ("sdiv", "udiv", "srem", "urem")
+        y = m.group(2)
+        t = operands[: operands.find(">") + 1] if operands[0] == "<" else operands.split(" ")[0]
+        values = _constants(y)
+        if values is None:
+            self.enter(line)
+        if divides and not self.divisor(y, {0, -1} if op[0] == "s" else {0}):
+            _fail("C1", f"{op} by an unguarded divisor", self.lines[line])
+        if not divides and not self.below(y, _element_size(t) * 8):
+            _fail("C2", f"{op} by an unguarded amount", self.lines[line])
+
+    def lane(self, op: str, count: str, last: str) -> None:
+        for line, r in self.groups[op]:
+            if r.rpartition(" ")[2] == last and r.startswith(f"<{count} "):
+                self.enter(line)
+                if not count.isdigit() or not self.below(last, int(count)):
+                    _fail("C12", "a lane that may be outside the vector", self.lines[line])
+
+    def definition(self, operand: str) -> str:
+        return self.table.get(operand, "")
 
     def source(self, operand: str) -> str:
         """The scalar an operand is a splat of, or the operand."""
-        d = self.definition(operand)
-        shuffled = _SPLAT.match(d)
-        if shuffled and re.search(r"(?:zeroinitializer|<(?:i32 0(?:, )?)+>)[ \t]*$", d):
-            inserted = _INSERT.match(self.definition(shuffled.group(1)))
+        m = _SPLAT.match(self.definition(operand))
+        if m and (m.group(2) == "zeroinitializer" or _constants(m.group(2)) == {0}):
+            inserted = _INSERT.match(self.definition(m.group(1)))
             if inserted:
                 return inserted.group(1)
         return operand
 
-    def divisor(self, operand: str, *, signed: bool) -> bool:
-        """Whether a divisor is never 0, nor -1 when signed."""
-        bad = {0, -1} if signed else {0}
+    def divisor(self, operand: str, bad: set[int]) -> bool:
+        """Whether a divisor is never one of `bad`."""
         values = _constants(operand)
         if values is not None:
             return not values & bad
-        operand = self.source(operand)
-        m = _SELECT.match(self.definition(operand))
+        m = _SELECT.match(self.definition(self.source(operand)))
         if m is None:
             return False
         cond, safe, value = m.groups()
         values = _constants(safe)
-        if values is None or values & bad:
-            return False
-        return bad <= self.excluded(cond, value)
+        return values is not None and not values & bad and bad <= self.excluded(cond, value)
 
     def excluded(self, cond: str, value: str) -> set[int]:
-        """The constants c for which `cond` is true where `value` == c."""
+        """Constants c such that `cond` is true wherever `value` is c."""
         out: set[int] = set()
-        todo, steps = [cond], 0
-        while todo and steps < 16:
-            steps += 1
+        todo = [cond]
+        for _ in range(16):
+            if not todo:
+                break
             d = self.definition(self.source(todo.pop()))
-            pair = _PAIR.match(d)
+            pair, compare = _PAIR.match(d), _ICMP.match(d)
             if pair and pair.group(1) == "or":
                 todo += pair.group(2, 3)
-                continue
-            compare = _ICMP.match(d)
-            if compare and compare.group(1) == "eq":
+            elif compare and compare.group(1) == "eq":
                 constants = _constants(compare.group(3)) or set()
                 if compare.group(2) in (value, self.source(value)) and len(constants) == 1:
                     out |= constants
@@ -337,75 +400,73 @@ class _Function:
     def below(self, operand: str, width: int) -> bool:
         """Whether an amount is always in [0, width)."""
         values = _constants(operand)
-        if values is not None:
-            return all(0 <= v < width for v in values)
-        operand = self.source(operand)
-        d = self.definition(operand)
-        for _ in range(4):
-            widened = _WIDEN.match(d)
-            if widened is None:
+        for _ in range(6):
+            if values is not None:
+                return all(0 <= v < width for v in values)
+            operand = self.source(operand)
+            d = self.definition(operand)
+            narrowed = _WIDEN.match(d)
+            if narrowed is None:
                 break
-            d = self.definition(self.source(widened.group(1)))
-        pair = _PAIR.match(d)
-        if pair and pair.group(1) == "and":
-            for side in pair.group(2, 3):
-                values = _constants(side)
-                if values is not None and all(0 <= v < width for v in values):
-                    return True
+            operand = narrowed.group(1)
+            values = _constants(operand)
+        else:
             return False
-        m = _SELECT.match(d)
+        pair, m = _PAIR.match(d), _SELECT.match(d)
+        if pair and pair.group(1) == "and":
+            sides = [_constants(side) for side in pair.group(2, 3)]
+            return any(v is not None and all(0 <= c < width for c in v) for v in sides)
         if m is None:
             return False
         cond, value, safe = m.groups()
-        values = _constants(safe)
-        if values is None or not all(0 <= v < width for v in values):
-            return False
         compare = _ICMP.match(self.definition(self.source(cond)))
         if compare is None or compare.group(1) != "ult" or compare.group(2) != value:
             return False
-        limit = _constants(compare.group(3))
-        return limit is not None and all(0 < v <= width for v in limit)
+        limit, other = _constants(compare.group(3)), _constants(safe)
+        return (
+            limit is not None
+            and other is not None
+            and all(0 < v <= width for v in limit)
+            and all(0 <= v < width for v in other)
+        )
 
     def stack(self) -> None:
-        allocas = list(_ALLOCA.finditer(self.body))
-        if not allocas:
-            return
-        labels = [m.start() for m in re.finditer(rf"^{_NAME}:", self.body, re.M)]
-        brace = self.body.find("\n")
-        inner = [at for at in labels if self.body[brace:at].strip(" \t\n{")]
-        total = 0
-        for m in allocas:
-            if inner and m.start() > min(inner):
-                _fail("C10", "alloca outside the entry block", m.group())
-            total += _alloca_size(m.group(1))
-        if total > 4096:
-            _fail("C10", f"{total} bytes of stack in a function (at most 4096)")
+        totals: dict[int, int] = {}
+        for line, operands in self.groups["alloca"]:
+            k = self.enter(line)
+            labels = 0
+            for x in self.lines[self.starts[k] + 1 : line]:
+                labels += x[-1:] == ":" and x[:1] not in " ;"
+            if labels > 1:
+                _fail("C10", "alloca outside the entry block", self.lines[line])
+            totals[k] = totals.get(k, 0) + _alloca_size(operands)
+            if totals[k] > _STACK_LIMIT:
+                _fail("C10", f"{totals[k]} bytes of stack in a function (at most {_STACK_LIMIT})")
 
 
-def _alloca_size(rest: str) -> int:
-    m = re.match(r"[ \t]+(<[^>]*>|\[[^\]]*\]|[\w]+)[ \t]*(?:,[ \t]*i\d+[ \t]+([^,\s]+))?", rest)
-    if m is None:
-        _fail("C10", "alloca of an unread form", rest)
-        return 0
-    t, count = m.group(1), m.group(2) or "1"
-    if not count.isdigit():
-        _fail("C10", "alloca of a size not fixed", rest)
-    lanes = 1
-    inner = t.strip("<>[]")
-    parts = inner.split(" x ")
-    for p in parts[:-1]:
-        lanes *= int(p)
-    size = _element_size(parts[-1].strip())
-    if size == 0:
-        _fail("C10", f"alloca of {t}", rest)
-    return lanes * size * int(count)
+def _alloca_size(operands: str) -> int:
+    m = _ALLOCA.match(operands)
+    count = (m.group(2) or "1") if m else ""
+    if m is None or not count.isdigit():
+        _fail("C10", "alloca of a size that is not fixed", operands)
+    *lanes, element = m.group(1).strip("<>[]").split(" x ")
+    size = _element_size(element)
+    for n in lanes:
+        size *= int(n)
+    if size <= 0:
+        _fail("C10", f"alloca of {m.group(1)}", operands)
+    return size * int(count)
 
 
 def _constants(operand: str) -> set[int] | None:
     """The elements of a constant operand, or None when it is not a constant."""
+    if operand[:1] in "-0123456789":
+        return {int(operand)} if re.fullmatch(r"-?\d+", operand) else None
     if operand == "zeroinitializer":
         return {0}
-    if operand[0] == "<":
-        values = re.findall(r"i\d+ (-?\d+)(?:,|>|\s|$)", operand)
-        return {int(v) for v in values} if len(values) == operand.count(",") + 1 else None
-    return {int(operand)} if re.fullmatch(r"-?\d+", operand) else None
+    if operand[:1] != "<":
+        return None
+    values = [m.group(1) for m in _ELEMENT.finditer(operand)]
+    if None in values or len(values) != operand.count(",") + 1:
+        return None
+    return {int(v) for v in values if v is not None}

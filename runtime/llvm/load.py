@@ -14,9 +14,9 @@ import mmap
 import struct
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
-__all__ = ["Flat", "Image", "Unsupported", "flatten", "undefined_symbols"]
+__all__ = ["Flat", "Image", "Unsupported", "flatten", "supported"]
 
 _SHF_WRITE, _SHF_ALLOC, _SHF_EXEC, _SHF_TLS = 0x1, 0x2, 0x4, 0x400
 _SHT_PROGBITS, _SHT_SYMTAB, _SHT_RELA, _SHT_NOBITS = 1, 2, 4, 8
@@ -30,7 +30,6 @@ class Unsupported(Exception):
     """An object with something the flat form does not hold."""
 
 
-@dataclass
 class Flat:
     """A linked block.
 
@@ -44,9 +43,12 @@ class Flat:
         is ``+n``, of byte n of the block itself.
     """
 
-    code: bytes
-    entries: dict[str, int] = field(default_factory=dict)
-    slots: list[tuple[int, str]] = field(default_factory=list)
+    __slots__ = ("code", "entries", "slots")
+
+    def __init__(self, code: bytes) -> None:
+        self.code = code
+        self.entries: dict[str, int] = {}
+        self.slots: list[tuple[int, str]] = []
 
     def dump(self) -> bytes:
         """The block as bytes for the cache."""
@@ -77,8 +79,7 @@ class Flat:
         return flat
 
 
-@dataclass
-class _Section:
+class _Section(NamedTuple):
     name: str
     kind: int
     flags: int
@@ -89,8 +90,7 @@ class _Section:
     align: int
 
 
-@dataclass
-class _Symbol:
+class _Symbol(NamedTuple):
     name: str
     info: int
     section: int
@@ -125,15 +125,6 @@ def _symbols(obj: bytes, sections: Sequence[_Section]) -> list[_Symbol]:
 
 def _text(obj: bytes, at: int) -> str:
     return obj[at : obj.index(b"\0", at)].decode("utf-8", "replace")
-
-
-def undefined_symbols(obj: bytes) -> list[str]:
-    """The names an x86-64 ELF object wants from outside."""
-    symbols = _symbols(obj, _sections(obj))
-    return [s.name for s in symbols if s.section == 0 and s.name and s.name != _GOT]
-
-
-_GOT = "_GLOBAL_OFFSET_TABLE_"
 
 
 def flatten(obj: bytes) -> Flat:

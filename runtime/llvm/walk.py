@@ -19,15 +19,35 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from llvmlite import ir
+
 from graphc.ir import dtypes
-from graphc.ir.dims import Dim, Expr, Func, Symbol, minimum, product
+from graphc.ir.dims import Dim, Expr, Func, Symbol, product
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import (
-    BLOCK, Alloc, Buffer, Check, Epilogue, Kernel, Let, Literal, Load, Loop, Operand, Reduce,
-    Scan, Stmt, Store, Template, Value, bodies, indices, operands, scratch_stride,
+    BLOCK,
+    Alloc,
+    Buffer,
+    Check,
+    Epilogue,
+    Kernel,
+    Let,
+    Literal,
+    Load,
+    Loop,
+    Operand,
+    Reduce,
+    Scan,
+    Stmt,
+    Store,
+    Template,
+    Value,
+    bodies,
+    indices,
+    operands,
+    scratch_stride,
 )  # fmt: skip
-from graphc.runtime.llvm.emit import Fn, V, llvm_type, memory_type, ptr
-from llvmlite import ir
+from graphc.runtime.llvm.emit import Fn, V, memory_type, ptr
 
 __all__ = ["Index", "Ramp", "ScalarTable", "TemplateTable", "Walk", "emit_kernel"]
 
@@ -181,15 +201,6 @@ class Walk:
             local |= _results(s)
         return before, inside
 
-    @contextmanager
-    def vector_context(self, var: str, index: Index, lanes: int, mask: V | None) -> Iterator[None]:
-        """Statements built inside run in `lanes` lanes."""
-        was = self.lanes, self.mask
-        self.lanes, self.mask = lanes, mask
-        self.symbols[Symbol(var)] = index
-        yield
-        self.lanes, self.mask = was
-
     def loop(self, s: Loop) -> None:
         if isinstance(s.extent, int) and s.extent <= 0:
             return
@@ -217,26 +228,748 @@ class Walk:
     def vectors(self, s: Loop, inside: Sequence[Stmt], start: V, stop: V) -> None:
         """The iterations from `start` to `stop` in vectors: full ones, then masked ones."""
         k = self.k
-        lanes, unroll = _width(s, inside)
+        lanes, unroll = _width(self, s, inside)
+        count = s.extent if isinstance(s.extent, int) and s.kind == "vector" else None
+        while unroll > 1 and count is not None and lanes * unroll > count:
+            unroll //= 2
         wide = lanes * unroll
-        static = isinstance(s.extent, int) and s.kind == "vector"
-        count = s.extent if isinstance(s.extent, int) else 0
-        full = start + (stop - start) // wide_(k, wide) if False else self.whole(start, stop, wide)
-        if not static or count >= wide:
+        full = start + ((stop - start) & -wide)
+        if count is None or count >= wide:
             with k.loop(start, full, wide) as p:
-                with self.vector_context(s.var, Ramp(p.i, 1), wide, None):
+                with self.lane_context(s.var, p.i, wide, None):
                     self.body(inside)
-        if not static or count % wide:
+        if count is None or count % wide:
             with k.loop(full, stop, lanes) as p:
-                with self.vector_context(s.var, Ramp(p.i, 1), lanes, self.first(stop - p.i, lanes)):
+                with self.lane_context(s.var, p.i, lanes, self.first(stop - p.i, lanes)):
                     self.body(inside)
 
-    def whole(self, start: V, stop: V, wide: int) -> V:
-        """The end of the whole vectors between `start` and `stop` (`wide` is a power of 2)."""
-        return start + ((stop - start) & -wide)
+    @contextmanager
+    def lane_context(self, var: str, base: V, lanes: int, mask: V | None) -> Iterator[None]:
+        """Statements built inside run in `lanes` lanes, where `var` counts up from `base`."""
+        was = self.lanes, self.mask
+        self.lanes, self.mask = lanes, mask
+        self.symbols[Symbol(var)] = Ramp(base, 1)
+        yield
+        self.lanes, self.mask = was
 
     def first(self, count: V, lanes: int) -> V:
         """The mask of the first `count` lanes (count >= 1)."""
         k = self.k
         some = k.cast(k.select(count < lanes, count, k.index(lanes)), int32)
         return k.lane_ids(lanes, int32) < k.splat(some, lanes)
+
+    # ------------------------------------------------------------- reductions
+
+    def reduce(self, s: Reduce) -> None:
+        k = self.k
+        groups = [_Reducer(k, kind, v.dtype) for kind, v in zip(s.kinds, s.values, strict=True)]
+        before, inside = self.split(s.body, s.var)
+        n = self.uniform(s.extent)
+        run = self.reduce_lanes if s.kind == "vector" else self.reduce_runs
+
+        def some() -> list[V]:
+            self.body(before)
+            return run(s, inside, groups, n)
+
+        def none() -> list[V]:
+            return [g.result(g.identity(self.lanes)) for g in groups]
+
+        if isinstance(s.extent, int) and s.extent <= 0:
+            out = none()
+        elif isinstance(s.extent, Expr) and any(isinstance(x, Load) for x in before):
+            out = k.choose(n > 0, some, none)
+        else:
+            out = some()
+        self.values.update(zip(s.names, out, strict=True))
+
+    def reduce_lanes(
+        self, s: Reduce, inside: Sequence[Stmt], groups: list[_Reducer], n: V
+    ) -> list[V]:
+        """Lanes along the reduced axis."""
+        k = self.k
+        copies = _copies(s, inside)
+
+        def sweep(state: list[State], start: V, stop: V) -> list[State]:
+            return self.sweep(s, inside, groups, state, start, stop, copies)
+
+        state = [g.start(SUM_LANES, SLOTS if g.ordered else min(copies, 2)) for g in groups]
+        short = isinstance(s.extent, int) and s.extent <= SUM_BLOCK
+        if short or not any(g.compensated for g in groups):
+            state = sweep(state, k.index(0), n)
+            totals = [g.total(st) for g, st in zip(groups, state, strict=True)]
+        else:
+            outer = [g.opened(st) for g, st in zip(groups, state, strict=True)]
+            outer = self.blocks(groups, outer, state, k.index(0), n, SUM_BLOCK, sweep)
+            totals = [g.closed(st) for g, st in zip(groups, outer, strict=True)]
+        return [g.result(g.across(t)) for g, t in zip(groups, totals, strict=True)]
+
+    def blocks(
+        self,
+        groups: list[_Reducer],
+        outer: list[State],
+        fresh: list[State],
+        start: V,
+        stop: V,
+        step: int,
+        inner: Callable[[list[State], V, V], list[State]],
+    ) -> list[State]:
+        """Blocks of `step` elements, after each of which compensated sums are flushed."""
+        k = self.k
+        with k.loop(start, stop, step, carry=_flat(outer)) as p:
+            kept = _shaped(p.carry, outer)
+            end = p.i + step
+            end = k.select(end < stop, end, stop)
+            begun = [
+                new if g.compensated else old
+                for g, old, new in zip(groups, kept, fresh, strict=True)
+            ]
+            done = inner(begun, p.i, end)
+            p.next(_flat([g.flush(o, d) for g, o, d in zip(groups, kept, done, strict=True)]))
+        return _shaped(p.results, outer)
+
+    def sweep(
+        self,
+        s: Reduce,
+        inside: Sequence[Stmt],
+        groups: list[_Reducer],
+        state: list[State],
+        start: V,
+        stop: V,
+        copies: int,
+    ) -> list[State]:
+        """The state after the elements from `start` to `stop`, vector by vector."""
+        k = self.k
+        wide = SUM_LANES * copies
+        count = s.extent if isinstance(s.extent, int) else None
+        full = start + ((stop - start) & -wide)
+        if count is None or count >= wide:
+            with k.loop(start, full, wide, carry=_flat(state)) as p:
+                new = _shaped(p.carry, state)
+                for c in range(copies):
+                    with self.lane_context(s.var, p.i + c * SUM_LANES, SUM_LANES, None):
+                        self.accumulate(s, inside, groups, new, c)
+                p.next(_flat([g.rotate(st, copies) for g, st in zip(groups, new, strict=True)]))
+            state = _shaped(p.results, state)
+        if count is None or count % wide:
+            with k.loop(full, stop, SUM_LANES, carry=_flat(state)) as p:
+                new = _shaped(p.carry, state)
+                mask = self.first(stop - p.i, SUM_LANES)
+                with self.lane_context(s.var, p.i, SUM_LANES, mask):
+                    self.accumulate(s, inside, groups, new, 0)
+                p.next(_flat([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)]))
+            state = _shaped(p.results, state)
+        return state
+
+    def reduce_runs(
+        self, s: Reduce, inside: Sequence[Stmt], groups: list[_Reducer], n: V
+    ) -> list[V]:
+        """One element after another (in each lane of a vector loop around it)."""
+        k = self.k
+        copies = s.unroll or (4 if _cost(inside) <= 8 else 1)
+        short = isinstance(s.extent, int) and s.extent <= SUM_RUN
+        whole = 1
+        if isinstance(s.extent, int) and short and s.extent * _cost(inside) <= 32:
+            whole = s.extent
+
+        def runs(state: list[State], start: V, stop: V, copies: int = 1) -> list[State]:
+            with k.loop(start, stop, copies, carry=_flat(state)) as p:
+                new = _shaped(p.carry, state)
+                for c in range(copies):
+                    self.symbols[Symbol(s.var)] = p.i + c if c else p.i
+                    self.accumulate(s, inside, groups, new, 0)
+                p.next(_flat(new))
+            return _shaped(p.results, state)
+
+        state = [g.start(self.lanes, 1) for g in groups]
+        if short or not any(g.compensated for g in groups):
+            state = runs(state, k.index(0), n, whole)
+            totals = [g.total(st) for g, st in zip(groups, state, strict=True)]
+        else:
+            outer = [g.opened(st) for g, st in zip(groups, state, strict=True)]
+            full = n & -SUM_RUN
+            outer = self.blocks(
+                groups, outer, state, k.index(0), full, SUM_RUN,
+                lambda state, start, stop: runs(state, start, stop, copies),
+            )  # fmt: skip
+            if isinstance(s.extent, Expr) or s.extent % SUM_RUN:
+                outer = self.blocks(groups, outer, state, full, n, SUM_RUN, runs)
+            totals = [g.closed(st) for g, st in zip(groups, outer, strict=True)]
+        return [g.result(t) for g, t in zip(groups, totals, strict=True)]
+
+    def accumulate(
+        self, s: Reduce, inside: Sequence[Stmt], groups: list[_Reducer], state: list[State], at: int
+    ) -> None:
+        """Run the body once and combine its values into slot `at` of each group."""
+        self.body(inside)
+        index = self.vector(self.symbols[Symbol(s.var)])
+        mask = self.mask if s.kind == "vector" else None
+        for g, st, o in zip(groups, state, s.values, strict=True):
+            x = g.lift(self.wide(self.operand(o)), index, mask)
+            st[at % len(st)] = g.combine(st[at % len(st)], x)
+
+    def scan(self, s: Scan) -> None:
+        k = self.k
+        groups = [_Reducer(k, kind, b.dtype) for kind, b in zip(s.kinds, s.before, strict=True)]
+        start = [
+            g.identity(self.lanes)[0] if o is None else self.wide(self.operand(o))
+            for g, o in zip(groups, s.init, strict=True)
+        ]
+        n = self.uniform(s.extent)
+        with k.loop(0, n, carry=start) as p:
+            self.symbols[Symbol(s.var)] = p.i
+            self.values.update((v.name, c) for v, c in zip(s.before, p.carry, strict=True))
+            self.body(s.body)
+            after = []
+            for g, c, o in zip(groups, p.carry, s.values, strict=True):
+                x = self.wide(self.operand(o))
+                after.append(x if g.kind == "last" else g.combine((c,), (x,))[0])
+            self.values.update((v.name, c) for v, c in zip(s.after, after, strict=True))
+            self.body(s.tail)
+            p.next(after)
+        self.values.update(zip(s.names, p.results, strict=True))
+
+    # ------------------------------------------------------------- values
+
+    def operand(self, o: Operand) -> V:
+        """The value of an operand: a scalar where it is the same in all lanes."""
+        return self.k.const(o.value, o.dtype) if isinstance(o, Literal) else self.values[o.name]
+
+    def wide(self, x: V) -> V:
+        """`x` in each lane of this place."""
+        return self.k.splat(x, self.lanes)
+
+    def let(self, s: Let) -> None:
+        k = self.k
+        args = [self.operand(a) for a in s.args]
+        if any(a.lanes > 1 for a in args):
+            args = [self.wide(a) for a in args]
+        if s.op == "index":
+            x = self.dim(s.expr)
+            out = self.vector(x) if isinstance(x, Ramp) else k.index(x)
+        elif s.op == "cast":
+            out = k.cast(args[0], s.dtype)
+        elif s.op == "select":
+            out = k.select(*args)
+        elif s.op == "const":
+            out = args[0]
+        else:
+            out = self.scalar[s.op](k, *args, **dict(s.attrs))
+        if out.dtype is not s.dtype:
+            raise TypeError(f"{s.op} made {out.dtype.code}, the kernel says {s.dtype.code}")
+        self.values[s.name] = out
+
+    def check(self, s: Check) -> None:
+        k = self.k
+        bad = self.wide(~self.operand(s.value))
+        if self.mask is not None:
+            bad = bad & self.mask
+        with k.if_(self.any(bad)):
+            at = self.vector(self.dim(s.position))
+            at = k.select(bad, at, k.like(_LARGEST, at))
+            low = _Reducer(k, "min", int64)
+            k.store(self.args, 0, low.across((at,))[0])
+            k.ret(s.code)
+
+    def any(self, x: V) -> V:
+        """Whether a lane of `x` is true."""
+        if x.lanes == 1:
+            return x
+        ll = self.k.call_intrinsic("llvm.vector.reduce.or", [x.ll.type], ir.IntType(1), [x.ll])
+        return V(self.k, ll, bool_)
+
+    def alloc(self, s: Alloc) -> None:
+        count = product(s.buffer.shape)
+        self.buffers[s.buffer.name] = s.buffer
+        self.pointers[s.buffer.name] = self.k.stack(s.buffer.dtype, max(int(str(count)), 1))
+
+    def template(self, s: Template) -> None:
+        self.templates[s.kind](self, s)
+
+    def epilogue(
+        self,
+        e: Epilogue,
+        params: Sequence[V],
+        vars: Sequence[Index],
+        lanes: int = 1,
+        mask: V | None = None,
+    ) -> list[V]:
+        """The values of an epilogue for elements `params` that stand at `vars`.
+
+        Of `vars`, one may be a `Ramp` (or an i64 vector) over the `lanes`; stores and loads
+        in the body leave out the lanes that are off in `mask`.
+        """
+        was = self.lanes, self.mask
+        self.lanes, self.mask = lanes, mask
+        self.symbols.update((Symbol(n), i) for n, i in zip(e.vars, vars, strict=True))
+        self.values.update((p.name, v) for p, v in zip(e.params, params, strict=True))
+        self.body(e.body)
+        out = [self.wide(self.operand(o)) for o in e.values]
+        self.lanes, self.mask = was
+        return out
+
+    # ------------------------------------------------------------- memory
+
+    def load(self, s: Load) -> None:
+        k = self.k
+        base, at = self.pointers[s.buf], self.offset(s.buf, s.index)
+        where = None if s.where is None else self.operand(s.where)
+        other = k.const(s.other, s.dtype)
+        if not isinstance(at, Ramp) and (isinstance(at, int) or at.lanes == 1):
+            self.values[s.name] = self.load_one(base, k.index(at), where, other)
+            return
+        mask = self.where_mask(where)
+        if isinstance(at, Ramp) and at.stride == 1:
+            x = k.load(base, k.index(at.base), s.dtype, self.lanes, mask)
+        elif isinstance(at, Ramp) and at.stride == -1:
+            first = k.index(at.base) - (self.lanes - 1)
+            x = self.reverse(k.load(base, first, s.dtype, self.lanes, self.reverse(mask)))
+        elif where is None or s.dtype.size >= 4:
+            x = k.gather(base, self.vector(at), s.dtype, mask)
+        else:
+            x = self.gather_small(base, self.vector(at), s.dtype, mask)
+        self.values[s.name] = x if where is None else k.select(where, x, other)
+
+    def load_one(self, base: Any, at: V, where: V | None, other: V) -> V:
+        """The same element in all lanes, read where a lane wants it."""
+        k, dtype = self.k, other.dtype
+        if where is None:
+            return k.load(base, at, dtype)
+        wanted = self.any(where if where.lanes == 1 else self.where_mask(where) or where)
+        x = k.choose(wanted, lambda: [k.load(base, at, dtype)], lambda: [other])[0]
+        return k.select(where, self.wide(x), self.wide(other)) if where.lanes > 1 else x
+
+    def gather_small(self, base: Any, at: V, dtype: DType, mask: V | None) -> V:
+        """`Fn.gather` of narrow elements where perhaps no lane may be read."""
+        k, n = self.k, at.lanes
+        mask = mask or k.const(True, bool_, n)
+        ps, t = self.addresses(base, at, dtype), memory_type(dtype, n)
+        args = [ps, ir.Constant(i32, dtype.size), mask.ll, ir.Constant(t, None)]
+        ll = k.call_intrinsic("llvm.masked.gather", [t, ps.type], t, args)
+        return k._from_memory(ll, dtype, n)
+
+    def addresses(self, base: Any, at: V, dtype: DType) -> Any:
+        ps = self.k.b.gep(base, [at.ll], source_etype=memory_type(dtype))
+        ps.type = ir.VectorType(ptr, at.lanes)
+        return ps
+
+    def where_mask(self, where: V | None) -> V | None:
+        """The lanes that are on and where `where` holds; None means all."""
+        if where is None:
+            return self.mask
+        where = self.wide(where)
+        return where if self.mask is None else where & self.mask
+
+    def reverse(self, x: Any) -> Any:
+        return None if x is None else self.k.shuffle(x, None, range(x.lanes)[::-1])
+
+    def store(self, s: Store) -> None:
+        k = self.k
+        base, at = self.pointers[s.buf], self.offset(s.buf, s.index)
+        x = self.operand(s.value)
+        where = None if s.where is None else self.operand(s.where)
+        ramp = at if isinstance(at, Ramp) else None
+        if self.lanes == 1:
+            with self.only_where(where):
+                self.put_one(base, k.index(self.scalar_of(at)), x, s.mode)
+        elif ramp is not None and isinstance(ramp.stride, int):
+            self.put_ramp(base, ramp, self.wide(x), self.where_mask(where), s.mode)
+        else:
+            self.put_each(base, self.vector(at), self.wide(x), self.where_mask(where), s.mode)
+
+    @contextmanager
+    def only_where(self, where: V | None) -> Iterator[None]:
+        if where is None:
+            yield
+        else:
+            with self.k.if_(where):
+                yield
+
+    def put_one(self, base: Any, at: V, x: V, mode: str) -> None:
+        k = self.k
+        k.store(base, at, x if mode == "set" else k.load(base, at, x.dtype) + x)
+
+    def put_ramp(self, base: Any, at: Ramp, x: V, mask: V | None, mode: str) -> None:
+        """Store to evenly spaced elements, all different."""
+        k = self.k
+        if at.stride in (1, -1):
+            first = k.index(at.base)
+            if at.stride == -1:
+                first, x, mask = first - (self.lanes - 1), self.reverse(x), self.reverse(mask)
+            if mode == "add":
+                x = k.load(base, first, x.dtype, self.lanes, mask) + x
+            k.store(base, first, x, mask)
+            return
+        where = self.vector(at)
+        if mode == "add":
+            x = self.gather_small(base, where, x.dtype, mask) + x
+        ps, t = self.addresses(base, where, x.dtype), memory_type(x.dtype, x.lanes)
+        mask = mask or k.const(True, bool_, x.lanes)
+        args = [k._to_memory(x), ps, ir.Constant(i32, x.dtype.size), mask.ll]
+        k.call_intrinsic_void("llvm.masked.scatter", [t, ps.type], args)
+
+    def put_each(self, base: Any, at: V, x: V, mask: V | None, mode: str) -> None:
+        """Store lane by lane in order: elements may repeat."""
+        k = self.k
+        with k.loop(0, self.lanes) as p:
+            on = None if mask is None else k.extract(mask, p.i)
+            with self.only_where(on):
+                self.put_one(base, k.extract(at, p.i), k.extract(x, p.i), mode)
+
+    # ------------------------------------------------------------- indices
+
+    def uniform(self, d: Dim) -> V:
+        """The value of an expression that is the same in all lanes."""
+        return self.k.index(self.scalar_of(self.dim(d)))
+
+    def scalar_of(self, x: Index) -> int | V:
+        if isinstance(x, Ramp) or (isinstance(x, V) and x.lanes > 1):
+            raise ValueError("an index that differs between lanes where one value is needed")
+        return x
+
+    def vector(self, x: Index) -> V:
+        """An index as one i64 for each lane."""
+        k, n = self.k, self.lanes
+        if not isinstance(x, Ramp):
+            return k.splat(k.index(x), n)
+        steps = k.lane_ids(n)
+        if isinstance(x.stride, V) or x.stride != 1:
+            steps = steps * x.stride
+        return k.splat(k.index(x.base), n) + steps
+
+    def offset(self, buf: str, index: Sequence[Dim]) -> Index:
+        """The element number of a multi-dimensional index."""
+        shape = self.buffers[buf].shape
+        flat: Dim = 0
+        for size, i in zip(shape, index, strict=True):
+            flat = flat * size + i
+        return self.dim(_refold(flat))
+
+    def dim(self, d: Dim) -> Index:
+        """The value of an index expression at this place."""
+        if isinstance(d, int):
+            return d
+        total: Index = 0
+        for factors, c in d.terms:
+            term: Index = c
+            for a in factors:
+                term = self.times(term, self.atom(a))
+            total = self.plus(total, term)
+        return total
+
+    def atom(self, a: Symbol | Func) -> Index:
+        if isinstance(a, Func):
+            return self.func(a.op, self.dim(a.a), self.dim(a.b))
+        return self.values[a.name[1:]] if a.name[0] == "%" else self.symbols[a]
+
+    def plus(self, a: Index, b: Index) -> Index:
+        if _is_vector(a) or _is_vector(b):
+            return self.vector(a) + self.vector(b)
+        x, y = _ramp(a), _ramp(b)
+        return _simple(_add(x.base, y.base), _add(x.stride, y.stride))
+
+    def times(self, a: Index, b: Index) -> Index:
+        if _is_varying(a) and _is_varying(b):
+            return self.vector(a) * self.vector(b)
+        if _is_vector(a) or _is_vector(b):
+            return self.vector(a) * self.vector(b)
+        if _is_varying(b):
+            a, b = b, a
+        x, factor = _ramp(a), _ramp(b).base
+        return _simple(_mul(x.base, factor), _mul(x.stride, factor))
+
+    def func(self, op: str, a: Index, b: Index) -> Index:
+        k = self.k
+        if isinstance(a, Ramp) and a.stride == 1 and op in ("//", "%") and not _is_varying(b):
+            if isinstance(b, V) or (isinstance(b, int) and b > 0):
+                return self.wrap(op, a.base, b)
+        if _is_varying(a) or _is_varying(b):
+            x, y = self.vector(a), b if isinstance(b, int) else self.vector(b)
+        else:
+            x, y = k.index(_ramp(a).base), b if isinstance(b, int) else k.index(_ramp(b).base)
+        if op in ("max", "min"):
+            return (k.maximum if op == "max" else k.minimum)(x, y)
+        if isinstance(y, int) and y > 0 and y & (y - 1) == 0:
+            return k.shr(x, y.bit_length() - 1) if op == "//" else x & (y - 1)
+        y = k.like(y, x)
+        return k.idiv(x, y, floor=True) if op == "//" else k.imod(x, y, floor=True)
+
+    def wrap(self, op: str, start: int | V, by: int | V) -> V:
+        """``(start + lane) // by`` or ``% by``: one scalar division, then how often a lane wraps.
+
+        A lane past the first multiple of `by` by p has wrapped 1 + p // by times; both are below
+        the number of lanes, where p // d == p * ceil(2^16 / d) >> 16 exactly.
+        """
+        k, n = self.k, self.lanes
+        first, size = k.index(start), k.index(by)
+        q = self.func("//", first, by)
+        assert isinstance(q, V)
+        r = first - q * size
+        rest = size - r
+        rest = k.select(rest < n, rest, k.index(n))
+        past = k.lane_ids(n, int32) - k.splat(k.cast(rest, int32), n)
+        if isinstance(by, int):
+            magic = k.index(-(-65536 // min(by, n)))
+        else:
+            small = k.select(size < n, size, k.index(n))
+            magic = k.udiv_index(small + 65535, small)
+        times = k.shr(past * k.splat(k.cast(magic, int32), n), 16) + 1
+        wraps = k.cast(k.select(past >= 0, times, k.like(0, times)), int64)
+        if op == "//":
+            return k.splat(q, n) + wraps
+        return k.splat(r, n) + k.lane_ids(n) - wraps * size
+
+
+# ------------------------------------------------------------------- reductions, lane by lane
+
+State = list[tuple[V, ...]]
+"""Accumulators of one reduction: slots, each of one vector (two for argmax and argmin)."""
+
+
+class _Reducer:
+    """One reduction: its identity, how it combines, and what it keeps."""
+
+    def __init__(self, k: Fn, kind: str, dtype: DType) -> None:
+        self.k = k
+        self.kind = kind
+        self.dtype = dtype
+        self.at = kind.startswith("arg")
+        self.ordered = dtype.kind == "f" and not self.at
+        self.compensated = kind == "sum" and dtype.kind == "f"
+
+    def identity(self, lanes: int) -> tuple[V, ...]:
+        k, t = self.k, self.dtype
+        end = self.kind[-3:]
+        if end in ("max", "min"):
+            inf = float("inf")
+            x: Any = (-inf if end == "max" else inf) if t.kind == "f" else None
+            if x is None:
+                x = t.min if end == "max" else t.max
+        else:
+            x = self.kind in ("prod", "all")
+        one = k.const(x, t, lanes)
+        return (one, k.const(_LARGEST, int64, lanes)) if self.at else (one,)
+
+    def start(self, lanes: int, slots: int) -> State:
+        return [self.identity(lanes)] * slots
+
+    def lift(self, x: V, index: V, mask: V | None) -> tuple[V, ...]:
+        """One element (or vector) as an accumulator; lanes that are off hold the identity."""
+        own = (x, index) if self.at else (x,)
+        if mask is None:
+            return own
+        k = self.k
+        return tuple(k.select(mask, v, i) for v, i in zip(own, self.identity(x.lanes), strict=True))
+
+    def combine(self, a: tuple[V, ...], b: tuple[V, ...]) -> tuple[V, ...]:
+        if self.at:
+            return self.first_of(a, b)
+        x, y = a[0], b[0]
+        return (_COMBINE[self.kind](self.k, x, y),)
+
+    def first_of(self, a: tuple[V, ...], b: tuple[V, ...]) -> tuple[V, ...]:
+        """The better of two (value, index): NaN first, then the value, then the lower index."""
+        k = self.k
+        (x, i), (y, j) = a, b
+        better = y > x if self.kind == "argmax" else y < x
+        tie = y.eq(x)
+        if self.dtype.kind == "f":
+            nan_x, nan_y = x.ne(x), y.ne(y)
+            better = better | (nan_y & ~nan_x)
+            tie = tie | (nan_y & nan_x)
+        take = better | (tie & (j < i))
+        return k.select(take, y, x), k.select(take, j, i)
+
+    def rotate(self, state: State, by: int) -> State:
+        """Slots in the order in which the next elements meet them."""
+        by %= len(state)
+        return [*state[by:], *state[:by]] if self.ordered else state
+
+    def total(self, state: State) -> tuple[V, ...]:
+        """All slots combined by a tree that does not depend on the rotation."""
+        while len(state) > 1:
+            half = len(state) // 2
+            state = [self.combine(a, b) for a, b in zip(state[:half], state[half:], strict=True)]
+        return state[0]
+
+    def across(self, t: tuple[V, ...]) -> tuple[V, ...]:
+        """The lanes combined by a tree."""
+        while t[0].lanes > 1:
+            half = t[0].lanes // 2
+            low = tuple(self.k.shuffle(v, None, range(half)) for v in t)
+            high = tuple(self.k.shuffle(v, None, range(half, 2 * half)) for v in t)
+            if half == 1:
+                low = tuple(self.k.wrap(self.k.extract(v, 0).ll, v.dtype) for v in t)
+                high = tuple(self.k.wrap(self.k.extract(v, 1).ll, v.dtype) for v in t)
+            t = self.combine(low, high)
+        return t
+
+    def opened(self, state: State) -> State:
+        """What is kept from block to block: for a compensated sum the sum and its error."""
+        if not self.compensated:
+            return state
+        zero = self.k.const(0, self.dtype, state[0][0].lanes)
+        return [(zero, zero)]
+
+    def flush(self, kept: State, block: State) -> State:
+        """A block's state into what is kept (Knuth's two-sum)."""
+        if not self.compensated:
+            return block
+        (s, c), x = kept[0], self.total(block)[0]
+        t = s + x
+        back = t - s
+        return [(t, c + ((s - (t - back)) + (x - back)))]
+
+    def closed(self, kept: State) -> tuple[V, ...]:
+        if not self.compensated:
+            return self.total(kept)
+        s, c = kept[0]  # the error of an infinite sum is NaN
+        return (self.k.select(c.eq(c), s + c, s),)
+
+    def result(self, t: tuple[V, ...]) -> V:
+        if not self.at:
+            return t[0]
+        return self.k.select(t[1].eq(_LARGEST), self.k.like(0, t[1]), t[1])
+
+
+_COMBINE: dict[str, Callable[[Fn, V, V], V]] = {
+    "sum": lambda k, x, y: x + y,
+    "prod": lambda k, x, y: x * y,
+    "max": lambda k, x, y: k.maximum(x, y),
+    "min": lambda k, x, y: k.minimum(x, y),
+    "any": lambda k, x, y: x | y,
+    "all": lambda k, x, y: x & y,
+}
+
+
+def _flat(states: Sequence[State]) -> list[V]:
+    return [v for state in states for slot in state for v in slot]
+
+
+def _shaped(values: Sequence[V], like: Sequence[State]) -> list[State]:
+    it = iter(values)
+    return [[tuple(next(it) for _ in slot) for slot in state] for state in like]
+
+
+# ------------------------------------------------------------------- facts about statements
+
+
+def _names(s: Stmt) -> set[str]:
+    """Loop variables and %values that `s` itself uses."""
+    names = {"%" + o.name for o in operands(s) if isinstance(o, Value)}
+    for d in indices(s):
+        if isinstance(d, Expr):
+            names |= {x.name for x in d.symbols()}
+    return names
+
+
+def _results(s: Stmt) -> set[str]:
+    if isinstance(s, Let | Load):
+        return {"%" + s.name}
+    return {"%" + n for n in s.names} if isinstance(s, Reduce | Scan) else set()
+
+
+_CHEAP = frozenset(
+    "add sub mul div neg abs square maximum minimum select cast const index equal not_equal less "
+    "less_equal greater greater_equal logical_and logical_or logical_not where sign relu".split()
+)
+
+
+def _cost(body: Sequence[Stmt]) -> int:
+    """About how many instructions a vector of the body takes."""
+    total = 0
+    for s in body:
+        total += 1 if not isinstance(s, Let) or s.op in _CHEAP else 12
+        for inner in bodies(s):
+            total += _cost(inner)
+    return total
+
+
+def _copies(s: Reduce, inside: Sequence[Stmt]) -> int:
+    """Vectors of the body in one step of a reduction (1, 2, 4 or 8; no influence on results)."""
+    cost = _cost(inside)
+    copies = s.unroll or (8 if cost <= 4 else 4 if cost <= 12 else 2 if cost <= 40 else 1)
+    if isinstance(s.extent, int):
+        while copies > 1 and copies * SUM_LANES > s.extent:
+            copies //= 2
+    return copies
+
+
+def _width(w: Walk, s: Loop, inside: Sequence[Stmt]) -> tuple[int, int]:
+    """Lanes of the masked rest, and how many times as wide the full vectors are."""
+    cost = _cost(inside)
+    lanes = s.lanes or (8 if _widest(w, inside) == 8 else 16)
+    return lanes, s.unroll or (4 if cost <= 8 else 2 if cost <= 20 else 1)
+
+
+def _widest(w: Walk, body: Sequence[Stmt]) -> int:
+    most = 1
+    for s in body:
+        if isinstance(s, Let) and s.op != "index":
+            most = max(most, s.dtype.size)
+        elif isinstance(s, Load | Store):
+            most = max(most, w.buffers[s.buf].dtype.size)
+        for inner in bodies(s):
+            most = max(most, _widest(w, inner))
+    return most
+
+
+# ------------------------------------------------------------------- index arithmetic
+
+
+def _refold(d: Dim) -> Dim:
+    """`d` with ``(a // b) * b + a % b`` put together as `a`."""
+    if not isinstance(d, Expr):
+        return d
+    for factors, c in d.terms:
+        for k, f in enumerate(factors):
+            if isinstance(f, Func) and f.op == "%":
+                rest = Expr(((factors[:k] + factors[k + 1 :], c),)) if len(factors) > 1 else c
+                whole = (f.a // f.b) * f.b + Expr.atom(f)
+                folded = d - whole * rest + f.a * rest
+                if _size(folded) < _size(d):
+                    return _refold(folded)
+    return d
+
+
+def _size(d: Dim) -> int:
+    return len(d.terms) if isinstance(d, Expr) else 0
+
+
+def _is_vector(x: Index) -> bool:
+    return isinstance(x, V) and x.lanes > 1
+
+
+def _is_varying(x: Index) -> bool:
+    return isinstance(x, Ramp) or _is_vector(x)
+
+
+def _ramp(x: Index) -> Ramp:
+    return x if isinstance(x, Ramp) else Ramp(x, 0)
+
+
+def _simple(base: int | V, stride: int | V) -> Index:
+    return base if isinstance(stride, int) and stride == 0 else Ramp(base, stride)
+
+
+def _add(a: int | V, b: int | V) -> int | V:
+    if isinstance(a, int):
+        if isinstance(b, int):
+            return a + b
+        a, b = b, a
+    return a if isinstance(b, int) and b == 0 else a + b
+
+
+def _mul(a: int | V, b: int | V) -> int | V:
+    if isinstance(a, int):
+        if isinstance(b, int):
+            return a * b
+        a, b = b, a
+    if isinstance(b, int) and b in (0, 1):
+        return a if b else 0
+    return a * b
+
+
+_EMIT: dict[type, Callable[[Walk, Any], None]] = {
+    Let: Walk.let, Load: Walk.load, Store: Walk.store, Check: Walk.check, Alloc: Walk.alloc,
+    Loop: Walk.loop, Reduce: Walk.reduce, Scan: Walk.scan, Template: Walk.template,
+}  # fmt: skip

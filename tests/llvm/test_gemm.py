@@ -7,17 +7,18 @@ import itertools
 import mmap
 import threading
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
+from llvmlite import ir
+
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.emit import Fn, V
 from graphc.runtime.llvm.gemm import Gemm, Target
-from llvmlite import ir
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
@@ -45,7 +46,7 @@ def _machine(target: Target) -> Any:
     return triple.create_target_machine(cpu=cpu, features=features, opt=1)
 
 
-@lru_cache(maxsize=None)
+@cache
 def compiled(g: Gemm, kernel: str, epilogue: Any = None) -> Any:
     module = ir.Module("gemm")
     g.emit(module, "kernel", kernel, epilogue(g) if epilogue else None)
@@ -234,7 +235,7 @@ def test_every_kernel_that_can_do_a_shape(ta: bool, tb: bool) -> None:
 
 
 @pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
-@pytest.mark.parametrize("k", [511, 512, 513, 1029, 1537])
+@pytest.mark.parametrize("k", [255, 256, 257, 513, 769])
 def test_blocks_of_k(k: int, ta: bool, tb: bool) -> None:
     g = Gemm(dtypes.float32, ta, tb, target=WIDE)
     for kernel in able(g, 9, 50):
@@ -289,7 +290,7 @@ def test_zero_sizes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("m", "n", "k"), [(32, 64, 32), (1, 10, 64), (12, 10, 20), (8, 48, 512), (5, 33, 17)]
+    ("m", "n", "k"), [(32, 64, 32), (1, 10, 64), (12, 10, 20), (8, 48, 256), (5, 33, 17)]
 )
 @pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
 def test_known_sizes(m: int, n: int, k: int, ta: bool, tb: bool) -> None:
@@ -297,7 +298,8 @@ def test_known_sizes(m: int, n: int, k: int, ta: bool, tb: bool) -> None:
     Product(g, m, n, k).check()
     h = Gemm(dtypes.float32, ta, tb, n=n, k=k, target=WIDE)
     for rows in (1, 2, m, m + 9):
-        p, q = Product(h, rows, n, k), Product(Gemm(dtypes.float32, ta, tb, target=WIDE), rows, n, k)
+        p = Product(h, rows, n, k)
+        q = Product(Gemm(dtypes.float32, ta, tb, target=WIDE), rows, n, k)
         p.check()
         assert p.out[0].tobytes() == q.out[0].tobytes()
     with pytest.raises(ValueError, match="compiled for"):

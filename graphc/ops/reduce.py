@@ -1,0 +1,616 @@
+"""Reductions over axes, index reductions and scans.
+
+A reduction has two attributes. `axis` is the sorted tuple of its axes, or None for all of
+them; while the rank is not known it stays as the user wrote it. `keepdims` keeps them with
+size 1. An axis that is itself a tensor is a trailing operand named by `dynamic`.
+"""
+
+from __future__ import annotations
+
+import math as _math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from graphc import ops
+from graphc.errors import InvalidArgumentError
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.build import build, current
+from graphc.ir.dims import Shape
+from graphc.ir.dtypes import as_dtype
+from graphc.ir.node import Value
+from graphc.ops import math
+from graphc.ops.record import (
+    Attrs, Op, Types, as_value, axes_of, check_kind, no_grad, op, quiet, shape_error, static_ints,
+)  # fmt: skip
+
+__all__ = [
+    "argmax", "argmin", "axes", "chosen", "count", "count_nonzero", "cumprod", "cumsum",
+    "reduce_all", "reduce_any", "reduce_euclidean_norm", "reduce_logsumexp", "reduce_max",
+    "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum", "reduce_variance",
+]  # fmt: skip
+
+# ------------------------------------------------------------------------- the family
+
+
+def axes(x: Value, attrs: Attrs) -> tuple[int, ...] | None:
+    """The axes that a reduction of `x` runs over, normalised; None while the rank is unknown."""
+    return None if x.rank is None or "dynamic" in attrs else axes_of(attrs["axis"], x.rank)
+
+
+def _reduced(x: Value, attrs: Attrs) -> Shape | None:
+    keep = attrs["keepdims"]
+    if x.static_shape is None:
+        return () if not keep and "dynamic" not in attrs and attrs["axis"] is None else None
+    over = axes(x, attrs)
+    if over is None:
+        return tuple(D.fresh() for _ in x.static_shape) if keep else None
+    if keep:
+        return tuple([1 if i in over else d for i, d in enumerate(x.static_shape)])
+    return tuple([d for i, d in enumerate(x.static_shape) if i not in over])
+
+
+def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    return [(inputs[0].dtype, _reduced(inputs[0], attrs))]
+
+
+def chosen(name: str, value: Any, old_name: str, old: Any) -> Any:
+    """The value of an argument that has a deprecated second name.
+
+    Raises
+    ------
+    ValueError
+        When both are given.
+    """
+    if old is None:
+        return value
+    if value is not None:
+        raise ValueError(f"Cannot specify both '{old_name}' and '{name}'")
+    return old
+
+
+def _build(record: Op, x: Any, axis: Any, keepdims: Any, name: str | None) -> Value:
+    """A reduction node; `axis` as the user gives it."""
+    if axis is None:  # TF1 makes the list of all axes beside the op
+        if isinstance(x, Value) and x.rank is not None:
+            current().reserve("Const")
+        else:
+            current().reserve("Rank", "range")
+    if not isinstance(x, Value):
+        with current().scope(name, record.tf) as scope:
+            x = as_value(x, name=record.args[0])
+            return _node(record, x, axis, keepdims, scope or name)
+    return _node(record, x, axis, keepdims, name)
+
+
+def _axis(axis: Any) -> Any:
+    try:
+        return static_ints(axis)
+    except TypeError:
+        shown = getattr(getattr(as_value(axis), "dtype", None), "name", type(axis).__name__)
+        raise TypeError(
+            f"Value passed to parameter 'reduction_indices' has DataType {shown} not in list of "
+            "allowed values: int32, int64"
+        ) from None
+
+
+def _node(record: Op, x: Value, axis: Any, keepdims: Any, name: str | None) -> Value:
+    check_kind(record, record.args[0], x.dtype, record.types)
+    axis = None if axis is None else _axis(axis)
+    keep = bool(keepdims)
+    if isinstance(axis, Value):
+        attrs = {"keepdims": keep, "dynamic": ("axis",)}
+        return build(record, (x, axis), attrs, name).outputs[0]
+    if x.rank is not None:
+        axis = axes_of(axis, x.rank)
+    elif axis is not None:
+        axis = axis if isinstance(axis, tuple) else (axis,)
+    return build(record, (x,), {"axis": axis, "keepdims": keep}, name).outputs[0]
+
+
+def _function(record: Op) -> Callable[..., Value]:
+    def call(
+        input_tensor: Any,
+        axis: Any = None,
+        keepdims: Any = None,
+        name: str | None = None,
+        reduction_indices: Any = None,
+        keep_dims: Any = None,
+    ) -> Value:
+        axis = chosen("axis", axis, "reduction_indices", reduction_indices)
+        keepdims = chosen("keepdims", keepdims, "keep_dims", keep_dims)
+        return _build(record, input_tensor, axis, keepdims, name)
+
+    call.__name__ = call.__qualname__ = record.name
+    call.__doc__ = record.doc
+    return call
+
+
+def _axis_arg(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A numpy reduction that takes an axis as one number, too (from a tensor)."""
+
+    def g(x: Any, *, axis: Any, keepdims: bool) -> Any:
+        axis = (axis,) if isinstance(axis, int) else axis
+        return f(x, axis=axis, keepdims=keepdims)
+
+    return quiet(g)
+
+
+def reduction(
+    name: str,
+    tf: str,
+    doc: str,
+    *,
+    numpy: Callable[..., Any],
+    combine: str | None = None,
+    expand: Callable[..., Any] | None = None,
+    grad: Callable[..., Any],
+    types: str = "fiu",
+    sample: tuple[Any, ...] = (-2.0, 2.0),
+    dims: Callable[..., Any] | None = None,
+) -> Op:
+    """An op that combines the elements along axes.
+
+    Parameters
+    ----------
+    combine : str, optional
+        The combining step; reductions made of simpler ones have `expand` instead.
+    """
+    record = op(
+        name, tf, "reduction" if combine else "composite", doc=doc, numpy=_axis_arg(numpy),
+        combine=combine, expand=expand, grad=grad, types=types, sample=sample, dims=dims,
+        infer=_infer, args=("input",),
+    )  # fmt: skip
+    record.call = _function(record)
+    return record
+
+
+def _kept(record: Op, y: Value, x: Value, attrs: Attrs) -> Value:
+    """`y` (of the shape of a reduction's result) with the reduced axes back, of size 1."""
+    if attrs["keepdims"]:
+        return y
+    over = axes(x, attrs)
+    if over is None:  # only the shape of this reduction is used
+        return ops.shapes.reshape_like(y, _again(record, x, attrs))
+    for a in over:
+        y = ops.shapes.expand_dims(y, a)
+    return y
+
+
+def _again(record: Op, x: Value, attrs: Attrs) -> Value:
+    """The same reduction, axes kept."""
+    extra = (attrs["axis_input"],) if "axis_input" in attrs else ()
+    plain = {k: v for k, v in attrs.items() if k != "axis_input"} | {"keepdims": True}
+    return build(record, (x, *extra), plain).outputs[0]
+
+
+def _spread(record: Op, y: Value, x: Value, attrs: Attrs) -> Value:
+    """`y` (of the shape of a reduction's result) repeated to the shape of `x`."""
+    return ops.shapes.broadcast_like(_kept(record, y, x, attrs), x)
+
+
+Rule = Callable[[Op, Value, Value, Value, Attrs], "Value | None"]
+
+
+def _gradient(name: str, rule: Rule) -> Callable[..., Any]:
+    """A record's `grad` out of ``(record, y, dy, x, attrs) -> dx``; a tensor of axes has none."""
+
+    def grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> Any:
+        if axis:
+            attrs = {**attrs, "axis_input": axis[0]}
+        dx = rule(ops.OPS[name], y, dy, x, attrs)
+        return (dx, None) if axis else dx
+
+    return grad
+
+
+# ------------------------------------------------------------------------- reductions
+
+
+def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
+    return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+reduce_sum = reduction(
+    "reduce_sum", "Sum", "The sum of the elements along axes; integers wrap, of none it is 0.",
+    numpy=_sum, combine="sum",
+    grad=_gradient("reduce_sum", lambda r, y, dy, x, attrs: _spread(r, dy, x, attrs)),
+    dims=lambda x, **_: sum(x),
+)  # fmt: skip
+
+
+def _count_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    axes(inputs[0], attrs)
+    return [(dtypes.int64, ())]
+
+
+def _count(x: Any, *, axis: Any) -> Any:
+    over = axes_of(axis, np.ndim(x))
+    return np.int64(_math.prod(np.shape(x)[a] for a in over))
+
+
+count = op(
+    "count", "Size", "structured",
+    doc="How many elements `x` has along axes, as int64; only the shape of x is used.",
+    infer=_count_infer, numpy=_count, grad=no_grad, args=("x",), types="fiubs",
+    facts={"uses": "shape"},
+    dims=lambda shape, axis: D.product(shape[a] for a in axes_of(axis, len(shape))),
+)  # fmt: skip
+
+
+def _size(x: Value, attrs: Attrs) -> Value | float:
+    """The number of elements that go into one result, in the type of `x`."""
+    over = axes(x, attrs)
+    if over is not None and x.static_shape is not None:
+        sizes = [x.static_shape[a] for a in over]
+        if D.is_known(sizes):
+            return float(_math.prod(sizes))  # type: ignore[arg-type]
+    extra = (attrs["axis_input"],) if "axis_input" in attrs else ()
+    kept = {"dynamic": ("axis",)} if extra else {"axis": attrs["axis"]}
+    n: Value = build(count, (x, *extra), kept).outputs[0]
+    return math.cast(n, x.dtype)  # type: ignore[no-any-return]
+
+
+def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
+    total = _sum(x, axis, keepdims)
+    n = _count(x, axis=axis)
+    if x.dtype.kind == "f":
+        wide = np.sum(x, axis=axis, keepdims=keepdims, dtype=np.result_type(x.dtype, np.float32))
+        return np.asarray(np.divide(wide, wide.dtype.type(n))).astype(x.dtype)
+    n = np.asarray(max(int(n), 1)).astype(x.dtype)
+    q = np.floor_divide(total, n)
+    return (q + ((total < 0) & (q * n != total))).astype(x.dtype)  # toward zero, as TF
+
+
+def _mean_expand(x: Value, *axis: Value, **attrs: Any) -> Value:
+    if axis:
+        attrs = {**attrs, "axis_input": axis[0]}
+    plain = {k: v for k, v in attrs.items() if k != "axis_input"}
+    total = build(ops.OPS["reduce_sum"], (x, *axis), plain).outputs[0]
+    if x.dtype.is_floating:
+        return total / _size(x, attrs)
+    kept = {"dynamic": ("axis",)} if axis else {"axis": attrs["axis"]}
+    n = math.maximum(build(count, (x, *axis), kept).outputs[0], np.int64(1))
+    return math.truncatediv(total, math.cast(n, x.dtype))  # type: ignore[no-any-return]
+
+
+reduce_mean = reduction(
+    "reduce_mean", "Mean", "The mean of the elements along axes; of none it is NaN.",
+    numpy=_mean, expand=_mean_expand,
+    grad=_gradient(
+        "reduce_mean", lambda r, y, dy, x, attrs: _spread(r, dy / _size(x, attrs), x, attrs)
+    ),
+)  # fmt: skip
+
+
+def _extreme(f: Any, end: str) -> Callable[..., Any]:
+    def g(x: Any, axis: Any, keepdims: bool) -> Any:
+        if x.dtype.kind == "f":
+            lowest = np.inf if end == "max" else -np.inf  # the identity
+        else:
+            lowest = getattr(np.iinfo(x.dtype), end)
+        return f(x, axis=axis, keepdims=keepdims, initial=x.dtype.type(lowest))
+
+    return g
+
+
+def _extreme_grad(r: Op, y: Value, dy: Value, x: Value, attrs: Attrs) -> Value:
+    # elements that share the extreme share its gradient; where it is NaN so is the gradient
+    hit = math.cast(math.equal(x, _spread(r, y, x, attrs)), x.dtype)
+    kept = {k: v for k, v in attrs.items() if k != "axis_input"} | {"keepdims": True}
+    extra = (attrs["axis_input"],) if "axis_input" in attrs else ()
+    n = build(ops.OPS["reduce_sum"], (hit, *extra), kept).outputs[0]
+    return hit * ops.shapes.broadcast_like(_kept(r, dy, x, attrs) / n, x)
+
+
+reduce_max = reduction(
+    "reduce_max", "Max", "The largest element along axes; NaN wins, of none the lowest number.",
+    numpy=_extreme(np.max, "min"), combine="max", grad=_gradient("reduce_max", _extreme_grad),
+)  # fmt: skip
+
+reduce_min = reduction(
+    "reduce_min", "Min", "The smallest element along axes; NaN wins, of none the highest number.",
+    numpy=_extreme(np.min, "max"), combine="min", grad=_gradient("reduce_min", _extreme_grad),
+)  # fmt: skip
+
+
+def _prod_grad(r: Op, y: Value, dy: Value, x: Value, attrs: Attrs) -> Value:
+    """Axis by axis, each element's factor the product of the others: right where some are 0."""
+    over = axes(x, attrs)
+    g = _kept(r, dy, x, attrs)
+    if over is None:
+        if "dynamic" in attrs or attrs["axis"] is not None:
+            return ops.shapes.broadcast_like(g * _again(r, x, attrs), x) / x
+        flat = ops.shapes.reshape(x, (-1,))
+        dflat = _prod_grad(r, y, dy, flat, {"axis": (0,), "keepdims": False})
+        return ops.shapes.reshape_like(dflat, x)
+    partial = [x]  # products over the first axes, which keep their size 1
+    for a in over[:-1]:
+        partial.append(_node(r, partial[-1], (a,), True, None))
+    for a, p in zip(reversed(over), reversed(partial), strict=False):
+        before = cumprod(p, a, exclusive=True)
+        after = cumprod(p, a, exclusive=True, reverse=True)
+        g = g * (before * after)
+    return g if over else ops.shapes.broadcast_like(g, x)
+
+
+def _prod(x: Any, axis: Any, keepdims: bool) -> Any:
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+reduce_prod = reduction(
+    "reduce_prod", "Prod", "The product of the elements along axes; of none it is 1.",
+    numpy=_prod, combine="prod", grad=_gradient("reduce_prod", _prod_grad), sample=(0.5, 2.0),
+    dims=lambda x, **_: D.product(x),
+)  # fmt: skip
+
+reduce_any = reduction(
+    "reduce_any", "Any", "Whether some element along axes is true; of none it is False.",
+    numpy=np.any, combine="any", grad=no_grad, types="b",
+)  # fmt: skip
+
+reduce_all = reduction(
+    "reduce_all", "All", "Whether all elements along axes are true; of none it is True.",
+    numpy=np.all, combine="all", grad=no_grad, types="b",
+)  # fmt: skip
+
+
+def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    top = np.max(x, axis=axis, keepdims=True, initial=x.dtype.type(-np.inf))
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    y = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else y.reshape(np.sum(x, axis=axis).shape)
+
+
+def _logsumexp_expand(x: Value, *axis: Value, **attrs: Any) -> Value:
+    more = {**attrs, "axis_input": axis[0]} if axis else attrs
+    top = _again(ops.OPS["reduce_max"], x, more)
+    top = math.select(math.is_finite(top), top, 0.0)
+    e = math.exp(x - top)
+    y = math.log(_again(ops.OPS["reduce_sum"], e, more)) + top
+    if attrs["keepdims"]:
+        return y
+    over = axes(x, attrs)
+    if over is None:
+        like = build(ops.OPS["reduce_sum"], (x, *axis), attrs).outputs[0]  # for its shape only
+        return ops.shapes.reshape_like(y, like)
+    return ops.shapes.squeeze(y, over) if over else y
+
+
+reduce_logsumexp = reduction(
+    "reduce_logsumexp", "ReduceLogSumExp", "log(sum(exp(x))) along axes, without overflow.",
+    numpy=_logsumexp, expand=_logsumexp_expand, types="f",
+    grad=_gradient(
+        "reduce_logsumexp",
+        lambda r, y, dy, x, attrs: _spread(r, dy, x, attrs)
+        * math.exp(x - ops.shapes.broadcast_like(_kept(r, y, x, attrs), x)),
+    ),
+)  # fmt: skip
+
+
+def reduce_euclidean_norm(
+    input_tensor: Any, axis: Any = None, keepdims: Any = False, name: str | None = None
+) -> Value:
+    """The square root of the sum of squares along axes."""
+    with current().scope(name, "EuclideanNorm"):
+        x = as_value(input_tensor, name="input_tensor")
+        return math.sqrt(reduce_sum(math.square(x), axis, keepdims))  # type: ignore[no-any-return]
+
+
+def reduce_variance(
+    input_tensor: Any, axis: Any = None, keepdims: Any = False, name: str | None = None
+) -> Value:
+    """The variance of the elements along axes (the mean square of their distance to the mean)."""
+    with current().scope(name, "reduce_variance"):
+        x = as_value(input_tensor, name="input_tensor")
+        away = x - reduce_mean(x, axis, keepdims=True)
+        return reduce_mean(math.square(away), axis, keepdims)  # type: ignore[no-any-return]
+
+
+def reduce_std(
+    input_tensor: Any, axis: Any = None, keepdims: Any = False, name: str | None = None
+) -> Value:
+    """The standard deviation of the elements along axes."""
+    with current().scope(name, "reduce_std"):
+        return math.sqrt(reduce_variance(input_tensor, axis, keepdims))  # type: ignore[no-any-return]
+
+
+def count_nonzero(
+    input_tensor: Any = None,
+    axis: Any = None,
+    keepdims: Any = None,
+    dtype: Any = dtypes.int64,
+    name: str | None = None,
+    reduction_indices: Any = None,
+    keep_dims: Any = None,
+    input: Any = None,
+) -> Value:
+    """How many elements along axes are not zero (not empty, for strings)."""
+    keepdims = chosen("keepdims", keepdims, "keep_dims", keep_dims)
+    axis = chosen("axis", axis, "reduction_indices", reduction_indices)
+    x = chosen("input", input, "input_tensor", input_tensor)
+    with current().scope(name, "count_nonzero"):
+        x = as_value(x, name="input_tensor")
+        zero = b"" if x.dtype.kind == "s" else x.dtype.as_numpy_dtype(0)
+        nonzero = math.not_equal(x, as_value(zero, x.dtype, "zeros"))
+        n = reduce_sum(math.cast(nonzero, dtypes.int64), axis, keepdims)
+        return math.cast(n, dtype)  # type: ignore[no-any-return]
+
+
+# ------------------------------------------------------------------------- index reductions
+
+
+def _one_axis(axis: Any, rank: int, what: str) -> int:
+    if not -rank <= axis < rank:
+        raise shape_error(
+            f"{what} ({axis}) must be in the range [{-rank}, {rank}), where {rank} is the number "
+            "of dimensions in the input."
+        )
+    return int(axis) % rank
+
+
+def _arg_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    x, dtype = inputs[0], attrs["dtype"]
+    if x.static_shape is None:
+        return [(dtype, None)]
+    if "dynamic" in attrs:
+        return [(dtype, tuple(D.fresh() for _ in x.static_shape[1:]))]
+    if x.rank == 0 and attrs["axis"] in (0, -1):
+        raise shape_error("argmax and argmin need at least one dimension")
+    at = _one_axis(attrs["axis"], len(x.static_shape), "Dimension")
+    size = x.static_shape[at]
+    others = x.static_shape[:at] + x.static_shape[at + 1 :]
+    if D.facts() is not None and D.same(size, 0) and not any(D.same(d, 0) for d in others):
+        raise shape_error(f"Reduction axis {at} is empty")
+    return [(dtype, others)]
+
+
+def _arg(f: Callable[..., Any]) -> Callable[..., Any]:
+    def g(x: Any, *, axis: int, dtype: Any) -> Any:
+        others = [n for i, n in enumerate(x.shape) if i != axis % x.ndim]
+        if 0 in others:
+            return np.zeros(others, dtype.np)
+        if x.shape[axis] == 0:
+            shown = ",".join(map(str, x.shape))
+            raise InvalidArgumentError(
+                None, None, f"Reduction axis {axis % x.ndim} is empty in shape [{shown}]"
+            )
+        return np.asarray(f(x, axis=axis)).astype(dtype.np)
+
+    return g
+
+
+def _arg_call(record: Op) -> Callable[..., Value]:
+    def call(
+        input: Any,
+        axis: Any = None,
+        name: str | None = None,
+        dimension: Any = None,
+        output_type: Any = dtypes.int64,
+    ) -> Value:
+        axis = chosen("axis", axis, "dimension", dimension)
+        axis = 0 if axis is None else static_ints(axis)
+        dtype = as_dtype(output_type)
+        if dtype not in (dtypes.int32, dtypes.int64):
+            raise TypeError(
+                f"Value passed to parameter 'output_type' has DataType {dtype.name} not in list "
+                "of allowed values: int32, int64"
+            )
+        with current().scope(name, record.tf) as scope:
+            x = as_value(input, name="input")
+            check_kind(record, "input", x.dtype, record.types)
+            if isinstance(axis, Value):
+                attrs: dict[str, Any] = {"dtype": dtype, "dynamic": ("axis",)}
+                return build(record, (x, axis), attrs, scope or name).outputs[0]
+            axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+            at = axis if not x.rank else _one_axis(axis, x.rank, "Dimension")
+            return build(record, (x,), {"axis": at, "dtype": dtype}, scope or name).outputs[0]
+
+    call.__name__ = call.__qualname__ = record.name
+    call.__doc__ = record.doc
+    return call
+
+
+def _index_reduction(name: str, tf: str, doc: str, f: Callable[..., Any]) -> Op:
+    record = op(
+        name, tf, "reduction", doc=doc, numpy=_arg(f), combine=name, grad=no_grad, args=("input",),
+        infer=_arg_infer, types="fiu", fails=True, out="dtype",
+        facts={"check": {"operand": 0, "must": "have elements along the axis"}},
+    )  # fmt: skip
+    record.call = _arg_call(record)
+    return record
+
+
+argmax = _index_reduction(
+    "argmax", "ArgMax", "Where the largest element along an axis is: the first, NaN winning.",
+    np.argmax,
+)  # fmt: skip
+
+argmin = _index_reduction(
+    "argmin", "ArgMin", "Where the smallest element along an axis is: the first, NaN winning.",
+    np.argmin,
+)  # fmt: skip
+
+# ------------------------------------------------------------------------- scans
+
+
+def _scan_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    x = inputs[0]
+    if x.rank is not None and "axis" in attrs:
+        _one_axis(attrs["axis"], x.rank, "Expected scan axis")
+    return [(x.dtype, x.static_shape)]
+
+
+def _scan(f: Any, first: int) -> Callable[..., Any]:
+    def g(x: Any, *, axis: int, exclusive: bool, reverse: bool) -> Any:
+        x = np.moveaxis(x, axis, 0)
+        x = x[::-1] if reverse else x
+        y = f(x, axis=0, dtype=x.dtype)
+        if exclusive:
+            y = np.concatenate([np.full_like(x[:1], first), y[:-1]])
+        return np.ascontiguousarray(np.moveaxis(y[::-1] if reverse else y, 0, axis))
+
+    return quiet(g)
+
+
+def _scan_call(record: Op) -> Callable[..., Value]:
+    def call(
+        x: Any,
+        axis: Any = 0,
+        exclusive: bool = False,
+        reverse: bool = False,
+        name: str | None = None,
+    ) -> Value:
+        axis = static_ints(axis)
+        attrs: dict[str, Any] = {"exclusive": bool(exclusive), "reverse": bool(reverse)}
+        with current().scope(name, record.tf) as scope:
+            x = as_value(x, name="x")
+            check_kind(record, "x", x.dtype, record.types)
+            if isinstance(axis, Value):
+                attrs["dynamic"] = ("axis",)
+                return build(record, (x, axis), attrs, scope or name).outputs[0]
+            axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+            known = x.rank is not None
+            attrs["axis"] = _one_axis(axis, x.rank or 0, "Expected scan axis") if known else axis
+            return build(record, (x,), attrs, scope or name).outputs[0]
+
+    call.__name__ = call.__qualname__ = record.name
+    call.__doc__ = record.doc
+    return call
+
+
+def _scan_again(name: str, x: Value, axis: tuple[Value, ...], attrs: Attrs) -> Value:
+    return build(ops.OPS[name], (x, *axis), attrs).outputs[0]
+
+
+def _cumsum_grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> Any:
+    back = {**attrs, "reverse": not attrs["reverse"]}
+    dx = _scan_again("cumsum", dy, axis, back)
+    return (dx, None) if axis else dx
+
+
+def _cumprod_grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> Any:
+    back = {**attrs, "reverse": not attrs["reverse"]}
+    dx = _scan_again("cumsum", y * dy, axis, back) / x  # NaN where x is 0, as TF1
+    return (dx, None) if axis else dx
+
+
+def _scan_record(name: str, tf: str, doc: str, f: Any, first: int, **facts: Any) -> Op:
+    record = op(
+        name, tf, "structured", doc=doc, numpy=_scan(f, first), infer=_scan_infer, args=("x",),
+        types="fiu", **facts,
+    )  # fmt: skip
+    record.call = _scan_call(record)
+    return record
+
+
+cumsum = _scan_record(
+    "cumsum", "Cumsum", "Sums of the elements up to each place along an axis.",
+    np.cumsum, 0, combine="sum", grad=_cumsum_grad,
+)  # fmt: skip
+
+cumprod = _scan_record(
+    "cumprod", "Cumprod", "Products of the elements up to each place along an axis.",
+    np.cumprod, 1, combine="prod", grad=_cumprod_grad, sample=(0.5, 2.0),
+)  # fmt: skip

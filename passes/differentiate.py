@@ -1,0 +1,184 @@
+"""Reverse-mode differentiation: graph in, graph out, in the user's own operators.
+
+The gradient nodes are recorded like the user's own, so differentiating again works.
+Work is linear in the nodes between `xs` and `ys`; nothing recurses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from graphc.ir import build
+from graphc.ir.node import Node, Value
+from graphc.ops import math, reduce, shapes
+from graphc.ops.indexed import IndexedSlices
+
+__all__ = ["OVERRIDES", "differentiate", "sum_to"]
+
+Gradient = Any  # Value | IndexedSlices | None
+
+#: Gradient functions by name, ``f(op, *output_gradients)``: `RegisterGradient` and overrides.
+OVERRIDES: dict[str, Callable[..., Any]] = {}
+
+
+def sum_to(g: Value, x: Value) -> Value:
+    """`g` summed over the axes along which `x` was broadcast, so that it has `x`'s shape."""
+    gs, xs = g.static_shape, x.static_shape
+    if gs is None or xs is None:
+        return shapes.sum_to_like(g, x)
+    if gs == xs:
+        return g
+    pad = len(gs) - len(xs)
+    axes = list(range(pad))
+    for i, d in enumerate(xs):
+        e = gs[pad + i]
+        if d == e:
+            continue
+        if d == 1 and type(e) is int:
+            axes.append(pad + i)
+        else:
+            return shapes.sum_to_like(g, x)
+    if not axes:
+        return g
+    out = reduce.reduce_sum(g, axis=axes, keepdims=pad == 0)
+    return out if pad == 0 or len(axes) == pad else shapes.reshape_like(out, x)
+
+
+def differentiate(
+    ys: Sequence[Value],
+    xs: Sequence[Value],
+    grad_ys: Sequence[Gradient] | None = None,
+    stop_gradients: Iterable[Value] = (),
+) -> list[Gradient]:
+    """The gradient of the sum of `ys` with respect to each of `xs`.
+
+    Parameters
+    ----------
+    grad_ys : sequence, optional
+        Gradients of `ys`; ones where None.
+    stop_gradients : iterable of Value
+        Taken as constants.
+
+    Returns
+    -------
+    list
+        For each x its gradient: a value, an `IndexedSlices`, or None where `ys` do not
+        depend on it.
+
+    Raises
+    ------
+    LookupError
+        Where an op in between has no gradient function.
+    """
+    return _Reverse(ys, xs, grad_ys or [None] * len(ys), set(stop_gradients)).run()
+
+
+class _Reverse:
+    def __init__(
+        self, ys: Sequence[Value], xs: Sequence[Value], grad_ys: Sequence[Gradient], stop: set[Value]
+    ) -> None:
+        self.ys, self.xs, self.stop = ys, xs, stop
+        self.grads: dict[Value, list[Gradient]] = {}
+        for i, (y, g) in enumerate(zip(ys, grad_ys, strict=True)):
+            if g is None:
+                with build.current().scope(None, "grad_ys_" + str(i)):
+                    g = shapes.ones_like(y)
+            self.grads.setdefault(y, []).append(g)
+
+    def between(self) -> list[Node]:
+        """Nodes on a path from an x to a y, results first."""
+        seen: set[Node] = set()
+        stack = [y.node for y in self.ys]
+        while stack:
+            n = stack.pop()
+            if n not in seen:
+                seen.add(n)
+                stack.extend([v.node for v in n.inputs if v not in self.stop and v.node not in seen])
+        xs = set(self.xs)
+        active: set[Node] = set()
+        order = sorted(seen, key=lambda n: n.id)
+        on_path: list[Node] = []
+        for n in order:
+            if any((v in xs or v.node in active) and v not in self.stop for v in n.inputs):
+                active.add(n)
+                on_path.append(n)
+        on_path.reverse()
+        return on_path
+
+    def run(self) -> list[Gradient]:
+        xs = set(self.xs)
+        active = self.between()
+        wanted = set(active)
+        for n in active:
+            outs = [self.total(v) for v in n.outputs]
+            if all(g is None for g in outs):
+                continue
+            with build.current().scope(None, n.name + "_grad"):
+                ins = node_gradient(n, outs)
+            for v, g in zip(n.inputs, ins, strict=True):
+                if g is not None and v not in self.stop and (v in xs or v.node in wanted) and v.dtype.kind == "f":
+                    self.grads.setdefault(v, []).append(g)
+        return [self.total(x) for x in self.xs]
+
+    def total(self, v: Value) -> Gradient:
+        gs = self.grads.get(v)
+        if not gs:
+            return None
+        if len(gs) > 1:
+            if all(isinstance(g, IndexedSlices) for g in gs):
+                gs[:] = [concatenated(gs)]
+            else:
+                dense = [math.convert_gradient(g) if isinstance(g, IndexedSlices) else g for g in gs]
+                gs[:] = [math.add_n(dense)]
+        return gs[0]
+
+
+def concatenated(slices: Sequence[Any]) -> IndexedSlices:
+    """Several sparse gradients of one tensor as one."""
+    return IndexedSlices(
+        shapes.concat([s.values for s in slices], 0),
+        shapes.concat([s.indices for s in slices], 0),
+        slices[0].dense_shape,
+    )
+
+
+def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
+    """Gradients of the inputs of `n`, given those of its outputs (None where there is none)."""
+    custom = n.attrs.get("_gradient")
+    if custom is not None:
+        f = OVERRIDES.get(custom) if isinstance(custom, str) else custom
+        if f is None:
+            raise LookupError(f"No gradient defined for operation '{n.name}' (op type: {custom})")
+        made = f(n, *[dense(g) if g is not None else shapes.zeros_like(v) for g, v in zip(outs, n.outputs, strict=True)])
+        return padded(made, n)
+    if n.op.grad is None:
+        if n.op.facts.get("no_gradient_error"):
+            raise LookupError(f"No gradient defined for operation '{n.name}' (op type: {n.op.tf})")
+        return [None] * len(n.inputs)
+    dys: list[Gradient] = []
+    for g, v in zip(outs, n.outputs, strict=True):
+        if g is None and v.dtype.kind == "f" and not n.op.facts.get("partial_gradients"):
+            g = shapes.zeros_like(v)
+        dys.append(g if n.op.facts.get("sparse_gradients") else dense(g))
+    attrs = {k: a for k, a in n.attrs.items() if k != "_gradient"}
+    if len(n.outputs) == 1:
+        made = n.op.grad(n.outputs[0], dys[0], *n.inputs, **attrs)
+    else:
+        made = n.op.grad(n.outputs, tuple(dys), *n.inputs, **attrs)
+    ins = padded(made, n)
+    if n.op.family == "elementwise" and len(n.inputs) > 1:
+        ins = [
+            None if g is None or x.dtype.kind != "f" else sum_to(g, x)
+            for g, x in zip(ins, n.inputs, strict=True)
+        ]
+    return ins
+
+
+def dense(g: Gradient) -> Gradient:
+    return math.convert_gradient(g) if isinstance(g, IndexedSlices) else g
+
+
+def padded(made: Any, n: Node) -> list[Gradient]:
+    out = list(made) if isinstance(made, (list, tuple)) else [made]
+    return out + [None] * (len(n.inputs) - len(out))

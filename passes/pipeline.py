@@ -1,0 +1,76 @@
+"""The passes, in one table; the order of a level is text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from graphc.ir.graph import Graph
+
+from graphc.passes.expand import expand
+from graphc.passes.fuse import fuse
+from graphc.passes.verify import verify
+
+__all__ = ["LEVELS", "PASSES", "PassRecord", "Trace", "optimize_ir", "pipeline"]
+
+Pass = Callable[[Graph], Graph]
+
+#: Every pass by its name: file = function = row = command-line word = folder of its tests.
+PASSES: dict[str, Pass] = {
+    "expand": expand,
+    "fuse": fuse,
+}
+
+#: What each level runs. `expand` and `fuse` are lowering steps: no level leaves them out.
+LEVELS: dict[int, str] = {
+    0: "expand,fuse",
+    1: "expand,fuse",
+    2: "expand,fuse",
+}
+REQUIRED = ("expand", "fuse")
+
+
+@dataclass
+class PassRecord:
+    """What one pass did: for dumps and reports."""
+
+    name: str
+    graph: Graph
+    seconds: float
+    nodes: int
+
+
+@dataclass
+class Trace:
+    """The graphs after each pass of one compilation."""
+
+    records: list[PassRecord] = field(default_factory=list)
+
+
+def pipeline(passes: str | Sequence[str] | None = None, level: int = 2, off: Iterable[str] = ()) -> list[str]:
+    """The passes to run: a level, or a list, without those switched off.
+
+    Raises
+    ------
+    ValueError
+        For a name that is no pass; lists the passes there are.
+    """
+    names = LEVELS[level] if passes is None else passes
+    out = [s.strip() for s in names.split(",")] if isinstance(names, str) else list(names)
+    for s in [*out, *off]:
+        if s not in PASSES:
+            raise ValueError(f"unknown pass {s!r}; there are: {', '.join(PASSES)}")
+    return [s for s in out if s and (s not in off or s in REQUIRED)]
+
+
+def optimize_ir(g: Graph, names: Sequence[str], trace: Trace | None = None, check: bool = False) -> Graph:
+    """Run passes in order; `check` verifies after each, `trace` keeps every graph."""
+    for name in names:
+        t = time.perf_counter()
+        g = PASSES[name](g)
+        if trace is not None:
+            trace.records.append(PassRecord(name, g, time.perf_counter() - t, len(g.nodes())))
+        if check:
+            verify(g, name)
+    return g

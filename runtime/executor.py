@@ -1,0 +1,640 @@
+"""Running graphs: plans by pattern, bindings by size, one native call a run."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from graphc.errors import CompileError, FailedPreconditionError, InvalidArgumentError
+from graphc.ir import dims as D
+from graphc.ir.dims import Dim, Facts, Symbol
+from graphc.ir.dtypes import DType
+from graphc.ir.known import NeedsValue
+from graphc.ir.node import Node, Value
+from graphc.ops import philox
+from graphc.passes.functionalize import Frozen, functionalize, pattern
+from graphc.passes.pipeline import Trace, optimize_ir, pipeline
+
+from graphc.runtime.feeds import as_feed
+from graphc.runtime.llvm import codegen
+from graphc.runtime.llvm.entry import COMMIT, DIMS, OK, SLOW, FeedSpec, OutSpec, Program, Step
+from graphc.runtime.plan import Buf, Plan, StepSpec, make_plan
+
+__all__ = ["Cell", "Counters", "Executor", "Options", "State", "counters"]
+
+#: Bindings kept for one plan; each holds tables of some kilobytes and shares the plan's arena.
+BINDINGS = 64
+
+
+@dataclass
+class Counters:
+    """What the runtime did since the process started: read them to see that nothing recompiles.
+
+    Attributes
+    ----------
+    plans : int
+        Graphs optimised and lowered.
+    bindings : int
+        Plans bound to new sizes (memory plans; no LLVM).
+    runs : int
+        Runs that took the slow gate (the quick path is not counted, it costs nothing).
+    """
+
+    plans: int = 0
+    bindings: int = 0
+    runs: int = 0
+
+
+counters = Counters()
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a session compiles and runs.
+
+    Attributes
+    ----------
+    level : int
+        0, 1 or 2.
+    passes : str or None
+        The pipeline as text, instead of the level's.
+    off : tuple of str
+        Passes to leave out.
+    threads : int
+        Threads of a run; 0 is one for each core.
+    check : bool
+        Verify after each pass.
+    """
+
+    level: int = 2
+    passes: str | None = None
+    off: tuple[str, ...] = ()
+    threads: int = 0
+    check: bool = False
+
+
+class Cell:
+    """A variable's storage in a session."""
+
+    __slots__ = ("array", "dtype", "ready", "shape")
+
+    def __init__(self, dtype: DType, shape: tuple[int, ...]) -> None:
+        self.dtype = dtype
+        self.shape = shape
+        self.array = np.zeros(shape, storage(dtype))
+        self.ready = False
+
+
+class State:
+    """What a session remembers between runs: variables and the counters of random ops."""
+
+    def __init__(self) -> None:
+        self.cells: dict[str, Cell] = {}
+        self.skips: dict[Node, int] = {}
+        self.seeds: dict[Node, tuple[int, int]] = {}
+        self.lock = threading.RLock()
+        #: Changes when storage moves or a variable becomes initialised.
+        self.epoch = 0
+
+    def load(self, name: str, dtype: DType, value: np.ndarray[Any, Any]) -> None:
+        """Set a variable from outside a run."""
+        with self.lock:
+            cell = self.cell(name, dtype, value.shape)
+            np.copyto(cell.array, to_storage(value, dtype))
+            if not cell.ready:
+                cell.ready = True
+                self.epoch += 1
+
+    def cell(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Cell:
+        """The variable's storage, made or remade where it does not fit."""
+        c = self.cells.get(name)
+        if c is None or c.shape != shape or c.dtype is not dtype:
+            c = self.cells[name] = Cell(dtype, shape)
+            self.epoch += 1
+        return c
+
+
+def storage(dtype: DType) -> np.dtype[Any]:
+    """The numpy type of an element as kernels see it."""
+    return np.dtype(np.uint16) if dtype.code == "bf16" else dtype.np
+
+
+def to_storage(a: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
+    if dtype.code != "bf16":
+        return a
+    u = np.ascontiguousarray(a, np.float32).reshape(a.shape).view(np.uint32)
+    r = (u + (((u >> 16) & 1) + np.uint32(0x7FFF))) >> 16
+    return np.where(np.isnan(a), np.uint16(0x7FC0), r.astype(np.uint16))
+
+
+def from_storage(a: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
+    if dtype.code != "bf16":
+        return a
+    return (a.astype(np.uint32) << 16).view(np.float32)
+
+
+def available_threads() -> int:
+    from graphc.runtime.llvm.cpu import host
+
+    return host().cores
+
+
+class Executor:
+    """Prepares and runs fetches of one recorded graph against one session's state."""
+
+    def __init__(self, graph: Any, state: State, options: Options | None = None) -> None:
+        self.graph = graph
+        self.state = state
+        self.options = options or Options()
+        self.threads = self.options.threads or available_threads()
+        self.passes = pipeline(self.options.passes, self.options.level, self.options.off)
+        self.prepared: dict[Any, _Run] = {}
+
+    def prepare(
+        self, fetches: Sequence[Value | Node], feeds: Sequence[Value]
+    ) -> Callable[..., list[Any]]:
+        """What runs `fetches`: ``run(*feed_values) -> [value of each Value fetched]``.
+
+        Raises
+        ------
+        InvalidArgumentError
+            When a placeholder that the fetches need is not fed.
+        """
+        key = (tuple(fetches), tuple(feeds))
+        run = self.prepared.get(key)
+        if run is None:
+            values = tuple(f for f in fetches if isinstance(f, Value))
+            targets = tuple(f for f in fetches if isinstance(f, Node))
+            run = self.prepared[key] = _Run(self, values, targets, tuple(feeds))
+        return run
+
+
+@dataclass
+class Compilation:
+    """One plan of a run with what it was made from: everything a dump shows."""
+
+    frozen: Frozen
+    trace: Trace
+    plan: Plan
+    owners: dict[int, Any] = field(default_factory=dict)
+    variants: dict[int, str] = field(default_factory=dict)
+    variables: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    bindings: OrderedDict[tuple[int, ...], Bound] = field(default_factory=OrderedDict)
+    arena: np.ndarray[Any, Any] | None = None
+    code: dict[int, Any] = field(default_factory=dict)
+
+
+class Bound:
+    """A plan with sizes: the program, its output arrays, and the variables it commits."""
+
+    __slots__ = ("call", "counters", "env", "epoch", "outs", "program", "scalars", "steps", "streams")
+
+    def __init__(self) -> None:
+        self.call: Callable[..., int]
+        self.epoch = -1
+        self.outs: list[tuple[tuple[int, ...], Any, DType]] = []
+        self.streams: list[tuple[Node, int]] = []
+        self.counters: Any = None
+
+
+class _Run:
+    """One set of fetches and feeds."""
+
+    def __init__(
+        self, executor: Executor, fetches: tuple[Value, ...], targets: tuple[Node, ...], feeds: tuple[Value, ...]
+    ) -> None:
+        self.executor = executor
+        self.state = executor.state
+        self.fetches = fetches
+        self.targets = targets
+        self.feeds = feeds
+        self.plans: dict[Any, list[Compilation]] = {}
+        self.bound: Bound | None = None
+        self.check_feeds()
+
+    def check_feeds(self) -> None:
+        fed = set(self.feeds)
+        seen: set[Node] = set()
+        stack = [v.node for v in self.fetches if v not in fed] + list(self.targets)
+        while stack:
+            n = stack.pop()
+            if n in seen:
+                continue
+            seen.add(n)
+            if n.op.name == "placeholder":
+                raise InvalidArgumentError(None, n, missing_feed(n))
+            stack.extend([v.node for v in n.inputs if v not in fed])
+            stack.extend(n.control)
+
+    # ---------------------------------------------------------------- the quick path
+
+    def __call__(self, *values: Any) -> list[Any]:
+        b = self.bound
+        state = self.state
+        with state.lock:
+            if b is not None and b.epoch == state.epoch:
+                outs = [a if e is None else e(a) for a, e in b.scalars]
+                if b.call(*values, *outs) == 0:
+                    return [
+                        o[()] if e is None else o for o, (_, e) in zip(outs, b.scalars, strict=True)
+                    ]
+            return self.slow(values)
+
+    # ---------------------------------------------------------------- everything else
+
+    def slow(self, values: Sequence[Any]) -> list[Any]:
+        arrays = [
+            to_storage(as_feed(x, v.dtype, v.static_shape, v.name), v.dtype)
+            for x, v in zip(values, self.feeds, strict=True)
+        ]
+        counters.runs += 1
+        compilation, env = self.compilation(arrays)
+        bound = self.bind(compilation, env)
+        if not compilation.plan.facts.fed:
+            self.bound = bound
+        return self.execute(compilation, bound, arrays)
+
+    def compilation(self, arrays: Sequence[np.ndarray[Any, Any]]) -> tuple[Compilation, dict[Symbol, int]]:
+        """The plan for feeds of these shapes, made where there is none yet."""
+        shapes, env, key = pattern(
+            (v.static_shape, a.shape) for v, a in zip(self.feeds, arrays, strict=True)
+        )
+        found = self.plans.setdefault(key, [])
+        for c in found:
+            full = self.sizes(c.plan.facts, env, arrays)
+            if c.plan.facts.holds(full) and self.same_variables(c):
+                return c, full
+        c = self.compile(shapes, env, arrays)
+        found.append(c)
+        return c, self.sizes(c.plan.facts, env, arrays)
+
+    @staticmethod
+    def sizes(facts: Facts, env: Mapping[Symbol, int], arrays: Sequence[np.ndarray[Any, Any]]) -> dict[Symbol, int]:
+        """Values of all symbols: the sizes of feeds, and fed integers that are used as sizes."""
+        out = dict(env)
+        for v, symbols in facts.fed.items():
+            a = arrays[v.node.attrs["index"]]
+            items = symbols if isinstance(symbols, tuple) else (symbols,)
+            for s, x in zip(items, a.reshape(-1).tolist(), strict=True):
+                out[Symbol(str(s))] = int(x)
+        return out
+
+    def same_variables(self, c: Compilation) -> bool:
+        cells = self.state.cells
+        return all(
+            (cell := cells.get(name)) is None or cell.shape == shape for name, shape in c.variables.items()
+        )
+
+    def variable(self, name: str) -> tuple[DType, tuple[int, ...]]:
+        cell = self.state.cells.get(name)
+        if cell is None or not cell.ready:
+            raise FailedPreconditionError(
+                None, None, f"Attempting to use uninitialized value {name}"
+            )
+        return cell.dtype, cell.shape
+
+    def compile(
+        self, shapes: Sequence[tuple[Dim, ...]], env: dict[Symbol, int], arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> Compilation:
+        counters.plans += 1
+        facts = Facts(env)
+        facts.feeds = lambda v: arrays[v.node.attrs["index"]]
+        feeds = {v: (v.dtype, s) for v, s in zip(self.feeds, shapes, strict=True)}
+        frozen = functionalize(self.fetches, self.targets, feeds, self.variable, facts)
+        trace = Trace()
+        g = optimize_ir(frozen.graph, self.executor.passes, trace, self.executor.options.check)
+        c = Compilation(frozen, trace, make_plan(g))
+        facts.feeds = None
+        for n in frozen.graph.nodes():
+            if n.op.name == "read":
+                c.variables[n.attrs["var"]] = n.attrs["shape"]
+        self.generate(c)
+        return c
+
+    def generate(self, c: Compilation) -> None:
+        """Compile the kernels of a plan that are neither in memory nor on disk."""
+        wanted: dict[str, Any] = {}
+        keys: dict[int, list[tuple[str, str]]] = {}
+        by_kernel: dict[int, str] = {}
+        facts = c.plan.facts
+        for i, s in enumerate(c.plan.steps):
+            con = s.code.contraction
+            if con is not None:
+                g = codegen.gemm_of(con)
+                sizes = [facts.value(d) for d in (con.m, con.n, con.k, con.batch)]
+                variant = g.kernel(*sizes[:3])
+                c.variants[i] = variant
+                phases = g.plan(*sizes, self.executor.threads, kernel=variant).phases
+                keys[i] = []
+                for p in phases:
+                    key = codegen.kernel_key(s.code.kernel, f"gemm|{g!r}|{p.kernel}")
+                    keys[i].append((p.kernel, key))
+                    wanted.setdefault(key, codegen.gemm_emitter(con, p.kernel))
+                continue
+            if s.code.native is not None:
+                key, emit = s.code.native
+            else:
+                known = by_kernel.get(id(s.code.kernel))
+                key = known or codegen.kernel_key(s.code.kernel)
+                by_kernel[id(s.code.kernel)] = key
+                emit = None if known else codegen.kernel_emitter(s.code.kernel)
+            keys[i] = [("kernel", key)]
+            if emit is not None:
+                wanted.setdefault(key, emit)
+        done = codegen.compile_all(wanted)
+        for i, pairs in keys.items():
+            c.owners[i] = {variant: (done[key], done[key].address("kernel")) for variant, key in pairs}
+
+    # ---------------------------------------------------------------- binding
+
+    def bind(self, c: Compilation, env: dict[Symbol, int]) -> Bound:
+        """The program for these sizes: made once, then found."""
+        key = (self.state.epoch, *env.values())
+        b = c.bindings.get(key)
+        if b is None:
+            counters.bindings += 1
+            b = _Binder(self, c, env).run()
+            key = (self.state.epoch, *env.values())
+            c.bindings[key] = b
+            if len(c.bindings) > BINDINGS:
+                c.bindings.popitem(last=False)
+        return b
+
+    def execute(self, c: Compilation, b: Bound, arrays: Sequence[np.ndarray[Any, Any]]) -> list[Any]:
+        for node, _ in b.streams:
+            self.state.skips.setdefault(node, 0)
+        if b.streams:
+            b.counters[:] = [self.state.skips[n] for n, _ in b.streams]
+        outs = [a if e is None else e(a) for a, e in b.scalars]
+        code = b.program.run(*arrays, *outs)
+        if code != OK:
+            self.failed(c, b, code)
+        for node, used in b.streams:
+            self.state.skips[node] += used
+        changed = False
+        for name, _, _ in c.plan.updates:
+            cell = self.state.cells[name]
+            if not cell.ready:
+                cell.ready = changed = True
+        if changed:
+            self.state.epoch += 1
+        types = [t for t, _ in c.plan.out_types]
+        return [
+            from_storage(o, t)[()] if e is None else from_storage(o, t)
+            for o, (_, e), t in zip(outs, b.scalars, types, strict=True)
+        ]
+
+    def failed(self, c: Compilation, b: Bound, code: int) -> None:
+        status = b.program.status()
+        if code in (SLOW, DIMS):
+            v = self.feeds[status.argument] if status.argument < len(self.feeds) else None
+            raise CompileError(f"argument {status.argument} ({v!r}) does not fit its binding")
+        if code < 0:
+            raise CompileError(f"run stopped with code {code}")
+        spec = b.steps[status.step]
+        number, message = spec.checks[code - 1]
+        node = spec.node
+        body = node.attrs.get("body")
+        if body is not None:
+            node = [n for n in body.nodes() if n.op.name not in ("input", "constant")][number]
+        where = f"\n  defined at {node.source[0]}" if node.source else ""
+        raise InvalidArgumentError(None, None, f"{message}\n\t [[node {node.name}]]{where}")
+
+
+class _Binder:
+    """Puts addresses and sizes into the argument words of a plan."""
+
+    def __init__(self, run: _Run, c: Compilation, env: Mapping[Symbol, int]) -> None:
+        self.owner = run
+        self.c = c
+        self.env = env
+        self.memo: dict[Dim, int] = {}
+        self.threads = run.executor.threads
+        self.bound = Bound()
+        self.offset: dict[int, int] = {}
+        self.keep: list[Any] = []
+
+    def size(self, d: Dim) -> int:
+        if type(d) is int:
+            return d
+        n = self.memo.get(d)
+        if n is None:
+            n = self.memo[d] = D.evaluate(d, self.env)
+        return n
+
+    def shape(self, shape: Sequence[Dim]) -> tuple[int, ...]:
+        return tuple(self.size(d) for d in shape)
+
+    def run(self) -> Bound:
+        plan, b = self.c.plan, self.bound
+        state = self.owner.state
+        for name, dtype, shape in plan.updates:
+            state.cell(name, dtype, self.shape(shape))
+        self.gemms = self.plan_gemms()
+        self.place()
+        streams = self.c.frozen.random
+        b.counters = np.zeros(max(1, len(streams)), np.int64)
+        b.streams = [(n, 0) for n in streams]
+        steps: list[Step] = []
+        feed_patches: dict[int, list[tuple[int, int]]] = {}
+        out_patches: dict[int, list[tuple[int, int]]] = {}
+        b.steps = []
+        for i, s in enumerate(plan.steps):
+            for step, binds in self.steps_of(i, s):
+                at = len(steps)
+                for word, buf in binds:
+                    if buf.kind == "feed":
+                        feed_patches.setdefault(buf.index, []).append((at, word))
+                    elif buf.kind == "out":
+                        out_patches.setdefault(buf.index, []).append((at, word))
+                steps.append(step)
+                b.steps.append(s)
+        feeds = []
+        inputs = {v.node.attrs["index"]: v for v in self.c.frozen.graph.inputs}
+        for i in range(len(inputs)):
+            v = inputs[i]
+            feeds.append(FeedSpec(storage(v.dtype), self.shape(v.static_shape or ()), feed_patches.get(i, [])))
+        outs = []
+        b.scalars = []
+        for i, (dtype, shape) in enumerate(plan.out_types):
+            size = self.shape(shape)
+            outs.append(OutSpec(storage(dtype), size, out_patches.get(i, [])))
+            if size or dtype.code == "bf16":
+                b.scalars.append((size, _Empty(storage(dtype))))
+            else:
+                b.scalars.append((np.zeros((), storage(dtype)), None))
+        b.program = Program(steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters])
+        plain = not b.streams and not any(t.code == "bf16" for t, _ in plan.out_types)
+        b.call = b.program.run if plain else _never
+        b.epoch = state.epoch
+        b.env = dict(self.env)
+        return b
+
+    # ------------------------------------------------------------- memory
+
+    def plan_gemms(self) -> dict[int, tuple[Any, Any]]:
+        out = {}
+        for i, s in enumerate(self.c.plan.steps):
+            con = s.code.contraction
+            if con is not None:
+                g = codegen.gemm_of(con)
+                sizes = [self.size(d) for d in (con.m, con.n, con.k, con.batch)]
+                out[i] = g, g.plan(*sizes, self.threads, a_shared=con.a_shared, b_shared=con.b_shared,
+                                   kernel=self.c.variants[i])  # fmt: skip
+        return out
+
+    def place(self) -> None:
+        """Offsets in the arena: a buffer may lie where another one's life has ended."""
+        items: list[tuple[int, int, int, int]] = []  # first, last, bytes, id
+        seen: set[int] = set()
+        for i, s in enumerate(self.c.plan.steps):
+            for b in s.binds:
+                if b.kind == "arena" and id(b) not in seen:
+                    seen.add(id(b))
+                    items.append((b.first, b.last, -(-self.size(b.count) * b.dtype.size // 64) * 64, id(b)))
+                elif b.kind == "scratch":
+                    items.append((i, i, self.size(b.data) * self.threads, id(b)))
+            if i in self.gemms:
+                p = self.gemms[i][1]
+                items.append((i, i, p.scratch + p.packed, -1 - i))
+        total = pack(items, self.offset)
+        arena = self.c.arena
+        if arena is None or arena.size < total + 64:
+            arena = self.c.arena = np.empty(total + 64, np.uint8)
+        self.keep.append(arena)
+        self.base = -(-arena.ctypes.data // 64) * 64
+
+    def address(self, b: Buf) -> int:
+        if b.kind == "arena" or b.kind == "scratch":
+            return self.base + self.offset[id(b)]
+        if b.kind == "var":
+            cell = self.owner.state.cells[b.name]
+            self.keep.append(cell.array)
+            return int(cell.array.ctypes.data)
+        if b.kind == "const":
+            a = np.ascontiguousarray(to_storage(b.data, b.dtype))
+            self.keep.append(a)
+            return int(a.ctypes.data)
+        if b.kind == "counters":
+            return int(self.bound.counters.ctypes.data) + 8 * b.index
+        return 0  # feeds and outputs are patched by the entry
+
+    # ------------------------------------------------------------- steps
+
+    def steps_of(self, i: int, s: StepSpec) -> list[tuple[Step, list[tuple[int, Buf]]]]:
+        owners = self.c.owners[i]
+        flags = COMMIT if s.commit else 0
+        con = s.code.contraction
+        if con is None:
+            owner, address = owners["kernel"]
+            env: Mapping[Symbol, int] = {**self.env, **{Symbol(k): self.size(v) for k, v in s.attrs.items()}} if s.attrs else self.env
+            sizes = [env[x] for x in s.code.kernel.sizes]
+            words = [0, *[self.address(b) for b in s.binds], *sizes]
+            units = D.evaluate(s.code.kernel.units, env)
+            each = max((self.size(b.count) for b in s.binds if b.kind != "scratch"), default=1) / max(units, 1)
+            ops = len(s.node.attrs["body"].nodes()) if "body" in s.node.attrs else 2
+            grain = max(1, int(32768 / max(each * (1 + ops / 16), 1)))
+            step = Step(owner, address, words, units, grain if units > 1 else 0, flags, max(1.0, each * 0.05 * (1 + ops / 4)))
+            return [(step, list(enumerate(s.binds, 1)))]
+        g, p = self.gemms[i]
+        binds = s.binds
+        outs = binds[2 : 2 + len(con.outputs)]
+        extra = binds[2 + len(con.outputs) :]
+        scratch = self.base + self.offset[-1 - i]
+        words = g.words(
+            p, self.address(binds[0]), self.address(binds[1]), scratch,
+            [self.address(b) for b in outs],
+            [*[self.address(b) for b in extra], *[self.env[x] for x in con.kernel.sizes]],
+            packed=scratch + p.scratch,
+        )  # fmt: skip
+        first_out = g.extra_word(0) - len(outs)
+        places = [(1, binds[0]), (2, binds[1])]
+        places += [(first_out + j, b) for j, b in enumerate(outs)]
+        places += [(g.extra_word(j), b) for j, b in enumerate(extra)]
+        made = []
+        flops = 2.0 * p.sizes[0] * p.sizes[1] * p.sizes[2] * p.sizes[3]
+        for phase in p.phases:
+            owner, address = owners[phase.kernel]
+            cost = flops / 60.0 / max(phase.units, 1)
+            made.append((Step(owner, address, words, phase.units, phase.grain, flags, max(1.0, cost)), places))
+        return made
+
+
+class _Empty:
+    """Makes fresh arrays for a fetched value."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+
+    def __call__(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        return np.empty(shape, self.dtype)
+
+
+def _never(*args: Any) -> int:
+    return SLOW
+
+
+def pack(items: Sequence[tuple[int, int, int, int]], offset: dict[int, int]) -> int:
+    """Place (first step, last step, bytes, id) so that what lives together does not overlap.
+
+    First fit in order of first use, among gaps left by what has ended; returns the total.
+    """
+    free: list[tuple[int, int]] = []  # offset, size
+    ends: dict[int, list[tuple[int, int]]] = {}
+    total = 0
+    last_seen = -1
+    for first, last, size, key in sorted(items, key=lambda t: (t[0], -t[2])):
+        while last_seen < first:
+            for o, n in ends.pop(last_seen, ()):
+                _release(free, o, n)
+            last_seen += 1
+        best = -1
+        for j, (_, n) in enumerate(free):
+            if n >= size and (best < 0 or n < free[best][1]):
+                best = j
+        if best >= 0:
+            o, n = free.pop(best)
+            if n > size:
+                _release(free, o + size, n - size)
+        else:
+            o = total
+            total += size
+        offset[key] = o
+        ends.setdefault(last, []).append((o, size))
+    return total
+
+
+def _release(free: list[tuple[int, int]], o: int, n: int) -> None:
+    if not n:
+        return
+    for j, (p, m) in enumerate(free):
+        if p + m == o:
+            free.pop(j)
+            _release(free, p, m + n)
+            return
+        if o + n == p:
+            free.pop(j)
+            _release(free, o, n + m)
+            return
+    free.append((o, n))
+
+
+def missing_feed(n: Node) -> str:
+    """TF1's text for a placeholder that was not fed."""
+    v = n.outputs[0]
+    names = {"float32": "float", "float64": "double"}
+    s = v.static_shape
+    shape = "" if not s else f" and shape [{','.join(str(d) if type(d) is int else '?' for d in s)}]"
+    return (
+        f"You must feed a value for placeholder tensor '{n.name}' with dtype "
+        f"{names.get(v.dtype.name, v.dtype.name)}{shape}\n\t [[node {n.name}]]"
+    )
+
+
+__all__ += ["NeedsValue", "philox"]

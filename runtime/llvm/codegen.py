@@ -1,0 +1,125 @@
+"""From a plan's code to compiled kernels: the keys, and who emits what.
+
+llvmlite is imported inside the emitters only, which run when a kernel is not in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from graphc.ir import kernel_text
+from graphc.ir.kernel import Kernel
+from graphc.ops.record import OPS
+from graphc.passes.contract import Contraction
+from graphc.runtime.llvm import jit
+from graphc.runtime.llvm.cpu import host
+
+__all__ = ["compile_all", "gemm_of", "kernel_key"]
+
+#: Raised when the emitters change what they emit for the same kernel.
+VERSION = "5"
+
+
+def compile_all(wanted: Mapping[str, Callable[[Any], object]], level: str = "", opt: int = 2) -> dict[str, jit.Compiled]:
+    """Compiled kernels by key."""
+    return jit.compile_kernels(wanted, jit.Options(level=level, opt=opt))
+
+
+def kernel_key(kernel: Kernel, extra: str = "") -> str:
+    """The content key of a kernel."""
+    text = kernel_text.structure_text(kernel)
+    return hashlib.sha256(f"{VERSION}|{extra}|{text}".encode()).hexdigest()
+
+
+def kernel_emitter(kernel: Kernel) -> Callable[[Any], object]:
+    """What emits a kernel of loops."""
+
+    def emit(module: Any) -> object:
+        from graphc.runtime.llvm import walk
+        from graphc.runtime.llvm.vmath import Math
+
+        return walk.emit_kernel(module, kernel, "kernel", scalar_table(), function=maker(Math))
+
+    return emit
+
+
+@lru_cache(maxsize=1)
+def scalar_table() -> dict[str, Callable[..., Any]]:
+    """The scalar meaning of every elementwise op."""
+    return {name: record.scalar for name, record in OPS.items() if record.scalar is not None}
+
+
+def maker(math: Any) -> Callable[..., Any]:
+    """Makes `Math` functions for the CPU we compile for."""
+    fma = host().has_fma
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        return math(*args, **kwargs, has_fma=fma)
+
+    return make
+
+
+def gemm_of(c: Contraction) -> Any:
+    """The family of matrix products that `c` belongs to."""
+    from graphc.runtime.llvm.gemm import Gemm, Target
+
+    cpu = host()
+    target = Target(cpu.vector_bytes, cpu.has_fma, cpu.l1d, cpu.l2, cpu.l3)
+    return Gemm(
+        c.dtype, c.ta, c.tb, c.batch != 1, *[d if type(d) is int else None for d in (c.m, c.n, c.k)],
+        outputs=c.outputs, target=target,
+    )  # fmt: skip
+
+
+def gemm_emitter(c: Contraction, variant: str) -> Callable[[Any], object]:
+    """What emits one kernel of a matrix product with its epilogue."""
+
+    def emit(module: Any) -> object:
+        from graphc.runtime.llvm.vmath import Math
+
+        g = gemm_of(c)
+        make = None if variant == "pack_b" or c.epilogue is None else _Epilogue(g, c)
+        return g.emit(module, "kernel", variant, make, function=maker(Math))
+
+    return emit
+
+
+class _Epilogue:
+    """Emits what follows a product: a callback of `gemm.Gemm.emit`."""
+
+    def __init__(self, g: Any, c: Contraction) -> None:
+        self.g = g
+        self.c = c
+        self.walk: Any = None
+
+    def start(self, k: Any) -> Any:
+        """A walk whose buffers and sizes are the epilogue's words of the argument table."""
+        from graphc.runtime.llvm.walk import Walk
+
+        c, g = self.c, self.g
+        bare = Kernel(c.kernel.name, (), (), ())
+        with k.hoisted():
+            w = Walk(k, bare, scalar_table(), {}, k.args[0], k.index(0))
+            params = [p for p in c.kernel.params if p.name.startswith("e")]
+            for i, p in enumerate(params):
+                w.buffers[p.name] = p
+                w.pointers[p.name] = k.read_ptr(k.args[0], g.extra_word(i))
+            for j, size in enumerate(c.kernel.sizes):
+                w.symbols[size] = k.read_i64(k.args[0], g.extra_word(len(params) + j))
+        return w
+
+    def __call__(self, k: Any, acc: Any, row: Any, col: Any, batch: Any, mask: Any) -> Any:
+        from graphc.runtime.llvm.walk import Ramp
+
+        if self.walk is None:
+            self.walk = self.start(k)
+        e = self.c.epilogue
+        assert e is not None
+        lanes = acc.lanes
+        at = [row, Ramp(col, 1) if lanes > 1 else col]
+        if self.c.batch != 1:
+            at.insert(0, batch)
+        return self.walk.epilogue(e, [k.cast(acc, e.params[0].dtype)], at, lanes, mask)

@@ -1,0 +1,669 @@
+"""The elementary functions, as explicit arithmetic on scalars and vectors.
+
+`Math` is the object an op record's `scalar=lambda k, x: …` receives as `k`. Each function is
+branch-free (a huge argument of sin, cos, tan takes a scalar detour), has the same bits for
+every lane count, flushes no subnormal, and stays within `ULP` of the exact value.
+
+How it is computed follows from the type alone: float16 and bfloat16 in float32; float32 in
+float32 where that is fastest, else in float64 (functions marked `_lift(wide=True)`, and all
+of them on a machine without FMA); float64 in float64, with two-term arithmetic where one
+term is not enough. All polynomials are minimax fits (Remez with mpmath at 220 bits, leading
+coefficients rounded first and the rest refitted); the comment at each gives interval and error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec
+
+from graphc.ir import dtypes
+from graphc.ir.dtypes import DType
+from graphc.runtime.llvm.emit import Fn, V, i32, i64
+from llvmlite import ir
+
+__all__ = ["ULP", "Math"]
+
+# The largest error in units in the last place (float32, float64) over all finite arguments,
+# subnormal results included. For lgamma, digamma and trigamma the unit is that of the larger
+# of the result and 1.
+ULP: dict[str, tuple[float, float]] = {
+    "sqrt": (0.5, 0.5), "rsqrt": (1.5, 1.5), "exp": (1, 1), "log": (1, 1), "log1p": (1.5, 1.5),
+    "expm1": (1.5, 1.5), "tanh": (2.5, 2.5), "sigmoid": (3, 3), "softplus": (3, 3),
+    "sin": (1, 1), "cos": (1, 1), "erf": (2, 1.5), "pow": (1, 1.5), "elu": (2, 2),
+    "selu": (2, 2),
+}  # fmt: skip
+
+P = ParamSpec("P")
+Method = Callable[Concatenate["Math", V, P], V]
+
+
+def _lift(wide: bool = False) -> Callable[[Method[P]], Method[P]]:
+    """Compute half types in float32; float32 in float64 if `wide` or there is no FMA."""
+
+    def decorate(f: Method[P]) -> Method[P]:
+        @wraps(f)
+        def method(self: Math, x: V, *more: P.args, **named: P.kwargs) -> V:
+            code = x.dtype.code
+            if code == "f64" or (code == "f32" and self.has_fma and not wide):
+                return f(self, x, *more, **named)
+            to = dtypes.float64 if code == "f32" else dtypes.float32
+            args: list[Any] = [self.cast(self.like(a, x), to) for a in more]
+            return self.cast(method(self, self.cast(x, to), *args, **named), x.dtype)
+
+        return method
+
+    return decorate
+
+
+class Format(NamedTuple):
+    """The numbers that differ between float32 and float64."""
+
+    mant: int  # explicit bits of the significand
+    bias: int  # of the exponent
+    round: float  # adding it rounds to an integer that is then in the low bits
+    sqrt_half: int  # the bits of sqrt(0.5)
+    ln2: tuple[float, float]  # 16 or 42 bits (times any exponent is exact), and the rest
+    exp: tuple[float, float]  # below and above, exp is 0 and inf
+    expm1: float  # below minus this expm1 is -1
+    tanh: float  # from twice this on tanh is 1
+    tiny: float  # x + x*x/2 rounds to x below
+    unsigned: DType
+    signed: DType
+
+
+F32 = Format(23, 127, 1.5 * 2.0**23, 0x3F3504F3, (0.693145751953125, 1.428606765330187e-06),
+             (-104.0, 88.8), 18.0, 18.4, 2.0**-25, dtypes.uint32, dtypes.int32)  # fmt: skip
+F64 = Format(52, 1023, 1.5 * 2.0**52, 0x3FE6A09E667F3BCD, (0.6931471805598903, 5.497923018708371e-14),
+             (-745.2, 709.8), 38.0, 40.0, 2.0**-54, dtypes.uint64, dtypes.int64)  # fmt: skip
+
+INF, NAN = float("inf"), float("nan")
+LOG2E = 1.4426950408889634
+LN2 = 0.6931471805599453
+
+Poly = dict[str, Sequence[float]]
+
+# (exp r - 1 - r)/r**2 on |r| <= 0.348, times r**2/exp r: 2^-28.1 and 2^-57.8.
+EXP: Poly = {
+    "f32": (0.49999994, 0.16666512, 0.041668043, 0.00836973, 0.0013846048),
+    "f64": (0.5000000000000011, 0.16666666666666397, 0.04166666666652503, 0.008333333333502847,
+            0.0013888888945199497, 0.00019841269492846443, 2.480149128599802e-05,
+            2.755759465855538e-06, 2.763095190921572e-07, 2.499869142538242e-08),
+}  # fmt: skip
+# f32: (log(1+f) - f + f*f/2)/f**3 on sqrt(1/2) <= 1+f <= sqrt(2), relative to the log: 2^-27.3.
+# f64: (log((1+s)/(1-s))/s - 2)/s**2 as a polynomial in s*s, |s| <= 0.1716: 2^-59.5.
+LOG: Poly = {
+    "f32": (0.3333333, -0.25000823, 0.20001261, -0.16623329, 0.14200912, -0.13159572, 0.12767644,
+            -0.07644134),
+    "f64": (0.6666666666666734, 0.39999999999416275, 0.28571428742170013, 0.22222198585480388,
+            0.18183564091389162, 0.15314048073362363, 0.1479604694770929),
+}  # fmt: skip
+# log2(1+f)/f on the interval of LOG, relative: 2^-38.4; for pow of float32, in float64.
+POW_LOG2 = (1.4426950408865729, -0.721347520324211, 0.48089834879520776, -0.3606737939464494,
+            0.2885387978851851, -0.24044638008565136, 0.2061069537890247, -0.1804381265281727,
+            0.16022197167565982, -0.14248511970240443, 0.13020474451122147, -0.13464032498434794,
+            0.13285035697816228, -0.0700976636921341)  # fmt: skip
+# (2**r - 1)/r on |r| <= 0.5, times r/2**r: 2^-32; for pow of float32, in float64.
+POW_EXP2 = (0.6931471838368081, 0.24022650922135655, 0.05550400331512125, 0.009618056630262353,
+            0.001334196930105862, 0.0001546148340353154, 1.3359538888339185e-05)  # fmt: skip
+# (atanh(s)/s - 1 - s*s/3)/s**4 in s*s, |s| <= 0.1716, absolute: 2^-66.3; for pow of float64.
+POW_TAIL = (0.2000000000000113, 0.14285714285048418, 0.11111111260219919, 0.09090892159654705,
+            0.0769337982498893, 0.06628380587331077, 0.06598438176490955)  # fmt: skip
+# erf(x)/x - 1 in x*x on |x| <= 1, relative to erf(x)/x: 2^-29.4 and 2^-56.4.
+ERF: Poly = {
+    "f32": (0.12837917, -0.37612626, 0.11283579, -0.026853347, 0.005187162, -0.0007997852,
+            7.806892e-05),
+    "f64": (0.12837916709551256, -0.37612638903183404, 0.11283791670939883, -0.02686617064244796,
+            0.0052239776007647525, -0.0008548325675246165, 0.00012055286033738966,
+            -1.4924568277458764e-05, 1.6445364506259169e-06, -1.6192854934234374e-07,
+            1.3653083966240945e-08, -7.671998304890946e-10),
+}  # fmt: skip
+# erfc(2.5 + t) on -1.5 <= t <= 1.38, absolute: 2^-24.9; for erf of float32.
+ERFC_LARGE = (0.00040693177, -0.0021780808, 0.0054466464, -0.008353229, 0.008615356, -0.006103269,
+              0.002818091, -0.00057034474, -0.00028642497, 0.0002788883, -6.192337e-05,
+              -2.1038728e-05, 9.13036e-06)  # fmt: skip
+# (sin r/r - 1)/r**2 and (cos r - 1)/r**2 in r*r on |r| <= pi/4, relative to sin and cos.
+# "narrow" is for float32 arguments in float64: 2^-28, 2^-33.8; f64: 2^-57.9, and for
+# (cos r - 1 + r*r/2)/r**4 2^-63.9.
+SIN: Poly = {
+    "narrow": (-0.16666654513632753, 0.008332154567516336, -0.0001951442583752968),
+    "f64": (-0.1666666666666663, 0.00833333333332184, -0.00019841269829358533,
+            2.755731353851373e-06, -2.5050734383564032e-08, 1.589543223550206e-10),
+}  # fmt: skip
+COS: Poly = {
+    "narrow": (-0.4999999969128529, 0.04166661998962531, -0.0013886669863830904,
+               2.4382447711428574e-05),
+    "f64": (0.041666666666666595, -0.0013888888888873299, 2.4801587288955438e-05,
+            -2.7557314199215175e-07, 2.087570249612758e-09, -1.1358578435759926e-11),
+}  # fmt: skip
+
+# pi/2 in three parts. With FMA all have 53 bits; without, a product of the first two by a
+# quadrant number below 2^20 must be exact: 33 and 31 bits.
+PI_2_FMA = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33)
+PI_2_MUL = (1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21)
+# 2/pi as 64-bit digits after the binary point, behind one digit of zeros.
+TWO_OVER_PI = (
+    0x0, 0xA2F9836E4E441529, 0xFC2757D1F534DDC0, 0xDB6295993C439041, 0xFE5163ABDEBBC561,
+    0xB7246E3A424DD2E0, 0x06492EEA09D1921C, 0xFE1DEB1CB129A73E, 0xE88235F52EBB4484,
+    0xE99C7026B45F7E41, 0x3991D639835339F4, 0x9C845F8BBDF9283B, 0x1FF897FFDE05980F,
+    0xEF2F118B5A0A6D1F, 0x6D367ECF27CB09B7, 0x4F463F669E5FEA2D, 0x7527BAC7EBE5F17B,
+    0x3D0739F78A5292EA, 0x6BFB5FB11F8D5D08, 0x56033046FC7B6BAB, 0xF0CFBC209AF4361D,
+    0xA9E391615EE61B08, 0x6599855F14A06840,
+)  # fmt: skip
+
+
+class Math(Fn):
+    """A function under construction that knows the elementary functions.
+
+    Parameters
+    ----------
+    module, name, params, ret, linkage
+        As for `Fn`.
+    has_fma : bool
+        Whether the target has fused multiply-add. Without it the bounds still hold; the bits
+        may differ.
+    """
+
+    def __init__(
+        self,
+        module: ir.Module,
+        name: str,
+        params: Sequence[ir.Type],
+        ret: ir.Type = i32,
+        *,
+        linkage: str = "",
+        has_fma: bool = True,
+    ) -> None:
+        super().__init__(module, name, params, ret, linkage=linkage)
+        self.has_fma = has_fma
+        self._constants: dict[Any, V] = {}
+
+    def const(self, value: Any, dtype: DType, lanes: int = 1) -> V:
+        """A constant; equal ones are one object, so that their text is made once."""
+        key = (repr(value), dtype.code, lanes)
+        v = self._constants.get(key)
+        if v is None:
+            v = self._constants[key] = super().const(value, dtype, lanes)
+        return v
+
+    # ------------------------------------------------------------- building blocks
+
+    def _format(self, x: V) -> Format:
+        if x.dtype.code not in ("f32", "f64"):
+            raise TypeError(f"not a float: {x.dtype.name}")
+        return F32 if x.dtype.code == "f32" else F64
+
+    def _mad(self, x: V, y: V | float, z: V | float) -> V:
+        """x*y + z, in one rounding where the machine can."""
+        y, z = self.like(y, x), self.like(z, x)
+        return self.fma(x, y, z) if self.has_fma else x * y + z
+
+    def _poly(self, x: V, c: Poly | Sequence[float]) -> V:
+        """c[0] + c[1] x + …"""
+        if isinstance(c, dict):
+            c = c[x.dtype.code]
+        r: V | float = c[-1]
+        for a in reversed(c[:-1]):
+            r = self._mad(x, r, a)
+        return self.like(r, x)
+
+    def _product(self, x: V, y: V) -> tuple[V, V]:
+        """x*y as two terms, exactly (float64; without FMA the error is below 2^-106)."""
+        p = x * y
+        if self.has_fma:
+            return p, self.fma(x, y, -p)
+        (a, b), (c, d) = self._halves(x), self._halves(y)
+        return p, b * d - (((p - a * c) - b * c) - a * d)
+
+    def _halves(self, x: V) -> tuple[V, V]:
+        high = self.bitcast(self.bitcast(x, dtypes.uint64) & ~0x7FFFFFF % 2**64, dtypes.float64)
+        return high, x - high
+
+    def _residual(self, x: V, y: V, z: V) -> V:
+        """z - x*y where x*y is close to z: one rounding."""
+        if self.has_fma:
+            return self.fma(-x, y, z)
+        p, e = self._product(x, y)
+        return (z - p) - e
+
+    def _two_sum(self, x: V, y: V) -> tuple[V, V]:
+        """x + y as two terms, exactly."""
+        s = x + y
+        t = s - x
+        return s, (x - (s - t)) + (y - t)
+
+    def _fast_sum(self, x: V, y: V) -> tuple[V, V]:
+        """x + y as two terms, exactly, where x is 0 or abs(x) >= abs(y)."""
+        s = x + y
+        return s, y - (s - x)
+
+    def _at_least(self, x: V, low: float) -> V:
+        """max(x, low) that keeps NaN, in one instruction."""
+        c = self.like(low, x)
+        return self.select(c > x, c, x)
+
+    def _at_most(self, x: V, high: float) -> V:
+        c = self.like(high, x)
+        return self.select(c < x, c, x)
+
+    def _bits(self, x: V) -> V:
+        return self.bitcast(x, self._format(x).unsigned)
+
+    def _nearest(self, x: V, factor: float, bias: int) -> tuple[V, V]:
+        """The integer n nearest to x*factor; and the bits of n + bias, in the low bits."""
+        f = self._format(x)
+        t = self._mad(x, factor, f.round + bias)
+        return t - (f.round + bias), self._bits(t)
+
+    def any(self, c: V) -> V:
+        """Whether any lane of a bool vector holds."""
+        if c.lanes == 1:
+            return c
+        word = self.b.bitcast(c.ll, ir.IntType(c.lanes))
+        zero = ir.Constant(word.type, 0)
+        return self.wrap(self.b.icmp_unsigned("!=", word, zero), dtypes.bool_)
+
+    def copysign(self, x: V, y: V) -> V:
+        """abs(x) with the sign of `y`."""
+        return self.call("llvm.copysign", x, y)
+
+    # ------------------------------------------------------------- exponential
+
+    def _exp_terms(self, x: V, n: V) -> tuple[V, V]:
+        """exp(x - n ln2) - 1 as a large and a small term."""
+        f = self._format(x)
+        high = self._mad(n, -f.ln2[0], x)
+        low = n * -f.ln2[1]
+        r = high + low
+        return high, self._mad(r * r, self._poly(r, EXP), low)
+
+    def _exp(self, x: V, low: V | None = None, scale: float = 1.0) -> V:
+        """exp(x + low) * scale, for x in the range of `Format.exp` or NaN."""
+        f = self._format(x)
+        n, t = self._nearest(x, LOG2E, 2 * f.bias)
+        high, tail = self._exp_terms(x, n)
+        if low is not None:
+            tail = tail + self._mad(low, high, low)
+        half = self.shr(t, 1)  # 2**n in two factors: n may be below and above the exponents
+        a = self.bitcast(self.shl(half, f.mant), x.dtype)
+        b = self.bitcast(self.shl(t - half, f.mant), x.dtype)
+        return ((high + tail) + 1.0) * a * (b if scale == 1.0 else b * scale)
+
+    def _expm1(self, x: V, scale: float = 1.0) -> V:
+        """(exp(x) - 1)*scale for x >= -Format.expm1; scale 1/2 lets the exponent be maximal."""
+        f = self._format(x)
+        n, t = self._nearest(x, LOG2E, f.bias - (scale == 0.5))
+        high, tail = self._exp_terms(x, n)
+        s = self.bitcast(self.shl(t, f.mant), x.dtype)
+        y, e = self._fast_sum(s - scale, s * high)
+        return y + self._mad(s, tail, e)
+
+    @_lift()
+    def exp(self, x: V) -> V:
+        low, high = self._format(x).exp
+        return self._exp(self._at_most(self._at_least(x, low), high))
+
+    @_lift()
+    def expm1(self, x: V) -> V:
+        f = self._format(x)
+        y = self._expm1(self._at_most(self._at_least(x, -f.expm1), f.exp[1]), 0.5)
+        return self.select(self.abs(x) < f.tiny, x, y + y)
+
+    @_lift()
+    def tanh(self, x: V) -> V:
+        a = self.abs(x)
+        e = self._expm1(self._at_most(a + a, self._format(x).tanh))
+        d = e + 2.0
+        lost = self.select(e < 64.0, e - (d - 2.0), self.like(0.0, x))
+        q = e / d  # so 1/d is (1-q)/2
+        return self.copysign(self._mad(q * lost, self._mad(q, 0.5, -0.5), q), x)
+
+    @_lift()
+    def sigmoid(self, x: V) -> V:
+        """1/(1 + exp(-x)); the small side is exp(x)/(1 + exp(x)), subnormal results included."""
+        e = self._exp(self._at_least(-self.abs(x), self._format(x).exp[0]))
+        return self.select(x < 0.0, e, self.like(1.0, x)) / (e + 1.0)
+
+    @_lift()
+    def softplus(self, x: V) -> V:
+        """log(1 + exp(x)) as max(x, 0) + log1p(exp(-abs(x)))."""
+        e = self._exp(self._at_least(-self.abs(x), self._format(x).exp[0]))
+        big = e > 0.41421356
+        f = self.select(big, self._mad(e, 0.5, -0.5), e)
+        y = self.select(big, self.like(LN2, x), self.like(0.0, x)) + (f + self._log_tail(f))
+        return self.relu(x) + y
+
+    @_lift()
+    def elu(self, x: V) -> V:
+        """x for x > 0, else exp(x) - 1."""
+        f = self._format(x)
+        y = self._expm1(self._at_most(self._at_least(x, -f.expm1), 0.0))
+        return self.select(self.abs(x) < f.tiny, x, self.select(x > 0.0, x, y))
+
+    @_lift()
+    def selu(self, x: V) -> V:
+        scale, alpha = 1.0507009873554804934193349852946, 1.7580993408473768599402175208123
+        f = self._format(x)
+        y = self._expm1(self._at_most(self._at_least(x, -f.expm1), 0.0))
+        y = self.select(self.abs(x) < f.tiny, x, y)
+        bits = 12 if x.dtype.code == "f32" else 26  # alpha in two terms
+        a = round(alpha * 2.0**bits) / 2.0**bits
+        return self.select(x > 0.0, x * scale, self._mad(y, a, y * (alpha - a)))
+
+    # ------------------------------------------------------------- logarithm
+
+    def _log_tail(self, f: V) -> V:
+        """log(1+f) - f for 1+f between sqrt(1/2) and sqrt(2)."""
+        if f.dtype.code == "f32":
+            return (f * f) * self._mad(f, self._poly(f, LOG), -0.5)
+        s = f / (f + 2.0)
+        z = s * s
+        h = (f * 0.5) * f
+        return self._mad(s, self._mad(z, self._poly(z, LOG), h), -h)
+
+    def _log_sum(self, k: V, f: V, tail: V) -> V:
+        """k ln2 + f + tail; the first product and the error of the first sum are exact."""
+        high, low = self._format(f).ln2
+        s, e = self._fast_sum(k * high, f)
+        return s + (e + self._mad(k, low, tail))
+
+    def _exponent(self, x: V) -> tuple[V, V]:
+        """For positive normal x = m 2**k, sqrt(1/2) <= m < sqrt(2): the bits of k + bias, and m."""
+        f = self._format(x)
+        u = self._bits(x) + ((f.bias << f.mant) - f.sqrt_half)
+        m = (u & ((1 << f.mant) - 1)) + f.sqrt_half
+        return self.shr(u, f.mant), self.bitcast(m, x.dtype)
+
+    def _float(self, k: V, x: V) -> V:
+        """A small unsigned integer plus Format.round, as a float."""
+        f = self._format(x)
+        magic = {23: 0x4B400000, 52: 0x4338000000000000}[f.mant]
+        return self.bitcast(k + magic, x.dtype)
+
+    @_lift()
+    def log(self, x: V) -> V:
+        f = self._format(x)
+        small = x < 2.0 ** (1 - f.bias)
+        k, m = self._exponent(self.select(small, x * 2.0**f.mant, x))
+        base = f.round + f.bias
+        n = self._float(k, x) - self.select(small, self.like(base + f.mant, x), self.like(base, x))
+        r = m - 1.0
+        return self._log_fix(x, 0.0, self._log_sum(n, r, self._log_tail(r)))
+
+    def _log_fix(self, x: V, zero: float, y: V) -> V:
+        """The logarithm's values at infinity, NaN, at its pole `zero` and below."""
+        y = self.select(x < INF, y, x)
+        pole = self.select(x.eq(zero), self.like(-INF, x), self.like(NAN, x))
+        return self.select(x > zero, y, pole)
+
+    @_lift()
+    def log1p(self, x: V) -> V:
+        f = self._format(x)
+        u = x + 1.0
+        k, m = self._exponent(u)
+        c = x - (u - 1.0)  # what the sum lost
+        last = self.like(2 * f.bias - 1, k)
+        s = self.shl(self.like(2 * f.bias, k) - self.select(k < last, k, last), f.mant)
+        r, low = self._fast_sum(m - 1.0, self.bitcast(s, x.dtype) * c)
+        n = self._float(k, x) - (f.round + f.bias)
+        y = self._log_sum(n, r, self._log_tail(r) + low)
+        return self.copysign(self._log_fix(x, -1.0, y), x)
+
+    # ------------------------------------------------------------- powers
+
+    def sqrt(self, x: V) -> V:
+        if x.dtype.code in ("f16", "bf16"):
+            return self.cast(self.sqrt(self.cast(x, dtypes.float32)), x.dtype)
+        return self.call("llvm.sqrt", x)
+
+    def rsqrt(self, x: V) -> V:
+        if x.dtype.code in ("f16", "bf16"):
+            return self.cast(self.rsqrt(self.cast(x, dtypes.float32)), x.dtype)
+        return 1.0 / self.sqrt(x)
+
+    def reciprocal(self, x: V) -> V:
+        return 1.0 / x
+
+    def square(self, x: V) -> V:
+        return x * x
+
+    @_lift(wide=True)
+    def _pow32(self, x: V, y: V) -> V:
+        """x**y for positive x and y from float32, in float64 of 2^-32 relative error."""
+        k, m = self._exponent(x)
+        f = m - 1.0
+        n = self._float(k, x) - (F64.round + F64.bias)
+        t = y * self._mad(f, self._poly(f, POW_LOG2), n)
+        t = self._at_most(self._at_least(t, -200.0), 200.0)
+        n, u = self._nearest(t, 1.0, F64.bias)
+        r = t - n
+        s = self.bitcast(self.shl(u, F64.mant), x.dtype)
+        return self._mad(s * r, self._poly(r, POW_EXP2), s)
+
+    def _pow64(self, x: V, y: V) -> V:
+        """x**y for positive x: the logarithm in two terms of 2^-66 relative error."""
+        small = x < 2.0**-1022
+        k, m = self._exponent(self.select(small, x * 2.0**52, x))
+        base = F64.round + F64.bias
+        n = self._float(k, x) - self.select(small, self.like(base + 52, x), self.like(base, x))
+        # s = f/(2+f) as two terms; log m = 2s + 2s (z/3 + z*z*tail), z = s*s
+        f = m - 1.0
+        d, de = self._two_sum(f, self.like(2.0, f))
+        s = f / d
+        se = (self._residual(s, d, f) - s * de) / d
+        z, ze = self._product(s, s)
+        ze = ze + (s + s) * se
+        p, pe = self._product(z, self.like(1 / 3, z))
+        pe = pe + self._mad(ze, 1 / 3, z * 1.850371707708594e-17)
+        q, qe = self._fast_sum(p, (z * z) * self._poly(z, POW_TAIL))
+        qe = qe + pe
+        t, te = self._product(s, q)
+        te = te + self._mad(s, qe, se * q)
+        # everything twice, and n ln2
+        a, ae = self._fast_sum(s + s, t + t)
+        b, be = self._fast_sum(n * F64.ln2[0], a)
+        low = be + (ae + ((se + te) * 2.0 + n * F64.ln2[1]))
+        b, low = self._fast_sum(b, low)
+        p, pe = self._product(y, b)
+        pe = pe + y * low
+        inside = self.abs(p) < 1000.0
+        pe = self.select(inside, pe, self.like(0.0, pe))
+        return self._exp(self._at_most(self._at_least(p, -746.0), 710.0), pe)
+
+    def pow(self, x: V, y: V) -> V:
+        """x**y with the special cases of C99 Annex F; integers by repeated squaring, wrapping."""
+        if not isinstance(y, V):
+            y = self.like(y, x)
+        x, y = self._pair(x, y)
+        if x.dtype.kind != "f":
+            return self._ipow(x, y)
+        if x.dtype.code in ("f16", "bf16"):
+            to = dtypes.float32
+            return self.cast(self.pow(self.cast(x, to), self.cast(y, to)), x.dtype)
+        a, b = self.abs(x), self.abs(y)
+        one, zero, inf = (self.like(c, x) for c in (1.0, 0.0, INF))
+        r = self._pow32(a, y) if x.dtype.code == "f32" else self._pow64(a, y)
+        extreme = a.eq(0.0) | a.eq(INF) | b.eq(INF)
+        r = self.select(extreme, self.select((a > 1.0) ^ (y < 0.0), inf, zero), r)
+        r = self.select(a.eq(1.0), one, r)
+        whole = self.trunc(y).eq(y)
+        h = y * 0.5
+        odd = whole & self.trunc(h).ne(h)
+        r = self.copysign(r, self.select(odd, x, one))
+        r = self.select((x < 0.0) & ~whole & (a < INF), self.like(NAN, x), r)
+        r = self.select(x.ne(x) | y.ne(y), x + y, r)
+        return self.select(y.eq(0.0) | x.eq(1.0), one, r)
+
+    def _ipow(self, x: V, y: V) -> V:
+        """Integer power modulo 2**width; a negative exponent gives 0, or ±1 for a base ±1."""
+        one = self.like(1, x)
+        r, base, e = one, x, y
+        for bit in range(x.dtype.size * 8 - (x.dtype.kind == "i")):
+            r = self.select((e & 1).ne(0), r * base, r)
+            base, e = base * base, self.shr(e, 1)
+            del bit
+        if x.dtype.kind == "u":
+            return r
+        unit = self.select(x.eq(1), one, self.like(0, x))
+        sign = self.select((y & 1).ne(0), self.like(-1, x), one)
+        return self.select(y < 0, self.select(x.eq(-1), sign, unit), r)
+
+    # ------------------------------------------------------------- trigonometry
+
+    @_lift()
+    def sin(self, x: V) -> V:
+        return self._sin_cos(x, 0)
+
+    @_lift()
+    def cos(self, x: V) -> V:
+        return self._sin_cos(x, 1)
+
+    def _sin_cos(self, x: V, quadrant: int) -> V:
+        """sin(x + quadrant pi/2)."""
+        if x.dtype.code == "f32":
+            w = self.cast(x, dtypes.float64)
+            r, _, q = self._reduce_narrow(w)
+            z = r * r
+            s = self._mad(r, z * self._poly(z, SIN["narrow"]), r)
+            c = self._mad(z, self._poly(z, COS["narrow"]), 1.0)
+        else:
+            r, low, q = self._reduce(x)
+            z = r * r
+            # r - (…) so that the sine of -0 is -0
+            s = r - self._mad(r * z, -self._poly(z, SIN), -low)
+            z = self._mad(r, r, (r + r) * low)
+            c = self._mad(z, self._mad(z, self._poly(z, COS), -0.5), 1.0)
+        q = q + quadrant if quadrant else q
+        y = self.select((q & 1).ne(0), c, s)
+        y = self.bitcast(self._bits(y) ^ self.shl(q & 2, 62), y.dtype)
+        return self.cast(y, x.dtype)
+
+    def _reduce_narrow(self, x: V) -> tuple[V, V, V]:
+        """x - q pi/2 of a float32 value in float64, to 2^-50; q in the low bits."""
+        n, t = self._nearest(x, 0.6366197723675814, 0)
+        a, b, c = PI_2_FMA if self.has_fma else PI_2_MUL
+        r = self._mad(n, -b, self._mad(n, -a, x))
+        if not self.has_fma:
+            r = r - n * c
+        return self._reduce_huge(x, 2.0**28 if self.has_fma else 2.0**20, r, r, t)
+
+    def _reduce(self, x: V) -> tuple[V, V, V]:
+        """x - q pi/2 as two terms, for any finite x; q in the low bits."""
+        n, t = self._nearest(x, 0.6366197723675814, 0)
+        a, b, c = PI_2_FMA if self.has_fma else PI_2_MUL
+        r = self._mad(n, -a, x)  # exact
+        p = n * b
+        low = n * c
+        if self.has_fma:
+            low = self._mad(n, c, self.fma(n, self.like(b, n), -p))
+        r, e = self._two_sum(r, -p)
+        r, low = self._two_sum(r, e - low)
+        return self._reduce_huge(x, 2.0**28 if self.has_fma else 2.0**20, r, low, t)
+
+    def _reduce_huge(self, x: V, limit: float, r: V, low: V, q: V) -> tuple[V, V, V]:
+        """Replace the lanes whose argument is too large for the short reduction."""
+        a = self.abs(x)
+        huge = (a > limit) & (a < INF)
+
+        def slow() -> list[V]:
+            with self.loop(0, x.lanes, carry=[r, low, q]) as p:
+                one = self.extract(x, p.i)
+                pair = self.call_fn(_reduction(self.module, self.has_fma), [one])
+                new = [self.wrap(self.b.extract_value(pair, i), t) for i, t in enumerate(types)]
+                p.next([self.insert(v, e, p.i) for v, e in zip(p.carry, new, strict=True)])
+            return [self.select(huge, n, v) for n, v in zip(p.results, (r, low, q), strict=True)]
+
+        types = (x.dtype, x.dtype, q.dtype)
+        r, low, q = self.choose(self.any(huge), slow, lambda: [r, low, q])
+        return r, low, q
+
+    # ------------------------------------------------------------- error function
+
+    @_lift()
+    def erf(self, x: V) -> V:
+        a = self.abs(x)
+        z = x * x
+        near = self._mad(x, self._poly(z, ERF), x)
+        if x.dtype.code == "f32":
+            far = 1.0 - self._poly(self._at_most(a, 3.88) - 2.5, ERFC_LARGE)
+        else:
+            far = 1.0 - self._erfc_far(self._at_most(a, 6.0))
+        return self.select(a < 1.0, near, self.copysign(far, x))
+
+    def _erfc_far(self, x: V) -> V:
+        raise NotImplementedError
+
+    # ------------------------------------------------------------- piecewise
+
+    def abs(self, x: V) -> V:
+        """Absolute value; of the least integer, itself."""
+        if x.dtype.kind == "f":
+            if x.dtype.code == "bf16":
+                return self.select(x < 0.0, -x, x + 0.0)
+            return self.call("llvm.fabs", x)
+        return x if x.dtype.kind == "u" else self.select(x < 0, -x, x)
+
+    def trunc(self, x: V) -> V:
+        return self._rounding("llvm.trunc", x)
+
+    def _rounding(self, name: str, x: V) -> V:
+        if x.dtype.kind != "f":
+            return x
+        if x.dtype.code in ("f16", "bf16"):
+            return self.cast(self._rounding(name, self.cast(x, dtypes.float32)), x.dtype)
+        return self.call(name, x)
+
+    def relu(self, x: V) -> V:
+        """max(x, 0); NaN stays."""
+        return self.select(x < 0, self.like(0, x), x)
+
+
+def _reduction(module: ir.Module, has_fma: bool) -> ir.Function:
+    """An internal function: x - q pi/2 as two float64, and q, for finite abs(x) >= 2^20."""
+    name = "graphc_reduce"
+    found = module.globals.get(name)
+    if found is not None:
+        return found
+    f64 = ir.DoubleType()
+    big, mid = ir.IntType(256), ir.IntType(192)
+    k = Math(module, name, [f64], ir.LiteralStructType([f64, f64, i64]), linkage="internal",
+             has_fma=has_fma)  # fmt: skip
+    k.func.attributes.add("noinline")
+    table = ir.GlobalVariable(module, ir.ArrayType(i64, len(TWO_OVER_PI)), name + "_table")
+    table.initializer = ir.Constant(table.value_type, [ir.Constant(i64, d) for d in TWO_OVER_PI])
+    table.global_constant, table.linkage = True, "internal"
+    b, x = k.b, k.wrap(k.args[0], dtypes.float64)
+    u = k.bitcast(k.abs(x), dtypes.uint64)
+    # x = m 2**e: only digits of 2/pi from bit e - 2 on matter modulo 4; 192 of them are enough
+    m = (u & (2**52 - 1)) | 2**52
+    skip = k.shr(u, 52) - (1075 - 62)
+    skip = k.select(skip < 64 * 19, skip, k.like(0, skip))
+    at = k.shr(skip, 6)
+    window = ir.Constant(big, 0)
+    for i in range(4):
+        d = k.load(table, k.bitcast(at + i, dtypes.int64), dtypes.uint64)
+        window = b.or_(window, b.shl(b.zext(d.ll, big), ir.Constant(big, 64 * (3 - i))))
+    window = b.shl(window, b.zext((skip & 63).ll, big))
+    digits = b.trunc(b.lshr(window, ir.Constant(big, 64)), mid)
+    product = b.mul(digits, b.zext(m.ll, mid))  # x 2/pi modulo 4, scaled by 2**190
+    q = b.lshr(b.add(product, ir.Constant(mid, 1 << 189)), ir.Constant(mid, 190))
+    fraction = b.shl(product, ir.Constant(mid, 2))
+    parts = []
+    for i in range(4):  # 48 bits each, the first signed
+        word = b.shl(fraction, ir.Constant(mid, 48 * i))
+        word = (b.lshr if i else b.ashr)(word, ir.Constant(mid, 144))
+        v = k.cast(k.wrap(b.trunc(word, i64), dtypes.int64), dtypes.float64)
+        parts.append(v * 2.0 ** (-48 * (i + 1)))
+    h, low = k._fast_sum(parts[0], parts[1])
+    low = low + (parts[2] + parts[3])
+    r, e = k._product(h, k.like(PI_2_FMA[0], h))
+    r, low = k._fast_sum(r, e + (h * PI_2_FMA[1] + low * PI_2_FMA[0]))
+    negative = x < 0.0
+    n = k.wrap(b.trunc(q, i64), dtypes.uint64)
+    out: Any = ir.Constant(k.func.function_type.return_type, None)
+    values = (k.select(negative, -r, r), k.select(negative, -low, low),
+              k.select(negative, k.like(0, n) - n, n))  # fmt: skip
+    for i, v in enumerate(values):
+        out = b.insert_value(out, v.ll, i)
+    b.ret(out)
+    return k.func

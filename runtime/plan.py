@@ -1,0 +1,455 @@
+"""A plan: the kernels of a run in order, their buffers, and what binding them to sizes needs.
+
+Made once for a pattern of sizes (`make_plan`); bound to each new set of sizes in microseconds
+to a millisecond without LLVM (`bind`). Buffers share one arena by lifetime; an update writes
+its variable in place where nothing that reads the old value, and nothing that can fail, comes
+later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from graphc.ir import dims as D
+from graphc.ir.dims import Dim, Facts, Symbol
+from graphc.ir.dtypes import DType
+from graphc.ir.graph import Graph
+from graphc.ir.kernel import Kernel, KernelBuilder, scratch_stride
+from graphc.ir.node import Node, Value
+from graphc.passes.contract import Contraction, contraction_of, lower_contraction
+from graphc.passes.fuse import is_alias
+from graphc.passes.lower import Lowered, lower_body
+
+__all__ = ["Buf", "Code", "Plan", "StepSpec", "make_plan"]
+
+
+class Buf:
+    """A place in memory: fed array, variable, constant, output, or a piece of the arena."""
+
+    __slots__ = ("count", "data", "dtype", "first", "index", "kind", "last", "name")
+
+    def __init__(self, kind: str, dtype: DType, count: Dim, index: int = 0, name: str = "", data: Any = None) -> None:
+        self.kind = kind  # feed, var, const, out, arena, scratch, counters
+        self.dtype = dtype
+        self.count = count
+        self.index = index
+        self.name = name
+        self.data = data
+        self.first = -1
+        self.last = -1
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name or self.index} {self.dtype.code}[{self.count}]>"
+
+
+@dataclass
+class Code:
+    """What a step runs: a kernel of loops, or a matrix product."""
+
+    name: str
+    kernel: Kernel
+    contraction: Contraction | None = None
+    native: Any = None  # what emits it, for ops with code of their own
+
+
+@dataclass
+class StepSpec:
+    """One kernel call of a plan."""
+
+    code: Code
+    binds: list[Buf]
+    node: Node
+    checks: list[tuple[int, str]] = field(default_factory=list)
+    writes: list[Buf] = field(default_factory=list)
+    reads: list[Buf] = field(default_factory=list)
+    commit: bool = False
+    sizes: tuple[Symbol, ...] = ()
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Plan:
+    """Kernels and buffers of a run.
+
+    Attributes
+    ----------
+    graph : Graph
+        The fused graph.
+    steps : list of StepSpec
+    outputs : list of Buf
+        Where each fetched value is written; the session supplies fresh arrays.
+    out_types : list of (dtype, shape)
+    """
+
+    graph: Graph
+    steps: list[StepSpec]
+    outputs: list[Buf]
+    out_types: list[tuple[DType, tuple[Dim, ...]]]
+    reads: list[str]
+    updates: list[tuple[str, DType, tuple[Dim, ...]]]
+    facts: Facts
+
+
+def copy_kernel(dtype: DType) -> Kernel:
+    """One buffer into another."""
+    b = KernelBuilder("copy")
+    n = D.Expr.symbol("n")
+    x, y = b.input("x", dtype, (n,)), b.output("y", dtype, (n,))
+    with b.loop("parallel vector", "i", n) as i:
+        b.store(y, (i,), b.load(x, (i,)))
+    return b.build()
+
+
+class _Planner:
+    def __init__(self, g: Graph, native: Callable[[Node], Any] | None) -> None:
+        self.g = g
+        self.native = native
+        self.buf: dict[Value, Buf] = {}
+        self.steps: list[StepSpec] = []
+        self.lowered: dict[Any, Lowered | Contraction] = {}
+        self.names: dict[str, int] = {}
+        self.arena: list[Buf] = []
+
+    def run(self) -> Plan:
+        g = self.g
+        with D.assuming(g.facts):
+            self.place_roots()
+            for n in g.nodes():
+                self.node(n)
+            outputs = self.finish_outputs()
+            self.finish_updates()
+            self.order()
+            self.lifetimes()
+        reads = [n.attrs["var"] for n in g.nodes() if n.op.name == "read"]
+        return Plan(
+            g, self.steps, outputs, [(v.dtype, v.static_shape or ()) for v in g.outputs], reads,
+            [(name, v.dtype, v.static_shape or ()) for name, v in g.updates], g.facts,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------- where values live
+
+    def place_roots(self) -> None:
+        """Results that a kernel can write straight to where they are wanted."""
+        self.wanted: dict[Value, Buf] = {}
+        self.taken: set[int] = set()
+        roots: dict[Value, Value] = {}
+        for v in self.g.roots:
+            roots[v] = base(v)
+        self.out_bufs = []
+        self.var_reads = {n.attrs["var"]: n.outputs[0] for n in self.g.nodes() if n.op.name == "read"}
+        self.commits: dict[Value, str] = {}
+        updated = dict(self.g.updates)
+        for name, v in self.g.updates:
+            b = roots[v]
+            if b.node.op.name in ("fused", "random") or b.node.op.lower is not None:
+                if b not in self.commits and same_type(b, v):
+                    self.commits[b] = name
+        del updated
+        for i, v in enumerate(self.g.outputs):
+            buf = Buf("out", v.dtype, count(v), i)
+            self.out_bufs.append(buf)
+            b = roots[v]
+            if b.node.op.name not in ("input", "read", "constant") and b not in self.wanted and b not in self.commits:
+                self.wanted[b] = buf
+                self.taken.add(i)
+
+    def of(self, v: Value) -> Buf:
+        v = base(v)
+        buf = self.buf.get(v)
+        if buf is not None:
+            return buf
+        n = v.node
+        if n.op.name == "input":
+            buf = Buf("feed", v.dtype, count(v), n.attrs["index"], n.name)
+        elif n.op.name == "read":
+            buf = Buf("var", v.dtype, count(v), 0, n.attrs["var"])
+        elif n.op.name == "constant":
+            buf = Buf("const", v.dtype, count(v), 0, n.name, n.attrs["value"])
+        else:
+            buf = self.wanted.get(v)
+            if buf is None:
+                buf = self.temp(v.dtype, count(v), n.name)
+        self.buf[v] = buf
+        return buf
+
+    def temp(self, dtype: DType, n: Dim, name: str) -> Buf:
+        buf = Buf("arena", dtype, n, len(self.arena), name)
+        self.arena.append(buf)
+        return buf
+
+    # ------------------------------------------------------------- steps
+
+    def node(self, n: Node) -> None:
+        name = n.op.name
+        if name in ("input", "read", "constant") or is_alias(n):
+            return
+        if name == "fused":
+            self.fused(n)
+        elif n.op.lower is not None:
+            self.structured(n)
+        else:
+            raise NotImplementedError(f"op {name} has no native form yet ({n.name})")
+
+    def label(self, n: Node) -> str:
+        body = n.attrs["body"].nodes()
+        words = [m.op.name for m in body if m.op.name not in ("input", "constant", "cast", "identity")]
+        keep = list(dict.fromkeys(words))[:4]
+        return "_".join(keep) or "copy"
+
+    def fused(self, n: Node) -> None:
+        body: Graph = n.attrs["body"]
+        key = body_key(body)
+        lowered = self.lowered.get(key)
+        if lowered is None:
+            name = f"k{len(self.lowered)}_{self.label(n)}"
+            if contraction_of(body) is not None:
+                lowered = lower_contraction(body, name)
+            else:
+                lowered = lower_body(body, name)
+            self.lowered[key] = lowered
+        outs = [self.of(v) for v in n.outputs]
+        ins = [self.of(v) for v in n.inputs]
+        if isinstance(lowered, Contraction):
+            c = lowered
+            binds = [ins[c.a], ins[c.b], *outs, *[ins[i] for i in c.extra]]
+            code = Code(c.kernel.name, c.kernel, c)
+            self.steps.append(StepSpec(code, binds, n, [], outs, [ins[c.a], ins[c.b], *[ins[i] for i in c.extra]]))
+            return
+        temps = [self.temp(t, size, n.name) for t, size in lowered.temps]
+        for part in lowered.parts:
+            binds, writes, reads = [], [], []
+            for p, (kind, i) in zip(part.kernel.params, part.bind, strict=True):
+                buf = {"in": ins, "out": outs, "temp": temps}[kind][i] if kind != "scratch" else Buf(
+                    "scratch", p.dtype, 0, 0, p.name, scratch_stride(p))
+                binds.append(buf)
+                (reads if p.direction == "in" else writes).append(buf)
+            self.steps.append(
+                StepSpec(Code(part.kernel.name, part.kernel), binds, n, lowered.checks, writes, reads, sizes=part.kernel.sizes)
+            )
+
+    def structured(self, n: Node) -> None:
+        """An op that builds its own kernels."""
+        assert n.op.lower is not None
+        made = n.op.lower(n, Structured(self, n))
+        del made
+
+    def finish_outputs(self) -> list[Buf]:
+        """Copies for results that live somewhere else (a variable, a feed, twice fetched)."""
+        for i, v in enumerate(self.g.outputs):
+            if i in self.taken:
+                continue
+            src = self.of(v)
+            self.copy(src, self.out_bufs[i], v.node)
+        return self.out_bufs
+
+    def copy(self, src: Buf, dst: Buf, node: Node, commit: bool = False) -> None:
+        code = Code("copy", copy_kernel(src.dtype))
+        self.steps.append(StepSpec(code, [src, dst], node, [], [dst], [src], commit, attrs={"n": dst.count}))
+
+    def finish_updates(self) -> None:
+        """Every update reaches its variable: in place, or by a copy at the very end."""
+        late: list[tuple[Buf, Buf, Node]] = []
+        in_place = set(self.commits)
+        for v in list(in_place):
+            if not self.may_commit(v):
+                in_place.discard(v)
+        for name, v in self.g.updates:
+            b = base(v)
+            target = Buf("var", v.dtype, count(v), 0, name)
+            if b in in_place and self.commits[b] == name:
+                self.redirect(b, target)
+                continue
+            src = self.of(v)
+            if src.kind == "var" and any(src.name == u for u, _ in self.g.updates) and src.name != name:
+                t = self.temp(v.dtype, count(v), name)
+                self.copy(src, t, v.node)
+                src = t
+            if not (src.kind == "var" and src.name == name):
+                late.append((src, target, v.node))
+        for src, target, node in late:
+            self.copy(src, target, node, commit=True)
+
+    def redirect(self, v: Value, target: Buf) -> None:
+        """Let the kernels that make `v` write the variable itself."""
+        old = self.buf[v]
+        for s in self.steps:
+            if old in s.writes:
+                s.commit = True
+            if old in s.binds:
+                s.binds = [target if b is old else b for b in s.binds]
+                s.writes = [target if b is old else b for b in s.writes]
+                s.reads = [target if b is old else b for b in s.reads]
+        self.buf[v] = target
+
+    def may_commit(self, v: Value) -> bool:
+        """Whether the step that makes `v` may write its variable in place, at the end of the run."""
+        buf = self.buf.get(v)
+        name = self.commits[v]
+        if buf is None or buf.kind != "arena":
+            return False
+        makers = [s for s in self.steps if buf in s.writes]
+        if len(makers) != 1:
+            return False
+        step = makers[0]
+        if step.checks:
+            return False
+        # nothing but results may follow: what reads this step's outputs must itself be final
+        outs = set(map(id, step.writes))
+        for s in self.steps:
+            if s is not step and any(id(b) in outs for b in s.reads) and not (
+                s.code.name == "copy" and s.binds[1].kind == "out"
+            ):
+                return False
+        # inside the step the old value is read only at the place that is written
+        return self.reads_in_place(step, name, v)
+
+    def reads_in_place(self, step: StepSpec, name: str, v: Value) -> bool:
+        read = self.var_reads.get(name)
+        if read is None:
+            return True
+        old = self.buf.get(read)
+        if old is None or old not in step.reads:
+            return True
+        c = step.code.contraction
+        if c is not None:
+            return old is not step.binds[0] and old is not step.binds[1] and read.static_shape == v.static_shape
+        full = [b for b in step.reads if b is old]
+        body: Graph = step.node.attrs["body"]
+        elementwise = all(m.op.family == "elementwise" or m.op.name in ("input", "constant") for m in body.nodes())
+        return len(full) >= 1 and elementwise and read.static_shape == v.static_shape
+
+    # ------------------------------------------------------------- order and lifetimes
+
+    def order(self) -> None:
+        """Steps that cannot be undone come last; copies of committed values after them."""
+        commits = [s for s in self.steps if s.commit]
+        if not commits:
+            return
+        written = {id(b) for s in commits for b in s.writes}
+        names = {b.name for s in commits for b in s.writes if b.kind == "var"}
+        after = [
+            s for s in self.steps
+            if not s.commit and any(id(b) in written for b in s.reads)
+            and s.code.name == "copy" and s.binds[1].kind == "out"
+        ]  # fmt: skip
+        late = set(map(id, after))
+        first = [s for s in self.steps if not s.commit and id(s) not in late]
+        self.steps = first + self.commit_order(commits, names) + after
+
+    @staticmethod
+    def commit_order(commits: list[StepSpec], names: set[str]) -> list[StepSpec]:
+        """Commits in place first: a copy into a variable may not overtake one that reads its old value."""
+        out: list[StepSpec] = []
+        left = list(commits)
+        while left:
+            for s in left:
+                mine = {b.name for b in s.writes if b.kind == "var"}
+                if not any(
+                    o is not s and any(b.kind == "var" and b.name in mine for b in o.reads) for o in left
+                ):
+                    break
+            else:
+                s = left[0]
+            left.remove(s)
+            out.append(s)
+        return out
+
+    def lifetimes(self) -> None:
+        for i, s in enumerate(self.steps):
+            for b in s.binds:
+                if b.first < 0:
+                    b.first = i
+                b.last = i
+
+
+class Structured:
+    """What an op's own lowering builds with: buffers of its operands and results, and steps."""
+
+    def __init__(self, planner: _Planner, node: Node) -> None:
+        self.planner = planner
+        self.node = node
+
+    def input(self, i: int) -> Buf:
+        return self.planner.of(self.node.inputs[i])
+
+    def output(self, i: int = 0) -> Buf:
+        return self.planner.of(self.node.outputs[i])
+
+    def temp(self, dtype: DType, n: Dim) -> Buf:
+        return self.planner.temp(dtype, n, self.node.name)
+
+    def step(
+        self, kernel: Kernel, binds: Sequence[Buf], checks: Sequence[str] = (), native: Any = None, **attrs: Any
+    ) -> None:
+        """Run `kernel` on buffers, in the order of its parameters."""
+        reads, writes = [], []
+        for p, b in zip(kernel.params, binds, strict=True):
+            (reads if p.direction == "in" else writes).append(b)
+            if p.direction == "inout":
+                reads.append(b)
+        self.planner.steps.append(
+            StepSpec(Code(kernel.name, kernel, None, native), list(binds), self.node,
+                     [(0, m) for m in checks], writes, reads, sizes=kernel.sizes, attrs=attrs)
+        )  # fmt: skip
+
+    def scratch(self, stride: Dim, dtype: DType) -> Buf:
+        return Buf("scratch", dtype, 0, 0, "scratch", stride)
+
+    def counters(self, stream: int) -> Buf:
+        return Buf("counters", D_INT64, 1, stream)
+
+
+from graphc.ir.dtypes import int64 as D_INT64  # noqa: E402
+
+
+def base(v: Value) -> Value:
+    """The value whose bytes `v` is."""
+    while is_alias(v.node):
+        v = v.node.inputs[0]
+    return v
+
+
+def count(v: Value) -> Dim:
+    assert v.static_shape is not None
+    return D.product(v.static_shape)
+
+
+def same_type(a: Value, b: Value) -> bool:
+    return a.dtype is b.dtype and count(a) == count(b)
+
+
+def attr_key(a: Any) -> Any:
+    if isinstance(a, np.ndarray):
+        return (a.dtype.str, a.shape, a.tobytes())
+    if isinstance(a, dict):
+        return tuple(sorted((k, attr_key(v)) for k, v in a.items()))
+    if isinstance(a, (list, tuple)):
+        return tuple(attr_key(x) for x in a)
+    if isinstance(a, float):
+        return a.hex()
+    return a
+
+
+def body_key(body: Graph) -> Any:
+    """Equal for bodies that compute the same in the same way: the name of their kernels."""
+    number: dict[Value, int] = {v: -1 - i for i, v in enumerate(body.inputs)}
+    parts: list[Any] = [tuple((v.dtype.code, v.static_shape) for v in body.inputs)]
+    nodes = [n for n in body.nodes() if n.op.name != "input"]
+    for n in nodes:
+        parts.append(
+            (n.op.name, tuple([number[v] for v in n.inputs]),
+             tuple(sorted((k, attr_key(a)) for k, a in n.attrs.items())),
+             tuple((v.dtype.code, v.static_shape) for v in n.outputs))
+        )  # fmt: skip
+        for v in n.outputs:
+            number[v] = len(number)
+    parts.append(tuple(number[v] for v in body.outputs))
+    return tuple(parts)
+
+
+def make_plan(g: Graph, native: Callable[[Node], Any] | None = None) -> Plan:
+    """The plan of a fused graph."""
+    return _Planner(g, native).run()
