@@ -11,14 +11,45 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphc.errors import InvalidArgumentError
 from graphc.ir import build, dims
 from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
+from graphc.ir.known import NeedsValue, resolve
 from graphc.ir.node import Node, Value
 from graphc.ops.record import Attrs, Types, op
 
-__all__ = ["Frozen", "functionalize", "pattern"]
+__all__ = ["Cut", "Frozen", "functionalize", "pattern", "variable_of"]
+
+
+class Cut(Exception):  # noqa: N818 - not an error: the run goes on in two parts
+    """A run cannot be one native part: `values` must be known before the rest can be planned.
+
+    Attributes
+    ----------
+    values : tuple of Value
+        Recorded values to compute first.
+    host : Node or None
+        A recorded node to apply to them by its numpy meaning; its outputs are what is fed then.
+        None: the values themselves are fed.
+    """
+
+    def __init__(self, values: tuple[Value, ...], host: Node | None) -> None:
+        super().__init__(f"needs {values}")
+        self.values = values
+        self.host = host
+
+
+def on_host(n: Node) -> bool:
+    """Whether the op has no native form: sizes that depend on data, strings, Python functions."""
+    r = n.op
+    return not (
+        r.scalar or r.element or r.expand or r.lower or r.family in _NATIVE or r.facts.get("reshape")
+    )
+
+
+_NATIVE = frozenset({"state", "reduction", "contraction", "random", "fused"})
 
 
 def _typed(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -168,7 +199,7 @@ class _Functionalizer:
         made = self.new.get(v)
         if made is not None:
             return made
-        return self.state(v.node.attrs["var"], self.mask(reader))
+        return self.state(variable_of(v), self.mask(reader))
 
     def state(self, var: str, mask: int) -> Value:
         for bit, value in reversed(self.history.get(var, ())):
@@ -208,20 +239,33 @@ class _Functionalizer:
             self.after[n] = mask
         if n.op.facts.get("effect_only"):
             return
+        if n.op.facts.get("query"):
+            raise Cut((), n)
         inputs = tuple([self.value(v, n) for v in n.inputs])
         if n.op.facts.get("alias"):
             self.new[n.outputs[0]] = inputs[0]
             return
+        if on_host(n):
+            raise Cut(n.inputs, n)
         attrs = n.attrs
+        if "dynamic" in attrs:
+            try:
+                inputs, attrs = resolve(inputs, attrs)
+            except NeedsValue as e:
+                raise Cut((n.inputs[inputs.index(e.value)],), None) from None
         if n.op.family == "random":
             attrs = {**attrs, "stream": len(self.frozen.random)}
             self.frozen.random.append(n)
-        made = Node(n.op, inputs, attrs, n.op.infer(inputs, attrs), n.name, (), n.source)
+        try:
+            types = n.op.infer(inputs, attrs)
+        except ValueError as e:
+            raise InvalidArgumentError(None, n, _run_error(n, e)) from None
+        made = Node(n.op, inputs, attrs, types, n.name, (), n.source)
         for a, b in zip(n.outputs, made.outputs, strict=True):
             self.new[a] = b
 
     def update(self, n: Node, rule: Callable[..., Any], mask: int) -> None:
-        var = n.inputs[0].node.attrs["var"]
+        var = variable_of(n.inputs[0])
         history = self.history.setdefault(var, [])
         args = [self.value(v, n) for v in n.inputs[1:]]
         if n.op.facts.get("reads", True):
@@ -234,6 +278,19 @@ class _Functionalizer:
         history.append((bit, new))
         self.after[n] = mask | bit
         self.new[n.outputs[0]] = new
+
+
+def variable_of(v: Value) -> str:
+    """The variable that a reference (of it, or of what an update returned) means."""
+    n = v.node
+    while n.op.name != "variable":
+        n = n.inputs[0].node
+    return str(n.attrs["var"])
+
+
+def _run_error(n: Node, e: Exception) -> str:
+    where = f"\n  defined at {n.source[0]}" if n.source else ""
+    return f"{e}\n\t [[node {n.name}]]{where}"
 
 
 def _label(v: Value) -> str:

@@ -66,7 +66,7 @@ def is_pointwise(n: Node) -> bool:
 
 
 def is_reduction(n: Node) -> bool:
-    return n.op.combine is not None
+    return n.op.family == "reduction"
 
 
 def is_view(n: Node) -> bool:

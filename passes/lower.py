@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphc.errors import CompileError
+from graphc.errors import CompileError, InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Expr, Shape
@@ -232,8 +232,9 @@ class _Lower:
         self.buffers: dict[tuple[str, int, tuple[int, ...]], Buffer] = {}
         self.at: dict[int, Dim] = {}
         self.memo: list[dict[Any, Operand]] = [{}]
-        self.kept_rows: dict[Value, Buffer] = {}
-        self.row: list[tuple[Dim, ...]] = []
+        self.kept_rows: dict[Value, Buffer] = {}  # scratch rows of costly values
+        self.storing: set[Value] = set()  # rows being written in this pass
+        self.stored: set[Value] = set()  # rows that earlier passes have written
 
     def finish(self) -> None:
         self.result.parts.append(Part(self.k.build(), self.bind))
@@ -322,7 +323,7 @@ class _Lower:
                 continue
             seen.add((v, axes))
             order.append((v, axes))
-            if not is_reduction(v.node):
+            if not is_reduction(v.node) and v not in self.stored:
                 stack += [(x, self.operand_axes(v.node, x, axes)) for x in v.node.inputs]
         for v, axes in sorted(order, key=lambda p: p[0].node.id):
             self.value(v, axes)
@@ -332,13 +333,21 @@ class _Lower:
     def row_body(self) -> None:
         """All stages of one row (or of one column, or of everything), then the results."""
         stages, _ = self.stages()
-        for stage in sorted(set(stages.values())):
+        numbers = sorted(set(stages.values()))
+        phases = [[n.inputs[0] for n in self.reductions if stages[n] == s] for s in numbers]
+        inner = set(self.inner)
+        last = [
+            v for v, a in zip(self.body.outputs, self.out_axes, strict=True)
+            if inner.intersection(self.space_axes(a))
+        ]  # fmt: skip
+        self.choose_kept([*phases, last])
+        for stage in numbers:
             self.stage([n for n in self.reductions if stages[n] == stage])
+            self.stored |= self.storing
         rows = [
             (i, v, a)
             for i, (v, a) in enumerate(zip(self.body.outputs, self.out_axes, strict=True))
         ]
-        inner = set(self.inner)
         full = [t for t in rows if inner.intersection(self.space_axes(t[2]))]
         for i, v, axes in rows:
             if (i, v, axes) not in full:
@@ -347,6 +356,38 @@ class _Lower:
                 self.k.store(buf, index, self.operand(x, v.dtype))
         if full:
             self.final_loop(full)
+
+    def choose_kept(self, phases: list[list[Value]]) -> None:
+        """Costly values that two passes over the row need: computed once, kept in a scratch row."""
+        self.stored.clear()
+        self.storing.clear()
+        if self.row_vector() is None or len(self.inner) != 1:
+            return
+        needs = [self.needed(p) for p in phases]
+        for v in dict.fromkeys(v for need in needs for v in need):
+            uses = [need for need in needs if v in need]
+            if len(uses) < 2 or v.node.op.name not in COSTLY or v in self.kept_rows:
+                continue
+            if all(any(u in self.kept_rows and v in self.needed([u]) for u in need) for need in uses):
+                continue
+            b = self.k.scratch(f"s{len(self.bind)}", v.dtype, (self.extent[self.inner[0]],))
+            self.bind.append(("scratch", 0))
+            self.kept_rows[v] = b
+
+    def needed(self, roots: Sequence[Value]) -> dict[Value, None]:
+        """Full-size values that `roots` are made of, users before operands, stages apart."""
+        out: dict[Value, None] = {}
+        stack = list(roots)
+        while stack:
+            v = stack.pop()
+            if v in out or v in self.params or v.node.op.name == "constant" or is_reduction(v.node):
+                continue
+            s = v.static_shape
+            if s is None or len(s) != len(self.full) or self.is_row(v):
+                continue
+            out[v] = None
+            stack += v.node.inputs
+        return dict(sorted(out.items(), key=lambda t: -t[0].node.id))
 
     def final_loop(self, full: list[tuple[int, Value, Axes]]) -> None:
         def body() -> None:
@@ -378,6 +419,9 @@ class _Lower:
             self.memo[-1][out, "row"] = r
 
     def reduce(self, kinds: list[str], operands: list[Value], axes: list[int]) -> list[Operand]:
+        for n in self.reductions:
+            if (n.op.combine or "").startswith("arg"):
+                self.not_empty(n)
         if not axes:  # every reduced axis has one element
             return [self.reduced_one(k, self.value(v, tuple(range(len(self.full))))) for k, v in zip(kinds, operands, strict=True)]
         axis, rest = axes[0], axes[1:]
@@ -392,6 +436,17 @@ class _Lower:
             r.yields(*zip(kinds, inner, strict=True))
             self.memo.pop()
         return list(r.results)
+
+    @staticmethod
+    def not_empty(n: Node) -> None:
+        """An index of the largest of no elements does not exist."""
+        f = D.facts()
+        shape = n.inputs[0].static_shape or ()
+        if any(f is not None and f.equal(shape[a], 0) for a in reduction_axes(n)):
+            sizes = ",".join(str(f.value(d) if f else d) for d in shape)
+            raise InvalidArgumentError(
+                None, n, f"Reduction axis {n.attrs.get('axis')} is empty in shape [{sizes}]"
+            )
 
     def reduced_values(self, operands: list[Value]) -> list[Operand]:
         axes = tuple(range(len(self.full)))
@@ -486,6 +541,9 @@ class _Lower:
                 raise CompileError(f"{v!r} is read before its row is reduced")
             return x
         x = self.found(v, axes)
+        if x is None and v in self.stored:
+            x = self.k.load(self.kept_rows[v], (self.at[self.inner[0]],))
+            self.keep(v, axes, x)
         if x is None:
             if is_view(n):
                 index = tuple(0 if a is None else self.at[self.of[a]] for a in axes)
@@ -494,6 +552,9 @@ class _Lower:
                 args = [self.value(i, self.operand_axes(n, i, axes)) for i in n.inputs]
                 x = self.apply(n, v, args)
             self.keep(v, axes, x)
+            if v in self.kept_rows and v not in self.stored:
+                self.k.store(self.kept_rows[v], (self.at[self.inner[0]],), x)
+                self.storing.add(v)
         return x
 
     def keep(self, v: Value, key: Any, x: Operand) -> None:
@@ -508,12 +569,20 @@ class _Lower:
         return self.k.let(n.op.name, *args, dtype=v.dtype, **attrs)
 
     def fails(self, n: Node, args: list[Operand]) -> None:
+        """The check an op's record asks for: an operand that must be nonzero or nonnegative."""
         rule = n.op.facts.get("check")
-        if rule is None:
+        if not rule or "message" not in rule:
             return
-        ok, message = rule(_Scalar(self, n), *args)
-        if ok is not None:
-            self.check(n, ok, message, 0)
+        x = args[rule["operand"]]
+        if x.dtype.kind not in rule["types"]:
+            return
+        must = {"nonzero": "not_equal", "nonnegative": "greater_equal"}[rule["must"]]
+        if isinstance(x, Literal):
+            holds = x.value != 0 if must == "not_equal" else x.value >= 0
+            if holds:
+                return
+        ok = self.k.let(must, x, lit(0, x.dtype), dtype=dtypes.bool_)
+        self.check(n, ok, rule["message"], 0)
 
     def check(self, n: Node, ok: Operand, message: str, position: Dim) -> None:
         self.result.checks.append((self.number[n], message))

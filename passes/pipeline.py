@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 
 from graphc.ir.graph import Graph
 
+from graphc.passes.cse import cse
 from graphc.passes.expand import expand
+from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
+from graphc.passes.sizes import sizes
 from graphc.passes.verify import verify
 
 __all__ = ["LEVELS", "PASSES", "PassRecord", "Trace", "optimize_ir", "pipeline"]
@@ -18,17 +21,20 @@ Pass = Callable[[Graph], Graph]
 
 #: Every pass by its name: file = function = row = command-line word = folder of its tests.
 PASSES: dict[str, Pass] = {
+    "sizes": sizes,
+    "fold": fold,
+    "cse": cse,
     "expand": expand,
     "fuse": fuse,
 }
 
-#: What each level runs. `expand` and `fuse` are lowering steps: no level leaves them out.
+#: What each level runs. `sizes`, `expand` and `fuse` are lowering steps: no level leaves them out.
 LEVELS: dict[int, str] = {
-    0: "expand,fuse",
-    1: "expand,fuse",
-    2: "expand,fuse",
+    0: "sizes,expand,sizes,fuse",
+    1: "sizes,fold,expand,sizes,fold,cse,fuse",
+    2: "sizes,fold,cse,expand,sizes,fold,cse,fuse",
 }
-REQUIRED = ("expand", "fuse")
+REQUIRED = ("sizes", "expand", "fuse")
 
 
 @dataclass

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ from graphc.errors import CompileError, FailedPreconditionError, InvalidArgument
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType
-from graphc.ir.known import NeedsValue
 from graphc.ir.node import Node, Value
 from graphc.ops import philox
-from graphc.passes.functionalize import Frozen, functionalize, pattern
+from graphc.ops.record import meaning
+from graphc.passes.functionalize import Cut, Frozen, functionalize, pattern, variable_of
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
 
 from graphc.runtime.feeds import as_feed
@@ -205,9 +206,12 @@ class _Run:
     """One set of fetches and feeds."""
 
     def __init__(
-        self, executor: Executor, fetches: tuple[Value, ...], targets: tuple[Node, ...], feeds: tuple[Value, ...]
-    ) -> None:
+        self, executor: Executor, fetches: tuple[Value, ...], targets: tuple[Node, ...],
+        feeds: tuple[Value, ...], pure: bool = False,
+    ) -> None:  # fmt: skip
         self.executor = executor
+        self.pure = pure  # a part of another run: commits nothing, advances no counter
+        self.parts: tuple[_Run, Cut, _Run] | None = None
         self.state = executor.state
         self.fetches = fetches
         self.targets = targets
@@ -247,8 +251,37 @@ class _Run:
     # ---------------------------------------------------------------- everything else
 
     def slow(self, values: Sequence[Any]) -> list[Any]:
+        if self.parts is None:
+            try:
+                return self.native(values)
+            except Cut as cut:
+                ex = self.executor
+                fed = cut.values if cut.host is None else cut.host.outputs
+                first = _Run(ex, cut.values, (), self.feeds, True)
+                rest = _Run(ex, self.fetches, self.targets, (*self.feeds, *fed), self.pure)
+                self.parts = first, cut, rest
+        first, cut, rest = self.parts
+        n = cut.host
+        if n is not None and n.op.facts.get("query"):
+            return rest(*values, *self.query(n))
+        made = first(*values)
+        if n is not None:
+            made = meaning(n.op, [np.asarray(a) for a in made], n.attrs, [v.type for v in n.outputs])
+        return rest(*values, *made)
+
+    def query(self, n: Node) -> list[Any]:
+        """What an op asks about the session itself."""
+        cells = self.state.cells
+        ready = [(c := cells.get(variable_of(v))) is not None and c.ready for v in n.inputs]
+        if n.op.name == "is_variable_initialized":
+            return [np.bool_(ready[0])]
+        names = [s.encode() for s, ok in zip(n.attrs["names"], ready, strict=True) if not ok]
+        return [np.array(names, object)]
+
+    def native(self, values: Sequence[Any]) -> list[Any]:
+        """Run as one native part."""
         arrays = [
-            to_storage(as_feed(x, v.dtype, v.static_shape, v.name), v.dtype)
+            to_storage(as_feed(x, v.dtype, given_shape(v), v.name), v.dtype)
             for x, v in zip(values, self.feeds, strict=True)
         ]
         counters.runs += 1
@@ -305,6 +338,8 @@ class _Run:
         facts.feeds = lambda v: arrays[v.node.attrs["index"]]
         feeds = {v: (v.dtype, s) for v, s in zip(self.feeds, shapes, strict=True)}
         frozen = functionalize(self.fetches, self.targets, feeds, self.variable, facts)
+        if self.pure:
+            frozen.graph = replace(frozen.graph, updates=())
         trace = Trace()
         g = optimize_ir(frozen.graph, self.executor.passes, trace, self.executor.options.check)
         c = Compilation(frozen, trace, make_plan(g))
@@ -373,8 +408,9 @@ class _Run:
         code = b.program.run(*arrays, *outs)
         if code != OK:
             self.failed(c, b, code)
-        for node, used in b.streams:
-            self.state.skips[node] += used
+        if not self.pure:
+            for node, used in b.streams:
+                self.state.skips[node] += used
         changed = False
         for name, _, _ in c.plan.updates:
             cell = self.state.cells[name]
@@ -464,7 +500,7 @@ class _Binder:
             size = self.shape(shape)
             outs.append(OutSpec(storage(dtype), size, out_patches.get(i, [])))
             if size or dtype.code == "bf16":
-                b.scalars.append((size, _Empty(storage(dtype))))
+                b.scalars.append((size, _Empty(storage(dtype), size)))
             else:
                 b.scalars.append((np.zeros((), storage(dtype)), None))
         b.program = Program(steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters])
@@ -565,15 +601,39 @@ class _Binder:
 
 
 class _Empty:
-    """Makes fresh arrays for a fetched value."""
+    """Makes arrays for a fetched value that nobody else holds.
 
-    __slots__ = ("dtype",)
+    A large array costs a page fault for every 4 kB, often more than the kernel that fills it.
+    So the last two are remembered, and one that the user has let go of (no reference but
+    ours, views included, since they hold their base) is handed out again.
+    """
 
-    def __init__(self, dtype: np.dtype[Any]) -> None:
+    __slots__ = ("dtype", "last", "large", "turn")
+
+    def __init__(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         self.dtype = dtype
+        self.large = dtype.itemsize * int(np.prod(shape, dtype=np.int64)) >= REUSE
+        self.last: list[Any] = [None, None]
+        self.turn = 0
 
     def __call__(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        return np.empty(shape, self.dtype)
+        if not self.large:
+            return np.empty(shape, self.dtype)
+        last = self.last
+        for i in (0, 1):
+            a = last[i]
+            if a is not None and sys.getrefcount(a) <= _OURS and a.flags.writeable:
+                return a  # type: ignore[no-any-return]
+        a = np.empty(shape, self.dtype)
+        self.turn ^= 1
+        last[self.turn] = a
+        return a
+
+
+#: Bytes from which an array that was let go of is used again.
+REUSE = 1 << 16
+#: References to a remembered array that are ours: the list's, the local name's, the argument's.
+_OURS = 3
 
 
 def _never(*args: Any) -> int:
@@ -625,6 +685,12 @@ def _release(free: list[tuple[int, int]], o: int, n: int) -> None:
     free.append((o, n))
 
 
+def given_shape(v: Value) -> tuple[int | None, ...] | None:
+    """The static shape as the user knows it: a size or None."""
+    s = v.static_shape
+    return None if s is None else tuple(d if type(d) is int else None for d in s)
+
+
 def missing_feed(n: Node) -> str:
     """TF1's text for a placeholder that was not fed."""
     v = n.outputs[0]
@@ -637,4 +703,3 @@ def missing_feed(n: Node) -> str:
     )
 
 
-__all__ += ["NeedsValue", "philox"]

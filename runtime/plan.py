@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Facts, Symbol
-from graphc.ir.dtypes import DType
+from graphc.ir.dtypes import DType, int64
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import Kernel, KernelBuilder, scratch_stride
 from graphc.ir.node import Node, Value
 from graphc.passes.contract import Contraction, contraction_of, lower_contraction
+from graphc.passes.cse import attribute_key
 from graphc.passes.fuse import is_alias
 from graphc.passes.lower import Lowered, lower_body
 
@@ -399,10 +399,8 @@ class Structured:
         return Buf("scratch", dtype, 0, 0, "scratch", stride)
 
     def counters(self, stream: int) -> Buf:
-        return Buf("counters", D_INT64, 1, stream)
+        return Buf("counters", int64, 1, stream)
 
-
-from graphc.ir.dtypes import int64 as D_INT64  # noqa: E402
 
 
 def base(v: Value) -> Value:
@@ -421,18 +419,6 @@ def same_type(a: Value, b: Value) -> bool:
     return a.dtype is b.dtype and count(a) == count(b)
 
 
-def attr_key(a: Any) -> Any:
-    if isinstance(a, np.ndarray):
-        return (a.dtype.str, a.shape, a.tobytes())
-    if isinstance(a, dict):
-        return tuple(sorted((k, attr_key(v)) for k, v in a.items()))
-    if isinstance(a, (list, tuple)):
-        return tuple(attr_key(x) for x in a)
-    if isinstance(a, float):
-        return a.hex()
-    return a
-
-
 def body_key(body: Graph) -> Any:
     """Equal for bodies that compute the same in the same way: the name of their kernels."""
     number: dict[Value, int] = {v: -1 - i for i, v in enumerate(body.inputs)}
@@ -441,7 +427,7 @@ def body_key(body: Graph) -> Any:
     for n in nodes:
         parts.append(
             (n.op.name, tuple([number[v] for v in n.inputs]),
-             tuple(sorted((k, attr_key(a)) for k, a in n.attrs.items())),
+             tuple(sorted((k, attribute_key(a)) for k, a in n.attrs.items())),
              tuple((v.dtype.code, v.static_shape) for v in n.outputs))
         )  # fmt: skip
         for v in n.outputs:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import dims as D
 from graphc.ir.dims import Expr, Func, Symbol
 from graphc.ir.dtypes import DType

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 from graphc.face.shape import TensorShape, as_shape, from_dims
 from graphc.ir import build
 from graphc.ir import dims as D
+from graphc.ir import node as node_module
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Source, Value
 from graphc.ops.record import InferError, Op, show_shapes
@@ -56,6 +57,8 @@ _outside: dict[str, bool] = {}
 #: The source of a code position; the code object is kept so that its id stays its own.
 _sources: dict[tuple[int, int], tuple[CodeType, tuple[Source, ...]]] = {}
 _getframe = sys._getframe
+_new: Any = object.__new__
+_next_id = node_module._ids.__next__
 
 
 def _classify(filename: str) -> bool:
@@ -603,27 +606,44 @@ class Graph:
         except InferError as e:
             raise self._infer_error(e, op, inputs, attrs, name) from None
         names = self._names
-        journal = self._journal
+        exact = False
+        if name is None:
+            name = op.tf
+        elif name[-1:] == "/":
+            exact = True
+        elif name not in _valid_names:
+            _check_name(name, bool(self._scope), "node" if op.name == "constant" else "scope")
+        node: Operation = _new(Operation)
+        node.op = op
+        node.inputs = inputs if type(inputs) is tuple else tuple(inputs)
+        node.attrs = attrs
+        node.control = self._control
+        node.source = user_source()
+        node.graph = self
+        outputs = []
+        for dtype, shape in types:
+            t: Tensor = _new(Tensor)
+            t.node = node
+            t.index = len(outputs)
+            t.dtype = dtype
+            t.static_shape = shape
+            outputs.append(t)
+        node.outputs = tuple(outputs)
         with self._lock:
-            if name is None:
-                full = self._scope + op.tf
-            elif name and name[-1] == "/":
+            if exact:
                 full = self._exact(name[:-1])
             else:
-                if name not in _valid_names:
-                    what = "node" if op.name == "constant" else "scope"
-                    _check_name(name, bool(self._scope), what)
                 full = self._scope + name
-            if name is None or name[-1:] != "/":
                 key = full.lower()
                 if key in names:
                     full = self._numbered(full, key)
                 else:
-                    if journal is not None:
-                        journal.append((names, key, None))
                     names[key] = 1
+                    if self._journal is not None:
+                        self._journal.append((names, key, None))
+            node.id = _next_id()
+            node.name = full
             self._last_id += 1
-            node = Operation(op, inputs, attrs, types, full, self._control, user_source(), self)
             self._by_name[full] = node
         if self._overrides:
             kind = self._overrides.get(node.type)
@@ -660,13 +680,16 @@ class Graph:
 
     def _numbered(self, full: str, key: str) -> str:
         names = self._names
-        i = names[key]
-        self._set_name(key, i + 1)
+        first = i = names[key]
         base = key
         while key in names:
             key = f"{base}_{i}"
             i += 1
-        self._set_name(key, 1)
+        if self._journal is not None:
+            self._journal.append((names, base, first))
+            self._journal.append((names, key, None))
+        names[base] = first + 1
+        names[key] = 1
         return f"{full}_{i - 1}"
 
     def _set_name(self, key: str, count: int) -> None:

@@ -228,7 +228,8 @@ class Loop:
     ``parallel`` (outermost, at most one) runs the units that the call asks for, one iteration
     each; ``parallel vector`` is parallel and vector at once, its unit is `block` iterations;
     ``for`` is sequential; ``vector`` runs iterations in the lanes of vectors: they must be
-    independent. `lanes` and `unroll` 0 leave the choice to the emitter; they never change results.
+    independent. `lanes` and `unroll` (powers of two; 0 leaves the choice to the emitter) never
+    change results.
     """
 
     kind: str
@@ -257,7 +258,6 @@ class Reduce:
     extent: Dim
     body: tuple[Stmt, ...]
     values: tuple[Operand, ...]
-    lanes: int = 0
     unroll: int = 0
 
     @property
@@ -546,6 +546,8 @@ class _Verifier:
         allowed = ("vector", "for") if isinstance(s, Reduce) else LOOPS if top else LOOPS[2:]
         if isinstance(s, (Loop, Reduce)) and kind not in allowed:
             self.fail(f"a {kind!r} loop cannot stand here")
+        if isinstance(s, (Loop, Reduce)):
+            self.hints(s)
         vector = kind in ("vector", "parallel vector")
         if self.lanes and (vector or isinstance(s, Template)):
             self.fail(f"{kind} inside a vector loop")
@@ -571,6 +573,14 @@ class _Verifier:
         self.varying.difference_update(names)
         for v in defined(s):
             self.define(v, self.lanes)
+
+    def hints(self, s: Loop | Reduce) -> None:
+        lanes = s.lanes if isinstance(s, Loop) else 0
+        limits = ((lanes, 64), (s.unroll, 8 if isinstance(s, Reduce) else 64))
+        if any(h < 0 or h > top or h & (h - 1) for h, top in limits) or lanes == 1:
+            self.fail(f"lanes {lanes}, unroll {s.unroll}: not a power of two in reach")
+        if isinstance(s, Loop) and s.block and (s.block < 0 or s.kind != "parallel vector"):
+            self.fail(f"block {s.block} of a {s.kind} loop")
 
     def yields(self, s: Loop | Reduce | Scan) -> None:
         if isinstance(s, Loop):
@@ -692,11 +702,11 @@ class KernelBuilder:
         self.name = name
         self.params: list[Buffer] = []
         self._sizes: dict[Symbol, None] = {}
-        for s in sizes:
-            self._use(Expr.symbol(s.name) if isinstance(s, Symbol) else s)
         self._stack: list[list[Stmt]] = [[]]
         self._vars: list[str] = []
         self._count = 0
+        for s in sizes:
+            self._use(Expr.symbol(s.name) if isinstance(s, Symbol) else s)
 
     # parameters
 
@@ -827,9 +837,7 @@ class KernelBuilder:
         self.add(Loop(kind, name, extent, self._close(), block, lanes, unroll))
 
     @contextmanager
-    def reduce(
-        self, kind: str, var: str, extent: Dim, *, lanes: int = 0, unroll: int = 0
-    ) -> Iterator[ReduceScope]:
+    def reduce(self, kind: str, var: str, extent: Dim, *, unroll: int = 0) -> Iterator[ReduceScope]:
         """A reduction; call `yields` inside, read `results` after."""
         name = self._open(var, extent)
         r = ReduceScope(Expr.symbol(name))
@@ -837,7 +845,7 @@ class KernelBuilder:
         body = self._close()
         names = tuple(self._name() for _ in r.yielded)
         kinds, values = tuple(k for k, _ in r.yielded), tuple(v for _, v in r.yielded)
-        s = Reduce(names, kinds, kind, name, extent, body, values, lanes, unroll)
+        s = Reduce(names, kinds, kind, name, extent, body, values, unroll)
         r.results = s.results
         self.add(s)
 

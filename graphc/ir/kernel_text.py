@@ -375,8 +375,8 @@ def _commas(ops: tuple[Operand, ...]) -> str:
 
 
 def _hints(s: Loop | Reduce) -> str:
-    words = [("block", s.block)] if isinstance(s, Loop) else []
-    words += [("lanes", s.lanes), ("unroll", s.unroll)]
+    words = [("block", s.block), ("lanes", s.lanes)] if isinstance(s, Loop) else []
+    words.append(("unroll", s.unroll))
     return "".join(f" {w} {n}" for w, n in words if n)
 
 
@@ -742,11 +742,11 @@ class _Parser:
         at = t.peek()
         kind = self.kind(("vector", "for"))
         var, extent = self.range()
-        lanes, unroll = self.hints("lanes", "unroll")
+        (unroll,) = self.hints("unroll")
         body, values = self.braces("yield")
         if not len(names) == len(kinds) == len(values):
             t.fail(f"{len(names)} results, {len(kinds)} kinds and {len(values)} values", at)
-        return Reduce(names, tuple(kinds), kind, var, extent, body, values, lanes, unroll)
+        return Reduce(names, tuple(kinds), kind, var, extent, body, values, unroll)
 
     def scan(self, names: tuple[str, ...]) -> Scan:
         t = self.t
@@ -852,7 +852,7 @@ class _Renamer:
             var = self.var(s.var)
             body, values = self.body(s.body), self.uses(s.values)
             names = tuple(map(self.name, s.names))
-            return Reduce(names, s.kinds, s.kind, var, extent, body, values, s.lanes, s.unroll)
+            return Reduce(names, s.kinds, s.kind, var, extent, body, values, s.unroll)
         if isinstance(s, Scan):
             return self.scan(s)
         if isinstance(s, Template):

@@ -143,6 +143,9 @@ def resolve(
 ) -> tuple[tuple[Value, ...], dict[str, Any]]:
     """Inputs and attributes of a node once every dynamic operand has become an attribute.
 
+    An operand that the attribute ``soft`` names may stay an input where some of its elements are
+    not known: its attribute then has None in their places.
+
     Raises
     ------
     NeedsValue
@@ -150,6 +153,19 @@ def resolve(
     """
     names = attrs.get("dynamic", ())
     out = {k: a for k, a in attrs.items() if k != "dynamic"}
-    for name in names:
-        out[name] = static(inputs, attrs, name)
-    return tuple(inputs[: len(inputs) - len(names)]), out
+    first = len(inputs) - len(names)
+    kept = list(inputs[:first])
+    open_: list[str] = []
+    for name, v in zip(names, inputs[first:], strict=True):
+        if name not in attrs.get("soft", ()):
+            out[name] = static(inputs, attrs, name)
+            continue
+        k = out[name] = known_operand(inputs, attrs, name)
+        if k is None:
+            raise NeedsValue(v)
+        if isinstance(k, tuple) and None in k:
+            kept.append(v)
+            open_.append(name)
+    if open_:
+        out["dynamic"] = tuple(open_)
+    return tuple(kept), out

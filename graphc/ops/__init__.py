@@ -1,6 +1,6 @@
 """graphc.ops: one record per op. Importing this package fills `OPS`."""
 
-from graphc.ops import convert, math, operators, reduce
+from graphc.ops import convert, math, operators, reduce, shapes
 from graphc.ops.record import OPS, InferError, Op
 
-__all__ = ["OPS", "InferError", "Op", "convert", "math", "operators", "reduce"]
+__all__ = ["OPS", "InferError", "Op", "convert", "math", "operators", "reduce", "shapes"]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc import ops
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
@@ -21,22 +22,32 @@ from graphc.ir.build import build, current
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
 from graphc.ops.record import (
-    Attrs, Op, Types, apply, as_value, broadcast, elementwise, merge, no_grad, op, shape_error,
+    Attrs,
+    Op,
+    Types,
+    apply,
+    as_value,
+    broadcast,
+    elementwise,
+    merge,
+    no_grad,
+    op,
+    shape_error,
 )  # fmt: skip
 
 __all__ = [
     "abs", "accumulate_n", "acos", "acosh", "add", "add_n", "asin", "asinh", "atan", "atan2",
-    "atanh", "bitcast", "bitwise_and", "bitwise_or", "bitwise_xor", "cast", "ceil",
-    "clip_by_value", "cos", "cosh", "digamma", "div", "div_no_nan", "divide", "equal", "erf",
+    "atanh", "bitcast", "bitwise_and", "bitwise_or", "bitwise_xor", "cast", "ceil", "clip_by_value",
+    "convert_gradient", "cos", "cosh", "digamma", "div", "div_no_nan", "divide", "equal", "erf",
     "erfc", "exp", "expm1", "floor", "floor_div", "floordiv", "floormod", "greater",
-    "greater_equal", "invert", "is_finite", "is_inf", "is_nan", "left_shift", "less",
-    "less_equal", "lgamma", "log", "log1p", "log_sigmoid", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "maximum", "minimum", "mod", "multiply", "multiply_no_nan",
-    "negative", "not_equal", "pow", "realdiv", "reciprocal", "right_shift", "rint", "round",
-    "rsqrt", "saturate_cast", "scalar_mul", "select", "sigmoid", "sign", "sin", "sinh", "sqrt",
-    "square", "squared_difference", "subtract", "tan", "tanh", "to_bfloat16", "to_double",
-    "to_float", "to_int32", "to_int64", "trigamma", "truediv", "truncatediv", "truncatemod",
-    "where", "xdivy", "xlogy",
+    "greater_equal", "invert", "is_finite", "is_inf", "is_nan", "left_shift", "less", "less_equal",
+    "lgamma", "log", "log1p", "log_sigmoid", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "maximum", "minimum", "mod", "multiply", "multiply_no_nan", "negative",
+    "not_equal", "pow", "realdiv", "reciprocal", "right_shift", "rint", "round", "rsqrt",
+    "saturate_cast", "scalar_mul", "select", "sigmoid", "sign", "sin", "sinh", "sqrt", "square",
+    "squared_difference", "subtract", "tan", "tanh", "to_bfloat16", "to_double", "to_float",
+    "to_int32", "to_int64", "trigamma", "truediv", "truncatediv", "truncatemod", "where", "xdivy",
+    "xlogy",
 ]  # fmt: skip
 
 # ------------------------------------------------------------------------- arithmetic
@@ -133,7 +144,7 @@ truncatemod = elementwise(
     "truncatemod", "TruncateMod", "The remainder of x / y, with the sign of x (C's fmod and %).",
     numpy=_nonzero(np.fmod),
     types="fiu", args=("x", "y"), sample=(0.5, 2.0), fails=True,
-    facts={"check": _DIVISOR, "grad": "TensorFlow registers none"},
+    facts={"check": _DIVISOR, "no_gradient_error": True},
     scalar=lambda k, x, y: k.fmod(x, y) if x.dtype.kind == "f" else k.imod(x, y, floor=False),
 )  # fmt: skip
 
@@ -331,6 +342,11 @@ def accumulate_n(
     if len(xs) == 1 and name is None:
         return xs[0]
     return add_n(xs, name=name or "AccumulateNV2")
+
+
+def convert_gradient(g: Any) -> Value:
+    """A gradient as a tensor: `IndexedSlices` are added up."""
+    return as_value(g)
 
 
 # ------------------------------------------------------------------------- comparison and logic
@@ -702,7 +718,7 @@ digamma = elementwise(
 
 trigamma = elementwise(
     "trigamma", "Trigamma", "The second derivative of lgamma (TensorFlow's polygamma(1, x)).",
-    numpy=_each(_trigamma), sample=(0.5, 4.0), facts={"grad": "polygamma(2, x) is not an op"},
+    numpy=_each(_trigamma), sample=(0.5, 4.0), facts={"no_gradient_error": True},
     scalar=lambda k, x: k.trigamma(x),
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current

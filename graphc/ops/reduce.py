@@ -12,17 +12,30 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc import ops
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
-from graphc.ir.dims import Shape
+from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import as_dtype
+from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import math
+from graphc.ops import lowering, math
 from graphc.ops.record import (
-    Attrs, Op, Types, as_value, axes_of, check_kind, no_grad, op, quiet, shape_error, static_ints,
+    OPS,
+    Attrs,
+    Op,
+    Types,
+    as_value,
+    axes_of,
+    check_kind,
+    no_grad,
+    op,
+    quiet,
+    shape_error,
+    static_ints,
 )  # fmt: skip
 
 __all__ = [
@@ -34,16 +47,24 @@ __all__ = [
 # ------------------------------------------------------------------------- the family
 
 
-def axes(x: Value, attrs: Attrs) -> tuple[int, ...] | None:
-    """The axes that a reduction of `x` runs over, normalised; None while the rank is unknown."""
-    return None if x.rank is None or "dynamic" in attrs else axes_of(attrs["axis"], x.rank)
+def axes(inputs: Sequence[Value], attrs: Attrs) -> tuple[int, ...] | None:
+    """The axes that a reduction runs over, normalised; None while they are not known.
+
+    `inputs` are those of the node: the tensor, and the axes where they are a tensor.
+    """
+    rank = inputs[0].rank
+    over = static(inputs, attrs, "axis")
+    unknown = None in over if isinstance(over, tuple) else over is None and "axis" not in attrs
+    if rank is None or unknown:
+        return None
+    return axes_of(over, rank)
 
 
-def _reduced(x: Value, attrs: Attrs) -> Shape | None:
-    keep = attrs["keepdims"]
+def _reduced(inputs: Sequence[Value], attrs: Attrs) -> Shape | None:
+    x, keep = inputs[0], attrs.get("keepdims", False)
     if x.static_shape is None:
-        return () if not keep and "dynamic" not in attrs and attrs["axis"] is None else None
-    over = axes(x, attrs)
+        return () if not keep and "axis" in attrs and attrs["axis"] is None else None
+    over = axes(inputs, attrs)
     if over is None:
         return tuple(D.fresh() for _ in x.static_shape) if keep else None
     if keep:
@@ -52,7 +73,7 @@ def _reduced(x: Value, attrs: Attrs) -> Shape | None:
 
 
 def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    return [(inputs[0].dtype, _reduced(inputs[0], attrs))]
+    return [(inputs[0].dtype, _reduced(inputs, attrs))]
 
 
 def chosen(name: str, value: Any, old_name: str, old: Any) -> Any:
@@ -166,40 +187,57 @@ def reduction(
     return record
 
 
-def _kept(record: Op, y: Value, x: Value, attrs: Attrs) -> Value:
-    """`y` (of the shape of a reduction's result) with the reduced axes back, of size 1."""
-    if attrs["keepdims"]:
+class _Over:
+    """A reduction seen from its gradient: its operands and attributes."""
+
+    def __init__(self, name: str, x: Value, axis: tuple[Value, ...], attrs: Attrs) -> None:
+        self.record = OPS[name]
+        self.x = x
+        self.inputs = (x, *axis)
+        self.attrs = attrs
+
+    def axes(self) -> tuple[int, ...] | None:
+        return axes(self.inputs, self.attrs)
+
+    def again(self, record: Op, x: Value) -> Value:
+        """Another reduction over these axes, which it keeps."""
+        return build(record, (x, *self.inputs[1:]), {**self.attrs, "keepdims": True}).outputs[0]
+
+    def kept(self, y: Value) -> Value:
+        """`y` (of the shape of the result) with the reduced axes back, of size 1."""
+        if self.attrs["keepdims"]:
+            return y
+        over = self.axes()
+        if over is None:  # only the shape of this reduction is used
+            return ops.shapes.reshape_like(y, self.again(self.record, self.x))  # type: ignore[no-any-return]
+        for a in over:
+            y = ops.shapes.expand_dims(y, a)
         return y
-    over = axes(x, attrs)
-    if over is None:  # only the shape of this reduction is used
-        return ops.shapes.reshape_like(y, _again(record, x, attrs))
-    for a in over:
-        y = ops.shapes.expand_dims(y, a)
-    return y
+
+    def spread(self, y: Value) -> Value:
+        """`y` (of the shape of the result) repeated to the shape of the operand."""
+        return ops.shapes.broadcast_like(self.kept(y), self.x)  # type: ignore[no-any-return]
+
+    def size(self) -> Value | float:
+        """The number of elements that go into one result, in the type of the operand."""
+        over, shape = self.axes(), self.x.static_shape
+        if over is not None and shape is not None:
+            sizes = [shape[a] for a in over]
+            if D.is_known(sizes):
+                return float(_math.prod(sizes))  # type: ignore[arg-type]
+        return math.cast(self.count(), self.x.dtype)  # type: ignore[no-any-return]
+
+    def count(self) -> Value:
+        """The number of elements that go into one result, int64."""
+        attrs = {k: v for k, v in self.attrs.items() if k != "keepdims"}
+        return build(count, self.inputs, attrs).outputs[0]
 
 
-def _again(record: Op, x: Value, attrs: Attrs) -> Value:
-    """The same reduction, axes kept."""
-    extra = (attrs["axis_input"],) if "axis_input" in attrs else ()
-    plain = {k: v for k, v in attrs.items() if k != "axis_input"} | {"keepdims": True}
-    return build(record, (x, *extra), plain).outputs[0]
-
-
-def _spread(record: Op, y: Value, x: Value, attrs: Attrs) -> Value:
-    """`y` (of the shape of a reduction's result) repeated to the shape of `x`."""
-    return ops.shapes.broadcast_like(_kept(record, y, x, attrs), x)
-
-
-Rule = Callable[[Op, Value, Value, Value, Attrs], "Value | None"]
-
-
-def _gradient(name: str, rule: Rule) -> Callable[..., Any]:
-    """A record's `grad` out of ``(record, y, dy, x, attrs) -> dx``; a tensor of axes has none."""
+def _gradient(name: str, rule: Callable[[_Over, Value, Value], Value]) -> Callable[..., Any]:
+    """A record's `grad` out of ``(reduction, y, dy) -> dx``; a tensor of axes has none."""
 
     def grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> Any:
-        if axis:
-            attrs = {**attrs, "axis_input": axis[0]}
-        dx = rule(ops.OPS[name], y, dy, x, attrs)
+        dx = rule(_Over(name, x, axis, attrs), y, dy)
         return (dx, None) if axis else dx
 
     return grad
@@ -212,44 +250,54 @@ def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
     return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
+def _folded_sizes(f: Callable[[Sequence[Dim]], Dim]) -> Callable[..., Any]:
+    """The reduction of a vector of sizes to one; None where it is not known."""
+
+    def dims(x: Any, *axis: Any, **attrs: Any) -> Any:
+        if not isinstance(x, tuple):
+            return x
+        if None in x or "axis" not in attrs or attrs["axis"] == ():
+            return None
+        return (f(x),) if attrs["keepdims"] else f(x)
+
+    return dims
+
+
 reduce_sum = reduction(
     "reduce_sum", "Sum", "The sum of the elements along axes; integers wrap, of none it is 0.",
     numpy=_sum, combine="sum",
-    grad=_gradient("reduce_sum", lambda r, y, dy, x, attrs: _spread(r, dy, x, attrs)),
-    dims=lambda x, **_: sum(x),
+    grad=_gradient("reduce_sum", lambda r, y, dy: r.spread(dy)),
+    dims=_folded_sizes(sum),
 )  # fmt: skip
 
 
 def _count_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    axes(inputs[0], attrs)
+    axes(inputs, attrs)
     return [(dtypes.int64, ())]
 
 
 def _count(x: Any, *, axis: Any) -> Any:
-    over = axes_of(axis, np.ndim(x))
-    return np.int64(_math.prod(np.shape(x)[a] for a in over))
+    return np.int64(_math.prod(np.shape(x)[a] for a in axes_of(axis, np.ndim(x))))
+
+
+def _count_dims(*inputs: Value, **attrs: Any) -> Dim | None:
+    over, shape = axes(inputs, attrs), inputs[0].static_shape
+    return None if over is None or shape is None else D.product(shape[a] for a in over)
+
+
+def _count_expand(x: Value, axis: Any) -> Value:
+    n = _count_dims(x, axis=axis)
+    if n is None:
+        raise shape_error(f"the rank of {x.name!r} is not known")
+    return ops.shapes.sizes(n, dtypes.int64)  # type: ignore[no-any-return]
 
 
 count = op(
-    "count", "Size", "structured",
+    "count", "Size", "view",
     doc="How many elements `x` has along axes, as int64; only the shape of x is used.",
-    infer=_count_infer, numpy=_count, grad=no_grad, args=("x",), types="fiubs",
-    facts={"uses": "shape"},
-    dims=lambda shape, axis: D.product(shape[a] for a in axes_of(axis, len(shape))),
+    infer=_count_infer, numpy=_count, grad=no_grad, args=("x",), types="fiubs", dims=_count_dims,
+    expand=_count_expand, facts={"shape_only": True, "shape_operands": (0,)},
 )  # fmt: skip
-
-
-def _size(x: Value, attrs: Attrs) -> Value | float:
-    """The number of elements that go into one result, in the type of `x`."""
-    over = axes(x, attrs)
-    if over is not None and x.static_shape is not None:
-        sizes = [x.static_shape[a] for a in over]
-        if D.is_known(sizes):
-            return float(_math.prod(sizes))  # type: ignore[arg-type]
-    extra = (attrs["axis_input"],) if "axis_input" in attrs else ()
-    kept = {"dynamic": ("axis",)} if extra else {"axis": attrs["axis"]}
-    n: Value = build(count, (x, *extra), kept).outputs[0]
-    return math.cast(n, x.dtype)  # type: ignore[no-any-return]
 
 
 def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -264,23 +312,18 @@ def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _mean_expand(x: Value, *axis: Value, **attrs: Any) -> Value:
-    if axis:
-        attrs = {**attrs, "axis_input": axis[0]}
-    plain = {k: v for k, v in attrs.items() if k != "axis_input"}
-    total = build(ops.OPS["reduce_sum"], (x, *axis), plain).outputs[0]
+    r = _Over("reduce_mean", x, axis, attrs)
+    total = build(reduce_sum, r.inputs, attrs).outputs[0]
     if x.dtype.is_floating:
-        return total / _size(x, attrs)
-    kept = {"dynamic": ("axis",)} if axis else {"axis": attrs["axis"]}
-    n = math.maximum(build(count, (x, *axis), kept).outputs[0], np.int64(1))
+        return total / r.size()
+    n = math.maximum(r.count(), np.int64(1))
     return math.truncatediv(total, math.cast(n, x.dtype))  # type: ignore[no-any-return]
 
 
 reduce_mean = reduction(
     "reduce_mean", "Mean", "The mean of the elements along axes; of none it is NaN.",
     numpy=_mean, expand=_mean_expand,
-    grad=_gradient(
-        "reduce_mean", lambda r, y, dy, x, attrs: _spread(r, dy / _size(x, attrs), x, attrs)
-    ),
+    grad=_gradient("reduce_mean", lambda r, y, dy: r.spread(dy / r.size())),
 )  # fmt: skip
 
 
@@ -295,13 +338,11 @@ def _extreme(f: Any, end: str) -> Callable[..., Any]:
     return g
 
 
-def _extreme_grad(r: Op, y: Value, dy: Value, x: Value, attrs: Attrs) -> Value:
+def _extreme_grad(r: _Over, y: Value, dy: Value) -> Value:
     # elements that share the extreme share its gradient; where it is NaN so is the gradient
-    hit = math.cast(math.equal(x, _spread(r, y, x, attrs)), x.dtype)
-    kept = {k: v for k, v in attrs.items() if k != "axis_input"} | {"keepdims": True}
-    extra = (attrs["axis_input"],) if "axis_input" in attrs else ()
-    n = build(ops.OPS["reduce_sum"], (hit, *extra), kept).outputs[0]
-    return hit * ops.shapes.broadcast_like(_kept(r, dy, x, attrs) / n, x)
+    hit = math.cast(math.equal(r.x, r.spread(y)), r.x.dtype)
+    share = r.kept(dy) / r.again(reduce_sum, hit)
+    return hit * ops.shapes.broadcast_like(share, r.x)  # type: ignore[no-any-return]
 
 
 reduce_max = reduction(
@@ -315,24 +356,24 @@ reduce_min = reduction(
 )  # fmt: skip
 
 
-def _prod_grad(r: Op, y: Value, dy: Value, x: Value, attrs: Attrs) -> Value:
+def _prod_grad(r: _Over, y: Value, dy: Value) -> Value:
     """Axis by axis, each element's factor the product of the others: right where some are 0."""
-    over = axes(x, attrs)
-    g = _kept(r, dy, x, attrs)
-    if over is None:
-        if "dynamic" in attrs or attrs["axis"] is not None:
-            return ops.shapes.broadcast_like(g * _again(r, x, attrs), x) / x
+    x, over = r.x, r.axes()
+    if over is None and r.attrs.get("axis", ()) is None:
         flat = ops.shapes.reshape(x, (-1,))
-        dflat = _prod_grad(r, y, dy, flat, {"axis": (0,), "keepdims": False})
-        return ops.shapes.reshape_like(dflat, x)
+        whole = _Over("reduce_prod", flat, (), {"axis": (0,), "keepdims": False})
+        return ops.shapes.reshape_like(_prod_grad(whole, y, dy), x)  # type: ignore[no-any-return]
+    g = r.kept(dy)
+    if over is None:
+        return ops.shapes.broadcast_like(g * r.again(r.record, x), x) / x  # type: ignore[no-any-return]
     partial = [x]  # products over the first axes, which keep their size 1
     for a in over[:-1]:
-        partial.append(_node(r, partial[-1], (a,), True, None))
+        partial.append(_node(r.record, partial[-1], (a,), True, None))
     for a, p in zip(reversed(over), reversed(partial), strict=False):
         before = cumprod(p, a, exclusive=True)
         after = cumprod(p, a, exclusive=True, reverse=True)
         g = g * (before * after)
-    return g if over else ops.shapes.broadcast_like(g, x)
+    return g
 
 
 def _prod(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -342,7 +383,7 @@ def _prod(x: Any, axis: Any, keepdims: bool) -> Any:
 reduce_prod = reduction(
     "reduce_prod", "Prod", "The product of the elements along axes; of none it is 1.",
     numpy=_prod, combine="prod", grad=_gradient("reduce_prod", _prod_grad), sample=(0.5, 2.0),
-    dims=lambda x, **_: D.product(x),
+    dims=_folded_sizes(D.product),
 )  # fmt: skip
 
 reduce_any = reduction(
@@ -364,17 +405,16 @@ def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _logsumexp_expand(x: Value, *axis: Value, **attrs: Any) -> Value:
-    more = {**attrs, "axis_input": axis[0]} if axis else attrs
-    top = _again(ops.OPS["reduce_max"], x, more)
+    r = _Over("reduce_logsumexp", x, axis, attrs)
+    top = r.again(reduce_max, x)
     top = math.select(math.is_finite(top), top, 0.0)
-    e = math.exp(x - top)
-    y = math.log(_again(ops.OPS["reduce_sum"], e, more)) + top
+    y = math.log(r.again(reduce_sum, math.exp(x - top))) + top
     if attrs["keepdims"]:
         return y
-    over = axes(x, attrs)
+    over = r.axes()
     if over is None:
-        like = build(ops.OPS["reduce_sum"], (x, *axis), attrs).outputs[0]  # for its shape only
-        return ops.shapes.reshape_like(y, like)
+        like = build(reduce_sum, r.inputs, attrs).outputs[0]  # for its shape only
+        return ops.shapes.reshape_like(y, like)  # type: ignore[no-any-return]
     return ops.shapes.squeeze(y, over) if over else y
 
 
@@ -382,9 +422,7 @@ reduce_logsumexp = reduction(
     "reduce_logsumexp", "ReduceLogSumExp", "log(sum(exp(x))) along axes, without overflow.",
     numpy=_logsumexp, expand=_logsumexp_expand, types="f",
     grad=_gradient(
-        "reduce_logsumexp",
-        lambda r, y, dy, x, attrs: _spread(r, dy, x, attrs)
-        * math.exp(x - ops.shapes.broadcast_like(_kept(r, y, x, attrs), x)),
+        "reduce_logsumexp", lambda r, y, dy: r.spread(dy) * math.exp(r.x - r.spread(y))
     ),
 )  # fmt: skip
 
@@ -442,6 +480,7 @@ def count_nonzero(
 
 
 def _one_axis(axis: Any, rank: int, what: str) -> int:
+    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
     if not -rank <= axis < rank:
         raise shape_error(
             f"{what} ({axis}) must be in the range [{-rank}, {rank}), where {rank} is the number "
@@ -454,11 +493,10 @@ def _arg_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     x, dtype = inputs[0], attrs["dtype"]
     if x.static_shape is None:
         return [(dtype, None)]
-    if "dynamic" in attrs:
+    axis = static(inputs, attrs, "axis")
+    if axis is None:
         return [(dtype, tuple(D.fresh() for _ in x.static_shape[1:]))]
-    if x.rank == 0 and attrs["axis"] in (0, -1):
-        raise shape_error("argmax and argmin need at least one dimension")
-    at = _one_axis(attrs["axis"], len(x.static_shape), "Dimension")
+    at = _one_axis(axis, len(x.static_shape), "Dimension")
     size = x.static_shape[at]
     others = x.static_shape[:at] + x.static_shape[at + 1 :]
     if D.facts() is not None and D.same(size, 0) and not any(D.same(d, 0) for d in others):
@@ -537,8 +575,9 @@ argmin = _index_reduction(
 
 def _scan_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     x = inputs[0]
-    if x.rank is not None and "axis" in attrs:
-        _one_axis(attrs["axis"], x.rank, "Expected scan axis")
+    axis = static(inputs, attrs, "axis")
+    if x.rank is not None and axis is not None:
+        _one_axis(axis, x.rank, "Expected scan axis")
     return [(x.dtype, x.static_shape)]
 
 
@@ -581,7 +620,7 @@ def _scan_call(record: Op) -> Callable[..., Value]:
 
 
 def _scan_again(name: str, x: Value, axis: tuple[Value, ...], attrs: Attrs) -> Value:
-    return build(ops.OPS[name], (x, *axis), attrs).outputs[0]
+    return build(OPS[name], (x, *axis), attrs).outputs[0]
 
 
 def _cumsum_grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> Any:
@@ -599,7 +638,7 @@ def _cumprod_grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> 
 def _scan_record(name: str, tf: str, doc: str, f: Any, first: int, **facts: Any) -> Op:
     record = op(
         name, tf, "structured", doc=doc, numpy=_scan(f, first), infer=_scan_infer, args=("x",),
-        types="fiu", **facts,
+        types="fiu", lower=lowering.scan, **facts,
     )  # fmt: skip
     record.call = _scan_call(record)
     return record

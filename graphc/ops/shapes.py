@@ -22,7 +22,7 @@ from graphc.ir.known import LIMIT, static
 from graphc.ir.node import Node, Value
 from graphc.ops import record
 from graphc.ops.convert import convert, make_constant
-from graphc.ops.record import Attrs, Op, Types, as_value, ints, no_grad, op, shape_error
+from graphc.ops.record import Attrs, InferError, Op, Types, as_value, ints, no_grad, op, shape_error
 
 __all__ = [
     "broadcast_like", "broadcast_to", "diag", "diag_part", "expand_dims", "eye", "fill", "lin_space",
@@ -138,9 +138,11 @@ def make(
         return build(r, inputs + tail, out, scope or name)
 
 
-def fail(recorded: str, run: str) -> Exception:
+def fail(recorded: str, run: str, more: str = "") -> Exception:
     """The error of a shape rule: TF1's words differ between recording and running."""
-    return shape_error(recorded if D.facts() is None else run)
+    if D.facts() is None:
+        return InferError(recorded, more) if more else InferError(recorded)
+    return InferError(run)
 
 
 def show(d: Dim) -> Any:
@@ -168,13 +170,10 @@ def axis_of(axis: int, rank: int) -> int | None:
     return axis % rank if -rank <= axis < rank else None
 
 
-def pads(n: int, inputs: Sequence[Value]) -> tuple[None, ...]:
-    """No gradient for the inputs after the first `n` (size operands)."""
-    return (None,) * (len(inputs) - n)
+def _arrays() -> Any:
+    from graphc.ops import arrays
 
-
-def _shape_of(d: Any) -> tuple[Dim, ...]:
-    return d if isinstance(d, tuple) else (d,)
+    return arrays
 
 
 def _known_shape(inputs: Sequence[Value], attrs: Attrs, name: str) -> Shape | None:
@@ -520,7 +519,7 @@ def _transpose_element(k: Any, index: Shape, x: Value, *, perm: Any) -> Any:
 
 def _transpose_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> Any:
     if rest:
-        return transpose(dy, invert_permutation(rest[-1])), None
+        return transpose(dy, _arrays().invert_permutation(rest[-1])), None
     perm = attrs["perm"]
     if perm is None:
         return (build(transpose_op, (dy,), {"perm": None}).outputs[0],)
@@ -555,7 +554,7 @@ def matrix_transpose(a: Any, name: str | None = "matrix_transpose", conjugate: b
         a = as_value(a, None, "a")
         if a.static_shape is None:
             n = rank(a)
-            perm = concat([range(n - 2), [n - 1], [n - 2]], 0)
+            perm = _arrays().concat([range(n - 2), [n - 1], [n - 2]], 0)
             return transpose(a, perm)
         r = len(a.static_shape)
         if r < 2:
@@ -1320,8 +1319,8 @@ def eye(
             n = min(num_rows, columns)
         if isinstance(batch, Value) or isinstance(n, Value):
             b = convert(np.array(batch, np.int32) if not isinstance(batch, Value) else batch, None, "shape")
-            ones_shape: Any = concat([b, [n]], 0)
-            whole: Any = None if square else concat([b, [num_rows, columns]], 0)
+            ones_shape: Any = _arrays().concat([b, [n]], 0)
+            whole: Any = None if square else _arrays().concat([b, [num_rows, columns]], 0)
         else:
             b = batch.as_list() if hasattr(batch, "as_list") else list(batch)
             ones_shape, whole = [*b, n], [*b, num_rows, columns]
@@ -1411,17 +1410,10 @@ def one_hot(
 one_hot_op.call = one_hot
 
 
-# placeholders until the second half of this page
-def concat(values: Any, axis: Any, name: str = "concat") -> Value:
-    raise NotImplementedError
+def __getattr__(name: str) -> Any:
+    """Slices, joins and gathers live in `graphc.ops.arrays`, which builds on this module."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    from graphc.ops import arrays
 
-
-def invert_permutation(x: Any, name: str | None = None) -> Value:
-    raise NotImplementedError
-
-
-def stack(values: Any, axis: int = 0, name: str = "stack") -> Value:
-    raise NotImplementedError
-
-
-_ = Callable
+    return getattr(arrays, name)

@@ -51,7 +51,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -232,7 +232,7 @@ class _Native:
         self.walk = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("graphc_walk"))
         self.globals = pool.aligned(G.SIZE)
         self.globals[G.LIMIT] = pool.MAX_THREADS
-        self.globals[G.MAIN] = threading.main_thread().ident
+        self.globals[G.MAIN] = threading.main_thread().ident or 0
         self.globals[G.NDARRAY] = id(np.ndarray)
         self.globals[G.FORKS] = 1
         self.hook = self._hire
@@ -247,7 +247,7 @@ class _Native:
             self.method = _MethodDef(b"run", function, 0x80, b"run(*arrays): run the program")
             self.make = ctypes.pythonapi.PyCFunction_NewEx
             self.make.restype = ctypes.py_object
-            self.make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
+            self.make.argtypes = [ctypes.POINTER(_MethodDef), ctypes.py_object, ctypes.py_object]
 
     def _hire(self) -> None:
         pool.ensure(int(self.globals[G.WANT]))
@@ -262,8 +262,7 @@ class _Native:
 
     def bound(self, block: pool.Words, keep: Any) -> Callable[..., int]:
         """The entry for `block`; it owns the block and `keep`."""
-        run: Callable[..., int] = self.make(ctypes.addressof(self.method), block, keep)
-        return run
+        return cast("Callable[..., int]", self.make(self.method, block, keep))
 
 
 _native: _Native | None = None
@@ -475,7 +474,6 @@ class Program:
         """Estimate the run anew, after `units` changed."""
         total = float(np.dot(self.units, self.costs)) + 20.0 * len(self.units)
         self._block[H.COST] = int(min(total, 1e18))
-        self._block[H.RUNS] = 0
 
     def stop(self) -> None:
         """Stop the run that is under way in another thread; it gives `STOPPED`."""

@@ -489,8 +489,6 @@ class _Machine(NamedTuple):
     """LLVM objects one thread uses at a time."""
 
     target: Any
-    tuning: Any
-    builder: Any
     layout: str
 
 
@@ -533,7 +531,6 @@ class _Context:
         settings = (FORMAT, options.opt, options.version, options.salt, options.extern_names)
         self._prefix = hashlib.sha256(f"{self.cpu.identity}\n{settings!r}\n".encode())
         self._idle: list[_Machine] = []
-        self._orc: Any = None
 
     def full_key(self, key: str, emit: Emit) -> bytes:
         h = self._prefix.copy()
@@ -599,9 +596,9 @@ class _Context:
         with _gate.enter():
             machine = self.machine()
             try:
-                module = _parse(text, machine)
-                self.optimize(module, machine, text)
-                return _emit_object(machine.target, module)
+                with _parsed(text, machine) as module:
+                    self.optimize(module, machine, text)
+                    return _emit_object(machine.target, module)
             finally:
                 self._idle.append(machine)
 
@@ -617,11 +614,7 @@ class _Context:
             reloc="pic",
             codemodel="small",
         )
-        tuning = binding.create_pipeline_tuning_options(speed_level=2)
-        tuning.loop_vectorization = tuning.slp_vectorization = False
-        tuning.loop_unrolling = tuning.loop_interleaving = False
-        builder = binding.create_pass_builder(target, tuning)
-        return _Machine(target, tuning, builder, str(target.target_data))
+        return _Machine(target, str(target.target_data))
 
     def optimize(self, module: Any, machine: _Machine, text: str) -> None:
         """Few passes: the emitted IR is already vectors in the order wanted."""
@@ -629,6 +622,10 @@ class _Context:
             return
         from llvmlite import binding
 
+        tuning = binding.create_pipeline_tuning_options(speed_level=2)
+        tuning.loop_vectorization = tuning.slp_vectorization = False
+        tuning.loop_unrolling = tuning.loop_interleaving = False
+        builder = binding.create_pass_builder(machine.target, tuning)
         passes = binding.create_new_module_pass_manager()
         if "alwaysinline" in text:
             passes.add_always_inliner_pass()
@@ -637,7 +634,12 @@ class _Context:
             passes.add_sroa_pass()
         passes.add_instruction_combine_pass()
         passes.add_simplify_cfg_pass()
-        _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, machine.builder)
+        try:
+            _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, builder)
+        finally:
+            passes.close()
+            builder.close()
+            tuning.close()
 
     def printed(self, text: str, *, assembly: bool) -> str:
         """Optimised IR or assembly of a module, for dumps."""
@@ -645,9 +647,9 @@ class _Context:
         with _gate.enter():
             machine = self.machine()
             try:
-                module = _parse(text, machine)
-                self.optimize(module, machine, text)
-                return str(machine.target.emit_assembly(module) if assembly else module)
+                with _parsed(text, machine) as module:
+                    self.optimize(module, machine, text)
+                    return str(machine.target.emit_assembly(module) if assembly else module)
             finally:
                 self._idle.append(machine)
 
@@ -696,9 +698,10 @@ class _Context:
         table, _, obj = body.partition(b"\0")
         defined = table.decode().split("\n")
         with _gate.enter():
-            if self._orc is None:
+            linker = _linkers.get(self.cpu.identity)
+            if linker is None:
                 machine = self.machine()
-                self._orc = binding.create_lljit_compiler(
+                linker = _linkers[self.cpu.identity] = binding.create_lljit_compiler(
                     machine.target, use_jit_link=sys.platform != "win32", suppress_errors=True
                 )
                 self._idle.append(machine)
@@ -709,10 +712,10 @@ class _Context:
             for name in defined:
                 builder.export_symbol(name)
             try:
-                tracker = builder.link(self._orc, f"k{next(_serial)}")
+                tracker = builder.link(linker, f"k{next(_serial)}")
             except RuntimeError as e:
                 raise CompileError(f"LLVM could not link a kernel: {e}") from e
-            return {name: tracker[name] for name in defined}, (tracker, self._orc)
+            return {name: tracker[name] for name in defined}, tracker
 
 
 # ----------------------------------------------------------------- LLVM
@@ -735,6 +738,7 @@ def _prepare_llvm() -> None:
 
 _prepared = False
 _serial = itertools.count()
+_linkers: dict[str, Any] = {}  # never closed: what they linked must go first, in any order of gc
 
 
 def _unlocked(name: str) -> Callable[..., Any]:
@@ -749,16 +753,28 @@ def _unlocked(name: str) -> Callable[..., Any]:
     return cast("Callable[..., Any]", getattr(wrapper, "_cfn", wrapper))
 
 
-def _parse(text: str, machine: _Machine) -> Any:
+@contextlib.contextmanager
+def _parsed(text: str, machine: _Machine) -> Iterator[Any]:
+    """A verified module in a context of its own, both closed here in the order LLVM needs."""
     from llvmlite import binding
 
+    owner = binding.create_context()
     try:
-        module = binding.parse_assembly(text, binding.create_context())
-        module.data_layout = machine.layout
-        module.verify()
-    except (RuntimeError, UnicodeError) as e:
-        raise CompileError(f"LLVM refuses a kernel: {e}") from e
-    return module
+        try:
+            module = binding.parse_assembly(text, owner)
+        except (RuntimeError, UnicodeError) as e:
+            raise CompileError(f"LLVM refuses a kernel: {e}") from e
+        try:
+            module.data_layout = machine.layout
+            try:
+                module.verify()
+            except RuntimeError as e:
+                raise CompileError(f"LLVM refuses a kernel: {e}") from e
+            yield module
+        finally:
+            module.close()
+    finally:
+        owner.close()
 
 
 def _emit_object(target: Any, module: Any) -> bytes:

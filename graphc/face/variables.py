@@ -1,0 +1,557 @@
+"""`Variable`, and the collections and initialisers of variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from graphc.face.graph import (
+    Graph,
+    GraphKeys,
+    Operation,
+    Tensor,
+    get_collection,
+    get_default_graph,
+    get_default_session,
+    init_scope,
+    name_scope,
+)
+from graphc.face.shape import TensorShape, to_dims
+from graphc.ir.build import build
+from graphc.ir.dtypes import DType, as_dtype
+from graphc.ir.node import Node, Value
+from graphc.ops import convert, state
+from graphc.ops.operators import OPERATORS
+
+__all__ = [
+    "Variable", "VariableAggregation", "VariableSynchronization", "all_variables",
+    "assert_variables_initialized", "global_variables", "global_variables_initializer",
+    "initialize_all_variables", "initialize_local_variables", "initialize_variables",
+    "local_variables", "local_variables_initializer", "model_variables",
+    "moving_average_variables", "report_uninitialized_variables", "trainable_variables",
+    "variables_initializer",
+]  # fmt: skip
+
+
+class VariableSynchronization:
+    """Of interest to distributed programs only."""
+
+    AUTO = 0
+    NONE = 1
+    ON_WRITE = 2
+    ON_READ = 3
+
+
+class VariableAggregation:
+    """Of interest to distributed programs only."""
+
+    NONE = 0
+    SUM = 1
+    MEAN = 2
+    ONLY_FIRST_REPLICA = 3
+    ONLY_FIRST_TOWER = 3
+
+
+class Variable:
+    """A tensor that a session keeps between runs.
+
+    Parameters
+    ----------
+    initial_value : tensor, number, list, array, or callable
+        What the initializer assigns; a callable is called without arguments.
+    trainable : bool, optional
+        Whether optimizers change it by default (True).
+    collections : list, optional
+        Where it is listed, ``[GraphKeys.GLOBAL_VARIABLES]`` by default.
+    validate_shape : bool
+        Whether the shape of `initial_value` must be known and is kept.
+    name : str, optional
+        ``"Variable"`` by default; made unique.
+    dtype : DType, optional
+        Element type, by default that of `initial_value`.
+    constraint : callable, optional
+        Projection that an optimizer applies after an update.
+    shape : TensorShape, optional
+        The static shape, by default that of `initial_value`.
+
+    Examples
+    --------
+    >>> import graphc as tf
+    >>> with tf.Graph().as_default():
+    ...     tf.Variable(tf.zeros([2, 3]), name="w")
+    <tf.Variable 'w:0' shape=(2, 3) dtype=float32_ref>
+    """
+
+    #: numpy leaves ``array + variable`` to the variable.
+    __array_priority__ = 100
+
+    def __init__(
+        self,
+        initial_value: Any = None,
+        trainable: bool | None = None,
+        collections: Iterable[Any] | None = None,
+        validate_shape: bool = True,
+        caching_device: Any = None,
+        name: str | None = None,
+        variable_def: Any = None,
+        dtype: Any = None,
+        expected_shape: Any = None,
+        import_scope: str | None = None,
+        constraint: Callable[[Any], Any] | None = None,
+        use_resource: bool | None = None,
+        synchronization: int = VariableSynchronization.AUTO,
+        aggregation: int = VariableAggregation.NONE,
+        shape: Any = None,
+    ) -> None:
+        if initial_value is None:
+            raise ValueError("initial_value must be specified.")
+        keys = [GraphKeys.GLOBAL_VARIABLES] if collections is None else collections
+        if not isinstance(keys, list | tuple | set):
+            raise ValueError(
+                "collections argument to Variable constructor must be a list, tuple, "
+                f"or set. Got {keys} of type {type(keys)}"
+            )
+        if constraint is not None and not callable(constraint):
+            raise ValueError("The `constraint` argument must be a callable.")
+        if trainable is None:
+            trainable = synchronization != VariableSynchronization.ON_READ
+        keys = list(keys)
+        if trainable and GraphKeys.TRAINABLE_VARIABLES not in keys:
+            keys.append(GraphKeys.TRAINABLE_VARIABLES)
+        self._trainable = trainable
+        self._constraint = constraint
+        self._synchronization = synchronization
+        self._aggregation = aggregation
+        self._save_slice_info: Any = None
+        self._caching_device = caching_device
+        want = None if dtype is None else as_dtype(dtype).base_dtype
+        values = [] if callable(initial_value) else [initial_value]
+        with get_default_graph().transaction(), init_scope():
+            with name_scope(name, "Variable", values) as scope:
+                self._make(initial_value, want, shape, validate_shape, scope)
+            self.graph.add_to_collections(keys, self)
+
+    def _make(
+        self, initial_value: Any, dtype: DType | None, shape: Any, validate: bool, scope: str
+    ) -> None:
+        name = scope[:-1]
+        if callable(initial_value):
+            with name_scope("Initializer"):
+                value = convert.convert_to_tensor(initial_value(), dtype, "initial_value")
+        else:
+            value = convert.convert_to_tensor(initial_value, dtype, "initial_value")
+        self._initial_value = value
+        if shape is None:
+            static = value.static_shape if validate else None
+        else:
+            static = to_dims(shape)
+        if validate and (static is None or any(type(d) is not int for d in static)):
+            raise ValueError(f"initial_value must have a shape specified: {value!s}")
+        attrs = {"var": name, "dtype": value.dtype, "shape": static}
+        self._variable: Value = build(state.variable_op, (), attrs, scope).outputs[0]
+        self._initializer_op: Node = state.assign(
+            self._variable, _guarded(name, value), validate_shape=validate
+        ).node
+        self._snapshot: Value = state.identity(self._variable, name="read")
+
+    # ---- what it is
+
+    @property
+    def name(self) -> str:
+        return self._variable.name
+
+    @property
+    def op(self) -> Operation:
+        return self._variable.node  # type: ignore[return-value]
+
+    @property
+    def graph(self) -> Graph:
+        g: Graph = self._variable.node.graph
+        return g
+
+    @property
+    def device(self) -> str:
+        return ""
+
+    @property
+    def dtype(self) -> DType:
+        return self._variable.dtype._as_ref
+
+    @property
+    def shape(self) -> TensorShape:
+        return self._variable.shape  # type: ignore[attr-defined, no-any-return]
+
+    def get_shape(self) -> TensorShape:
+        """The static shape."""
+        return self.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Add what is known of the static shape."""
+        self._variable.set_shape(shape)  # type: ignore[attr-defined]
+        self._snapshot.set_shape(shape)  # type: ignore[attr-defined]
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @property
+    def synchronization(self) -> int:
+        return self._synchronization
+
+    @property
+    def aggregation(self) -> int:
+        return self._aggregation
+
+    @property
+    def constraint(self) -> Callable[[Any], Any] | None:
+        return self._constraint
+
+    @property
+    def initializer(self) -> Operation:
+        return self._initializer_op  # type: ignore[return-value]
+
+    @property
+    def initial_value(self) -> Tensor:
+        return self._initial_value  # type: ignore[return-value]
+
+    @property
+    def _shared_name(self) -> str:
+        return self.name[:-2]
+
+    def _as_graph_element(self) -> Value:
+        return self._variable
+
+    def _AsTensor(self) -> Value:  # noqa: N802 - TF1's name
+        return self._snapshot
+
+    def _ref(self) -> Value:
+        return self._variable
+
+    def __repr__(self) -> str:
+        return f"<tf.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("'Variable' object is not iterable.")
+
+    # ---- its value
+
+    def value(self) -> Tensor:
+        """The tensor that reads it (``name/read``)."""
+        return self._snapshot  # type: ignore[return-value]
+
+    def read_value(self) -> Tensor:
+        """A new tensor that reads it here, after the active control dependencies."""
+        return state.identity(self._variable, name="read")  # type: ignore[return-value]
+
+    def initialized_value(self) -> Tensor:
+        """Its value, or its initial value where the session holds none yet."""
+        with init_scope():
+            return state.initialized_value(self._variable, self._initial_value)  # type: ignore[return-value]
+
+    def eval(self, session: Any = None) -> Any:
+        """Its value in `session`, or in the default session."""
+        return self._variable.eval(session=session)  # type: ignore[attr-defined]
+
+    def load(self, value: Any, session: Any = None) -> None:
+        """Set its value in `session`, or in the default session, without adding operations.
+
+        Raises
+        ------
+        ValueError
+            Without a session, or when `value` has another shape.
+        """
+        session = session or get_default_session()
+        if session is None:
+            raise ValueError(
+                "Either session argument should be provided or default session should be "
+                "established"
+            )
+        session.run(self._initializer_op, {self._initializer_op.inputs[1]: value})
+
+    def count_up_to(self, limit: int) -> NoReturn:
+        """Not supported: use ``assign_add`` and a comparison."""
+        raise NotImplementedError("graphc has no count_up_to; use assign_add and tf.less")
+
+    # ---- changing it
+
+    def assign(
+        self, value: Any, use_locking: bool = False, name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:  # fmt: skip
+        """Give it a new value; returns the new value as a tensor (or the operation)."""
+        out = state.assign(self._variable, value, name=name)
+        return out if read_value else out.node
+
+    def assign_add(
+        self, delta: Any, use_locking: bool = False, name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:  # fmt: skip
+        """Add to it; returns the new value as a tensor (or the operation)."""
+        out = state.assign_add(self._variable, delta, name=name)
+        return out if read_value else out.node
+
+    def assign_sub(
+        self, delta: Any, use_locking: bool = False, name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:  # fmt: skip
+        """Subtract from it; returns the new value as a tensor (or the operation)."""
+        out = state.assign_sub(self._variable, delta, name=name)
+        return out if read_value else out.node
+
+    def _scatter(self, kind: str, delta: Any, name: str | None) -> Any:
+        indices = getattr(delta, "indices", None)
+        if indices is None:
+            raise TypeError(f"sparse_delta is not IndexedSlices: {delta}")
+        return _scatter_function(f"scatter_{kind}")(self._variable, indices, delta.values, name=name)
+
+    def scatter_add(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+        """Add `IndexedSlices` to it."""
+        return self._scatter("add", sparse_delta, name)
+
+    def scatter_sub(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+        """Subtract `IndexedSlices` from it."""
+        return self._scatter("sub", sparse_delta, name)
+
+    def scatter_update(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+        """Set rows to `IndexedSlices`."""
+        return self._scatter("update", sparse_delta, name)
+
+    def scatter_mul(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+        """Multiply rows by `IndexedSlices`."""
+        return self._scatter("mul", sparse_delta, name)
+
+    def scatter_div(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+        """Divide rows by `IndexedSlices`."""
+        return self._scatter("div", sparse_delta, name)
+
+    def scatter_max(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+        """The maximum of rows and `IndexedSlices`."""
+        return self._scatter("max", sparse_delta, name)
+
+    def scatter_min(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+        """The minimum of rows and `IndexedSlices`."""
+        return self._scatter("min", sparse_delta, name)
+
+    def scatter_nd_add(self, indices: Any, updates: Any, name: str | None = None) -> Any:
+        """Add `updates` at `indices`."""
+        return _scatter_function("scatter_nd_add")(self._variable, indices, updates, name=name)
+
+    def scatter_nd_sub(self, indices: Any, updates: Any, name: str | None = None) -> Any:
+        """Subtract `updates` at `indices`."""
+        return _scatter_function("scatter_nd_sub")(self._variable, indices, updates, name=name)
+
+    def scatter_nd_update(self, indices: Any, updates: Any, name: str | None = None) -> Any:
+        """Set the elements at `indices`."""
+        return _scatter_function("scatter_nd_update")(self._variable, indices, updates, name=name)
+
+    # ---- operators: those of its value
+
+    if TYPE_CHECKING:
+
+        def __add__(self, other: Any) -> Value: ...
+        def __radd__(self, other: Any) -> Value: ...
+        def __sub__(self, other: Any) -> Value: ...
+        def __rsub__(self, other: Any) -> Value: ...
+        def __mul__(self, other: Any) -> Value: ...
+        def __rmul__(self, other: Any) -> Value: ...
+        def __truediv__(self, other: Any) -> Value: ...
+        def __rtruediv__(self, other: Any) -> Value: ...
+        def __floordiv__(self, other: Any) -> Value: ...
+        def __rfloordiv__(self, other: Any) -> Value: ...
+        def __mod__(self, other: Any) -> Value: ...
+        def __rmod__(self, other: Any) -> Value: ...
+        def __pow__(self, other: Any) -> Value: ...
+        def __rpow__(self, other: Any) -> Value: ...
+        def __matmul__(self, other: Any) -> Value: ...
+        def __rmatmul__(self, other: Any) -> Value: ...
+        def __and__(self, other: Any) -> Value: ...
+        def __or__(self, other: Any) -> Value: ...
+        def __xor__(self, other: Any) -> Value: ...
+        def __neg__(self) -> Value: ...
+        def __abs__(self) -> Value: ...
+        def __invert__(self) -> Value: ...
+        def __lt__(self, other: Any) -> Value: ...
+        def __le__(self, other: Any) -> Value: ...
+        def __gt__(self, other: Any) -> Value: ...
+        def __ge__(self, other: Any) -> Value: ...
+        def __getitem__(self, key: Any) -> Value: ...
+
+
+def _operator(f: Callable[..., Any]) -> Callable[..., Any]:
+    def g(self: Variable, *args: Any) -> Any:
+        return f(self._snapshot, *args)
+
+    g.__name__ = getattr(f, "__name__", "operator")
+    return g
+
+
+for _method, _function in OPERATORS.items():
+    setattr(Variable, _method, _operator(_function))
+
+
+def _as_tensor(v: Variable, dtype: DType | None, name: str | None) -> Value:
+    if dtype is not None and dtype is not v._snapshot.dtype:
+        raise ValueError(
+            f"Incompatible type conversion requested to type '{dtype.name}' for variable of type "
+            f"'{v.dtype.name}'"
+        )
+    return v._snapshot
+
+
+convert.register_conversion(Variable, _as_tensor)
+
+
+def _scatter_function(name: str) -> Callable[..., Any]:
+    f = getattr(state, name, None)
+    if f is None:
+        raise NotImplementedError(f"graphc has no tf.{name} yet")
+    out: Callable[..., Any] = f
+    return out
+
+
+def _guarded(name: str, initial: Value) -> Value:
+    """`initial` with every variable it reads replaced by that variable's initialised value.
+
+    Then one run may initialise both, in any order. As in TF1 the copies are called after the
+    originals and the new variable.
+    """
+    reads: dict[Node, Value] = {}
+    found = _reading_variables(initial.node)
+    if not found:
+        return initial
+    by_op: Mapping[Node, Variable] = {
+        v._variable.node: v
+        for key in (GraphKeys.LOCAL_VARIABLES, GraphKeys.GLOBAL_VARIABLES)
+        for v in initial.node.graph.get_collection(key)
+        if isinstance(v, Variable)
+    }
+    new: dict[Value, Value] = {}
+    for node in found:
+        if node.op is state.variable_op:
+            owner = by_op.get(node)
+            if owner is not None:
+                reads[node] = new[node.outputs[0]] = owner.initialized_value()
+            continue
+        inputs = [new.get(v, v) for v in node.inputs]
+        if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+            continue
+        copy = build(node.op, inputs, node.attrs, f"{node.name}_{name}".replace(":", "_"))
+        new.update(zip(node.outputs, copy.outputs, strict=True))
+    return new.get(initial, initial)
+
+
+def _reading_variables(root: Node) -> list[Node]:
+    """Nodes between variables and `root`, in order; empty when `root` reads none."""
+    stop = ("is_variable_initialized", "initialized_value")
+    seen: set[Node] = set()
+    stack = [root]
+    while stack:
+        n = stack.pop()
+        if n not in seen:
+            seen.add(n)
+            if n.op.name not in stop:
+                stack.extend([v.node for v in n.inputs])
+    order = sorted(seen, key=lambda n: n.id)
+    above: set[Node] = set()
+    for n in order:
+        if n.op is state.variable_op or n.op.name not in stop and any(
+            v.node in above for v in n.inputs
+        ):
+            above.add(n)
+    return [n for n in order if n in above] if root in above else []
+
+
+# --------------------------------------------------------------------- collections
+
+
+def global_variables(scope: str | None = None) -> list[Any]:
+    """Variables that a checkpoint holds."""
+    return get_collection(GraphKeys.GLOBAL_VARIABLES, scope)
+
+
+def all_variables() -> list[Any]:
+    """The older spelling of `global_variables`."""
+    return global_variables()
+
+
+def local_variables(scope: str | None = None) -> list[Any]:
+    """Variables that a checkpoint leaves out."""
+    return get_collection(GraphKeys.LOCAL_VARIABLES, scope)
+
+
+def model_variables(scope: str | None = None) -> list[Any]:
+    """Variables listed under ``GraphKeys.MODEL_VARIABLES``."""
+    return get_collection(GraphKeys.MODEL_VARIABLES, scope)
+
+
+def trainable_variables(scope: str | None = None) -> list[Any]:
+    """Variables that optimizers change by default."""
+    return get_collection(GraphKeys.TRAINABLE_VARIABLES, scope)
+
+
+def moving_average_variables(scope: str | None = None) -> list[Any]:
+    """Variables that have a moving average."""
+    return get_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, scope)
+
+
+# --------------------------------------------------------------------- initialisers
+
+
+def variables_initializer(var_list: Sequence[Any], name: str = "init") -> Operation:
+    """An operation that gives every variable of `var_list` its initial value."""
+    graph = get_default_graph()
+    if not var_list:
+        return state.no_op(name=name)  # type: ignore[return-value]
+    with graph.scope(name, "init") as scope:
+        with graph.control_dependencies([v.initializer for v in var_list]):
+            return state.no_op(name=scope)  # type: ignore[return-value]
+
+
+def initialize_variables(var_list: Sequence[Any], name: str = "init") -> Operation:
+    """The older spelling of `variables_initializer`."""
+    return variables_initializer(var_list, name)
+
+
+def global_variables_initializer() -> Operation:
+    """An operation that gives every global variable its initial value."""
+    return variables_initializer(global_variables())
+
+
+def initialize_all_variables() -> Operation:
+    """The older spelling of `global_variables_initializer`."""
+    return global_variables_initializer()
+
+
+def local_variables_initializer() -> Operation:
+    """An operation that gives every local variable its initial value."""
+    return variables_initializer(local_variables())
+
+
+def initialize_local_variables() -> Operation:
+    """The older spelling of `local_variables_initializer`."""
+    return local_variables_initializer()
+
+
+def assert_variables_initialized(var_list: Sequence[Any] | None = None) -> Any:
+    """An operation that raises FailedPreconditionError when a variable has no value yet."""
+    if var_list is None:
+        var_list = global_variables() + local_variables()
+    if not var_list:
+        return None
+    graph = get_default_graph()
+    with graph.control_dependencies([v.read_value() for v in var_list]):
+        return state.no_op("assert_variables_initialized")
+
+
+def report_uninitialized_variables(
+    var_list: Sequence[Any] | None = None, name: str = "report_uninitialized_variables"
+) -> Tensor:
+    """A tensor with the names of the variables that have no value yet."""
+    if var_list is None:
+        var_list = global_variables() + local_variables()
+    if not var_list:
+        return convert.make_constant(np.zeros([0], object), name=name)  # type: ignore[return-value]
+    return state.report_uninitialized(var_list, name)  # type: ignore[return-value]
+
+

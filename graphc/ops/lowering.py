@@ -1,0 +1,150 @@
+"""Kernels of structured ops: the loops they mean, built when a plan is made.
+
+A function here is the `lower` of an op record: ``lower(node, s)``, where `s` hands out the
+buffers of operands, results and temporaries, and takes the kernels in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.dtypes import DType
+from graphc.ir.kernel import Kernel, KernelBuilder, lit
+from graphc.ir.node import Node, Value
+
+__all__ = ["Site", "scan", "segment_sum", "top_k"]
+
+
+class Site(Protocol):
+    """Where a structured op is lowered (`graphc.runtime.plan.Structured`)."""
+
+    def input(self, i: int) -> Any:
+        """The buffer of an operand."""
+
+    def output(self, i: int = 0) -> Any:
+        """The buffer of a result."""
+
+    def temp(self, dtype: DType, n: Dim) -> Any:
+        """A buffer of `n` elements that only this op uses."""
+
+    def step(
+        self, kernel: Kernel, binds: Sequence[Any], checks: Sequence[str] = (), native: Any = None, **attrs: Any
+    ) -> None:
+        """Run `kernel` on buffers, in the order of its parameters."""
+
+
+def _shape(v: Value) -> Shape:
+    assert v.static_shape is not None
+    return v.static_shape
+
+
+def around(shape: Shape, axis: int) -> tuple[Dim, Dim, Dim]:
+    """Sizes before, along and after an axis."""
+    axis %= len(shape)
+    return D.product(shape[:axis]), shape[axis], D.product(shape[axis + 1 :])
+
+
+def scan(n: Node, s: Site) -> None:
+    """Cumulative sums and products, in order along the axis."""
+    (x,) = n.inputs
+    outer, length, inner = around(_shape(x), n.attrs["axis"])
+    kind, exclusive, reverse = n.op.combine or "sum", n.attrs["exclusive"], n.attrs["reverse"]
+    k = KernelBuilder(n.op.name)
+    a = k.input("x", x.dtype, (outer, length, inner))
+    y = k.output("y", x.dtype, (outer, length, inner))
+    wide = dtypes.float32 if x.dtype.code in ("f16", "bf16") else x.dtype
+
+    def row(o: Dim, i: Dim) -> None:
+        with k.scan("j", length, [(kind, wide)]) as sc:
+            j = length - 1 - sc.var if reverse else sc.var
+            (after,) = sc.step(k.cast(k.load(a, (o, j, i)), wide))
+            k.store(y, (o, j, i), k.cast(sc.before[0] if exclusive else after, x.dtype))
+
+    with k.loop("parallel", "o", outer) as o:
+        if inner == 1:
+            row(o, 0)
+        else:
+            with k.loop("vector", "i", inner) as i:
+                row(o, i)
+    s.step(k.build(), [s.input(0), s.output()])
+
+
+def segment_sum(n: Node, s: Site) -> None:
+    """``out[ids[i]] += data[i]`` in order of i; negative ids are dropped, others checked."""
+    data, ids = n.inputs[:2]
+    out = n.outputs[0]
+    rows = D.product(_shape(ids))
+    inner = D.product(_shape(data)[len(_shape(ids)) :])
+    segments = _shape(out)[0]
+    k = KernelBuilder(n.op.name)
+    x = k.input("data", data.dtype, (rows, inner))
+    at = k.input("ids", ids.dtype, (rows,))
+    y = k.output("y", out.dtype, (segments, inner))
+    with k.loop("vector", "z", segments * inner) as z:
+        flat = z
+        k.store(y, (0, flat), lit(0, out.dtype))
+    with k.loop("for", "i", rows) as i:
+        g = k.cast(k.load(at, (i,)), dtypes.int64)
+        k.check(k.let("less", g, k.index(segments), dtype=dtypes.bool_), 1, i)
+        on = k.let("greater_equal", g, lit(0, dtypes.int64), dtype=dtypes.bool_)
+        with k.loop("vector", "j", inner) as j:
+            k.store(y, (g.index, j), k.load(x, (i, j)), "add", on)  # type: ignore[union-attr]
+    s.step(k.build(), [s.input(0), s.input(1), s.output()],
+           [f"segment_ids is not in [0, {segments})"])  # fmt: skip
+
+
+def top_k(n: Node, s: Site) -> None:
+    """The `k` largest of each row and where they are, largest first, the first of equals first.
+
+    Each next element is the largest of those that come after the last one in that order:
+    k passes over a row in cache, right for the small k that programs ask for. NaN counts as
+    the lowest value.
+    """
+    (x,) = n.inputs[:1]
+    values, places = n.outputs
+    shape = _shape(x)
+    rows, length, want = D.product(shape[:-1]), shape[-1], _shape(values)[-1]
+    t = x.dtype
+    lowest = -np.inf if t.kind == "f" else t.min
+    highest = np.inf if t.kind == "f" else t.max
+    k = KernelBuilder(n.op.name)
+    a = k.input("x", t, (rows, length))
+    v = k.output("values", t, (rows, want))
+    p = k.output("indices", dtypes.int32, (rows, want))
+
+    def b(op: str, x: Any, y: Any) -> Any:
+        return k.let(op, x, y, dtype=dtypes.bool_)
+
+    def key(r: Dim, j: Dim) -> Any:
+        e = k.load(a, (r, j))
+        if t.kind != "f":
+            return e
+        return k.select(b("equal", e, e), e, lit(lowest, t))
+
+    def after(e: Any, j: Any, last: Any, last_at: Any) -> Any:
+        same = b("logical_and", b("equal", e, last), b("greater", j, last_at))
+        return b("logical_or", b("less", e, last), same)
+
+    with (
+        k.loop("parallel", "r", rows) as r,
+        k.scan("q", want, [("last", t), ("last", dtypes.int64)],
+               [lit(highest, t), lit(-1, dtypes.int64)]) as sc,
+    ):  # fmt: skip
+        last, last_at = sc.before
+        with k.reduce("vector", "j", length) as m:
+            e = key(r, m.var)
+            m.yields(max=k.select(after(e, k.index(m.var), last, last_at), e, lit(lowest, t)))
+        with k.reduce("vector", "i", length) as w:
+            e, i = key(r, w.var), k.index(w.var)
+            hit = b("logical_and", after(e, i, last, last_at), b("equal", e, m.results[0]))
+            w.yields(min=k.select(hit, i, lit(2**62, dtypes.int64)))
+        sc.step(m.results[0], w.results[0])
+        at = w.results[0]
+        k.store(v, (r, sc.var), k.load(a, (r, at.index)))
+        k.store(p, (r, sc.var), k.cast(at, dtypes.int32))
+    s.step(k.build(), [s.input(0), s.output(0), s.output(1)])

@@ -1,0 +1,1201 @@
+"""Neural-network ops: activations, softmax, losses, normalisation, dropout, lookups.
+
+What TensorFlow computes in one kernel is a record here: elementwise ones like `relu`, and
+composite ones (`softmax`, cross entropy, batch norm) whose `expand` says the same in simpler
+ops, for the compiler to fuse. All else is a function that builds nodes, as in TensorFlow.
+"""
+
+from __future__ import annotations
+
+import math as _math
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphc import ops
+from graphc.errors import InvalidArgumentError
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.build import build, current
+from graphc.ir.dims import Dim
+from graphc.ir.node import Value
+from graphc.ops import math
+from graphc.ops.math import sigmoid, tanh
+from graphc.ops.record import (
+    Attrs,
+    Op,
+    Types,
+    apply,
+    as_value,
+    broadcast,
+    check_kind,
+    elementwise,
+    merge,
+    no_grad,
+    op,
+    quiet,
+    shape_error,
+    static_ints,
+)  # fmt: skip
+from graphc.ops.reduce import chosen, count_nonzero, reduce_max, reduce_mean, reduce_sum
+
+__all__ = [
+    "TopKV2", "batch_norm_with_global_normalization", "batch_normalization", "bias_add", "crelu",
+    "dropout", "elu", "embedding_lookup", "fused_batch_norm", "in_top_k", "l2_loss",
+    "l2_normalize", "leaky_relu", "log_poisson_loss", "log_softmax", "moments",
+    "normalize_moments", "relu", "relu6", "relu_layer", "selu", "sigmoid",
+    "sigmoid_cross_entropy_with_logits", "softmax", "softmax_cross_entropy_with_logits",
+    "softmax_cross_entropy_with_logits_v2", "softplus", "softsign",
+    "sparse_softmax_cross_entropy_with_logits", "sufficient_statistics", "swish", "tanh",
+    "top_k", "weighted_cross_entropy_with_logits", "weighted_moments", "xw_plus_b",
+    "zero_fraction",
+]  # fmt: skip
+
+# ------------------------------------------------------------------------- activations
+
+relu = elementwise(
+    "relu", "Relu", "max(x, 0); NaN stays NaN.",
+    numpy=lambda x: np.maximum(x, x.dtype.type(0)), types="fiu", args=("features",),
+    grad=lambda y, dy, x: math.select(y > 0.0, dy, 0.0),
+    scalar=lambda k, x: k.relu(x),
+)  # fmt: skip
+
+relu6 = elementwise(
+    "relu6", "Relu6", "min(max(x, 0), 6).",
+    numpy=lambda x: np.minimum(np.maximum(x, x.dtype.type(0)), x.dtype.type(6)),
+    types="fiu", args=("features",), sample=(-2.0, 8.0),
+    grad=lambda y, dy, x: math.select(math.logical_and(y > 0.0, y < 6.0), dy, 0.0),
+    scalar=lambda k, x: k.relu6(x),
+)  # fmt: skip
+
+elu = elementwise(
+    "elu", "Elu", "x where it is not negative, else exp(x) - 1.",
+    numpy=lambda x: np.where(x < 0, np.expm1(x), x), args=("features",),
+    grad=lambda y, dy, x: math.select(y < 0.0, dy * (y + 1.0), dy),
+    scalar=lambda k, x: k.elu(x),
+)  # fmt: skip
+
+# G. Klambauer and others, Self-Normalizing Neural Networks, NIPS 2017
+_SELU_SCALE = 1.0507009873554805
+_SELU_SCALE_ALPHA = 1.7580993408473768
+
+
+def _selu(x: Any) -> Any:
+    t = x.dtype.type
+    return np.where(x < 0, t(_SELU_SCALE_ALPHA) * np.expm1(x), t(_SELU_SCALE) * x)
+
+
+selu = elementwise(
+    "selu", "Selu", "Scaled exponential linear unit: 1.0507 x, or 1.7581 (exp(x) - 1) below 0.",
+    numpy=_selu, args=("features",),
+    grad=lambda y, dy, x: dy * math.select(y < 0.0, y + _SELU_SCALE_ALPHA, _SELU_SCALE),
+    scalar=lambda k, x: k.selu(x),
+)  # fmt: skip
+
+softplus = elementwise(
+    "softplus", "Softplus", "log(1 + exp(x)), without overflow.",
+    numpy=lambda x: np.maximum(x, x.dtype.type(0)) + np.log1p(np.exp(-np.absolute(x))),
+    args=("features",), sample=(-4, 4),
+    grad=lambda y, dy, x: dy * sigmoid(x),
+    scalar=lambda k, x: k.softplus(x),
+)  # fmt: skip
+
+softsign = elementwise(
+    "softsign", "Softsign", "x / (1 + |x|).",
+    numpy=lambda x: x / (np.absolute(x) + x.dtype.type(1)), args=("features",), sample=(-4, 4),
+    grad=lambda y, dy, x: dy / math.square(math.abs(x) + 1.0),
+    scalar=lambda k, x: k.softsign(x),
+)  # fmt: skip
+
+
+def _leaky_call(features: Any, alpha: Any = 0.2, name: str | None = None) -> Value:
+    with current().scope(name, "LeakyRelu") as scope:
+        x = as_value(features, name="features")
+        if x.dtype.is_integer:
+            x = math.cast(x, dtypes.float32)
+        check_kind(leaky_relu, "features", x.dtype, "f")
+        if isinstance(alpha, Value):
+            return math.select(x > 0.0, x, x * alpha, name=scope or name)  # type: ignore[no-any-return]
+        return build(leaky_relu, (x,), {"alpha": float(alpha)}, scope or name).outputs[0]
+
+
+leaky_relu = elementwise(
+    "leaky_relu", "LeakyRelu", "x where it is positive, else alpha * x.",
+    numpy=lambda x, *, alpha: np.where(x > 0, x, x.dtype.type(alpha) * x), args=("features",),
+    grad=lambda y, dy, x, alpha: math.select(x > 0.0, dy, dy * alpha), call=_leaky_call,
+    scalar=lambda k, x, alpha: k.select(x > 0, x, x * alpha),
+)  # fmt: skip
+
+
+def crelu(features: Any, name: str | None = None, axis: int = -1) -> Value:
+    """`relu` of x and of -x, side by side along `axis`."""
+    with current().scope(name, "CRelu") as scope:
+        x = as_value(features, name="features")
+        both = ops.shapes.concat([x, -x], axis, name=scope or name)
+        return relu(both)  # type: ignore[no-any-return]
+
+
+def swish(features: Any) -> Value:
+    """x * sigmoid(x)."""
+    x = as_value(features, name="features")
+    return x * sigmoid(x)
+
+
+# ------------------------------------------------------------------------- softmax
+
+
+def _class_axis(axis: Any, x: Value) -> int:
+    """The axis of the classes: normalised where the rank is known.
+
+    Raises
+    ------
+    InvalidArgumentError
+        When there is no such axis.
+    """
+    axis = static_ints(axis)
+    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+    rank = x.rank
+    if rank is None:
+        return int(axis)
+    if not -rank <= axis < rank:
+        raise InvalidArgumentError(
+            None, None,
+            f"Dimension ({axis}) must be in the range [{-rank}, {rank}) where {rank} is the "
+            "number of dimensions in the input.",
+        )  # fmt: skip
+    return int(axis) % rank
+
+
+def _softmax_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    x = inputs[0]
+    if x.rank == 0:
+        raise shape_error("Shape must be at least rank 1 but is rank 0")
+    return [(x.dtype, x.static_shape)]
+
+
+def _softmax_call(record: Op) -> Callable[..., Value]:
+    def call(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Value:
+        axis = chosen("axis", axis, "dim", dim)
+        x = as_value(logits)
+        check_kind(record, "logits", x.dtype, record.types)
+        if x.rank == 0:
+            raise shape_error("Shape must be at least rank 1 but is rank 0")
+        attrs = {"axis": _class_axis(-1 if axis is None else axis, x)}
+        return build(record, (x,), attrs, name).outputs[0]
+
+    call.__name__ = call.__qualname__ = record.name
+    call.__doc__ = record.doc
+    return call
+
+
+def _shifted(x: Any, axis: int) -> Any:
+    return x - np.max(x, axis=axis, keepdims=True, initial=x.dtype.type(-np.inf))
+
+
+def _softmax(x: Any, *, axis: int) -> Any:
+    e = np.exp(_shifted(x, axis))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def _softmax_expand(x: Value, axis: int) -> Value:
+    e = math.exp(x - reduce_max(x, axis, True))
+    return e / reduce_sum(e, axis, True)  # type: ignore[no-any-return]
+
+
+def _log_softmax(x: Any, *, axis: int) -> Any:
+    z = _shifted(x, axis)
+    return z - np.log(np.sum(np.exp(z), axis=axis, keepdims=True))
+
+
+def _log_softmax_expand(x: Value, axis: int) -> Value:
+    z = x - reduce_max(x, axis, True)
+    return z - math.log(reduce_sum(math.exp(z), axis, True))
+
+
+softmax = op(
+    "softmax", "Softmax", "composite", doc="exp(x) / sum(exp(x)) along an axis, the last by default.",
+    args=("logits",), types="f", numpy=quiet(_softmax), infer=_softmax_infer,
+    expand=_softmax_expand,
+    grad=lambda y, dy, x, axis: (dy - reduce_sum(dy * y, axis, True)) * y,
+)  # fmt: skip
+softmax.call = _softmax_call(softmax)
+
+log_softmax = op(
+    "log_softmax", "LogSoftmax", "composite", doc="log(softmax(x)), without overflow.",
+    args=("logits",), types="f", numpy=quiet(_log_softmax), infer=_softmax_infer,
+    expand=_log_softmax_expand,
+    grad=lambda y, dy, x, axis: dy - reduce_sum(dy, axis, True) * math.exp(y),
+)  # fmt: skip
+log_softmax.call = _softmax_call(log_softmax)
+
+# ------------------------------------------------------------------------- cross entropy
+
+
+def _without(shape: tuple[Dim, ...], axis: int) -> tuple[Dim, ...]:
+    at = axis % len(shape)
+    return shape[:at] + shape[at + 1 :]
+
+
+def _xent_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    logits, labels = inputs
+    if logits.dtype is not labels.dtype:
+        raise shape_error(f"logits are {logits.dtype.name} but labels {labels.dtype.name}")
+    shape = broadcast(logits.static_shape, labels.static_shape)
+    if shape == ():
+        raise shape_error("Shape must be at least rank 1 but is rank 0")
+    loss = None if shape is None else _without(shape, attrs["axis"])
+    return [(logits.dtype, loss), (logits.dtype, shape)]
+
+
+def _xent(logits: Any, labels: Any, *, axis: int) -> Any:
+    z = _shifted(logits, axis)
+    e = np.exp(z)
+    s = np.sum(e, axis=axis, keepdims=True)
+    return np.sum(labels * (np.log(s) - z), axis=axis), e / s - labels
+
+
+def _xent_expand(logits: Value, labels: Value, axis: int) -> Any:
+    z = logits - reduce_max(logits, axis, True)
+    e = math.exp(z)
+    s = reduce_sum(e, axis, True)
+    return reduce_sum(labels * (math.log(s) - z), axis), e / s - labels
+
+
+def _through_softmax(g: Value, x: Value, axis: int) -> Value:
+    """The gradient for `x` of softmax(x), which gets `g`."""
+    p = softmax(x, axis)
+    return (g - reduce_sum(g * p, axis, True)) * p  # type: ignore[no-any-return]
+
+
+def _xent_grad(y: Any, dy: Any, logits: Value, labels: Value, axis: int) -> Any:
+    """As TF 1.15: the loss passes the op's second output on, which itself has a gradient.
+
+    So the first derivative takes the labels to sum to 1, and their gradient through the
+    second output is left out.
+    """
+    dloss, dback = dy
+    dlogits = dlabels = None
+    if dloss is not None:
+        row = ops.shapes.expand_dims(dloss, axis)
+        dlogits = row * y[1]
+        dlabels = row * -log_softmax(logits, axis)
+    if dback is not None:
+        more = _through_softmax(dback, logits, axis)
+        dlogits = more if dlogits is None else dlogits + more
+    return dlogits, dlabels
+
+
+softmax_xent = op(
+    "softmax_cross_entropy", "SoftmaxCrossEntropyWithLogits", "composite",
+    doc="Cross entropy of softmax(logits) with labels, and its derivative by the logits.",
+    args=("logits", "labels"), types="f", numpy=quiet(_xent), infer=_xent_infer,
+    expand=_xent_expand, grad=_xent_grad,
+)  # fmt: skip
+
+
+def _named_only(function: str, sentinel: Any, labels: Any, logits: Any) -> None:
+    if sentinel is not None:
+        raise ValueError(
+            f"Only call `{function}` with named arguments (labels=..., logits=..., ...)"
+        )
+    if labels is None or logits is None:
+        raise ValueError("Both labels and logits must be provided.")
+
+
+def softmax_cross_entropy_with_logits_v2(
+    labels: Any, logits: Any, axis: Any = None, name: str | None = None, dim: Any = None
+) -> Value:
+    """Cross entropy of softmax(logits) with label distributions, along an axis.
+
+    Gradients flow into `labels`, too.
+    """
+    axis = chosen("axis", axis, "dim", dim)
+    with current().scope(name, "softmax_cross_entropy_with_logits") as scope:
+        x = as_value(logits, name="logits")
+        z = as_value(labels, name="labels")
+        half = x.dtype in (dtypes.float16, dtypes.bfloat16)
+        precise = math.cast(x, dtypes.float32) if half else x
+        check_kind(softmax_xent, "features", precise.dtype, "f")
+        z = math.cast(z, precise.dtype)
+        attrs = {"axis": _class_axis(-1 if axis is None else axis, precise)}
+        loss = build(softmax_xent, (precise, z), attrs, scope or name).outputs[0]
+        return math.cast(loss, x.dtype)  # type: ignore[no-any-return]
+
+
+def softmax_cross_entropy_with_logits(
+    _sentinel: Any = None,
+    labels: Any = None,
+    logits: Any = None,
+    dim: Any = -1,
+    name: str | None = None,
+    axis: Any = None,
+) -> Value:
+    """Cross entropy of softmax(logits) with label distributions; none flows into `labels`.
+
+    Raises
+    ------
+    ValueError
+        When called with positional arguments, or one of the two is missing.
+    """
+    _named_only("softmax_cross_entropy_with_logits", _sentinel, labels, logits)
+    with current().scope(name, "softmax_cross_entropy_with_logits_sg") as scope:
+        labels = ops.state.stop_gradient(as_value(labels), name="labels_stop_gradient")
+        return softmax_cross_entropy_with_logits_v2(
+            labels, logits, dim if axis is None else axis, scope or name
+        )
+
+
+def _sparse_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    logits, labels = inputs
+    shape = logits.static_shape
+    if shape == ():
+        raise shape_error("Logits cannot be scalars")
+    loss = merge(labels.static_shape, None if shape is None else shape[:-1])
+    return [(logits.dtype, loss), (logits.dtype, shape)]
+
+
+def _sparse_xent(logits: Any, labels: Any) -> Any:
+    n = logits.shape[-1]
+    bad = (labels < 0) | (labels >= n)
+    if np.any(bad):
+        raise InvalidArgumentError(
+            None, None,
+            f"Received a label value of {labels[bad].reshape(-1)[0]} which is outside the valid "
+            f"range of [0, {n}).  Label values: {' '.join(map(str, labels.reshape(-1)[:100]))}",
+        )  # fmt: skip
+    at = labels[..., None].astype(np.int64)
+    z = _shifted(logits, -1)
+    e = np.exp(z)
+    s = np.sum(e, axis=-1, keepdims=True)
+    back = e / s
+    loss = np.log(s) - (np.take_along_axis(z, at, -1) if n else np.zeros_like(s))
+    if n:
+        hit = np.take_along_axis(back, at, -1)
+        np.put_along_axis(back, at, hit - logits.dtype.type(1), -1)
+    return loss[..., 0], back
+
+
+def _sparse_expand(logits: Value, labels: Value) -> Any:
+    """The labels are in range here: the check is a fact of the record."""
+    shape = logits.static_shape
+    if shape is None:
+        raise shape_error("the rank of the logits is not known")
+    hot = ops.shapes.one_hot(labels, shape[-1], on_value=True, off_value=False, dtype=dtypes.bool_)
+    z = logits - reduce_max(logits, -1, True)
+    e = math.exp(z)
+    s = reduce_sum(e, -1, True)
+    own = reduce_sum(math.select(hot, math.log(s) - z, 0.0), -1)
+    p = e / s
+    return own, math.select(hot, p - 1.0, p)
+
+
+def _sparse_grad(y: Any, dy: Any, logits: Value, labels: Value) -> Any:
+    dloss, dback = dy
+    dlogits = None if dloss is None else ops.shapes.expand_dims(dloss, -1) * y[1]
+    if dback is not None:  # TF 1.15 refuses here
+        more = _through_softmax(dback, logits, -1)
+        dlogits = more if dlogits is None else dlogits + more
+    return dlogits, None
+
+
+sparse_softmax_xent = op(
+    "sparse_softmax_cross_entropy", "SparseSoftmaxCrossEntropyWithLogits", "composite",
+    doc="Cross entropy of softmax(logits) with class numbers, and its derivative by the logits.",
+    args=("logits", "labels"), types="f", numpy=quiet(_sparse_xent), infer=_sparse_infer,
+    expand=_sparse_expand, grad=_sparse_grad, fails=True,
+    facts={"check": {"operand": 1, "must": "index", "of": 0, "axis": -1,
+                     "message": "Received a label value of {value} which is outside the valid "
+                                "range of [0, {size})."}},
+)  # fmt: skip
+
+
+def sparse_softmax_cross_entropy_with_logits(
+    _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
+) -> Value:
+    """Cross entropy of softmax(logits) with class numbers, along the last axis.
+
+    Raises
+    ------
+    ValueError
+        When called with positional arguments, or the shapes do not fit.
+    InvalidArgumentError
+        In a run, for a label outside [0, number of classes).
+    """
+    function = "sparse_softmax_cross_entropy_with_logits"
+    _named_only(function, _sentinel, labels, logits)
+    with current().scope(name, "SparseSoftmaxCrossEntropyWithLogits"):
+        z = as_value(labels)
+        x = as_value(logits)
+        if z.dtype not in (dtypes.int32, dtypes.int64):
+            raise TypeError(
+                f"Value passed to parameter 'labels' has DataType {z.dtype.name} not in list of "
+                "allowed values: int32, int64"
+            )
+        half = x.dtype is dtypes.float16
+        precise = math.cast(x, dtypes.float32) if half else x
+        check_kind(sparse_softmax_xent, "features", precise.dtype, "f")
+        _check_sparse(z, x)
+        name = name or "SparseSoftmaxCrossEntropyWithLogits"
+        loss = build(sparse_softmax_xent, (precise, z), None, name).outputs[0]
+        return math.cast(loss, x.dtype)  # type: ignore[no-any-return]
+
+
+def _check_sparse(labels: Value, logits: Value) -> None:
+    if logits.rank == 0:
+        raise ValueError(f"Logits cannot be scalars - received shape {_shown(logits)}.")
+    if logits.rank is None or labels.rank is None:
+        return
+    if labels.rank != logits.rank - 1:
+        raise ValueError(
+            f"Rank mismatch: Rank of labels (received {labels.rank}) should equal rank of logits "
+            f"minus 1 (received {logits.rank})."
+        )
+    a, b = labels.static_shape, logits.static_shape[:-1]  # type: ignore[index]
+    if D.is_known(a) and D.is_known(b) and a != b:
+        raise ValueError(
+            f"Shape mismatch: The shape of labels (received {_shown(labels)}) should equal the "
+            f"shape of logits except for the last dimension (received {_shown(logits)})."
+        )
+
+
+def _shown(x: Value) -> str:
+    """A shape as TensorFlow prints it, ``(2, ?)``."""
+    if x.static_shape is None:
+        return "<unknown>"
+    text = ", ".join(str(d) if type(d) is int else "?" for d in x.static_shape)
+    return f"({text},)" if len(x.static_shape) == 1 else f"({text})"
+
+
+def _same_shape(labels: Value, logits: Value, names: str = "logits and labels") -> None:
+    try:
+        merge(labels.static_shape, logits.static_shape)
+    except ValueError:
+        raise ValueError(
+            f"{names} must have the same shape ({_shown(logits)} vs {_shown(labels)})"
+        ) from None
+
+
+def sigmoid_cross_entropy_with_logits(
+    _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
+) -> Value:
+    """Cross entropy of sigmoid(logits) with labels: max(x, 0) - x * z + log(1 + exp(-|x|)).
+
+    Raises
+    ------
+    ValueError
+        When called with positional arguments, or the shapes differ.
+    """
+    _named_only("sigmoid_cross_entropy_with_logits", _sentinel, labels, logits)
+    with current().scope(name, "logistic_loss") as scope:
+        x = as_value(logits, name="logits")
+        z = as_value(labels, name="labels")
+        _same_shape(z, x)
+        # selects in place of max and abs: the derivative at 0 is right, too
+        positive = x >= 0.0
+        top = math.select(positive, x, 0.0)
+        minus = math.select(positive, -x, x)
+        return math.add(top - x * z, math.log1p(math.exp(minus)), name=scope or name)  # type: ignore[no-any-return]
+
+
+def weighted_cross_entropy_with_logits(
+    labels: Any = None,
+    logits: Any = None,
+    pos_weight: Any = None,
+    name: str | None = None,
+    targets: Any = None,
+) -> Value:
+    """`sigmoid_cross_entropy_with_logits` with the positive term times `pos_weight`.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ.
+    """
+    labels = chosen("labels", labels, "targets", targets)
+    with current().scope(name, "logistic_loss") as scope:
+        x = as_value(logits, name="logits")
+        z = as_value(labels, name="labels")
+        _same_shape(z, x)
+        weight = (pos_weight - 1) * z + 1
+        tail = math.log1p(math.exp(-math.abs(x))) + relu(-x)
+        return math.add((1 - z) * x, weight * tail, name=scope or name)  # type: ignore[no-any-return]
+
+
+def log_poisson_loss(
+    targets: Any, log_input: Any, compute_full_loss: bool = False, name: str | None = None
+) -> Value:
+    """Poisson loss exp(c) - z * c of log rates `c`; the full one adds Stirling's log(z!).
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ.
+    """
+    with current().scope(name, "log_poisson_loss"):
+        c = as_value(log_input, name="log_input")
+        z = as_value(targets, name="targets")
+        _same_shape(z, c, "log_input and targets")
+        loss = math.exp(c) - c * z
+        if compute_full_loss:
+            stirling = z * math.log(z) - z + 0.5 * math.log((2 * _math.pi) * z)
+            loss += math.select(math.logical_and(z >= 0.0, z <= 1.0), 0.0, stirling)
+        return loss  # type: ignore[no-any-return]
+
+
+# ------------------------------------------------------------------------- norms and bias
+
+
+def _l2_loss_call(t: Any, name: str | None = None) -> Value:
+    return apply(l2_loss, (t,), None, name).outputs[0]
+
+
+l2_loss = op(
+    "l2_loss", "L2Loss", "composite", doc="sum(x * x) / 2.", args=("t",), types="f",
+    numpy=quiet(lambda x: np.sum(np.square(x), dtype=x.dtype) / x.dtype.type(2)),
+    infer=lambda inputs, attrs: [(inputs[0].dtype, ())],
+    expand=lambda x: reduce_sum(x * x) * 0.5,
+    grad=lambda y, dy, x: x * dy, call=_l2_loss_call,
+)  # fmt: skip
+
+
+def l2_normalize(
+    x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None, dim: Any = None
+) -> Value:
+    """x / sqrt(max(sum(x * x), epsilon)) along axes."""
+    axis = chosen("axis", axis, "dim", dim)
+    with current().scope(name, "l2_normalize") as scope:
+        v = as_value(x, name="x")
+        total = reduce_sum(math.square(v), axis, keepdims=True)
+        inverse = math.rsqrt(math.maximum(total, epsilon))
+        return math.multiply(v, inverse, name=scope or name)  # type: ignore[no-any-return]
+
+
+def _channel(value: Value, attrs: Attrs) -> int | None:
+    """The axis of the channels; None while the rank is not known."""
+    return None if value.rank is None else 1 if attrs["data_format"] == "NCHW" else value.rank - 1
+
+
+def _bias_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    value, bias = inputs
+    if value.rank is not None and value.rank < 2:
+        raise shape_error(f"Shape must be at least rank 2 but is rank {value.rank}")
+    if bias.rank not in (1, None):
+        raise shape_error(f"Shape must be rank 1 but is rank {bias.rank}")
+    at = _channel(value, attrs)
+    if at is not None and bias.static_shape is not None:
+        n, m = value.static_shape[at], bias.static_shape[0]  # type: ignore[index]
+        if D.same(n, m) is False:
+            f = D.facts()
+            show = (lambda d: d) if f is None else f.value
+            raise shape_error(f"Dimensions must be equal, but are {show(n)} and {show(m)}")
+    return [(value.dtype, value.static_shape)]
+
+
+def _bias_add(value: Any, bias: Any, *, data_format: str) -> Any:
+    if data_format == "NCHW":
+        bias = bias.reshape(-1, *([1] * (value.ndim - 2)))
+    return value + bias
+
+
+def _bias_expand(value: Value, bias: Value, data_format: str) -> Value:
+    if data_format == "NCHW" and value.rank is not None:
+        for _ in range(value.rank - 2):
+            bias = ops.shapes.expand_dims(bias, -1)
+    return value + bias
+
+
+def _bias_grad(y: Value, dy: Value, value: Value, bias: Value, data_format: str) -> Any:
+    at = _channel(value, {"data_format": data_format})
+    if at is None:
+        at = 1 if data_format == "NCHW" else None
+    if at is None or value.rank is None:
+        return dy, ops.shapes.sum_to_like(dy, bias)
+    return dy, reduce_sum(dy, [a for a in range(value.rank) if a != at])
+
+
+def _bias_call(value: Any, bias: Any, data_format: Any = None, name: str | None = None) -> Value:
+    layout = "NHWC"
+    if data_format is not None:
+        if data_format.startswith("NC"):
+            layout = "NCHW"
+        elif not (data_format.startswith("N") and data_format.endswith("C")):
+            raise ValueError("data_format must be of the form `N...C` or `NC...`")
+    with current().scope(name, "BiasAdd") as scope:
+        v = as_value(value, name="input")
+        b = as_value(bias, v.dtype, "bias")
+        check_kind(bias_add, "value", v.dtype, bias_add.types)
+        return build(bias_add, (v, b), {"data_format": layout}, scope or name).outputs[0]
+
+
+bias_add = op(
+    "bias_add", "BiasAdd", "composite", doc="Adds a vector to the channels of `value`.",
+    args=("value", "bias"), types="fiu", numpy=quiet(_bias_add), infer=_bias_infer,
+    expand=_bias_expand, grad=_bias_grad, call=_bias_call,
+)  # fmt: skip
+
+
+def xw_plus_b(x: Any, weights: Any, biases: Any, name: str | None = None) -> Value:
+    """matmul(x, weights) + biases."""
+    with current().scope(name, "xw_plus_b") as scope:
+        a = as_value(x, name="x")
+        w = as_value(weights, name="weights")
+        b = as_value(biases, name="biases")
+        return bias_add(ops.linalg.matmul(a, w), b, name=scope or name)  # type: ignore[no-any-return]
+
+
+def relu_layer(x: Any, weights: Any, biases: Any, name: str | None = None) -> Value:
+    """relu(matmul(x, weights) + biases)."""
+    with current().scope(name, "relu_layer") as scope:
+        a = as_value(x, name="x")
+        w = as_value(weights, name="weights")
+        b = as_value(biases, name="biases")
+        return relu(bias_add(ops.linalg.matmul(a, w), b), name=scope or name)  # type: ignore[no-any-return]
+
+
+# ------------------------------------------------------------------------- dropout
+
+
+def _noise_shape(x: Value, noise_shape: Any) -> Any:
+    if noise_shape is None:
+        return ops.shapes.shape(x)
+    known = getattr(noise_shape, "as_list", None)
+    if known is not None:
+        noise_shape = known()
+    if isinstance(noise_shape, (list, tuple)) and None in noise_shape:
+        own = x.static_shape
+        if own is not None and len(own) == len(noise_shape):
+            sizes = ops.shapes.shape(x)
+            pairs = enumerate(zip(noise_shape, own, strict=True))
+            return [
+                n if n is not None else d if type(d) is int else sizes[i] for i, (n, d) in pairs
+            ]
+    return noise_shape
+
+
+def dropout(
+    x: Any,
+    keep_prob: Any = None,
+    noise_shape: Any = None,
+    seed: int | None = None,
+    name: str | None = None,
+    rate: Any = None,
+) -> Value:
+    """Zeroes elements with probability `rate` and scales the rest by 1 / (1 - rate).
+
+    Raises
+    ------
+    ValueError
+        Without a rate, for one outside [0, 1), or for integers.
+    """
+    try:
+        drop = None if keep_prob is None else 1.0 - keep_prob
+    except TypeError:
+        raise ValueError(
+            f"keep_prob must be a floating point number or Tensor (got {keep_prob!r})"
+        ) from None
+    rate = chosen("rate", rate, "keep_prob", drop)
+    if rate is None:
+        raise ValueError("You must provide a rate to dropout.")
+    with current().scope(name, "dropout"):
+        v = as_value(x, name="x")
+        if not v.dtype.is_floating:
+            raise ValueError(
+                "x has to be a floating point tensor since it's going to be scaled. "
+                f"Got a {v.dtype} tensor instead."
+            )
+        if isinstance(rate, numbers.Real):
+            if not 0 <= rate < 1:
+                raise ValueError(
+                    f"rate must be a scalar tensor or a float in the range [0, 1), got {rate:g}"
+                )
+            if rate == 0:
+                return v
+        r = as_value(rate, v.dtype, "rate")
+        if r.rank not in (0, None):
+            raise ValueError(f"Shape {_shown(r)} must have rank 0")
+        noise = ops.random.random_uniform(_noise_shape(v, noise_shape), dtype=v.dtype, seed=seed)
+        scale = 1 / (1 - r)
+        keep = noise >= r
+        return v * scale * math.cast(keep, v.dtype)
+
+
+# ------------------------------------------------------------------------- normalisation
+
+
+def sufficient_statistics(
+    x: Any,
+    axes: Any,
+    shift: Any = None,
+    keep_dims: Any = None,
+    name: str | None = None,
+    keepdims: Any = None,
+) -> tuple[Value, Value, Value, Value | None]:
+    """Count, sum, sum of squares (all after subtracting `shift`), and the shift."""
+    keep = bool(chosen("keepdims", keepdims, "keep_dims", keep_dims))
+    with current().scope(name, "sufficient_statistics"):
+        v = as_value(x, name="x")
+        axes = static_ints(list(set(axes)) if isinstance(axes, (list, tuple)) else axes)
+        n: Any = build(ops.reduce.count, (v,), {"axis": axes}).outputs[0]
+        if v.static_shape is not None and D.is_known([v.static_shape[a] for a in axes]):
+            sizes = [v.static_shape[a] for a in axes]
+            n = as_value(_math.prod(sizes), v.dtype, "Const")  # type: ignore[arg-type]
+        else:
+            n = math.cast(n, v.dtype)
+        s = None
+        if shift is None:
+            m, q = v, math.square(v)
+        else:
+            s = as_value(shift, v.dtype, "shift")
+            m, q = v - s, math.squared_difference(v, s)
+        m_ss = reduce_sum(m, axes, keepdims=keep, name="mean_ss")
+        v_ss = reduce_sum(q, axes, keepdims=keep, name="var_ss")
+    return n, m_ss, v_ss, s
+
+
+def normalize_moments(
+    counts: Any, mean_ss: Any, variance_ss: Any, shift: Any, name: str | None = None
+) -> tuple[Value, Value]:
+    """Mean and variance out of what `sufficient_statistics` gives."""
+    with current().scope(name, "normalize"):
+        divisor = math.reciprocal(counts, name="divisor")
+        if shift is not None:
+            shifted = math.multiply(mean_ss, divisor, name="shifted_mean")
+            mean = math.add(shifted, shift, name="mean")
+        else:
+            shifted = mean = math.multiply(mean_ss, divisor, name="mean")
+        square = math.square(shifted)
+        variance = math.subtract(math.multiply(variance_ss, divisor), square, name="variance")
+    return mean, variance
+
+
+def moments(
+    x: Any,
+    axes: Any,
+    shift: Any = None,
+    name: str | None = None,
+    keep_dims: Any = None,
+    keepdims: Any = None,
+) -> tuple[Value, Value]:
+    """Mean and variance of `x` over axes; `shift` is not used."""
+    keep = bool(chosen("keepdims", keepdims, "keep_dims", keep_dims))
+    with current().scope(name, "moments"):
+        v = as_value(x, name="x")
+        y = math.cast(v, dtypes.float32) if v.dtype is dtypes.float16 else v
+        mean = reduce_mean(y, axes, keepdims=True, name="mean")
+        away = math.squared_difference(y, ops.state.stop_gradient(mean))
+        variance = reduce_mean(away, axes, keepdims=True, name="variance")
+        if not keep:
+            mean = ops.shapes.squeeze(mean, axes)
+            variance = ops.shapes.squeeze(variance, axes)
+        return math.cast(mean, v.dtype), math.cast(variance, v.dtype)
+
+
+def weighted_moments(
+    x: Any,
+    axes: Any,
+    frequency_weights: Any,
+    name: str | None = None,
+    keep_dims: Any = None,
+    keepdims: Any = None,
+) -> tuple[Value, Value]:
+    """Mean and variance of `x` over axes, elements counted by their weights."""
+    keep = bool(chosen("keepdims", keepdims, "keep_dims", keep_dims))
+    with current().scope(name, "weighted_moments"):
+        given = as_value(x, name="x")
+        w = as_value(frequency_weights, name="frequency_weights")
+        v = math.cast(given, dtypes.float32) if given.dtype is dtypes.float16 else given
+        w = math.cast(w, v.dtype)
+        total = reduce_sum(w * v, axes, name="weighted_input_sum", keepdims=True)
+        weights = w + ops.shapes.zeros_like(v)
+        count = reduce_sum(weights, axes, name="sum_of_weights", keepdims=True)
+        divisor = math.reciprocal(count, name="inv_weight_sum")
+        mean = math.multiply(total, divisor)
+        away = w * math.squared_difference(v, mean)
+        spread = reduce_sum(away, axes, name="weighted_distsq", keepdims=True)
+        variance = math.multiply(spread, divisor)
+        if not keep:
+            mean = ops.shapes.squeeze(mean, axes)
+            variance = ops.shapes.squeeze(variance, axes)
+        return math.cast(mean, given.dtype), math.cast(variance, given.dtype)
+
+
+def batch_normalization(
+    x: Any,
+    mean: Any,
+    variance: Any,
+    offset: Any,
+    scale: Any,
+    variance_epsilon: Any,
+    name: str | None = None,
+) -> Value:
+    """scale * (x - mean) / sqrt(variance + epsilon) + offset."""
+    with current().scope(name, "batchnorm"):
+        v = as_value(x)
+        inv = math.rsqrt(variance + variance_epsilon)
+        if scale is not None:
+            inv *= scale
+        shift = -mean * inv if offset is None else offset - mean * inv
+        return v * math.cast(inv, v.dtype) + math.cast(shift, v.dtype)
+
+
+def batch_norm_with_global_normalization(
+    t: Any = None,
+    m: Any = None,
+    v: Any = None,
+    beta: Any = None,
+    gamma: Any = None,
+    variance_epsilon: Any = None,
+    scale_after_normalization: Any = None,
+    name: str | None = None,
+    input: Any = None,
+    mean: Any = None,
+    variance: Any = None,
+) -> Value:
+    """`batch_normalization` under its oldest name."""
+    t = chosen("input", input, "t", t)
+    m = chosen("mean", mean, "m", m)
+    v = chosen("variance", variance, "v", v)
+    scale = gamma if scale_after_normalization else None
+    return batch_normalization(t, m, v, beta, scale, variance_epsilon, name)
+
+
+def _norm_axes(layout: str) -> tuple[int, ...]:
+    return (0, 2, 3) if layout == "NCHW" else (0, 1, 2)
+
+
+def _norm_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    x, scale = inputs[0], inputs[1]
+    if x.rank not in (4, None):
+        raise shape_error(f"Shape must be rank 4 but is rank {x.rank}")
+    shape = scale.static_shape
+    for v in inputs[1:]:
+        if v.rank not in (1, None):
+            raise shape_error(f"Shape must be rank 1 but is rank {v.rank}")
+        shape = merge(shape, v.static_shape)
+    if x.static_shape is not None:
+        at = 1 if attrs["data_format"] == "NCHW" else 3
+        shape = merge(shape, (x.static_shape[at],))
+    return [(x.dtype, x.static_shape), (scale.dtype, shape), (scale.dtype, shape)]
+
+
+def _norm(
+    x: Any, scale: Any, offset: Any, *population: Any, epsilon: float, data_format: str,
+    is_training: bool,
+) -> Any:  # fmt: skip
+    over = _norm_axes(data_format)
+    wide = x.astype(scale.dtype)
+    fold = [-1, 1, 1] if data_format == "NCHW" else [-1]
+    if is_training:
+        mean = np.mean(wide, axis=over)
+        variance = np.mean(np.square(wide - mean.reshape(fold)), axis=over)
+        n = x.size // max(mean.size, 1)
+        given = variance * variance.dtype.type(n / max(n - 1, 1))
+    else:
+        mean, variance = population
+        given = variance
+    inv = scale / np.sqrt(variance + scale.dtype.type(epsilon))
+    y = (wide - mean.reshape(fold)) * inv.reshape(fold) + offset.reshape(fold)
+    return y.astype(x.dtype), mean, given
+
+
+def _folded(v: Value, layout: str) -> Value:
+    """A vector of channels as an operand beside a 4-D tensor."""
+    if layout == "NHWC":
+        return v
+    return ops.shapes.expand_dims(ops.shapes.expand_dims(v, -1), -1)  # type: ignore[no-any-return]
+
+
+def _norm_expand(
+    x: Value, scale: Value, offset: Value, *population: Value, epsilon: float, data_format: str,
+    is_training: bool,
+) -> Any:  # fmt: skip
+    over = _norm_axes(data_format)
+    wide = math.cast(x, scale.dtype)
+    if is_training:
+        mean = reduce_mean(wide, over)
+        variance = reduce_mean(math.squared_difference(wide, _folded(mean, data_format)), over)
+        n = math.cast(build(ops.reduce.count, (x,), {"axis": over}).outputs[0], scale.dtype)
+        given = variance * (n / math.maximum(n - 1.0, 1.0))
+    else:
+        mean, variance = population
+        given = variance
+    inv = _folded(math.rsqrt(variance + epsilon) * scale, data_format)
+    y = (wide - _folded(mean, data_format)) * inv + _folded(offset, data_format)
+    return math.cast(y, x.dtype), mean, given
+
+
+def _norm_grad(
+    y: Any, dy: Any, x: Value, scale: Value, offset: Value, *population: Value, epsilon: float,
+    data_format: str, is_training: bool,
+) -> Any:  # fmt: skip
+    """Through the first output only, as TF (`_BatchNormGrad` in nn_grad.py)."""
+    none = (None,) * len(population)
+    if dy[0] is None:
+        return (None, None, None, *none)
+    over = _norm_axes(data_format)
+    g, wide = math.cast(dy[0], scale.dtype), math.cast(x, scale.dtype)
+    if is_training:
+        mean = reduce_mean(wide, over)
+        away = wide - _folded(mean, data_format)
+        variance = reduce_mean(math.square(away), over)
+    else:
+        mean, variance = population
+        away = wide - _folded(mean, data_format)
+    inv = math.rsqrt(variance + epsilon)
+    dscale = inv * reduce_sum(g * away, over)
+    doffset = reduce_sum(g, over)
+    if is_training:
+        slope = _folded(reduce_mean(g * away, over) * (inv * inv), data_format)
+        g = g - _folded(reduce_mean(g, over), data_format) - slope * away
+    dx = g * _folded(scale * inv, data_format)
+    return (math.cast(dx, x.dtype), dscale, doffset, *none)
+
+
+fused_batch_norm_op = op(
+    "fused_batch_norm", "FusedBatchNormV3", "composite",
+    doc="Batch normalisation of a 4-D tensor, with its batch mean and (unbiased) variance.",
+    args=("x", "scale", "offset", "*population"), types="f", numpy=quiet(_norm),
+    infer=_norm_infer, expand=_norm_expand, grad=_norm_grad,
+)  # fmt: skip
+
+
+def fused_batch_norm(
+    x: Any,
+    scale: Any,
+    offset: Any,
+    mean: Any = None,
+    variance: Any = None,
+    epsilon: float = 0.001,
+    data_format: str = "NHWC",
+    is_training: bool = True,
+    name: str | None = None,
+) -> tuple[Value, Value, Value]:
+    """The normalised `x`, and the mean and variance of the batch (or those given).
+
+    Raises
+    ------
+    ValueError
+        When `mean` or `variance` is given for training, or missing for inference.
+    """
+    v = as_value(x, name="input")
+    s = as_value(scale, name="scale")
+    o = as_value(offset, name="offset")
+    if is_training and (mean is not None or variance is not None):
+        raise ValueError("Both 'mean' and 'variance' must be None if is_training is True.")
+    if not is_training and (mean is None or variance is None):
+        raise ValueError("'mean' and 'variance' must be given if is_training is False.")
+    if data_format not in ("NHWC", "NCHW"):
+        raise ValueError(f"data_format must be NHWC or NCHW, not {data_format!r}")
+    given = () if is_training else (as_value(mean, s.dtype), as_value(variance, s.dtype))
+    if is_training:
+        current().reserve("Const", "Const")
+    attrs = {
+        "epsilon": max(float(epsilon), 1.001e-5), "data_format": data_format,
+        "is_training": bool(is_training),
+    }  # fmt: skip
+    y, m, d = build(fused_batch_norm_op, (v, s, o, *given), attrs, name).outputs
+    return y, m, d
+
+
+fused_batch_norm_op.call = fused_batch_norm
+
+
+def zero_fraction(value: Any, name: str | None = None) -> Value:
+    """The share of zeros in `value`, a float32; NaN where it is empty."""
+    with current().scope(name, "zero_fraction"):
+        v = as_value(value, name="value")
+        n = ops.shapes.size(v, out_type=dtypes.int64)
+        zeros = math.cast(n - count_nonzero(v), dtypes.float32)
+        return ops.state.identity(zeros / math.cast(n, dtypes.float32), name="fraction")  # type: ignore[no-any-return]
+
+
+# ------------------------------------------------------------------------- lookups
+
+
+def _clip_rows(rows: Value, ids: Value, max_norm: Any) -> Value:
+    """Rows whose L2 norm is above `max_norm` scaled down to it."""
+    if max_norm is None:
+        return rows
+    if rows.rank is None or ids.rank is None:
+        raise ValueError("max_norm needs params and ids of known rank")
+    over = list(range(ids.rank, rows.rank))
+    total = reduce_sum(rows * rows, over, keepdims=True)
+    norm = math.sqrt(math.select(total > 0.0, total, 1.0))
+    norm = math.select(total > 0.0, norm, total)
+    return (rows * max_norm) / math.maximum(norm, max_norm)  # type: ignore[no-any-return]
+
+
+def embedding_lookup(
+    params: Any,
+    ids: Any,
+    partition_strategy: str = "mod",
+    name: str | None = None,
+    validate_indices: bool = True,
+    max_norm: Any = None,
+) -> Value:
+    """Rows of `params`, or of a list of parts of it, at `ids`.
+
+    Parameters
+    ----------
+    partition_strategy : {"mod", "div"}
+        Where row i of a list of n parts is: in part ``i % n``, or contiguous.
+
+    Raises
+    ------
+    ValueError
+        Without params, or for another strategy.
+    """
+    if params is None:
+        raise ValueError("params must be specified")
+    if isinstance(params, (list, tuple)) and not params:
+        raise ValueError("Need at least one param")
+    parts = list(params) if isinstance(params, (list, tuple)) else [params]
+    with current().scope(name, "embedding_lookup") as scope:
+        parts = [as_value(p, name="params") for p in parts]
+        at = as_value(ids, name="ids")
+        if len(parts) == 1:
+            rows = _clip_rows(ops.shapes.gather(parts[0], at, name=scope or name), at, max_norm)
+            return ops.state.identity(rows)  # type: ignore[no-any-return]
+        if partition_strategy == "mod":
+            sizes = ops.shapes.stack([ops.shapes.shape(p, out_type=at.dtype)[0] for p in parts])
+            first = ops.shapes.gather(ops.reduce.cumsum(sizes, exclusive=True), at % len(parts))
+            at = first + at // len(parts)
+        elif partition_strategy != "div":
+            raise ValueError("Unrecognized partition strategy: " + partition_strategy)
+        rows = ops.shapes.gather(ops.shapes.concat(parts, 0), at, name=scope or name)
+        return _clip_rows(rows, at, max_norm)
+
+
+class TopKV2(NamedTuple):
+    """What `top_k` gives."""
+
+    values: Value
+    indices: Value
+
+
+def _top_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    x, k = inputs[0], attrs.get("k")
+    if x.rank == 0:
+        raise shape_error("Shape must be at least rank 1 but is rank 0")
+    if x.static_shape is None:
+        return [(x.dtype, None), (dtypes.int32, None)]
+    n = x.static_shape[-1]
+    if k is None:
+        k = D.fresh()
+    elif type(k) is int and k < 0:
+        raise shape_error(f"Need k >= 0, got {k}")
+    elif type(k) is int and type(n) is int and n < k:
+        raise shape_error(f"input must have last dimension >= k = {k} but is {n}")
+    shape = (*x.static_shape[:-1], k)
+    return [(x.dtype, shape), (dtypes.int32, shape)]
+
+
+def _top_k(x: Any, *, k: int, sorted: bool) -> Any:
+    n = x.shape[-1]
+    if n < k:
+        raise InvalidArgumentError(
+            None, None, f"input must have at least k columns. Had {n}, needed {k}"
+        )
+    # stable from the back, then backwards: the first of equals comes first
+    order = n - 1 - np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1][..., :k]
+    return np.take_along_axis(x, order, -1), order.astype(np.int32)
+
+
+def _top_grad(y: Any, dy: Any, x: Value, *k: Value, **attrs: Any) -> Any:
+    dx = None if dy[0] is None else build(scatter_last, (dy[0], y[1], x)).outputs[0]
+    return (dx, None) if k else dx
+
+
+top_k_op = op(
+    "top_k", "TopKV2", "structured", args=("input",), types="fiu", fails=True,
+    doc="The k largest elements along the last axis, and where they are; NaN is the largest.",
+    numpy=_top_k, infer=_top_infer, grad=_top_grad,
+    facts={"check": {"operand": 0, "must": "have k columns"}},
+)  # fmt: skip
+
+
+def top_k(input: Any, k: Any = 1, sorted: bool = True, name: str | None = None) -> TopKV2:
+    """The `k` largest elements of each row, in descending order, and their places."""
+    with current().scope(name, "TopKV2") as scope:
+        x = as_value(input, name="input")
+        check_kind(top_k_op, "input", x.dtype, top_k_op.types)
+        k = static_ints(k)
+        attrs: dict[str, Any] = {"sorted": bool(sorted)}
+        attrs |= {"dynamic": ("k",)} if isinstance(k, Value) else {"k": k}
+        inputs = (x, k) if isinstance(k, Value) else (x,)
+        return TopKV2(*build(top_k_op, inputs, attrs, scope or name).outputs)
+
+
+top_k_op.call = top_k
+
+
+def _scatter_last(g: Any, indices: Any, like: Any) -> Any:
+    out = np.zeros_like(like)
+    rows = out.reshape(-1, out.shape[-1])
+    for row, at, v in zip(rows, indices.reshape(len(rows), -1), g.reshape(len(rows), -1), strict=True):
+        np.add.at(row, at, v)
+    return rows.reshape(out.shape)
+
+
+scatter_last = op(
+    "scatter_last", "ScatterLast", "structured", args=("updates", "indices", "like"), types="f",
+    doc="Zeros in the shape of `like`, with updates added along the last axis at the indices.",
+    numpy=_scatter_last, facts={"uses": {2: "shape"}},
+    infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[2].static_shape)],
+    grad=lambda y, dy, g, at, like: (build(take_last, (dy, at)).outputs[0], None, None),
+)  # fmt: skip
+
+take_last = op(
+    "take_last", "TakeLast", "structured", args=("x", "indices"), types="fiub",
+    doc="Elements of `x` at indices along the last axis, row by row.",
+    numpy=lambda x, at: np.take_along_axis(x, at.astype(np.int64), -1),
+    infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[1].static_shape)],
+    grad=lambda y, dy, x, at: (build(scatter_last, (dy, at, x)).outputs[0], None),
+)  # fmt: skip
+
+
+def _in_top_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    predictions, targets = inputs[0], inputs[1]
+    for v, rank in ((predictions, 2), (targets, 1)):
+        if v.rank not in (rank, None):
+            raise shape_error(f"Shape must be rank {rank} but is rank {v.rank}")
+    rows = None if predictions.static_shape is None else predictions.static_shape[:1]
+    return [(dtypes.bool_, merge(targets.static_shape, rows))]
+
+
+def _in_top_k(predictions: Any, targets: Any, *, k: int) -> Any:
+    n = predictions.shape[1]
+    inside = (targets >= 0) & (targets < n) & np.isfinite(predictions).all(axis=1)
+    if n == 0:
+        return inside
+    at = np.where(inside, targets, 0).astype(np.int64)[:, None]
+    above = (predictions > np.take_along_axis(predictions, at, 1)).sum(axis=1)
+    return inside & (above < k)
+
+
+in_top_k_op = op(
+    "in_top_k", "InTopKV2", "structured", args=("predictions", "targets"), types="f",
+    doc="Whether the target's prediction is among the k highest; rows not all finite give False.",
+    numpy=quiet(_in_top_k), infer=_in_top_infer, grad=no_grad, out="bool",
+)  # fmt: skip
+
+
+def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) -> Value:
+    """Whether each target is in the `k` highest predictions of its row, ties included."""
+    with current().scope(name, "in_top_k"):
+        p = as_value(predictions, name="predictions")
+        t = as_value(targets, name="targets")
+        if p.dtype is not dtypes.float32 or t.dtype not in (dtypes.int32, dtypes.int64):
+            raise TypeError(
+                "in_top_k takes float32 predictions and int32 or int64 targets, got "
+                f"{p.dtype.name} and {t.dtype.name}"
+            )
+        k = static_ints(k)
+        attrs = {"dynamic": ("k",)} if isinstance(k, Value) else {"k": k}
+        inputs = (p, t, k) if isinstance(k, Value) else (p, t)
+        return build(in_top_k_op, inputs, attrs, name or "InTopKV2").outputs[0]
+
+
+in_top_k_op.call = in_top_k

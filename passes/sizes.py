@@ -1,0 +1,37 @@
+"""Sizes that are known before the run become constants or expressions of the plan's symbols."""
+
+from __future__ import annotations
+
+import numpy as np
+from graphc.ir.build import build
+from graphc.ir.dims import Expr
+from graphc.ir.graph import Graph
+from graphc.ir.known import known
+from graphc.ir.node import Node, Value
+from graphc.ops.convert import make_constant
+from graphc.ops.shapes import sizes_op
+
+__all__ = ["sizes"]
+
+
+def sizes(g: Graph) -> Graph:
+    """``shape``, ``size``, ``rank`` and integer arithmetic on them are folded away."""
+
+    def step(n: Node, inputs: tuple[Value, ...]) -> Value | None:
+        if n.op.dims is None or len(n.outputs) != 1 or n.op.name in ("constant", "sizes", "input"):
+            return None
+        v = n.outputs[0]
+        k = known(v)
+        items = k if isinstance(k, tuple) else (k,)
+        if any(d is None for d in items):
+            return None
+        if v.dtype.kind not in "iuf":
+            return None
+        if not any(isinstance(d, Expr) for d in items):
+            a = np.array(k, v.dtype.np).reshape(tuple(int(str(d)) for d in v.static_shape or ()))
+            return make_constant(a, v.dtype, n.name)
+        if v.dtype.kind == "f":
+            return None
+        return build(sizes_op, (), {"value": k, "dtype": v.dtype}, n.name).outputs[0]
+
+    return g.rebuild(step)
