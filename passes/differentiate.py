@@ -12,7 +12,7 @@ from typing import Any
 from graphc.ir import build
 from graphc.ir.node import Node, Value
 from graphc.ops import math, reduce, shapes
-from graphc.ops.indexed import IndexedSlices
+from graphc.ops.indexed import IndexedSlices, to_dense
 
 __all__ = ["OVERRIDES", "differentiate", "sum_to"]
 
@@ -129,8 +129,7 @@ class _Reverse:
             if all(isinstance(g, IndexedSlices) for g in gs):
                 gs[:] = [concatenated(gs)]
             else:
-                dense = [math.convert_gradient(g) if isinstance(g, IndexedSlices) else g for g in gs]
-                gs[:] = [math.add_n(dense)]
+                gs[:] = [math.add_n([dense(g) for g in gs])]
         return gs[0]
 
 
@@ -146,6 +145,8 @@ def concatenated(slices: Sequence[Any]) -> IndexedSlices:
 def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
     """Gradients of the inputs of `n`, given those of its outputs (None where there is none)."""
     custom = n.attrs.get("_gradient")
+    if custom is None and n.graph is not None:
+        custom = n.graph.gradient_type(n)
     if custom is not None:
         f = OVERRIDES.get(custom) if isinstance(custom, str) else custom
         if f is None:
@@ -176,7 +177,8 @@ def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
 
 
 def dense(g: Gradient) -> Gradient:
-    return math.convert_gradient(g) if isinstance(g, IndexedSlices) else g
+    """A sparse gradient as a whole tensor; others as they are."""
+    return to_dense(g) if isinstance(g, IndexedSlices) else g
 
 
 def padded(made: Any, n: Node) -> list[Gradient]:

@@ -245,6 +245,9 @@ class _Functionalizer:
         if n.op.facts.get("alias"):
             self.new[n.outputs[0]] = inputs[0]
             return
+        if n.op.facts.get("aliases"):
+            self.new.update(zip(n.outputs, inputs, strict=False))
+            return
         if on_host(n):
             raise Cut(n.inputs, n)
         attrs = n.attrs

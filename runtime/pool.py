@@ -59,6 +59,7 @@ class P(IntEnum):
     STEP = 72  # the step, whose cost is learned
     GRAIN = 73
     NEVER = 74  # a word that is always 0
+    CPU = 75  # core the owner is on
     CHUNK = 80  # units of the next task
     CANCEL = 96
     SLEEPERS = 112

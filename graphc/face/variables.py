@@ -436,7 +436,7 @@ def _guarded(name: str, initial: Value) -> Value:
         inputs = [new.get(v, v) for v in node.inputs]
         if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
             continue
-        copy = build(node.op, inputs, node.attrs, f"{node.name}_{name}".replace(":", "_"))
+        copy = build(node.op, inputs, node.attrs, f"{node.name}_{name}/".replace(":", "_"))
         new.update(zip(node.outputs, copy.outputs, strict=True))
     return new.get(initial, initial)
 

@@ -576,8 +576,13 @@ class _Verifier:
 
     def hints(self, s: Loop | Reduce) -> None:
         lanes = s.lanes if isinstance(s, Loop) else 0
-        limits = ((lanes, 64), (s.unroll, 8 if isinstance(s, Reduce) else 64))
-        if any(h < 0 or h > top or h & (h - 1) for h, top in limits) or lanes == 1:
+        top = 8 if isinstance(s, Reduce) else 256 // max(lanes, 16)
+        if (
+            lanes & (lanes - 1)
+            or s.unroll & (s.unroll - 1)
+            or not (lanes in range(2, 65) or lanes == 0)
+            or not 0 <= s.unroll <= top
+        ):
             self.fail(f"lanes {lanes}, unroll {s.unroll}: not a power of two in reach")
         if isinstance(s, Loop) and s.block and (s.block < 0 or s.kind != "parallel vector"):
             self.fail(f"block {s.block} of a {s.kind} loop")

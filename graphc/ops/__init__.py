@@ -1,6 +1,8 @@
 """graphc.ops: one record per op. Importing this package fills `OPS`."""
 
-from graphc.ops import convert, math, operators, reduce, shapes
+from graphc.ops import convert, math, nn, operators, reduce, shapes, state
 from graphc.ops.record import OPS, InferError, Op
 
-__all__ = ["OPS", "InferError", "Op", "convert", "math", "operators", "reduce", "shapes"]
+__all__ = [
+    "OPS", "InferError", "Op", "convert", "math", "nn", "operators", "reduce", "shapes", "state",
+]  # fmt: skip

@@ -686,6 +686,11 @@ def _trigamma(x: float) -> float:
     return total + (1 + 0.5 / x + z * series) / x
 
 
+def _digamma_scalar(k: Any, x: Any) -> Any:
+    pole = (x <= 0) & k.floor(x).eq(x)
+    return k.select(pole, k.like(_math.inf, x), k.digamma(x))
+
+
 _TWO_OVER_SQRT_PI = 2 / _math.sqrt(_math.pi)
 
 erf = elementwise(
@@ -713,7 +718,7 @@ digamma = elementwise(
     "digamma", "Digamma", "The derivative of lgamma.",
     numpy=_each(_digamma), sample=(0.5, 4.0),
     grad=lambda y, dy, x: dy * trigamma(x),
-    scalar=lambda k, x: k.digamma(x),
+    scalar=_digamma_scalar,
 )  # fmt: skip
 
 trigamma = elementwise(
@@ -848,7 +853,7 @@ def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Value:
 
 
 def _bitcast_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    x, dtype = inputs[0], attrs["dtype"]
+    x, dtype = inputs[0], attrs["type"]
     if x.dtype.size != dtype.size or "b" in (x.dtype.kind, dtype.kind):
         raise shape_error(
             f"Cannot bitcast from {x.dtype.name} to {dtype.name}: graphc takes types of one size"
@@ -856,14 +861,14 @@ def _bitcast_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(dtype, x.static_shape)]
 
 
-def _bitcast(x: Any, *, dtype: DType) -> Any:
-    if dtype is dtypes.bfloat16:
+def _bitcast(x: Any, *, type: DType) -> Any:
+    if type is dtypes.bfloat16:
         return (x.astype(np.uint16).astype(np.uint32) << 16).view(np.float32)
-    return np.ascontiguousarray(x).view(dtype.np).reshape(np.shape(x))
+    return np.ascontiguousarray(x).view(type.np).reshape(np.shape(x))
 
 
 def _bitcast_call(input: Any, type: Any, name: str | None = None) -> Value:
-    attrs = {"dtype": as_dtype(type).base_dtype}
+    attrs = {"type": as_dtype(type).base_dtype}
     return apply(bitcast, (input,), attrs, name).outputs[0]
 
 
@@ -871,7 +876,7 @@ bitcast = elementwise(
     "bitcast", "Bitcast", "The same bits as another type of the same size.",
     numpy=_bitcast, types="fiu", args=("input",), infer=_bitcast_infer, grad=no_grad,
     call=_bitcast_call,
-    scalar=lambda k, x, dtype: k.bitcast(x, dtype),
+    scalar=lambda k, x, type: k.bitcast(x, type),
 )  # fmt: skip
 
 # ------------------------------------------------------------------------- choice

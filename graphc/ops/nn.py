@@ -10,7 +10,7 @@ from __future__ import annotations
 import math as _math
 import numbers
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,18 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim
 from graphc.ir.node import Value
 from graphc.ops import math
+from graphc.ops.lookup import TopKV2, embedding_lookup, in_top_k, take_last, top_k
 from graphc.ops.math import sigmoid, tanh
+from graphc.ops.norm import (
+    batch_norm_with_global_normalization,
+    batch_normalization,
+    fused_batch_norm,
+    moments,
+    normalize_moments,
+    sufficient_statistics,
+    weighted_moments,
+    zero_fraction,
+)
 from graphc.ops.record import (
     Attrs,
     Op,
@@ -33,13 +44,12 @@ from graphc.ops.record import (
     check_kind,
     elementwise,
     merge,
-    no_grad,
     op,
     quiet,
     shape_error,
     static_ints,
 )  # fmt: skip
-from graphc.ops.reduce import chosen, count_nonzero, reduce_max, reduce_mean, reduce_sum
+from graphc.ops.reduce import chosen, reduce_max, reduce_sum
 
 __all__ = [
     "TopKV2", "batch_norm_with_global_normalization", "batch_normalization", "bias_add", "crelu",
@@ -57,17 +67,33 @@ __all__ = [
 
 relu = elementwise(
     "relu", "Relu", "max(x, 0); NaN stays NaN.",
-    numpy=lambda x: np.maximum(x, x.dtype.type(0)), types="fiu", args=("features",),
-    grad=lambda y, dy, x: math.select(y > 0.0, dy, 0.0),
+    numpy=lambda x: np.where(x < 0, x.dtype.type(0), x), types="fiu", args=("features",),
+    grad=lambda y, dy, x: relu_grad(dy, y),
     scalar=lambda k, x: k.relu(x),
+)  # fmt: skip
+
+# Records of their own because their second derivative is a tensor of zeros in TF, not none.
+relu_grad = elementwise(
+    "relu_grad", "ReluGrad", "The gradient where the result of relu is positive, else 0.",
+    numpy=lambda dy, y: np.where(y > 0, dy, dy.dtype.type(0)), args=("gradients", "features"),
+    grad=lambda z, dz, dy, y: (relu_grad(dz, y), ops.shapes.zeros_like(y)),
+    scalar=lambda k, dy, y: k.select(y > 0, dy, k.like(0, dy)),
 )  # fmt: skip
 
 relu6 = elementwise(
     "relu6", "Relu6", "min(max(x, 0), 6).",
-    numpy=lambda x: np.minimum(np.maximum(x, x.dtype.type(0)), x.dtype.type(6)),
+    numpy=lambda x: np.where(x > 6, x.dtype.type(6), np.where(x < 0, x.dtype.type(0), x)),
     types="fiu", args=("features",), sample=(-2.0, 8.0),
-    grad=lambda y, dy, x: math.select(math.logical_and(y > 0.0, y < 6.0), dy, 0.0),
+    grad=lambda y, dy, x: relu6_grad(dy, y),
     scalar=lambda k, x: k.relu6(x),
+)  # fmt: skip
+
+relu6_grad = elementwise(
+    "relu6_grad", "Relu6Grad", "The gradient where the result of relu6 is inside (0, 6), else 0.",
+    numpy=lambda dy, y: np.where((y > 0) & (y < 6), dy, dy.dtype.type(0)),
+    args=("gradients", "features"),
+    grad=lambda z, dz, dy, y: (relu6_grad(dz, y), ops.shapes.zeros_like(y)),
+    scalar=lambda k, dy, y: k.select((y > 0) & (y < 6), dy, k.like(0, dy)),
 )  # fmt: skip
 
 elu = elementwise(
@@ -118,7 +144,9 @@ def _leaky_call(features: Any, alpha: Any = 0.2, name: str | None = None) -> Val
         check_kind(leaky_relu, "features", x.dtype, "f")
         if isinstance(alpha, Value):
             return math.select(x > 0.0, x, x * alpha, name=scope or name)  # type: ignore[no-any-return]
-        return build(leaky_relu, (x,), {"alpha": float(alpha)}, scope or name).outputs[0]
+        # TF keeps the slope as a float32 attribute, for float64 tensors too
+        attrs = {"alpha": float(np.float32(alpha))}
+        return build(leaky_relu, (x,), attrs, scope or name).outputs[0]
 
 
 leaky_relu = elementwise(
@@ -215,7 +243,8 @@ def _log_softmax_expand(x: Value, axis: int) -> Value:
 
 
 softmax = op(
-    "softmax", "Softmax", "composite", doc="exp(x) / sum(exp(x)) along an axis, the last by default.",
+    "softmax", "Softmax", "composite",
+    doc="exp(x) / sum(exp(x)) along an axis, the last by default.",
     args=("logits",), types="f", numpy=quiet(_softmax), infer=_softmax_infer,
     expand=_softmax_expand,
     grad=lambda y, dy, x, axis: (dy - reduce_sum(dy * y, axis, True)) * y,
@@ -284,14 +313,19 @@ def _xent_grad(y: Any, dy: Any, logits: Value, labels: Value, axis: int) -> Any:
     if dback is not None:
         more = _through_softmax(dback, logits, axis)
         dlogits = more if dlogits is None else dlogits + more
-    return dlogits, dlabels
+    return _unspread(dlogits, logits), _unspread(dlabels, labels)
+
+
+def _unspread(g: Value | None, x: Value) -> Value | None:
+    """A gradient summed to the shape of its operand, where that was broadcast."""
+    return None if g is None else ops.shapes.sum_to_like(g, x)
 
 
 softmax_xent = op(
     "softmax_cross_entropy", "SoftmaxCrossEntropyWithLogits", "composite",
     doc="Cross entropy of softmax(logits) with labels, and its derivative by the logits.",
     args=("logits", "labels"), types="f", numpy=quiet(_xent), infer=_xent_infer,
-    expand=_xent_expand, grad=_xent_grad,
+    expand=_xent_expand, grad=_xent_grad, facts={"partial_gradients": True},
 )  # fmt: skip
 
 
@@ -378,17 +412,17 @@ def _sparse_xent(logits: Any, labels: Any) -> Any:
 
 
 def _sparse_expand(logits: Value, labels: Value) -> Any:
-    """The labels are in range here: the check is a fact of the record."""
     shape = logits.static_shape
     if shape is None:
         raise shape_error("the rank of the logits is not known")
-    hot = ops.shapes.one_hot(labels, shape[-1], on_value=True, off_value=False, dtype=dtypes.bool_)
-    z = logits - reduce_max(logits, -1, True)
-    e = math.exp(z)
+    at = ops.shapes.expand_dims(labels, -1)
+    top = reduce_max(logits, -1, True)
+    e = math.exp(logits - top)
     s = reduce_sum(e, -1, True)
-    own = reduce_sum(math.select(hot, math.log(s) - z, 0.0), -1)
+    own = build(take_last, (logits, at), {"what": "label"}).outputs[0]  # checks the labels
+    hot = ops.shapes.one_hot(labels, shape[-1], True, False, dtype=dtypes.bool_)
     p = e / s
-    return own, math.select(hot, p - 1.0, p)
+    return ops.shapes.squeeze(math.log(s) - (own - top), -1), math.select(hot, p - 1.0, p)
 
 
 def _sparse_grad(y: Any, dy: Any, logits: Value, labels: Value) -> Any:
@@ -404,10 +438,7 @@ sparse_softmax_xent = op(
     "sparse_softmax_cross_entropy", "SparseSoftmaxCrossEntropyWithLogits", "composite",
     doc="Cross entropy of softmax(logits) with class numbers, and its derivative by the logits.",
     args=("logits", "labels"), types="f", numpy=quiet(_sparse_xent), infer=_sparse_infer,
-    expand=_sparse_expand, grad=_sparse_grad, fails=True,
-    facts={"check": {"operand": 1, "must": "index", "of": 0, "axis": -1,
-                     "message": "Received a label value of {value} which is outside the valid "
-                                "range of [0, {size})."}},
+    expand=_sparse_expand, grad=_sparse_grad, fails=True, facts={"partial_gradients": True},
 )  # fmt: skip
 
 
@@ -719,483 +750,3 @@ def dropout(
         scale = 1 / (1 - r)
         keep = noise >= r
         return v * scale * math.cast(keep, v.dtype)
-
-
-# ------------------------------------------------------------------------- normalisation
-
-
-def sufficient_statistics(
-    x: Any,
-    axes: Any,
-    shift: Any = None,
-    keep_dims: Any = None,
-    name: str | None = None,
-    keepdims: Any = None,
-) -> tuple[Value, Value, Value, Value | None]:
-    """Count, sum, sum of squares (all after subtracting `shift`), and the shift."""
-    keep = bool(chosen("keepdims", keepdims, "keep_dims", keep_dims))
-    with current().scope(name, "sufficient_statistics"):
-        v = as_value(x, name="x")
-        axes = static_ints(list(set(axes)) if isinstance(axes, (list, tuple)) else axes)
-        n: Any = build(ops.reduce.count, (v,), {"axis": axes}).outputs[0]
-        if v.static_shape is not None and D.is_known([v.static_shape[a] for a in axes]):
-            sizes = [v.static_shape[a] for a in axes]
-            n = as_value(_math.prod(sizes), v.dtype, "Const")  # type: ignore[arg-type]
-        else:
-            n = math.cast(n, v.dtype)
-        s = None
-        if shift is None:
-            m, q = v, math.square(v)
-        else:
-            s = as_value(shift, v.dtype, "shift")
-            m, q = v - s, math.squared_difference(v, s)
-        m_ss = reduce_sum(m, axes, keepdims=keep, name="mean_ss")
-        v_ss = reduce_sum(q, axes, keepdims=keep, name="var_ss")
-    return n, m_ss, v_ss, s
-
-
-def normalize_moments(
-    counts: Any, mean_ss: Any, variance_ss: Any, shift: Any, name: str | None = None
-) -> tuple[Value, Value]:
-    """Mean and variance out of what `sufficient_statistics` gives."""
-    with current().scope(name, "normalize"):
-        divisor = math.reciprocal(counts, name="divisor")
-        if shift is not None:
-            shifted = math.multiply(mean_ss, divisor, name="shifted_mean")
-            mean = math.add(shifted, shift, name="mean")
-        else:
-            shifted = mean = math.multiply(mean_ss, divisor, name="mean")
-        square = math.square(shifted)
-        variance = math.subtract(math.multiply(variance_ss, divisor), square, name="variance")
-    return mean, variance
-
-
-def moments(
-    x: Any,
-    axes: Any,
-    shift: Any = None,
-    name: str | None = None,
-    keep_dims: Any = None,
-    keepdims: Any = None,
-) -> tuple[Value, Value]:
-    """Mean and variance of `x` over axes; `shift` is not used."""
-    keep = bool(chosen("keepdims", keepdims, "keep_dims", keep_dims))
-    with current().scope(name, "moments"):
-        v = as_value(x, name="x")
-        y = math.cast(v, dtypes.float32) if v.dtype is dtypes.float16 else v
-        mean = reduce_mean(y, axes, keepdims=True, name="mean")
-        away = math.squared_difference(y, ops.state.stop_gradient(mean))
-        variance = reduce_mean(away, axes, keepdims=True, name="variance")
-        if not keep:
-            mean = ops.shapes.squeeze(mean, axes)
-            variance = ops.shapes.squeeze(variance, axes)
-        return math.cast(mean, v.dtype), math.cast(variance, v.dtype)
-
-
-def weighted_moments(
-    x: Any,
-    axes: Any,
-    frequency_weights: Any,
-    name: str | None = None,
-    keep_dims: Any = None,
-    keepdims: Any = None,
-) -> tuple[Value, Value]:
-    """Mean and variance of `x` over axes, elements counted by their weights."""
-    keep = bool(chosen("keepdims", keepdims, "keep_dims", keep_dims))
-    with current().scope(name, "weighted_moments"):
-        given = as_value(x, name="x")
-        w = as_value(frequency_weights, name="frequency_weights")
-        v = math.cast(given, dtypes.float32) if given.dtype is dtypes.float16 else given
-        w = math.cast(w, v.dtype)
-        total = reduce_sum(w * v, axes, name="weighted_input_sum", keepdims=True)
-        weights = w + ops.shapes.zeros_like(v)
-        count = reduce_sum(weights, axes, name="sum_of_weights", keepdims=True)
-        divisor = math.reciprocal(count, name="inv_weight_sum")
-        mean = math.multiply(total, divisor)
-        away = w * math.squared_difference(v, mean)
-        spread = reduce_sum(away, axes, name="weighted_distsq", keepdims=True)
-        variance = math.multiply(spread, divisor)
-        if not keep:
-            mean = ops.shapes.squeeze(mean, axes)
-            variance = ops.shapes.squeeze(variance, axes)
-        return math.cast(mean, given.dtype), math.cast(variance, given.dtype)
-
-
-def batch_normalization(
-    x: Any,
-    mean: Any,
-    variance: Any,
-    offset: Any,
-    scale: Any,
-    variance_epsilon: Any,
-    name: str | None = None,
-) -> Value:
-    """scale * (x - mean) / sqrt(variance + epsilon) + offset."""
-    with current().scope(name, "batchnorm"):
-        v = as_value(x)
-        inv = math.rsqrt(variance + variance_epsilon)
-        if scale is not None:
-            inv *= scale
-        shift = -mean * inv if offset is None else offset - mean * inv
-        return v * math.cast(inv, v.dtype) + math.cast(shift, v.dtype)
-
-
-def batch_norm_with_global_normalization(
-    t: Any = None,
-    m: Any = None,
-    v: Any = None,
-    beta: Any = None,
-    gamma: Any = None,
-    variance_epsilon: Any = None,
-    scale_after_normalization: Any = None,
-    name: str | None = None,
-    input: Any = None,
-    mean: Any = None,
-    variance: Any = None,
-) -> Value:
-    """`batch_normalization` under its oldest name."""
-    t = chosen("input", input, "t", t)
-    m = chosen("mean", mean, "m", m)
-    v = chosen("variance", variance, "v", v)
-    scale = gamma if scale_after_normalization else None
-    return batch_normalization(t, m, v, beta, scale, variance_epsilon, name)
-
-
-def _norm_axes(layout: str) -> tuple[int, ...]:
-    return (0, 2, 3) if layout == "NCHW" else (0, 1, 2)
-
-
-def _norm_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    x, scale = inputs[0], inputs[1]
-    if x.rank not in (4, None):
-        raise shape_error(f"Shape must be rank 4 but is rank {x.rank}")
-    shape = scale.static_shape
-    for v in inputs[1:]:
-        if v.rank not in (1, None):
-            raise shape_error(f"Shape must be rank 1 but is rank {v.rank}")
-        shape = merge(shape, v.static_shape)
-    if x.static_shape is not None:
-        at = 1 if attrs["data_format"] == "NCHW" else 3
-        shape = merge(shape, (x.static_shape[at],))
-    return [(x.dtype, x.static_shape), (scale.dtype, shape), (scale.dtype, shape)]
-
-
-def _norm(
-    x: Any, scale: Any, offset: Any, *population: Any, epsilon: float, data_format: str,
-    is_training: bool,
-) -> Any:  # fmt: skip
-    over = _norm_axes(data_format)
-    wide = x.astype(scale.dtype)
-    fold = [-1, 1, 1] if data_format == "NCHW" else [-1]
-    if is_training:
-        mean = np.mean(wide, axis=over)
-        variance = np.mean(np.square(wide - mean.reshape(fold)), axis=over)
-        n = x.size // max(mean.size, 1)
-        given = variance * variance.dtype.type(n / max(n - 1, 1))
-    else:
-        mean, variance = population
-        given = variance
-    inv = scale / np.sqrt(variance + scale.dtype.type(epsilon))
-    y = (wide - mean.reshape(fold)) * inv.reshape(fold) + offset.reshape(fold)
-    return y.astype(x.dtype), mean, given
-
-
-def _folded(v: Value, layout: str) -> Value:
-    """A vector of channels as an operand beside a 4-D tensor."""
-    if layout == "NHWC":
-        return v
-    return ops.shapes.expand_dims(ops.shapes.expand_dims(v, -1), -1)  # type: ignore[no-any-return]
-
-
-def _norm_expand(
-    x: Value, scale: Value, offset: Value, *population: Value, epsilon: float, data_format: str,
-    is_training: bool,
-) -> Any:  # fmt: skip
-    over = _norm_axes(data_format)
-    wide = math.cast(x, scale.dtype)
-    if is_training:
-        mean = reduce_mean(wide, over)
-        variance = reduce_mean(math.squared_difference(wide, _folded(mean, data_format)), over)
-        n = math.cast(build(ops.reduce.count, (x,), {"axis": over}).outputs[0], scale.dtype)
-        given = variance * (n / math.maximum(n - 1.0, 1.0))
-    else:
-        mean, variance = population
-        given = variance
-    inv = _folded(math.rsqrt(variance + epsilon) * scale, data_format)
-    y = (wide - _folded(mean, data_format)) * inv + _folded(offset, data_format)
-    return math.cast(y, x.dtype), mean, given
-
-
-def _norm_grad(
-    y: Any, dy: Any, x: Value, scale: Value, offset: Value, *population: Value, epsilon: float,
-    data_format: str, is_training: bool,
-) -> Any:  # fmt: skip
-    """Through the first output only, as TF (`_BatchNormGrad` in nn_grad.py)."""
-    none = (None,) * len(population)
-    if dy[0] is None:
-        return (None, None, None, *none)
-    over = _norm_axes(data_format)
-    g, wide = math.cast(dy[0], scale.dtype), math.cast(x, scale.dtype)
-    if is_training:
-        mean = reduce_mean(wide, over)
-        away = wide - _folded(mean, data_format)
-        variance = reduce_mean(math.square(away), over)
-    else:
-        mean, variance = population
-        away = wide - _folded(mean, data_format)
-    inv = math.rsqrt(variance + epsilon)
-    dscale = inv * reduce_sum(g * away, over)
-    doffset = reduce_sum(g, over)
-    if is_training:
-        slope = _folded(reduce_mean(g * away, over) * (inv * inv), data_format)
-        g = g - _folded(reduce_mean(g, over), data_format) - slope * away
-    dx = g * _folded(scale * inv, data_format)
-    return (math.cast(dx, x.dtype), dscale, doffset, *none)
-
-
-fused_batch_norm_op = op(
-    "fused_batch_norm", "FusedBatchNormV3", "composite",
-    doc="Batch normalisation of a 4-D tensor, with its batch mean and (unbiased) variance.",
-    args=("x", "scale", "offset", "*population"), types="f", numpy=quiet(_norm),
-    infer=_norm_infer, expand=_norm_expand, grad=_norm_grad,
-)  # fmt: skip
-
-
-def fused_batch_norm(
-    x: Any,
-    scale: Any,
-    offset: Any,
-    mean: Any = None,
-    variance: Any = None,
-    epsilon: float = 0.001,
-    data_format: str = "NHWC",
-    is_training: bool = True,
-    name: str | None = None,
-) -> tuple[Value, Value, Value]:
-    """The normalised `x`, and the mean and variance of the batch (or those given).
-
-    Raises
-    ------
-    ValueError
-        When `mean` or `variance` is given for training, or missing for inference.
-    """
-    v = as_value(x, name="input")
-    s = as_value(scale, name="scale")
-    o = as_value(offset, name="offset")
-    if is_training and (mean is not None or variance is not None):
-        raise ValueError("Both 'mean' and 'variance' must be None if is_training is True.")
-    if not is_training and (mean is None or variance is None):
-        raise ValueError("'mean' and 'variance' must be given if is_training is False.")
-    if data_format not in ("NHWC", "NCHW"):
-        raise ValueError(f"data_format must be NHWC or NCHW, not {data_format!r}")
-    given = () if is_training else (as_value(mean, s.dtype), as_value(variance, s.dtype))
-    if is_training:
-        current().reserve("Const", "Const")
-    attrs = {
-        "epsilon": max(float(epsilon), 1.001e-5), "data_format": data_format,
-        "is_training": bool(is_training),
-    }  # fmt: skip
-    y, m, d = build(fused_batch_norm_op, (v, s, o, *given), attrs, name).outputs
-    return y, m, d
-
-
-fused_batch_norm_op.call = fused_batch_norm
-
-
-def zero_fraction(value: Any, name: str | None = None) -> Value:
-    """The share of zeros in `value`, a float32; NaN where it is empty."""
-    with current().scope(name, "zero_fraction"):
-        v = as_value(value, name="value")
-        n = ops.shapes.size(v, out_type=dtypes.int64)
-        zeros = math.cast(n - count_nonzero(v), dtypes.float32)
-        return ops.state.identity(zeros / math.cast(n, dtypes.float32), name="fraction")  # type: ignore[no-any-return]
-
-
-# ------------------------------------------------------------------------- lookups
-
-
-def _clip_rows(rows: Value, ids: Value, max_norm: Any) -> Value:
-    """Rows whose L2 norm is above `max_norm` scaled down to it."""
-    if max_norm is None:
-        return rows
-    if rows.rank is None or ids.rank is None:
-        raise ValueError("max_norm needs params and ids of known rank")
-    over = list(range(ids.rank, rows.rank))
-    total = reduce_sum(rows * rows, over, keepdims=True)
-    norm = math.sqrt(math.select(total > 0.0, total, 1.0))
-    norm = math.select(total > 0.0, norm, total)
-    return (rows * max_norm) / math.maximum(norm, max_norm)  # type: ignore[no-any-return]
-
-
-def embedding_lookup(
-    params: Any,
-    ids: Any,
-    partition_strategy: str = "mod",
-    name: str | None = None,
-    validate_indices: bool = True,
-    max_norm: Any = None,
-) -> Value:
-    """Rows of `params`, or of a list of parts of it, at `ids`.
-
-    Parameters
-    ----------
-    partition_strategy : {"mod", "div"}
-        Where row i of a list of n parts is: in part ``i % n``, or contiguous.
-
-    Raises
-    ------
-    ValueError
-        Without params, or for another strategy.
-    """
-    if params is None:
-        raise ValueError("params must be specified")
-    if isinstance(params, (list, tuple)) and not params:
-        raise ValueError("Need at least one param")
-    parts = list(params) if isinstance(params, (list, tuple)) else [params]
-    with current().scope(name, "embedding_lookup") as scope:
-        parts = [as_value(p, name="params") for p in parts]
-        at = as_value(ids, name="ids")
-        if len(parts) == 1:
-            rows = _clip_rows(ops.shapes.gather(parts[0], at, name=scope or name), at, max_norm)
-            return ops.state.identity(rows)  # type: ignore[no-any-return]
-        if partition_strategy == "mod":
-            sizes = ops.shapes.stack([ops.shapes.shape(p, out_type=at.dtype)[0] for p in parts])
-            first = ops.shapes.gather(ops.reduce.cumsum(sizes, exclusive=True), at % len(parts))
-            at = first + at // len(parts)
-        elif partition_strategy != "div":
-            raise ValueError("Unrecognized partition strategy: " + partition_strategy)
-        rows = ops.shapes.gather(ops.shapes.concat(parts, 0), at, name=scope or name)
-        return _clip_rows(rows, at, max_norm)
-
-
-class TopKV2(NamedTuple):
-    """What `top_k` gives."""
-
-    values: Value
-    indices: Value
-
-
-def _top_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    x, k = inputs[0], attrs.get("k")
-    if x.rank == 0:
-        raise shape_error("Shape must be at least rank 1 but is rank 0")
-    if x.static_shape is None:
-        return [(x.dtype, None), (dtypes.int32, None)]
-    n = x.static_shape[-1]
-    if k is None:
-        k = D.fresh()
-    elif type(k) is int and k < 0:
-        raise shape_error(f"Need k >= 0, got {k}")
-    elif type(k) is int and type(n) is int and n < k:
-        raise shape_error(f"input must have last dimension >= k = {k} but is {n}")
-    shape = (*x.static_shape[:-1], k)
-    return [(x.dtype, shape), (dtypes.int32, shape)]
-
-
-def _top_k(x: Any, *, k: int, sorted: bool) -> Any:
-    n = x.shape[-1]
-    if n < k:
-        raise InvalidArgumentError(
-            None, None, f"input must have at least k columns. Had {n}, needed {k}"
-        )
-    # stable from the back, then backwards: the first of equals comes first
-    order = n - 1 - np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1][..., :k]
-    return np.take_along_axis(x, order, -1), order.astype(np.int32)
-
-
-def _top_grad(y: Any, dy: Any, x: Value, *k: Value, **attrs: Any) -> Any:
-    dx = None if dy[0] is None else build(scatter_last, (dy[0], y[1], x)).outputs[0]
-    return (dx, None) if k else dx
-
-
-top_k_op = op(
-    "top_k", "TopKV2", "structured", args=("input",), types="fiu", fails=True,
-    doc="The k largest elements along the last axis, and where they are; NaN is the largest.",
-    numpy=_top_k, infer=_top_infer, grad=_top_grad,
-    facts={"check": {"operand": 0, "must": "have k columns"}},
-)  # fmt: skip
-
-
-def top_k(input: Any, k: Any = 1, sorted: bool = True, name: str | None = None) -> TopKV2:
-    """The `k` largest elements of each row, in descending order, and their places."""
-    with current().scope(name, "TopKV2") as scope:
-        x = as_value(input, name="input")
-        check_kind(top_k_op, "input", x.dtype, top_k_op.types)
-        k = static_ints(k)
-        attrs: dict[str, Any] = {"sorted": bool(sorted)}
-        attrs |= {"dynamic": ("k",)} if isinstance(k, Value) else {"k": k}
-        inputs = (x, k) if isinstance(k, Value) else (x,)
-        return TopKV2(*build(top_k_op, inputs, attrs, scope or name).outputs)
-
-
-top_k_op.call = top_k
-
-
-def _scatter_last(g: Any, indices: Any, like: Any) -> Any:
-    out = np.zeros_like(like)
-    rows = out.reshape(-1, out.shape[-1])
-    for row, at, v in zip(rows, indices.reshape(len(rows), -1), g.reshape(len(rows), -1), strict=True):
-        np.add.at(row, at, v)
-    return rows.reshape(out.shape)
-
-
-scatter_last = op(
-    "scatter_last", "ScatterLast", "structured", args=("updates", "indices", "like"), types="f",
-    doc="Zeros in the shape of `like`, with updates added along the last axis at the indices.",
-    numpy=_scatter_last, facts={"uses": {2: "shape"}},
-    infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[2].static_shape)],
-    grad=lambda y, dy, g, at, like: (build(take_last, (dy, at)).outputs[0], None, None),
-)  # fmt: skip
-
-take_last = op(
-    "take_last", "TakeLast", "structured", args=("x", "indices"), types="fiub",
-    doc="Elements of `x` at indices along the last axis, row by row.",
-    numpy=lambda x, at: np.take_along_axis(x, at.astype(np.int64), -1),
-    infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[1].static_shape)],
-    grad=lambda y, dy, x, at: (build(scatter_last, (dy, at, x)).outputs[0], None),
-)  # fmt: skip
-
-
-def _in_top_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    predictions, targets = inputs[0], inputs[1]
-    for v, rank in ((predictions, 2), (targets, 1)):
-        if v.rank not in (rank, None):
-            raise shape_error(f"Shape must be rank {rank} but is rank {v.rank}")
-    rows = None if predictions.static_shape is None else predictions.static_shape[:1]
-    return [(dtypes.bool_, merge(targets.static_shape, rows))]
-
-
-def _in_top_k(predictions: Any, targets: Any, *, k: int) -> Any:
-    n = predictions.shape[1]
-    inside = (targets >= 0) & (targets < n) & np.isfinite(predictions).all(axis=1)
-    if n == 0:
-        return inside
-    at = np.where(inside, targets, 0).astype(np.int64)[:, None]
-    above = (predictions > np.take_along_axis(predictions, at, 1)).sum(axis=1)
-    return inside & (above < k)
-
-
-in_top_k_op = op(
-    "in_top_k", "InTopKV2", "structured", args=("predictions", "targets"), types="f",
-    doc="Whether the target's prediction is among the k highest; rows not all finite give False.",
-    numpy=quiet(_in_top_k), infer=_in_top_infer, grad=no_grad, out="bool",
-)  # fmt: skip
-
-
-def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) -> Value:
-    """Whether each target is in the `k` highest predictions of its row, ties included."""
-    with current().scope(name, "in_top_k"):
-        p = as_value(predictions, name="predictions")
-        t = as_value(targets, name="targets")
-        if p.dtype is not dtypes.float32 or t.dtype not in (dtypes.int32, dtypes.int64):
-            raise TypeError(
-                "in_top_k takes float32 predictions and int32 or int64 targets, got "
-                f"{p.dtype.name} and {t.dtype.name}"
-            )
-        k = static_ints(k)
-        attrs = {"dynamic": ("k",)} if isinstance(k, Value) else {"k": k}
-        inputs = (p, t, k) if isinstance(k, Value) else (p, t)
-        return build(in_top_k_op, inputs, attrs, name or "InTopKV2").outputs[0]
-
-
-in_top_k_op.call = in_top_k

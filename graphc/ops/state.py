@@ -325,7 +325,12 @@ initialized_value_op = op(
 
 def initialized_value(ref: Any, initial: Value) -> Value:
     """The value of the variable `ref`, or `initial` where the session holds none yet."""
-    with current().scope(None, "cond"):
+    builder = current()
+    builder.reserve("IsVariableInitialized")
+    with builder.scope(None, "cond"):
+        builder.reserve(
+            "Switch", "switch_t", "switch_f", "pred_id", "read", "read/Switch", "Switch_1"
+        )
         return build(initialized_value_op, (reference(ref, "Identity"), initial)).outputs[0]
 
 

@@ -105,6 +105,7 @@ class S(IntEnum):
     FLAGS = 4
     COST = 5  # f64, ns a unit
     NWORDS = 6
+    TRUST = 7  # in sharing it: see `runner._judge`
     SIZE = 8
 
 
@@ -192,7 +193,8 @@ _EXTERNS = (
     "PyEval_RestoreThread", "PyEval_SaveThread", "PyErr_CheckSignals", "PyLong_FromLong",
     "PyObject_CallNoArgs", "PyThread_get_thread_ident", "Py_DecRef", "clock_gettime",
     "pthread_cond_broadcast", "pthread_cond_signal", "pthread_cond_wait",
-    "pthread_mutex_lock", "pthread_mutex_unlock", "sched_yield",
+    "pthread_mutex_lock", "pthread_mutex_unlock", "sched_getaffinity", "sched_getcpu",
+    "nanosleep", "sched_setaffinity", "sched_yield",
 )  # fmt: skip
 
 

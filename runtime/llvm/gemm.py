@@ -61,11 +61,13 @@ Epilogue = Callable[[Fn, V, V, V, "V | None", "V | None"], "Sequence[V] | None"]
 
 WORDS = (
     "a", "b", "packed", "scratch",
-    "m", "n", "k", "batch", "a_step", "b_step", "mb", "nb", "group", "private",
+    "m", "n", "k", "batch", "a_step", "b_step",
+    "mb", "nb", "row_units", "units", "group", "k_blocks", "kc", "private",
 )  # fmt: skip
-"""Words 1 to 14: the operands, B's panels when packed beforehand, scratch; the sizes; elements
-from one batch of A or B to the next (0: shared); rows and columns a unit; columns of B packed
-at a time; bytes of scratch that a worker has for itself."""
+"""Words 1 to 18: the operands, B's panels when packed beforehand, scratch; the sizes; elements
+from one batch of A or B to the next (0: shared); rows and columns a unit; units a column of
+units and a batch; columns of B packed at a time; blocks of k and terms a block; bytes of
+scratch that a worker has for itself."""
 
 KERNELS = (
     "direct", "local", "pack_b", "packed", "thin", "thin_col", "dot", "dot_row", "dot_col",
@@ -206,14 +208,15 @@ class Gemm:
         if m == 1:
             return "dot_row" if self.tb else "thin"
         if self.tb:
-            # A panel's transposition costs about as much as 12 rows of products, the dot
-            # kernel's reduction at the end about 60 cycles a 16 elements.
-            return "dot" if m <= 12 and not self.ta else "local"
+            # A panel's transposition costs as much as 12 rows of products; the dot kernel's
+            # sums across lanes at the end as much as a k of 128.
+            return "dot" if m <= (12 if k > 128 else 3) and not self.ta else "local"
         if self.ta and m * k * self.dtype.size > self.target.l1d:
             return "local"
-        # Packing B is one pass over it; without it each row block reads it with the stride n.
-        # That is as good while B lies in the L2 cache, or when there are few row blocks.
-        small = m <= 4 * self.block[0] or k * n * self.dtype.size <= self.target.l2 // 8
+        # Unpacked, each row block reads B with the stride n: as good as a panel while B lies
+        # in the L2 cache beside the rest, or when there are few row blocks.
+        few = m <= 4 * self.block[0]
+        small = few or (m <= 32 * self.block[0] and k * n * self.dtype.size <= self.target.l2 // 3)
         return "direct" if small and not ragged else "local"
 
     def kernels(self) -> tuple[str, ...]:
@@ -242,7 +245,8 @@ class Gemm:
         prepacked = kernel == "packed"
         _, nr = self._tile(kernel)
         mb, nb = self._unit(kernel, m, n, k, batch, threads)
-        units = batch * -(-m // mb) * -(-n // nb) if m and n else 0
+        row_units, col_units = -(-m // mb), -(-n // nb)
+        units = batch * row_units * col_units
         group = self._group(kernel, nb)
         private, shared = self._scratch(kernel, n, k, batch, mb, nb, group, b_shared)
         # A thread is worth waking for some 20 us of work: 2^21 products at 100 a nanosecond.
@@ -257,7 +261,21 @@ class Gemm:
             phases,
             threads * private,
             shared,
-            (m, n, k, batch, a_step, b_step, mb, nb, group, private),
+            (
+                m,
+                n,
+                k,
+                batch,
+                a_step,
+                b_step,
+                mb,
+                nb,
+                row_units,
+                row_units * col_units,
+                group,
+                *self._k_blocks(k),
+                private,
+            ),
         )
 
     def words(
@@ -287,21 +305,23 @@ class Gemm:
         if kernel == "thin_col":
             mr, nr = nr, mr
         mt, nt = max(1, -(-m // mr)), max(1, -(-n // nr))
-        # Rows: the packed block of A and its partial sums take at most half the L2 cache.
-        rows = max(1, self.target.l2 // 2 // (self.acc.size * KC) // mr)
-        mb = -(-mt // -(-mt // rows))
-        # Columns: enough for the threads, twice as many units where that is free, so that a
-        # thread that starts late finds less to do; at most 20 ms (2^31 products) each.
-        parts = 1
-        if threads > 1:
-            want = 2 * threads
-            while batch * -(-mt // mb) * parts < want and parts * 2 <= nt:
-                parts *= 2
-            while batch * -(-mt // mb) * parts < want and mb > 1:
-                mb = -(-mb // 2)
-        parts = max(parts, min(nt, (mb * mr * n * k) >> 31))
-        nb = -(-nt // parts)
-        return mb * mr, nb * nr
+        # Rows: the packed block of A takes at most half the L2 cache.
+        most = max(1, self.target.l2 // 2 // (self.acc.size * KC) // mr)
+        # At most 2^31 products a unit, about 20 ms: interrupts are seen between units.
+        parts = min(nt, 1 + (min(mt, most) * mr * n * k >> 31))
+        best: tuple[float, int, int] | None = None
+        rows = -(-mt // most)
+        while rows <= mt and (best is None or batch * rows < 8 * threads):
+            for cols in range(parts, max(parts, min(nt, 4 * threads)) + 1):
+                mb, nb = -(-mt // rows), -(-nt // cols)
+                rounds = -(-(batch * -(-mt // mb) * -(-nt // nb)) // threads)
+                # Packing a panel of B costs as much as computing 12 rows with it (measured).
+                cost = rounds * nb * (mb * mr + (12 if kernel == "local" else 0))
+                if best is None or cost < 0.98 * best[0]:
+                    best = (cost, mb, nb)
+            rows *= 2
+        assert best is not None
+        return best[1] * mr, best[2] * nr
 
     def _k_blocks(self, k: int) -> tuple[int, int]:
         blocks = max(1, -(-k // KC))
@@ -310,7 +330,7 @@ class Gemm:
     def _group(self, kernel: str, nb: int) -> int:
         """Columns of B packed at a time: a third of the L2 cache, or one panel."""
         _, nr = self._tile(kernel)
-        return nr
+        return min(nb, max(1, self.target.l2 // 3 // (self.acc.size * KC) // nr) * nr)
 
     def _scratch(
         self, kernel: str, n: int, k: int, batch: int, mb: int, nb: int, group: int, b_shared: bool
@@ -334,11 +354,10 @@ class Gemm:
     # ------------------------------------------------------------- emission
 
     def emit(
-        self, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None = None,
-        function: Callable[..., Fn] = Fn,
-    ) -> ir.Function:  # fmt: skip
-        """Add the kernel to the module under `name`; `function` makes the `Fn` (`vmath.Math`)."""
-        fn = function(module, name, [ptr, i64, i64, i64])
+        self, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None = None
+    ) -> ir.Function:
+        """Add the kernel to the module under `name`."""
+        fn = Fn(module, name, [ptr, i64, i64, i64])
         body = _Kernel(self, fn, kernel, epilogue)
         if kernel == "pack_b":
             body.pack_b()
@@ -370,11 +389,17 @@ class _Kernel:
         self.k = self._size(g.k, word["k"])
         self.a_step = fn.read_i64(self.table, word["a_step"])
         self.b_step = fn.read_i64(self.table, word["b_step"])
-        self.batch = fn.read_i64(self.table, word["batch"])
-        self.mb = fn.read_i64(self.table, word["mb"])
-        self.nb = fn.read_i64(self.table, word["nb"])
-        self.group = fn.read_i64(self.table, word["group"])
-        private = fn.read_i64(self.table, word["private"])
+        self.mb, self.nb, self.row_units, self.units, self.group, private = (
+            fn.read_i64(self.table, word[w])
+            for w in ("mb", "nb", "row_units", "units", "group", "private")
+        )
+        self.blocked = (g.k is None or g.k > KC) and kernel in ("direct", "local", "packed")
+        if self.blocked:
+            self.k_blocks = fn.read_i64(self.table, word["k_blocks"])
+            self.kc = fn.read_i64(self.table, word["kc"])
+        else:
+            self.k_blocks, self.kc = fn.index(1), self.k
+        self.kp = self._up(self.k if kernel == "pack_b" else self.kc, self.lanes)
         self.private = self._byte(self.scratch, self.worker * private)
         self.out = [fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))]
         self.index: V | None = None  # the batch, inside a unit
@@ -419,31 +444,20 @@ class _Kernel:
     def main(self) -> None:
         fn, g = self.fn, self.g
         self.stack = fn.stack(g.acc, self.mr * self.nr)
-        many = g.k is None or g.k > KC
-        self.blocked = many and self.kernel in ("direct", "local", "packed")
-        if self.blocked:
-            self.k_blocks = fn.maximum(self._div(self.k + (KC - 1), KC), 1)
-            self.kc = fn.udiv_index(self.k + (self.k_blocks - 1), self.k_blocks)
-        else:
-            self.k_blocks, self.kc = fn.index(1), self.k
-        self.kp = self._up(self.kc, self.lanes)
-        row_units = fn.udiv_index(self.m + (self.mb - 1), self.mb)
-        col_units = fn.udiv_index(self.n + (self.nb - 1), self.nb)
         begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
         with fn.loop(begin, end) as unit:
             u = unit.i
             base_a, base_b, out_row = self.a, self.b, fn.index(0)
             if g.batched:
-                per = row_units * col_units
-                at = fn.udiv_index(u, per)
-                u = u - at * per
+                at = fn.udiv_index(u, self.units)
+                u = u - at * self.units
                 base_a = fn.element_ptr(self.a, at * self.a_step, g.dtype)
                 base_b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
                 out_row = at * self.m
                 self.index = at
             # Units beside each other share columns: the panel of B is still in a cache.
-            c = fn.udiv_index(u, row_units)
-            i0, j0 = (u - c * row_units) * self.mb, c * self.nb
+            c = fn.udiv_index(u, self.row_units)
+            i0, j0 = (u - c * self.row_units) * self.mb, c * self.nb
             i1, j1 = self._min(i0 + self.mb, self.m), self._min(j0 + self.nb, self.n)
             self.out_row = out_row
             {
@@ -465,7 +479,7 @@ class _Kernel:
         if self.kernel == "local":
             used = used + self.kp * self.group * size
         partial = self._byte(self.private, used)
-        row_tiles = self._div(i1 - i0 + (mr - 1), mr)
+        row_tiles = self._up(i1 - i0, mr)
         with fn.loop(0, self.k_blocks) as kb:
             p0 = kb.i * self.kc
             kk = self._min(self.kc, self.k - p0)
@@ -474,20 +488,35 @@ class _Kernel:
             with fn.loop(j0, j1, self.group) as gp, self._group(b, b_pack, gp.i, j1, p0, kk) as j:
                 cols = self._min(j1 - j, nr)
                 panel, step = self._panel(b, b_pack, gp.i, j, p0)
-                tiles = fn.udiv_index(j - j0, fn.index(nr)) * row_tiles
+                column = fn.element_ptr(partial, (j - j0) * row_tiles, g.acc)
                 with fn.loop(i0, i1, mr) as ip:
                     i = ip.i
                     rows = self._min(i1 - i, mr)
-                    if self.kernel == "local":
-                        self._prefetch(b, i - i0, i1 - i0, j, j0, j1, p0, kk)
                     ap, rs, ps = self._rows(a, a_pack, i0, i, rows, p0)
+                    part = fn.element_ptr(column, (i - i0) * nr, g.acc)
+                    self._prefetch(kb.i, part, i, j, rows)
                     self._switch(rows, cols, ap, rs, ps, panel, step, kk)
                     if self.blocked:
-                        t = tiles + self._div(i - i0, mr)
-                        part = fn.element_ptr(partial, t * (mr * nr), g.acc)
                         self._partial(kb.i, part, i, j, rows, cols)
                     else:
                         self._finish(i, j, rows, cols)
+
+    def _prefetch(self, kb: V, part: Any, i: V, j: V, rows: V) -> None:
+        """Ask for what the end of the tile will read and write; the products hide the wait."""
+        fn, g = self.fn, self.g
+        hint = [ir.Constant(i32, c) for c in (1, 3, 1)]  # to write, to L1, data
+
+        def line(p: Any) -> None:
+            fn.call_intrinsic_void("llvm.prefetch", [ptr], [p, *hint])
+
+        if self.blocked:
+            with fn.loop(0, self.mr * self.nr * g.acc.size, 64) as e:
+                line(self._byte(part, e.i))
+        with fn.if_(kb.eq(self.k_blocks - 1)), fn.loop(0, rows) as r:
+            size = g.stored[0].size
+            out = fn.element_ptr(self.out[0], (self.out_row + i + r.i) * self.n + j, g.stored[0])
+            for at in range(0, self.nr * size, 64):
+                line(self._byte(out, fn.index(at)))
 
     def _partial(self, kb: V, part: Any, i: V, j: V, rows: V, cols: V) -> None:
         """Add the tile to the sums of the k blocks before, and keep them or finish."""
@@ -512,30 +541,6 @@ class _Kernel:
         with self.fn.loop(j0, end, self.nr) as jp:
             yield jp.i
 
-    def _prefetch(
-        self, b: Any, i: V, m: V, j: V, j0: V, j1: V, p0: V, kk: V
-    ) -> None:
-        """This tile's share of the lines of B that the next panel is packed from.
-
-        While tiles are computed nothing else reads memory; fetched only when it is packed, B
-        costs a batch of 128 some 7 % of its time.
-        """
-        fn, g, size, nr = self.fn, self.g, self.g.dtype.size, self.nr
-        more = j + nr < j1
-        j = fn.select(more, j + nr, j0)
-        p0 = fn.select(more, p0, p0 + self.kc)
-        if g.tb:
-            rows, width, stride, at = fn.index(nr), kk * size, self.k, j * self.k + p0
-        else:
-            rows, width, stride, at = kk, fn.index(nr * size + 63), self.n, p0 * self.n + j
-        share = fn.udiv_index((rows * self.mr) + (m - 1), m)
-        first = self._div(i, self.mr) * share
-        with fn.loop(first, self._min(first + share, rows)) as r:
-            row = fn.element_ptr(b, at + r.i * stride, g.dtype)
-            with fn.loop(0, width, 64) as line:
-                hint = [ir.Constant(i32, c) for c in (0, 2, 1)]  # read, to L2, data
-                fn.call_intrinsic_void("llvm.prefetch", [ptr], [self._byte(row, line.i), *hint])
-
     def _panel(self, b: Any, b_pack: Any, j0: V, j: V, p0: V) -> tuple[Any, V | int]:
         """Where the panel of B's columns from `j` is, and the distance of its rows."""
         fn, g, nr = self.fn, self.g, self.nr
@@ -556,15 +561,27 @@ class _Kernel:
         """Addresses of the tile's rows of A, the distance along k, and the element type."""
         fn, g, mr = self.fn, self.g, self.mr
         if not g._packs_a(self.kernel):
-            # Rows beyond the last one read the last one again; nobody stores their sums.
-            at = [self._min(fn.index(r), rows - 1) + i for r in range(mr)]
-            if g.ta:
-                return [fn.element_ptr(a, p0 * self.m + r, g.dtype) for r in at], self.m, g.dtype
-            return [fn.element_ptr(a, r * self.k + p0, g.dtype) for r in at], 1, g.dtype
+            start, rs = (p0 * self.m + i, 1) if g.ta else (i * self.k + p0, self.k)
+            base = fn.element_ptr(a, start, g.dtype)
+            return self._repeat(base, rs, rows, mr), self.m if g.ta else 1, g.dtype
         tile = fn.element_ptr(a_pack, (i - i0) * self.kp, g.acc)
         if g.ta:
             return [fn.element_ptr(tile, r, g.acc) for r in range(mr)], mr, g.acc
         return [fn.element_ptr(tile, self.kp * r, g.acc) for r in range(mr)], 1, g.acc
+
+    def _repeat(self, base: Any, step: V | int, rows: V, count: int) -> list[Any]:
+        """Addresses of `count` rows `step` apart; those beyond `rows` repeat the last one.
+
+        So a block of registers never reads outside, and nobody stores its extra sums. The
+        offsets are computed as one vector: less code, and LLVM's loop analysis, which would
+        take longer than all the rest over `count` clamped addresses, sees unrelated numbers.
+        """
+        fn = self.fn
+        if count == 1:
+            return [base]
+        at = fn.minimum(fn.lane_ids(count), fn.splat(rows - 1, count))
+        at = at * fn.splat(fn.index(step), count)
+        return [fn.element_ptr(base, fn.extract(at, r), self.g.dtype) for r in range(count)]
 
     # ------------------------------------------------------------- the register block
 
@@ -572,10 +589,11 @@ class _Kernel:
         self, rows: V, cols: V, ap: list[Any], ps: V | int, at: DType,
         panel: Any, step: V | int, kk: V,
     ) -> None:  # fmt: skip
-        """The smallest register block that covers the tile: 8 or 4 rows, 1 to 3 vectors.
+        """A register block that covers the tile: 8 rows of 1 to 3 vectors, or 4 of 3.
 
-        Six short loops instead of one for each number of rows: a rest of 1 to 3 rows takes
-        the time of 4, which is a quarter of a tile, once in a column.
+        Four short loops instead of one for each number of rows and vectors: a rest of 1 to 3
+        rows takes the time of 4, once in a column of tiles, and 4 rows of one vector would
+        take as long as 8, whose sums just fill the pipeline.
         """
         fn, g = self.fn, self.g
         full, vectors = self.mr, self.nr // self.lanes
@@ -583,22 +601,22 @@ class _Kernel:
         masked = masked and g.target.masks
         nv = self._div(cols + (self.lanes - 1), self.lanes)
         mask = self._mask(cols - (nv - 1) * self.lanes, self.lanes) if masked else None
-        for r in (full, full // 2):
-            if not self._row_case(r):
-                continue
-            fits = rows > full // 2 if r == full else rows <= full // 2
-            with fn.if_(fits):
-                for v in range(vectors, 0, -1):
-                    if self._col_case(v):
-                        with fn.if_(nv.eq(v)):
-                            self._micro(r, v, ap, ps, at, panel, step, kk, mask)
+        half = fn.const(False, dtypes.bool_)
+        if self._half(full):
+            half = (rows <= full // 2) & nv.eq(vectors)
+            with fn.if_(half):
+                self._micro(full // 2, vectors, ap, ps, at, panel, step, kk, mask)
+        for v in range(vectors, 0, -1):
+            if self._col_case(v) and not (v == vectors and self._only_half(full)):
+                with fn.if_(nv.eq(v) & ~half):
+                    self._micro(full, v, ap, ps, at, panel, step, kk, mask)
 
-    def _row_case(self, r: int) -> bool:
-        m, full = self.g.m, self.mr
-        if m is None:
-            return True
-        rest = m % full
-        return m >= full or rest > full // 2 if r == full else 0 < rest <= full // 2
+    def _half(self, full: int) -> bool:
+        """Whether a rest of at most half the rows can come."""
+        return self.g.m is None or 0 < self.g.m % full <= full // 2
+
+    def _only_half(self, full: int) -> bool:
+        return self.g.m is not None and self.g.m <= full // 2
 
     def _col_case(self, v: int) -> bool:
         n, nr = self.g.n, self.nr
@@ -667,7 +685,6 @@ class _Kernel:
         """All panels of B, for `packed`: units are (batch, panel)."""
         fn, g, nr = self.fn, self.g, self.nr
         panels = fn.udiv_index(self.n + (nr - 1), fn.index(nr))
-        self.kp = self._up(self.k, self.lanes)
         begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
         with fn.loop(begin, end) as unit:
             at = fn.udiv_index(unit.i, panels)
@@ -705,23 +722,27 @@ class _Kernel:
 
     def _pack_transposed(self, b: Any, dest: Any, j: V, cols: V, p0: V, kk: V) -> None:
         """Rows of the stored B become columns of the panel, a square of lanes at a time."""
-        fn, lanes = self.fn, self.lanes
+        fn, g, lanes = self.fn, self.g, self.lanes
         whole = kk & -lanes
 
-        def square(v: V, p: V, mask: V | None) -> None:
-            rows = []
-            for q in range(lanes):
-                row = j + self._min(v + q, cols - 1)
-                rows.append(self._load(b, row * self.k + p0 + p, lanes, mask))
-            for q, x in enumerate(_transpose(fn, rows)):
+        def square(rows: list[Any], p: V, v: V, mask: V | None) -> None:
+            square = _transpose(fn, [self._load(row, p, lanes, mask) for row in rows])
+            for q, x in enumerate(square):
                 fn.store(dest, (p + q) * self.nr + v, x)
 
         with fn.loop(0, cols, lanes) as v:
-            with fn.loop(0, whole, lanes) as p:
-                square(v.i, p.i, None)
-            if self.g.k is None or self.g.k % lanes or self.g.k > KC:
-                with fn.if_(whole < kk):
-                    square(v.i, whole, self._mask(kk - whole, lanes))
+            first = fn.element_ptr(b, (j + v.i) * self.k + p0, g.dtype)
+            rows = self._repeat(first, self.k, cols - v.i, lanes)
+            exact = g.k is not None and g.k <= KC and g.k % lanes == 0
+            if g.target.masks and not exact:  # one copy of the code for both: masks are free
+                with fn.loop(0, kk, lanes) as p:
+                    square(rows, p.i, v.i, self._mask(kk - p.i, lanes))
+            else:
+                with fn.loop(0, whole, lanes) as p:
+                    square(rows, p.i, v.i, None)
+                if not exact:
+                    with fn.if_(whole < kk):
+                        square(rows, whole, v.i, self._mask(kk - whole, lanes))
 
     def _pack_a(self, a: Any, dest: Any, i0: V, i1: V, p0: V, kk: V) -> None:
         """Rows i0 to i1 of op(A): tiles [k][mr] from a transposed A, else rows of kp."""
@@ -862,10 +883,9 @@ class _Kernel:
                 self._emit_out(one, ip.i + r.i, fn.index(0), None)
 
     def _ends(self, base: Any, first: V, rows: V, count: int) -> list[Any]:
-        """Addresses of `count` rows of k from `first`; those beyond `rows` repeat the last."""
-        fn = self.fn
-        at = [(first + self._min(fn.index(r), rows - 1)) * self.k for r in range(count)]
-        return [fn.element_ptr(base, r, self.g.dtype) for r in at]
+        """Addresses of `count` rows of k elements from row `first`."""
+        start = self.fn.element_ptr(base, first * self.k, self.g.dtype)
+        return self._repeat(start, self.k, rows, count)
 
     def _dot_block(self, left: list[Any], right: list[Any]) -> list[V]:
         """Every row of `left` times every row of `right`: vectors along k, then their sum."""

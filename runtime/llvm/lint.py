@@ -124,19 +124,7 @@ def lint(text: str, externs: Collection[str] = ()) -> None:
             groups[op] = [(k, operands)]
     starts = _check_top([lines[k] for k in top], top, externs)
     _check_text(text)
-    for op, found in groups.items():
-        if op not in OPCODES:
-            if op[:1] == ";" or (not op and not any(lines[k].strip() for k, _ in found)):
-                continue
-            rule = "C3" if op.startswith("fpto") else "C12"
-            _fail(rule, f"instruction {op or 'in an unknown form'}", lines[found[0][0]])
-        if bad := {r.partition(" ")[0] for _, r in found} & _FLAGS:
-            rule = "C7" if op[0] == "f" or op in ("call", "phi", "select") else "C4"
-            _fail(rule, f"flag {min(bad)} on {op}", "")
-        if op != "call":
-            for k, r in found:
-                if "(" in r:
-                    _fail("C12", "a constant expression", lines[k])
+    _check_opcodes(lines, groups)
     _check_calls(groups.get("call", []))
     _check_access(groups)
     _Proofs(lines, starts, groups).check()
@@ -218,6 +206,22 @@ def _check_text(text: str) -> None:
                 _fail("C12", word, found.group())
     if "!" in text and (found := _METADATA.search(text)):
         _fail("C6" if found.group(1) in ("alias.scope", "tbaa") else "C4", f"!{found.group(1)}")
+
+
+def _check_opcodes(lines: Sequence[str], groups: dict[str, list[tuple[int, str]]]) -> None:
+    for op, found in groups.items():
+        if op not in OPCODES:
+            if op[:1] == ";" or (not op and not any(lines[k].strip() for k, _ in found)):
+                continue
+            rule = "C3" if op.startswith("fpto") else "C12"
+            _fail(rule, f"instruction {op or 'in an unknown form'}", lines[found[0][0]])
+        if bad := {r.partition(" ")[0] for _, r in found} & _FLAGS:
+            rule = "C7" if op[0] == "f" or op in ("call", "phi", "select") else "C4"
+            _fail(rule, f"flag {min(bad)} on {op}", "")
+        if op != "call":
+            for k, r in found:
+                if "(" in r:
+                    _fail("C12", "a constant expression", lines[k])
 
 
 def _check_calls(calls: Sequence[tuple[int, str]]) -> None:

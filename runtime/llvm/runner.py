@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,14 +37,20 @@ SHORT_NS = 20_000  # a run below this keeps the GIL and looks at no clock
 POLL_NS = 50_000_000  # between two looks at Python's signals
 SLICE_NS = 10_000_000  # a slice of a step
 PROBE = 6  # a step never measured begins with 1/64 of its units, to learn its cost
+DISTRUST = 10  # sharing that does not help is tried again after 2**10 runs at the latest,
+DISTRUST_NS = 100_000_000  # or after this time of running alone
+PATIENCE = 2_000  # looks at the gate (tens of ns each) before the owner of a job naps
 CHUNKS = 4  # tasks a participant gets on average
 MXCSR = 0x1F80
 
 _NARROW = 0xFFFF  # 16 bits of the gate: active, then entered, then open, then the epoch
 _ENTERED = 1 << 16
 _OPEN = 1 << 32
+_SKIP = 0xFFFFFFFF  # low half of a step's trust: runs to go alone; the high half is the level
 
 _POSIX = os.name == "posix"  # elsewhere: no threads, and a clock that stands still
+_LINUX = sys.platform.startswith("linux")
+_MASK = 16  # words of an affinity mask
 _LONG = i64 if _POSIX else i32
 _X86 = platform.machine().lower() in ("x86_64", "amd64")
 _ARM = platform.machine().lower() in ("arm64", "aarch64")
@@ -209,9 +216,10 @@ def _emit_work(m: ir.Module, now: Any) -> Any:
     fn, stop = c.read_ptr(home, P.FN), c.read_ptr(home, P.STOP)
     units, grain = c.read_i64(home, P.UNITS), c.read_i64(home, P.GRAIN)
     main = me.eq(0)
-    before = c.var(0)
+    start, before, done = c.var(0), c.var(0), c.var(0)
     with c.if_(main):
-        before.set(_clock(c, now))
+        start.set(_clock(c, now))
+        before.set(start.get())
     with c.forever():
         c.leave(c.watch(home, P.CANCEL).ne(0))
         chunk = c.watch(home, P.CHUNK)
@@ -226,16 +234,21 @@ def _emit_work(m: ir.Module, now: Any) -> Any:
             c.ret()
         with c.if_(c.cold(c.watch(stop, 0).ne(0))):
             c.rmw("xchg", home, P.CANCEL, 1)
+        done.set(done.get() + end - begin)
         with c.if_(main):
             after = _clock(c, now)
             took = after - before.get()
             before.set(after)
-            _learn(c, c.read_ptr(home, P.STEP), took, end - begin)
             with c.if_((took > 2 * SLICE_NS) & (chunk > grain)):
                 half = c.udiv_index(c.shr(chunk, 1), grain) * grain
                 c.rmw("xchg", home, P.CHUNK, c.maximum(half, grain))
             with c.if_(after >= deadline):
                 c.rmw("xchg", home, P.CANCEL, 1)
+    with c.if_(main & (done.get() > 0)):
+        # The cost alone: at once when it falls, slowly when it rises (others may have our core).
+        step = c.read_ptr(home, P.STEP)
+        old, new = c.read_f64(step, S.COST), _cost(c, before.get() - start.get(), done.get())
+        _put_f64(c, step, S.COST, c.minimum(new, old + (new - old) * (1 / 16)))
     c.ret()
     return c.func
 
@@ -244,12 +257,35 @@ def _clock(c: _Code, now: Any) -> V:
     return V(c, c.call_fn(now, []), dtypes.int64)
 
 
+def _cost(c: _Code, ns: V, units: V) -> V:
+    return c.cast(ns, dtypes.float64) / c.cast(units, dtypes.float64)
+
+
+def _put_f64(c: _Code, base: Any, k: int, value: V) -> None:
+    c.b.store(value.ll, c.at(base, k), align=8)
+
+
 def _learn(c: _Code, step: Any, took: V, units: V) -> None:
     """Replace the cost of a step by what a slice of it took."""
     with c.if_(took > 0):
-        cost = c.cast(took, dtypes.float64) / c.cast(units, dtypes.float64)
-        c.b.store(cost.ll, c.at(step, S.COST), align=8)
+        _put_f64(c, step, S.COST, _cost(c, took, units))
         c.put(step, S.FLAGS, c.read_i64(step, S.FLAGS) | LEARNED)
+
+
+def _judge(c: _Code, step: Any, took: V, units: V, parked: V) -> None:
+    """Lose or gain trust in sharing a step, by what sharing `units` of it took.
+
+    A job that had to wake workers may take a quarter longer: the next one finds them awake.
+    """
+    trust = c.shr(c.read_i64(step, S.TRUST), 32)
+    alone = c.cast(c.cast(units, dtypes.float64) * c.read_f64(step, S.COST), dtypes.int64)
+    better = took < alone - c.shr(alone, 3)
+    worse = ~better & (~parked | (took > alone + c.shr(alone, 2)))
+    level = c.select(better, c.maximum(trust - 1, 0), trust)
+    level = c.select(worse, c.minimum(trust + 1, DISTRUST), level)
+    skip = c.minimum(c.shl(c.index(1), level), c.udiv_index(c.index(DISTRUST_NS), alone) + 1)
+    skip = c.select(worse & (level > 2), skip, c.index(0))
+    c.put(step, S.TRUST, c.shl(level, 32) | skip)
 
 
 def _wake(c: _Code, home: Any, most: V) -> None:
@@ -263,6 +299,21 @@ def _wake(c: _Code, home: Any, most: V) -> None:
             c.extern("pthread_cond_broadcast", i32, [cond])
         with c.if_(most < sleepers), c.loop(0, most):
             c.extern("pthread_cond_signal", i32, [cond])
+
+
+def _await(c: _Code, home: Any) -> None:
+    """Wait until no worker is active; a worker that has lost its core may need ours."""
+    turns, nap = c.var(0), c.stack(dtypes.int64, 2)
+    c.put(nap, 0, 0)
+    c.put(nap, 1, 20_000)
+    with c.forever():
+        c.leave((c.watch(home, P.GATE) & _NARROW).eq(0))
+        c.pause()
+        turns.set(turns.get() + 1)
+        with c.if_(c.cold((turns.get() & 255).eq(0))):
+            c.extern("sched_yield", i32, [])
+        with c.if_(c.cold(turns.get() > PATIENCE)):
+            c.extern("nanosleep", i32, [nap, ir.Constant(ptr, None)])
 
 
 def _emit_parallel(m: ir.Module, work: Any) -> Any:
@@ -285,19 +336,16 @@ def _emit_parallel(m: ir.Module, work: Any) -> Any:
     c.put(home, P.CHUNK, chunk)
     c.put(home, P.NEXT, unit)
     c.put(home, P.CANCEL, 0)
+    if _LINUX:
+        cpu = V(c, c.extern("sched_getcpu", i32, []), dtypes.int32)
+        c.put(home, P.CPU, c.cast(cpu, dtypes.int64))
     epoch = c.shl(c.shr(c.read_i64(home, P.GATE), 33) + 1, 33)
     c.rmw("xchg", home, P.GATE, epoch | _OPEN)
     c.rmw("add", home, P.EPOCH, 1)
     _wake(c, home, take)
     c.call_fn(work, [home, c.index(0), deadline])
     gate = c.rmw("and", home, P.GATE, ~_OPEN)
-    turns = c.var(0)
-    with c.forever():
-        c.leave((c.watch(home, P.GATE) & _NARROW).eq(0))
-        c.pause()
-        turns.set(turns.get() + 1)
-        with c.if_((turns.get() & 1023).eq(0)):
-            c.extern("sched_yield", i32, [])
+    _await(c, home)
     lowest, code, where = c.var(_MAX), c.var(0), c.var(0)
     with c.loop(0, (c.shr(gate, 16) & _NARROW) + 1) as k:
         area = c.at(scratch, k.i * stride)
@@ -312,17 +360,49 @@ def _emit_parallel(m: ir.Module, work: Any) -> Any:
     return c.func
 
 
+def _emit_nudge(m: ir.Module) -> Any:
+    """`void nudge(pool)`: leave the core on which the owner of the job runs.
+
+    Schedulers put a woken thread beside its waker, and some (of virtual machines) keep it there,
+    where it only takes the owner's time. Excluding that core for a moment moves the thread.
+    """
+    c = _internal(_Code(m, "nudge", [ptr], _VOID))
+    if not _LINUX:
+        c.ret()
+        return c.func
+    here = V(c, c.extern("sched_getcpu", i32, []), dtypes.int32)
+    cpu = c.cast(here, dtypes.int64)
+    with c.if_(cpu.ne(c.read_i64(c.args[0], P.CPU)) | (cpu < 0) | (cpu >= 64 * _MASK)):
+        c.ret()
+    mask, other = c.stack(dtypes.int64, _MASK), c.stack(dtypes.int64, _MASK)
+    self, size = ir.Constant(i32, 0), ir.Constant(i64, 8 * _MASK)
+    with c.if_(V(c, c.extern("sched_getaffinity", i32, [self, size, mask]), dtypes.int32).ne(0)):
+        c.ret()
+    rest = c.var(0)
+    with c.loop(0, _MASK) as k:
+        bit = c.select(k.i.eq(c.shr(cpu, 6)), c.shl(c.index(1), cpu & 63), c.index(0))
+        word = c.read_i64(mask, k.i) & ~bit
+        c.put(other, k.i, word)
+        rest.set(rest.get() | word)
+    with c.if_(rest.get().ne(0)):
+        for chosen in (other, mask):
+            c.extern("sched_setaffinity", i32, [self, size, chosen])
+    c.ret()
+    return c.func
+
+
 def _emit_loop(m: ir.Module, now: Any, work: Any) -> None:
     """`void graphc_worker(pool)`: the life of a worker."""
     c = _Code(m, "graphc_worker", [ptr], _VOID)
-    home = c.args[0]
+    home, nudge = c.args[0], _emit_nudge(m)
     _set_mxcsr(c, MXCSR)
     seen = c.var(c.watch(home, P.EPOCH))
     with c.forever():
-        _emit_wait(c, home, now, seen.get())
+        _emit_wait(c, home, now, nudge, seen.get())
         seen.set(c.watch(home, P.EPOCH))
         with c.if_(c.watch(home, P.QUIT).ne(0)):
             c.ret()
+        c.call_fn(nudge, [home])
         with c.forever():
             gate = c.watch(home, P.GATE)
             entered = c.shr(gate, 16) & _NARROW
@@ -335,7 +415,7 @@ def _emit_loop(m: ir.Module, now: Any, work: Any) -> None:
     c.b.unreachable()
 
 
-def _emit_wait(c: _Code, home: Any, now: Any, seen: V) -> None:
+def _emit_wait(c: _Code, home: Any, now: Any, nudge: Any, seen: V) -> None:
     """Wait until the epoch is another one: look for a while, then park."""
     limit = c.read_i64(home, P.SPIN)
     start, turns = _clock(c, now), c.var(0)
@@ -345,6 +425,7 @@ def _emit_wait(c: _Code, home: Any, now: Any, seen: V) -> None:
         turns.set(turns.get() + 1)
         late = c.var(c.cast(limit.eq(0), dtypes.int64))
         with c.if_((turns.get() & 15).eq(0)):
+            c.call_fn(nudge, [home])
             late.set(c.cast(_clock(c, now) - start > limit, dtypes.int64))
         with c.if_(late.get().ne(0)):
             mutex = c.at(home, P.MUTEX)
@@ -423,12 +504,15 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any) -> Any:
                     until = c.select(commit, c.index(_MAX), deadline)
                     stop = c.b.select(commit.ll, c.at(home, P.NEVER), c.at(block, H.STOP))
                     take = c.minimum(threads - 1, c.read_i64(home, P.WORKERS))
+                    parked = c.watch(home, P.SLEEPERS) > 0
                     args = [home, block, step, here, share, take, until, stop]
                     r = V(c, c.call_fn(parallel, args), dtypes.int32)
                     c.rmw("xchg", home, P.OWNER, 0)
                     code.set(c.cast(r, dtypes.int64))
                     unit.set(c.read_i64(block, H.UNIT))
-                    clock.set(_clock(c, now))
+                    after = _clock(c, now)
+                    _judge(c, step, after - clock.get(), unit.get() - here, parked)
+                    clock.set(after)
             with c.if_(share.eq(0)):
                 n = _slice(c, step, rest, units, grain, commit)
                 words = c.read_ptr(step, S.WORDS)
@@ -479,7 +563,11 @@ def _share(c: _Code, step: Any, rest: V, grain: V, threads: V, home: Any) -> V:
         parked = c.watch(home, P.SLEEPERS) >= workers
         least = c.select(parked, c.read_i64(home, P.PARKED), c.read_i64(home, P.AWAKE))
         worth = (workers > 0) & (_estimate(c, step, rest) >= least)
-        with c.if_(worth), c.if_(c.swap_if(home, P.OWNER, 0, 1)):
+        trust = c.read_i64(step, S.TRUST)
+        skip = worth & (trust & _SKIP).ne(0)
+        with c.if_(skip):
+            c.put(step, S.TRUST, trust - 1)
+        with c.if_(worth & ~skip), c.if_(c.swap_if(home, P.OWNER, 0, 1)):
             parts = (c.minimum(threads - 1, workers) + 1) * CHUNKS
             even = c.udiv_index(rest + parts - 1, parts)
             even = c.udiv_index(even + grain - 1, grain) * grain

@@ -15,18 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, Concatenate, NamedTuple, ParamSpec
+from typing import Any, Concatenate, NamedTuple, ParamSpec, cast
+
+from llvmlite import ir
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.emit import Fn, V, i32, i64
-from llvmlite import ir
 
 __all__ = ["ULP", "Math"]
 
 # The largest error in units in the last place (float32, float64) over all finite arguments,
-# subnormal results included. For lgamma, digamma and trigamma the unit is that of the larger
-# of the result and 1.
+# subnormal results included. For lgamma, digamma and trigamma the unit is that of the largest
+# of 1, the result and, where x < 0, the result at 1 - x.
 ULP: dict[str, tuple[float, float]] = {
     "sqrt": (0.5, 0.5), "rsqrt": (1.5, 1.5), "exp": (1, 1), "log": (1, 1), "log1p": (1.5, 1.5),
     "expm1": (1.5, 1.5), "tanh": (2.5, 2.5), "sigmoid": (3, 3), "softplus": (3, 3),
@@ -34,7 +35,7 @@ ULP: dict[str, tuple[float, float]] = {
     "sin": (1, 1), "cos": (1, 1), "tan": (1, 1), "asin": (1.5, 1), "acos": (1.5, 1.5),
     "atan": (1.5, 1), "atan2": (1, 1.5), "sinh": (2.5, 2), "cosh": (2, 2), "asinh": (1, 3),
     "acosh": (1, 3), "atanh": (1, 3), "erf": (2, 1.5), "erfc": (1, 4), "pow": (1, 1.5),
-    "lgamma": (1, 4), "digamma": (1, 4), "trigamma": (1, 4),
+    "lgamma": (1, 4), "digamma": (1, 8), "trigamma": (1, 6),
 }  # fmt: skip
 
 P = ParamSpec("P")
@@ -54,7 +55,7 @@ def _lift(wide: bool = False) -> Callable[[Method[P]], Method[P]]:
             args: list[Any] = [self.cast(self.like(a, x), to) for a in more]
             return self.cast(method(self, self.cast(x, to), *args, **named), x.dtype)
 
-        return method
+        return cast("Method[P]", method)
 
     return decorate
 
@@ -77,8 +78,9 @@ class Format(NamedTuple):
 
 F32 = Format(23, 127, 1.5 * 2.0**23, 0x3F3504F3, (0.693145751953125, 1.428606765330187e-06),
              (-104.0, 88.8), 18.0, 18.4, 2.0**-25, dtypes.uint32, dtypes.int32)  # fmt: skip
-F64 = Format(52, 1023, 1.5 * 2.0**52, 0x3FE6A09E667F3BCD, (0.6931471805598903, 5.497923018708371e-14),
-             (-745.2, 709.8), 38.0, 40.0, 2.0**-54, dtypes.uint64, dtypes.int64)  # fmt: skip
+F64 = Format(52, 1023, 1.5 * 2.0**52, 0x3FE6A09E667F3BCD,
+             (0.6931471805598903, 5.497923018708371e-14), (-745.2, 709.8), 38.0, 40.0, 2.0**-54,
+             dtypes.uint64, dtypes.int64)  # fmt: skip
 
 INF, NAN = float("inf"), float("nan")
 LOG2E = 1.4426950408889634
@@ -149,7 +151,7 @@ TAN: Poly = {
                0.010836501884389272, 8.845870592522391e-05, 0.004376887681056575),
     "f64": (0.33333333333333376, 0.13333333333326075, 0.05396825397254101, 0.021869488408658194,
             0.008863237777055692, 0.003592102358531354, 0.0014560352493871514,
-            0.0005889152163894126, 0.00024357258973513697, 8.401045622027387e-05,
+            0.0005889152163894126, 0.00024357278923513697, 8.401045622027387e-05,
             6.640614949826749e-05, -2.4608354880984803e-05, 4.7784026501953927e-05,
             -2.3853557613399187e-05, 9.70577308062881e-06),
 }  # fmt: skip
@@ -274,9 +276,12 @@ class Math(Fn):
         return self.fma(x, y, z) if self.has_fma else x * y + z
 
     def _poly(self, x: V, c: Poly | Sequence[float]) -> V:
-        """c[0] + c[1] x + …"""
+        """c[0] + c[1] x + …; a long one as two halves in x*x, for a shorter chain."""
         if isinstance(c, dict):
             c = c[x.dtype.code]
+        if len(c) > 8:
+            z = x * x
+            return self._mad(x, self._poly(z, c[1::2]), self._poly(z, c[0::2]))
         r: V | float = c[-1]
         for a in reversed(c[:-1]):
             r = self._mad(x, r, a)
@@ -611,12 +616,20 @@ class Math(Fn):
             z = r * r
             # r - (…) so that the sine of -0 is -0
             s = r - self._mad(r * z, -self._poly(z, SIN), -low)
-            z = self._mad(r, r, (r + r) * low)
-            c = self._mad(z, self._mad(z, self._poly(z, COS), -0.5), 1.0)
+            c = self._cos_terms(r, low)
         q = q + quadrant if quadrant else q
         y = self.select((q & 1).ne(0), c, s)
         y = self.bitcast(self._bits(y) ^ self.shl(q & 2, 62), y.dtype)
         return self.cast(y, x.dtype)
+
+    def _cos_terms(self, r: V, low: V) -> V:
+        """cos(r + low) for abs(r) <= pi/4, of float64."""
+        if self.has_fma:
+            z = self._mad(r, r, (r + r) * low)
+            return self._mad(z, self._mad(z, self._poly(z, COS), -0.5), 1.0)
+        z = r * r
+        w, e = self._fast_sum(self.like(1.0, r), z * -0.5)
+        return w + (e + ((z * z) * self._poly(z, COS) - r * low))
 
     @_lift()
     def tan(self, x: V) -> V:
@@ -689,7 +702,8 @@ class Math(Fn):
     def asin(self, x: V) -> V:
         big, s, t, tt = self._asin_terms(x)
         high, low = PI_4[x.dtype.code]
-        far = high + ((high - (s + s)) - (tt - 2.0 * low))
+        d, e = self._fast_sum(self.like(high, x), s * -2.0)
+        far = high + (d + (e - (tt - 2.0 * low)))
         return self.copysign(self.select(big, far, s + t), x)
 
     @_lift()
@@ -872,8 +886,8 @@ class Math(Fn):
 
     @_lift(wide=True)
     def digamma(self, x: V) -> V:
-        """The derivative of lgamma: NaN at negative integers, -inf and +inf at +0 and -0."""
-        reflect = x < 0.0
+        """The derivative of lgamma; +inf at its poles, as TensorFlow."""
+        reflect = x <= 0.0
         y = self.select(reflect, 1.0 - x, x)
         w, c = self._shift_six(y)
         u = 1.0 / (w * w)
@@ -884,7 +898,7 @@ class Math(Fn):
         def mirrored() -> list[V]:
             f = self._fraction(x)
             cot = self._sinpi(0.5 - self.abs(f)) / self._sinpi(f)
-            v = self.select(f.eq(0.0), self.like(NAN, x), p - cot * PI)
+            v = self.select(self.abs(f) > 0.0, p - cot * PI, self.like(INF, x))
             return [self.select(reflect, v, p)]
 
         return self.choose(self.any(reflect), mirrored, lambda: [p])[0]
@@ -896,7 +910,7 @@ class Math(Fn):
     @_lift(wide=True)
     def trigamma(self, x: V) -> V:
         """The derivative of digamma; +inf at its poles."""
-        reflect = x < 0.0
+        reflect = x <= 0.0
         y = self.select(reflect, 1.0 - x, x)
         w, c = self._shift_six(y)
         r = 1.0 / w
@@ -906,8 +920,10 @@ class Math(Fn):
         p = p + self.select(y < 6.0, self._poly(c, RISING_2) / (d * d), self.like(0.0, x))
 
         def mirrored() -> list[V]:
-            s = self._sinpi(self._fraction(x))
-            return [self.select(reflect, 1.0 / (s * s) - p, p)]
+            f = self._fraction(x)
+            s = self._sinpi(f)
+            v = self.select(self.abs(f) > 0.0, 1.0 / (s * s) - p, self.like(INF, x))
+            return [self.select(reflect, v, p)]
 
         return self.choose(self.any(reflect), mirrored, lambda: [p])[0]
 

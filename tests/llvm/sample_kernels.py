@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import dtypes
 from graphc.runtime.llvm.emit import Fn, V, i64, ptr
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from graphc.runtime.llvm import cache as module
 from graphc.runtime.llvm.cache import Cache, default_directory, open_cache
 

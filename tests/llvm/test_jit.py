@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sample_kernels
+
 from graphc.runtime.llvm import cpu as cpu_module
 from graphc.runtime.llvm import jit, load
 from graphc.runtime.llvm.cache import Cache, open_cache
@@ -200,6 +201,34 @@ entry:
     assert [run(k), run(k)] == [6, 7]
 
 
+def test_c_functions_are_called_as_written(options: Options) -> None:
+    names = ("sin", "cos", "pow")
+    calls = [
+        "%a = call double @sin(double %x)", "%b = call double @cos(double %x)",
+        "%c = call double @pow(double %x, double 2.0)", "%d = call double @sin(double 1.0)",
+        "%e = fadd double %a, %b", "%g = fadd double %c, %d", "%h = fadd double %e, %g",
+    ]  # fmt: skip
+    text = "declare double @sin(double)\ndeclare double @cos(double)\n"
+    text += "declare double @pow(double, double)\ndefine double @f(double %x)\n{\nentry:\n"
+    text += "".join(f"  {c}\n" for c in calls) + "  ret double %h\n}\n"
+    k = compile_kernels({"k": text}, options)["k"]
+    assert [k.optimized_ir.count(f"@{n}(double") for n in names] == [3, 2, 2]
+    assert "sincos" not in k.assembly
+
+
+def test_no_fusing_of_products_and_sums(options: Options) -> None:
+    text = (
+        "define float @f(float %x)\n{\nentry:\n  %a = fmul float %x, %x\n"
+        "  %b = fsub float %a, 1.0\n  ret float %b\n}\n"
+    )
+    x = np.float32(1 + 2**-12)
+    for opt in (0, 2):
+        k = compile_kernels({"k": text}, Options(cache_dir="", opt=opt))["k"]
+        got = k.function(ctypes.c_float, ctypes.c_float)(x)
+        assert got == x * x - np.float32(1)
+        assert got != float(x) * float(x) - 1
+
+
 # ----------------------------------------------------------------- refusals
 
 
@@ -246,6 +275,7 @@ def test_external_added_by_code_generation_is_refused(
 def test_bad_modules(text: str, message: str, options: Options) -> None:
     with pytest.raises(CompileError, match=message):
         compile_kernels({"bad": text}, options)
+    gc.collect()  # what an exception kept alive is closed in the right order
 
 
 def test_one_bad_kernel_does_not_lose_the_others(options: Options) -> None:

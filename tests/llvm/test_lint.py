@@ -6,9 +6,10 @@ import time
 
 import pytest
 import sample_kernels
+from llvmlite import ir
+
 from graphc.runtime.llvm.jit import EXTERNS
 from graphc.runtime.llvm.lint import LintError, lint
-from llvmlite import ir
 
 
 def body(*lines: str, head: str = "", params: str = "ptr %p, i32 %x, i32 %y, i64 %n") -> str:

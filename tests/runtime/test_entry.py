@@ -18,11 +18,22 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+from native_kernels import kernel
+
 from graphc.runtime.llvm import entry
 from graphc.runtime.llvm.entry import (
-    BUSY, COMMIT, COUNT, DIMS, OK, SLOW, STOPPED, FeedSpec, OutSpec, Program, Step,
+    BUSY,
+    COMMIT,
+    COUNT,
+    DIMS,
+    OK,
+    SLOW,
+    STOPPED,
+    FeedSpec,
+    OutSpec,
+    Program,
+    Step,
 )  # fmt: skip
-from native_kernels import kernel
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
@@ -49,7 +60,9 @@ def add_one(n: int, fast: bool = True, **kwargs: Any) -> Program:
     )
 
 
-def spinning(ms: float, pieces: int = 1000, cost: float = 0.0, **kwargs: Any) -> tuple[Program, Any]:
+def spinning(
+    ms: float, pieces: int = 1000, cost: float = 0.0, **kwargs: Any
+) -> tuple[Program, Any]:
     """A program of one step that takes about `ms` milliseconds, and its output."""
     out = np.zeros(pieces, np.int64)
     turns = max(1, int(ms * 1e6 / pieces / TURN))
@@ -177,8 +190,22 @@ def test_read_only_may_be_fed_and_not_written(fast: bool) -> None:
 @pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint64, np.float16, np.float64, np.int32])
 def test_types_are_told_apart(dtype: Any, fast: bool) -> None:
     p = Program([], [FeedSpec(dtype, (3,))], fast=fast)
-    for other in (np.bool_, np.int8, np.uint8, np.int64, np.uint64, np.float16, np.float32,
-                  np.float64, np.int32, np.uint32, np.complex64, np.object_, "S8", "M8[s]"):
+    for other in (
+        np.bool_,
+        np.int8,
+        np.uint8,
+        np.int64,
+        np.uint64,
+        np.float16,
+        np.float32,
+        np.float64,
+        np.int32,
+        np.uint32,
+        np.complex64,
+        np.object_,
+        "S8",
+        "M8[s]",
+    ):
         want = OK if np.dtype(other) == np.dtype(dtype) else SLOW
         assert p.run(np.zeros(3, other)) == want
 
@@ -299,9 +326,7 @@ def interrupt() -> Iterator[Any]:
 
 @pytest.mark.parametrize("cost", [1.0, 1e6, 0.0], ids=["too low", "right", "unknown"])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_ctrl_c_stops_a_long_kernel(
-    interrupt: Any, fast: bool, threads: int, cost: float
-) -> None:
+def test_ctrl_c_stops_a_long_kernel(interrupt: Any, fast: bool, threads: int, cost: float) -> None:
     p, out = spinning(3000, 3000, cost=cost, threads=threads, fast=fast)
     p.costs[0] = cost or 1e6
     p.refresh()
@@ -325,10 +350,15 @@ def test_ctrl_c_stops_a_long_kernel(
 def test_ctrl_c_waits_for_the_commit(interrupt: Any, fast: bool) -> None:
     p, out = spinning(400, 400, flags=COMMIT, fast=fast)
     interrupt(0.05)
+    codes = []
+
+    def run_and_wait() -> None:
+        codes.append(p.run())
+        time.sleep(1.0)  # the signal is seen by Python after the run
+
     with pytest.raises(KeyboardInterrupt):
-        assert p.run() == OK
-        for _ in range(1000):  # the signal is seen by Python, after the run
-            time.sleep(0.001)
+        run_and_wait()
+    assert codes in ([OK], [])  # [] where it is seen between the call and the append
     assert np.count_nonzero(out) == len(out)
 
 
@@ -401,9 +431,7 @@ def test_costs_are_learned(fast: bool) -> None:
 @pytest.mark.skipif(not X86, reason="MXCSR is of x86")
 @pytest.mark.parametrize("cost", [0.1, 1e6], ids=["short", "long"])
 @pytest.mark.parametrize("bits", [0x8000, 0x0040, 0x6000, 0xE040])
-def test_a_changed_control_word_does_not_change_results(
-    bits: int, cost: float, fast: bool
-) -> None:
+def test_a_changed_control_word_does_not_change_results(bits: int, cost: float, fast: bool) -> None:
     call = ctypes.PYFUNCTYPE(
         ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64
     )(kernel("set_mxcsr").address())

@@ -1,0 +1,649 @@
+"""`Session`: what is fetched and fed, checked once, then a dictionary lookup for each run."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple, NoReturn
+
+from graphc.face.config import ConfigProto, OptimizerOptions
+from graphc.face.graph import (
+    Graph,
+    InaccessibleTensorError,
+    Operation,
+    Tensor,
+    _sessions,
+    get_default_graph,
+)
+from graphc.face.variables import Variable
+
+__all__ = [
+    "BaseSession", "InteractiveSession", "Session", "register_session_run_conversion_functions",
+]  # fmt: skip
+
+Pack = Callable[[list[Any]], Any]
+
+#: Fetches that are one tensor or operation; lists of nothing else take the quick path too.
+_ATOMS = frozenset({Tensor, Operation, Variable, str})
+
+
+# --------------------------------------------------------------------- composite values
+
+
+class Expansion(NamedTuple):
+    """How objects made of several tensors are fetched and fed."""
+
+    kind: type
+    fetch: Callable[[Any], tuple[list[Any], Callable[[list[Any]], Any]]]
+    feed: Callable[[Any, Any], Iterable[tuple[Any, Any]]] | None
+    feed_keys: Callable[[Any], Iterable[Any]] | None
+
+
+_expansions: list[Expansion] = []
+
+
+def register_session_run_conversion_functions(
+    tensor_type: type,
+    fetch_function: Callable[[Any], tuple[list[Any], Callable[[list[Any]], Any]]],
+    feed_function: Callable[[Any, Any], Iterable[tuple[Any, Any]]] | None = None,
+    feed_function_for_partial_run: Callable[[Any], Iterable[Any]] | None = None,
+) -> None:
+    """Let objects of a type of yours be fetched and fed.
+
+    Parameters
+    ----------
+    tensor_type : type
+    fetch_function : callable
+        ``object -> (list of tensors, list of their values -> result)``.
+    feed_function : callable, optional
+        ``(object, value) -> [(tensor, value), …]``.
+    feed_function_for_partial_run : callable, optional
+        ``object -> [tensor, …]``.
+    """
+    for e in _expansions:
+        if issubclass(e.kind, tensor_type):
+            raise ValueError(f"{tensor_type} has already been registered so ignore it.")
+    made = Expansion(tensor_type, fetch_function, feed_function, feed_function_for_partial_run)
+    _expansions.insert(0, made)
+
+
+def _expansion(obj: Any) -> Expansion | None:
+    for e in _expansions:
+        if isinstance(obj, e.kind):
+            return e
+    return None
+
+
+# --------------------------------------------------------------------- fetches
+
+
+def _is_attrs(obj: Any) -> bool:
+    return getattr(type(obj), "__attrs_attrs__", None) is not None
+
+
+class _Fetches:
+    """The tensors and operations in a fetch structure, and what rebuilds it from their values."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.elements: dict[Tensor | Operation, int] = {}
+
+    def element(self, fetch: Any) -> int:
+        """The place of a fetched tensor among the values; -1 for an operation."""
+        try:
+            e = self.graph.as_graph_element(fetch)
+        except TypeError as error:
+            raise TypeError(
+                f"Fetch argument {fetch!r} has invalid type {type(fetch)!r}, "
+                f"must be a string or Tensor. ({error})"
+            ) from None
+        except (ValueError, KeyError) as error:
+            raise ValueError(
+                f"Fetch argument {fetch!r} cannot be interpreted as a Tensor. ({error})"
+            ) from None
+        if not self.graph.is_fetchable(e):
+            name = e.name if isinstance(e, Operation) else e.op.name
+            raise InaccessibleTensorError(
+                f"Operation {name!r} has been marked as not fetchable. Typically this happens "
+                "when it is defined in another function or code block. Use return values,explicit "
+                "Python locals or TensorFlow collections to access it."
+            )
+        place = self.elements.get(e)
+        if place is None:
+            is_op = isinstance(e, Operation)
+            place = -1 if is_op else sum(p >= 0 for p in self.elements.values())
+            self.elements[e] = place
+        return place
+
+    def packer(self, fetch: Any) -> Pack:
+        """What makes the result of `fetch` from the list of values."""
+        if fetch is None:
+            raise TypeError(f"Fetch argument {fetch!r} has invalid type {type(fetch)!r}")
+        kind = type(fetch)
+        if isinstance(fetch, list | tuple):
+            if all(type(f) in _ATOMS for f in fetch) and kind in (list, tuple):
+                return _flat_packer(kind, [self.element(f) for f in fetch])
+            parts = [self.packer(f) for f in fetch]
+            if issubclass(kind, list):
+                return lambda values: [p(values) for p in parts]
+            if kind is tuple:
+                return lambda values: tuple([p(values) for p in parts])
+            return lambda values: kind(*[p(values) for p in parts])
+        if isinstance(fetch, Mapping):
+            named = [(k, self.packer(v)) for k, v in fetch.items()]
+            return lambda values: _mapping(kind, [(k, p(values)) for k, p in named])
+        if _is_attrs(fetch):
+            parts = [self.packer(getattr(fetch, a.name)) for a in kind.__attrs_attrs__]
+            return lambda values: kind(*[p(values) for p in parts])
+        e = _expansion(fetch)
+        if e is not None:
+            tensors, contract = e.fetch(fetch)
+            places = [self.element(t) for t in tensors]
+            return lambda values: contract([None if i < 0 else values[i] for i in places])
+        place = self.element(fetch)
+        if place < 0:
+            return _none
+        return itemgetter(place)
+
+
+def _none(values: list[Any]) -> None:
+    return None
+
+
+def _flat_packer(kind: type, places: list[int]) -> Pack:
+    """For a flat list or tuple: places of values, -1 for None."""
+    if kind is list and places == list(range(len(places))):
+        return _itself
+    if len(places) == 1:
+        only = places[0]
+        return lambda values: kind([None if only < 0 else values[only]])
+    if -1 not in places:
+        get = itemgetter(*places) if places else tuple
+        return get if kind is tuple and places else lambda values: kind(get(values))
+    if kind is list and len(places) == 2:  # [train_op, loss]
+        first, second = places
+        if first < 0 <= second:
+            return lambda values: [None, values[second]]
+    return lambda values: kind([None if i < 0 else values[i] for i in places])
+
+
+def _itself(values: list[Any]) -> list[Any]:
+    return values
+
+
+def _mapping(kind: type, items: list[tuple[Any, Any]]) -> Any:
+    out = kind()
+    for k, v in items:
+        out[k] = v
+    return out
+
+
+def _signature(fetch: Any) -> Any:
+    """A hashable form of a fetch structure that no other structure has.
+
+    Raises
+    ------
+    TypeError
+        When a leaf cannot be hashed.
+    """
+    kind = type(fetch)
+    if isinstance(fetch, list | tuple):
+        return (kind, *[_signature(f) for f in fetch])
+    if isinstance(fetch, Mapping):
+        return (kind, tuple(fetch), *[_signature(f) for f in fetch.values()])
+    if _is_attrs(fetch):
+        return (kind, *[_signature(getattr(fetch, a.name)) for a in kind.__attrs_attrs__])
+    hash(fetch)
+    return fetch
+
+
+# --------------------------------------------------------------------- feeds
+
+
+def _leaves(structure: Any) -> list[Any]:
+    out: list[Any] = []
+    stack = [structure]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, list | tuple):
+            stack.extend(reversed(x))
+        elif isinstance(x, Mapping):
+            stack.extend(x[k] for k in sorted(x, reverse=True))
+        else:
+            out.append(x)
+    return out
+
+
+def _flatten(feed_dict: Any) -> list[tuple[Any, Any]]:
+    """Pairs (tensor-like, value); tuples of tensors and composite tensors taken apart.
+
+    Raises
+    ------
+    TypeError
+        When `feed_dict` is no mapping.
+    ValueError
+        When a key and its value have different structures.
+    """
+    if not isinstance(feed_dict, Mapping):
+        raise TypeError("input must be a dictionary")
+    flat: dict[Any, Any] = {}
+    for key, value in feed_dict.items():
+        if isinstance(key, list | tuple):
+            keys, values = _leaves(key), _leaves(value)
+            if len(keys) != len(values):
+                raise ValueError(
+                    f"Could not flatten dictionary. Key had {len(keys)} elements, but value had "
+                    f"{len(values)} elements. Key: {keys!r:.200}, value: {values!r:.200}."
+                )
+        else:
+            keys, values = [key], [value]
+        for k, v in zip(keys, values, strict=True):
+            if k in flat:
+                raise ValueError(f"Could not flatten dictionary: key {k} is not unique.")
+            flat[k] = v
+    out: list[tuple[Any, Any]] = []
+    for key, value in flat.items():
+        e = _expansion(key)
+        if e is None:
+            out.append((key, value))
+        elif e.feed is None:
+            raise TypeError(f"Feed argument {key!r} has invalid type {type(key)!r}")
+        else:
+            out.extend(e.feed(key, value))
+    return out
+
+
+class _Plan:
+    """One prepared run."""
+
+    __slots__ = ("pack", "run", "spread")
+
+    def __init__(self, run: Callable[..., list[Any]], pack: Pack, spread: Any) -> None:
+        self.run = run
+        self.pack = pack
+        #: None where the values of ``feed_dict`` are the values of the run, else takes them apart.
+        self.spread: Callable[[Any], list[Any]] | None = spread
+
+
+def _nothing_to_run(*values: Any) -> list[Any]:
+    return []
+
+
+def make_executor(graph: Graph, config: ConfigProto) -> Any:
+    """The runtime behind a new session (imported with the first session)."""
+    runtime = importlib.import_module("graphc.runtime.executor")
+    level = config.graphc_level
+    off = config.graph_options.optimizer_options.opt_level == OptimizerOptions.L0
+    if off and not config.HasField("graphc_level"):
+        level = 0
+    options = runtime.Options(
+        level=level,
+        passes=config.graphc_passes or None,
+        off=tuple(config.graphc_passes_off),
+        threads=config.intra_op_parallelism_threads,
+        check=config.graphc_check,
+    )
+    return runtime.Executor(graph, runtime.State(), options)
+
+
+# --------------------------------------------------------------------- sessions
+
+
+class _DefaultSession:
+    """``with session.as_default():``."""
+
+    __slots__ = ("graph", "session")
+
+    def __init__(self, session: BaseSession) -> None:
+        self.session = session
+
+    def __enter__(self) -> BaseSession:
+        _sessions.stack.append(self.session)
+        return self.session
+
+    def __exit__(self, *exc: object) -> None:
+        stack = _sessions.stack
+        for i in range(len(stack) - 1, -1, -1):
+            if stack[i] is self.session:
+                del stack[i]
+                break
+
+
+class DeviceAttributes(NamedTuple):
+    """What ``session.list_devices()`` says of a device."""
+
+    name: str
+    device_type: str
+    memory_limit_bytes: int
+    incarnation: int = 0
+
+
+class BaseSession:
+    """Runs operations of one graph and keeps the values of its variables."""
+
+    def __init__(self, target: Any = "", graph: Graph | None = None, config: Any = None) -> None:
+        if graph is None:
+            graph = get_default_graph()
+        elif not isinstance(graph, Graph):
+            raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
+        if target is not None and not isinstance(target, str | bytes):
+            hint = (
+                ' Did you do "Session(config)" instead of "Session(config=config)"?'
+                if isinstance(target, ConfigProto) else ""
+            )  # fmt: skip
+            raise TypeError(
+                f"target must be a string, but got {type(target)}{'.' if hint else ''}{hint}"
+            )
+        if config is None:
+            config = ConfigProto()
+        elif not isinstance(config, ConfigProto):
+            raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
+        self._graph = graph
+        self._config = config
+        self._target = target
+        self._closed = False
+        self._executor = make_executor(graph, config)
+        #: Prepared runs: without feeds, with feeds, and of flat lists with or without feeds.
+        self._plain: dict[Any, _Plan] = {}
+        self._fed: dict[Any, _Plan] = {}
+        self._listed: dict[Any, _Plan] = {}
+
+    @property
+    def graph(self) -> Graph:
+        return self._graph
+
+    @property
+    def graph_def(self) -> Any:
+        return self._graph.as_graph_def()
+
+    @property
+    def sess_str(self) -> Any:
+        return self._target
+
+    def list_devices(self) -> list[DeviceAttributes]:
+        """The one device there is."""
+        return [DeviceAttributes("/job:localhost/replica:0/task:0/device:CPU:0", "CPU", 0)]
+
+    def close(self) -> None:
+        """Give up the values of variables; later runs raise RuntimeError."""
+        self._closed = True
+        self._plain, self._fed, self._listed = {}, {}, {}
+        self._executor = None
+
+    def as_default(self) -> _DefaultSession:
+        """A context in which ``Tensor.eval`` and ``Operation.run`` use this session."""
+        return _DefaultSession(self)
+
+    def run(
+        self,
+        fetches: Any,
+        feed_dict: Mapping[Any, Any] | None = None,
+        options: Any = None,
+        run_metadata: Any = None,
+    ) -> Any:
+        """Run what `fetches` need, each operation at most once, and return their values.
+
+        Parameters
+        ----------
+        fetches : tensor, operation, variable, name, or nested lists, tuples and dicts of them
+            The result has the same structure, with None for operations.
+        feed_dict : dict, optional
+            Values for placeholders, or for any other tensors. They are converted to the tensor's
+            element type and must fit its static shape.
+        options, run_metadata
+            Accepted.
+
+        Raises
+        ------
+        RuntimeError
+            When the session is closed, or its graph empty.
+        TypeError, ValueError
+            When something cannot be fetched or fed.
+        graphc.errors.OpError
+            When an operation fails; variables are then as they were before.
+
+        Examples
+        --------
+        >>> import graphc as tf
+        >>> with tf.Graph().as_default(), tf.Session() as sess:
+        ...     x = tf.placeholder(tf.float32, [None])
+        ...     print(sess.run(x * 2.0, {x: [1, 2, 3]}))
+        [2. 4. 6.]
+        """
+        kind = type(fetches)
+        try:
+            if kind is list:
+                key = (*fetches, None, *feed_dict) if feed_dict else tuple(fetches)
+                plan = self._listed[key]
+            elif kind not in _ATOMS:
+                plan = self._structured(fetches, feed_dict)
+            elif feed_dict:
+                plan = self._fed[(fetches, *feed_dict)]
+            else:
+                plan = self._plain[fetches]
+        except (KeyError, TypeError):
+            plan = self._prepare(fetches, feed_dict)
+        if not feed_dict:
+            return plan.pack(plan.run())
+        spread = plan.spread
+        values = feed_dict.values() if spread is None else spread(feed_dict)
+        try:
+            results = plan.run(*values)
+        except (TypeError, ValueError, NotImplementedError):
+            _refuse_tensors(feed_dict)
+            raise
+        return plan.pack(results)
+
+    def _structured(self, fetches: Any, feed_dict: Any) -> _Plan:
+        """The plan of a nested fetch, by its structure."""
+        key = (_signature(fetches), *(feed_dict or ()))
+        plan = self._fed.get(key)
+        if plan is None:
+            plan = self._prepare(fetches, feed_dict)
+            self._fed[key] = plan
+        return plan
+
+    def _prepare(self, fetches: Any, feed_dict: Any) -> _Plan:
+        """Check fetches and feeds, prepare the run, and remember it for the quick path."""
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        if self._graph.version == 0:
+            raise RuntimeError(
+                "The Session graph is empty.  Add operations to the graph before calling run()."
+            )
+        feeds, spread = self._feeds(feed_dict)
+        wanted = _Fetches(self._graph)
+        pack = wanted.packer(fetches)
+        elements = tuple(wanted.elements)
+        run = self._executor.prepare(elements, feeds) if elements else _nothing_to_run
+        plan = _Plan(run, pack, spread)
+        keys = tuple(feed_dict) if feed_dict else ()
+        if type(fetches) is list:
+            if all(type(f) in _ATOMS for f in fetches):
+                self._listed[(*fetches, None, *keys) if keys else tuple(fetches)] = plan
+        elif type(fetches) in _ATOMS:
+            if keys:
+                self._fed[(fetches, *keys)] = plan
+            else:
+                self._plain[fetches] = plan
+        return plan
+
+    def _feeds(self, feed_dict: Any) -> tuple[tuple[Tensor, ...], Any]:
+        """The fed tensors, and what takes a feed_dict apart (None where its values are all)."""
+        if not feed_dict:
+            return (), None
+        pairs = _flatten(feed_dict)
+        tensors: list[Tensor] = []
+        for key, value in pairs:
+            t = self._fed_tensor(key)
+            if isinstance(value, Tensor):
+                _refuse_tensors(feed_dict)
+            if not self._graph.is_feedable(t):
+                raise ValueError(f"Tensor {t!s} may not be fed.")
+            tensors.append(t)
+        unique = tuple(dict.fromkeys(tensors))
+        simple = all(a is b for a, (b, _) in zip(feed_dict, pairs, strict=False))
+        if simple and len(unique) == len(pairs) == len(feed_dict):
+            return unique, None
+        last = [max(i for i, t in enumerate(tensors) if t is u) for u in unique]
+
+        def spread(feed_dict: Any) -> list[Any]:
+            values = [v for _, v in _flatten(feed_dict)]
+            return [values[i] for i in last]
+
+        return unique, spread
+
+    def _fed_tensor(self, key: Any) -> Tensor:
+        try:
+            t: Tensor = self._graph.as_graph_element(key, allow_operation=False)
+        except (TypeError, ValueError, KeyError) as e:
+            raise TypeError(f"Cannot interpret feed_dict key as Tensor: {e.args[0]}") from None
+        return t
+
+    def make_callable(
+        self, fetches: Any, feed_list: Sequence[Any] | None = None, accept_options: bool = False
+    ) -> Callable[..., Any]:
+        """A function that runs `fetches`; its arguments are the values of `feed_list`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When something cannot be fetched or fed.
+        """
+        if feed_list is not None and not isinstance(feed_list, list | tuple):
+            raise TypeError("`feed_list` must be a list or tuple.")
+        keys = list(feed_list or ())
+        if any(isinstance(k, list | tuple) or _expansion(k) for k in keys):
+            return lambda *args, **options: self.run(fetches, dict(zip(keys, args, strict=True)))
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        feeds = tuple([self._fed_tensor(k) for k in keys])
+        wanted = _Fetches(self._graph)
+        pack = wanted.packer(fetches)
+        elements = tuple(wanted.elements)
+        run = self._executor.prepare(elements, feeds) if elements else _nothing_to_run
+        count = len(feeds)
+
+        def call(*args: Any, **options: Any) -> Any:
+            if len(args) != count or self._closed:
+                self._refuse_call(args, count)
+            return pack(run(*args))
+
+        return call
+
+    def _refuse_call(self, args: Sequence[Any], count: int) -> NoReturn:
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        raise TypeError(f"The callable takes {count} values, one for each feed, got {len(args)}.")
+
+    def partial_run(self, handle: Any, fetches: Any, feed_dict: Any = None) -> NoReturn:
+        """Not supported."""
+        raise NotImplementedError(
+            "graphc has no partial runs: feed everything to one `run`, or fetch intermediate "
+            "tensors and feed them to the next."
+        )
+
+    def partial_run_setup(self, fetches: Any, feeds: Any = None) -> NoReturn:
+        """Not supported."""
+        self.partial_run(None, fetches)
+
+    @staticmethod
+    def reset(target: str = "", containers: Any = None, config: Any = None) -> None:
+        """Accepted: every session has variables of its own."""
+
+
+def _refuse_tensors(feed_dict: Any) -> None:
+    """Raise TF1's error when a fed value is a tensor."""
+    if not isinstance(feed_dict, Mapping):
+        return
+    for key, value in feed_dict.items():
+        if any(isinstance(v, Tensor) for v in _leaves(value)):
+            raise TypeError(
+                "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include "
+                "Python scalars, strings, lists, numpy ndarrays, or TensorHandles. For reference, "
+                f"the tensor object was {value!s} which was passed to the feed with key {key!s}."
+            ) from None
+
+
+class Session(BaseSession):
+    """Runs operations of one graph and keeps the values of its variables.
+
+    Parameters
+    ----------
+    target : str
+        Accepted; there is no remote engine.
+    graph : Graph, optional
+        The default graph if not given.
+    config : ConfigProto, optional
+
+    Examples
+    --------
+    >>> import graphc as tf
+    >>> with tf.Graph().as_default():
+    ...     x = tf.constant([1.0, 2.0])
+    ...     with tf.Session() as sess:
+    ...         print(sess.run(x + 1.0))
+    [2. 3.]
+    """
+
+    def __init__(self, target: Any = "", graph: Graph | None = None, config: Any = None) -> None:
+        super().__init__(target, graph, config)
+        self._contexts: list[tuple[Any, Any]] = []
+
+    def __enter__(self) -> Session:
+        contexts = self._graph.as_default(), self.as_default()
+        for c in contexts:
+            c.__enter__()
+        self._contexts.append(contexts)
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        graph, session = self._contexts.pop()
+        session.__exit__(*exc)
+        graph.__exit__(*exc)
+        self.close()
+
+
+class InteractiveSession(BaseSession):
+    """A session that is the default session from its creation until `close`.
+
+    Parameters
+    ----------
+    target : str
+    graph : Graph, optional
+        Becomes the default graph too.
+    config : ConfigProto, optional
+    """
+
+    _active = 0
+
+    def __init__(self, target: Any = "", graph: Graph | None = None, config: Any = None) -> None:
+        super().__init__(target, graph, config)
+        if InteractiveSession._active:
+            warnings.warn(
+                "An interactive session is already active. This can cause out-of-memory errors in "
+                "some cases. You must explicitly call `InteractiveSession.close()` to release "
+                "resources held by the other session(s).",
+                stacklevel=2,
+            )
+        InteractiveSession._active += 1
+        self._default: Any = self.as_default()
+        self._default.__enter__()
+        self._default_graph: Any = None
+        if graph is not None:
+            self._default_graph = graph.as_default()
+            self._default_graph.enforce = False
+            self._default_graph.__enter__()
+
+    def close(self) -> None:
+        """Stop being the default session and give up the values of variables."""
+        if self._default is not None:
+            InteractiveSession._active -= 1
+            self._default.__exit__()
+            self._default = None
+        if self._default_graph is not None:
+            self._default_graph.__exit__()
+            self._default_graph = None
+        super().close()

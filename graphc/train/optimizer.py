@@ -1,0 +1,728 @@
+"""Optimizers: TF1's formulas, slots, names and order of construction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from graphc.face import graph as face
+from graphc.face import scopes
+from graphc.face.gradients import AggregationMethod, gradients
+from graphc.face.graph import GraphKeys, control_dependencies, get_default_graph, name_scope
+from graphc.face.variables import Variable, trainable_variables
+from graphc.ir.node import Node, Value
+from graphc.ops import math, shapes, state
+from graphc.ops.convert import constant, convert_to_tensor
+from graphc.ops.indexed import IndexedSlices, to_dense
+
+__all__ = [
+    "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "FtrlOptimizer",
+    "GradientDescentOptimizer", "MomentumOptimizer", "Optimizer", "ProximalAdagradOptimizer",
+    "ProximalGradientDescentOptimizer", "RMSPropOptimizer",
+]  # fmt: skip
+
+Gradient = Any  # a tensor, IndexedSlices or None
+
+
+class Optimizer:
+    """Base of all optimizers; users subclass it as in TF1.
+
+    A subclass gives `_apply_dense` (and, where rows that a sparse gradient does not touch
+    must stay as they are, nothing more: `_apply_sparse` calls `_apply_dense` and keeps those rows).
+
+    Parameters
+    ----------
+    use_locking : bool
+        Accepted; runs of one session never overlap an update.
+    name : str
+        Of the operation that `apply_gradients` makes, and of slots.
+    """
+
+    GATE_NONE = 0
+    GATE_OP = 1
+    GATE_GRAPH = 2
+
+    def __init__(self, use_locking: bool, name: str) -> None:
+        if not name:
+            raise ValueError("Must specify the optimizer name")
+        self._use_locking = use_locking
+        self._name = name
+        self._slots: dict[str, dict[Any, Variable]] = {}
+        self._non_slot_dict: dict[tuple[str, Any], Variable] = {}
+
+    def get_name(self) -> str:
+        return self._name
+
+    # ---------------------------------------------------------------- the two halves
+
+    def minimize(
+        self,
+        loss: Any,
+        global_step: Any = None,
+        var_list: Any = None,
+        gate_gradients: int = GATE_OP,
+        aggregation_method: int | None = None,
+        colocate_gradients_with_ops: bool = False,
+        name: str | None = None,
+        grad_loss: Any = None,
+    ) -> Node:
+        """An operation that computes the gradients of `loss` and applies them.
+
+        Parameters
+        ----------
+        loss : Tensor
+        global_step : Variable, optional
+            Counts one up after the variables are updated.
+        var_list : list of Variable, optional
+            What to minimise over; by default the trainable variables of the graph.
+
+        Raises
+        ------
+        ValueError
+            When no variable has a gradient.
+        """
+        pairs = self.compute_gradients(
+            loss, var_list, gate_gradients, aggregation_method, colocate_gradients_with_ops, grad_loss
+        )
+        if not any(g is not None for g, _ in pairs):
+            raise ValueError(
+                "No gradients provided for any variable, check your graph for ops that do not "
+                f"support gradients, between variables {[str(v) for _, v in pairs]} and loss {loss}."
+            )
+        return self.apply_gradients(pairs, global_step=global_step, name=name)
+
+    def compute_gradients(
+        self,
+        loss: Any,
+        var_list: Any = None,
+        gate_gradients: int = GATE_OP,
+        aggregation_method: int | None = None,
+        colocate_gradients_with_ops: bool = False,
+        grad_loss: Any = None,
+    ) -> list[tuple[Gradient, Any]]:
+        """Pairs (gradient, variable); the gradient is None where `loss` does not depend on it."""
+        if callable(loss) and not isinstance(loss, Value | Variable):
+            raise RuntimeError("`loss` passed to Optimizer.compute_gradients should be a tensor: "
+                               "a function is for eager execution only.")  # fmt: skip
+        if gate_gradients not in (self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH):
+            raise ValueError(
+                "gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
+                f"Optimizer.GATE_GRAPH.  Not {gate_gradients}"
+            )
+        loss = convert_to_tensor(loss)
+        if loss.dtype.kind != "f":
+            raise ValueError(
+                f"Invalid type {loss.dtype!r} for {loss.name}, expected: "
+                "['tf.float32', 'tf.float64', 'tf.float16', 'tf.bfloat16']."
+            )
+        if var_list is None:
+            var_list = trainable_variables() + get_default_graph().get_collection(
+                GraphKeys.TRAINABLE_RESOURCE_VARIABLES
+            )
+        elif not isinstance(var_list, (list, tuple)):
+            var_list = list(var_list) if isinstance(var_list, Iterable) else [var_list]
+        var_list = [v for v in _flatten(var_list)]
+        if not var_list:
+            raise ValueError("No variables to optimize.")
+        for v in var_list:
+            if not isinstance(v, Variable | Value):
+                raise TypeError(f"Argument is not a tf.Variable: {v!r}")
+        grads = gradients(
+            loss, var_list, grad_ys=grad_loss, aggregation_method=aggregation_method
+            if aggregation_method is not None else AggregationMethod.DEFAULT,
+        )  # fmt: skip
+        return list(zip(grads, var_list, strict=True))
+
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Gradient, Any]], global_step: Any = None, name: str | None = None
+    ) -> Node:
+        """An operation that applies gradients to their variables; pairs with None are left out."""
+        pairs = tuple(grads_and_vars)
+        if not pairs:
+            raise ValueError("No variables provided.")
+        converted = []
+        for g, v in pairs:
+            if g is not None and not isinstance(g, IndexedSlices):
+                g = convert_to_tensor(g)
+                want, have = v.get_shape(), g.get_shape() if hasattr(g, "get_shape") else None
+                if have is not None and not want.is_compatible_with(have):
+                    raise ValueError(
+                        f"Gradient of {v.name} has shape {have}, the variable has {want}."
+                    )
+            converted.append((g, v))
+        variables = [v for g, v in converted if g is not None]
+        if not variables:
+            raise ValueError(
+                f"No gradients provided for any variable: {[str(v) for _, v in converted]}."
+            )
+        graph = get_default_graph()
+        with graph.transaction():
+            with _init_scope():
+                self._create_slots(variables)
+            updates = []
+            with name_scope(name, self._name) as scope:
+                self._prepare()
+                for g, v in converted:
+                    if g is None:
+                        continue
+                    with name_scope("update_" + v.op.name):
+                        update = self._apply(g, v)
+                        constraint = getattr(v, "constraint", None)
+                        if constraint is not None:
+                            with control_dependencies([update]):
+                                update = v.assign(constraint(v.read_value()))
+                        updates.append(update)
+                if global_step is None:
+                    op = self._finish(updates, scope)
+                else:
+                    with control_dependencies([self._finish(updates, "update")]):
+                        op = _operation(
+                            state.assign_add(global_step, constant(1, global_step.dtype.base_dtype), name=scope)
+                        )
+            train_ops = graph.get_collection_ref(GraphKeys.TRAIN_OP)
+            if op not in train_ops:
+                train_ops.append(op)
+        return op
+
+    def _apply(self, g: Gradient, v: Any) -> Any:
+        if isinstance(g, IndexedSlices):
+            return self._apply_sparse(g, v)
+        return self._apply_dense(g, v)
+
+    # ---------------------------------------------------------------- for subclasses
+
+    def _create_slots(self, var_list: Sequence[Any]) -> None:
+        pass
+
+    def _prepare(self) -> None:
+        pass
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} gives no _apply_dense")
+
+    def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
+        """A sparse gradient: rows that it does not name keep variable and slots as they are."""
+        touched = touched_rows(grad, var)
+        whole = to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var)))
+        self._mask = touched
+        try:
+            return self._apply_dense(whole, var)
+        finally:
+            self._mask = None
+
+    _mask: Any = None
+
+    def _update(self, var: Any, new: Any, name: str | None = None) -> Any:
+        """Assign, leaving rows that a sparse gradient does not touch."""
+        if self._mask is not None:
+            new = math.select(shapes.broadcast_like(self._mask, new), new, convert_to_tensor(var))
+        return state.assign(var, new, name=name)
+
+    def _finish(self, update_ops: Sequence[Any], name_scope: str) -> Node:
+        return state.group(*update_ops, name=name_scope)
+
+    def _call_if_callable(self, param: Any) -> Any:
+        return param() if callable(param) and not isinstance(param, Value | Variable) else param
+
+    def _hyper(self, value: Any, var: Any) -> Value:
+        """A hyper-parameter in the variable's type."""
+        v = convert_to_tensor(value)
+        dtype = var.dtype.base_dtype
+        return v if v.dtype is dtype else math.cast(v, dtype)
+
+    # ---------------------------------------------------------------- slots
+
+    def _slot_dict(self, slot_name: str) -> dict[Any, Variable]:
+        return self._slots.setdefault(slot_name, {})
+
+    def _get_or_make_slot(self, var: Any, val: Any, slot_name: str, op_name: str) -> Variable:
+        slots = self._slot_dict(slot_name)
+        if _key(var) not in slots:
+            slots[_key(var)] = create_slot(var, lambda **kw: val, op_name)
+        return slots[_key(var)]
+
+    def _get_or_make_slot_with_initializer(
+        self, var: Any, initializer: Any, shape: Any, dtype: Any, slot_name: str, op_name: str
+    ) -> Variable:
+        slots = self._slot_dict(slot_name)
+        if _key(var) not in slots:
+            slots[_key(var)] = create_slot(var, initializer, op_name, shape, dtype)
+        return slots[_key(var)]
+
+    def _zeros_slot(self, var: Any, slot_name: str, op_name: str) -> Variable:
+        return self._get_or_make_slot_with_initializer(
+            var, fill(0.0), var.get_shape(), var.dtype.base_dtype, slot_name, op_name
+        )
+
+    def get_slot(self, var: Any, name: str) -> Variable | None:
+        """The slot variable called `name` made for `var`, or None."""
+        return self._slots.get(name, {}).get(_key(var))
+
+    def get_slot_names(self) -> list[str]:
+        """Names of all slots, sorted."""
+        return sorted(self._slots)
+
+    def variables(self) -> list[Variable]:
+        """All variables that the optimizer made, in order of their names."""
+        graph = get_default_graph()
+        out = [v for v in self._non_slot_dict.values() if v.graph is graph]
+        for slots in self._slots.values():
+            out += [v for v in slots.values() if v.graph is graph]
+        return sorted(out, key=lambda v: v.name)
+
+    def _create_non_slot_variable(self, initial_value: Any, name: str, colocate_with: Any = None) -> Variable:
+        key = (name, get_default_graph())
+        v = self._non_slot_dict.get(key)
+        if v is None:
+            v = self._non_slot_dict[key] = Variable(initial_value, name=name, trainable=False)
+        return v
+
+    def _get_non_slot_variable(self, name: str, graph: Any = None) -> Variable | None:
+        return self._non_slot_dict.get((name, graph or get_default_graph()))
+
+
+def _key(var: Any) -> Any:
+    return (var.op.graph, var.op.name)
+
+
+def _flatten(xs: Iterable[Any]) -> Iterable[Any]:
+    for x in xs:
+        if isinstance(x, (list, tuple)):
+            yield from _flatten(x)
+        else:
+            yield x
+
+
+def _operation(x: Any) -> Node:
+    return x.op if isinstance(x, Value) else x  # type: ignore[attr-defined,no-any-return]
+
+
+def _init_scope() -> Any:
+    """No control dependencies around what only initialises."""
+    return face.control_dependencies(None)
+
+
+def fill(value: float) -> Callable[..., Value]:
+    """An initializer that fills with a number."""
+
+    def initializer(shape: Any, dtype: Any = None, partition_info: Any = None) -> Value:
+        dims = [int(d) for d in shape]
+        if value == 0.0:
+            return shapes.zeros(dims, dtype)
+        return constant(np.full(dims, value, dtype.np), dtype)
+
+    return initializer
+
+
+def create_slot(var: Any, initializer: Any, name: str, shape: Any = None, dtype: Any = None) -> Variable:
+    """A variable beside `var`, called ``var/name`` (made unique), as TF1's slot creator does."""
+    with scopes.variable_scope(None, var.op.name + "/" + name):
+        if shape is None:
+            initial = initializer()
+            return scopes.get_variable(
+                "", initializer=initial, trainable=False, validate_shape=True
+            )
+        if not shape.is_fully_defined():
+            like = shapes.zeros_like(var.initialized_value())
+            return Variable(like, trainable=False, name=var.op.name + "/" + name, validate_shape=False)
+        return scopes.get_variable(
+            "", shape=shape, dtype=dtype, initializer=initializer, trainable=False
+        )
+
+
+def touched_rows(grad: IndexedSlices, var: Any) -> Value:
+    """Whether each row of `var` is named by a sparse gradient; one column, to broadcast."""
+    from graphc.ops import arrays
+
+    ids = grad.indices
+    ones = shapes.ones_like(ids)
+    shape = var.get_shape()
+    rows = shape[0].value if shape[0].value is not None else shapes.shape(var)[0]
+    hits = arrays.unsorted_segment_sum(ones, ids, rows)
+    hit = math.greater(hits, shapes.zeros_like(hits))
+    return shapes.reshape(hit, [-1] + [1] * (len(shape) - 1))
+
+
+class GradientDescentOptimizer(Optimizer):
+    """``var -= learning_rate * gradient``.
+
+    Parameters
+    ----------
+    learning_rate : float or tensor
+    """
+
+    def __init__(self, learning_rate: Any, use_locking: bool = False, name: str = "GradientDescent") -> None:
+        super().__init__(use_locking, name)
+        self._learning_rate = learning_rate
+        self._learning_rate_tensor: Any = None
+
+    def _prepare(self) -> None:
+        self._learning_rate_tensor = convert_to_tensor(
+            self._call_if_callable(self._learning_rate), name="learning_rate"
+        )
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        lr = self._hyper(self._learning_rate_tensor, var)
+        return state.assign_sub(var, math.multiply(grad, lr), name="ApplyGradientDescent")
+
+    def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
+        return self._apply_dense(to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var)
+
+
+class MomentumOptimizer(Optimizer):
+    """``accum = momentum * accum + gradient; var -= learning_rate * accum``.
+
+    With Nesterov: ``var -= learning_rate * (gradient + momentum * accum)``.
+
+    Parameters
+    ----------
+    learning_rate, momentum : float or tensor
+    use_nesterov : bool
+    """
+
+    def __init__(
+        self, learning_rate: Any, momentum: Any, use_locking: bool = False, name: str = "Momentum",
+        use_nesterov: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(use_locking, name)
+        self._learning_rate = learning_rate
+        self._momentum = momentum
+        self._use_nesterov = use_nesterov
+
+    def _create_slots(self, var_list: Sequence[Any]) -> None:
+        for v in var_list:
+            self._zeros_slot(v, "momentum", self._name)
+
+    def _prepare(self) -> None:
+        self._learning_rate_tensor = convert_to_tensor(
+            self._call_if_callable(self._learning_rate), name="learning_rate"
+        )
+        self._momentum_tensor = convert_to_tensor(self._call_if_callable(self._momentum), name="momentum")
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        slot = self.get_slot(var, "momentum")
+        lr, momentum = self._hyper(self._learning_rate_tensor, var), self._hyper(self._momentum_tensor, var)
+        accum = slot * momentum + grad  # type: ignore[operator]
+        keep = self._update(slot, accum)
+        step = grad * lr + accum * momentum * lr if self._use_nesterov else accum * lr
+        return state.group(keep, self._update(var, var - step, name="ApplyMomentum"))
+
+
+class AdagradOptimizer(Optimizer):
+    """``accum += gradient**2; var -= learning_rate * gradient / sqrt(accum)``.
+
+    Parameters
+    ----------
+    learning_rate : float or tensor
+    initial_accumulator_value : float
+        Positive.
+    """
+
+    def __init__(
+        self, learning_rate: Any, initial_accumulator_value: float = 0.1, use_locking: bool = False,
+        name: str = "Adagrad",
+    ) -> None:  # fmt: skip
+        if initial_accumulator_value <= 0.0:
+            raise ValueError(f"initial_accumulator_value must be positive: {initial_accumulator_value}")
+        super().__init__(use_locking, name)
+        self._learning_rate = learning_rate
+        self._initial = initial_accumulator_value
+
+    def _create_slots(self, var_list: Sequence[Any]) -> None:
+        for v in var_list:
+            self._get_or_make_slot_with_initializer(
+                v, fill(self._initial), v.get_shape(), v.dtype.base_dtype, "accumulator", self._name
+            )
+
+    def _prepare(self) -> None:
+        self._learning_rate_tensor = convert_to_tensor(
+            self._call_if_callable(self._learning_rate), name="learning_rate"
+        )
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        slot = self.get_slot(var, "accumulator")
+        lr = self._hyper(self._learning_rate_tensor, var)
+        accum = slot + grad * grad  # type: ignore[operator]
+        keep = self._update(slot, accum)
+        return state.group(keep, self._update(var, var - grad * lr * math.rsqrt(accum), name="ApplyAdagrad"))
+
+
+class AdadeltaOptimizer(Optimizer):
+    """Adadelta (Zeiler 2012, arXiv:1212.5701), with TF1's learning rate in front.
+
+    Parameters
+    ----------
+    learning_rate, rho, epsilon : float or tensor
+    """
+
+    def __init__(
+        self, learning_rate: Any = 0.001, rho: Any = 0.95, epsilon: Any = 1e-8,
+        use_locking: bool = False, name: str = "Adadelta",
+    ) -> None:  # fmt: skip
+        super().__init__(use_locking, name)
+        self._lr, self._rho, self._epsilon = learning_rate, rho, epsilon
+
+    def _create_slots(self, var_list: Sequence[Any]) -> None:
+        for v in var_list:
+            self._zeros_slot(v, "accum", self._name)
+            self._zeros_slot(v, "accum_update", self._name)
+
+    def _prepare(self) -> None:
+        self._lr_t = convert_to_tensor(self._call_if_callable(self._lr), name="lr")
+        self._rho_t = convert_to_tensor(self._call_if_callable(self._rho), name="rho")
+        self._epsilon_t = convert_to_tensor(self._call_if_callable(self._epsilon), name="epsilon")
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        a, u = self.get_slot(var, "accum"), self.get_slot(var, "accum_update")
+        lr, rho, eps = (self._hyper(t, var) for t in (self._lr_t, self._rho_t, self._epsilon_t))
+        accum = a * rho + math.square(grad) * (1 - rho)  # type: ignore[operator]
+        step = math.sqrt(u + eps) * math.rsqrt(accum + eps) * grad  # type: ignore[operator]
+        keep = [self._update(a, accum), self._update(u, u * rho + math.square(step) * (1 - rho))]  # type: ignore[operator]
+        return state.group(*keep, self._update(var, var - step * lr, name="ApplyAdadelta"))
+
+
+class RMSPropOptimizer(Optimizer):
+    """``ms += (g**2 - ms) * (1 - decay); mom = momentum*mom + lr*g/sqrt(ms + eps); var -= mom``.
+
+    The mean square starts at one and epsilon is inside the root, as in TF1. With `centered`
+    the square of the mean gradient is taken off under the root.
+
+    Parameters
+    ----------
+    learning_rate, decay, momentum, epsilon : float or tensor
+    centered : bool
+    """
+
+    def __init__(
+        self, learning_rate: Any, decay: Any = 0.9, momentum: Any = 0.0, epsilon: Any = 1e-10,
+        use_locking: bool = False, centered: bool = False, name: str = "RMSProp",
+    ) -> None:  # fmt: skip
+        super().__init__(use_locking, name)
+        self._learning_rate, self._decay = learning_rate, decay
+        self._momentum, self._epsilon, self._centered = momentum, epsilon, centered
+
+    def _create_slots(self, var_list: Sequence[Any]) -> None:
+        for v in var_list:
+            self._get_or_make_slot_with_initializer(
+                v, fill(1.0), v.get_shape(), v.dtype.base_dtype, "rms", self._name
+            )
+            if self._centered:
+                self._zeros_slot(v, "mg", self._name)
+            self._zeros_slot(v, "momentum", self._name)
+
+    def _prepare(self) -> None:
+        self._learning_rate_tensor = convert_to_tensor(
+            self._call_if_callable(self._learning_rate), name="learning_rate"
+        )
+        self._decay_tensor = convert_to_tensor(self._call_if_callable(self._decay), name="decay")
+        self._momentum_tensor = convert_to_tensor(self._call_if_callable(self._momentum), name="momentum")
+        self._epsilon_tensor = convert_to_tensor(self._call_if_callable(self._epsilon), name="epsilon")
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        rms, mom = self.get_slot(var, "rms"), self.get_slot(var, "momentum")
+        lr, decay, momentum, eps = (
+            self._hyper(t, var)
+            for t in (self._learning_rate_tensor, self._decay_tensor, self._momentum_tensor, self._epsilon_tensor)
+        )
+        ms = rms + (math.square(grad) - rms) * (1 - decay)  # type: ignore[operator]
+        keep = [self._update(rms, ms)]
+        denominator = ms + eps
+        if self._centered:
+            slot = self.get_slot(var, "mg")
+            mg = slot + (grad - slot) * (1 - decay)  # type: ignore[operator]
+            keep.append(self._update(slot, mg))
+            denominator = denominator - math.square(mg)
+        step = mom * momentum + grad * lr * math.rsqrt(denominator)  # type: ignore[operator]
+        keep.append(self._update(mom, step))
+        return state.group(*keep, self._update(var, var - step, name="ApplyRMSProp"))
+
+
+class AdamOptimizer(Optimizer):
+    """Adam (Kingma and Ba 2014, arXiv:1412.6980), epsilon outside the bias correction as in TF1.
+
+    ``lr_t = lr*sqrt(1 - b2**t)/(1 - b1**t); m += (g - m)*(1 - b1); v += (g**2 - v)*(1 - b2);
+    var -= lr_t * m / (sqrt(v) + eps)``. A sparse gradient decays the moments of every row.
+
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon : float or tensor
+    """
+
+    def __init__(
+        self, learning_rate: Any = 0.001, beta1: Any = 0.9, beta2: Any = 0.999, epsilon: Any = 1e-8,
+        use_locking: bool = False, name: str = "Adam",
+    ) -> None:  # fmt: skip
+        super().__init__(use_locking, name)
+        self._lr, self._beta1, self._beta2, self._epsilon = learning_rate, beta1, beta2, epsilon
+
+    def _get_beta_accumulators(self) -> tuple[Any, Any]:
+        return self._get_non_slot_variable("beta1_power"), self._get_non_slot_variable("beta2_power")
+
+    def _create_slots(self, var_list: Sequence[Any]) -> None:
+        first = min(var_list, key=lambda v: v.name)
+        self._create_non_slot_variable(self._call_if_callable(self._beta1), "beta1_power", first)
+        self._create_non_slot_variable(self._call_if_callable(self._beta2), "beta2_power", first)
+        for v in var_list:
+            self._zeros_slot(v, "m", self._name)
+            self._zeros_slot(v, "v", self._name)
+
+    def _prepare(self) -> None:
+        self._lr_t = convert_to_tensor(self._call_if_callable(self._lr), name="learning_rate")
+        self._beta1_t = convert_to_tensor(self._call_if_callable(self._beta1), name="beta1")
+        self._beta2_t = convert_to_tensor(self._call_if_callable(self._beta2), name="beta2")
+        self._epsilon_t = convert_to_tensor(self._call_if_callable(self._epsilon), name="epsilon")
+        self._rates: dict[Any, Value] = {}
+
+    def _rate(self, var: Any) -> Value:
+        """The bias-corrected learning rate of this step: one scalar for all variables of a type."""
+        dtype = var.dtype.base_dtype
+        rate = self._rates.get(dtype)
+        if rate is None:
+            p1, p2 = (self._hyper(v, var) for v in self._get_beta_accumulators())
+            rate = self._hyper(self._lr_t, var) * math.sqrt(1 - p2) / (1 - p1)
+            self._rates[dtype] = rate
+        return rate
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        m, v = self.get_slot(var, "m"), self.get_slot(var, "v")
+        b1, b2, eps = (self._hyper(t, var) for t in (self._beta1_t, self._beta2_t, self._epsilon_t))
+        new_m = m + (grad - m) * (1 - b1)  # type: ignore[operator]
+        new_v = v + (math.square(grad) - v) * (1 - b2)  # type: ignore[operator]
+        keep = [state.assign(m, new_m), state.assign(v, new_v)]
+        step = self._rate(var) * new_m / (math.sqrt(new_v) + eps)
+        return state.group(*keep, state.assign(var, var - step, name="ApplyAdam"))
+
+    def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
+        return self._apply_dense(to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var)
+
+    def _finish(self, update_ops: Sequence[Any], name_scope: str) -> Node:
+        p1, p2 = self._get_beta_accumulators()
+        with control_dependencies(list(update_ops)):
+            powers = [
+                state.assign(p1, p1 * self._hyper(self._beta1_t, p1), name="Assign"),
+                state.assign(p2, p2 * self._hyper(self._beta2_t, p2), name="Assign"),
+            ]
+        return state.group(*update_ops, *powers, name=name_scope)
+
+
+class FtrlOptimizer(Optimizer):
+    """Follow the regularised leader (McMahan et al. 2013), TF1's formula.
+
+    Parameters
+    ----------
+    learning_rate : float or tensor
+    learning_rate_power : float
+        At most 0.
+    initial_accumulator_value : float
+        At least 0.
+    l1_regularization_strength, l2_regularization_strength, l2_shrinkage_regularization_strength : float
+        At least 0.
+    """
+
+    def __init__(
+        self, learning_rate: Any, learning_rate_power: float = -0.5, initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0, l2_regularization_strength: float = 0.0,
+        use_locking: bool = False, name: str = "Ftrl", accum_name: str | None = None,
+        linear_name: str | None = None, l2_shrinkage_regularization_strength: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__(use_locking, name)
+        checks = {
+            "initial_accumulator_value": initial_accumulator_value, "l1_regularization_strength": l1_regularization_strength,
+            "l2_regularization_strength": l2_regularization_strength,
+            "l2_shrinkage_regularization_strength": l2_shrinkage_regularization_strength,
+        }  # fmt: skip
+        for what, x in checks.items():
+            if x < 0.0:
+                raise ValueError(f"{what} {x} needs to be positive or zero")
+        if learning_rate_power > 0.0:
+            raise ValueError(f"learning_rate_power {learning_rate_power} needs to be negative or zero")
+        self._learning_rate = learning_rate
+        self._power = learning_rate_power
+        self._initial = initial_accumulator_value
+        self._l1, self._l2 = l1_regularization_strength, l2_regularization_strength
+        self._shrinkage = l2_shrinkage_regularization_strength
+        self._accum_name, self._linear_name = accum_name, linear_name
+
+    def _create_slots(self, var_list: Sequence[Any]) -> None:
+        for v in var_list:
+            self._get_or_make_slot_with_initializer(
+                v, fill(self._initial), v.get_shape(), v.dtype.base_dtype, "accum", self._accum_name or self._name
+            )
+            self._zeros_slot(v, "linear", self._linear_name or self._name)
+
+    def _prepare(self) -> None:
+        self._learning_rate_tensor = convert_to_tensor(
+            self._call_if_callable(self._learning_rate), name="learning_rate"
+        )
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        a, z = self.get_slot(var, "accum"), self.get_slot(var, "linear")
+        lr = self._hyper(self._learning_rate_tensor, var)
+        shrunk = grad + 2 * self._shrinkage * var if self._shrinkage > 0 else grad
+        accum = a + math.square(grad)  # type: ignore[operator]
+        new, old = self._root(accum), self._root(convert_to_tensor(a))
+        linear = z + shrunk - (new - old) / lr * var  # type: ignore[operator]
+        quadratic = new / lr + 2 * self._l2
+        free = (math.sign(linear) * self._l1 - linear) / quadratic
+        value = math.select(math.greater(math.abs(linear), shapes.ones_like(linear) * self._l1), free, shapes.zeros_like(linear))
+        keep = [self._update(a, accum), self._update(z, linear)]
+        return state.group(*keep, self._update(var, value, name="ApplyFtrl"))
+
+    def _root(self, x: Value) -> Value:
+        return math.sqrt(x) if self._power == -0.5 else math.pow(x, -self._power)
+
+
+class ProximalGradientDescentOptimizer(Optimizer):
+    """Gradient descent with L1 and L2 regularisation by a proximal step.
+
+    Parameters
+    ----------
+    learning_rate : float or tensor
+    l1_regularization_strength, l2_regularization_strength : float
+    """
+
+    def __init__(
+        self, learning_rate: Any, l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0, use_locking: bool = False,
+        name: str = "ProximalGradientDescent",
+    ) -> None:  # fmt: skip
+        super().__init__(use_locking, name)
+        self._learning_rate = learning_rate
+        self._l1, self._l2 = l1_regularization_strength, l2_regularization_strength
+
+    def _prepare(self) -> None:
+        self._learning_rate_tensor = convert_to_tensor(
+            self._call_if_callable(self._learning_rate), name="learning_rate"
+        )
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        lr = self._hyper(self._learning_rate_tensor, var)
+        return self._update(var, proximal(var - grad * lr, lr, self._l1, self._l2), name="ApplyProximalGradientDescent")
+
+
+class ProximalAdagradOptimizer(AdagradOptimizer):
+    """Adagrad with L1 and L2 regularisation by a proximal step."""
+
+    def __init__(
+        self, learning_rate: Any, initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0, l2_regularization_strength: float = 0.0,
+        use_locking: bool = False, name: str = "ProximalAdagrad",
+    ) -> None:  # fmt: skip
+        super().__init__(learning_rate, initial_accumulator_value, use_locking, name)
+        self._l1, self._l2 = l1_regularization_strength, l2_regularization_strength
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        slot = self.get_slot(var, "accumulator")
+        accum = slot + math.square(grad)  # type: ignore[operator]
+        keep = self._update(slot, accum)
+        lr = self._hyper(self._learning_rate_tensor, var) * math.rsqrt(accum)
+        new = proximal(var - grad * lr, lr, self._l1, self._l2)
+        return state.group(keep, self._update(var, new, name="ApplyProximalAdagrad"))
+
+
+def proximal(x: Value, lr: Value, l1: float, l2: float) -> Value:
+    """``sign(x) * max(|x| - lr*l1, 0) / (1 + lr*l2)``."""
+    if l1 > 0:
+        x = math.sign(x) * math.maximum(math.abs(x) - lr * l1, shapes.zeros_like(x))
+    return x / (1 + lr * l2) if l2 > 0 else x
