@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from graphc.ir import build
+from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
 from graphc.ops import math, reduce, shapes
 from graphc.ops.indexed import IndexedSlices, to_dense
@@ -71,7 +72,8 @@ def differentiate(
     LookupError
         Where an op in between has no gradient function.
     """
-    return _Reverse(ys, xs, grad_ys or [None] * len(ys), set(stop_gradients)).run()
+    with paused_gc():
+        return _Reverse(ys, xs, grad_ys or [None] * len(ys), set(stop_gradients)).run()
 
 
 class _Reverse:

@@ -19,6 +19,9 @@ def expand(g: Graph) -> Graph:
         made = n.op.expand(*inputs, **n.attrs)
         return made if isinstance(made, Value) else tuple(made)
 
-    while any(n.op.expand is not None for n in g.nodes()):
-        g = g.rebuild(step)
-    return g
+    # what an op expands to may hold composites again
+    while True:
+        nodes = g.nodes()
+        if not any(n.op.expand is not None for n in nodes):
+            return g
+        g = g.rebuild(step, nodes)

@@ -14,6 +14,7 @@ from graphc.errors import CompileError, FailedPreconditionError, InvalidArgument
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType
+from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
 from graphc.ops import philox
 from graphc.ops.record import meaning
@@ -334,6 +335,12 @@ class _Run:
         self, shapes: Sequence[tuple[Dim, ...]], env: dict[Symbol, int], arrays: Sequence[np.ndarray[Any, Any]]
     ) -> Compilation:
         counters.plans += 1
+        with paused_gc():
+            return self.make(shapes, env, arrays)
+
+    def make(
+        self, shapes: Sequence[tuple[Dim, ...]], env: dict[Symbol, int], arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> Compilation:
         facts = Facts(env)
         facts.feeds = lambda v: arrays[v.node.attrs["index"]]
         feeds = {v: (v.dtype, s) for v, s in zip(self.feeds, shapes, strict=True)}

@@ -21,10 +21,11 @@ from graphc.ir import dims as D
 from graphc.ir import node as node_module
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Source, Value
+from graphc.ops.indexed import IndexedSlices
 from graphc.ops.record import InferError, Op, show_shapes
 
 __all__ = [
-    "Graph", "GraphKeys", "InaccessibleTensorError", "NodeDef", "Operation",
+    "Graph", "GraphDef", "GraphKeys", "InaccessibleTensorError", "NodeDef", "Operation",
     "OperatorNotAllowedInGraphError", "Tensor", "add_to_collection", "add_to_collections",
     "colocate_with", "container", "control_dependencies", "device", "get_all_collection_keys",
     "get_collection", "get_collection_ref", "get_default_graph", "get_default_session",
@@ -270,6 +271,16 @@ class NodeDef(NamedTuple):
         for key in sorted(self.attr):
             lines.append(f'attr {{\n  key: "{key}"\n  value: {self.attr[key]!r:.200}\n}}')
         return "\n".join(lines) + "\n"
+
+
+class GraphDef(NamedTuple):
+    """What TF1's ``graph.as_graph_def()`` gives: the nodes in order."""
+
+    node: list[NodeDef]
+
+    def __str__(self) -> str:
+        indented = [str(n).rstrip("\n").replace("\n", "\n  ") for n in self.node]
+        return "".join([f"node {{\n  {text}\n}}\n" for text in indented])
 
 
 class OpDef(NamedTuple):
@@ -588,7 +599,8 @@ class Graph:
         self._unfeedable: set[Node] = set()
         self._unfetchable: set[Node] = set()
         self._users: tuple[int, dict[Value, list[Operation]]] = (-1, {})
-        self._container = ""
+        #: What other parts of the face remember about this graph.
+        self.extras: dict[str, Any] = {}
 
     # ---- recording
 
@@ -818,7 +830,7 @@ class Graph:
             return _Controls(self, None)
         ops = []
         for c in control_inputs:
-            e = self.as_graph_element(getattr(c, "op", c) if isinstance(c, _slices()) else c)
+            e = self.as_graph_element(c.op if isinstance(c, IndexedSlices) else c)
             ops.append(e.op if isinstance(e, Tensor) else e)
         return _Controls(self, tuple(ops))
 
@@ -858,6 +870,10 @@ class Graph:
         return _nothing
 
     # ---- what is in it
+
+    def as_graph_def(self, from_version: int | None = None, add_shapes: bool = False) -> GraphDef:
+        """The operations as `NodeDef` records."""
+        return GraphDef([op.node_def for op in self.get_operations()])
 
     def get_operations(self) -> list[Operation]:
         """All operations in the order they were made."""
@@ -1061,11 +1077,6 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<graphc Graph, {len(self._by_name)} operations at {id(self):#x}>"
-
-
-def _slices() -> tuple[type, ...]:
-    module = sys.modules.get("graphc.face.convert")
-    return (module.IndexedSlices,) if module is not None else ()
 
 
 # --------------------------------------------------------------------- defaults

@@ -5,7 +5,9 @@ A pass is a function from `Graph` to `Graph`, normally one call of `rebuild`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +15,7 @@ from graphc.ir import build, dims
 from graphc.ir.dims import Facts
 from graphc.ir.node import Node, Value, reachable
 
-__all__ = ["Graph", "Rewrite"]
+__all__ = ["Graph", "Rewrite", "copy", "paused_gc"]
 
 #: What a rewrite answers for a node: nothing (keep it), one value, or a value per output.
 Rewrite = Callable[[Node, tuple[Value, ...]], "Value | Sequence[Value] | None"]
@@ -75,7 +77,7 @@ class Graph:
         new: dict[Value, Value] = {}
         get = new.get
         rewriter = build.Rewriter()
-        with build.use(rewriter), dims.assuming(self.facts):
+        with build.use(rewriter), dims.assuming(self.facts), paused_gc():
             for n in self.nodes() if nodes is None else nodes:
                 old = n.inputs
                 inputs = tuple([get(v, v) for v in old])
@@ -93,6 +95,18 @@ class Graph:
                     if a is not b:
                         new[a] = b
         return self.with_roots(lambda v: get(v, v)) if new else self
+
+
+@contextmanager
+def paused_gc() -> Iterator[None]:
+    """No garbage collection inside: large graphs make many objects and no garbage cycles."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def copy(n: Node, inputs: Sequence[Value], attrs: dict[str, Any] | None = None) -> Node:

@@ -897,9 +897,9 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Value:
             if v.static_shape not in ((), None):
                 shown = str(tuple(show(d) for d in v.static_shape or ())).replace("'?'", "?")
                 raise ValueError(f"Shape {shown} must have rank 0")
-        from graphc.ops import operand_identity
+            from graphc.ops import state
 
-        return operand_identity(values[0], name)
+            return state.identity(values[0], name=name)  # type: ignore[no-any-return]
     builder = current()
     with builder.scope(name, "concat") as scope:
         xs = _values(concat_op, values)

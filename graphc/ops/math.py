@@ -38,7 +38,7 @@ from graphc.ops.record import (
 __all__ = [
     "abs", "accumulate_n", "acos", "acosh", "add", "add_n", "asin", "asinh", "atan", "atan2",
     "atanh", "bitcast", "bitwise_and", "bitwise_or", "bitwise_xor", "cast", "ceil", "clip_by_value",
-    "convert_gradient", "cos", "cosh", "digamma", "div", "div_no_nan", "divide", "equal", "erf",
+    "cos", "cosh", "digamma", "div", "div_no_nan", "divide", "equal", "erf",
     "erfc", "exp", "expm1", "floor", "floor_div", "floordiv", "floormod", "greater",
     "greater_equal", "invert", "is_finite", "is_inf", "is_nan", "left_shift", "less", "less_equal",
     "lgamma", "log", "log1p", "log_sigmoid", "logical_and", "logical_not", "logical_or",
@@ -302,6 +302,8 @@ add_n_op = elementwise(
     numpy=_fold(np.add), types="fiu", args=("*inputs",), infer=_add_n_infer,
     grad=lambda y, dy, *xs: (dy,) * len(xs),
     scalar=lambda k, *xs: functools.reduce(lambda a, b: a + b, xs),
+    # a chain of sums joins the kernels that make its terms, however many they are
+    expand=lambda *xs: functools.reduce(add, xs),
 )  # fmt: skip
 
 
@@ -854,16 +856,16 @@ def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Value:
 
 def _bitcast_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     x, dtype = inputs[0], attrs["type"]
-    if x.dtype.size != dtype.size or "b" in (x.dtype.kind, dtype.kind):
+    odd = dtypes.bfloat16 in (x.dtype, dtype) or "b" in (x.dtype.kind, dtype.kind)
+    if x.dtype.size != dtype.size or odd:
         raise shape_error(
-            f"Cannot bitcast from {x.dtype.name} to {dtype.name}: graphc takes types of one size"
+            f"Cannot bitcast from {x.dtype.name} to {dtype.name}: graphc takes types of one size, "
+            "without bool and bfloat16"
         )
     return [(dtype, x.static_shape)]
 
 
 def _bitcast(x: Any, *, type: DType) -> Any:
-    if type is dtypes.bfloat16:
-        return (x.astype(np.uint16).astype(np.uint32) << 16).view(np.float32)
     return np.ascontiguousarray(x).view(type.np).reshape(np.shape(x))
 
 

@@ -340,6 +340,7 @@ def elementwise(
     sample: tuple[Any, ...] = (-2.0, 2.0),
     dims: Callable[..., Any] | None = None,
     fails: bool = False,
+    expand: Callable[..., Any] | None = None,
     infer: Infer | None = None,
     call: Callable[..., Any] | None = None,
     facts: dict[str, Any] | None = None,
@@ -365,7 +366,7 @@ def elementwise(
     record = op(
         name, tf, "elementwise", doc=doc, numpy=quiet(numpy), scalar=scalar, types=types, out=out,
         grad=no_grad if out == "bool" else grad, args=tuple(args), sample=sample, dims=dims,
-        infer=infer or broadcasting, fails=fails, facts=facts or {},
+        infer=infer or broadcasting, fails=fails, expand=expand, facts=facts or {},
     )  # fmt: skip
     if call is not None:
         record.call = call

@@ -62,11 +62,11 @@ Epilogue = Callable[[Fn, V, V, V, "V | None", "V | None"], "Sequence[V] | None"]
 WORDS = (
     "a", "b", "packed", "scratch",
     "m", "n", "k", "batch", "a_step", "b_step",
-    "mb", "nb", "row_units", "units", "group", "k_blocks", "kc", "private",
+    "mb", "nb", "row_units", "units", "panels", "group", "k_blocks", "kc", "private",
 )  # fmt: skip
-"""Words 1 to 18: the operands, B's panels when packed beforehand, scratch; the sizes; elements
-from one batch of A or B to the next (0: shared); rows and columns a unit; units a column of
-units and a batch; columns of B packed at a time; blocks of k and terms a block; bytes of
+"""Words 1 to 19: the operands, B's panels when packed beforehand, scratch; the sizes; elements
+from one batch of A or B to the next (0: shared); rows and columns a unit; units in a column of
+units and in a batch; panels of B; columns of B packed at a time; blocks of k and terms a block; bytes of
 scratch that a worker has for itself."""
 
 KERNELS = (
@@ -272,6 +272,7 @@ class Gemm:
                 nb,
                 row_units,
                 row_units * col_units,
+                -(-n // nr),
                 group,
                 *self._k_blocks(k),
                 private,
@@ -358,11 +359,24 @@ class Gemm:
     ) -> ir.Function:
         """Add the kernel to the module under `name`."""
         fn = Fn(module, name, [ptr, i64, i64, i64])
-        body = _Kernel(self, fn, kernel, epilogue)
-        if kernel == "pack_b":
-            body.pack_b()
-        else:
-            body.main()
+        # A unit is a function of its own: what it is given are plain numbers to LLVM, which
+        # otherwise follows the addresses of every loop back to the unit's number (twice the
+        # time in code generation).
+        unit = Fn(module, name + ".unit", [ptr, *[i64] * 4], ir.VoidType(), linkage="internal")
+        _Kernel(self, unit, kernel, epilogue).unit()
+        unit.ret()
+        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
+        units, row_units, panels = (
+            fn.read_i64(fn.args[0], 1 + WORDS.index(w)) for w in ("units", "row_units", "panels")
+        )
+        with fn.loop(begin, end) as u:
+            # Units beside each other share columns: the panel of B is still in a cache.
+            per = panels if kernel == "pack_b" else units
+            batch = fn.udiv_index(u.i, per) if self.batched else fn.index(0)
+            rest = u.i - batch * per
+            col = rest if kernel == "pack_b" else fn.udiv_index(rest, row_units)
+            row = rest - col * row_units
+            fn.call_fn(unit.func, [fn.args[0], fn.args[3], batch, row, col])
         fn.ret(0)
         return fn.func
 
@@ -378,7 +392,9 @@ class _Kernel:
         self.lanes = g.lanes
         self.mr, self.nr = g._tile(kernel)
         self.table = fn.args[0]
-        self.worker = fn.wrap(fn.args[3], dtypes.int64)
+        self.worker, self.batch, self.row, self.col = (
+            fn.wrap(x, dtypes.int64) for x in fn.args[1:]
+        )
         word = {w: 1 + i for i, w in enumerate(WORDS)}
         self.a = fn.read_ptr(self.table, word["a"])
         self.b = fn.read_ptr(self.table, word["b"])
@@ -391,7 +407,7 @@ class _Kernel:
         self.b_step = fn.read_i64(self.table, word["b_step"])
         self.mb, self.nb, self.row_units, self.units, self.group, private = (
             fn.read_i64(self.table, word[w])
-            for w in ("mb", "nb", "row_units", "units", "group", "private")
+            for w in ("mb", "nb", "row_units", "units", "panels", "group", "private")
         )
         self.blocked = (g.k is None or g.k > KC) and kernel in ("direct", "local", "packed")
         if self.blocked:
@@ -402,7 +418,7 @@ class _Kernel:
         self.kp = self._up(self.k if kernel == "pack_b" else self.kc, self.lanes)
         self.private = self._byte(self.scratch, self.worker * private)
         self.out = [fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))]
-        self.index: V | None = None  # the batch, inside a unit
+        self.index = self.batch if g.batched else None
 
     def _size(self, known: int | None, word: int) -> V:
         if known is not None:
@@ -439,31 +455,27 @@ class _Kernel:
             return self.fn.fma(x, y, z)
         return z + x * y
 
-    # ------------------------------------------------------------- the walk over units
-
-    def main(self) -> None:
+    def unit(self) -> None:
+        """One unit: rows from row * mb, columns from col * nb, or a panel to pack."""
         fn, g = self.fn, self.g
+        a, b = self.a, self.b
+        if g.batched:
+            a = fn.element_ptr(a, self.batch * self.a_step, g.dtype)
+            b = fn.element_ptr(b, self.batch * self.b_step, g.dtype)
+        if self.kernel == "pack_b":
+            at = self.batch * self.panels + self.col
+            j = self.col * self.nr
+            dest = fn.element_ptr(self.packed, at * (self.kp * self.nr), g.acc)
+            self._pack(b, dest, j, self._min(j + self.nr, self.n), fn.index(0), self.k)
+            return
         self.stack = fn.stack(g.acc, self.mr * self.nr)
-        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
-        with fn.loop(begin, end) as unit:
-            u = unit.i
-            base_a, base_b, out_row = self.a, self.b, fn.index(0)
-            if g.batched:
-                at = fn.udiv_index(u, self.units)
-                u = u - at * self.units
-                base_a = fn.element_ptr(self.a, at * self.a_step, g.dtype)
-                base_b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
-                out_row = at * self.m
-                self.index = at
-            # Units beside each other share columns: the panel of B is still in a cache.
-            c = fn.udiv_index(u, self.row_units)
-            i0, j0 = (u - c * self.row_units) * self.mb, c * self.nb
-            i1, j1 = self._min(i0 + self.mb, self.m), self._min(j0 + self.nb, self.n)
-            self.out_row = out_row
-            {
-                "thin": self._thin, "thin_col": self._thin_col, "dot": self._dot,
-                "dot_row": self._dot, "dot_col": self._dot_col,
-            }.get(self.kernel, self._blocks)(base_a, base_b, i0, i1, j0, j1)  # fmt: skip
+        i0, j0 = self.row * self.mb, self.col * self.nb
+        i1, j1 = self._min(i0 + self.mb, self.m), self._min(j0 + self.nb, self.n)
+        self.out_row = self.batch * self.m if g.batched else fn.index(0)
+        {
+            "thin": self._thin, "thin_col": self._thin_col, "dot": self._dot,
+            "dot_row": self._dot, "dot_col": self._dot_col,
+        }.get(self.kernel, self._blocks)(a, b, i0, i1, j0, j1)  # fmt: skip
 
     def _blocks(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
         """k blocks, then panels of columns, then tiles of rows."""
@@ -551,8 +563,8 @@ class _Kernel:
         kp = self._up(self.k, self.lanes)
         at = kp * j + p0 * nr
         if self.index is not None:
-            n = fn.udiv_index(self.n + (nr - 1), fn.index(nr)) * nr
-            at = at + fn.select(self.b_step.eq(0), fn.index(0), self.index * (kp * n))
+            one = self.panels * (kp * nr)
+            at = at + fn.select(self.b_step.eq(0), fn.index(0), self.index * one)
         return fn.element_ptr(self.packed, at, g.acc), nr
 
     def _rows(
@@ -680,18 +692,6 @@ class _Kernel:
             fn.store(p, at, fn.cast(v, t), mask)
 
     # ------------------------------------------------------------- packing
-
-    def pack_b(self) -> None:
-        """All panels of B, for `packed`: units are (batch, panel)."""
-        fn, g, nr = self.fn, self.g, self.nr
-        panels = fn.udiv_index(self.n + (nr - 1), fn.index(nr))
-        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
-        with fn.loop(begin, end) as unit:
-            at = fn.udiv_index(unit.i, panels)
-            j = (unit.i - at * panels) * nr
-            b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
-            dest = fn.element_ptr(self.packed, unit.i * (self.kp * nr), g.acc)
-            self._pack(b, dest, j, self._min(j + nr, self.n), fn.index(0), self.k)
 
     def _pack(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> None:
         """Columns j0 to j1 of op(B), rows p0 to p0 + kk, as panels [columns][kp][nr]."""

@@ -27,8 +27,8 @@ goes wrong is a `CompileError`; two threads never compile one kernel; `os.fork` 
 calls of other threads to end, so the child finds every lock free.
 
 The emitted IR is explicit vectors already, so the only pass that pays is instcombine (with SROA
-where there is an alloca, and the inliner where `alwaysinline` is used): code of the same speed as
-O3 gives, in half of the time. What remains is code generation, linear in the number of instructions.
+where there is an alloca, and the inliner where `alwaysinline` is used): code as fast as O3 gives,
+in half of the time. What remains is code generation, linear in the number of instructions.
 """
 
 from __future__ import annotations

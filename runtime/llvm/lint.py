@@ -109,12 +109,15 @@ def lint(text: str, externs: Collection[str] = ()) -> None:
     groups: dict[str, list[tuple[int, str]]] = {}
     top: list[int] = []
     for k, line in enumerate(lines):
-        if line[:1] != " ":
+        if line[:3] == "  %":
+            rest = line.partition(" = ")[2]
+        elif line[:1] == " ":
+            rest = line.lstrip()
+            if rest[:1] == "%":
+                rest = rest.partition(" = ")[2]
+        else:
             top.append(k)
             continue
-        rest = line.lstrip()
-        if rest[:1] == "%":
-            rest = rest.partition(" = ")[2]
         op, _, operands = rest.partition(" ")
         if op == "tail":
             op, _, operands = operands.partition(" ")

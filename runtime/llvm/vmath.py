@@ -279,7 +279,7 @@ class Math(Fn):
         """c[0] + c[1] x + …; a long one as two halves in x*x, for a shorter chain."""
         if isinstance(c, dict):
             c = c[x.dtype.code]
-        if len(c) > 8:
+        if len(c) > 6:
             z = x * x
             return self._mad(x, self._poly(z, c[1::2]), self._poly(z, c[0::2]))
         r: V | float = c[-1]
@@ -399,9 +399,11 @@ class Math(Fn):
         a = self.abs(x)
         e = self._expm1(self._at_most(a + a, self._format(x).tanh))
         d = e + 2.0
-        lost = self.select(e < 64.0, e - (d - 2.0), self.like(0.0, x))
-        q = e / d  # so 1/d is (1-q)/2
-        return self.copysign(self._mad(q * lost, self._mad(q, 0.5, -0.5), q), x)
+        big = e > 2.0
+        q = self.select(big, self.like(2.0, x), e) / d
+        lost = e - (d - 2.0)
+        near = self._mad(q * lost, self._mad(q, 0.5, -0.5), q)  # 1/d is (1-q)/2
+        return self.copysign(self.select(big, 1.0 - q, near), x)
 
     @_lift()
     def sigmoid(self, x: V) -> V:
@@ -597,7 +599,7 @@ class Math(Fn):
 
     @_lift()
     def sin(self, x: V) -> V:
-        return self._sin_cos(x, 0)
+        return self.select(x.eq(0.0), x, self._sin_cos(x, 0))
 
     @_lift()
     def cos(self, x: V) -> V:
@@ -614,8 +616,7 @@ class Math(Fn):
         else:
             r, low, q = self._reduce(x)
             z = r * r
-            # r - (…) so that the sine of -0 is -0
-            s = r - self._mad(r * z, -self._poly(z, SIN), -low)
+            s = r + self._mad(r * z, self._poly(z, SIN), low)
             c = self._cos_terms(r, low)
         q = q + quadrant if quadrant else q
         y = self.select((q & 1).ne(0), c, s)
@@ -637,7 +638,8 @@ class Math(Fn):
             r, _, q = self._reduce_narrow(self.cast(x, dtypes.float64))
             z = r * r
             t = self._mad(r, z * self._poly(z, TAN["narrow"]), r)
-            return self.cast(self.select((q & 1).ne(0), -1.0 / t, t), x.dtype)
+            t = self.cast(self.select((q & 1).ne(0), -1.0 / t, t), x.dtype)
+            return self.select(x.eq(0.0), x, t)
         r, low, q = self._reduce(x)
         z = r * r
         tail = self._mad(r * z, -self._poly(z, TAN), -self._mad(low, z, low))
@@ -645,7 +647,7 @@ class Math(Fn):
         e = (r - t) - tail
         v = -1.0 / t
         turned = self._mad(v, self._mad(v, e, -self._residual(v, t, self.like(-1.0, x))), v)
-        return self.select((q & 1).ne(0), turned, t)
+        return self.select(x.eq(0.0), x, self.select((q & 1).ne(0), turned, t))
 
     def _reduce_narrow(self, x: V) -> tuple[V, V, V]:
         """x - q pi/2 of a float32 value in float64, to 2^-50; q in the low bits."""

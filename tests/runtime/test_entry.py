@@ -210,7 +210,7 @@ def test_types_are_told_apart(dtype: Any, fast: bool) -> None:
         assert p.run(np.zeros(3, other)) == want
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0, 2), (2, 3, 4), (1,) * 32])
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0, 2), (2, 3, 4), (1,) * 29])
 def test_shapes(shape: tuple[int, ...], fast: bool) -> None:
     p = Program([], [FeedSpec(np.float64, shape)], fast=fast)
     assert p.run(np.zeros(shape)) == OK
