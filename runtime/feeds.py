@@ -18,6 +18,7 @@ A refusal is a TypeError; where TF1 raised ValueError (ragged lists, strings) it
 
 from __future__ import annotations
 
+import contextlib
 import numbers
 from collections.abc import Iterable
 from typing import Any, TypeAlias
@@ -114,6 +115,10 @@ def _numbers(value: Any, dtype: DType, name: str) -> Array:
     if isinstance(value, int):
         return _python_int(value, dtype)
     array = _as_array(value, dtype, name)
+    if dtype.code == "u64" and array.dtype.kind == "f" and isinstance(value, list | tuple):
+        exact = np.asarray(value, dtype=object)  # numpy makes floats of [0, 2**64 - 1]
+        if all(isinstance(x, numbers.Integral) for x in exact.flat):
+            array = exact
     if array.dtype.kind not in "fiub":
         array = _unusual(array, value, dtype, name)
     if array.dtype.kind == "b":
@@ -154,14 +159,16 @@ def _refuse(value: Any, dtype: DType, name: str, found: str = "") -> FeedError:
 
 def _python_int(value: int, dtype: DType) -> Array:
     """TF1's rule for a single int: it must come out of the type as it went in."""
-    if dtype.code == "bf16":
-        return _bfloat16(np.asarray(float(value)))
-    try:
-        with np.errstate(all="ignore"):
-            array = np.asarray(value, dtype.np) if dtype.kind != "b" else np.asarray(bool(value))
+    same, array = False, np.zeros(())
+    with np.errstate(all="ignore"), contextlib.suppress(OverflowError):
+        if dtype.code == "bf16":
+            return _bfloat16(np.asarray(float(value)))
+        if dtype.kind == "f":
+            array = np.asarray(float(value)).astype(dtype.np)
             same = array.item() == value
-    except OverflowError:
-        same = False
+        elif dtype.min <= value <= dtype.max:
+            array = np.asarray(value, dtype.np)
+            same = True
     if not same:
         kind = bool if dtype.kind == "b" else dtype.as_numpy_dtype
         raise TypeError(

@@ -26,6 +26,7 @@ import atexit
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
@@ -84,11 +85,19 @@ def aligned(words: int) -> Words:
 
 
 def available() -> int:
-    """The number of cores that this process may use."""
+    """The number of cores that this process may use: its affinity, and its container's quota."""
     try:
-        return max(1, len(os.sched_getaffinity(0)))
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
-        return max(1, os.cpu_count() or 1)
+        cores = os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as f:
+            quota, period = f.read().split()
+        if quota != "max":
+            cores = min(cores, -(-int(quota) // int(period)))
+    except (OSError, ValueError, ZeroDivisionError):
+        pass
+    return max(1, cores)
 
 
 class _Native:
@@ -127,8 +136,9 @@ class _Pool:
     def end(self, patience: float) -> None:
         """Send the workers home and wait for them, `patience` seconds at most."""
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_Native.wake)(self.address)
+        until = time.monotonic() + patience
         for t in self.threads:
-            t.join(patience)
+            t.join(max(0.0, until - time.monotonic()))
 
 
 _lock = threading.RLock()

@@ -194,7 +194,7 @@ class Load:
 class Store:
     """``store buf[index] = value`` or ``+= value`` (mode ``add``: in lane order, repeats add up).
 
-    `stream` asks for stores that bypass the cache (outputs larger than it).
+    `stream` is a wish for stores that bypass the cache; the emitter does not grant it yet.
     """
 
     buf: str

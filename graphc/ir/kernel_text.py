@@ -90,6 +90,8 @@ _SPACE = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 class Tokens:
     """The tokens of a text, read on demand (whether ``%`` is a sign depends on the place)."""
 
+    pattern = _TOKEN
+
     def __init__(self, text: str) -> None:
         self.text = text
         self.pos = 0
@@ -107,7 +109,7 @@ class Tokens:
     def peek(self) -> Token:
         """The next token, which stays next."""
         if self._next is None:
-            m = _TOKEN.match(self.text, self.pos)
+            m = self.pattern.match(self.text, self.pos)
             if self.pos >= len(self.text):
                 self._next = Token("end", "the end of the text", self.pos, self.line)
             elif m is None:

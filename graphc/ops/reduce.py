@@ -246,8 +246,13 @@ def _gradient(name: str, rule: Callable[[_Over, Value, Value], Value]) -> Callab
 # ------------------------------------------------------------------------- reductions
 
 
+def _wide(x: Any) -> Any:
+    """The type that elements are added up in: half precision in single."""
+    return np.float32 if x.dtype == np.float16 else x.dtype
+
+
 def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
-    return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return np.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x)).astype(x.dtype)
 
 
 def _folded_sizes(f: Callable[[Sequence[Dim]], Dim]) -> Callable[..., Any]:
@@ -301,11 +306,10 @@ count = op(
 
 
 def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
-    total = _sum(x, axis, keepdims)
+    total = np.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x))
     n = _count(x, axis=axis)
     if x.dtype.kind == "f":
-        wide = np.sum(x, axis=axis, keepdims=keepdims, dtype=np.result_type(x.dtype, np.float32))
-        return np.asarray(np.divide(wide, wide.dtype.type(n))).astype(x.dtype)
+        return np.asarray(np.divide(total, total.dtype.type(n))).astype(x.dtype)
     n = np.asarray(max(int(n), 1)).astype(x.dtype)
     q = np.floor_divide(total, n)
     return (q + ((total < 0) & (q * n != total))).astype(x.dtype)  # toward zero, as TF
@@ -377,7 +381,7 @@ def _prod_grad(r: _Over, y: Value, dy: Value) -> Value:
 
 
 def _prod(x: Any, axis: Any, keepdims: bool) -> Any:
-    return np.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=_wide(x)).astype(x.dtype)
 
 
 reduce_prod = reduction(
@@ -585,7 +589,7 @@ def _scan(f: Any, first: int) -> Callable[..., Any]:
     def g(x: Any, *, axis: int, exclusive: bool, reverse: bool) -> Any:
         x = np.moveaxis(x, axis, 0)
         x = x[::-1] if reverse else x
-        y = f(x, axis=0, dtype=x.dtype)
+        y = f(x, axis=0, dtype=_wide(x)).astype(x.dtype)
         if exclusive:
             y = np.concatenate([np.full_like(x[:1], first), y[:-1]])
         return np.ascontiguousarray(np.moveaxis(y[::-1] if reverse else y, 0, axis))

@@ -44,6 +44,7 @@ estimate given and is replaced by what was measured.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -203,7 +204,7 @@ def _compile(layout: Layout | None) -> Any:
     key = hashlib.sha256(repr(layout).encode())
     here = os.path.dirname(os.path.abspath(__file__))
     for name in ("runner.py", "emit.py", "entry.py", os.path.join("..", "pool.py")):
-        with open(os.path.join(here, name), "rb") as f:
+        with contextlib.suppress(OSError), open(os.path.join(here, name), "rb") as f:
             key.update(f.read())
 
     def emit(module: Any) -> None:
@@ -233,13 +234,14 @@ class _Native:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))  # workers may live to the very end
         self.walk = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("graphc_walk"))
         self.globals = pool.aligned(G.SIZE)
-        self.globals[G.LIMIT] = pool.MAX_THREADS
         self.globals[G.MAIN] = threading.main_thread().ident or 0
         self.globals[G.NDARRAY] = id(np.ndarray)
         self.globals[G.FORKS] = 1
         self.hook = self._hire
         self.globals[G.HOOK] = id(self.hook)
+        self.globals[G.LIMIT] = 1
         if "graphc_worker" in code.names:
+            self.globals[G.LIMIT] = pool.MAX_THREADS
             pool.install(code.address("graphc_worker"), code.address("graphc_quit"), self._publish)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)

@@ -66,8 +66,8 @@ WORDS = (
 )  # fmt: skip
 """Words 1 to 19: the operands, B's panels when packed beforehand, scratch; the sizes; elements
 from one batch of A or B to the next (0: shared); rows and columns a unit; units in a column of
-units and in a batch; panels of B; columns of B packed at a time; blocks of k and terms a block; bytes of
-scratch that a worker has for itself."""
+units and in a batch; panels of B; columns of B packed at a time; blocks of k and terms a block;
+bytes of scratch that a worker has for itself."""
 
 KERNELS = (
     "direct", "local", "pack_b", "packed", "thin", "thin_col", "dot", "dot_row", "dot_col",
@@ -405,9 +405,8 @@ class _Kernel:
         self.k = self._size(g.k, word["k"])
         self.a_step = fn.read_i64(self.table, word["a_step"])
         self.b_step = fn.read_i64(self.table, word["b_step"])
-        self.mb, self.nb, self.row_units, self.units, self.group, private = (
-            fn.read_i64(self.table, word[w])
-            for w in ("mb", "nb", "row_units", "units", "panels", "group", "private")
+        self.mb, self.nb, self.panels, self.group, private = (
+            fn.read_i64(self.table, word[w]) for w in ("mb", "nb", "panels", "group", "private")
         )
         self.blocked = (g.k is None or g.k > KC) and kernel in ("direct", "local", "packed")
         if self.blocked:
@@ -419,6 +418,7 @@ class _Kernel:
         self.private = self._byte(self.scratch, self.worker * private)
         self.out = [fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))]
         self.index = self.batch if g.batched else None
+        self.parts: dict[str, ir.Function] = {}
 
     def _size(self, known: int | None, word: int) -> V:
         if known is not None:
@@ -492,9 +492,8 @@ class _Kernel:
             used = used + self.kp * self.group * size
         partial = self._byte(self.private, used)
         row_tiles = self._up(i1 - i0, mr)
-        with fn.loop(0, self.k_blocks) as kb:
-            p0 = kb.i * self.kc
-            kk = self._min(self.kc, self.k - p0)
+
+        def block(kb: V, p0: V, kk: V) -> None:
             if packs_a:
                 self._pack_a(a, a_pack, i0, i1, p0, kk)
             with fn.loop(j0, j1, self.group) as gp, self._group(b, b_pack, gp.i, j1, p0, kk) as j:
@@ -504,14 +503,20 @@ class _Kernel:
                 with fn.loop(i0, i1, mr) as ip:
                     i = ip.i
                     rows = self._min(i1 - i, mr)
-                    ap, rs, ps = self._rows(a, a_pack, i0, i, rows, p0)
                     part = fn.element_ptr(column, (i - i0) * nr, g.acc)
-                    self._prefetch(kb.i, part, i, j, rows)
-                    self._switch(rows, cols, ap, rs, ps, panel, step, kk)
+                    self._prefetch(kb, part, i, j, rows)
+                    self._switch(rows, cols, *self._rows(a, a_pack, i0, i, p0), panel, step, kk)
                     if self.blocked:
-                        self._partial(kb.i, part, i, j, rows, cols)
+                        self._partial(kb, part, i, j, rows, cols)
                     else:
                         self._finish(i, j, rows, cols)
+
+        if not self.blocked:
+            block(fn.index(0), fn.index(0), self.k)
+            return
+        with fn.loop(0, self.k_blocks) as kb:
+            p0 = kb.i * self.kc
+            block(kb.i, p0, self._min(self.kc, self.k - p0))
 
     def _prefetch(self, kb: V, part: Any, i: V, j: V, rows: V) -> None:
         """Ask for what the end of the tile will read and write; the products hide the wait."""
@@ -553,33 +558,29 @@ class _Kernel:
         with self.fn.loop(j0, end, self.nr) as jp:
             yield jp.i
 
-    def _panel(self, b: Any, b_pack: Any, j0: V, j: V, p0: V) -> tuple[Any, V | int]:
+    def _panel(self, b: Any, b_pack: Any, j0: V, j: V, p0: V) -> tuple[Any, V]:
         """Where the panel of B's columns from `j` is, and the distance of its rows."""
         fn, g, nr = self.fn, self.g, self.nr
         if self.kernel == "direct":
             return fn.element_ptr(b, p0 * self.n + j, g.dtype), self.n
         if self.kernel == "local":
-            return fn.element_ptr(b_pack, (j - j0) * self.kp, g.acc), nr
+            return fn.element_ptr(b_pack, (j - j0) * self.kp, g.acc), fn.index(nr)
         kp = self._up(self.k, self.lanes)
         at = kp * j + p0 * nr
         if self.index is not None:
             one = self.panels * (kp * nr)
             at = at + fn.select(self.b_step.eq(0), fn.index(0), self.index * one)
-        return fn.element_ptr(self.packed, at, g.acc), nr
+        return fn.element_ptr(self.packed, at, g.acc), fn.index(nr)
 
-    def _rows(
-        self, a: Any, a_pack: Any, i0: V, i: V, rows: V, p0: V
-    ) -> tuple[list[Any], V | int, DType]:
-        """Addresses of the tile's rows of A, the distance along k, and the element type."""
+    def _rows(self, a: Any, a_pack: Any, i0: V, i: V, p0: V) -> tuple[Any, V, V]:
+        """Where the tile's rows of A begin, and the distances of rows and along k."""
         fn, g, mr = self.fn, self.g, self.mr
         if not g._packs_a(self.kernel):
-            start, rs = (p0 * self.m + i, 1) if g.ta else (i * self.k + p0, self.k)
-            base = fn.element_ptr(a, start, g.dtype)
-            return self._repeat(base, rs, rows, mr), self.m if g.ta else 1, g.dtype
+            if g.ta:
+                return fn.element_ptr(a, p0 * self.m + i, g.dtype), fn.index(1), self.m
+            return fn.element_ptr(a, i * self.k + p0, g.dtype), self.k, fn.index(1)
         tile = fn.element_ptr(a_pack, (i - i0) * self.kp, g.acc)
-        if g.ta:
-            return [fn.element_ptr(tile, r, g.acc) for r in range(mr)], mr, g.acc
-        return [fn.element_ptr(tile, self.kp * r, g.acc) for r in range(mr)], 1, g.acc
+        return (tile, fn.index(1), fn.index(mr)) if g.ta else (tile, self.kp, fn.index(1))
 
     def _repeat(self, base: Any, step: V | int, rows: V, count: int) -> list[Any]:
         """Addresses of `count` rows `step` apart; those beyond `rows` repeat the last one.
@@ -597,10 +598,33 @@ class _Kernel:
 
     # ------------------------------------------------------------- the register block
 
-    def _switch(
-        self, rows: V, cols: V, ap: list[Any], ps: V | int, at: DType,
-        panel: Any, step: V | int, kk: V,
-    ) -> None:  # fmt: skip
+    def _part(self, name: str, args: Sequence[Any], body: Callable[..., None]) -> None:
+        """Call a function of its own of `args`, 64-bit numbers and addresses; built once.
+
+        A loop whose addresses are a function's plain arguments costs LLVM a third of one
+        inside all the loops around it, and keeps its registers to itself.
+        """
+        outer = self.fn
+        func = self.parts.get(name)
+        if func is None:
+            types = [i64 if isinstance(x, V) else ptr for x in args]
+            title = f"{outer.func.name}.{name}"
+            self.fn = sub = Fn(outer.module, title, types, ir.VoidType(), linkage="internal")
+            given: list[Any] = []
+            for x, arg in zip(args, sub.args, strict=True):
+                if not isinstance(x, V):
+                    given.append(arg)
+                elif isinstance(x.ll, ir.Constant):
+                    given.append(sub.index(x.ll.constant))
+                else:
+                    given.append(sub.wrap(arg, dtypes.int64))
+            body(*given)
+            sub.ret()
+            self.fn = outer
+            func = self.parts[name] = sub.func
+        outer.call_fn(func, args)
+
+    def _switch(self, rows: V, cols: V, a: Any, rs: V, ps: V, panel: Any, step: V, kk: V) -> None:
         """A register block that covers the tile: 8 rows of 1 to 3 vectors, or 4 of 3.
 
         Four short loops instead of one for each number of rows and vectors: a rest of 1 to 3
@@ -609,19 +633,17 @@ class _Kernel:
         """
         fn, g = self.fn, self.g
         full, vectors = self.mr, self.nr // self.lanes
-        masked = self.kernel == "direct" and (g.n is None or g.n % self.lanes != 0)
-        masked = masked and g.target.masks
         nv = self._div(cols + (self.lanes - 1), self.lanes)
-        mask = self._mask(cols - (nv - 1) * self.lanes, self.lanes) if masked else None
+        args = (self.stack, rows, cols, a, rs, ps, panel, step, kk)
         half = fn.const(False, dtypes.bool_)
         if self._half(full):
             half = (rows <= full // 2) & nv.eq(vectors)
             with fn.if_(half):
-                self._micro(full // 2, vectors, ap, ps, at, panel, step, kk, mask)
+                self._micro(full // 2, vectors, args)
         for v in range(vectors, 0, -1):
             if self._col_case(v) and not (v == vectors and self._only_half(full)):
                 with fn.if_(nv.eq(v) & ~half):
-                    self._micro(full, v, ap, ps, at, panel, step, kk, mask)
+                    self._micro(full, v, args)
 
     def _half(self, full: int) -> bool:
         """Whether a rest of at most half the rows can come."""
@@ -637,29 +659,40 @@ class _Kernel:
         rest = -(-(n % nr) // self.lanes)
         return v == rest or (n >= nr and v == nr // self.lanes)
 
-    def _micro(
-        self, rows: int, nv: int, ap: list[Any], ps: V | int, at: DType,
-        panel: Any, step: V | int, kk: V, mask: V | None,
-    ) -> None:  # fmt: skip
-        """rows x nv vectors of sums over kk terms, into the tile on the stack."""
-        fn, g, lanes = self.fn, self.g, self.lanes
-        bt = g.dtype if self.kernel == "direct" else g.acc
-        zero = fn.const(0, g.acc, lanes)
-        with fn.loop(0, kk, carry=[zero] * (rows * nv)) as p:
-            at_b, at_a = p.i * step, p.i * ps
-            bs = []
-            for v in range(nv):
-                x = fn.load(panel, at_b + v * lanes, bt, lanes, mask if v == nv - 1 else None)
-                bs.append(fn.cast(x, g.acc))
-            sums = []
-            for r in range(rows):
-                x = fn.splat(fn.cast(fn.load(ap[r], at_a, at), g.acc), lanes)
+    def _micro(self, mr: int, nv: int, args: Sequence[Any]) -> None:
+        """mr x nv vectors of sums over kk terms, into the tile on the stack."""
+        g, lanes = self.g, self.lanes
+        packed = g._packs_a(self.kernel)
+        at, bt = g.acc if packed else g.dtype, g.dtype if self.kernel == "direct" else g.acc
+        masked = self.kernel == "direct" and (g.n is None or g.n % lanes != 0) and g.target.masks
+
+        def body(
+            tile: Any, rows: V, cols: V, a: Any, rs: V, ps: V, panel: Any, step: V, kk: V
+        ) -> None:
+            fn = self.fn
+            mask = self._mask(cols - (nv - 1) * lanes, lanes) if masked else None
+            if packed:  # whole tiles
+                ap = [fn.element_ptr(a, rs * r, at) for r in range(mr)]
+            else:
+                ap = self._repeat(a, rs, rows, mr)
+            zero = fn.const(0, g.acc, lanes)
+            with fn.loop(0, kk, carry=[zero] * (mr * nv)) as p:
+                at_b, at_a = p.i * step, p.i * ps
+                bs = []
                 for v in range(nv):
-                    sums.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
-            p.next(sums)
-        for r in range(rows):
-            for v in range(nv):
-                fn.store(self.stack, r * self.nr + v * lanes, p.results[r * nv + v])
+                    x = fn.load(panel, at_b + v * lanes, bt, lanes, mask if v == nv - 1 else None)
+                    bs.append(fn.cast(x, g.acc))
+                sums = []
+                for r in range(mr):
+                    x = fn.splat(fn.cast(fn.load(ap[r], at_a, at), g.acc), lanes)
+                    for v in range(nv):
+                        sums.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
+                p.next(sums)
+            for r in range(mr):
+                for v in range(nv):
+                    fn.store(tile, r * self.nr + v * lanes, p.results[r * nv + v])
+
+        self._part(f"block{mr}x{nv}", args, body)
 
     # ------------------------------------------------------------- the end of a tile
 
@@ -806,8 +839,7 @@ class _Kernel:
                 else:
                     stop = fn.select(full, cols, fn.index(0))
                 with fn.loop(done, stop, nv * lanes) as c:
-                    mask = self._mask(cols - c.i, lanes) if nv == 1 else None
-                    self._thin_block(x, y, n, jp.i + c.i, c.i, nv, split, mask)
+                    self._thin_block(x, y, n, jp.i + c.i, c.i, cols - c.i, nv, split)
             if column:
                 with fn.loop(0, cols) as e:
                     one = fn.load(self.stack, e.i, self.g.acc)
@@ -815,12 +847,21 @@ class _Kernel:
             else:
                 self._finish(fn.index(0), jp.i, fn.index(1), cols)
 
-    def _thin_block(
-        self, x: Any, y: Any, n: V, j: V, to: V, nv: int, split: int, mask: V | None
-    ) -> None:
+    def _thin_block(self, x: Any, y: Any, n: V, j: V, to: V, left: V, nv: int, split: int) -> None:
         """nv vectors of sums into the tile at `to`, a block of k at a time."""
+        base = self.fn.element_ptr(y, j, self.g.dtype)
+        tile = self.fn.element_ptr(self.stack, to, self.g.acc)
+
+        def body(tile: Any, x: Any, base: Any, n: V, k: V, left: V) -> None:
+            mask = self._mask(left, self.lanes) if nv == 1 else None
+            self._thin_sums(tile, x, base, n, k, nv, split, mask)
+
+        self._part(f"row{nv}", (tile, x, base, n, self.k, left), body)
+
+    def _thin_sums(
+        self, tile: Any, x: Any, base: Any, n: V, k: V, nv: int, split: int, mask: V | None
+    ) -> None:
         fn, g, lanes = self.fn, self.g, self.lanes
-        base = fn.element_ptr(y, j, g.dtype)
         zero = fn.const(0, g.acc, lanes)
 
         def step(p: V, sums: list[V]) -> list[V]:
@@ -831,9 +872,9 @@ class _Kernel:
             ]
 
         for v in range(nv):
-            fn.store(self.stack, to + v * lanes, zero)
-        with fn.loop(0, self.k, KC) as block:
-            stop = self._min(block.i + KC, self.k)
+            fn.store(tile, v * lanes, zero)
+        with fn.loop(0, k, KC) as block:
+            stop = self._min(block.i + KC, k)
             whole = block.i + ((stop - block.i) & -split)
             with fn.loop(block.i, whole, split, carry=[zero] * (nv * split)) as p:
                 out = []
@@ -849,8 +890,8 @@ class _Kernel:
                     p.next(step(p.i, p.carry))
                 sums = p.results
             for v, part in enumerate(sums):
-                old = fn.load(self.stack, to + v * lanes, g.acc, lanes)
-                fn.store(self.stack, to + v * lanes, old + part)
+                old = fn.load(tile, v * lanes, g.acc, lanes)
+                fn.store(tile, v * lanes, old + part)
 
     # ------------------------------------------------------------- rows times rows
 

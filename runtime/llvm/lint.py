@@ -64,6 +64,7 @@ _ATTRIBUTES = re.compile(
     r"inreg|initializes|captures|writable|align (?:32|64|128|256|512|1024|2048|4096)|"
     r"undef|poison|asm)\b"
 )
+_CALL_WORDS = frozenset("noalias nonnull noundef nofpclass inreg writable undef poison asm".split())
 _STRINGS = re.compile(
     r'"(unsafe-fp-math|no-nans-fp-math|no-infs-fp-math|no-signed-zeros-fp-math|'
     r'approx-func-fp-math|denormal-fp-math[\w-]*|strictfp)"'
@@ -230,11 +231,10 @@ def _check_opcodes(lines: Sequence[str], groups: dict[str, list[tuple[int, str]]
 def _check_calls(calls: Sequence[tuple[int, str]]) -> None:
     if not calls:
         return
-    text = _plain("\n".join(r for _, r in calls))
-    if bad := _ATTRIBUTES.search(text):
-        word = bad.group(1)
-        if not word.startswith("align"):
-            _fail(_WORD_RULE.get(word, "C12"), f"{word} in a call")
+    words = set(" ".join([r for _, r in calls]).split(" "))
+    if bad := words & _CALL_WORDS:
+        word = min(bad)
+        _fail(_WORD_RULE.get(word, "C12"), f"{word} in a call")
     for _, r in calls:
         if r.count("(") != 1:
             _fail("C12", "a call with a constant expression or a function type", r)

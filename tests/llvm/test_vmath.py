@@ -19,6 +19,7 @@ from llvmlite import binding as llvm
 from llvmlite import ir
 
 from graphc.ir import dtypes
+from graphc.runtime.llvm.lint import lint
 from graphc.runtime.llvm.vmath import ULP, Math
 
 llvm.initialize_native_target()
@@ -50,6 +51,7 @@ def build(
             x = [k.load(k.args[a], loop.i, dtype, lanes) for a in range(args)]
             k.store(k.args[args], loop.i, f(k, *x))
         k.ret()
+    lint(str(module))
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
     features = "" if cpu else llvm.get_host_cpu_features().flatten()
@@ -159,7 +161,9 @@ def points(kind: str | None, n: int, seed: int) -> Array:
         case "above 1":
             return 1 + positive
         case "above -1":
-            return np.concatenate([positive, near_1 - 1, rng.uniform(-0.5, 1, n), -any_size[:n // 2]])
+            return np.concatenate(
+                [positive, near_1 - 1, rng.uniform(-0.5, 1, n), -any_size[: n // 2]]
+            )
         case "exponent":
             wide, mid = rng.uniform(-746, 710, n), rng.uniform(-40, 40, n)
             return np.concatenate([wide, mid, rng.uniform(-1.2, 1.2, n), sign * any_size])
@@ -346,13 +350,15 @@ RISING = [
     ("log1p", -0.99, 1e6, -10, 20), ("erf", -4, 4, -1, 1), ("sinh", -89, 89, -np.inf, np.inf),
     ("atan", -1e6, 1e6, -1.5707964, 1.5707964), ("asin", -1, 1, -1.5707964, 1.5707964),
     ("asinh", -1e6, 1e6, -20, 20), ("sqrt", 0, 1e30, 0, 1e16), ("cosh", 0, 89, 1, np.inf),
-    ("elu", -20, 5, -1, 5), ("rsqrt", -1, 0, 0, 0),
+    ("elu", -20, 5, -1, 5),
 ]  # fmt: skip
+# These may step down by one ulp, where two formulas or a division meet.
+UNEVEN = ("tanh", "sigmoid", "softplus", "erf")
 
 
-@pytest.mark.parametrize(("name", "low", "high", "least", "most"), RISING[:-1])
+@pytest.mark.parametrize(("name", "low", "high", "least", "most"), RISING)
 def test_order_and_range(name: str, low: float, high: float, least: float, most: float) -> None:
-    """Over runs of neighbouring float32 values; a step down of one ulp is the most allowed."""
+    """Over runs of neighbouring float32 values."""
     rng = np.random.default_rng(10)
     x = np.linspace(low, high, 4000).astype(np.float32)
     x = (x.view(np.int32) + np.int32(rng.integers(-9, 9))).view(np.float32)[:, None]
@@ -362,7 +368,10 @@ def test_order_and_range(name: str, low: float, high: float, least: float, most:
     y = run(name, runs.ravel()).reshape(runs.shape)
     assert (y >= np.float32(least)).all()
     assert (y <= np.float32(most)).all()
-    down = y[:, 1:] < np.nextafter(y[:, :-1], np.float32(-np.inf))
+    before = y[:, :-1]
+    if name in UNEVEN:
+        before = np.nextafter(before, np.float32(-np.inf))
+    down = y[:, 1:] < before
     assert not down.any(), runs[:, 1:][down]
 
 
@@ -429,7 +438,8 @@ def test_special_values_of_two(np_type: Any) -> None:
         }  # fmt: skip
         for name, w in want.items():
             got = run(name, x, y)
-            close = np.abs(got - w) <= (2 if name in ("pow", "atan2") else 0) * np.abs(np.spacing(w))
+            slack = 2 if name in ("pow", "atan2") else 0
+            close = np.abs(got - w) <= slack * np.abs(np.spacing(w))
             same = ((got == w) | close) & (np.signbit(got) == np.signbit(w))
             same |= np.isnan(got) & np.isnan(w)
             assert same.all(), (name, x[~same], y[~same], got[~same], w[~same])
@@ -508,7 +518,8 @@ def test_bounds_on_sse2_without_fma(dtype: Any) -> None:
     f = build({n: method(n) for n in ("pow", "fmod")}, dtype, lanes, 2, fma=False, cpu="x86-64")
     x, y = pow_points(400, 13, -149, 128)
     x, y = x.astype(dtype.np), y.astype(dtype.np)
-    got, big = f["pow"](x, y), [mp.mpf(float(a)) ** mp.mpf(float(b)) for a, b in zip(x, y, strict=True)]
+    got = f["pow"](x, y)
+    big = [mp.mpf(float(a)) ** mp.mpf(float(b)) for a, b in zip(x, y, strict=True)]
     if dtype is F32:
         assert ulp32(got, np.array([float(v) for v in big])).max() <= ULP["pow"][0]
     else:

@@ -1,0 +1,152 @@
+"""Switches of TF 1.15 that graphc has in one position only, and small helpers."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from graphc.face.initializers import VarianceScaling
+from graphc.ir import dtypes
+
+__all__ = [
+    "as_bytes", "as_str_any", "as_text", "contrib_variance_scaling", "disable_control_flow_v2",
+    "disable_eager_execution", "disable_resource_variables", "disable_tensor_equality",
+    "disable_v2_behavior", "disable_v2_tensorshape", "enable_control_flow_v2",
+    "enable_eager_execution", "enable_resource_variables", "enable_tensor_equality",
+    "enable_v2_behavior", "enable_v2_tensorshape", "executing_eagerly", "gpu_device_name",
+    "is_built_with_cuda", "is_gpu_available", "resource_variables_enabled", "xavier_initializer",
+]  # fmt: skip
+
+
+def disable_v2_behavior() -> None:
+    """Accepted: graphc is TF1."""
+
+
+def disable_eager_execution() -> None:
+    """Accepted: graphc records graphs."""
+
+
+def disable_v2_tensorshape() -> None:
+    """Accepted: sizes are `Dimension` objects."""
+
+
+def disable_tensor_equality() -> None:
+    """Accepted: ``==`` on tensors is identity."""
+
+
+def enable_resource_variables() -> None:
+    """Accepted: graphc has one kind of variable."""
+
+
+def disable_resource_variables() -> None:
+    """Accepted: graphc has one kind of variable."""
+
+
+def resource_variables_enabled() -> bool:
+    """False."""
+    return False
+
+
+def enable_control_flow_v2() -> None:
+    """Accepted: graphc has one kind of control flow."""
+
+
+def disable_control_flow_v2() -> None:
+    """Accepted: graphc has one kind of control flow."""
+
+
+def executing_eagerly() -> bool:
+    """False: operations are recorded."""
+    return False
+
+
+def _refuse(name: str) -> NoReturn:
+    raise NotImplementedError(
+        f"graphc has no tf.{name}: it records graphs as TensorFlow 1 does and runs them in sessions."
+    )
+
+
+def enable_eager_execution(*args: Any, **kwargs: Any) -> NoReturn:
+    """Not supported."""
+    _refuse("enable_eager_execution")
+
+
+def enable_v2_behavior() -> NoReturn:
+    """Not supported."""
+    _refuse("enable_v2_behavior")
+
+
+def enable_v2_tensorshape() -> NoReturn:
+    """Not supported."""
+    _refuse("enable_v2_tensorshape")
+
+
+def enable_tensor_equality() -> NoReturn:
+    """Not supported."""
+    _refuse("enable_tensor_equality")
+
+
+def is_built_with_cuda() -> bool:
+    """False."""
+    return False
+
+
+def is_gpu_available(*args: Any, **kwargs: Any) -> bool:
+    """False."""
+    return False
+
+
+def gpu_device_name() -> str:
+    """The empty name: there is no GPU."""
+    return ""
+
+
+def as_bytes(bytes_or_text: str | bytes, encoding: str = "utf-8") -> bytes:
+    """Text as bytes; bytes unchanged."""
+    if isinstance(bytes_or_text, bytes):
+        return bytes_or_text
+    if isinstance(bytes_or_text, str):
+        return bytes_or_text.encode(encoding)
+    raise TypeError(f"Expected binary or unicode string, got {bytes_or_text!r}")
+
+
+def as_text(bytes_or_text: str | bytes, encoding: str = "utf-8") -> str:
+    """Bytes as text; text unchanged."""
+    if isinstance(bytes_or_text, str):
+        return bytes_or_text
+    if isinstance(bytes_or_text, bytes):
+        return bytes_or_text.decode(encoding)
+    raise TypeError(f"Expected binary or unicode string, got {bytes_or_text!r}")
+
+
+def as_str_any(value: Any) -> str:
+    """Bytes as text, anything else by ``str``."""
+    return as_text(value) if isinstance(value, bytes) else str(value)
+
+
+def xavier_initializer(
+    uniform: bool = True, seed: int | None = None, dtype: Any = dtypes.float32
+) -> VarianceScaling:
+    """Glorot's initializer, as ``tf.contrib.layers`` calls it."""
+    return contrib_variance_scaling(1.0, "FAN_AVG", uniform, seed, dtype)
+
+
+class ContribVarianceScaling(VarianceScaling):
+    """``tf.contrib``'s variance scaling: its truncated normal is not widened by 1/0.8796 but 1.3."""
+
+    def __init__(
+        self, factor: float, mode: str, uniform: bool, seed: int | None, dtype: Any
+    ) -> None:
+        kind = "uniform" if uniform else "truncated_normal"
+        super().__init__(factor, mode.lower(), kind, seed, dtype)
+        if not uniform:  # sqrt(1.3 / n) in place of sqrt(1 / n) / 0.87962566
+            self.scale *= 1.3 * 0.87962566103423978**2
+
+
+def contrib_variance_scaling(
+    factor: float = 2.0, mode: str = "FAN_IN", uniform: bool = False, seed: int | None = None,
+    dtype: Any = dtypes.float32,
+) -> VarianceScaling:  # fmt: skip
+    """``tf.contrib.layers.variance_scaling_initializer``."""
+    if mode not in ("FAN_IN", "FAN_OUT", "FAN_AVG"):
+        raise TypeError(f"Unknown mode {mode} [FAN_IN, FAN_OUT, FAN_AVG]")
+    return ContribVarianceScaling(factor, mode, uniform, seed, dtype)
