@@ -77,15 +77,13 @@ def _refusal(space: str, name: str) -> str:
     prefix = f"tf.{space}." if space else "tf."
     if name in _public(space):
         return f"graphc has no {prefix}{name} yet"
+    text = f"{prefix}{name} is not a name of TensorFlow 1"
+    for other in EXPORTS:
+        if other != space and name in _public(other):
+            return f"{text}; did you mean tf.{other}{'.' if other else ''}{name}?"
     known = dict.fromkeys([*_public(space), *_listed(space)])
     near = difflib.get_close_matches(name, known, 1, 0.6)
-    elsewhere = [s for s in EXPORTS if s != space and name in _public(s)]
-    text = f"{prefix}{name} is not a name of TensorFlow 1"
-    if near:
-        return f"{text}; did you mean {prefix}{near[0]}?"
-    if elsewhere:
-        return f"{text}; did you mean tf.{elsewhere[0]}{'.' if elsewhere[0] else ''}{name}?"
-    return text
+    return f"{text}; did you mean {prefix}{near[0]}?" if near else text
 
 
 def _listed(space: str) -> Iterable[str]:
@@ -122,15 +120,14 @@ class _Namespace(types.ModuleType):
 
 def install(root: types.ModuleType) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Make the namespaces, importable as modules, and give the hooks of `root` itself."""
+    for space in PACKAGES:
+        importlib.import_module(f"graphc.{space}")
     for space in _SPACES:
         if space in PACKAGES:
             continue
         module: types.ModuleType = root
         if space != "compat.v1":
             name = f"graphc.{space}"
-            if name == "graphc.errors":
-                importlib.import_module(name)
-                continue
             module = _Namespace(name)
             module.__path__ = []
             hooks = namespace(space, name)
@@ -139,6 +136,4 @@ def install(root: types.ModuleType) -> tuple[Callable[[str], Any], Callable[[], 
         outer, _, last = space.rpartition(".")
         if outer:
             setattr(sys.modules[f"graphc.{outer}"], last, module)
-    for space in PACKAGES:
-        importlib.import_module(f"graphc.{space}")
     return namespace("", root.__name__)

@@ -20,7 +20,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.face.graph", "graphc.face.variables", "graphc.face.scopes", "graphc.face.session",
         "graphc.face.config", "graphc.face.shape", "graphc.face.convert", "graphc.face.control",
         "graphc.face.initializers", "graphc.face.compat", "graphc.ops.convert", *_OPS,
-        "graphc.passes.differentiate",
+        "graphc.face.gradients", "graphc.train.clip",
     ),
     "nn": ("graphc.ops.nn", *_OPS, "graphc.nn"),
     "math": _OPS,
@@ -31,16 +31,16 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "errors": ("graphc.errors",),
     "initializers": ("graphc.face.initializers",),
     "logging": ("graphc.face.logging",),
-    "train": ("graphc.train.optimizer",),
+    "train": ("graphc.train.optimizer", "graphc.train.averages", "graphc.train.decay"),
     "layers": ("graphc.nn.layers",),
     "losses": ("graphc.nn.losses",),
-    "nn.rnn_cell": ("graphc.nn.rnn_cell",),
     "summary": ("graphc.train.summary",),
     "test": ("graphc.face.compat",),
 }  # fmt: skip
 
-#: Real packages of graphc that are also namespaces of TF1.
-PACKAGES = ("nn", "train")
+#: Namespaces of TF1 that are real modules of graphc; ``nn`` and ``train`` take their names from
+#: these tables too, by two lines in their ``__init__``.
+PACKAGES = ("errors", "nn", "train")
 
 NAMES: dict[str, str] = {
     # ---- element types

@@ -1,1 +1,5 @@
-"""Optimizers."""
+"""tf.train: its public names are in `graphc.face.names`."""
+
+from graphc.face.lazy import namespace
+
+__getattr__, __dir__ = namespace("train", __name__)

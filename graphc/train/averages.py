@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from graphc.face.control import group
 from graphc.face.graph import GraphKeys, control_dependencies, get_default_graph, name_scope
 from graphc.face.variables import Variable, moving_average_variables, trainable_variables
 from graphc.ir.node import Node
@@ -85,7 +86,7 @@ class ExponentialMovingAverage:
             for v in var_list:
                 shadow = self._averages[_key(v)][1]
                 updates.append(self._follow(shadow, convert_to_tensor(v), decay, _key(v) in debiased))
-            return state.group(*updates, name=scope)
+            return group(*updates, name=scope)
 
     def _follow(self, shadow: Variable, value: Any, decay: Any, debias: bool) -> Any:
         rate = 1.0 - math.cast(decay, shadow.dtype.base_dtype)
@@ -98,7 +99,7 @@ class ExponentialMovingAverage:
         count = steps + 1.0
         keep = [state.assign(biased, new), state.assign(steps, count)]
         unbiased = new / (1.0 - math.pow(1.0 - rate, count))
-        return state.group(*keep, state.assign(shadow, unbiased))
+        return group(*keep, state.assign(shadow, unbiased))
 
     def average(self, var: Any) -> Variable | None:
         """The shadow variable of `var`, or None when `apply` has not seen it."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from graphc.face import graph as face
 from graphc.face import scopes
+from graphc.face.control import group
 from graphc.face.gradients import AggregationMethod, gradients
 from graphc.face.graph import GraphKeys, control_dependencies, get_default_graph, name_scope
 from graphc.face.variables import Variable, trainable_variables
@@ -220,7 +221,7 @@ class Optimizer:
         return state.assign(var, new, name=name)
 
     def _finish(self, update_ops: Sequence[Any], name_scope: str) -> Node:
-        return state.group(*update_ops, name=name_scope)
+        return group(*update_ops, name=name_scope)
 
     def _call_if_callable(self, param: Any) -> Any:
         return param() if callable(param) and not isinstance(param, Value | Variable) else param
@@ -406,7 +407,7 @@ class MomentumOptimizer(Optimizer):
         accum = slot * momentum + grad  # type: ignore[operator]
         keep = self._update(slot, accum)
         step = grad * lr + accum * momentum * lr if self._use_nesterov else accum * lr
-        return state.group(keep, self._update(var, var - step, name="ApplyMomentum"))
+        return group(keep, self._update(var, var - step, name="ApplyMomentum"))
 
 
 class AdagradOptimizer(Optimizer):
@@ -445,7 +446,7 @@ class AdagradOptimizer(Optimizer):
         lr = self._hyper(self._learning_rate_tensor, var)
         accum = slot + grad * grad  # type: ignore[operator]
         keep = self._update(slot, accum)
-        return state.group(keep, self._update(var, var - grad * lr * math.rsqrt(accum), name="ApplyAdagrad"))
+        return group(keep, self._update(var, var - grad * lr * math.rsqrt(accum), name="ApplyAdagrad"))
 
 
 class AdadeltaOptimizer(Optimizer):
@@ -479,7 +480,7 @@ class AdadeltaOptimizer(Optimizer):
         accum = a * rho + math.square(grad) * (1 - rho)  # type: ignore[operator]
         step = math.sqrt(u + eps) * math.rsqrt(accum + eps) * grad  # type: ignore[operator]
         keep = [self._update(a, accum), self._update(u, u * rho + math.square(step) * (1 - rho))]  # type: ignore[operator]
-        return state.group(*keep, self._update(var, var - step * lr, name="ApplyAdadelta"))
+        return group(*keep, self._update(var, var - step * lr, name="ApplyAdadelta"))
 
 
 class RMSPropOptimizer(Optimizer):
@@ -535,7 +536,7 @@ class RMSPropOptimizer(Optimizer):
             denominator = denominator - math.square(mg)
         step = mom * momentum + grad * lr * math.rsqrt(denominator)  # type: ignore[operator]
         keep.append(self._update(mom, step))
-        return state.group(*keep, self._update(var, var - step, name="ApplyRMSProp"))
+        return group(*keep, self._update(var, var - step, name="ApplyRMSProp"))
 
 
 class AdamOptimizer(Optimizer):
@@ -591,7 +592,7 @@ class AdamOptimizer(Optimizer):
         new_v = v + (math.square(grad) - v) * (1 - b2)  # type: ignore[operator]
         keep = [state.assign(m, new_m), state.assign(v, new_v)]
         step = self._rate(var) * new_m / (math.sqrt(new_v) + eps)
-        return state.group(*keep, state.assign(var, var - step, name="ApplyAdam"))
+        return group(*keep, state.assign(var, var - step, name="ApplyAdam"))
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         return self._apply_dense(to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var)
@@ -603,7 +604,7 @@ class AdamOptimizer(Optimizer):
                 state.assign(p1, p1 * self._hyper(self._beta1_t, p1), name="Assign"),
                 state.assign(p2, p2 * self._hyper(self._beta2_t, p2), name="Assign"),
             ]
-        return state.group(*update_ops, *powers, name=name_scope)
+        return group(*update_ops, *powers, name=name_scope)
 
 
 class FtrlOptimizer(Optimizer):
@@ -667,7 +668,7 @@ class FtrlOptimizer(Optimizer):
         free = (math.sign(linear) * self._l1 - linear) / quadratic
         value = math.select(math.greater(math.abs(linear), shapes.ones_like(linear) * self._l1), free, shapes.zeros_like(linear))
         keep = [self._update(a, accum), self._update(z, linear)]
-        return state.group(*keep, self._update(var, value, name="ApplyFtrl"))
+        return group(*keep, self._update(var, value, name="ApplyFtrl"))
 
     def _root(self, x: Value) -> Value:
         return math.sqrt(x) if self._power == -0.5 else math.pow(x, -self._power)
@@ -718,7 +719,7 @@ class ProximalAdagradOptimizer(AdagradOptimizer):
         keep = self._update(slot, accum)
         lr = self._hyper(self._learning_rate_tensor, var) * math.rsqrt(accum)
         new = proximal(var - grad * lr, lr, self._l1, self._l2)
-        return state.group(keep, self._update(var, new, name="ApplyProximalAdagrad"))
+        return group(keep, self._update(var, new, name="ApplyProximalAdagrad"))
 
 
 def proximal(x: Value, lr: Value, l1: float, l2: float) -> Value:

@@ -231,7 +231,8 @@ class _Native:
     def __init__(self) -> None:
         layout = _find_layout()
         code = self.code = _compile(layout)
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))  # workers may live to the very end
+        if layout is not None:  # workers may be in this code to the very end of the process
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
         self.walk = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("graphc_walk"))
         self.globals = pool.aligned(G.SIZE)
         self.globals[G.MAIN] = threading.main_thread().ident or 0
@@ -271,6 +272,15 @@ class _Native:
 
 _native: _Native | None = None
 _native_lock = threading.Lock()
+
+
+def _forked() -> None:
+    global _native_lock
+    _native_lock = threading.Lock()  # its holder may not exist here
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def native() -> _Native:

@@ -355,14 +355,15 @@ class Gemm:
     # ------------------------------------------------------------- emission
 
     def emit(
-        self, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None = None
-    ) -> ir.Function:
-        """Add the kernel to the module under `name`."""
-        fn = Fn(module, name, [ptr, i64, i64, i64])
+        self, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None = None,
+        function: Callable[..., Fn] = Fn,
+    ) -> ir.Function:  # fmt: skip
+        """Add the kernel to the module under `name`; `function` makes the `Fn` (`vmath.Math`)."""
+        fn = function(module, name, [ptr, i64, i64, i64])
         # A unit is a function of its own: what it is given are plain numbers to LLVM, which
         # otherwise follows the addresses of every loop back to the unit's number (twice the
         # time in code generation).
-        unit = Fn(module, name + ".unit", [ptr, *[i64] * 4], ir.VoidType(), linkage="internal")
+        unit = function(module, name + ".unit", [ptr, *[i64] * 4], ir.VoidType(), linkage="internal")
         _Kernel(self, unit, kernel, epilogue).unit()
         unit.ret()
         begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
@@ -631,7 +632,7 @@ class _Kernel:
         rows takes the time of 4, once in a column of tiles, and 4 rows of one vector would
         take as long as 8, whose sums just fill the pipeline.
         """
-        fn, g = self.fn, self.g
+        fn = self.fn
         full, vectors = self.mr, self.nr // self.lanes
         nv = self._div(cols + (self.lanes - 1), self.lanes)
         args = (self.stack, rows, cols, a, rs, ps, panel, step, kk)

@@ -642,7 +642,8 @@ class Math(Fn):
             return self.select(x.eq(0.0), x, t)
         r, low, q = self._reduce(x)
         z = r * r
-        tail = self._mad(r * z, -self._poly(z, TAN), -self._mad(low, z, low))
+        slope = self._mad(z, 1.5, 1.0)  # of tan, about
+        tail = self._mad(r * z, -self._poly(z, TAN), -(low * slope))
         t = r - tail
         e = (r - t) - tail
         v = -1.0 / t

@@ -110,7 +110,8 @@ def _xent(rng: np.random.Generator) -> list[tuple[Array, ...]]:
 
 
 def _sparse(rng: np.random.Generator) -> list[tuple[Array, ...]]:
-    return [(rng.uniform(-2, 2, (4, 5)), rng.integers(0, 5, 4).astype(t)) for t in (np.int32, np.int64)]
+    logits, labels = rng.uniform(-2, 2, (4, 5)), rng.integers(0, 5, 4)
+    return [(logits, labels.astype(t)) for t in (np.int32, np.int64)]
 
 
 def _rows(rng: np.random.Generator) -> list[tuple[Array, ...]]:

@@ -18,7 +18,7 @@ import numpy as np
 from graphc.face.graph import Graph, Tensor
 from graphc.ir import build, dtypes
 from graphc.ir.node import Value
-from graphc.ops import convert, math, nn, record, reduce, shapes, state
+from graphc.ops import convert, math, nn, reduce, shapes, state
 from graphc.passes.differentiate import differentiate
 from graphc.runtime.reference import evaluate
 
@@ -126,4 +126,4 @@ def agree(name: str, rtol: float = 2e-6, skip: dict[str, Any] | None = None) -> 
         )
 
 
-__all__ = ["FACTS", "PROGRAMS", "TF", "agree", "gradients", "recording", "record"]
+__all__ = ["FACTS", "PROGRAMS", "TF", "agree", "gradients", "recording"]

@@ -101,8 +101,8 @@ def test_operands_take_the_type_of_the_tensor() -> None:
         (lambda x, i: (x < 1) + (x < 1), "Value passed to parameter 'x' has DataType bool"),
         (lambda x, i: math.truediv(x < 1, x < 1), "Invalid dtype tf.bool in __truediv__."),
         (lambda x, i: math.truediv(x, i), "x and y must have the same dtype"),
-        (lambda x, i: bool(x), "Using a `tf.Tensor` as a Python `bool` is not allowed"),
-        (lambda x, i: list(x), "Tensor objects are"),
+        (lambda x, i: bool(x), "a `tf.Tensor` as a Python `bool` is not allowed"),
+        (lambda x, i: iter(x), "is not allowed"),
         (lambda x, i: len(x), "len is not well defined for symbolic Tensors"),
         (lambda x, i: math.add_n([x, i]), "same dtype"),
     ],
@@ -209,8 +209,9 @@ def test_select_takes_no_part_of_the_other_side() -> None:
     """Where is a choice, never arithmetic: NaN and infinity on the other side do not leak."""
     with oracle.recording():
         x = convert.constant([0.0, 1.0])
-        (g,) = oracle.gradients(math.where(x > 0, x * np.float32(np.inf), x), x)
-        np.testing.assert_array_equal(value(g), [1, np.inf])
+        seed = convert.constant([np.inf, 1.0])
+        (g,) = oracle.gradients(math.where(x > 0, x, x * 2.0), x, seed)
+        np.testing.assert_array_equal(value(g), [np.inf, 1])
 
 
 def test_maximum_gives_ties_to_the_first() -> None:
@@ -238,8 +239,7 @@ def test_broadcast_gradients_are_summed() -> None:
 
 def test_digamma_and_trigamma() -> None:
     x = np.array([0.5, 1.0, 3.25, 100.0, -0.5, -2.5])
-    euler = 0.5772156649015329
-    assert abs(value(math.digamma([1.0]).node.op.numpy and math.digamma(np.ones(1)))[0] + euler) < 1e-14
+    assert abs(value(math.digamma(np.ones(1)))[0] + 0.5772156649015329) < 1e-14  # Euler's constant
     h = 1e-6
     slope = (value(math.digamma(x + h)) - value(math.digamma(x - h))) / (2 * h)
     np.testing.assert_allclose(value(math.trigamma(x)), slope, 1e-7)
