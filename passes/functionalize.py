@@ -74,13 +74,14 @@ class Frozen:
     graph : Graph
     reads : list of str
         Variables read.
-    random : list of Node
-        Recorded random ops, in order; each has a counter of its own that a run advances.
+    random : list of (Node, Node)
+        Random ops in order, as recorded and as they are here (where attribute ``stream`` is the
+        place in this list); each has a counter of its own that a run advances.
     """
 
     graph: Graph
     reads: list[str] = field(default_factory=list)
-    random: list[Node] = field(default_factory=list)
+    random: list[tuple[Node, Node]] = field(default_factory=list)
 
 
 def pattern(shapes: Iterable[tuple[Shape | None, Sequence[int]]]) -> tuple[list[tuple[Dim, ...]], dict[Symbol, int], tuple[int, ...]]:
@@ -258,12 +259,13 @@ class _Functionalizer:
                 raise Cut((n.inputs[inputs.index(e.value)],), None) from None
         if n.op.family == "random":
             attrs = {**attrs, "stream": len(self.frozen.random)}
-            self.frozen.random.append(n)
         try:
             types = n.op.infer(inputs, attrs)
         except ValueError as e:
             raise InvalidArgumentError(None, n, _run_error(n, e)) from None
         made = Node(n.op, inputs, attrs, types, n.name, (), n.source)
+        if n.op.family == "random":
+            self.frozen.random.append((n, made))
         for a, b in zip(n.outputs, made.outputs, strict=True):
             self.new[a] = b
 

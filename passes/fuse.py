@@ -167,19 +167,20 @@ class _Fuser:
 
     def merge(self, groups: list[Group]) -> Group | None:
         """Groups of one height depend on no one of each other: they may become one."""
-        first = groups[0]
+        first = next((g for g in groups if g.axes is not None), groups[0])
         if len(groups) == 1:
             return first
         if sum(len(g.nodes) for g in groups) > LIMIT or any(
-            g.closed or g.axes != first.axes or not same_shape(g.domain, first.domain)
-            or any(is_contraction(m) for m in g.nodes)
+            g.closed or g.axes not in (None, first.axes) or not same_shape(g.domain, first.domain)
+            or any(is_contraction(m) or (is_view(m) and first.axes is not None) for m in g.nodes)
             for g in groups
         ):  # fmt: skip
             return None
-        for g in groups[1:]:
-            g.parent = first
-            first.nodes += g.nodes
-            first.outputs += g.outputs
+        for g in groups:
+            if g is not first:
+                g.parent = first
+                first.nodes += g.nodes
+                first.outputs += g.outputs
         return first
 
     def fits(self, n: Node, g: Group, escapes: bool) -> bool:

@@ -60,11 +60,14 @@ class Lowered:
     temps : list of (dtype, element count)
     checks : list of (body node number, message)
         Code ``i + 1`` of a kernel is entry ``i``.
+    in_place : set of (input number, output number)
+        Pairs that may share memory: each element is read only where, and before, it is written.
     """
 
     parts: list[Part] = field(default_factory=list)
     temps: list[tuple[DType, Dim]] = field(default_factory=list)
     checks: list[tuple[int, str]] = field(default_factory=list)
+    in_place: set[tuple[int, int]] = field(default_factory=set)
 
 
 def lower_body(body: Graph, name: str) -> Lowered:
@@ -202,7 +205,21 @@ class _Lower:
             self.split()
         else:
             self.whole()
+            self.find_in_place()
         return self.result
+
+    def find_in_place(self) -> None:
+        """Inputs read at exactly the places where an output is written."""
+        rows_only = self.reductions and not any(
+            set(self.inner).intersection(self.space_axes(a)) for a in self.out_axes
+        )
+        if self.views or (self.reductions and not rows_only):
+            return
+        for v, i in self.params.items():
+            read = {axes for p, axes in self.accesses if p is v}
+            for j, axes in enumerate(self.out_axes):
+                if read == {axes} and v.dtype is self.body.outputs[j].dtype:
+                    self.result.in_place.add((i, j))
 
     def splits(self) -> bool:
         """Whether all that happens is one stage of reductions over everything."""

@@ -16,7 +16,7 @@ from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
-from graphc.ops import philox
+from graphc.ops.random import reserved, seeds_of
 from graphc.ops.record import meaning
 from graphc.passes.functionalize import Cut, Frozen, functionalize, pattern, variable_of
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
@@ -52,6 +52,9 @@ class Counters:
 
 
 counters = Counters()
+
+#: Called with (run, compilation) after each compilation: dumps and reports listen here.
+observers: list[Callable[[Any, Any], None]] = []
 
 
 @dataclass(frozen=True)
@@ -355,6 +358,8 @@ class _Run:
             if n.op.name == "read":
                 c.variables[n.attrs["var"]] = n.attrs["shape"]
         self.generate(c)
+        for tell in observers:
+            tell(self, c)
         return c
 
     def generate(self, c: Compilation) -> None:
@@ -407,17 +412,18 @@ class _Run:
         return b
 
     def execute(self, c: Compilation, b: Bound, arrays: Sequence[np.ndarray[Any, Any]]) -> list[Any]:
-        for node, _ in b.streams:
-            self.state.skips.setdefault(node, 0)
-        if b.streams:
-            b.counters[:] = [self.state.skips[n] for n, _ in b.streams]
+        for i, (node, _) in enumerate(b.streams):
+            seeds = self.state.seeds.get(node)
+            if seeds is None:
+                seeds = self.state.seeds[node] = seeds_of(node)
+            b.counters[i] = np.array([self.state.skips.get(node, 0), *seeds], np.uint64).view(np.int64)
         outs = [a if e is None else e(a) for a, e in b.scalars]
         code = b.program.run(*arrays, *outs)
         if code != OK:
             self.failed(c, b, code)
         if not self.pure:
             for node, used in b.streams:
-                self.state.skips[node] += used
+                self.state.skips[node] = self.state.skips.get(node, 0) + used
         changed = False
         for name, _, _ in c.plan.updates:
             cell = self.state.cells[name]
@@ -446,6 +452,19 @@ class _Run:
             node = [n for n in body.nodes() if n.op.name not in ("input", "constant")][number]
         where = f"\n  defined at {node.source[0]}" if node.source else ""
         raise InvalidArgumentError(None, None, f"{message}\n\t [[node {node.name}]]{where}")
+
+
+def compile_only(run: Any, values: Sequence[Any], variables: Any) -> Compilation:
+    """The compilation that `run` would use for these feeds; nothing is run (for dumps)."""
+    arrays = [
+        to_storage(as_feed(x, v.dtype, given_shape(v), v.name), v.dtype)
+        for x, v in zip(values, run.feeds, strict=True)
+    ]
+    run.variable = variables
+    try:
+        return run.compilation(arrays)[0]  # type: ignore[no-any-return]
+    finally:
+        del run.variable
 
 
 class _Binder:
@@ -480,8 +499,8 @@ class _Binder:
         self.gemms = self.plan_gemms()
         self.place()
         streams = self.c.frozen.random
-        b.counters = np.zeros(max(1, len(streams)), np.int64)
-        b.streams = [(n, 0) for n in streams]
+        b.counters = np.zeros((max(1, len(streams)), 3), np.int64)
+        b.streams = [(n, self.size(reserved(made))) for n, made in streams]
         steps: list[Step] = []
         feed_patches: dict[int, list[tuple[int, int]]] = {}
         out_patches: dict[int, list[tuple[int, int]]] = {}
@@ -563,7 +582,7 @@ class _Binder:
             self.keep.append(a)
             return int(a.ctypes.data)
         if b.kind == "counters":
-            return int(self.bound.counters.ctypes.data) + 8 * b.index
+            return int(self.bound.counters.ctypes.data) + 24 * b.index
         return 0  # feeds and outputs are patched by the entry
 
     # ------------------------------------------------------------- steps

@@ -68,6 +68,7 @@ class StepSpec:
     commit: bool = False
     sizes: tuple[Symbol, ...] = ()
     attrs: dict[str, Any] = field(default_factory=dict)
+    in_place: set[tuple[int, int]] = field(default_factory=set)
 
 
 @dataclass
@@ -227,7 +228,8 @@ class _Planner:
                 binds.append(buf)
                 (reads if p.direction == "in" else writes).append(buf)
             self.steps.append(
-                StepSpec(Code(part.kernel.name, part.kernel), binds, n, lowered.checks, writes, reads, sizes=part.kernel.sizes)
+                StepSpec(Code(part.kernel.name, part.kernel), binds, n, lowered.checks, writes, reads, sizes=part.kernel.sizes,
+                         in_place=lowered.in_place)
             )
 
     def structured(self, n: Node) -> None:
@@ -316,10 +318,10 @@ class _Planner:
         c = step.code.contraction
         if c is not None:
             return old is not step.binds[0] and old is not step.binds[1] and read.static_shape == v.static_shape
-        full = [b for b in step.reads if b is old]
-        body: Graph = step.node.attrs["body"]
-        elementwise = all(m.op.family == "elementwise" or m.op.name in ("input", "constant") for m in body.nodes())
-        return len(full) >= 1 and elementwise and read.static_shape == v.static_shape
+        pairs = step.in_place
+        ins = [i for i, x in enumerate(step.node.inputs) if self.of(x) is old]
+        j = step.node.outputs.index(v)
+        return all((i, j) in pairs for i in ins) and read.static_shape == v.static_shape
 
     # ------------------------------------------------------------- order and lifetimes
 

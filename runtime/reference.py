@@ -5,7 +5,7 @@ It is the oracle of all tests and the meaning of host calls, and is never on a h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np

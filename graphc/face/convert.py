@@ -142,9 +142,9 @@ def _operation_tensor(op: Operation, dtype: DType | None, name: str | None) -> V
     )
 
 
-convert.register_conversion(TensorShape, _shape_tensor)
-convert.register_conversion(Dimension, _dimension_tensor)
-convert.register_conversion(Operation, _operation_tensor)
+convert.register_conversion(TensorShape, _shape_tensor, packs=False)
+convert.register_conversion(Dimension, _dimension_tensor, packs=False)
+convert.register_conversion(Operation, _operation_tensor, packs=False)
 
 
 def _slices_parts(x: IndexedSlices) -> list[Tensor]:

@@ -43,6 +43,9 @@ EXPORTS: dict[str, tuple[str, ...]] = {
 PACKAGES = ("errors", "nn", "train")
 
 NAMES: dict[str, str] = {
+    # ---- graphc's own
+    "dump": "graphc.face.dump:dump",
+    "optimize": "graphc.face.dump:optimize",
     # ---- element types
     "DType": "graphc.ir.dtypes:DType",
     "as_dtype": "graphc.ir.dtypes:as_dtype",

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim
 from graphc.ir.node import Value
@@ -22,7 +23,7 @@ Known = Any  # Dim | tuple[Dim | None, ...] | None
 LIMIT = 64
 
 
-class NeedsValue(Exception):  # noqa: N818 - not an error: it tells the session to cut the run
+class NeedsValue(Exception):
     """A size depends on the elements of `value`, which this plan does not know.
 
     The session computes `value` first and makes the rest of the plan when it is known.
@@ -132,7 +133,7 @@ def static(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
         While a plan is made, when the operand is not known.
     """
     k = known_operand(inputs, attrs, name)
-    if D.facts() is not None and name not in attrs and (k is None or isinstance(k, tuple) and None in k):
+    if D.facts() is not None and name not in attrs and (k is None or (isinstance(k, tuple) and None in k)):
         dynamic = attrs["dynamic"]
         raise NeedsValue(inputs[len(inputs) - len(dynamic) + dynamic.index(name)])
     return k
@@ -143,8 +144,9 @@ def resolve(
 ) -> tuple[tuple[Value, ...], dict[str, Any]]:
     """Inputs and attributes of a node once every dynamic operand has become an attribute.
 
-    An operand that the attribute ``soft`` names may stay an input where some of its elements are
-    not known: its attribute then has None in their places.
+    The attribute ``soft`` names vectors some of whose elements need not be known, as (name, mask of
+    these elements, keep): the attribute then has None in their places, and with `keep` the vector
+    stays an input.
 
     Raises
     ------
@@ -156,14 +158,16 @@ def resolve(
     first = len(inputs) - len(names)
     kept = list(inputs[:first])
     open_: list[str] = []
+    soft = {name: (mask, keep) for name, mask, keep in attrs.get("soft", ())}
     for name, v in zip(names, inputs[first:], strict=True):
-        if name not in attrs.get("soft", ()):
+        if name not in soft:
             out[name] = static(inputs, attrs, name)
             continue
+        mask, keep = soft[name]
         k = out[name] = known_operand(inputs, attrs, name)
-        if k is None:
+        if k is None or any(e is None and not mask >> i & 1 for i, e in enumerate(k)):
             raise NeedsValue(v)
-        if isinstance(k, tuple) and None in k:
+        if keep and None in k:
             kept.append(v)
             open_.append(name)
     if open_:

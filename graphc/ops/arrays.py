@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
@@ -20,11 +21,39 @@ from graphc.ir.node import Value
 from graphc.ops.convert import convert, make_constant
 from graphc.ops.indexed import IndexedSlices
 from graphc.ops.record import (
-    Attrs, InferError, Types, as_value, check_kind, ints, merge, no_grad, op, shape_error,
+    Attrs,
+    InferError,
+    Types,
+    as_value,
+    check_kind,
+    ints,
+    merge,
+    no_grad,
+    op,
+    shape_error,
 )  # fmt: skip
 from graphc.ops.shapes import (
-    _ax, _known_shape, _number, _sum_all, _whole, axis_of, expand_dims, fail, less, make, ones_like,
-    reshape, reshape_static, shape, show, sizes, squeeze, static_operand, text, transpose, zeros_like,
+    _ax,
+    _known_shape,
+    _number,
+    _sum_all,
+    _whole,
+    axis_of,
+    expand_dims,
+    fail,
+    less,
+    make,
+    ones_like,
+    reshape,
+    reshape_static,
+    shape,
+    show,
+    sizes,
+    squeeze,
+    static_operand,
+    text,
+    transpose,
+    zeros_like,
 )  # fmt: skip
 from graphc.ops.shapes import range as range_
 from graphc.ops.shapes import size as size_of
@@ -77,7 +106,12 @@ def _slice_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     begin = unknown if begin is None else begin
     want = unknown if want is None else want
     given = unknown if s is None else s
-    return [(x.dtype, tuple(_slice_dim(i, *t) for i, t in enumerate(zip(given, begin, want, strict=True))))]
+    return [
+        (
+            x.dtype,
+            tuple(_slice_dim(i, *t) for i, t in enumerate(zip(given, begin, want, strict=True))),
+        )
+    ]
 
 
 def _slice_dim(i: int, d: Dim | None, b: Dim | None, n: Dim | None) -> Dim:
@@ -99,7 +133,11 @@ def _slice_element(k: Any, index: Shape, x: Value, *, begin: Any, size: Any) -> 
 
 
 def _slice_numpy(x: Any, *, begin: Any, size: Any) -> Any:
-    return x[tuple(builtins.slice(b, None if n == -1 else b + n) for b, n in zip(begin, size, strict=True))]
+    return x[
+        tuple(
+            builtins.slice(b, None if n == -1 else b + n) for b, n in zip(begin, size, strict=True)
+        )
+    ]
 
 
 def _slice_dims(x: Any, *rest: Any, **attrs: Any) -> Any:
@@ -222,7 +260,13 @@ class Entry:
     __slots__ = ("axis", "first", "kind", "size", "source", "step")
 
     def __init__(
-        self, kind: str, axis: int, first: Dim | None = 0, step: int = 1, size: Dim = 1, source: int = -1
+        self,
+        kind: str,
+        axis: int,
+        first: Dim | None = 0,
+        step: int = 1,
+        size: Dim = 1,
+        source: int = -1,
     ) -> None:
         self.kind, self.axis, self.first, self.step = kind, axis, first, step
         self.size, self.source = size, source
@@ -489,7 +533,9 @@ def _strided_grad_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         begin, end, strides = _spec_operands(inputs, attrs)
         if begin is None:
             _needs(inputs, attrs, "begin")
-        elif any(e.kind == "take" and e.first is None for e in entries(s, attrs, begin, end, strides)):
+        elif any(
+            e.kind == "take" and e.first is None for e in entries(s, attrs, begin, end, strides)
+        ):
             _needs(inputs, attrs, "begin")
     return [(inputs[0].dtype, s)]
 
@@ -571,7 +617,13 @@ def strided_slice(
                 current().reserve("tensor", "Shape", "Const", "Fill")
             strides = _OnesVector([1] * len(begin))
     given = {"begin": begin, "end": end, "strides": strides}
-    masks = dict(zip(_MASKS, (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask), strict=True))
+    masks = dict(
+        zip(
+            _MASKS,
+            (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask),
+            strict=True,
+        )
+    )
     return _strided(input_, given, {k: m for k, m in masks.items() if m}, name)
 
 
@@ -605,7 +657,8 @@ def _build_strided(
     if dynamic:
         attrs["dynamic"] = tuple(dynamic)
         if "begin" in dynamic and attrs.get("shrink_axis_mask"):
-            attrs["soft"] = ("begin", "end")
+            mask = attrs["shrink_axis_mask"]
+            attrs["soft"] = (("begin", mask, True), ("end", mask, False))
             record = strided_slice_at_op
     return _op(record, [x, *tail], attrs, name)
 
@@ -621,9 +674,16 @@ _WRONG_INDEX = (
 
 def _check_index(i: Any) -> Any:
     if isinstance(i, Value):
-        if i.dtype.name not in ("int16", "int32", "int64", "uint8", "int8", "uint16", "uint32", "uint64") or (
-            i.static_shape not in ((), None)
-        ):
+        if i.dtype.name not in (
+            "int16",
+            "int32",
+            "int64",
+            "uint8",
+            "int8",
+            "uint16",
+            "uint32",
+            "uint64",
+        ) or (i.static_shape not in ((), None)):
             raise TypeError(_WRONG_INDEX.format(i))
         return i
     value = getattr(i, "value", i) if type(i).__name__ == "Dimension" else i
@@ -640,7 +700,9 @@ def _check_index(i: Any) -> Any:
 
 
 def _is_mask(key: Any) -> bool:
-    return isinstance(key, bool) or (isinstance(key, Value | np.ndarray) and key.dtype == dtypes.bool_)
+    return isinstance(key, bool) or (
+        isinstance(key, Value | np.ndarray) and key.dtype == dtypes.bool_
+    )
 
 
 def getitem(x: Value, key: Any) -> Value:
@@ -681,7 +743,9 @@ def getitem(x: Value, key: Any) -> Value:
             begin.append(s)
             end.append(s + 1)
             masks["shrink_axis_mask"] |= 1 << bit
-    return _getitem(x, {"begin": begin, "end": end, "strides": strides}, {k: m for k, m in masks.items() if m})
+    return _getitem(
+        x, {"begin": begin, "end": end, "strides": strides}, {k: m for k, m in masks.items() if m}
+    )
 
 
 def _getitem(x: Value, given: dict[str, list[Any]], masks: dict[str, int]) -> Value:
@@ -690,7 +754,9 @@ def _getitem(x: Value, given: dict[str, list[Any]], masks: dict[str, int]) -> Va
         attrs: dict[str, Any] = dict(masks)
         tail: list[Value] = []
         dynamic: list[str] = []
-        wide = any(isinstance(v, Value) and v.dtype is dtypes.int64 for g in given.values() for v in g)
+        wide = any(
+            isinstance(v, Value) and v.dtype is dtypes.int64 for g in given.values() for v in g
+        )
         for key, g in given.items():
             if not any(isinstance(v, Value) for v in g):
                 attrs[key] = tuple(g)
@@ -729,7 +795,8 @@ def _values(record: Any, values: Sequence[Any]) -> list[Value]:
         )
     dtype = next((v.dtype for v in values if isinstance(v, Value)), None)
     out = [
-        as_value(v, None if isinstance(v, Value) else dtype, f"values_{i}") for i, v in enumerate(values)
+        as_value(v, None if isinstance(v, Value) else dtype, f"values_{i}")
+        for i, v in enumerate(values)
     ]
     types = [v.dtype for v in out]
     if any(t is not types[0] for t in types):
@@ -774,7 +841,9 @@ def _concat_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 def _axis_text(axis: int | None, n: int = 0) -> str:
     if D.facts() is not None:
         return ""
-    return ", []" + ("" if axis is None else f" and with computed input tensors: input[{n}] = <{axis}>")
+    return ", []" + (
+        "" if axis is None else f" and with computed input tensors: input[{n}] = <{axis}>"
+    )
 
 
 def _joined(shapes: Sequence[Shape], at: int, axis: int, all_known: bool, n: int) -> Shape:
@@ -922,7 +991,11 @@ def _stack_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         except InferError as e:
             a, b = inputs[0].static_shape or (), v.static_shape or ()
             i = next(j for j, w in enumerate(inputs) if w is v)
-            more = f". Shapes are {text(a)} and {text(b)}." if str(e.args[0]).startswith("Dimension") else ""
+            more = (
+                f". Shapes are {text(a)} and {text(b)}."
+                if str(e.args[0]).startswith("Dimension")
+                else ""
+            )
             raise fail(
                 f"{e.args[0]}{more}\n\tFrom merging shape {i - 1} with other shapes.",
                 f"Shapes of all inputs must match: values[0].shape = {text(a)} != "
@@ -979,14 +1052,19 @@ def stack(values: Any, axis: int = 0, name: str | None = "stack") -> Value:
         if axis == 0 and not any(_tensor_inside(v) for v in values):
             return convert(values, None, name)
         if not any(_tensor_inside(v) for v in values):
-            return make_constant(np.stack([np.asarray(convert(v).node.attrs["value"]) for v in values], axis), None, name)
+            return make_constant(
+                np.stack([np.asarray(convert(v).node.attrs["value"]) for v in values], axis),
+                None,
+                name,
+            )
     if not values:
         return convert(values, None, name)
     with builder.scope(name, "stack") as scope:
         dtype = next((v.dtype for v in values if isinstance(v, Value)), None)
         label = "{}" if axis == 0 else "values_{}"
         xs = [
-            as_value(v, None if isinstance(v, Value) else dtype, label.format(i)) for i, v in enumerate(values)
+            as_value(v, None if isinstance(v, Value) else dtype, label.format(i))
+            for i, v in enumerate(values)
         ]
         _values(stack_op, xs)
         s = xs[0].static_shape
@@ -1047,7 +1125,9 @@ unstack_op = op(
 )  # fmt: skip
 
 
-def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None = "unstack") -> list[Value]:
+def unstack(
+    value: Any, num: int | None = None, axis: int = 0, name: str | None = "unstack"
+) -> list[Value]:
     """The slices of `value` along `axis`, without that axis.
 
     Raises
@@ -1066,7 +1146,9 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str | None 
                 num = s[at] if type(s[at]) is int else None
             if num is None:
                 raise ValueError(f"Cannot infer num from shape {_shown(s)}")
-        return list(build(unstack_op, (x,), {"num": int(num), "axis": int(axis)}, scope or name).outputs)
+        return list(
+            build(unstack_op, (x,), {"num": int(num), "axis": int(axis)}, scope or name).outputs
+        )
 
 
 def _shown(s: Shape | None) -> str:
@@ -1090,7 +1172,8 @@ def _split_axis(inputs: Sequence[Value], attrs: Attrs, s: Shape, what: str) -> i
     at = axis_of(axis, len(s))
     if at is None:
         raise InferError(
-            f"Dimension size, given by scalar input {axis} must be in range [{-len(s)}, {len(s)})", what
+            f"Dimension size, given by scalar input {axis} must be in range [{-len(s)}, {len(s)})",
+            what,
         )
     return at
 
@@ -1174,7 +1257,9 @@ def _split_sizes(d: Dim, want: Sequence[Dim | None], attrs: Attrs, rank: int, at
             rest = rest + p
     if hole:
         if less(d - rest, 0):
-            raise shape_error(f"can't split axis of size {show(d)} into pieces of size {text(want)}")
+            raise shape_error(
+                f"can't split axis of size {show(d)} into pieces of size {text(want)}"
+            )
         return [d - rest if i in hole else p for i, p in enumerate(want)]  # type: ignore[misc]
     if D.same(rest, d) is False:
         shown = " ".join(str(show(p)) for p in want if p is not None)
@@ -1210,7 +1295,11 @@ split_v_op = op(
 
 
 def split(
-    value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None, name: str | None = "split"
+    value: Any,
+    num_or_size_splits: Any,
+    axis: Any = 0,
+    num: int | None = None,
+    name: str | None = "split",
 ) -> list[Value]:
     """`value` in that many equal parts, or in parts of those sizes, along `axis`.
 
@@ -1228,7 +1317,7 @@ def split(
             raise ValueError(f"Attr 'num_split' of 'Split' Op passed {n} less than minimum 1.")
         sizes_ = {"axis": ("split_dim", axis)}
         return list(make(split_op, [("value", value)], sizes_, name, {"num": n}, "split").outputs)
-    if not isinstance(n, tuple | Value) or isinstance(n, Value) and n.static_shape == ():
+    if not isinstance(n, tuple | Value) or (isinstance(n, Value) and n.static_shape == ()):
         raise ValueError(
             "Rank-0 tensors are not supported as the num_or_size_splits argument to split. "
             f"Argument provided: {num_or_size_splits}"
@@ -1281,14 +1370,19 @@ def _pad_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if s is None:
         return [(x.dtype, tuple(D.fresh() for _ in pairs))]
     if len(s) != len(pairs):
-        raise InferError(f"Shape must be rank {len(pairs)} but is rank {len(s)}", f", [{len(pairs)},2]")
+        raise InferError(
+            f"Shape must be rank {len(pairs)} but is rank {len(s)}", f", [{len(pairs)},2]"
+        )
     out: list[Dim] = []
     for d, (a, b) in zip(s, pairs, strict=True):
         if a is None or b is None:
             out.append(D.fresh())
             continue
         if less(a, 0) or less(b, 0):
-            raise fail("Paddings must be non-negative", f"Paddings must be non-negative: {show(a)} {show(b)}")
+            raise fail(
+                "Paddings must be non-negative",
+                f"Paddings must be non-negative: {show(a)} {show(b)}",
+            )
         if "mode" in attrs:
             _check_mirror(d, a, b, attrs["mode"])
         out.append(d + a + b)
@@ -1355,7 +1449,11 @@ def _pad_v2_grad(dy: Value, x: Value, rest: Sequence[Value], attrs: Any) -> Any:
 
 
 def _unpad_numpy(dy: Any, like: Any, *, paddings: Any) -> Any:
-    return dy[tuple(builtins.slice(a, a + n) for n, (a, _) in zip(like.shape, _pairs(paddings), strict=True))]
+    return dy[
+        tuple(
+            builtins.slice(a, a + n) for n, (a, _) in zip(like.shape, _pairs(paddings), strict=True)
+        )
+    ]
 
 
 unpad_op = op(
@@ -1412,7 +1510,9 @@ def _mirror_grad_expand(dy: Value, like: Value, *, paddings: Any, mode: str) -> 
         total = slice_static(g, at(a), target)
         for start, count, to in ((0, a, edge), (a + n, b, n - b - edge)):
             part = slice_static(g, at(start), (*now[:axis], count, *now[axis + 1 :]))
-            total = total + place_static(_op(reverse_op, (part,), {"axis": (axis,)}), at(to), target)
+            total = total + place_static(
+                _op(reverse_op, (part,), {"axis": (axis,)}), at(to), target
+            )
         g = total
     return g
 
@@ -1439,7 +1539,11 @@ mirror_pad_grad_op = op(
 
 
 def pad(
-    tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = None, constant_values: Any = 0
+    tensor: Any,
+    paddings: Any,
+    mode: str = "CONSTANT",
+    name: str | None = None,
+    constant_values: Any = 0,
 ) -> Value:
     """`tensor` with ``paddings[i]`` (before, after) elements added on axis ``i``.
 
@@ -1469,7 +1573,9 @@ def pad(
         values = [("tensor", x)]
         p = _flat_paddings(paddings)
         if record is pad_v2_op:
-            values.append(("constant_values", as_value(constant_values, x.dtype, "constant_values")))
+            values.append(
+                ("constant_values", as_value(constant_values, x.dtype, "constant_values"))
+            )
         return make(record, values, {"paddings": ("paddings", p)}, scope or name, attrs).outputs[0]
 
 
@@ -1508,7 +1614,8 @@ def _tile_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
             continue
         if less(n, 0):
             raise fail(
-                f"Dimension {show(d * n)} must be >= 0", f"Expected multiples[{i}] >= 0, but got {show(n)}"
+                f"Dimension {show(d * n)} must be >= 0",
+                f"Expected multiples[{i}] >= 0, but got {show(n)}",
             )
         out.append(d * n)
     return [(x.dtype, tuple(out))]
@@ -1537,7 +1644,9 @@ def _untile_expand(dy: Value, like: Value, *, multiples: Any) -> Value:
 
 def _untile_numpy(dy: Any, like: Any, *, multiples: Any) -> Any:
     split_ = [e for m, d in zip(multiples, like.shape, strict=True) for e in (m, d)]
-    return np.sum(dy.reshape(split_), tuple(_ax(2 * like.ndim)[::2]), dtype=dy.dtype).reshape(like.shape)
+    return np.sum(dy.reshape(split_), tuple(_ax(2 * like.ndim)[::2]), dtype=dy.dtype).reshape(
+        like.shape
+    )
 
 
 tile_op = op(
@@ -1560,7 +1669,9 @@ tile_grad_op = op(
 
 def tile(input: Any, multiples: Any, name: str | None = None) -> Value:
     """`input` repeated ``multiples[i]`` times along axis ``i``."""
-    return make(tile_op, [("input", input)], {"multiples": ("multiples", multiples)}, name).outputs[0]
+    return make(tile_op, [("input", input)], {"multiples": ("multiples", multiples)}, name).outputs[
+        0
+    ]
 
 
 tile_op.call = tile
@@ -1632,7 +1743,9 @@ def _reverse_sequence_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(x.dtype, s)]
 
 
-def _reverse_sequence_element(k: Any, index: Shape, x: Value, n: Value, *, seq_axis: int, batch_axis: int) -> Any:
+def _reverse_sequence_element(
+    k: Any, index: Shape, x: Value, n: Value, *, seq_axis: int, batch_axis: int
+) -> Any:
     b = index[batch_axis]
     count = k.cast(k.read(n, (b,)), dtypes.int64)
     c = k.as_index(count)
@@ -1780,7 +1893,11 @@ def _gather_element(k: Any, index: Shape, x: Value, i: Value, *, axis: int) -> A
     at = axis % len(s)
     inner = index[at : at + len(t)]
     where, ok = _checked(
-        k, k.read(i, inner), s[at], "an index is not in the range of the axis", _flat_index(inner, t)
+        k,
+        k.read(i, inner),
+        s[at],
+        "an index is not in the range of the axis",
+        _flat_index(inner, t),
     )
     return k.read(x, (*index[:at], where, *index[at + len(t) :]), ok, 0)
 
@@ -1814,7 +1931,10 @@ def _gather_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **attrs:
         if s is not None and D.is_known(s[1:]):
             values = reshape(dy, [-1, *s[1:]])
         else:
-            values = reshape(dy, concat([reshape(size_of(i), [1]), getitem(shape(x), builtins.slice(1, None))], 0))
+            values = reshape(
+                dy,
+                concat([reshape(size_of(i), [1]), getitem(shape(x), builtins.slice(1, None))], 0),
+            )
         return (IndexedSlices(values, flat, shape(x)), None)
     if s is None or t is None:
         raise LookupError("the gradient of gather along an inner axis needs known ranks")
@@ -1885,7 +2005,11 @@ def _gather_nd_element(k: Any, index: Shape, x: Value, i: Value) -> Any:
     ok = None
     for j in _ax(m):
         at, good = _checked(
-            k, k.read(i, (*outer, j)), s[j], "an index does not index into params", _flat_index(outer, t[:-1])
+            k,
+            k.read(i, (*outer, j)),
+            s[j],
+            "an index does not index into params",
+            _flat_index(outer, t[:-1]),
         )
         where.append(at)
         ok = k.both(ok, good)
@@ -2003,7 +2127,9 @@ def _segment_numpy(combine: Any, start: Callable[[Any], Any]) -> Callable[..., A
         if wrong.size:
             at = np.unravel_index(wrong[0], i.shape)
             label = ",".join(map(str, at))
-            raise _bad(f"segment_ids[{label}] = {ids[wrong[0]]} is out of range [0, {num_segments})")
+            raise _bad(
+                f"segment_ids[{label}] = {ids[wrong[0]]} is out of range [0, {num_segments})"
+            )
         rows = x.reshape(ids.size, *x.shape[i.ndim :])
         out = np.full((num_segments, *rows.shape[1:]), start(x.dtype), x.dtype)
         keep = ids >= 0
@@ -2034,7 +2160,9 @@ def _gather_kept(dy: Value, i: Value) -> Value:
     from graphc.ops import math
 
     rows = gather(dy, math.maximum(i, zeros_like(i)))
-    return math.where(_rows_like(math.greater_equal(i, zeros_like(i)), rows), rows, zeros_like(rows))  # type: ignore[no-any-return]
+    return math.where(
+        _rows_like(math.greater_equal(i, zeros_like(i)), rows), rows, zeros_like(rows)
+    )  # type: ignore[no-any-return]
 
 
 def _extreme_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **a: Any) -> Any:
@@ -2074,7 +2202,9 @@ unsorted_segment_prod_op = _segment_op("prod", np.multiply, lambda t: 1, None)
 def _unsorted(record: Any) -> Callable[..., Value]:
     def call(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Value:
         values = [("data", data), ("segment_ids", segment_ids)]
-        return make(record, values, {"num_segments": ("num_segments", num_segments)}, name).outputs[0]
+        return make(record, values, {"num_segments": ("num_segments", num_segments)}, name).outputs[
+            0
+        ]
 
     call.__name__ = call.__qualname__ = record.name
     call.__doc__ = record.doc
@@ -2097,14 +2227,18 @@ def _segment_count(data: Value, ids: Value, n: Any) -> Value:
     return math.maximum(total, ones_like(total))  # type: ignore[no-any-return]
 
 
-def unsorted_segment_mean(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Value:
+def unsorted_segment_mean(
+    data: Any, segment_ids: Any, num_segments: Any, name: str | None = None
+) -> Value:
     """The mean of the rows of each segment; 0 for an empty one."""
     with current().scope(name, "UnsortedSegmentMean"):
         x, i = as_value(data, None, "data"), as_value(segment_ids, None, "segment_ids")
         return unsorted_segment_sum(x, i, num_segments) / _segment_count(x, i, num_segments)
 
 
-def unsorted_segment_sqrt_n(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Value:
+def unsorted_segment_sqrt_n(
+    data: Any, segment_ids: Any, num_segments: Any, name: str | None = None
+) -> Value:
     """The sum of the rows of each segment divided by the square root of their number."""
     from graphc.ops import math
 
@@ -2124,7 +2258,11 @@ def _sorted(kind: str) -> Callable[..., Value]:
             if kind in ("sum", "mean"):
                 f = unsorted_segment_sum if kind == "sum" else unsorted_segment_mean
                 return f(x, i, n)
-            f = {"max": unsorted_segment_max, "min": unsorted_segment_min, "prod": unsorted_segment_prod}[kind]
+            f = {
+                "max": unsorted_segment_max,
+                "min": unsorted_segment_min,
+                "prod": unsorted_segment_prod,
+            }[kind]
             y = f(x, i, n)
             if kind == "prod":
                 return y
@@ -2132,7 +2270,9 @@ def _sorted(kind: str) -> Callable[..., Value]:
             return math.where(math.greater(many, zeros_like(many)), y, zeros_like(y))  # type: ignore[no-any-return]
 
     call.__name__ = call.__qualname__ = f"segment_{kind}"
-    call.__doc__ = f"The {kind} of the rows of each segment; ids are sorted, and an empty segment gives 0."
+    call.__doc__ = (
+        f"The {kind} of the rows of each segment; ids are sorted, and an empty segment gives 0."
+    )
     return call
 
 
@@ -2163,7 +2303,9 @@ def where_indices(condition: Any, name: str | None = None) -> Value:
 where_op.call = where_indices
 
 
-def boolean_mask(tensor: Any, mask: Any, name: str | None = "boolean_mask", axis: Any = None) -> Value:
+def boolean_mask(
+    tensor: Any, mask: Any, name: str | None = "boolean_mask", axis: Any = None
+) -> Value:
     """The slices of `tensor` for which `mask` is true, along the axes of `mask`.
 
     Raises
@@ -2184,7 +2326,11 @@ def boolean_mask(tensor: Any, mask: Any, name: str | None = "boolean_mask", axis
             )
         if not t:
             raise ValueError("mask cannot be scalar.")
-        at = 0 if axis is None else operator.index(ints(axis.node.attrs["value"]) if isinstance(axis, Value) else axis)
+        at = (
+            0
+            if axis is None
+            else operator.index(ints(axis.node.attrs["value"]) if isinstance(axis, Value) else axis)
+        )
         n = len(t)
         s = x.static_shape
         if s is not None:
@@ -2203,7 +2349,11 @@ def boolean_mask(tensor: Any, mask: Any, name: str | None = "boolean_mask", axis
         rows = reshape(x, sized)
         if s is not None and D.facts() is None:
             first = D.product(s[at : at + n])
-            rows.static_shape = (*s[:at], first if D.is_known(s[at : at + n]) else D.fresh(), *s[at + n :])
+            rows.static_shape = (
+                *s[:at],
+                first if D.is_known(s[at : at + n]) else D.fresh(),
+                *s[at + n :],
+            )
         flat = reshape(m, [-1])
         return gather(rows, squeeze(where_indices(flat), axis=[1]), axis=at)
 
@@ -2218,7 +2368,9 @@ def _unique_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _unique_numpy(x: Any, *, out_idx: Any, counts: bool = False) -> Any:
-    _, first, inverse, many = np.unique(x, return_index=True, return_inverse=True, return_counts=True)
+    _, first, inverse, many = np.unique(
+        x, return_index=True, return_inverse=True, return_counts=True
+    )
     order = np.argsort(first, kind="stable")  # in order of first appearance
     place = np.empty_like(order)
     place[order] = np.arange(order.size)
@@ -2242,7 +2394,7 @@ unique_counts_op = op(
 def _tuple_type(name: str, fields: str) -> Any:
     from collections import namedtuple
 
-    return namedtuple(name, fields)  # noqa: PYI024
+    return namedtuple(name, fields)
 
 
 _Unique = _tuple_type("Unique", "y idx")
@@ -2272,7 +2424,9 @@ def _partition_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if s is None or t is None:
         return [(x.dtype, None)] * attrs["num_partitions"]
     if len(t) > len(s) or any(D.same(a, b) is False for a, b in zip(s, t, strict=False)):
-        raise shape_error(f"data.shape = {text(s)} does not start with partitions.shape = {text(t)}")
+        raise shape_error(
+            f"data.shape = {text(s)} does not start with partitions.shape = {text(t)}"
+        )
     return [(x.dtype, (D.fresh(), *s[len(t) :])) for _ in _ax(attrs["num_partitions"])]
 
 
@@ -2298,10 +2452,16 @@ dynamic_partition_op = op(
 )  # fmt: skip
 
 
-def dynamic_partition(data: Any, partitions: Any, num_partitions: int, name: str | None = None) -> list[Value]:
+def dynamic_partition(
+    data: Any, partitions: Any, num_partitions: int, name: str | None = None
+) -> list[Value]:
     """The rows of `data` in `num_partitions` tensors, as `partitions` says."""
     values = [("data", data), ("partitions", partitions)]
-    return list(make(dynamic_partition_op, values, None, name, {"num_partitions": int(num_partitions)}).outputs)
+    return list(
+        make(
+            dynamic_partition_op, values, None, name, {"num_partitions": int(num_partitions)}
+        ).outputs
+    )
 
 
 dynamic_partition_op.call = dynamic_partition
@@ -2315,7 +2475,9 @@ def _stitch_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         if s is None or t is None:
             continue
         if len(t) > len(s):
-            raise shape_error(f"data.shape = {text(s)} does not start with indices.shape = {text(t)}")
+            raise shape_error(
+                f"data.shape = {text(s)} does not start with indices.shape = {text(t)}"
+            )
         tail = merge(tail, s[len(t) :])
     return [(inputs[n].dtype, None if tail is None else (D.fresh(), *tail))]
 
@@ -2354,7 +2516,10 @@ def dynamic_stitch(indices: Sequence[Any], data: Sequence[Any], name: str | None
     with current().scope(name, "DynamicStitch") as scope:
         ids = [as_value(v, dtypes.int32, f"indices_{i}") for i, v in enumerate(indices)]
         dtype = next((v.dtype for v in data if isinstance(v, Value)), None)
-        xs = [as_value(v, None if isinstance(v, Value) else dtype, f"data_{i}") for i, v in enumerate(data)]
+        xs = [
+            as_value(v, None if isinstance(v, Value) else dtype, f"data_{i}")
+            for i, v in enumerate(data)
+        ]
         return _op(dynamic_stitch_op, [*ids, *xs], None, scope or name)
 
 
@@ -2398,7 +2563,9 @@ invert_permutation_op.call = invert_permutation
 # ------------------------------------------------------------------------- made of the ops above
 
 
-def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = dtypes.bool_, name: str | None = None) -> Value:
+def sequence_mask(
+    lengths: Any, maxlen: Any = None, dtype: Any = dtypes.bool_, name: str | None = None
+) -> Value:
     """True for the first ``lengths[i]`` elements of row ``i`` of `maxlen`."""
     from graphc.ops import math, reduce
 

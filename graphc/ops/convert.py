@@ -28,11 +28,21 @@ constant_op = op(
 
 #: (type, function) pairs tried in order for objects that are not numbers or arrays.
 _conversions: list[tuple[type, Callable[[Any, DType | None, str | None], Value]]] = []
+#: What makes a list of it (and of numbers) a stack of tensors.
+_tensor_like: tuple[type, ...] = (Value,)
 
 
-def register_conversion(kind: type, f: Callable[[Any, DType | None, str | None], Value]) -> None:
-    """Let `kind` stand for a tensor: `f(object, dtype, name)` gives the value."""
+def register_conversion(
+    kind: type, f: Callable[[Any, DType | None, str | None], Value], packs: bool = True
+) -> None:
+    """Let `kind` stand for a tensor: `f(object, dtype, name)` gives the value.
+
+    A list of such objects is a stack of tensors, unless `packs` is False.
+    """
+    global _tensor_like
     _conversions.append((kind, f))
+    if packs:
+        _tensor_like = (*_tensor_like, kind)
 
 
 def as_array(value: Any, dtype: DType | None = None, shape: Sequence[int] | None = None) -> tuple[np.ndarray[Any, Any], DType]:
@@ -49,33 +59,86 @@ def as_array(value: Any, dtype: DType | None = None, shape: Sequence[int] | None
         if a.dtype.kind not in "fiub" or (dtype is None and want.kind == "s"):
             raise TypeError(f"Cannot convert value of type {a.dtype} to {want.name}.")
         return _round(np.ascontiguousarray(a, want.np).reshape(a.shape), want), want
-    flat = _leaves(value)
+    if value is None:
+        raise ValueError("None values not supported.")
     if dtype is None:
-        dtype = _guess(flat)
-    else:
-        _check_leaves(flat, dtype)
+        return _guessed(value)
+    _check_leaves(_leaves(value), dtype)
     if dtype.kind == "s":
         return _strings(np.array(value, dtype=object)), dtype
     try:
         a = np.array(value, dtype=dtype.np)
     except OverflowError:
-        if dtype is dtypes.int32:
-            try:
-                return as_array(value, dtypes.int64) if _guessed(flat) else _overflow(value, dtype)
-            except OverflowError:
-                pass
-        return _overflow(value, dtype)
+        raise ValueError(f"Tensor-typed value {value!r:.60} does not fit {dtype.name}.") from None
     except (ValueError, TypeError) as e:
-        raise ValueError(f"Argument must be a dense tensor: {value!r:.80} - {e}") from None
-    return _round(a, dtype), dtype
+        raise _not_dense(value, e) from None
+    a = _round(a, dtype)
+    a.flags.writeable = False  # nobody else has it: no copy for the constant
+    return a, dtype
 
 
-def _overflow(value: Any, dtype: DType) -> Any:
-    raise ValueError(f"Tensor-typed value {value!r:.60} does not fit {dtype.name}.")
+def _guessed(value: Any) -> tuple[np.ndarray[Any, Any], DType]:
+    """The array of Python values, and its type by TF1's rule: numpy's, but no wider than needed."""
+    kind = type(value)
+    if kind is float:
+        a = np.array(value, np.float32)
+        a.flags.writeable = False
+        return a, dtypes.float32
+    try:
+        a = np.array(value)
+    except NotImplementedError:
+        raise TypeError("List of Tensors when single Tensor expected") from None
+    except ValueError as e:
+        raise _not_dense(value, e) from None
+    code = a.dtype.kind
+    if code == "f":
+        if a.dtype == np.float64:
+            a = a.astype(np.float32)
+    elif code == "i":
+        if a.dtype == np.int64 and (not a.size or (a.min() >= -(2**31) and a.max() < 2**31)):
+            a = a.astype(np.int32)
+    elif code in "US":
+        if not all(isinstance(v, str | bytes) for v in _leaves(value)):
+            raise _cannot(value)
+        return _strings(np.array(value, dtype=object)), dtypes.string
+    elif code == "O":
+        a = _objects(value)
+    elif code not in "bu":
+        raise _cannot(value)
+    a.flags.writeable = False
+    return a, as_dtype(a.dtype)
 
 
-def _guessed(flat: list[Any]) -> bool:
-    return all(isinstance(v, int) for v in flat)
+def _objects(value: Any) -> np.ndarray[Any, Any]:
+    """Objects that are integers by ``__index__`` (a known `Dimension`)."""
+    flat = _leaves(value)
+    if isinstance(value, list | tuple) and all(hasattr(v, "__index__") for v in flat):
+        try:
+            return np.array(value, np.int32)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise _cannot(value)
+
+
+def _cannot(value: Any) -> TypeError:
+    return TypeError(
+        f"Failed to convert object of type {type(value)} to Tensor. Contents: {value!r:.200}. "
+        "Consider casting elements to a supported type."
+    )
+
+
+def _not_dense(value: Any, e: Exception) -> Exception:
+    if not isinstance(value, list | tuple):
+        return ValueError(f"Argument must be a dense tensor: {value!r:.80} - {e}")
+    want: list[int] = []
+    v: Any = value
+    while isinstance(v, list | tuple):
+        want.append(len(v))
+        v = v[0] if v else None
+    return ValueError(
+        f"Argument must be a dense tensor: {value!r:.200} - got shape {[len(value)]}, "
+        f"but wanted {want}."
+    )
 
 
 def _round(a: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
@@ -107,35 +170,6 @@ def _leaves(value: Any) -> list[Any]:
     return out
 
 
-def _guess(flat: list[Any]) -> DType:
-    if not flat:
-        return dtypes.float32
-    v = flat[0]
-    if isinstance(v, np.generic):
-        return as_dtype(v.dtype)
-    if isinstance(v, bool):
-        dtype = dtypes.bool_
-    elif isinstance(v, int):
-        if any(isinstance(e, float) for e in flat):
-            dtype = dtypes.float32
-        else:
-            big = any(isinstance(e, int) and not -(2**31) <= e < 2**31 for e in flat)
-            dtype = dtypes.int64 if big else dtypes.int32
-    elif isinstance(v, float):
-        dtype = dtypes.float32
-    elif isinstance(v, str | bytes):
-        dtype = dtypes.string
-    elif v is None:
-        raise ValueError("None values not supported.")
-    elif hasattr(v, "__array__"):
-        return as_dtype(np.asarray(v).dtype)
-    else:
-        raise TypeError(f"Failed to convert object of type {type(v)} to Tensor. Contents: {v!r:.60}. "
-                        "Consider casting elements to a supported type.")  # fmt: skip
-    _check_leaves(flat, dtype)
-    return dtype
-
-
 _OK: dict[str, tuple[type, ...]] = {
     "f": (float, int, np.floating, np.integer),
     "i": (int, np.integer),
@@ -148,10 +182,10 @@ _OK: dict[str, tuple[type, ...]] = {
 def _check_leaves(flat: list[Any], dtype: DType) -> None:
     ok = _OK[dtype.kind]
     for v in flat:
-        if v is None:
-            raise ValueError("None values not supported.")
-        if not isinstance(v, ok) or (isinstance(v, bool) and dtype.kind != "b"):
-            if hasattr(v, "__array__") or hasattr(v, "__index__") and dtype.kind in "iu" and not isinstance(v, bool):
+        if not isinstance(v, ok):
+            if v is not None and (
+                hasattr(v, "__array__") or hasattr(v, "__index__") and dtype.kind in "iu"
+            ):
                 continue
             raise TypeError(f"Expected {dtype.name}, got {v!r:.60} of type '{type(v).__name__}' instead.")
 
@@ -174,16 +208,20 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     TypeError
         When `value` has elements that `dtype` does not take.
     """
-    a, t = as_array(value, None if dtype is None else as_dtype(dtype))
+    if isinstance(value, Value):
+        raise TypeError("List of Tensors when single Tensor expected")
+    a, t = as_array(value, None if dtype is None else as_dtype(dtype).base_dtype)
     if shape is not None:
         want = tuple(int(d) for d in (shape if hasattr(shape, "__iter__") else (shape,)))
         n = int(np.prod(want, dtype=np.int64)) if want else 1
         if verify_shape and a.shape != want:
             raise TypeError(f"Expected Tensor's shape: {want}, got {a.shape}.")
-        if a.size > n:
+        if a.size > n and a.size != 1:
             raise ValueError(f"Too many elements provided. Needed at most {n}, but received {a.size}")
         if a.size == n:
             a = a.reshape(want)
+        elif n == 0:
+            a = np.empty(want, a.dtype)
         elif a.size == 0:
             raise ValueError(f"Cannot fill shape {want} from an empty value.")
         else:
@@ -228,7 +266,7 @@ def convert(value: Any, dtype: DType | None = None, name: str | None = None, arg
         if dtype is not None and value.dtype is not dtype:
             raise ValueError(
                 f"Tensor conversion requested dtype {dtype.name} for Tensor with dtype "
-                f"{value.dtype.name}: {str(value)!r}"
+                f"{value.dtype.name}: {value!r}"
             )
         return value
     for kind, f in _conversions:
@@ -248,7 +286,7 @@ def convert(value: Any, dtype: DType | None = None, name: str | None = None, arg
 
 
 def _tensor_types() -> tuple[type, ...]:
-    return (Value, *(k for k, _ in _conversions))
+    return _tensor_like
 
 
 def stack_nested(value: Any, dtype: DType | None, stack: Callable[..., Value], name: str | None = None) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
@@ -16,7 +17,14 @@ from graphc.ir.node import Value
 from graphc.ops import arrays, math, reduce, shapes
 from graphc.ops.convert import convert
 from graphc.ops.record import (
-    Attrs, InferError, Types, as_value, broadcast, check_kind, op, shape_error,
+    Attrs,
+    InferError,
+    Types,
+    as_value,
+    broadcast,
+    check_kind,
+    op,
+    shape_error,
 )  # fmt: skip
 from graphc.ops.shapes import _ax, _number, fail, less, make, show, text
 
@@ -70,7 +78,9 @@ def _matmul_numpy(a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> np
         return np.asarray(np.matmul(x, y))
 
 
-def _matmul_grad(y: Value, dy: Value, a: Value, b: Value, *, transpose_a: bool, transpose_b: bool) -> Any:
+def _matmul_grad(
+    y: Value, dy: Value, a: Value, b: Value, *, transpose_a: bool, transpose_b: bool
+) -> Any:
     def product(p: Value, q: Value, tp: bool, tq: bool, like: Value) -> Value:
         g = build(matmul_op, (p, q), {"transpose_a": tp, "transpose_b": tq}).outputs[0]
         if g.rank == 2 == like.rank:
@@ -138,7 +148,9 @@ def matmul(
 matmul_op.call = matmul
 
 
-def batch_matmul(x: Any, y: Any, adj_x: bool = False, adj_y: bool = False, name: str | None = None) -> Value:
+def batch_matmul(
+    x: Any, y: Any, adj_x: bool = False, adj_y: bool = False, name: str | None = None
+) -> Value:
     """`matmul` by its older name."""
     return matmul(x, y, transpose_a=adj_x, transpose_b=adj_y, name=name)
 
@@ -150,7 +162,9 @@ def matvec(
     """The product of matrices `a` and vectors `b`."""
     with current().scope(name, "MatVec"):
         column = shapes.expand_dims(as_value(b), axis=-1)
-        return shapes.squeeze(matmul(a, column, transpose_a=transpose_a, adjoint_a=adjoint_a), axis=-1)
+        return shapes.squeeze(
+            matmul(a, column, transpose_a=transpose_a, adjoint_a=adjoint_a), axis=-1
+        )
 
 
 # ------------------------------------------------------------------------- tensordot
@@ -165,7 +179,9 @@ def _contracted(a: Value, axes: Any) -> tuple[list[int], list[int]]:
             raise ValueError("tensordot needs a tensor of known rank")
         n = len(a.static_shape)
         if axes > n:
-            raise ValueError(f"'axes' must not be larger than the number of dimensions of tensor {a}.")
+            raise ValueError(
+                f"'axes' must not be larger than the number of dimensions of tensor {a}."
+            )
         return list(_ax(n)[n - axes :]), list(_ax(int(axes)))
     if isinstance(axes, Value):
         axes = shapes.static_operand(axes, "axes")
@@ -176,9 +192,7 @@ def _contracted(a: Value, axes: Any) -> tuple[list[int], list[int]]:
         raise ValueError("'axes' must be an integer or have length 2.")
     x, y = ([int(v)] if not isinstance(v, list | tuple) else [int(e) for e in v] for v in pair)
     if len(x) != len(y):
-        raise ValueError(
-            f"Different number of contraction axes 'a' and 'b', {len(x)} != {len(y)}."
-        )
+        raise ValueError(f"Different number of contraction axes 'a' and 'b', {len(x)} != {len(y)}.")
     return x, y
 
 
@@ -200,7 +214,9 @@ def _as_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, li
     shape = shapes.shape(a)
     free_dims, axes_dims = arrays.gather(shape, free_), arrays.gather(shape, axes_)
     p_free, p_axes = reduce.reduce_prod(free_dims, [0]), reduce.reduce_prod(axes_dims, [0])
-    arrays.concat([axes_, free_] if flipped else [free_, axes_], 0)  # TF1's name for the permutation
+    arrays.concat(
+        [axes_, free_] if flipped else [free_, axes_], 0
+    )  # TF1's name for the permutation
     new = arrays.stack([p_axes, p_free] if flipped else [p_free, p_axes])
     moved = build(shapes.transpose_op, (a,), {"perm": tuple(perm)}, "transpose").outputs[0]
     return shapes.reshape(moved, new), free_dims, [s[i] for i in free]
@@ -223,7 +239,8 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Value:
         if isinstance(free_a, list) and isinstance(free_b, list):
             return shapes.reshape(product, free_a + free_b, name=scope or name)
         p, q = (
-            convert(np.array(f, np.int32), None, None) if isinstance(f, list) else f for f in (free_a, free_b)
+            convert(np.array(f, np.int32), None, None) if isinstance(f, list) else f
+            for f in (free_a, free_b)
         )
         out = shapes.reshape(product, arrays.concat([p, q], 0), name=scope or name)
         if D.facts() is None and known_a is not None and known_b is not None:
@@ -246,7 +263,7 @@ def _parse(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
         raise ValueError(f"Indices have incorrect format: {equation}")
     if len(terms) != len(ranks):
         raise ValueError(
-            f"Got {len(ranks)} arguments for equation \"{equation}\", expecting {len(terms)}"
+            f'Got {len(ranks)} arguments for equation "{equation}", expecting {len(terms)}'
         )
     spare = [c for c in _LETTERS if c not in eq]
     extra = [
@@ -260,7 +277,9 @@ def _parse(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     if arrow:
         return labels, right.replace("...", dots)
     seen = "".join(labels)
-    return labels, dots + "".join(c for c in sorted(set(seen)) if seen.count(c) == 1 and c not in dots)
+    return labels, dots + "".join(
+        c for c in sorted(set(seen)) if seen.count(c) == 1 and c not in dots
+    )
 
 
 def _known_or_asked(x: Value) -> list[Any]:
@@ -286,7 +305,9 @@ def _move(x: Value, perm: list[int]) -> Value:
 
 def _resize(x: Value, sized: Sequence[Any]) -> Value:
     s = x.static_shape or ()
-    if len(s) == len(sized) and all(type(d) is int and d == e for d, e in zip(s, sized, strict=True)):
+    if len(s) == len(sized) and all(
+        type(d) is int and d == e for d, e in zip(s, sized, strict=True)
+    ):
         return x
     return shapes.reshape(x, list(sized))
 
@@ -415,7 +436,9 @@ def norm(
                     y = reduce.reduce_sum(y, axes[1], keepdims=True)
                 y = reduce.reduce_max(y, first, keepdims=True)
             else:
-                y = math.pow(reduce.reduce_sum(math.pow(y, ord), axis_list, keepdims=True), 1.0 / ord)
+                y = math.pow(
+                    reduce.reduce_sum(math.pow(y, ord), axis_list, keepdims=True), 1.0 / ord
+                )
         return y if keep else shapes.squeeze(y, axes)
 
 

@@ -18,6 +18,7 @@ from graphc.ir.node import Value
 from graphc.ops import lowering, math
 from graphc.ops.record import (
     Attrs,
+    Op,
     Types,
     as_value,
     check_kind,
@@ -76,7 +77,7 @@ def embedding_lookup(
         at = as_value(ids, name="ids")
         if len(parts) == 1:
             rows = _clip_rows(ops.shapes.gather(parts[0], at, name=scope or name), at, max_norm)
-            return ops.state.identity(rows)  # type: ignore[no-any-return]
+            return ops.state.identity(rows)
         if partition_strategy == "mod":
             sizes = ops.shapes.stack([ops.shapes.shape(p, out_type=at.dtype)[0] for p in parts])
             first = ops.shapes.gather(ops.reduce.cumsum(sizes, exclusive=True), at % len(parts))
@@ -166,7 +167,7 @@ def _scatter_last(g: Any, indices: Any, like: Any) -> Any:
 
 def _hot(indices: Value, n: Dim) -> Value:
     """Where the last axis, of `n` elements, is at the index."""
-    return ops.shapes.one_hot(indices, n, True, False, dtype=dtypes.bool_)  # type: ignore[no-any-return]
+    return ops.shapes.one_hot(indices, n, True, False, dtype=dtypes.bool_)
 
 
 def _scatter_expand(g: Value, indices: Value, like: Value) -> Value:
@@ -209,7 +210,7 @@ def _take_element(k: Any, index: Any, x: Value, at: Value, *, what: str) -> Any:
     return k.read(x, (*index[:-1], k.as_index(safe)), ok)
 
 
-take_last = op(
+take_last: Op = op(
     "take_last", "TakeLast", "view", args=("x", "indices"), types="fiub", fails=True,
     doc="Elements of `x` at indices along the last axis, row by row; the indices are checked.",
     numpy=_take_last, element=_take_element,
@@ -238,8 +239,9 @@ def _in_top_k(predictions: Any, targets: Any, *, k: int) -> Any:
 
 
 def _in_top_expand(predictions: Value, targets: Value, k: Any) -> Value:
-    n = D.product((predictions.static_shape or (None,))[-1:])
-    size = ops.shapes.sizes(n, targets.dtype)
+    if predictions.static_shape is None:
+        raise shape_error(f"the rank of {predictions.name!r} is not known")
+    size = ops.shapes.sizes(predictions.static_shape[-1], targets.dtype)
     inside = math.logical_and(targets >= 0, targets < size)
     at = ops.shapes.expand_dims(math.select(inside, targets, 0), -1)
     own = build(take_last, (predictions, at), {"what": "target"}).outputs[0]

@@ -32,6 +32,9 @@ class Site(Protocol):
     def temp(self, dtype: DType, n: Dim) -> Any:
         """A buffer of `n` elements that only this op uses."""
 
+    def counters(self, stream: int) -> Any:
+        """The state of a random op: the blocks drawn before, and its two seeds."""
+
     def step(
         self, kernel: Kernel, binds: Sequence[Any], checks: Sequence[str] = (), native: Any = None, **attrs: Any
     ) -> None:

@@ -22,6 +22,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
 from graphc.ops.record import (
+    OPS,
     Attrs,
     Op,
     Types,
@@ -163,7 +164,7 @@ abs = elementwise(
     scalar=lambda k, x: k.abs(x),
 )  # fmt: skip
 
-sign = elementwise(
+sign: Op = elementwise(
     "sign", "Sign", "-1, 0 or 1 by the sign of x; NaN for NaN.",
     numpy=np.sign, types="fi",
     grad=lambda y, dy, x: ops.shapes.zeros_like(x),
@@ -199,7 +200,7 @@ squared_difference = elementwise(
 reciprocal = elementwise(
     "reciprocal", "Reciprocal", "Returns 1 / x element-wise.",
     numpy=lambda x: np.divide(x.dtype.type(1), x), sample=(0.5, 2.0),
-    grad=lambda y, dy, x: -dy * (y * y),
+    grad=lambda y, dy, x: multiply(-dy, y * y, name="ReciprocalGrad"),
     scalar=lambda k, x: k.reciprocal(x),
 )  # fmt: skip
 
@@ -249,21 +250,28 @@ def _to_winner(first: Any, dy: Any) -> Any:
     return select(first, dy, 0.0), select(first, 0.0, dy)
 
 
-div_no_nan = elementwise(
+def _named(record: str, x: Any, y: Any, name: str | None) -> Value:
+    """A node that TF1 names after its Python function, not after its op type."""
+    return apply(OPS[record], (x, y), None, name or record).outputs[0]
+
+
+div_no_nan: Op = elementwise(
     "div_no_nan", "DivNoNan", "Returns x / y, and 0 where y is 0.",
+    call=lambda x, y, name=None: _named("div_no_nan", x, y, name),
     numpy=lambda x, y: np.where(y == 0, x.dtype.type(0), x / y), args=("x", "y"), sample=(0.5, 2.0),
     grad=lambda y, dy, a, b: (div_no_nan(dy, b), dy * div_no_nan(div_no_nan(-a, b), b)),
     scalar=lambda k, x, y: k.select(y.eq(0), k.like(0, x), x / y),
 )  # fmt: skip
 
-multiply_no_nan = elementwise(
+multiply_no_nan: Op = elementwise(
     "multiply_no_nan", "MulNoNan", "Returns x * y, and 0 where y is 0, even for infinite or NaN x.",
+    call=lambda x, y, name=None: _named("multiply_no_nan", x, y, name),
     numpy=lambda x, y: np.where(y == 0, x.dtype.type(0), x * y), args=("x", "y"),
     grad=lambda y, dy, a, b: (multiply_no_nan(dy, b), multiply_no_nan(a, dy)),
     scalar=lambda k, x, y: k.select(y.eq(0), k.like(0, x), x * y),
 )  # fmt: skip
 
-xlogy = elementwise(
+xlogy: Op = elementwise(
     "xlogy", "Xlogy", "Returns x * log(y), and 0 where x is 0.",
     numpy=lambda x, y: np.where(x == 0, x.dtype.type(0), x * np.log(y)),
     args=("x", "y"), sample=(0.5, 2.0),
@@ -271,7 +279,7 @@ xlogy = elementwise(
     scalar=lambda k, x, y: k.select(x.eq(0), k.like(0, x), x * k.log(y)),
 )  # fmt: skip
 
-xdivy = elementwise(
+xdivy: Op = elementwise(
     "xdivy", "Xdivy", "Returns x / y, and 0 where x is 0.",
     numpy=lambda x, y: np.where(x == 0, x.dtype.type(0), x / y), args=("x", "y"), sample=(0.5, 2.0),
     grad=lambda z, dz, x, y: (dz * xdivy(_is_nonzero(x), y), dz * xdivy(-x, square(y))),
@@ -279,7 +287,7 @@ xdivy = elementwise(
 )  # fmt: skip
 
 
-def _is_nonzero(x: Value) -> Value:
+def _is_nonzero(x: Value) -> Any:
     return cast(not_equal(x, 0.0), x.dtype)
 
 
@@ -471,7 +479,7 @@ round = elementwise(
 
 # ------------------------------------------------------------------------- exponential and powers
 
-exp = elementwise(
+exp: Op = elementwise(
     "exp", "Exp", "The exponential of x.",
     numpy=np.exp,
     grad=lambda y, dy, x: dy * y,
@@ -502,14 +510,14 @@ log1p = elementwise(
 sqrt = elementwise(
     "sqrt", "Sqrt", "The square root of x.",
     numpy=np.sqrt, sample=(0.25, 4.0),
-    grad=lambda y, dy, x: dy * 0.5 / y,
+    grad=lambda y, dy, x: realdiv(dy * 0.5, y, name="SqrtGrad"),
     scalar=lambda k, x: k.sqrt(x),
 )  # fmt: skip
 
 rsqrt = elementwise(
     "rsqrt", "Rsqrt", "1 / sqrt(x).",
     numpy=lambda x: np.divide(x.dtype.type(1), np.sqrt(x)), sample=(0.25, 4.0),
-    grad=lambda y, dy, x: dy * -0.5 * (y * y * y),
+    grad=lambda y, dy, x: multiply(dy * -0.5, y * y * y, name="RsqrtGrad"),
     scalar=lambda k, x: k.rsqrt(x),
 )  # fmt: skip
 
@@ -522,7 +530,7 @@ sin = elementwise(
     scalar=lambda k, x: k.sin(x),
 )  # fmt: skip
 
-cos = elementwise(
+cos: Op = elementwise(
     "cos", "Cos", "The cosine of x.",
     numpy=np.cos, sample=(-4, 4),
     grad=lambda y, dy, x: -dy * sin(x),
@@ -577,7 +585,7 @@ sinh = elementwise(
     scalar=lambda k, x: k.sinh(x),
 )  # fmt: skip
 
-cosh = elementwise(
+cosh: Op = elementwise(
     "cosh", "Cosh", "The hyperbolic cosine of x.",
     numpy=np.cosh,
     grad=lambda y, dy, x: dy * sinh(x),
@@ -587,7 +595,7 @@ cosh = elementwise(
 tanh = elementwise(
     "tanh", "Tanh", "The hyperbolic tangent of x.",
     numpy=np.tanh, sample=(-4, 4),
-    grad=lambda y, dy, x: dy * (1.0 - y * y),
+    grad=lambda y, dy, x: multiply(dy, 1.0 - y * y, name="TanhGrad"),
     scalar=lambda k, x: k.tanh(x),
 )  # fmt: skip
 
@@ -622,7 +630,7 @@ def _sigmoid(x: Any) -> Any:
 sigmoid = elementwise(
     "sigmoid", "Sigmoid", "1 / (1 + exp(-x)).",
     numpy=_sigmoid, sample=(-4, 4),
-    grad=lambda y, dy, x: dy * (y * (1.0 - y)),
+    grad=lambda y, dy, x: multiply(dy, y * (1.0 - y), name="SigmoidGrad"),
     scalar=lambda k, x: k.sigmoid(x),
 )  # fmt: skip
 
@@ -716,14 +724,14 @@ lgamma = elementwise(
     scalar=lambda k, x: k.lgamma(x),
 )  # fmt: skip
 
-digamma = elementwise(
+digamma: Op = elementwise(
     "digamma", "Digamma", "The derivative of lgamma.",
     numpy=_each(_digamma), sample=(0.5, 4.0),
     grad=lambda y, dy, x: dy * trigamma(x),
     scalar=_digamma_scalar,
 )  # fmt: skip
 
-trigamma = elementwise(
+trigamma: Op = elementwise(
     "trigamma", "Trigamma", "The second derivative of lgamma (TensorFlow's polygamma(1, x)).",
     numpy=_each(_trigamma), sample=(0.5, 4.0), facts={"no_gradient_error": True},
     scalar=lambda k, x: k.trigamma(x),
@@ -914,7 +922,7 @@ def _select_call(condition: Any, x: Any, y: Any, name: str | None = None) -> Val
     return apply(select, (condition, x, y), None, name, _select_operands).outputs[0]
 
 
-select = elementwise(
+select: Op = elementwise(
     "select", "Select", "x where the condition holds, else y; all three broadcast.",
     numpy=lambda c, x, y: np.where(c, x, y), types="fiubs", args=("condition", "t", "e"),
     infer=_select_infer, call=_select_call,
@@ -982,7 +990,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
         When only one of `x` and `y` is given, or shapes do not fit.
     """
     if x is None and y is None:
-        return ops.shapes.where_indices(condition, name=name)
+        return ops.arrays.where_indices(condition, name=name)
     if x is None or y is None:
         raise ValueError("x and y must both be non-None or both be None.")
     with current().scope(name, "Select") as scope:
@@ -1007,7 +1015,7 @@ def clip_by_value(
         v = as_value(t, name="t")
         low = minimum(v, clip_value_max)
         merge(v.static_shape, low.static_shape)
-        high = maximum(low, clip_value_min, name=scope or name)
+        high: Value = maximum(low, clip_value_min, name=scope or name)
         merge(v.static_shape, high.static_shape)
         return high
 

@@ -73,7 +73,7 @@ relu = elementwise(
 )  # fmt: skip
 
 # Records of their own because their second derivative is a tensor of zeros in TF, not none.
-relu_grad = elementwise(
+relu_grad: Op = elementwise(
     "relu_grad", "ReluGrad", "The gradient where the result of relu is positive, else 0.",
     numpy=lambda dy, y: np.where(y > 0, dy, dy.dtype.type(0)), args=("gradients", "features"),
     grad=lambda z, dz, dy, y: (relu_grad(dz, y), ops.shapes.zeros_like(y)),
@@ -88,7 +88,7 @@ relu6 = elementwise(
     scalar=lambda k, x: k.relu6(x),
 )  # fmt: skip
 
-relu6_grad = elementwise(
+relu6_grad: Op = elementwise(
     "relu6_grad", "Relu6Grad", "The gradient where the result of relu6 is inside (0, 6), else 0.",
     numpy=lambda dy, y: np.where((y > 0) & (y < 6), dy, dy.dtype.type(0)),
     args=("gradients", "features"),
@@ -99,7 +99,7 @@ relu6_grad = elementwise(
 elu = elementwise(
     "elu", "Elu", "x where it is not negative, else exp(x) - 1.",
     numpy=lambda x: np.where(x < 0, np.expm1(x), x), args=("features",),
-    grad=lambda y, dy, x: math.select(y < 0.0, dy * (y + 1.0), dy),
+    grad=lambda y, dy, x: math.select(y < 0.0, dy * (y + 1.0), dy, name="EluGrad"),
     scalar=lambda k, x: k.elu(x),
 )  # fmt: skip
 
@@ -116,7 +116,9 @@ def _selu(x: Any) -> Any:
 selu = elementwise(
     "selu", "Selu", "Scaled exponential linear unit: 1.0507 x, or 1.7581 (exp(x) - 1) below 0.",
     numpy=_selu, args=("features",),
-    grad=lambda y, dy, x: dy * math.select(y < 0.0, y + _SELU_SCALE_ALPHA, _SELU_SCALE),
+    grad=lambda y, dy, x: math.multiply(
+        dy, math.select(y < 0.0, y + _SELU_SCALE_ALPHA, _SELU_SCALE), name="SeluGrad"
+    ),
     scalar=lambda k, x: k.selu(x),
 )  # fmt: skip
 
@@ -131,7 +133,7 @@ softplus = elementwise(
 softsign = elementwise(
     "softsign", "Softsign", "x / (1 + |x|).",
     numpy=lambda x: x / (np.absolute(x) + x.dtype.type(1)), args=("features",), sample=(-4, 4),
-    grad=lambda y, dy, x: dy / math.square(math.abs(x) + 1.0),
+    grad=lambda y, dy, x: math.realdiv(dy, math.square(math.abs(x) + 1.0), name="SoftsignGrad"),
     scalar=lambda k, x: k.softsign(x),
 )  # fmt: skip
 
@@ -152,7 +154,8 @@ def _leaky_call(features: Any, alpha: Any = 0.2, name: str | None = None) -> Val
 leaky_relu = elementwise(
     "leaky_relu", "LeakyRelu", "x where it is positive, else alpha * x.",
     numpy=lambda x, *, alpha: np.where(x > 0, x, x.dtype.type(alpha) * x), args=("features",),
-    grad=lambda y, dy, x, alpha: math.select(x > 0.0, dy, dy * alpha), call=_leaky_call,
+    grad=lambda y, dy, x, alpha: math.select(x > 0.0, dy, dy * alpha, name="LeakyReluGrad"),
+    call=_leaky_call,
     scalar=lambda k, x, alpha: k.select(x > 0, x, x * alpha),
 )  # fmt: skip
 
@@ -168,7 +171,9 @@ def crelu(features: Any, name: str | None = None, axis: int = -1) -> Value:
 def swish(features: Any) -> Value:
     """x * sigmoid(x)."""
     x = as_value(features, name="features")
-    return x * sigmoid(x)
+    y: Value = x * sigmoid(x)
+    current().reserve("Identity")  # TF1 makes it a function with a gradient of its own
+    return ops.state.identity(y, name="IdentityN")
 
 
 # ------------------------------------------------------------------------- softmax
@@ -203,6 +208,13 @@ def _softmax_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(x.dtype, x.static_shape)]
 
 
+#: The nodes of TF1's two swaps of axes, but the last transpose.
+_SWAPS = (
+    "Rank", "Rank", "Sub", "range", "range", "concat", "transpose",
+    "Sub", "range", "range", "concat",
+)  # fmt: skip
+
+
 def _softmax_call(record: Op) -> Callable[..., Value]:
     def call(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Value:
         axis = chosen("axis", axis, "dim", dim)
@@ -210,8 +222,12 @@ def _softmax_call(record: Op) -> Callable[..., Value]:
         check_kind(record, "logits", x.dtype, record.types)
         if x.rank == 0:
             raise shape_error("Shape must be at least rank 1 but is rank 0")
-        attrs = {"axis": _class_axis(-1 if axis is None else axis, x)}
-        return build(record, (x,), attrs, name).outputs[0]
+        at = _class_axis(-1 if axis is None else axis, x)
+        if at != -1 and x.rank is not None and at != x.rank - 1:
+            # TF1 swaps the axis to the end and back
+            current().reserve(*_SWAPS[:7], record.tf, *_SWAPS[7:])
+            name = name or "transpose"
+        return build(record, (x,), {"axis": at}, name).outputs[0]
 
     call.__name__ = call.__qualname__ = record.name
     call.__doc__ = record.doc
@@ -239,7 +255,8 @@ def _log_softmax(x: Any, *, axis: int) -> Any:
 
 def _log_softmax_expand(x: Value, axis: int) -> Value:
     z = x - reduce_max(x, axis, True)
-    return z - math.log(reduce_sum(math.exp(z), axis, True))
+    y: Value = z - math.log(reduce_sum(math.exp(z), axis, True))
+    return y
 
 
 softmax = op(
@@ -346,7 +363,7 @@ def softmax_cross_entropy_with_logits_v2(
     Gradients flow into `labels`, too.
     """
     axis = chosen("axis", axis, "dim", dim)
-    with current().scope(name, "softmax_cross_entropy_with_logits") as scope:
+    with current().scope(name, "softmax_cross_entropy_with_logits"):
         x = as_value(logits, name="logits")
         z = as_value(labels, name="labels")
         half = x.dtype in (dtypes.float16, dtypes.bfloat16)
@@ -354,7 +371,8 @@ def softmax_cross_entropy_with_logits_v2(
         check_kind(softmax_xent, "features", precise.dtype, "f")
         z = math.cast(z, precise.dtype)
         attrs = {"axis": _class_axis(-1 if axis is None else axis, precise)}
-        loss = build(softmax_xent, (precise, z), attrs, scope or name).outputs[0]
+        # TF1 flattens to two axes: what it returns is the last of three reshapes
+        loss = build(softmax_xent, (precise, z), attrs, "Reshape_2").outputs[0]
         return math.cast(loss, x.dtype)  # type: ignore[no-any-return]
 
 
@@ -737,9 +755,10 @@ def dropout(
                 f"Got a {v.dtype} tensor instead."
             )
         if isinstance(rate, numbers.Real):
-            if not 0 <= rate < 1:
+            if not 0 <= float(rate) < 1:
                 raise ValueError(
-                    f"rate must be a scalar tensor or a float in the range [0, 1), got {rate:g}"
+                    "rate must be a scalar tensor or a float in the range [0, 1), "
+                    f"got {float(rate):g}"
                 )
             if rate == 0:
                 return v
@@ -749,4 +768,5 @@ def dropout(
         noise = ops.random.random_uniform(_noise_shape(v, noise_shape), dtype=v.dtype, seed=seed)
         scale = 1 / (1 - r)
         keep = noise >= r
-        return v * scale * math.cast(keep, v.dtype)
+        y: Value = v * scale * math.cast(keep, v.dtype)
+        return y

@@ -39,7 +39,7 @@ def sufficient_statistics(
         n: Any = build(ops.reduce.count, (v,), {"axis": axes}).outputs[0]
         if v.static_shape is not None and D.is_known([v.static_shape[a] for a in axes]):
             sizes = [v.static_shape[a] for a in axes]
-            n = as_value(_math.prod(sizes), v.dtype, "Const")  # type: ignore[arg-type]
+            n = as_value(_math.prod(sizes), v.dtype, "Const")
         else:
             n = math.cast(n, v.dtype)
         s = None
@@ -136,7 +136,8 @@ def batch_normalization(
         if scale is not None:
             inv *= scale
         shift = -mean * inv if offset is None else offset - mean * inv
-        return v * math.cast(inv, v.dtype) + math.cast(shift, v.dtype)
+        y: Value = v * math.cast(inv, v.dtype) + math.cast(shift, v.dtype)
+        return y
 
 
 def batch_norm_with_global_normalization(
@@ -203,7 +204,7 @@ def _folded(v: Value, layout: str) -> Value:
     """A vector of channels as an operand beside a 4-D tensor."""
     if layout == "NHWC":
         return v
-    return ops.shapes.expand_dims(ops.shapes.expand_dims(v, -1), -1)  # type: ignore[no-any-return]
+    return ops.shapes.expand_dims(ops.shapes.expand_dims(v, -1), -1)
 
 
 def _norm_expand(
@@ -307,6 +308,6 @@ def zero_fraction(value: Any, name: str | None = None) -> Value:
         v = as_value(value, name="value")
         n = ops.shapes.size(v, out_type=dtypes.int64)
         zeros = math.cast(n - count_nonzero(v), dtypes.float32)
-        return ops.state.identity(zeros / math.cast(n, dtypes.float32), name="fraction")  # type: ignore[no-any-return]
+        return ops.state.identity(zeros / math.cast(n, dtypes.float32), name="fraction")
 
 

@@ -11,15 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType, as_dtype
+from graphc.ir.kernel import KernelBuilder, lit
 from graphc.ir.known import static
 from graphc.ir.node import Node, Value
 from graphc.ops import arrays, math, philox, shapes
+from graphc.ops.lowering import Site
 from graphc.ops.record import Attrs, Op, Types, as_value, check_kind, no_grad, op, shape_error
 from graphc.ops.shapes import _known_shape, less, make, show, static_operand
 
@@ -37,6 +40,12 @@ def _seeds(seed: int | None) -> dict[str, int]:
     return {"seed": first, "seed2": second}
 
 
+def seeds_of(node: Node) -> tuple[int, int]:
+    """The seeds of an op for a new session: its attributes, or new ones where both are 0."""
+    pair = node.attrs["seed"], node.attrs["seed2"]
+    return philox.fresh_seeds() if pair == (0, 0) else pair
+
+
 def reserved(node: Node) -> Dim:
     """How many Philox blocks a run of `node` reserves: what it adds to the op's counter."""
     s = node.outputs[0].static_shape
@@ -52,6 +61,124 @@ def reserved(node: Node) -> Dim:
     return n * philox.BLOCKS_PER_OUTPUT
 
 
+# ------------------------------------------------------------------------- native form
+
+#: Blocks (or groups of a truncated normal) of a unit of work.
+UNIT = 1024
+
+
+def per_block(dtype: DType) -> int:
+    """How many numbers of `dtype` a block gives."""
+    return 2 if dtype.size == 8 else 4
+
+
+def _state(k: KernelBuilder, n: Node, s: Site) -> tuple[Any, Any]:
+    """The op's state, a parameter of the kernel and what it is bound to.
+
+    Three words: the blocks drawn before, and the two seeds as 64-bit integers.
+    """
+    return k.input("state", dtypes.int64, (3,)), s.counters(n.attrs["stream"])
+
+
+def _fill(n: Node, s: Site) -> None:
+    """The kernel of an op that fills a tensor."""
+    draw = n.op.facts["draw"]
+    y = n.outputs[0]
+    _numbers(n, s, draw, y.dtype, D.product(_sized(y)), s.output(), _bounds(n))
+
+
+def _bounds(n: Node) -> list[int]:
+    return [0, 1] if n.op is uniform_int_op else []
+
+
+def _numbers(
+    n: Node, s: Site, draw: str, dtype: DType, count: Dim, out: Any, ends: list[int]
+) -> None:
+    k = KernelBuilder(n.op.name)
+    state, bound = _state(k, n, s)
+    y = k.output("y", dtype, (count,))
+    more = [k.input("lo" if i == 0 else "hi", dtype, ()) for i in ends]
+    truncated = draw == "truncated_normal"
+    with k.loop("parallel", "u", D.ceildiv(count, UNIT * per_block(dtype))) as u:
+        if more:
+            ok = k.let("less", k.load(more[0], ()), k.load(more[1], ()), dtype=dtypes.bool_)
+            k.check(ok, 1, 0)
+        if truncated:
+            k.template("philox_truncated", [state, y], (u, count))
+        else:
+            k.template("philox", [state, y, *more], (u, count), draw=draw)
+    binds = [bound, out, *(s.input(i) for i in ends)]
+    s.step(k.build(), binds, ["Need minval < maxval"] if more else [])
+
+
+def _sized(v: Value) -> tuple[Dim, ...]:
+    assert v.static_shape is not None
+    return v.static_shape
+
+
+def _shuffle(n: Node, s: Site) -> None:
+    """A permutation, then the rows in its order."""
+    (x,) = n.inputs
+    shape = _sized(x)
+    rows: Dim = shape[0] if shape else 1
+    inner = D.product(shape[1:])
+    order = s.temp(dtypes.int64, rows)
+    k = KernelBuilder("shuffle")
+    state, bound = _state(k, n, s)
+    p = k.output("order", dtypes.int64, (rows,))
+    k.template("philox_shuffle", [state, p], (rows,))
+    s.step(k.build(), [bound, order])
+    k = KernelBuilder("shuffled_rows")
+    a = k.input("x", x.dtype, (rows, inner))
+    at = k.input("order", dtypes.int64, (rows,))
+    y = k.output("y", x.dtype, (rows, inner))
+    with k.loop("parallel", "i", rows) as i:
+        row = k.load(at, (i,))
+        with k.loop("vector", "j", inner) as j:
+            k.store(y, (i, j), k.load(a, (row.index, j)))
+    s.step(k.build(), [s.input(0), order, s.output()])
+
+
+def _multinomial(n: Node, s: Site) -> None:
+    """Uniform numbers, then for each the number of running sums that do not exceed it."""
+    x, y = n.inputs[0], n.outputs[0]
+    rows, classes = _sized(x)
+    samples = _sized(y)[1]
+    t = dtypes.float64
+    draws, sums = s.temp(t, rows * samples), s.temp(t, rows * classes)
+    _numbers(n, s, "uniform", t, rows * samples, draws, [])
+    k = KernelBuilder("multinomial")
+    a = k.input("logits", x.dtype, (rows, classes))
+    u = k.input("u", t, (rows, samples))
+    running = k.param("running", t, (rows, classes), "inout")
+    out = k.output("y", y.dtype, (rows, samples))
+
+    def finite(r: Dim, c: Dim) -> Any:
+        v = k.cast(k.load(a, (r, c)), t)
+        ok = k.let("is_finite", v, dtype=dtypes.bool_)
+        return ok, k.select(ok, v, lit(-np.inf, t))
+
+    with k.loop("parallel", "r", rows) as r:
+        some = k.let("less", lit(0, dtypes.int64), k.index(classes), dtype=dtypes.bool_)
+        k.check(some, 1, 0)
+        with k.reduce("for", "c", classes) as m:
+            ok, v = finite(r, m.var)
+            m.yields(max=v, any=ok)
+        top = k.select(m.results[1], m.results[0], lit(0.0, t))
+        with k.scan("c", classes, [("sum", t)]) as sc:
+            _, v = finite(r, sc.var)
+            (after,) = sc.step(k.let("exp", k.let("subtract", v, top, dtype=t), dtype=t))
+            k.store(running, (r, sc.var), after)
+        total = k.load(running, (r, classes - 1))
+        with k.loop("for", "j", samples) as j:
+            target = k.let("multiply", k.load(u, (r, j)), total, dtype=t)
+            with k.reduce("vector", "i", classes) as m:
+                below = k.let("less_equal", k.load(running, (r, m.var)), target, dtype=dtypes.bool_)
+                m.yields(sum=k.cast(below, dtypes.int64))
+            k.store(out, (r, j), k.cast(m.results[0], y.dtype))
+    s.step(k.build(), [s.input(0), draws, sums, s.output()], ["num_classes should be positive"])
+
+
 # ------------------------------------------------------------------------- a shape of numbers
 
 
@@ -63,7 +190,9 @@ _KINDS = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf1
 
 
 def _numpy(family: str) -> Callable[..., Any]:
-    def meaning(*, shape: Any, dtype: DType, seed: int, seed2: int, skip: int = 0) -> Any:
+    def meaning(
+        *, shape: Any, dtype: DType, seed: int, seed2: int, skip: int = 0, stream: int = 0
+    ) -> Any:
         f = getattr(philox, f"{family}_{_KINDS[dtype.name]}")
         return f(seed, seed2, skip, int(np.prod(shape, dtype=np.int64))).reshape(shape)
 
@@ -73,14 +202,17 @@ def _numpy(family: str) -> Callable[..., Any]:
 def _random(name: str, tf: str, family: str, doc: str) -> Op:
     return op(
         name, tf, "random", doc=doc, types="f", infer=_infer, numpy=_numpy(family), stateful=True,
-        grad=lambda y, dy, *rest, **a: (None,) * len(rest), facts={"draw": family},
+        grad=lambda y, dy, *rest, **a: (None,) * len(rest), lower=_fill, facts={"draw": family},
     )  # fmt: skip
 
 
 uniform_op = _random("random_uniform", "RandomUniform", "uniform", "Uniform numbers in [0, 1).")
 normal_op = _random("random_normal", "RandomStandardNormal", "normal", "Normal numbers.")
 truncated_op = _random(
-    "truncated_normal", "TruncatedNormal", "truncated_normal", "Normal numbers of magnitude below 2."
+    "truncated_normal",
+    "TruncatedNormal",
+    "truncated_normal",
+    "Normal numbers of magnitude below 2.",
 )
 
 
@@ -91,7 +223,9 @@ def _int_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(inputs[0].dtype, _known_shape(inputs, attrs, "shape"))]
 
 
-def _int_numpy(lo: Any, hi: Any, *, shape: Any, seed: int, seed2: int, skip: int = 0) -> Any:
+def _int_numpy(
+    lo: Any, hi: Any, *, shape: Any, seed: int, seed2: int, skip: int = 0, stream: int = 0
+) -> Any:
     n = int(np.prod(shape, dtype=np.int64))
     try:
         got = philox.uniform_int(seed, seed2, skip, n, int(lo), int(hi), lo.dtype)
@@ -103,7 +237,7 @@ def _int_numpy(lo: Any, hi: Any, *, shape: Any, seed: int, seed2: int, skip: int
 uniform_int_op = op(
     "random_uniform_int", "RandomUniformInt", "random", doc="Uniform integers in [minval, maxval).",
     args=("minval", "maxval"), types="i", infer=_int_infer, numpy=_int_numpy, stateful=True, fails=True,
-    grad=no_grad, facts={"draw": "uniform_int"},
+    grad=no_grad, lower=_fill, facts={"draw": "uniform_int"},
 )  # fmt: skip
 
 
@@ -143,7 +277,14 @@ def _float_type(dtype: Any) -> DType:
 
 
 def _scaled(
-    record: Op, default: str, shape: Any, mean: Any, stddev: Any, dtype: Any, seed: Any, name: str | None
+    record: Op,
+    default: str,
+    shape: Any,
+    mean: Any,
+    stddev: Any,
+    dtype: Any,
+    seed: Any,
+    name: str | None,
 ) -> Value:
     t = _float_type(dtype)
     with current().scope(name, default) as scope:
@@ -207,14 +348,14 @@ normal_op.call, truncated_op.call = random_normal, truncated_normal
 # ------------------------------------------------------------------------- shuffle and multinomial
 
 
-def _shuffle_numpy(x: Any, *, seed: int, seed2: int, skip: int = 0) -> Any:
+def _shuffle_numpy(x: Any, *, seed: int, seed2: int, skip: int = 0, stream: int = 0) -> Any:
     return x[philox.shuffle_permutation(seed, seed2, skip, x.shape[0])] if x.ndim and x.size else x
 
 
 shuffle_op = op(
     "random_shuffle", "RandomShuffle", "random", doc="Rows in random order.", args=("value",),
     types="fiubs", infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[0].static_shape)],
-    numpy=_shuffle_numpy, stateful=True, grad=no_grad, facts={"draw": "shuffle"},
+    numpy=_shuffle_numpy, stateful=True, grad=no_grad, lower=_shuffle,
 )  # fmt: skip
 
 
@@ -239,7 +380,16 @@ def _multinomial_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(attrs["output_dtype"], (rows, D.fresh() if n is None else n))]
 
 
-def _multinomial_numpy(x: Any, *, num_samples: int, output_dtype: DType, seed: int, seed2: int, skip: int = 0) -> Any:
+def _multinomial_numpy(
+    x: Any,
+    *,
+    num_samples: int,
+    output_dtype: DType,
+    seed: int,
+    seed2: int,
+    skip: int = 0,
+    stream: int = 0,
+) -> Any:
     try:
         return philox.multinomial(seed, seed2, skip, x, num_samples).astype(output_dtype.np)
     except ValueError as e:
@@ -249,11 +399,13 @@ def _multinomial_numpy(x: Any, *, num_samples: int, output_dtype: DType, seed: i
 multinomial_op = op(
     "multinomial", "Multinomial", "random", doc="Classes drawn by unnormalised log-probabilities.",
     args=("logits",), types="f", infer=_multinomial_infer, numpy=_multinomial_numpy, stateful=True,
-    grad=lambda y, dy, x, *rest, **a: (None, *(None for _ in rest)), facts={"draw": "multinomial"},
+    grad=lambda y, dy, x, *rest, **a: (None, *(None for _ in rest)), lower=_multinomial,
 )  # fmt: skip
 
 
-def _categorical(default: str, logits: Any, num_samples: Any, dtype: Any, seed: Any, name: str | None) -> Value:
+def _categorical(
+    default: str, logits: Any, num_samples: Any, dtype: Any, seed: Any, name: str | None
+) -> Value:
     with current().scope(name, default):
         x = as_value(logits, None, "logits")
         check_kind(multinomial_op, "logits", x.dtype, "f")
@@ -263,14 +415,22 @@ def _categorical(default: str, logits: Any, num_samples: Any, dtype: Any, seed: 
 
 
 def multinomial(
-    logits: Any, num_samples: Any, seed: int | None = None, name: str | None = None, output_dtype: Any = None
+    logits: Any,
+    num_samples: Any,
+    seed: int | None = None,
+    name: str | None = None,
+    output_dtype: Any = None,
 ) -> Value:
     """For each row of `logits`, `num_samples` classes drawn by these log-probabilities."""
     return _categorical("multinomial", logits, num_samples, output_dtype, seed, name)
 
 
 def categorical(
-    logits: Any, num_samples: Any, dtype: Any = None, seed: int | None = None, name: str | None = None
+    logits: Any,
+    num_samples: Any,
+    dtype: Any = None,
+    seed: int | None = None,
+    name: str | None = None,
 ) -> Value:
     """`multinomial` by its newer name."""
     return _categorical("categorical", logits, num_samples, dtype, seed, name)

@@ -69,7 +69,8 @@ class Op:
     element : callable, optional
         For index maps: ``(k, index, *readers, **attrs)``, the element at an output index.
     combine : str, optional
-        For reductions: the name of the combining step (sum, prod, max, min, any, all, argmax, argmin).
+        For reductions: the name of the combining step (sum, prod, max, min, any, all, argmax,
+        argmin).
     expand : callable, optional
         ``(*inputs, **attrs) -> value or tuple``: the same in simpler ops.
     lower : callable, optional
@@ -260,8 +261,10 @@ def round_bf16(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Float32 numbers rounded to the nearest bfloat16, ties to even; NaN stays NaN."""
     u = np.ascontiguousarray(a, np.float32).view(np.uint32)
     r = (u + (((u >> 16) & 1) + np.uint32(0x7FFF))) & np.uint32(0xFFFF0000)
-    kept = np.where(np.isnan(a), np.float32(np.nan), r.view(np.float32)).astype(np.float32)
-    return kept.reshape(np.shape(a))
+    nan = np.float32(np.nan)
+    kept: np.ndarray[Any, Any] = np.where(np.isnan(a), nan, r.view(np.float32))
+    out: np.ndarray[Any, Any] = kept.reshape(np.shape(a))
+    return out
 
 
 def meaning(

@@ -209,14 +209,14 @@ class _Over:
             return y
         over = self.axes()
         if over is None:  # only the shape of this reduction is used
-            return ops.shapes.reshape_like(y, self.again(self.record, self.x))  # type: ignore[no-any-return]
+            return ops.shapes.reshape_like(y, self.again(self.record, self.x))
         for a in over:
             y = ops.shapes.expand_dims(y, a)
         return y
 
     def spread(self, y: Value) -> Value:
         """`y` (of the shape of the result) repeated to the shape of the operand."""
-        return ops.shapes.broadcast_like(self.kept(y), self.x)  # type: ignore[no-any-return]
+        return ops.shapes.broadcast_like(self.kept(y), self.x)
 
     def size(self) -> Value | float:
         """The number of elements that go into one result, in the type of the operand."""
@@ -294,7 +294,7 @@ def _count_expand(x: Value, axis: Any) -> Value:
     n = _count_dims(x, axis=axis)
     if n is None:
         raise shape_error(f"the rank of {x.name!r} is not known")
-    return ops.shapes.sizes(n, dtypes.int64)  # type: ignore[no-any-return]
+    return ops.shapes.sizes(n, dtypes.int64)
 
 
 count = op(
@@ -366,10 +366,10 @@ def _prod_grad(r: _Over, y: Value, dy: Value) -> Value:
     if over is None and r.attrs.get("axis", ()) is None:
         flat = ops.shapes.reshape(x, (-1,))
         whole = _Over("reduce_prod", flat, (), {"axis": (0,), "keepdims": False})
-        return ops.shapes.reshape_like(_prod_grad(whole, y, dy), x)  # type: ignore[no-any-return]
+        return ops.shapes.reshape_like(_prod_grad(whole, y, dy), x)
     g = r.kept(dy)
     if over is None:
-        return ops.shapes.broadcast_like(g * r.again(r.record, x), x) / x  # type: ignore[no-any-return]
+        return ops.shapes.broadcast_like(g * r.again(r.record, x), x) / x
     partial = [x]  # products over the first axes, which keep their size 1
     for a in over[:-1]:
         partial.append(_node(r.record, partial[-1], (a,), True, None))
@@ -412,14 +412,29 @@ def _logsumexp_expand(x: Value, *axis: Value, **attrs: Any) -> Value:
     r = _Over("reduce_logsumexp", x, axis, attrs)
     top = r.again(reduce_max, x)
     top = math.select(math.is_finite(top), top, 0.0)
-    y = math.log(r.again(reduce_sum, math.exp(x - top))) + top
+    y: Value = math.log(r.again(reduce_sum, math.exp(x - top))) + top
     if attrs["keepdims"]:
         return y
     over = r.axes()
     if over is None:
         like = build(reduce_sum, r.inputs, attrs).outputs[0]  # for its shape only
-        return ops.shapes.reshape_like(y, like)  # type: ignore[no-any-return]
+        return ops.shapes.reshape_like(y, like)
     return ops.shapes.squeeze(y, over) if over else y
+
+
+def _logsumexp_call(
+    input_tensor: Any,
+    axis: Any = None,
+    keepdims: Any = None,
+    name: str | None = None,
+    reduction_indices: Any = None,
+    keep_dims: Any = None,
+) -> Value:
+    axis = chosen("axis", axis, "reduction_indices", reduction_indices)
+    keepdims = chosen("keepdims", keepdims, "keep_dims", keep_dims)
+    with current().scope(name, "ReduceLogSumExp"):  # TF1 builds it of ops, the last one an Add
+        x = as_value(input_tensor, name="input_tensor")
+        return _build(reduce_logsumexp, x, axis, keepdims, "Add")
 
 
 reduce_logsumexp = reduction(
@@ -429,6 +444,7 @@ reduce_logsumexp = reduction(
         "reduce_logsumexp", lambda r, y, dy: r.spread(dy) * math.exp(r.x - r.spread(y))
     ),
 )  # fmt: skip
+reduce_logsumexp.call = _logsumexp_call
 
 
 def reduce_euclidean_norm(

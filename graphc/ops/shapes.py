@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
@@ -65,7 +66,7 @@ def static_operand(x: Any, param: str, name: str | None = None) -> Any:
     return D_or_int(x, x, param)
 
 
-def D_or_int(e: Any, whole: Any, param: str) -> int:  # noqa: N802
+def D_or_int(e: Any, whole: Any, param: str) -> int:
     if isinstance(e, bool | np.bool_):
         raise _not_integer(param, "bool")
     if isinstance(e, float | np.floating):
@@ -185,8 +186,10 @@ def _known_shape(inputs: Sequence[Value], attrs: Attrs, name: str) -> Shape | No
         v = inputs[-1]
         raise shape_error(f"Shape must be rank 1 but is rank {v.rank or 0}")
     for i, d in enumerate(k):
-        if type(d) is int and d < 0 or d is not None and less(d, 0):
-            raise fail(f"Dimension {show(d)} must be >= 0", f"Dimension {i} must be >= 0, got {show(d)}")
+        if (type(d) is int and d < 0) or (d is not None and less(d, 0)):
+            raise fail(
+                f"Dimension {show(d)} must be >= 0", f"Dimension {i} must be >= 0, got {show(d)}"
+            )
     return tuple(D.fresh() if d is None else d for d in k)
 
 
@@ -248,11 +251,15 @@ def _reshaped(given: Shape | None, want: Sequence[Dim | None]) -> Shape:
         d = total // rest
         if D.same(d * rest, total) is False:
             shown = [None if i in holes else e for i, e in enumerate(want)]
-            raise fail(
-                f"Dimension size must be evenly divisible by {rest} but is {total}",
-                f"Input to reshape is a tensor with {show(total)} values, but the requested shape "
-                f"requires a multiple of {show(rest)}",
-            ) if shown else AssertionError
+            raise (
+                fail(
+                    f"Dimension size must be evenly divisible by {rest} but is {total}",
+                    f"Input to reshape is a tensor with {show(total)} values, but the requested shape "
+                    f"requires a multiple of {show(rest)}",
+                )
+                if shown
+                else AssertionError
+            )
         out[holes[0]] = d
     return tuple(out)  # type: ignore[arg-type]
 
@@ -305,7 +312,9 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Value:
             if type(d) is int and d < -1:
                 raise ValueError(f"Invalid value in tensor used for shape: {d}")
 
-    return make(reshape_op, [("tensor", tensor)], {"shape": ("shape", shape)}, name, check=check).outputs[0]
+    return make(
+        reshape_op, [("tensor", tensor)], {"shape": ("shape", shape)}, name, check=check
+    ).outputs[0]
 
 
 reshape_op.call = reshape
@@ -428,7 +437,9 @@ def _squeeze_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         if at is None:
             raise shape_error(f"squeeze_dims[{i}] not in [{-len(s)},{len(s)}).")
         if D.same(s[at], 1) is False:
-            raise shape_error(f"Can not squeeze dim[{at}], expected a dimension of 1, got {show(s[at])}")
+            raise shape_error(
+                f"Can not squeeze dim[{at}], expected a dimension of 1, got {show(s[at])}"
+            )
         drop.add(at)
     return [(x.dtype, tuple(d for i, d in enumerate(s) if i not in drop))]
 
@@ -443,7 +454,9 @@ squeeze_op = op(
 )  # fmt: skip
 
 
-def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None) -> Value:
+def squeeze(
+    input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None
+) -> Value:
     """`input` without its axes of size 1, or without those in `axis`.
 
     Raises
@@ -474,7 +487,7 @@ def _perm_of(inputs: Sequence[Value], attrs: Attrs) -> tuple[int, ...] | None:
     if "perm" in attrs and attrs["perm"] is None:
         return None if s is None else tuple(reversed(_ax(len(s))))
     k = static(inputs, attrs, "perm")
-    if k is None or isinstance(k, tuple) and None in k:
+    if k is None or (isinstance(k, tuple) and None in k):
         return None if not isinstance(k, tuple) else tuple([-1] * len(k))
     return tuple(_number(a) for a in k)
 
@@ -501,7 +514,10 @@ def _transpose_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     seen = set()
     for p in perm:
         if not -len(s) <= p < len(s):
-            raise fail(f"perm dim {p} is out of range of input rank {len(s)}", f"{p} is out of range [0 .. {len(s)})")
+            raise fail(
+                f"perm dim {p} is out of range of input rank {len(s)}",
+                f"{p} is out of range [0 .. {len(s)})",
+            )
         seen.add(p % len(s))
     if len(seen) != len(s):
         missing = next(i for i in _ax(len(s)) if i not in seen)
@@ -540,15 +556,21 @@ def transpose(a: Any, perm: Any = None, name: str | None = None, conjugate: bool
     if perm is None:
         a = as_value(a, None, "a") if not isinstance(a, Value) else a
         if a.static_shape is None:
-            return make(transpose_op, [("a", a)], None, name, {"perm": None}, "transpose").outputs[0]
+            return make(transpose_op, [("a", a)], None, name, {"perm": None}, "transpose").outputs[
+                0
+            ]
         perm = list(reversed(_ax(len(a.static_shape))))
-    return make(transpose_op, [("x", a)], {"perm": ("perm", perm)}, name, None, "transpose").outputs[0]
+    return make(
+        transpose_op, [("x", a)], {"perm": ("perm", perm)}, name, None, "transpose"
+    ).outputs[0]
 
 
 transpose_op.call = transpose
 
 
-def matrix_transpose(a: Any, name: str | None = "matrix_transpose", conjugate: bool = False) -> Value:
+def matrix_transpose(
+    a: Any, name: str | None = "matrix_transpose", conjugate: bool = False
+) -> Value:
     """`a` with its last two axes exchanged."""
     with current().scope(name, "matrix_transpose"):
         a = as_value(a, None, "a")
@@ -559,8 +581,7 @@ def matrix_transpose(a: Any, name: str | None = "matrix_transpose", conjugate: b
         r = len(a.static_shape)
         if r < 2:
             raise ValueError(
-                "Argument 'a' should be a (batch) matrix, with rank >= 2.  Found: "
-                f"{a.static_shape}"
+                f"Argument 'a' should be a (batch) matrix, with rank >= 2.  Found: {a.static_shape}"
             )
         return transpose(a, [*_ax(r - 2), r - 1, r - 2])
 
@@ -601,7 +622,9 @@ sizes_op = op(
 def sizes(value: Any, dtype: Any = None, name: str | None = None) -> Value:
     """Sizes (a `Dim` or a tuple of them) as a tensor of int32 or int64."""
     value = tuple(value) if isinstance(value, list | tuple) else value
-    return build(sizes_op, (), {"value": value, "dtype": as_dtype(dtype or dtypes.int32)}, name).outputs[0]
+    return build(
+        sizes_op, (), {"value": value, "dtype": as_dtype(dtype or dtypes.int32)}, name
+    ).outputs[0]
 
 
 def _out_type(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -652,13 +675,17 @@ shape_n_op = op(
 )  # fmt: skip
 
 
-def shape(input: Any, name: str | None = None, out_type: Any = dtypes.int32, optimize: bool = True) -> Value:
+def shape(
+    input: Any, name: str | None = None, out_type: Any = dtypes.int32, optimize: bool = True
+) -> Value:
     """The shape of `input` as a vector of `out_type`; a constant where it is known."""
     out_type = as_dtype(out_type)
     with current().scope(name, "Shape") as scope:
         x = as_value(input, None, "input")
         if D.is_known(x.static_shape) and D.facts() is None:
-            return make_constant(np.array(x.static_shape, out_type.np), None, scope or name or "Shape")
+            return make_constant(
+                np.array(x.static_shape, out_type.np), None, scope or name or "Shape"
+            )
         return build(shape_op, (x,), {"out_type": out_type}, scope or name).outputs[0]
 
 
@@ -678,11 +705,15 @@ def rank(input: Any, name: str | None = None) -> Value:
     with current().scope(name, "Rank") as scope:
         x = as_value(input, None, "input")
         if x.static_shape is not None and D.facts() is None:
-            return make_constant(np.array(len(x.static_shape), np.int32), None, scope or name or "Rank")
+            return make_constant(
+                np.array(len(x.static_shape), np.int32), None, scope or name or "Rank"
+            )
         return build(rank_op, (x,), {}, scope or name).outputs[0]
 
 
-def shape_n(input: Sequence[Any], out_type: Any = dtypes.int32, name: str | None = None) -> list[Value]:
+def shape_n(
+    input: Sequence[Any], out_type: Any = dtypes.int32, name: str | None = None
+) -> list[Value]:
     """The shapes of several tensors."""
     with current().scope(name, "ShapeN") as scope:
         xs = [as_value(v, None, f"input_{i}") for i, v in enumerate(input)]
@@ -719,7 +750,7 @@ def spread(k: Any, index: Shape, x: Value) -> tuple[Dim, ...]:
     s = k.shape(x)
     pad = len(index) - len(s)
     return tuple(
-        0 if d == 1 or D.same(d, 1) and not D.same(k.out_shape[pad + i], 1) else index[pad + i]
+        0 if d == 1 or (D.same(d, 1) and not D.same(k.out_shape[pad + i], 1)) else index[pad + i]
         for i, d in enumerate(s)
     )
 
@@ -779,7 +810,7 @@ def _sum_like(x: Value, like: Value) -> Value:
 
     s, t = _whole(x), _whole(like)
     pad = len(s) - len(t)
-    axes = [i for i in _ax(len(s)) if i < pad or D.same(t[i - pad], 1) and not D.same(s[i], 1)]
+    axes = [i for i in _ax(len(s)) if i < pad or (D.same(t[i - pad], 1) and not D.same(s[i], 1))]
     y = reduce.reduce_sum(x, axes, keepdims=pad == 0) if axes else x
     return y if y.static_shape == t else reshape_static(y, t)
 
@@ -864,7 +895,8 @@ def _filled(value: int, shape: Any, dtype: Any, name: str | None, default: str) 
                             f"Error converting shape to a TensorShape: Dimension {d} must be >= 0."
                         )
                 n = D.product(s)
-                if type(n) is int and n < 1000:
+                listed = isinstance(shape, list | tuple | np.ndarray) or hasattr(shape, "as_list")
+                if type(n) is int and n < 1000 and listed:
                     a = np.full(s, element, dtype.np)
                     return make_constant(a, dtype, scope or name or default)
                 builder.reserve("shape_as_tensor")
@@ -905,7 +937,9 @@ def fill_static(shape: Shape, value: Any, dtype: DType) -> Value:
     return v if shape == () else build(fill_op, (v,), {"dims": tuple(shape)}).outputs[0]
 
 
-def zeros_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Value:
+def zeros_like(
+    tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
+) -> Value:
     """Zeros in the shape of `tensor`, of its type or of `dtype`."""
     with current().scope(name, "zeros_like") as scope:
         x = as_value(tensor, None, "tensor")
@@ -917,7 +951,9 @@ def zeros_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize
         return build(zeros_like_op, (x,), {}, scope or name).outputs[0]
 
 
-def ones_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Value:
+def ones_like(
+    tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
+) -> Value:
     """Ones in the shape of `tensor`, of its type or of `dtype`."""
     with current().scope(name, "ones_like") as scope:
         x = as_value(tensor, None, "tensor")
@@ -971,7 +1007,9 @@ def _range_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(dtype, (_length(*ks),))]
 
 
-def _range_element(k: Any, index: Shape, *, start: Any, limit: Any, delta: Any, dtype: DType) -> Any:
+def _range_element(
+    k: Any, index: Shape, *, start: Any, limit: Any, delta: Any, dtype: DType
+) -> Any:
     if dtype.kind != "f":
         return k.cast(k.index(index[0] * delta + start), dtype)
     i = k.cast(k.index(index[0]), dtype)
@@ -987,7 +1025,14 @@ def _range_numpy(*, start: Any, limit: Any, delta: Any, dtype: DType) -> np.ndar
     return np.asarray(t(start) + np.arange(n).astype(dtype.np) * t(delta), dtype.np)
 
 
-def _range_dims(*args: Any, start: Any = None, limit: Any = None, delta: Any = None, dtype: Any = None, dynamic: Any = ()) -> Any:
+def _range_dims(
+    *args: Any,
+    start: Any = None,
+    limit: Any = None,
+    delta: Any = None,
+    dtype: Any = None,
+    dynamic: Any = (),
+) -> Any:
     got = {"start": start, "limit": limit, "delta": delta}
     got.update(zip(dynamic, args, strict=True))
     a, b, c = got["start"], got["limit"], got["delta"]
@@ -1005,7 +1050,9 @@ range_op = op(
 _ORDER = (dtypes.int32, dtypes.int64, dtypes.float32, dtypes.float64)
 
 
-def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str | None = "range") -> Value:
+def range(
+    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str | None = "range"
+) -> Value:
     """Numbers from `start` up to, not including, `limit` in steps of `delta`.
 
     Raises
@@ -1041,7 +1088,8 @@ def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name
                 from graphc.ops.convert import as_array
 
                 a, t = as_array(v, want)
-                v, _ = a[()], types.append(t)
+                v = a[()]
+                types.append(t)
             if not isinstance(v, Value | D.Expr):
                 v = v.item()
             parts[key] = v
@@ -1058,7 +1106,13 @@ def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name
             return _float_range(parts, want, scope or name)
         tail = [_cast(parts[k], want) for k in dynamic]
         kind = float if want.kind == "f" else int
-        attrs.update({k: v if isinstance(v, D.Expr) else kind(v) for k, v in parts.items() if k not in dynamic})
+        attrs.update(
+            {
+                k: v if isinstance(v, D.Expr) else kind(v)
+                for k, v in parts.items()
+                if k not in dynamic
+            }
+        )
         if dynamic:
             attrs["dynamic"] = dynamic
         return build(range_op, tail, attrs, scope or name).outputs[0]
@@ -1318,7 +1372,9 @@ def eye(
             square = num_rows == columns
             n = min(num_rows, columns)
         if isinstance(batch, Value) or isinstance(n, Value):
-            b = convert(np.array(batch, np.int32) if not isinstance(batch, Value) else batch, None, "shape")
+            b = convert(
+                np.array(batch, np.int32) if not isinstance(batch, Value) else batch, None, "shape"
+            )
             ones_shape: Any = _arrays().concat([b, [n]], 0)
             whole: Any = None if square else _arrays().concat([b, [num_rows, columns]], 0)
         else:
@@ -1345,12 +1401,16 @@ def _one_hot_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         return [(inputs[1].dtype, None)]
     axis = attrs.get("axis", -1)
     if not -1 <= axis <= len(s):
-        raise shape_error(f"Expected axis to be -1 or between [0, {len(s) + 1}). But received: {axis}")
+        raise shape_error(
+            f"Expected axis to be -1 or between [0, {len(s) + 1}). But received: {axis}"
+        )
     at = len(s) if axis == -1 else axis
     return [(inputs[1].dtype, (*s[:at], D.fresh() if depth is None else depth, *s[at:]))]
 
 
-def _one_hot_element(k: Any, index: Shape, x: Value, on: Value, off: Value, *, depth: Dim, axis: int) -> Any:
+def _one_hot_element(
+    k: Any, index: Shape, x: Value, on: Value, off: Value, *, depth: Dim, axis: int
+) -> Any:
     at = len(index) - 1 if axis == -1 else axis
     i = k.cast(k.read(x, index[:at] + index[at + 1 :]), dtypes.int64)
     hit = k.let("equal", i, k.index(index[at]), dtype=dtypes.bool_)
@@ -1364,7 +1424,9 @@ def _one_hot_numpy(x: Any, on: Any, off: Any, *, depth: int, axis: int) -> np.nd
     return np.where(hit, on, off).astype(on.dtype)
 
 
-def _one_hot_grad(y: Value, dy: Value, x: Value, on: Value, off: Value, *rest: Value, **a: Any) -> Any:
+def _one_hot_grad(
+    y: Value, dy: Value, x: Value, on: Value, off: Value, *rest: Value, **a: Any
+) -> Any:
     return (None, None, None, *(None for _ in rest))
 
 
@@ -1391,12 +1453,12 @@ def one_hot(
                 continue
             t = as_value(v, None if isinstance(v, Value) else want).dtype
             if want is not None and t is not want:
-                raise TypeError(
-                    f"dtype {t!r} of {label} does not match dtype parameter {want!r}"
-                )
+                raise TypeError(f"dtype {t!r} of {label} does not match dtype parameter {want!r}")
             found.append(t)
         if len(found) == 2 and found[0] is not found[1]:
-            raise TypeError(f"dtype {found[0]!r} of on_value does not match dtype {found[1]!r} of off_value")
+            raise TypeError(
+                f"dtype {found[0]!r} of on_value does not match dtype {found[1]!r} of off_value"
+            )
         want = want or (found[0] if found else dtypes.float32)
         x = as_value(indices, None, "indices")
         record.check_kind(one_hot_op, "indices", x.dtype, "iu")
@@ -1404,7 +1466,9 @@ def one_hot(
         off = as_value(0 if off_value is None else off_value, want, "off_value")
         values = [("indices", x), ("on_value", on), ("off_value", off)]
         attrs = {"axis": -1 if axis is None else int(axis)}
-        return make(one_hot_op, values, {"depth": ("depth", depth)}, scope or name, attrs).outputs[0]
+        return make(one_hot_op, values, {"depth": ("depth", depth)}, scope or name, attrs).outputs[
+            0
+        ]
 
 
 one_hot_op.call = one_hot

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
+from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
@@ -57,6 +57,24 @@ def _assigned(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if attrs.get("validate_shape", True):
         return [(ref.dtype, _merged(ref, value))]
     return [(ref.dtype, value.static_shape)]
+
+
+def _assign_rule(
+    old: Value | None, value: Value, shape: Shape | None = None, validate_shape: bool = True
+) -> Value:
+    """The new value: it must have the variable's shape, which a recorded graph may not know of it."""
+    given = value.static_shape
+    if validate_shape and shape is not None and given is not None:
+        fits = len(shape) == len(given)
+        if not fits or any(D.same(a, b) is False for a, b in zip(shape, given, strict=True)):
+            facts = D.facts()
+            sizes = [d if facts is None else facts.value(d) for d in given]
+            raise InvalidArgumentError(
+                None, None,
+                "Assign requires shapes of both tensors to match. lhs shape= "
+                f"[{','.join(map(str, shape))}] rhs shape= [{','.join(map(str, sizes))}]",
+            )  # fmt: skip
+    return value
 
 
 def _updated(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -121,7 +139,7 @@ no_op_record = op(
 assign_op = op(
     "assign", "Assign", "state", doc="Gives a variable a new value.", args=("ref", "value"),
     infer=_assigned, types="fiubs", stateful=True,
-    facts={"ref": True, "reads": False, "update": lambda old, value, **attrs: value},
+    facts={"ref": True, "reads": False, "update": _assign_rule},
 )  # fmt: skip
 
 assign_add_op = op(
@@ -281,8 +299,13 @@ def assign(
     ValueError
         When the shapes differ.
     """
-    attrs = {"validate_shape": False} if validate_shape is False else None
-    return apply(assign_op, (reference(ref, "Assign"), value), attrs, name).outputs[0]
+    target = reference(ref, "Assign")
+    attrs: dict[str, Any] = {}
+    if validate_shape is False:
+        attrs["validate_shape"] = False
+    elif D.is_known(target.static_shape):
+        attrs["shape"] = target.static_shape
+    return apply(assign_op, (target, value), attrs, name).outputs[0]
 
 
 def assign_add(ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None) -> Value:
@@ -304,8 +327,7 @@ def is_variable_initialized(ref: Any, name: str | None = None) -> Value:
 def report_uninitialized(refs: Sequence[Any], name: str = "report_uninitialized_variables") -> Value:
     """Names of those variables of which the session holds no value: a vector of strings."""
     values = [reference(r, "IsVariableInitialized") for r in refs]
-    names = np.array([v.node.name.encode() for v in values], dtype=object)
-    attrs = {"names": names, "size": D.fresh()}
+    attrs = {"names": tuple([v.node.name for v in values]), "size": D.fresh()}
     return build(uninitialized_op, values, attrs, name).outputs[0]
 
 

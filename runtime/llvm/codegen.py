@@ -38,10 +38,11 @@ def kernel_emitter(kernel: Kernel) -> Callable[[Any], object]:
     """What emits a kernel of loops."""
 
     def emit(module: Any) -> object:
-        from graphc.runtime.llvm import walk
+        from graphc.runtime.llvm import philox_emit, walk
         from graphc.runtime.llvm.vmath import Math
 
-        return walk.emit_kernel(module, kernel, "kernel", scalar_table(), function=maker(Math))
+        table = philox_emit.TEMPLATES
+        return walk.emit_kernel(module, kernel, "kernel", scalar_table(), table, function=maker(Math))
 
     return emit
 

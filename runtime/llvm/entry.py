@@ -490,7 +490,10 @@ class Program:
         self._block[H.COST] = int(min(total, 1e18))
 
     def stop(self) -> None:
-        """Stop the run that is under way in another thread; it gives `STOPPED`."""
+        """Stop the run that is under way in another thread; it gives `STOPPED`.
+
+        Nothing happens when none is under way, or when it commits or takes microseconds.
+        """
         self._block[H.STOP] = 1
 
     def status(self) -> Status:
@@ -538,7 +541,7 @@ class _Portable:
 
     def _walk(self) -> int:
         nat, block = native(), self.block
-        block[H.STEP] = block[H.UNIT] = 0
+        block[H.STEP] = block[H.UNIT] = block[H.STOP] = 0
         if block[H.THREADS] > 1:
             pool.ensure(int(block[H.THREADS]))
         code = YIELD

@@ -493,7 +493,6 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any) -> Any:
             here = unit.get()
             c.leave(here >= units)
             with c.if_(c.cold(~commit & c.watch(block, H.STOP).ne(0))):
-                c.put(block, H.STOP, 0)
                 c.ret(c.index(e.STOPPED))
             rest = units - here
             code = c.var(0)
@@ -663,8 +662,8 @@ def _emit_long(m: ir.Module, now: Any, walk: Any, hire: Any) -> Any:
     block = c.args[0]
     with c.if_(c.cold(V(c, c.call_fn(hire, [block]), dtypes.int64).eq(0))):
         c.ret(c.index(e.YIELD))
-    c.put(block, H.STEP, 0)
-    c.put(block, H.UNIT, 0)
+    for word in (H.STEP, H.UNIT, H.STOP):
+        c.put(block, word, 0)
     me = c.extern("PyThread_get_thread_ident", _LONG, [])
     me = me if _POSIX else c.b.zext(me, i64)
     main = V(c, me, dtypes.int64).eq(c.read_i64(c.read_ptr(block, H.GLOBALS), G.MAIN))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ops.record import OPS, Op

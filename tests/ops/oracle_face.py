@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
 from graphc.face.graph import Graph, Tensor
 from graphc.ir import build, dtypes
 from graphc.ir.node import Value

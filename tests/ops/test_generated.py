@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from op_cases import CLOSED, Case, cases, families
+
 from graphc import ops
 from graphc.face.graph import Graph
 from graphc.ir import build, dtypes
@@ -14,7 +16,6 @@ from graphc.ops.record import OPS, Op, meaning
 from graphc.passes.differentiate import differentiate
 from graphc.runtime.executor import Executor, Options, State
 from graphc.runtime.reference import evaluate
-from op_cases import CLOSED, Case, cases, families
 
 F64 = [dtypes.float64]
 

