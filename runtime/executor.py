@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import sys
 import threading
 from collections import OrderedDict
@@ -289,8 +290,9 @@ class _Run:
             for x, v in zip(values, self.feeds, strict=True)
         ]
         counters.runs += 1
-        compilation, env = self.compilation(arrays)
-        bound = self.bind(compilation, env)
+        with paused_gc():
+            compilation, env = self.compilation(arrays)
+            bound = self.bind(compilation, env)
         if not compilation.plan.facts.fed:
             self.bound = bound
         return self.execute(compilation, bound, arrays)
@@ -338,12 +340,6 @@ class _Run:
         self, shapes: Sequence[tuple[Dim, ...]], env: dict[Symbol, int], arrays: Sequence[np.ndarray[Any, Any]]
     ) -> Compilation:
         counters.plans += 1
-        with paused_gc():
-            return self.make(shapes, env, arrays)
-
-    def make(
-        self, shapes: Sequence[tuple[Dim, ...]], env: dict[Symbol, int], arrays: Sequence[np.ndarray[Any, Any]]
-    ) -> Compilation:
         facts = Facts(env)
         facts.feeds = lambda v: arrays[v.node.attrs["index"]]
         feeds = {v: (v.dtype, s) for v, s in zip(self.feeds, shapes, strict=True)}
@@ -666,49 +662,72 @@ def _never(*args: Any) -> int:
     return SLOW
 
 
+class _Free:
+    """Gaps of the arena: the smallest that fits is found by bisection, neighbours are joined."""
+
+    def __init__(self) -> None:
+        self.by_size: list[tuple[int, int]] = []  # sorted (size, offset)
+        self.size_at: dict[int, int] = {}
+        self.start_of_end: dict[int, int] = {}
+
+    def take(self, size: int) -> int | None:
+        """The offset of a gap of at least `size` bytes, now taken; None where there is none."""
+        i = bisect.bisect_left(self.by_size, (size, -1))
+        if i == len(self.by_size):
+            return None
+        n, o = self.by_size.pop(i)
+        del self.size_at[o], self.start_of_end[o + n]
+        if n > size:
+            self._put(o + size, n - size)
+        return o
+
+    def give(self, o: int, size: int) -> None:
+        """A piece is free again."""
+        if not size:
+            return
+        before = self.start_of_end.get(o)
+        if before is not None:
+            size += self._remove(before)
+            o = before
+        after = self.size_at.get(o + size)
+        if after is not None:
+            size += self._remove(o + size)
+        self._put(o, size)
+
+    def _put(self, o: int, n: int) -> None:
+        bisect.insort(self.by_size, (n, o))
+        self.size_at[o] = n
+        self.start_of_end[o + n] = o
+
+    def _remove(self, o: int) -> int:
+        n = self.size_at.pop(o)
+        del self.start_of_end[o + n]
+        del self.by_size[bisect.bisect_left(self.by_size, (n, o))]
+        return n
+
+
 def pack(items: Sequence[tuple[int, int, int, int]], offset: dict[int, int]) -> int:
     """Place (first step, last step, bytes, id) so that what lives together does not overlap.
 
-    First fit in order of first use, among gaps left by what has ended; returns the total.
+    Best fit in order of first use, among gaps left by what has ended; returns the total.
     """
-    free: list[tuple[int, int]] = []  # offset, size
+    free = _Free()
     ends: dict[int, list[tuple[int, int]]] = {}
     total = 0
-    last_seen = -1
+    now = -1
     for first, last, size, key in sorted(items, key=lambda t: (t[0], -t[2])):
-        while last_seen < first:
-            for o, n in ends.pop(last_seen, ()):
-                _release(free, o, n)
-            last_seen += 1
-        best = -1
-        for j, (_, n) in enumerate(free):
-            if n >= size and (best < 0 or n < free[best][1]):
-                best = j
-        if best >= 0:
-            o, n = free.pop(best)
-            if n > size:
-                _release(free, o + size, n - size)
-        else:
+        while now < first:
+            for o, n in ends.pop(now, ()):
+                free.give(o, n)
+            now += 1
+        o = free.take(size) if size else 0
+        if o is None:
             o = total
             total += size
         offset[key] = o
-        ends.setdefault(last, []).append((o, size))
+        if size:
+            ends.setdefault(last, []).append((o, size))
     return total
-
-
-def _release(free: list[tuple[int, int]], o: int, n: int) -> None:
-    if not n:
-        return
-    for j, (p, m) in enumerate(free):
-        if p + m == o:
-            free.pop(j)
-            _release(free, p, m + n)
-            return
-        if o + n == p:
-            free.pop(j)
-            _release(free, o, n + m)
-            return
-    free.append((o, n))
 
 
 def given_shape(v: Value) -> tuple[int | None, ...] | None:

@@ -24,14 +24,15 @@ import graphc as tf
 def dense(x, units, name):
     """A fully connected layer."""
     with tf.variable_scope(name):
-        w = tf.get_variable("w", [int(x.shape[1]), units], initializer=tf.glorot_uniform_initializer())
+        w = tf.get_variable("w", [x.shape[1], units], initializer=tf.glorot_uniform_initializer())
         b = tf.get_variable("b", [units], initializer=tf.zeros_initializer())
     return tf.matmul(x, w) + b
 
 
 def perceptron(x, keep_prob):
     """Logits of the ten digits."""
-    h = tf.nn.relu(dense(x, 256, "hidden1"))
+    h = tf.nn.dropout(x, (1 + keep_prob) / 2)
+    h = tf.nn.relu(dense(h, 256, "hidden1"))
     h = tf.nn.dropout(h, keep_prob)
     h = tf.nn.relu(dense(h, 128, "hidden2"))
     return dense(h, 10, "logits")
@@ -107,7 +108,7 @@ def main():
             train_accuracy = sess.run(accuracy, {x: train_x, y: train_y})
             mean = sum(losses) / min(len(order), len(losses) * args.batch)
             curve.append((mean, train_accuracy, test_accuracy))
-            bar.set_postfix(loss=f"{mean:.4f}", accuracy=f"{test_accuracy:.4f}")
+            bar.set_postfix_str(f"loss {mean:.4f}, accuracy {test_accuracy:.4f}")
 
         ir = tf.dump([train, loss], feed_dict=feed, session=sess, stage="fuse")
 
@@ -116,7 +117,9 @@ def main():
     text.write_text(ir, encoding="utf-8")
     print(f"learning curve: {picture}")
     print(f"training step, optimized: {text}")
-    print(f"first step {1e3 * first:.1f} ms, then {1e6 * np.median(rest):.0f} µs per step (median of {len(rest)})")
+    print(
+        f"first step {1e3 * first:.1f} ms, then {1e6 * np.median(rest or [first]):.0f} µs per step"
+    )
     print(f"test accuracy {test_accuracy:.4f}")
 
 

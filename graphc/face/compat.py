@@ -61,7 +61,7 @@ def executing_eagerly() -> bool:
 
 def _refuse(name: str) -> NoReturn:
     raise NotImplementedError(
-        f"graphc has no tf.{name}: it records graphs as TensorFlow 1 does and runs them in sessions."
+        f"graphc has no tf.{name}: it records graphs as TensorFlow 1 does, and sessions run them."
     )
 
 
@@ -131,7 +131,7 @@ def xavier_initializer(
 
 
 class ContribVarianceScaling(VarianceScaling):
-    """``tf.contrib``'s variance scaling: its truncated normal is not widened by 1/0.8796 but 1.3."""
+    """``tf.contrib``'s variance scaling: other factors for the truncated normal."""
 
     def __init__(
         self, factor: float, mode: str, uniform: bool, seed: int | None, dtype: Any

@@ -25,9 +25,7 @@ class Message:
     def __init__(self, **values: Any) -> None:
         for name, value in values.items():
             if name not in self.fields:
-                raise ValueError(
-                    f'Protocol message {type(self).__name__} has no "{name}" field.'
-                )
+                raise ValueError(f'Protocol message {type(self).__name__} has no "{name}" field.')
             self._assign(name, value)
 
     def _assign(self, name: str, value: Any) -> None:
@@ -68,24 +66,24 @@ class Message:
             )
         self._assign(name, value)
 
-    def HasField(self, name: str) -> bool:  # noqa: N802
+    def HasField(self, name: str) -> bool:
         """Whether the field was set."""
         return name in self.__dict__
 
-    def ClearField(self, name: str) -> None:  # noqa: N802
+    def ClearField(self, name: str) -> None:
         """Unset the field."""
         self.__dict__.pop(name, None)
 
-    def CopyFrom(self, other: Any) -> None:  # noqa: N802
+    def CopyFrom(self, other: Any) -> None:
         """Take every field of `other`."""
         self.__dict__.clear()
         self.__dict__.update(copy.deepcopy(other.__dict__))
 
-    def MergeFrom(self, other: Any) -> None:  # noqa: N802
+    def MergeFrom(self, other: Any) -> None:
         """Take the fields that `other` has set."""
         self.__dict__.update(copy.deepcopy(other.__dict__))
 
-    def SerializeToString(self) -> bytes:  # noqa: N802
+    def SerializeToString(self) -> bytes:
         """The fields as text."""
         return str(self).encode()
 

@@ -67,9 +67,7 @@ def with_dependencies(dependencies: Any, output_tensor: Any, name: str | None = 
             return state.identity(convert_to_tensor(output_tensor), name=scope)
 
 
-def tuple(  # noqa: A001 - TF1's name
-    tensors: Any, name: str | None = None, control_inputs: Any = None
-) -> list[Any]:
+def tuple(tensors: Any, name: str | None = None, control_inputs: Any = None) -> list[Any]:
     """The same tensors, each of them ready only when all are.
 
     Parameters

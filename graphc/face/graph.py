@@ -63,7 +63,9 @@ _next_id = node_module._ids.__next__
 
 
 def _classify(filename: str) -> bool:
-    mine = filename.startswith(_INSIDE) or filename.endswith((f"{os.sep}contextlib.py", "functools.py"))
+    mine = filename.startswith(_INSIDE) or filename.endswith(
+        (f"{os.sep}contextlib.py", "functools.py")
+    )
     _outside[filename] = not mine
     return not mine
 
@@ -883,9 +885,7 @@ class Graph:
     def get_operation_by_name(self, name: str) -> Operation:
         """The operation of that name; KeyError when there is none."""
         if not isinstance(name, str):
-            raise TypeError(
-                f"Operation names are strings (or similar), not {type(name).__name__}."
-            )
+            raise TypeError(f"Operation names are strings (or similar), not {type(name).__name__}.")
         out: Operation = self.as_graph_element(name, allow_tensor=False)
         return out
 
@@ -910,7 +910,9 @@ class Graph:
         KeyError
             When the graph has none of that name.
         """
-        if isinstance(obj, Tensor) and allow_tensor or isinstance(obj, Operation) and allow_operation:
+        if (isinstance(obj, Tensor) and allow_tensor) or (
+            isinstance(obj, Operation) and allow_operation
+        ):
             if obj.graph is self:
                 return obj
             kind = "Tensor" if isinstance(obj, Tensor) else "Operation"
@@ -1209,7 +1211,7 @@ def graph_of(values: Iterable[Any]) -> Graph:
     return graph
 
 
-class name_scope:  # noqa: N801 - TF1's name
+class name_scope:
     """A context that puts a name before the names of operations made inside.
 
     Parameters
@@ -1273,7 +1275,7 @@ class name_scope:  # noqa: N801 - TF1's name
             default.__exit__(*exc)
 
 
-class op_scope(name_scope):  # noqa: N801
+class op_scope(name_scope):
     """`name_scope` with the arguments in their old order."""
 
     def __init__(self, values: Any, name: str | None, default_name: str | None = None) -> None:
@@ -1307,7 +1309,7 @@ def colocate_with(op: Any, ignore_existing: bool = False) -> _Nothing:
     return get_default_graph().colocate_with(op, ignore_existing)
 
 
-class init_scope:  # noqa: N801
+class init_scope:
     """A context without control dependencies, for making variables."""
 
     def __enter__(self) -> None:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ops import convert, shapes
@@ -244,7 +245,8 @@ class Orthogonal(Initializer):
         self.dtype = _float(dtype)
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
-        from graphc.ops import linalg, math as elementwise  # only this initializer needs them
+        from graphc.ops import linalg  # only this initializer needs them
+        from graphc.ops import math as elementwise
 
         sizes = _sizes(shape)
         if len(sizes) < 2:

@@ -7,9 +7,26 @@ import sys
 from typing import Any
 
 __all__ = [
-    "DEBUG", "ERROR", "FATAL", "INFO", "TaskLevelStatusMessage", "WARN", "debug", "error",
-    "fatal", "flush", "get_verbosity", "info", "log", "log_every_n", "log_first_n", "log_if",
-    "set_verbosity", "vlog", "warn", "warning",
+    "DEBUG",
+    "ERROR",
+    "FATAL",
+    "INFO",
+    "WARN",
+    "TaskLevelStatusMessage",
+    "debug",
+    "error",
+    "fatal",
+    "flush",
+    "get_verbosity",
+    "info",
+    "log",
+    "log_every_n",
+    "log_first_n",
+    "log_if",
+    "set_verbosity",
+    "vlog",
+    "warn",
+    "warning",
 ]  # fmt: skip
 
 DEBUG = _logging.DEBUG
@@ -122,6 +139,6 @@ def flush() -> None:
         h.flush()
 
 
-def TaskLevelStatusMessage(msg: Any) -> None:  # noqa: N802
+def TaskLevelStatusMessage(msg: Any) -> None:
     """Write a message at level ERROR."""
     _logger.error(msg)

@@ -445,7 +445,7 @@ _DEFAULTS = (
 )  # fmt: skip
 
 
-class pure_variable_scope:  # noqa: N801
+class pure_variable_scope:
     """A variable scope without a name scope (see `variable_scope`)."""
 
     def __init__(
@@ -532,7 +532,7 @@ def _unique_scope(prefix: str) -> str:
     return f"{prefix}_{i}"
 
 
-class variable_scope:  # noqa: N801 - TF1's name
+class variable_scope:
     """A context for `get_variable`: a prefix for names, and defaults; it opens a name scope too.
 
     Parameters

@@ -216,6 +216,13 @@ def _leaves(structure: Any) -> list[Any]:
     return out
 
 
+def _alike(key: Any, value: Any) -> bool:
+    """Whether `value` has one item for each tensor of the flat tuple `key`."""
+    if not isinstance(value, list | tuple) or len(value) != len(key):
+        return False
+    return not any(isinstance(k, list | tuple | Mapping) for k in key)
+
+
 def _flatten(feed_dict: Any) -> list[tuple[Any, Any]]:
     """Pairs (tensor-like, value); tuples of tensors and composite tensors taken apart.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
+
 from graphc.face.graph import (
     Graph,
     GraphKeys,
@@ -222,7 +223,7 @@ class Variable:
     def _as_graph_element(self) -> Value:
         return self._variable
 
-    def _AsTensor(self) -> Value:  # noqa: N802 - TF1's name
+    def _AsTensor(self) -> Value:
         return self._snapshot
 
     def _ref(self) -> Value:
@@ -303,33 +304,49 @@ class Variable:
         indices = getattr(delta, "indices", None)
         if indices is None:
             raise TypeError(f"sparse_delta is not IndexedSlices: {delta}")
-        return _scatter_function(f"scatter_{kind}")(self._variable, indices, delta.values, name=name)
+        return _scatter_function(f"scatter_{kind}")(
+            self._variable, indices, delta.values, name=name
+        )
 
-    def scatter_add(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    def scatter_add(
+        self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
+    ) -> Any:
         """Add `IndexedSlices` to it."""
         return self._scatter("add", sparse_delta, name)
 
-    def scatter_sub(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    def scatter_sub(
+        self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
+    ) -> Any:
         """Subtract `IndexedSlices` from it."""
         return self._scatter("sub", sparse_delta, name)
 
-    def scatter_update(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    def scatter_update(
+        self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
+    ) -> Any:
         """Set rows to `IndexedSlices`."""
         return self._scatter("update", sparse_delta, name)
 
-    def scatter_mul(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    def scatter_mul(
+        self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
+    ) -> Any:
         """Multiply rows by `IndexedSlices`."""
         return self._scatter("mul", sparse_delta, name)
 
-    def scatter_div(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    def scatter_div(
+        self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
+    ) -> Any:
         """Divide rows by `IndexedSlices`."""
         return self._scatter("div", sparse_delta, name)
 
-    def scatter_max(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    def scatter_max(
+        self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
+    ) -> Any:
         """The maximum of rows and `IndexedSlices`."""
         return self._scatter("max", sparse_delta, name)
 
-    def scatter_min(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
+    def scatter_min(
+        self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
+    ) -> Any:
         """The minimum of rows and `IndexedSlices`."""
         return self._scatter("min", sparse_delta, name)
 
@@ -455,8 +472,8 @@ def _reading_variables(root: Node) -> list[Node]:
     order = sorted(seen, key=lambda n: n.id)
     above: set[Node] = set()
     for n in order:
-        if n.op is state.variable_op or n.op.name not in stop and any(
-            v.node in above for v in n.inputs
+        if n.op is state.variable_op or (
+            n.op.name not in stop and any(v.node in above for v in n.inputs)
         ):
             above.add(n)
     return [n for n in order if n in above] if root in above else []
@@ -553,5 +570,3 @@ def report_uninitialized_variables(
     if not var_list:
         return convert.make_constant(np.zeros([0], object), name=name)  # type: ignore[return-value]
     return state.report_uninitialized(var_list, name)  # type: ignore[return-value]
-
-

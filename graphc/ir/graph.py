@@ -9,6 +9,7 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from graphc.ir import build, dims
@@ -49,7 +50,11 @@ class Graph:
         return self.outputs + tuple(v for _, v in self.updates)
 
     def nodes(self) -> list[Node]:
-        """The nodes that the roots need, inputs before users."""
+        """The nodes that the roots need, inputs before users (found once: graphs never change)."""
+        return self._nodes
+
+    @cached_property
+    def _nodes(self) -> list[Node]:
         return reachable([v.node for v in self.roots])
 
     def users(self) -> dict[Value, list[Node]]:

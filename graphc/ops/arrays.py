@@ -14,18 +14,18 @@ from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
-from graphc.ir.dims import Dim, Expr, Shape
+from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import NeedsValue, known_operand, static
 from graphc.ir.node import Value
 from graphc.ops.convert import convert, make_constant
 from graphc.ops.indexed import IndexedSlices
 from graphc.ops.record import (
+    OPS,
     Attrs,
     InferError,
     Types,
     as_value,
-    check_kind,
     ints,
     merge,
     no_grad,
@@ -48,7 +48,6 @@ from graphc.ops.shapes import (
     reshape_static,
     shape,
     show,
-    sizes,
     squeeze,
     static_operand,
     text,
@@ -59,17 +58,25 @@ from graphc.ops.shapes import range as range_
 from graphc.ops.shapes import size as size_of
 
 __all__ = [
-    "boolean_mask", "concat", "dynamic_partition", "dynamic_stitch", "gather", "gather_nd", "getitem",
+    "boolean_mask", "concat", "dynamic_partition", "dynamic_stitch", "gather", "gather_nd",
+    "getitem",
     "invert_permutation", "meshgrid", "pad", "reverse", "reverse_sequence", "roll", "scatter_nd",
     "segment_max", "segment_mean", "segment_min", "segment_prod", "segment_sum", "sequence_mask",
     "slice", "split", "stack", "strided_slice", "tile", "unique", "unique_with_counts",
-    "unsorted_segment_max", "unsorted_segment_mean", "unsorted_segment_min", "unsorted_segment_prod",
+    "unsorted_segment_max", "unsorted_segment_mean", "unsorted_segment_min",
+    "unsorted_segment_prod",
     "unsorted_segment_sqrt_n", "unsorted_segment_sum", "unstack", "where_indices",
 ]  # fmt: skip
 
 
-def _bad(message: str) -> InvalidArgumentError:
+def _bad(message: str) -> Exception:
+    """What the meaning of an op raises for values it cannot take."""
     return InvalidArgumentError(None, None, message)
+
+
+def _error(message: str, more: str = "") -> InferError:
+    """The error of a shape rule; `more` follows the list of input shapes."""
+    return InferError(message, more) if more else InferError(message)
 
 
 def _nones(values: Sequence[Any]) -> tuple[None, ...]:
@@ -78,6 +85,11 @@ def _nones(values: Sequence[Any]) -> tuple[None, ...]:
 
 def _op(record: Any, inputs: Sequence[Value], attrs: Any = None, name: str | None = None) -> Value:
     return build(record, inputs, attrs or {}, name).outputs[0]
+
+
+def _backward(name: str, dy: Value, x: Value, rest: Sequence[Value], attrs: Any) -> Any:
+    """The gradients where another record computes that of `x`."""
+    return (_op(OPS[name], [dy, x, *rest], attrs), *_nones(rest))
 
 
 def _shape_operand(x: Value, attrs: dict[str, Any], tail: list[Value], name: str) -> None:
@@ -98,7 +110,7 @@ def _slice_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     n = len(begin) if isinstance(begin, tuple) else len(want) if isinstance(want, tuple) else None
     s = x.static_shape
     if s is not None and n is not None and len(s) != n:
-        raise InferError(f"Shape must be rank {n} but is rank {len(s)}", f", [{n}], [{n}]")
+        raise _error(f"Shape must be rank {n} but is rank {len(s)}", f", [{n}], [{n}]")
     if s is None and n is None:
         return [(x.dtype, None)]
     rank = len(s) if s is not None else n or 0
@@ -161,8 +173,10 @@ def _slice_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> An
 
 
 slice_op = op(
-    "slice", "Slice", "view", doc="A box of a tensor.", args=("input",), types="fiubs", infer=_slice_infer,
-    element=_slice_element, numpy=_slice_numpy, dims=_slice_dims, grad=_slice_grad,
+    "slice", "Slice", "view", doc="A box of a tensor.", args=("input",), types="fiubs",
+    infer=_slice_infer,
+    element=_slice_element, numpy=_slice_numpy, dims=_slice_dims,
+    grad=_slice_grad,
 )  # fmt: skip
 
 
@@ -185,7 +199,7 @@ def slice_static(x: Value, begin: Sequence[Dim], size: Sequence[Dim]) -> Value:
     return _op(slice_op, (x,), {"begin": tuple(begin), "size": tuple(size)})
 
 
-# ------------------------------------------------------------------------- place: the gradient of slices
+# -------------------- place: the gradient of slices
 
 
 def _place_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -225,8 +239,10 @@ def _place_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> An
 
 
 place_op = op(
-    "place", "Pad", "view", doc="A box inside zeros: the gradient of slice.", args=("x",), types="fiub",
-    infer=_place_infer, element=_place_element, numpy=_place_numpy, grad=_place_grad,
+    "place", "Pad", "view", doc="A box inside zeros: the gradient of slice.", args=("x",),
+    types="fiub",
+    infer=_place_infer, element=_place_element, numpy=_place_numpy,
+    grad=_place_grad,
 )  # fmt: skip
 
 
@@ -277,7 +293,7 @@ def _spec_rows(rank: int, n: int, attrs: Attrs) -> list[tuple[str, int, int]]:
     ellipsis, new, shrink = (attrs.get(m, 0) for m in _MASKS[2:])
     at = [i for i in _ax(n) if ellipsis >> i & 1]
     if len(at) > 1:
-        raise InferError("Multiple ellipses in slice spec not allowed", _spec_text(n, attrs, False))
+        raise _error("Multiple ellipses in slice spec not allowed", _spec_text(n, attrs, False))
     news = sum(1 for i in _ax(n) if new >> i & 1 and i not in at)
     used = n - len(at) - news
     rows: list[tuple[str, int, int]] = []
@@ -291,7 +307,7 @@ def _spec_rows(rank: int, n: int, attrs: Attrs) -> list[tuple[str, int, int]]:
             rows.append(("new", -1, i))
         else:
             if axis >= rank:
-                raise InferError(
+                raise _error(
                     f"Index out of range using input dim {axis}; input has only {rank} dims",
                     _spec_text(n, attrs, False),
                 )
@@ -324,7 +340,7 @@ def entries(given: Shape, attrs: Attrs, begin: Any, end: Any, strides: Any) -> l
     n = len(strides)
     for i, s in enumerate(strides):
         if s is not None and D.same(s, 0):
-            raise InferError(f"strides[{i}] must be non-zero", _spec_text(n, attrs, False))
+            raise _error(f"strides[{i}] must be non-zero", _spec_text(n, attrs, False))
     out = []
     for kind, axis, i in _spec_rows(len(given), n, attrs):
         if kind == "new":
@@ -359,7 +375,7 @@ def _picked(i: Dim | None, d: Dim, axis: int, n: int, attrs: Attrs) -> Dim | Non
         return None
     at = i + d if negative else i
     if less(at, 0) or less(at, d) is False:
-        raise InferError(
+        raise _error(
             f"slice index {show(i)} of dimension {axis} out of bounds.", _spec_text(n, attrs, True)
         )
     return at
@@ -445,8 +461,9 @@ def _strided_numpy_key(s: Any, attrs: Any) -> tuple[Any, ...]:
         elif e.kind == "pick":
             key.append(e.first)
         else:
-            stop = e.first + e.size * e.step
-            key.append(builtins.slice(e.first, None if stop < 0 else stop, e.step))
+            first: Any = e.first
+            stop: Any = first + e.size * e.step
+            key.append(builtins.slice(first, None if stop < 0 else stop, e.step))
     return tuple(key)
 
 
@@ -494,7 +511,9 @@ def _strided_element(k: Any, index: Shape, x: Value, *rest: Value, **attrs: Any)
 def _strided_dims(x: Any, *rest: Any, **attrs: Any) -> Any:
     given = dict(zip(attrs.get("dynamic", ()), rest, strict=True))
     begin, end, strides = (attrs.get(k, given.get(k)) for k in ("begin", "end", "strides"))
-    if not isinstance(x, tuple) or any(v is None or None in v for v in (begin, strides)):
+    if not isinstance(x, tuple) or begin is None or strides is None:
+        return None
+    if None in begin or None in strides:
         return None
     try:
         if end is None or None in end:
@@ -507,9 +526,9 @@ def _strided_dims(x: Any, *rest: Any, **attrs: Any) -> Any:
     if len(got) != 1 or type(got[0].first) is not int or type(got[0].size) is not int:
         return None
     e = got[0]
-    if e.kind == "pick":
-        return x[e.first]
-    return tuple(x[e.first + i * e.step] for i in _ax(e.size))
+    at: Any = e.first
+    count: Any = e.size
+    return x[at] if e.kind == "pick" else tuple(x[at + i * e.step] for i in _ax(count))
 
 
 def _spec_attrs(attrs: Any) -> dict[str, Any]:
@@ -588,10 +607,12 @@ def _strided_ops(name: str, fails: bool) -> tuple[Any, Any]:
     doc = "Part of a tensor, by Python's slicing rules."
     forward = op(
         name, "StridedSlice", "view", doc=doc, args=("input",), types="fiubs", infer=_strided_infer,
-        element=_strided_element, numpy=_strided_numpy, dims=_strided_dims, grad=_strided_grad, fails=fails,
+        element=_strided_element, numpy=_strided_numpy, dims=_strided_dims, grad=_strided_grad,
+        fails=fails,
     )  # fmt: skip
     backward = op(
-        name + "_grad", "StridedSliceGrad", "view", doc="The gradient of a strided slice.", args=("dy",),
+        name + "_grad", "StridedSliceGrad", "view", doc="The gradient of a strided slice.",
+        args=("dy",),
         types="fiub", infer=_strided_grad_infer, element=_strided_grad_element,
         numpy=_strided_grad_numpy, grad=_strided_grad_grad, fails=fails,
     )  # fmt: skip
@@ -666,10 +687,7 @@ def _build_strided(
 strided_slice_op.call = strided_slice
 strided_slice_at_op.call = strided_slice
 
-_WRONG_INDEX = (
-    "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar "
-    "tf.int32/tf.int64 tensors are valid indices, got {!r}"
-)
+_WRONG_INDEX = "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors are valid indices, got {!r}"
 
 
 def _check_index(i: Any) -> Any:
@@ -822,9 +840,9 @@ def _concat_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     rank = len(shapes[0])
     for s in shapes:
         if len(s) == 0:
-            raise InferError("Can't concatenate scalars (use tf.stack instead)", _axis_text(None))
+            raise _error("Can't concatenate scalars (use tf.stack instead)", _axis_text(None))
         if len(s) != rank:
-            raise InferError(f"Shape must be rank {rank} but is rank {len(s)}", _axis_text(None))
+            raise _error(f"Shape must be rank {rank} but is rank {len(s)}", _axis_text(None))
     if axis is None:
         return [(dtype, tuple(D.fresh() for _ in shapes[0]))]
     axis = _number(axis)
@@ -832,7 +850,8 @@ def _concat_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if at is None:
         raise fail(
             f"Shape must be at least rank {axis + 1 if axis >= 0 else -axis} but is rank {rank}",
-            f"ConcatOp : Expected concatenating dimensions in the range [{-rank}, {rank}), but got {axis}",
+            f"ConcatOp : Expected concatenating dimensions in the range [{-rank}, {rank}), but "
+            f"got {axis}",
             _axis_text(axis, len(xs)),
         )
     return [(dtype, _joined(shapes, at, axis, len(shapes) == len(xs), len(xs)))]
@@ -856,10 +875,10 @@ def _joined(shapes: Sequence[Shape], at: int, axis: int, all_known: bool, n: int
                 lo, hi = (0, at) if i < at else (at + 1, len(s))
                 a, b = shapes[0][lo:hi], s[lo:hi]
                 raise fail(
-                    f"Dimension {i - lo} in both shapes must be equal, but are {show(out[i])} and "
-                    f"{show(d)}. Shapes are {text(a)} and {text(b)}.",
-                    "ConcatOp : Dimensions of inputs should match: "
-                    f"shape[0] = {text(shapes[0])} vs. shape[{j}] = {text(s)}",
+                    f"Dimension {i - lo} in both shapes must be equal, but are {show(out[i])} "
+                    f"and {show(d)}. Shapes are {text(a)} and {text(b)}.",
+                    f"ConcatOp : Dimensions of inputs should match: shape[0] = {text(shapes[0])} "
+                    f"vs. shape[{j}] = {text(s)}",
                     _axis_text(axis, n),
                 )
             if type(out[i]) is not int:
@@ -919,8 +938,10 @@ def _cut(dy: Value, shapes: Sequence[Shape], axis: int) -> list[Value]:
 
 
 concat_op = op(
-    "concat", "ConcatV2", "view", doc="Tensors joined along an axis.", args=("*values",), types="fiubs",
-    infer=_concat_infer, element=_concat_element, dims=_concat_dims, grad=_concat_grad,
+    "concat", "ConcatV2", "view", doc="Tensors joined along an axis.", args=("*values",),
+    types="fiubs",
+    infer=_concat_infer, element=_concat_element, dims=_concat_dims,
+    grad=_concat_grad,
     numpy=lambda *xs, axis: np.concatenate(xs, axis),
 )  # fmt: skip
 
@@ -968,7 +989,7 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Value:
                 raise ValueError(f"Shape {shown} must have rank 0")
             from graphc.ops import state
 
-            return state.identity(values[0], name=name)  # type: ignore[no-any-return]
+            return state.identity(values[0], name=name)
     builder = current()
     with builder.scope(name, "concat") as scope:
         xs = _values(concat_op, values)
@@ -1013,8 +1034,9 @@ def _stack_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 def _stack_element(k: Any, index: Shape, *xs: Value, axis: int) -> Any:
     at = axis % len(index)
     inner = index[:at] + index[at + 1 :]
-    if type(index[at]) is int:
-        return k.read(xs[index[at]], inner)
+    j: Any = index[at]
+    if type(j) is int:
+        return k.read(xs[j], inner)
     if len(xs) == 1:
         return k.read(xs[0], inner)
     out = None
@@ -1030,8 +1052,10 @@ def _stack_grad(y: Value, dy: Value, *xs: Value, axis: int) -> Any:
 
 
 stack_op = op(
-    "stack", "Pack", "view", doc="Tensors stacked along a new axis.", args=("*values",), types="fiubs",
-    infer=_stack_infer, element=_stack_element, grad=_stack_grad,
+    "stack", "Pack", "view", doc="Tensors stacked along a new axis.", args=("*values",),
+    types="fiubs",
+    infer=_stack_infer, element=_stack_element,
+    grad=_stack_grad,
     numpy=lambda *xs, axis: np.stack(xs, axis),
     dims=lambda *xs, axis: None if any(isinstance(x, tuple) for x in xs) else tuple(xs),
 )  # fmt: skip
@@ -1143,7 +1167,8 @@ def unstack(
                 at = axis_of(axis, len(s))
                 if at is None:
                     raise ValueError(f"axis = {axis} not in [{-len(s)}, {len(s)})")
-                num = s[at] if type(s[at]) is int else None
+                n: Any = s[at]
+                num = n if type(n) is int else None
             if num is None:
                 raise ValueError(f"Cannot infer num from shape {_shown(s)}")
         return list(
@@ -1171,7 +1196,7 @@ def _split_axis(inputs: Sequence[Value], attrs: Attrs, s: Shape, what: str) -> i
     axis = _number(axis)
     at = axis_of(axis, len(s))
     if at is None:
-        raise InferError(
+        raise _error(
             f"Dimension size, given by scalar input {axis} must be in range [{-len(s)}, {len(s)})",
             what,
         )
@@ -1190,8 +1215,8 @@ def _split_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         raise fail(
             f"Dimension size must be evenly divisible by {n} but is {show(s[at])}\n\t"
             "Number of ways to split should evenly divide the split dimension",
-            "Number of ways to split should evenly divide the split dimension, but got split_dim "
-            f"{at} (size = {show(s[at])}) and num_split {n}",
+            "Number of ways to split should evenly divide the split dimension, but got "
+            f"split_dim {at} (size = {show(s[at])}) and num_split {n}",
         )
     return [(x.dtype, (*s[:at], s[at] // n, *s[at + 1 :]))] * n
 
@@ -1265,8 +1290,9 @@ def _split_sizes(d: Dim, want: Sequence[Dim | None], attrs: Attrs, rank: int, at
         shown = " ".join(str(show(p)) for p in want if p is not None)
         raise fail(
             f"can't split axis of size {show(d)} into pieces of size {text(want)}",
-            "Determined shape must either match input shape along split_dim exactly if fully specified, "
-            f"or be less than the size of the input along split_dim if not fully specified.  Got: {show(rest)}",
+            "Determined shape must either match input shape along split_dim exactly if fully "
+            "specified, or be less than the size of the input along split_dim if not fully "
+            f"specified.  Got: {show(rest)}",
             f", [{len(want)}], [] and with computed input tensors: input[1] = <{shown}>, "
             f"input[2] = <{attrs.get('axis', at)}>",
         )
@@ -1289,8 +1315,10 @@ def _split_v_numpy(x: Any, *, sizes: Any, axis: int, num: int) -> tuple[Any, ...
 
 
 split_v_op = op(
-    "split_v", "SplitV", "view", doc="Parts of given sizes along an axis.", args=("value",), types="fiubs",
-    infer=_split_v_infer, expand=_split_v_expand, grad=_split_grad, numpy=_split_v_numpy,
+    "split_v", "SplitV", "view", doc="Parts of given sizes along an axis.", args=("value",),
+    types="fiubs",
+    infer=_split_v_infer, expand=_split_v_expand, grad=_split_grad,
+    numpy=_split_v_numpy,
 )  # fmt: skip
 
 
@@ -1370,9 +1398,7 @@ def _pad_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if s is None:
         return [(x.dtype, tuple(D.fresh() for _ in pairs))]
     if len(s) != len(pairs):
-        raise InferError(
-            f"Shape must be rank {len(pairs)} but is rank {len(s)}", f", [{len(pairs)},2]"
-        )
+        raise _error(f"Shape must be rank {len(pairs)} but is rank {len(s)}", f", [{len(pairs)},2]")
     out: list[Dim] = []
     for d, (a, b) in zip(s, pairs, strict=True):
         if a is None or b is None:
@@ -1395,12 +1421,13 @@ def _check_mirror(d: Dim, a: Dim, b: Dim, mode: str) -> None:
     if mode == "REFLECT":
         if less(a, d) is False or less(b, d) is False:
             raise shape_error(
-                f"paddings must be less than the dimension size: {show(a)}, {show(b)} not less than {show(d)}"
+                f"paddings must be less than the dimension size: {show(a)}, {show(b)} not less "
+                f"than {show(d)}"
             )
     elif less(d, a) or less(d, b):
         raise shape_error(
-            "paddings must be no greater than the dimension size: "
-            f"{show(a)}, {show(b)} greater than {show(d)}"
+            f"paddings must be no greater than the dimension size: {show(a)}, {show(b)} greater "
+            f"than {show(d)}"
         )
 
 
@@ -1429,8 +1456,10 @@ def _unpad(dy: Value, x: Value, rest: Sequence[Value], attrs: Any) -> Value:
 
 
 pad_op = op(
-    "pad", "Pad", "view", doc="Zeros around a tensor.", args=("tensor",), types="fiub", infer=_pad_infer,
-    element=lambda k, index, x, *, paddings: _pad_read(k, index, x, paddings, None),
+    "pad", "Pad", "view", doc="Zeros around a tensor.", args=("tensor",), types="fiub",
+    infer=_pad_infer,
+    element=lambda k, index, x, *, paddings: _pad_read(k, index, x, paddings,
+    None),
     numpy=lambda x, *, paddings: np.pad(x, _pairs(paddings)) if x.ndim else x, grad=_pad_grad,
 )  # fmt: skip
 
@@ -1460,8 +1489,10 @@ unpad_op = op(
     "unpad", "Slice", "view", doc="What a padding surrounds: its gradient.", args=("dy", "like"),
     types="fiub", numpy=_unpad_numpy,
     infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[1].static_shape)],
-    expand=lambda dy, like, *, paddings: slice_static(dy, [a for a, _ in _pairs(paddings)], _whole(like)),
-    grad=lambda y, dy, g, like, *rest, **attrs: (_op(pad_op, [dy, *rest], attrs), None, *_nones(rest)),
+    expand=lambda dy, like, *, paddings: slice_static(dy, [a for a, _ in _pairs(paddings)],
+    _whole(like)),
+    grad=lambda y, dy, g, like, *rest, **attrs: (_op(pad_op, [dy, *rest], attrs), None,
+    *_nones(rest)),
     facts={"shape_operands": (1,)},
 )  # fmt: skip
 
@@ -1486,9 +1517,11 @@ def _mirror_numpy(x: Any, *, paddings: Any, mode: str) -> Any:
 
 
 mirror_pad_op = op(
-    "mirror_pad", "MirrorPad", "view", doc="A tensor mirrored at its borders.", args=("input",), types="fiub",
-    infer=_pad_infer, element=_mirror_element, numpy=_mirror_numpy,
-    grad=lambda y, dy, x, *rest, **attrs: (_op(mirror_pad_grad_op, [dy, x, *rest], attrs), *_nones(rest)),
+    "mirror_pad", "MirrorPad", "view", doc="A tensor mirrored at its borders.", args=("input",),
+    types="fiub",
+    infer=_pad_infer, element=_mirror_element,
+    numpy=_mirror_numpy,
+    grad=lambda y, dy, x, *rest, **attrs: _backward("mirror_pad_grad", dy, x, rest, attrs),
 )  # fmt: skip
 
 
@@ -1530,10 +1563,13 @@ def _mirror_grad_numpy(dy: Any, like: Any, *, paddings: Any, mode: str) -> Any:
 
 
 mirror_pad_grad_op = op(
-    "mirror_pad_grad", "MirrorPadGrad", "composite", doc="The gradient of mirror_pad.", args=("dy", "like"),
-    types="fiu", infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[1].static_shape)],
+    "mirror_pad_grad", "MirrorPadGrad", "composite", doc="The gradient of mirror_pad.", args=("dy",
+    "like"),
+    types="fiu", infer=lambda inputs, attrs: [(inputs[0].dtype,
+    inputs[1].static_shape)],
     expand=_mirror_grad_expand, numpy=_mirror_grad_numpy,
-    grad=lambda y, dy, g, like, *rest, **attrs: (_op(mirror_pad_op, [dy, *rest], attrs), None, *_nones(rest)),
+    grad=lambda y, dy, g, like, *rest, **attrs: (_op(mirror_pad_op, [dy, *rest], attrs), None,
+    *_nones(rest)),
     facts={"shape_operands": (1,)},
 )  # fmt: skip
 
@@ -1606,7 +1642,7 @@ def _tile_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if s is None:
         return [(x.dtype, tuple(D.fresh() for _ in m))]
     if len(s) != len(m):
-        raise InferError(f"Shape must be rank {len(s)} but is rank {len(m)}", f", [{len(m)}]")
+        raise _error(f"Shape must be rank {len(s)} but is rank {len(m)}", f", [{len(m)}]")
     out: list[Dim] = []
     for i, (d, n) in enumerate(zip(s, m, strict=True)):
         if n is None:
@@ -1655,14 +1691,15 @@ tile_op = op(
     numpy=lambda x, *, multiples: np.tile(x, multiples) if x.ndim else x,
     dims=lambda x, *rest, **a: x * a["multiples"][0]
     if isinstance(x, tuple) and type(a.get("multiples", (None,))[0]) is int else None,
-    grad=lambda y, dy, x, *rest, **attrs: (_op(tile_grad_op, [dy, x, *rest], attrs), *_nones(rest)),
+    grad=lambda y, dy, x, *rest, **attrs: _backward("tile_grad", dy, x, rest, attrs),
 )  # fmt: skip
 
 tile_grad_op = op(
     "tile_grad", "Sum", "composite", doc="The gradient of tile.", args=("dy", "like"), types="fiu",
     infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[1].static_shape)],
     expand=_untile_expand, numpy=_untile_numpy,
-    grad=lambda y, dy, g, like, *rest, **attrs: (_op(tile_op, [dy, *rest], attrs), None, *_nones(rest)),
+    grad=lambda y, dy, g, like, *rest, **attrs: (_op(tile_op, [dy, *rest], attrs), None,
+    *_nones(rest)),
     facts={"shape_operands": (1,)},
 )  # fmt: skip
 
@@ -1713,8 +1750,10 @@ def _reverse_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> 
 
 
 reverse_op = op(
-    "reverse", "ReverseV2", "view", doc="Axes in reverse order of their elements.", args=("tensor",),
-    types="fiubs", infer=_reverse_infer, element=_reverse_element, grad=_reverse_grad,
+    "reverse", "ReverseV2", "view", doc="Axes in reverse order of their elements.", args=("tensor",
+    ),
+    types="fiubs", infer=_reverse_infer, element=_reverse_element,
+    grad=_reverse_grad,
     numpy=lambda x, *, axis: np.ascontiguousarray(np.flip(x, tuple(axis))),
     dims=lambda x, *rest, **a: x[::-1] if isinstance(x, tuple) and a.get("axis") else None,
 )  # fmt: skip
@@ -1763,8 +1802,8 @@ def _reverse_sequence_numpy(x: Any, n: Any, *, seq_axis: int, batch_axis: int) -
     for i, c in enumerate(n.tolist()):
         if not 0 <= c <= d:
             raise _bad(f"seq_lens({i}) {'< 0' if c < 0 else f'> input.dims({seq_axis})'}")
-    i = np.arange(d)
-    at = np.where(i < n[:, None], n[:, None] - 1 - i, i)
+    places = np.arange(d)
+    at = np.where(places < n[:, None], n[:, None] - 1 - places, places)
     at = at if batch_axis < seq_axis else at.T
     full = np.expand_dims(at, tuple(a for a in _ax(x.ndim) if a not in (seq_axis, batch_axis)))
     return np.take_along_axis(x, np.broadcast_to(full, x.shape), seq_axis)
@@ -1822,7 +1861,8 @@ def _roll_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 roll_op = op(
-    "roll", "Roll", "view", doc="Elements shifted around along axes.", args=("input",), types="fiub",
+    "roll", "Roll", "view", doc="Elements shifted around along axes.", args=("input",),
+    types="fiub",
     infer=_roll_infer,
     element=lambda k, index, x, *, shift, axis: k.read(x, tuple(
         i if n == 0 else (i - n) % d
@@ -1852,25 +1892,40 @@ roll_op.call = roll
 # ------------------------------------------------------------------------- gather
 
 
+def _check_indices(i: Value, param: str = "indices") -> None:
+    if i.dtype.kind not in "iu":
+        raise TypeError(
+            f"Value passed to parameter '{param}' has DataType {i.dtype.name} not in list of "
+            "allowed values: int32, int64"
+        )
+
+
 def _gather_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     x, i = inputs[:2]
-    check_kind(gather_op, "indices", i.dtype, "iu")
+    _check_indices(i)
     axis = static(inputs, attrs, "axis")
     s, t = x.static_shape, i.static_shape
     if s is not None and len(s) == 0:
-        raise InferError("Shape must be at least rank 1 but is rank 0", ", []")
+        raise _error("Shape must be at least rank 1 but is rank 0", ", []")
     if s is None or t is None:
         return [(x.dtype, None)]
     if axis is None:
-        return [(x.dtype, tuple(D.fresh() for _ in _ax(len(s) + len(t) - 1)))]
+        n = len(s) + len(t) - 1 - attrs.get("batch_dims", 0)
+        return [(x.dtype, tuple(D.fresh() for _ in _ax(n)))]
     axis = _number(axis)
     at = axis_of(axis, len(s))
     if at is None:
-        raise InferError(
+        raise _error(
             f"Shape must be at least rank {axis + 1 if axis >= 0 else -axis} but is rank {len(s)}",
             f", [] and with computed input tensors: input[2] = <{axis}>",
         )
-    return [(x.dtype, (*s[:at], *t, *s[at + 1 :]))]
+    b = attrs.get("batch_dims", 0)
+    if b and (b > len(t) or b > at):
+        raise _error(f"batch_dims ({b}) must be less than or equal to axis ({at})")
+    for d, e in zip(s[:b], t[:b], strict=True):
+        if D.same(d, e) is False:
+            raise _error(f"Dimensions must be equal, but are {show(d)} and {show(e)}")
+    return [(x.dtype, (*s[:at], *t[b:], *s[at + 1 :]))]
 
 
 def _flat_index(index: Shape, s: Shape) -> Dim:
@@ -1888,28 +1943,39 @@ def _checked(k: Any, i: Any, n: Dim, message: str, position: Dim) -> tuple[Dim, 
     return at, ok
 
 
-def _gather_element(k: Any, index: Shape, x: Value, i: Value, *, axis: int) -> Any:
+def _gather_element(
+    k: Any, index: Shape, x: Value, i: Value, *, axis: int, batch_dims: int = 0
+) -> Any:
     s, t = k.shape(x), k.shape(i)
     at = axis % len(s)
-    inner = index[at : at + len(t)]
+    n = len(t) - batch_dims
+    inner = (*index[:batch_dims], *index[at : at + n])
     where, ok = _checked(
         k,
         k.read(i, inner),
         s[at],
-        "an index is not in the range of the axis",
+        f"an index is not in [0, {s[at]})",
         _flat_index(inner, t),
     )
-    return k.read(x, (*index[:at], where, *index[at + len(t) :]), ok, 0)
+    return k.read(x, (*index[:at], where, *index[at + n :]), ok, 0)
 
 
-def _gather_numpy(x: Any, i: Any, *, axis: int) -> Any:
+def _gather_numpy(x: Any, i: Any, *, axis: int, batch_dims: int = 0) -> Any:
     n = x.shape[axis]
     wrong = (i < 0) | (i >= n)
     if wrong.any():
         at = tuple(int(e[0]) for e in np.nonzero(wrong))
         label = "indices" + (f"[{','.join(map(str, at))}]" if at else "")
         raise _bad(f"{label} = {int(i[at])} is not in [0, {n})")
-    return np.take(x, i.astype(np.int64), axis)
+    if not batch_dims:
+        return np.take(x, i.astype(np.int64), axis)
+    axis = axis % x.ndim - batch_dims
+    outer = i.shape[:batch_dims]
+    rows = x.reshape(-1, *x.shape[batch_dims:])
+    ids = i.reshape(len(rows), *i.shape[batch_dims:]).astype(np.int64)
+    made = [np.take(r, j, axis) for r, j in zip(rows, ids, strict=True)]
+    inner = (*x.shape[batch_dims:][:axis], *ids.shape[1:], *x.shape[batch_dims:][axis + 1 :])
+    return np.array(made, x.dtype).reshape(*outer, *inner)
 
 
 def _gather_dims(x: Any, i: Any, *rest: Any, **attrs: Any) -> Any:
@@ -1920,11 +1986,37 @@ def _gather_dims(x: Any, i: Any, *rest: Any, **attrs: Any) -> Any:
     return x[i] if type(i) is int and 0 <= i < len(x) else None
 
 
+def _batched_gather_grad(dy: Value, x: Value, i: Value, axis: int, batch: int) -> Any:
+    """Rows of all batches are summed at once: batch `b` owns the segments from ``b * n`` on."""
+    s, t = x.static_shape, i.static_shape
+    if s is None or t is None:
+        raise LookupError("the gradient of gather with batch_dims needs known ranks")
+    at, n = axis % len(s), len(t)
+    k = n - batch
+    inner = [*_ax(batch), *_ax(at + k)[at:], *_ax(at)[batch:], *_ax(len(s) + k - 1)[at + k :]]
+    rows = transpose(dy, inner)
+    sized = getitem(shape(x, out_type=i.dtype), at)
+    ids = i
+    step = sized
+    for b in reversed(_ax(batch)):
+        count = getitem(shape(x, out_type=i.dtype), b)
+        place = reshape(range_(count), [*(1,) * b, -1, *(1,) * (n - b - 1)])
+        ids = ids + place * step
+        step = step * count
+    summed = unsorted_segment_sum(rows, ids, step)
+    order = [*_ax(batch), at, *_ax(at)[batch:], *_ax(len(s))[at + 1 :]]
+    full = gather(shape(x), order)
+    back = [order.index(a) for a in _ax(len(s))]
+    return transpose(reshape(summed, full), back), None
+
+
 def _gather_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **attrs: Any) -> Any:
     axis = attrs.get("axis")
     if axis is None:
         raise LookupError("the gradient of gather needs an axis that is known when it is built")
     s, t = x.static_shape, i.static_shape
+    if attrs.get("batch_dims"):
+        return _batched_gather_grad(dy, x, i, axis, attrs["batch_dims"])
     flat = reshape(i, [-1])
     at = axis if s is None else axis % len(s)
     if at == 0:
@@ -1954,13 +2046,16 @@ def _gather_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **attrs:
 
 gather_op = op(
     "gather", "GatherV2", "view", doc="Slices of an axis, by index.", args=("params", "indices"),
-    types="fiubs", infer=_gather_infer, element=_gather_element, numpy=_gather_numpy, dims=_gather_dims,
-    grad=lambda y, dy, x, i, *rest, **a: (*_gather_grad(y, dy, x, i, *rest, **a), *_nones(rest)), fails=True,
+    types="fiubs", infer=_gather_infer, element=_gather_element, numpy=_gather_numpy,
+    dims=_gather_dims,
+    grad=lambda y, dy, x, i, *rest, **a: (*_gather_grad(y, dy, x, i, *rest, **a), *_nones(rest)),
+    fails=True,
 )  # fmt: skip
 
 
 def gather(
-    params: Any, indices: Any, validate_indices: Any = None, name: str | None = None, axis: Any = None,
+    params: Any, indices: Any, validate_indices: Any = None, name: str | None = None,
+    axis: Any = None,
     batch_dims: int = 0,
 ) -> Value:  # fmt: skip
     """The slices of `params` along `axis` that `indices` names.
@@ -1970,12 +2065,12 @@ def gather(
     InvalidArgumentError
         At run time, for an index outside [0, size).
     """
-    if batch_dims:
-        raise NotImplementedError("gather with batch_dims")
     if hasattr(params, "sparse_read"):
         return params.sparse_read(indices, name=name)  # type: ignore[no-any-return]
     values = [("params", params), ("indices", indices)]
-    return make(gather_op, values, {"axis": ("axis", 0 if axis is None else axis)}, name).outputs[0]
+    at = batch_dims if axis is None else axis
+    attrs = {"batch_dims": operator.index(batch_dims)} if batch_dims else None
+    return make(gather_op, values, {"axis": ("axis", at)}, name, attrs).outputs[0]
 
 
 gather_op.call = gather
@@ -1983,7 +2078,7 @@ gather_op.call = gather
 
 def _gather_nd_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     x, i = inputs
-    check_kind(gather_nd_op, "indices", i.dtype, "iu")
+    _check_indices(i)
     s, t = x.static_shape, i.static_shape
     if t == ():
         raise shape_error("Shape must be at least rank 1 but is rank 0")
@@ -2025,8 +2120,8 @@ def _check_nd(i: Any, s: Sequence[int], what: str) -> None:
         label = f"indices[{flat if what == 'shape' else ','.join(map(str, at))}]"
         values = ", ".join(map(str, i[at].tolist()))
         sized = ",".join(map(str, s))
-        raise _bad(f"{label} = [{values}] does not index into {what} [{sized}]" if what == "shape" else
-                   f"{label} = [{values}] does not index into param shape [{sized}]")  # fmt: skip
+        where = "shape" if what == "shape" else "param shape"
+        raise _bad(f"{label} = [{values}] does not index into {where} [{sized}]")
 
 
 def _gather_nd_numpy(x: Any, i: Any) -> Any:
@@ -2067,15 +2162,15 @@ gather_nd_op.call = gather_nd
 
 def _scatter_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     i, u = inputs[:2]
-    check_kind(scatter_nd_op, "indices", i.dtype, "iu")
+    _check_indices(i)
     s = _known_shape(inputs, attrs, "shape")
     t, v = i.static_shape, u.static_shape
     if s is not None and t is not None and v is not None and t and type(t[-1]) is int:
         want = (*t[:-1], *s[t[-1] :])
         if len(want) != len(v) or any(D.same(a, b) is False for a, b in zip(want, v, strict=True)):
             raise shape_error(
-                f"Must have updates.shape = indices.shape[:-1] + shape[{t[-1]}:], got updates.shape: "
-                f"{text(v)}, indices.shape: {text(t)}, shape: {text(s)}"
+                f"Must have updates.shape = indices.shape[:-1] + shape[{t[-1]}:], got "
+                f"updates.shape: {text(v)}, indices.shape: {text(t)}, shape: {text(s)}"
             )
     return [(u.dtype, s)]
 
@@ -2088,7 +2183,8 @@ def _scatter_numpy(i: Any, u: Any, *, shape: Any) -> Any:
 
 
 scatter_nd_op = op(
-    "scatter_nd", "ScatterNd", "structured", doc="Updates added up at index vectors, zeros elsewhere.",
+    "scatter_nd", "ScatterNd", "structured",
+    doc="Updates added up at index vectors, zeros elsewhere.",
     args=("indices", "updates"), types="iu", infer=_scatter_infer, numpy=_scatter_numpy, fails=True,
     grad=lambda y, dy, i, u, *rest, **a: (None, gather_nd(dy, i), *_nones(rest)),
 )  # fmt: skip
@@ -2105,8 +2201,7 @@ scatter_nd_op.call = scatter_nd
 
 def _segment_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     x, i = inputs[:2]
-    if i.dtype.kind not in "iu":
-        check_kind(unsorted_segment_sum_op, "segment_ids", i.dtype, "i")
+    _check_indices(i, "segment_ids")
     n = static(inputs, attrs, "num_segments")
     s, t = x.static_shape, i.static_shape
     if n is not None and less(n, 0):
@@ -2162,7 +2257,7 @@ def _gather_kept(dy: Value, i: Value) -> Value:
     rows = gather(dy, math.maximum(i, zeros_like(i)))
     return math.where(
         _rows_like(math.greater_equal(i, zeros_like(i)), rows), rows, zeros_like(rows)
-    )  # type: ignore[no-any-return]
+    )
 
 
 def _extreme_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **a: Any) -> Any:
@@ -2174,6 +2269,25 @@ def _extreme_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **a: An
     many = _op(unsorted_segment_sum_op, [math.cast(hit, x.dtype), i, *rest], a)
     share = _gather_kept(dy / many, i)
     return (math.where(hit, share, zeros_like(share)), None, *_nones(rest))
+
+
+def _prod_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **a: Any) -> Any:
+    """The product of the other rows of the segment, right where one row is zero."""
+    from graphc.ops import math
+
+    def total(record: Any, v: Value) -> Value:
+        return _op(record, [v, i, *rest], a)
+
+    zero = math.equal(x, zeros_like(x))
+    other = math.where(zero, ones_like(x), x)
+    zeros = total(unsorted_segment_sum_op, math.cast(zero, x.dtype))
+    product = total(unsorted_segment_prod_op, other)
+    none = zeros_like(product)
+    # with no zero every row has the rest of the product; with one, only that row has it
+    full = math.where(math.equal(zeros, none), product, none)
+    single = math.where(math.equal(zeros, ones_like(zeros)), product, none)
+    rows = math.where(zero, _gather_kept(single * dy, i), _gather_kept(full * dy, i) / other)
+    return (rows, None, *_nones(rest))
 
 
 def _lowest(t: Any) -> Any:
@@ -2196,7 +2310,7 @@ def _segment_op(kind: str, combine: Any, start: Callable[[Any], Any], grad: Any)
 unsorted_segment_sum_op = _segment_op("sum", np.add, lambda t: 0, _segment_grad)
 unsorted_segment_max_op = _segment_op("max", np.maximum, _lowest, _extreme_grad)
 unsorted_segment_min_op = _segment_op("min", np.minimum, _highest, _extreme_grad)
-unsorted_segment_prod_op = _segment_op("prod", np.multiply, lambda t: 1, None)
+unsorted_segment_prod_op = _segment_op("prod", np.multiply, lambda t: 1, _prod_grad)
 
 
 def _unsorted(record: Any) -> Callable[..., Value]:
@@ -2245,7 +2359,8 @@ def unsorted_segment_sqrt_n(
     with current().scope(name, "UnsortedSegmentSqrtN"):
         x, i = as_value(data, None, "data"), as_value(segment_ids, None, "segment_ids")
         count = math.sqrt(_segment_count(x, i, num_segments))
-        return unsorted_segment_sum(x, i, num_segments) / count
+        total: Value = unsorted_segment_sum(x, i, num_segments) / count
+        return total
 
 
 def _sorted(kind: str) -> Callable[..., Value]:
@@ -2267,7 +2382,7 @@ def _sorted(kind: str) -> Callable[..., Value]:
             if kind == "prod":
                 return y
             many = unsorted_segment_sum(ones_like(x), i, n)
-            return math.where(math.greater(many, zeros_like(many)), y, zeros_like(y))  # type: ignore[no-any-return]
+            return math.where(math.greater(many, zeros_like(many)), y, zeros_like(y))
 
     call.__name__ = call.__qualname__ = f"segment_{kind}"
     call.__doc__ = (
@@ -2280,7 +2395,7 @@ segment_sum, segment_mean, segment_max = _sorted("sum"), _sorted("mean"), _sorte
 segment_min, segment_prod = _sorted("min"), _sorted("prod")
 
 
-# ------------------------------------------------------------------------- sizes that depend on data
+# -------------------- sizes that depend on data
 
 
 def _where_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -2288,10 +2403,16 @@ def _where_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(dtypes.int64, (D.fresh(), D.fresh() if s is None else len(s)))]
 
 
+def _where_numpy(x: Any) -> Any:
+    if not x.ndim:
+        raise _bad("WhereOp : Unhandled input dimensions: 0")
+    return np.argwhere(x).astype(np.int64).reshape(-1, x.ndim)
+
+
 where_op = op(
     "where_indices", "Where", "structured", doc="The indices of the elements that are true.",
     args=("condition",), types="fiub", infer=_where_infer, grad=no_grad,
-    numpy=lambda x: np.argwhere(x).astype(np.int64).reshape(-1, x.ndim), facts={"data_shape": True},
+    numpy=_where_numpy, facts={"data_shape": True},
 )  # fmt: skip
 
 
@@ -2321,8 +2442,8 @@ def boolean_mask(
         t = m.static_shape
         if t is None:
             raise ValueError(
-                "Number of mask dimensions must be specified, even if some dimensions are None.  "
-                "E.g. shape=[None] is ok, but shape=None is not."
+                "Number of mask dimensions must be specified, even if some dimensions are None. "
+                " E.g. shape=[None] is ok, but shape=None is not."
             )
         if not t:
             raise ValueError("mask cannot be scalar.")
@@ -2379,14 +2500,19 @@ def _unique_numpy(x: Any, *, out_idx: Any, counts: bool = False) -> Any:
 
 
 unique_op = op(
-    "unique", "Unique", "structured", doc="The different elements, in order of appearance.", args=("x",),
-    types="fiubs", infer=_unique_infer, numpy=_unique_numpy, facts={"data_shape": True, "host": True},
+    "unique", "Unique", "structured", doc="The different elements, in order of appearance.",
+    args=("x",),
+    types="fiubs", infer=_unique_infer, numpy=_unique_numpy,
+    facts={"data_shape": True,
+    "host": True},
     grad=lambda y, dy, x, **a: (None,),
 )  # fmt: skip
 
 unique_counts_op = op(
-    "unique_with_counts", "UniqueWithCounts", "structured", doc="The different elements and their counts.",
-    args=("x",), types="fiubs", infer=_unique_infer, numpy=_unique_numpy, facts={"data_shape": True, "host": True},
+    "unique_with_counts", "UniqueWithCounts", "structured",
+    doc="The different elements and their counts.",
+    args=("x",), types="fiubs", infer=_unique_infer, numpy=_unique_numpy,
+    facts={"data_shape": True, "host": True},
     grad=lambda y, dy, x, **a: (None,),
 )  # fmt: skip
 
@@ -2500,7 +2626,8 @@ def _stitch_grad(y: Value, dy: Value, *inputs: Value) -> Any:
 
 
 dynamic_stitch_op = op(
-    "dynamic_stitch", "DynamicStitch", "structured", doc="Rows of several tensors put at given places.",
+    "dynamic_stitch", "DynamicStitch", "structured",
+    doc="Rows of several tensors put at given places.",
     args=("*indices",), types="iu", infer=_stitch_infer, numpy=_stitch_numpy, grad=_stitch_grad,
     fails=True, facts={"data_shape": True},
 )  # fmt: skip
@@ -2583,7 +2710,7 @@ def sequence_mask(
         column = math.cast(expand_dims(n, -1), row.dtype)
         out: Value = math.less(row, column)
         want = as_dtype(dtype)
-        return out if want is dtypes.bool_ else math.cast(out, want)  # type: ignore[no-any-return]
+        return out if want is dtypes.bool_ else math.cast(out, want)
 
 
 def meshgrid(*args: Any, **kwargs: Any) -> list[Value]:
@@ -2613,6 +2740,3 @@ def meshgrid(*args: Any, **kwargs: Any) -> list[Value]:
 
         ones_ = shapes.fill(counts, convert(1, dtype))
         return [x * ones_ for x in out]
-
-
-_ = (Expr, sizes)

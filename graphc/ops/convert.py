@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dtypes import DType, as_dtype
@@ -45,7 +46,9 @@ def register_conversion(
         _tensor_like = (*_tensor_like, kind)
 
 
-def as_array(value: Any, dtype: DType | None = None, shape: Sequence[int] | None = None) -> tuple[np.ndarray[Any, Any], DType]:
+def as_array(
+    value: Any, dtype: DType | None = None, shape: Sequence[int] | None = None
+) -> tuple[np.ndarray[Any, Any], DType]:
     """The array TF1 makes of a Python or numpy value, and its element type.
 
     Python floats are float32 and ints int32 (int64 where they do not fit); numpy keeps its
@@ -184,13 +187,21 @@ def _check_leaves(flat: list[Any], dtype: DType) -> None:
     for v in flat:
         if not isinstance(v, ok):
             if v is not None and (
-                hasattr(v, "__array__") or hasattr(v, "__index__") and dtype.kind in "iu"
+                hasattr(v, "__array__") or (hasattr(v, "__index__") and dtype.kind in "iu")
             ):
                 continue
-            raise TypeError(f"Expected {dtype.name}, got {v!r:.60} of type '{type(v).__name__}' instead.")
+            raise TypeError(
+                f"Expected {dtype.name}, got {v!r:.60} of type '{type(v).__name__}' instead."
+            )
 
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = "Const", verify_shape: bool = False) -> Value:
+def constant(
+    value: Any,
+    dtype: Any = None,
+    shape: Any = None,
+    name: str | None = "Const",
+    verify_shape: bool = False,
+) -> Value:
     """A constant tensor.
 
     Parameters
@@ -217,7 +228,9 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
         if verify_shape and a.shape != want:
             raise TypeError(f"Expected Tensor's shape: {want}, got {a.shape}.")
         if a.size > n and a.size != 1:
-            raise ValueError(f"Too many elements provided. Needed at most {n}, but received {a.size}")
+            raise ValueError(
+                f"Too many elements provided. Needed at most {n}, but received {a.size}"
+            )
         if a.size == n:
             a = a.reshape(want)
         elif n == 0:
@@ -230,7 +243,9 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     return make_constant(a, t, name)
 
 
-def make_constant(a: np.ndarray[Any, Any], dtype: DType | None = None, name: str | None = "Const") -> Value:
+def make_constant(
+    a: np.ndarray[Any, Any], dtype: DType | None = None, name: str | None = "Const"
+) -> Value:
     """A constant node holding a private read-only copy of `a`."""
     if a.flags.writeable or a.base is not None:
         a = np.array(a, order="C")
@@ -241,7 +256,9 @@ def make_constant(a: np.ndarray[Any, Any], dtype: DType | None = None, name: str
     return build(constant_op, (), attrs, name).outputs[0]
 
 
-def convert_to_tensor(value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None) -> Value:
+def convert_to_tensor(
+    value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None
+) -> Value:
     """`value` as a tensor of the default graph.
 
     Raises
@@ -260,7 +277,9 @@ def convert_to_tensor(value: Any, dtype: Any = None, name: str | None = None, pr
     return convert(value, want, name)
 
 
-def convert(value: Any, dtype: DType | None = None, name: str | None = None, arg: Any = None) -> Value:
+def convert(
+    value: Any, dtype: DType | None = None, name: str | None = None, arg: Any = None
+) -> Value:
     """The rule behind every op argument; `arg` is (op, its name, first argument's name) for messages."""
     if isinstance(value, Value):
         if dtype is not None and value.dtype is not dtype:
@@ -272,7 +291,9 @@ def convert(value: Any, dtype: DType | None = None, name: str | None = None, arg
     for kind, f in _conversions:
         if isinstance(value, kind):
             return f(value, dtype, name)
-    if isinstance(value, list | tuple) and any(isinstance(v, _tensor_types()) for v in _leaves(value)):
+    if isinstance(value, list | tuple) and any(
+        isinstance(v, _tensor_types()) for v in _leaves(value)
+    ):
         from graphc.ops.shapes import stack  # a cycle in meaning: a list of tensors is a stack
 
         return stack_nested(value, dtype, stack, name)
@@ -289,7 +310,9 @@ def _tensor_types() -> tuple[type, ...]:
     return _tensor_like
 
 
-def stack_nested(value: Any, dtype: DType | None, stack: Callable[..., Value], name: str | None = None) -> Any:
+def stack_nested(
+    value: Any, dtype: DType | None, stack: Callable[..., Value], name: str | None = None
+) -> Any:
     """A nested list some of whose leaves are tensors, packed along new leading axes.
 
     Names are TF1's: the pack has `name` (``packed``) and its constants are ``name/index``.
@@ -308,7 +331,10 @@ def stack_nested(value: Any, dtype: DType | None, stack: Callable[..., Value], n
             items.append(v)
         if not pack:
             return items
-        made = [convert(v, dtype, None if isinstance(v, tensors) else str(i)) for i, v in enumerate(items)]
+        made = [
+            convert(v, dtype, None if isinstance(v, tensors) else str(i))
+            for i, v in enumerate(items)
+        ]
         return stack(made, name=scope or name)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import dims as D
-from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
@@ -17,6 +16,7 @@ from graphc.ir.node import Value
 from graphc.ops import arrays, math, reduce, shapes
 from graphc.ops.convert import convert
 from graphc.ops.record import (
+    OPS,
     Attrs,
     InferError,
     Types,
@@ -62,7 +62,8 @@ def _matmul_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if D.same(left[1], right[0]) is False:
         raise fail(
             f"Dimensions must be equal, but are {show(left[1])} and {show(right[0])}",
-            f"Matrix size-incompatible: In[0]: {text(a.static_shape)}, In[1]: {text(b.static_shape)}",
+            f"Matrix size-incompatible: In[0]: {text(a.static_shape)}, In[1]: "
+            f"{text(b.static_shape)}",
         )
     outer = broadcast(a.static_shape[:-2], b.static_shape[:-2])
     assert outer is not None
@@ -73,7 +74,7 @@ def _matmul_numpy(a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> np
     x = np.swapaxes(a, -1, -2) if transpose_a else a
     y = np.swapaxes(b, -1, -2) if transpose_b else b
     if a.dtype == np.float16:
-        return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(np.float16)
+        return np.asarray(np.matmul(x.astype(np.float32), y.astype(np.float32)), np.float16)
     with np.errstate(all="ignore"):
         return np.asarray(np.matmul(x, y))
 
@@ -132,7 +133,8 @@ def matmul(
     with current().scope(name, "MatMul") as scope:
         x, y = as_value(a, None, "a"), as_value(b, None, "b")
         attrs = {
-            "transpose_a": bool(transpose_a or adjoint_a), "transpose_b": bool(transpose_b or adjoint_b)
+            "transpose_a": bool(transpose_a or adjoint_a),
+            "transpose_b": bool(transpose_b or adjoint_b)
         }  # fmt: skip
         if x.dtype is not y.dtype:
             batched = _batched((x, y), attrs)
@@ -479,15 +481,17 @@ def _band_element(k: Any, index: Shape, x: Value, *, num_lower: Dim, num_upper: 
 def _band_numpy(x: Any, *, num_lower: int, num_upper: int) -> np.ndarray[Any, Any]:
     i, j = np.arange(x.shape[-2])[:, None], np.arange(x.shape[-1])
     ok = ((i - j <= num_lower) | (num_lower < 0)) & ((j - i <= num_upper) | (num_upper < 0))
-    return np.where(ok, x, x.dtype.type(0))
+    return np.asarray(np.where(ok, x, x.dtype.type(0)))
+
+
+def _band_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> Any:
+    return (build(OPS["matrix_band_part"], [dy, *rest], attrs).outputs[0], *(None for _ in rest))
 
 
 band_part_op = op(
     "matrix_band_part", "MatrixBandPart", "view", doc="Matrices with zeros outside a central band.",
     args=("input",), types="fiub", infer=_band_infer, element=_band_element, numpy=_band_numpy,
-    grad=lambda y, dy, x, *rest, **attrs: (
-        build(band_part_op, [dy, *rest], attrs).outputs[0], *(None for _ in rest)
-    ),
+    grad=_band_grad,
 )  # fmt: skip
 
 
@@ -531,10 +535,15 @@ def _cross_element(k: Any, index: Shape, a: Value, b: Value) -> Any:
 
 
 cross_op = op(
-    "cross", "Cross", "view", doc="The cross product of vectors of three elements.", args=("a", "b"),
-    types="fiu", infer=_cross_infer, element=_cross_element,
-    numpy=lambda a, b: np.roll(a, -1, -1) * np.roll(b, -2, -1) - np.roll(a, -2, -1) * np.roll(b, -1, -1),
-    grad=lambda y, dy, a, b: (cross(b, dy), cross(dy, a)),
+    "cross", "Cross", "view", doc="The cross product of vectors of three elements.", args=("a",
+    "b"),
+    types="fiu", infer=_cross_infer,
+    element=_cross_element,
+    numpy=lambda a, b: np.roll(a, -1, -1) * np.roll(b, -2, -1) - np.roll(a, -2,
+    -1) * np.roll(b,
+    -1, -1),
+    grad=lambda y, dy, a, b: (cross(b, dy), cross(dy,
+    a)),
 )  # fmt: skip
 
 
@@ -545,4 +554,3 @@ def cross(a: Any, b: Any, name: str | None = None) -> Value:
 
 
 cross_op.call = cross
-_ = dtypes

@@ -27,7 +27,8 @@ from graphc.ops.record import Attrs, Op, Types, as_value, check_kind, no_grad, o
 from graphc.ops.shapes import _known_shape, less, make, show, static_operand
 
 __all__ = [
-    "categorical", "multinomial", "random_crop", "random_normal", "random_shuffle", "random_uniform",
+    "categorical", "multinomial", "random_crop", "random_normal", "random_shuffle",
+    "random_uniform",
     "reserved", "truncated_normal",
 ]  # fmt: skip
 
@@ -236,7 +237,8 @@ def _int_numpy(
 
 uniform_int_op = op(
     "random_uniform_int", "RandomUniformInt", "random", doc="Uniform integers in [minval, maxval).",
-    args=("minval", "maxval"), types="i", infer=_int_infer, numpy=_int_numpy, stateful=True, fails=True,
+    args=("minval", "maxval"), types="i", infer=_int_infer, numpy=_int_numpy, stateful=True,
+    fails=True,
     grad=no_grad, lower=_fill, facts={"draw": "uniform_int"},
 )  # fmt: skip
 
@@ -270,8 +272,8 @@ def _float_type(dtype: Any) -> DType:
     t = as_dtype(dtype).base_dtype
     if t.kind != "f":
         raise TypeError(
-            f"Value passed to parameter 'dtype' has DataType {t.name} not in list of allowed values: "
-            "float16, bfloat16, float32, float64"
+            f"Value passed to parameter 'dtype' has DataType {t.name} not in list of allowed "
+            "values: float16, bfloat16, float32, float64"
         )
     return t
 
@@ -296,7 +298,8 @@ def _scaled(
 
 
 def random_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, seed: int | None = None,
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
+    seed: int | None = None,
     name: str | None = None,
 ) -> Value:  # fmt: skip
     """Numbers from a normal distribution."""
@@ -304,7 +307,8 @@ def random_normal(
 
 
 def truncated_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, seed: int | None = None,
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
+    seed: int | None = None,
     name: str | None = None,
 ) -> Value:  # fmt: skip
     """Numbers from a normal distribution, those beyond two standard deviations drawn again."""
@@ -312,7 +316,8 @@ def truncated_normal(
 
 
 def random_uniform(
-    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32, seed: int | None = None,
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32,
+    seed: int | None = None,
     name: str | None = None,
 ) -> Value:  # fmt: skip
     """Numbers from [minval, maxval), floats or int32 or int64.

@@ -21,12 +21,12 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.known import LIMIT, static
 from graphc.ir.node import Node, Value
-from graphc.ops import record
-from graphc.ops.convert import convert, make_constant
+from graphc.ops.convert import as_array, convert, make_constant
 from graphc.ops.record import Attrs, InferError, Op, Types, as_value, ints, no_grad, op, shape_error
 
 __all__ = [
-    "broadcast_like", "broadcast_to", "diag", "diag_part", "expand_dims", "eye", "fill", "lin_space",
+    "broadcast_like", "broadcast_to", "diag", "diag_part", "expand_dims", "eye", "fill",
+    "lin_space",
     "linspace", "matrix_diag", "matrix_diag_part", "matrix_set_diag", "matrix_transpose", "one_hot",
     "ones", "ones_like", "range", "rank", "reshape", "reshape_like", "shape", "shape_n", "size",
     "sizes", "squeeze", "sum_to_like", "transpose", "zeros", "zeros_like",
@@ -51,7 +51,7 @@ def static_operand(x: Any, param: str, name: str | None = None) -> Any:
             raise _not_integer(param, x.dtype.name)
         return ints(x.node.attrs["value"]) if x.node.op.name == "constant" else x
     if hasattr(x, "as_list"):  # a TensorShape
-        return tuple(D_or_int(d, x, param) for d in x.as_list())
+        return tuple(_integer(d, x, param) for d in x.as_list())
     if isinstance(x, list | tuple):
         if _has_tensor(x):
             v = convert(x, None, name or param)
@@ -63,14 +63,16 @@ def static_operand(x: Any, param: str, name: str | None = None) -> Any:
         return ints(x) if x.size else tuple(x.tolist())
     if isinstance(x, D.Expr):
         return x
-    return D_or_int(x, x, param)
+    return _integer(x, x, param)
 
 
-def D_or_int(e: Any, whole: Any, param: str) -> int:
+def _integer(e: Any, whole: Any, param: str) -> int:
     if isinstance(e, bool | np.bool_):
         raise _not_integer(param, "bool")
     if isinstance(e, float | np.floating):
         raise _not_integer(param, "float32" if isinstance(e, float) else e.dtype.name)
+    if e is None and whole is None:
+        raise TypeError("Expected int32, got None of type 'NoneType' instead.")
     value = getattr(e, "value", e)  # a Dimension
     try:
         return operator.index(value)
@@ -88,8 +90,8 @@ def D_or_int(e: Any, whole: Any, param: str) -> int:
 
 def _not_integer(param: str, dtype: str) -> TypeError:
     return TypeError(
-        f"Value passed to parameter '{param}' has DataType {dtype} not in list of "
-        f"allowed values: {_INT_TYPES}"
+        f"Value passed to parameter '{param}' has DataType {dtype} not in list of allowed "
+        f"values: {_INT_TYPES}"
     )
 
 
@@ -113,7 +115,7 @@ def make(
     default: str | None = None,
     check: Callable[[dict[str, Any]], None] | None = None,
 ) -> Node:
-    """Apply `r` to tensor operands `values` and size operands `sizes` (attr -> TF1's name, given)."""
+    """Apply `r` to tensors `values` and size operands `sizes` (attr -> TF1's name, given)."""
     builder = current()
     with builder.scope(name, default or r.tf) as scope:
         inputs = [as_value(v, None, param) for param, v in values]
@@ -234,10 +236,10 @@ def _reshaped(given: Shape | None, want: Sequence[Dim | None]) -> Shape:
     if not holes:
         if D.same(total, rest) is False:
             raise fail(
-                f"Cannot reshape a tensor with {total} elements to shape {text(want)} "
-                f"({rest} elements)",
-                f"Input to reshape is a tensor with {show(total)} values, but the requested shape "
-                f"has {show(rest)}",
+                f"Cannot reshape a tensor with {total} elements to shape {text(want)} ({rest} "
+                "elements)",
+                f"Input to reshape is a tensor with {show(total)} values, but the requested "
+                f"shape has {show(rest)}",
             )
     elif len(holes) == 1:
         zero = D.same(rest, 0)
@@ -254,8 +256,8 @@ def _reshaped(given: Shape | None, want: Sequence[Dim | None]) -> Shape:
             raise (
                 fail(
                     f"Dimension size must be evenly divisible by {rest} but is {total}",
-                    f"Input to reshape is a tensor with {show(total)} values, but the requested shape "
-                    f"requires a multiple of {show(rest)}",
+                    f"Input to reshape is a tensor with {show(total)} values, but the requested "
+                    f"shape requires a multiple of {show(rest)}",
                 )
                 if shown
                 else AssertionError
@@ -364,7 +366,7 @@ def _expand_dims_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if s is None:
         return [(x.dtype, None)]
     if axis is None:
-        return [(x.dtype, tuple(D.fresh() for _ in s) + (D.fresh(),))]
+        return [(x.dtype, tuple(D.fresh() for _ in (*s, 1)))]
     axis = _number(axis)
     if not -len(s) - 1 <= axis <= len(s):
         raise fail(
@@ -507,7 +509,8 @@ def _transpose_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if len(perm) != len(s):
         raise fail(
             f"Dimension must be {len(s)} but is {len(perm)}",
-            f"transpose expects a vector of size {len(s)}. But input(1) is a vector of size {len(perm)}",
+            f"transpose expects a vector of size {len(s)}. But input(1) is a vector of size "
+            f"{len(perm)}",
         )
     if perm and all(p == -1 for p in perm) and "perm" not in attrs and D.facts() is None:
         return [(x.dtype, tuple(D.fresh() for _ in perm))]
@@ -638,7 +641,8 @@ def _shape_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 shape_op = op(
-    "shape", "Shape", "view", doc="The sizes of a tensor, as a vector.", args=("input",), types="fiubs",
+    "shape", "Shape", "view", doc="The sizes of a tensor, as a vector.", args=("input",),
+    types="fiubs",
     infer=_shape_infer, grad=no_grad,
     dims=lambda x, **a: None if x.static_shape is None else tuple(x.static_shape),
     numpy=lambda x, *, out_type: np.array(x.shape, out_type.np),
@@ -665,10 +669,13 @@ rank_op = op(
 )  # fmt: skip
 
 shape_n_op = op(
-    "shape_n", "ShapeN", "view", doc="The shapes of several tensors.", args=("*input",), types="fiubs",
-    infer=lambda inputs, attrs: [t for v in inputs for t in _shape_infer([v], attrs)],
+    "shape_n", "ShapeN", "view", doc="The shapes of several tensors.", args=("*input",),
+    types="fiubs",
+    infer=lambda inputs, attrs: [t for v in inputs for t in _shape_infer([v],
+    attrs)],
     grad=lambda y, dy, *inputs, **attrs: (None,) * len(inputs),
-    dims=lambda *xs, **a: tuple(None if x.static_shape is None else tuple(x.static_shape) for x in xs),
+    dims=lambda *xs,
+    **a: tuple(None if x.static_shape is None else tuple(x.static_shape) for x in xs),
     numpy=lambda *xs, out_type: tuple(np.array(x.shape, out_type.np) for x in xs),
     expand=lambda *xs, out_type: tuple(sizes(_whole(x), out_type) for x in xs),
     facts={"shape_only": True},
@@ -756,7 +763,8 @@ def spread(k: Any, index: Shape, x: Value) -> tuple[Dim, ...]:
 
 
 broadcast_to_op = op(
-    "broadcast_to", "BroadcastTo", "view", doc="Repeated along new and size-1 axes.", args=("input",),
+    "broadcast_to", "BroadcastTo", "view", doc="Repeated along new and size-1 axes.",
+    args=("input",),
     types="fiub", infer=_broadcast_to_infer,
     element=lambda k, index, x, **a: k.read(x, spread(k, index, x)),
     numpy=lambda x, *, shape: np.broadcast_to(x, shape),
@@ -778,7 +786,8 @@ def _broadcast_like_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 broadcast_like_op = op(
-    "broadcast_like", "BroadcastTo", "view", doc="x broadcast to the shape of `like`.", args=("x", "like"),
+    "broadcast_like", "BroadcastTo", "view", doc="x broadcast to the shape of `like`.", args=("x",
+    "like"),
     types="fiub", infer=_broadcast_like_infer,
     numpy=lambda x, like: np.broadcast_to(x, like.shape),
     grad=lambda y, dy, x, like: (sum_to_like(dy, x), None),
@@ -818,11 +827,12 @@ def _sum_like(x: Value, like: Value) -> Value:
 def _sum_to_numpy(x: np.ndarray[Any, Any], like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     pad = x.ndim - like.ndim
     axes = tuple(i for i in _ax(x.ndim) if i < pad or like.shape[i - pad] == 1 != x.shape[i])
-    return np.sum(x, axis=axes, dtype=x.dtype).reshape(like.shape)
+    return np.asarray(np.sum(x, axis=axes, dtype=x.dtype)).reshape(like.shape)
 
 
 sum_to_like_op = op(
-    "sum_to_like", "Sum", "composite", doc="Summed over the axes along which `like` would be broadcast.",
+    "sum_to_like", "Sum", "composite",
+    doc="Summed over the axes along which `like` would be broadcast.",
     args=("x", "like"), types="fiu", infer=_like_shape, numpy=_sum_to_numpy, expand=_sum_like,
     grad=lambda y, dy, x, like: (broadcast_like(dy, x), None),
     facts={"shape_operands": (1,)},
@@ -858,8 +868,10 @@ def _fill_dims(value: Any, *rest: Any, **attrs: Any) -> Any:
 
 
 fill_op = op(
-    "fill", "Fill", "view", doc="A tensor of one value.", args=("value",), types="fiubs", infer=_fill_infer,
-    element=lambda k, index, value, **a: k.read(value, ()), dims=_fill_dims,
+    "fill", "Fill", "view", doc="A tensor of one value.", args=("value",), types="fiubs",
+    infer=_fill_infer,
+    element=lambda k, index, value, **a: k.read(value, ()),
+    dims=_fill_dims,
     numpy=lambda value, *, dims: np.full(dims, value, value.dtype),
     grad=lambda y, dy, value, *rest, **a: (_sum_all(dy), *(None for _ in rest)),
 )  # fmt: skip
@@ -921,8 +933,10 @@ def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Va
 
 
 zeros_like_op = op(
-    "zeros_like", "ZerosLike", "view", doc="Zeros in the shape and type of x.", args=("x",), types="fiubs",
-    infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[0].static_shape)],
+    "zeros_like", "ZerosLike", "view", doc="Zeros in the shape and type of x.", args=("x",),
+    types="fiubs",
+    infer=lambda inputs, attrs: [(inputs[0].dtype,
+    inputs[0].static_shape)],
     numpy=np.zeros_like,
     expand=lambda x: fill_static(_whole(x), 0, x.dtype),
     grad=lambda y, dy, x: (zeros_like(x),),
@@ -969,22 +983,29 @@ def ones_like(
 
 def _length(start: Any, limit: Any, delta: Any) -> Dim:
     """The number of elements of an integer range."""
-    f = D.facts()
     if D.same(delta, 0):
-        raise shape_error(f"Requires delta != 0: {show(delta)}" if f else "Requires delta != 0")
+        raise fail("Requires delta != 0", "Requires delta != 0", _range_text(start, limit, delta))
     up = less(0, delta)
     if up is None:
         return D.fresh()
     a, b, step = (start, limit, delta) if up else (limit, start, -delta)
-    back = less(b, a)
-    if back:
-        raise fail(
-            f"Requires start {'<=' if up else '>='} limit when delta {'>' if up else '<'} 0: "
-            f"{show(start)}/{show(limit)}",
-            f"Requires start {'<=' if up else '>='} limit when delta {'>' if up else '<'} 0: "
-            f"{show(start)}/{show(limit)}",
-        )
+    if less(b, a):
+        raise _backwards(start, limit, delta, up)
     return (b - a) if step == 1 else D.ceildiv(b - a, step)
+
+
+def _backwards(start: Any, limit: Any, delta: Any, up: bool) -> Exception:
+    message = (
+        f"Requires start {'<=' if up else '>='} limit when delta {'>' if up else '<'} 0: "
+        f"{show(start)}/{show(limit)}"
+    )
+    return fail(message, message, _range_text(start, limit, delta))
+
+
+def _range_text(start: Any, limit: Any, delta: Any) -> str:
+    """What TF1 adds to messages of range, whose operands it sees as tensors."""
+    shown = ", ".join(f"input[{i}] = <{show(v)}>" for i, v in enumerate((start, limit, delta)))
+    return f" with input shapes: [], [], [] and with computed input tensors: {shown}"
 
 
 def _range_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -998,11 +1019,10 @@ def _range_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if dtype.kind == "f":
         a, b, c = ks
         if c == 0:
-            raise shape_error("Requires delta != 0")
-        n = int(np.ceil(abs((b - a) / c)))
+            raise fail("Requires delta != 0", "Requires delta != 0", _range_text(a, b, c))
         if (b - a) * c < 0:
-            sign = ("<=", ">") if c > 0 else (">=", "<")
-            raise shape_error(f"Requires start {sign[0]} limit when delta {sign[1]} 0: {a}/{b}")
+            raise _backwards(a, b, c, c > 0)
+        n = int(np.ceil(abs((b - a) / c)))
         return [(dtype, (n,))]
     return [(dtype, (_length(*ks),))]
 
@@ -1047,6 +1067,21 @@ range_op = op(
     infer=_range_infer, element=_range_element, numpy=_range_numpy, dims=_range_dims, grad=no_grad,
 )  # fmt: skip
 
+
+def _range_operand(x: Any, want: DType | None, key: str) -> tuple[Any, DType]:
+    """An operand of range as a number where it is known, and its element type."""
+    if isinstance(x, D.Expr):
+        return x, dtypes.int32
+    if isinstance(x, Value):
+        if x.node.op.name == "constant" and x.static_shape == ():
+            return x.node.attrs["value"].item(), x.dtype
+        return (x if want is None or x.dtype is want else as_value(x, want, key)), x.dtype
+    if isinstance(x, np.ndarray | np.generic | float | int):
+        a, t = as_array(x, want)
+        return a.item(), t
+    return _range_operand(as_value(x, want, key), want, key)
+
+
 _ORDER = (dtypes.int32, dtypes.int64, dtypes.float32, dtypes.float64)
 
 
@@ -1065,34 +1100,11 @@ def range(
     want = None if dtype is None else as_dtype(dtype)
     builder = current()
     with builder.scope(name, "Range") as scope:
-        given = {"start": start, "limit": limit, "delta": delta}
-        types = []
+        types: list[DType] = []
         parts: dict[str, Any] = {}
-        for key, x in given.items():
-            if isinstance(x, Value):
-                v: Any = x
-            elif isinstance(x, np.ndarray | np.generic | float | int | D.Expr):
-                v = x
-            else:
-                v = as_value(x, want, key)
-            if isinstance(v, Value) and v.node.op.name == "constant" and v.static_shape == ():
-                types.append(v.dtype)
-                v = v.node.attrs["value"][()]
-            elif isinstance(v, Value):
-                if want is not None and v.dtype is not want:
-                    as_value(v, want, key)
-                types.append(v.dtype)
-            elif isinstance(v, D.Expr):
-                types.append(dtypes.int32)
-            else:
-                from graphc.ops.convert import as_array
-
-                a, t = as_array(v, want)
-                v = a[()]
-                types.append(t)
-            if not isinstance(v, Value | D.Expr):
-                v = v.item()
-            parts[key] = v
+        for key, x in {"start": start, "limit": limit, "delta": delta}.items():
+            parts[key], t = _range_operand(x, want, key)
+            types.append(t)
             if not isinstance(x, Value):
                 builder.reserve(key)
         if want is None:
@@ -1121,7 +1133,7 @@ def range(
 def _cast(x: Value, dtype: DType) -> Value:
     from graphc.ops import math
 
-    return x if x.dtype is dtype else math.cast(x, dtype)  # type: ignore[no-any-return]
+    return x if x.dtype is dtype else math.cast(x, dtype)
 
 
 def _float_range(parts: Mapping[str, Any], dtype: DType, name: str | None) -> Value:
@@ -1210,8 +1222,10 @@ def _matrix_diag_numpy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 matrix_diag_op = op(
-    "matrix_diag", "MatrixDiag", "view", doc="Matrices with x on their diagonal.", args=("diagonal",),
-    types="fiub", infer=_matrix_diag_infer, numpy=_matrix_diag_numpy,
+    "matrix_diag", "MatrixDiag", "view", doc="Matrices with x on their diagonal.",
+    args=("diagonal",),
+    types="fiub", infer=_matrix_diag_infer,
+    numpy=_matrix_diag_numpy,
     element=lambda k, index, x: k.read(x, index[:-1], k.compare("equal", index[-1], index[-2]), 0),
     grad=lambda y, dy, x: (matrix_diag_part(dy),),
 )  # fmt: skip
@@ -1292,7 +1306,7 @@ def matrix_set_diag(input: Any, diagonal: Any, name: str | None = "set_diag") ->
 
 
 def _diag_numpy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.diag(x.reshape(-1)).reshape(x.shape + x.shape)
+    return np.asarray(np.diag(x.reshape(-1))).reshape(x.shape + x.shape)
 
 
 def _diag_element(k: Any, index: Shape, x: Value) -> Any:
@@ -1304,8 +1318,10 @@ def _diag_element(k: Any, index: Shape, x: Value) -> Any:
 
 
 diag_op = op(
-    "diag", "Diag", "view", doc="A tensor of twice the rank with x on its diagonal.", args=("diagonal",),
-    types="fi", numpy=_diag_numpy, element=_diag_element,
+    "diag", "Diag", "view", doc="A tensor of twice the rank with x on its diagonal.",
+    args=("diagonal",),
+    types="fi", numpy=_diag_numpy,
+    element=_diag_element,
     infer=lambda inputs, attrs: [
         (inputs[0].dtype, None if inputs[0].static_shape is None else inputs[0].static_shape * 2)
     ],
@@ -1334,7 +1350,8 @@ def _diag_part_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 def _diag_part_numpy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     s = x.shape[: x.ndim // 2]
     n = int(np.prod(s))
-    return np.ascontiguousarray(np.diagonal(x.reshape(n, n))).reshape(s)
+    out: np.ndarray[Any, Any] = np.ascontiguousarray(np.diagonal(x.reshape(n, n)))
+    return out.reshape(s)
 
 
 diag_part_op = op(
@@ -1378,8 +1395,8 @@ def eye(
             ones_shape: Any = _arrays().concat([b, [n]], 0)
             whole: Any = None if square else _arrays().concat([b, [num_rows, columns]], 0)
         else:
-            b = batch.as_list() if hasattr(batch, "as_list") else list(batch)
-            ones_shape, whole = [*b, n], [*b, num_rows, columns]
+            outer = batch.as_list() if hasattr(batch, "as_list") else list(batch)
+            ones_shape, whole = [*outer, n], [*outer, num_rows, columns]
         diagonal = ones(ones_shape, dtype)
         if square:
             return matrix_diag(diagonal)
@@ -1396,6 +1413,7 @@ def _one_hot_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         raise fail(
             f"Dimension size, given by scalar input 1, must be non-negative but is {show(depth)}",
             f"depth must be non-negative, got: {show(depth)}",
+            f", [] and with computed input tensors: input[1] = <{show(depth)}>",
         )
     if s is None:
         return [(inputs[1].dtype, None)]
@@ -1421,7 +1439,7 @@ def _one_hot_numpy(x: Any, on: Any, off: Any, *, depth: int, axis: int) -> np.nd
     hit = np.expand_dims(x, axis).astype(np.int64) == np.arange(depth).reshape(
         (-1, *(1,) * (0 if axis == -1 else x.ndim - axis))
     )
-    return np.where(hit, on, off).astype(on.dtype)
+    return np.asarray(np.where(hit, on, off), on.dtype)
 
 
 def _one_hot_grad(
@@ -1451,17 +1469,21 @@ def one_hot(
         for label, v in (("on_value", on_value), ("off_value", off_value)):
             if v is None:
                 continue
-            t = as_value(v, None if isinstance(v, Value) else want).dtype
+            t = as_value(v).dtype
             if want is not None and t is not want:
-                raise TypeError(f"dtype {t!r} of {label} does not match dtype parameter {want!r}")
+                raise TypeError(f"dtype {t} of {label} does not match dtype parameter {want}")
             found.append(t)
         if len(found) == 2 and found[0] is not found[1]:
             raise TypeError(
-                f"dtype {found[0]!r} of on_value does not match dtype {found[1]!r} of off_value"
+                f"dtype {found[0]} of on_value does not match dtype {found[1]} of off_value"
             )
         want = want or (found[0] if found else dtypes.float32)
         x = as_value(indices, None, "indices")
-        record.check_kind(one_hot_op, "indices", x.dtype, "iu")
+        if x.dtype not in (dtypes.uint8, dtypes.int32, dtypes.int64):
+            raise TypeError(
+                f"Value passed to parameter 'indices' has DataType {x.dtype.name} not in list of "
+                "allowed values: uint8, int32, int64"
+            )
         on = as_value(1 if on_value is None else on_value, want, "on_value")
         off = as_value(0 if off_value is None else off_value, want, "off_value")
         values = [("indices", x), ("on_value", on), ("off_value", off)]

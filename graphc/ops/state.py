@@ -194,7 +194,9 @@ def _sizes(shape: Any) -> Shape | None:
         if n != d:
             raise ValueError(f"Error converting shape to a TensorShape: Ambiguous dimension: {d}.")
         if n < 0:
-            raise ValueError(f"Error converting shape to a TensorShape: Dimension {n} must be >= 0.")
+            raise ValueError(
+                f"Error converting shape to a TensorShape: Dimension {n} must be >= 0."
+            )
         out.append(n)
     return tuple(out)
 
@@ -308,12 +310,16 @@ def assign(
     return apply(assign_op, (target, value), attrs, name).outputs[0]
 
 
-def assign_add(ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None) -> Value:
+def assign_add(
+    ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None
+) -> Value:
     """Add `value` to the variable `ref`; the result is the new value."""
     return apply(assign_add_op, (reference(ref, "AssignAdd"), value), None, name).outputs[0]
 
 
-def assign_sub(ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None) -> Value:
+def assign_sub(
+    ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None
+) -> Value:
     """Subtract `value` from the variable `ref`; the result is the new value."""
     return apply(assign_sub_op, (reference(ref, "AssignSub"), value), None, name).outputs[0]
 
@@ -324,7 +330,9 @@ def is_variable_initialized(ref: Any, name: str | None = None) -> Value:
     return build(initialized_op, (value,), {}, name).outputs[0]
 
 
-def report_uninitialized(refs: Sequence[Any], name: str = "report_uninitialized_variables") -> Value:
+def report_uninitialized(
+    refs: Sequence[Any], name: str = "report_uninitialized_variables"
+) -> Value:
     """Names of those variables of which the session holds no value: a vector of strings."""
     values = [reference(r, "IsVariableInitialized") for r in refs]
     attrs = {"names": tuple([v.node.name for v in values]), "size": D.fresh()}

@@ -61,17 +61,18 @@ Epilogue = Callable[[Fn, V, V, V, "V | None", "V | None"], "Sequence[V] | None"]
 
 WORDS = (
     "a", "b", "packed", "scratch",
-    "m", "n", "k", "batch", "a_step", "b_step",
-    "mb", "nb", "row_units", "units", "panels", "group", "k_blocks", "kc", "private",
+    "m", "n", "k", "batch", "a_step", "b_step", "mb", "nb", "group", "private",
 )  # fmt: skip
-"""Words 1 to 19: the operands, B's panels when packed beforehand, scratch; the sizes; elements
-from one batch of A or B to the next (0: shared); rows and columns a unit; units in a column of
-units and in a batch; panels of B; columns of B packed at a time; blocks of k and terms a block;
-bytes of scratch that a worker has for itself."""
+"""Words 1 to 14: the operands, B's panels when packed beforehand, scratch; the sizes; elements
+from one batch of A or B to the next (0: shared); rows and columns a unit; columns of B packed
+at a time; bytes of scratch that a worker has for itself."""
 
 KERNELS = (
     "direct", "local", "pack_b", "packed", "thin", "thin_col", "dot", "dot_row", "dot_col",
 )  # fmt: skip
+
+# Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
+TEMPLATE = 3
 
 # Terms added one after another before they join the sum of the others. Rounding grows with
 # the length of such a chain: equal terms, whose roundings all go the same way, err by up to
@@ -142,6 +143,8 @@ class Gemm:
     outputs : tuple of DType
         Of the stored results, `(dtype,)` if empty.
     target : Target
+    template : int
+        Part of the `repr`, hence of the keys of cached kernels; leave it.
     """
 
     dtype: DType
@@ -153,6 +156,7 @@ class Gemm:
     k: int | None = None
     outputs: tuple[DType, ...] = ()
     target: Target = Target()
+    template: int = TEMPLATE
 
     # ------------------------------------------------------------- derived numbers
 
@@ -245,8 +249,7 @@ class Gemm:
         prepacked = kernel == "packed"
         _, nr = self._tile(kernel)
         mb, nb = self._unit(kernel, m, n, k, batch, threads)
-        row_units, col_units = -(-m // mb), -(-n // nb)
-        units = batch * row_units * col_units
+        units = batch * -(-m // mb) * -(-n // nb)
         group = self._group(kernel, nb)
         private, shared = self._scratch(kernel, n, k, batch, mb, nb, group, b_shared)
         # A thread is worth waking for some 20 us of work: 2^21 products at 100 a nanosecond.
@@ -254,29 +257,17 @@ class Gemm:
         phases: tuple[Phase, ...] = (Phase(kernel, units, grain),)
         if prepacked:
             panels = (1 if b_shared else batch) * -(-n // nr) if units else 0
-            phases = (Phase("pack_b", panels, max(1, (1 << 18) // max(1, k * nr))), *phases)
+            phases = (
+                Phase("pack_b", panels, max(1, (1 << 18) // max(1, k * nr))),
+                *phases,
+            )
         a_step = 0 if a_shared else m * k
         b_step = 0 if b_shared else k * n
         return Plan(
             phases,
             threads * private,
             shared,
-            (
-                m,
-                n,
-                k,
-                batch,
-                a_step,
-                b_step,
-                mb,
-                nb,
-                row_units,
-                row_units * col_units,
-                -(-n // nr),
-                group,
-                *self._k_blocks(k),
-                private,
-            ),
+            (m, n, k, batch, a_step, b_step, mb, nb, group, private),
         )
 
     def words(
@@ -334,7 +325,15 @@ class Gemm:
         return min(nb, max(1, self.target.l2 // 3 // (self.acc.size * KC) // nr) * nr)
 
     def _scratch(
-        self, kernel: str, n: int, k: int, batch: int, mb: int, nb: int, group: int, b_shared: bool
+        self,
+        kernel: str,
+        n: int,
+        k: int,
+        batch: int,
+        mb: int,
+        nb: int,
+        group: int,
+        b_shared: bool,
     ) -> tuple[int, int]:
         """Bytes a worker and bytes for all."""
         private = shared = 0
@@ -360,24 +359,11 @@ class Gemm:
     ) -> ir.Function:  # fmt: skip
         """Add the kernel to the module under `name`; `function` makes the `Fn` (`vmath.Math`)."""
         fn = function(module, name, [ptr, i64, i64, i64])
-        # A unit is a function of its own: what it is given are plain numbers to LLVM, which
-        # otherwise follows the addresses of every loop back to the unit's number (twice the
-        # time in code generation).
-        unit = function(module, name + ".unit", [ptr, *[i64] * 4], ir.VoidType(), linkage="internal")
-        _Kernel(self, unit, kernel, epilogue).unit()
-        unit.ret()
-        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
-        units, row_units, panels = (
-            fn.read_i64(fn.args[0], 1 + WORDS.index(w)) for w in ("units", "row_units", "panels")
-        )
-        with fn.loop(begin, end) as u:
-            # Units beside each other share columns: the panel of B is still in a cache.
-            per = panels if kernel == "pack_b" else units
-            batch = fn.udiv_index(u.i, per) if self.batched else fn.index(0)
-            rest = u.i - batch * per
-            col = rest if kernel == "pack_b" else fn.udiv_index(rest, row_units)
-            row = rest - col * row_units
-            fn.call_fn(unit.func, [fn.args[0], fn.args[3], batch, row, col])
+        body = _Kernel(self, fn, kernel, epilogue)
+        if kernel == "pack_b":
+            body.pack_b()
+        else:
+            body.main()
         fn.ret(0)
         return fn.func
 
@@ -393,9 +379,7 @@ class _Kernel:
         self.lanes = g.lanes
         self.mr, self.nr = g._tile(kernel)
         self.table = fn.args[0]
-        self.worker, self.batch, self.row, self.col = (
-            fn.wrap(x, dtypes.int64) for x in fn.args[1:]
-        )
+        self.worker = fn.wrap(fn.args[3], dtypes.int64)
         word = {w: 1 + i for i, w in enumerate(WORDS)}
         self.a = fn.read_ptr(self.table, word["a"])
         self.b = fn.read_ptr(self.table, word["b"])
@@ -406,20 +390,14 @@ class _Kernel:
         self.k = self._size(g.k, word["k"])
         self.a_step = fn.read_i64(self.table, word["a_step"])
         self.b_step = fn.read_i64(self.table, word["b_step"])
-        self.mb, self.nb, self.panels, self.group, private = (
-            fn.read_i64(self.table, word[w]) for w in ("mb", "nb", "panels", "group", "private")
-        )
-        self.blocked = (g.k is None or g.k > KC) and kernel in ("direct", "local", "packed")
-        if self.blocked:
-            self.k_blocks = fn.read_i64(self.table, word["k_blocks"])
-            self.kc = fn.read_i64(self.table, word["kc"])
-        else:
-            self.k_blocks, self.kc = fn.index(1), self.k
-        self.kp = self._up(self.k if kernel == "pack_b" else self.kc, self.lanes)
+        self.batch = fn.read_i64(self.table, word["batch"])
+        self.mb = fn.read_i64(self.table, word["mb"])
+        self.nb = fn.read_i64(self.table, word["nb"])
+        self.group = fn.read_i64(self.table, word["group"])
+        private = fn.read_i64(self.table, word["private"])
         self.private = self._byte(self.scratch, self.worker * private)
         self.out = [fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))]
-        self.index = self.batch if g.batched else None
-        self.parts: dict[str, ir.Function] = {}
+        self.index: V | None = None  # the batch, inside a unit
 
     def _size(self, known: int | None, word: int) -> V:
         if known is not None:
@@ -456,27 +434,42 @@ class _Kernel:
             return self.fn.fma(x, y, z)
         return z + x * y
 
-    def unit(self) -> None:
-        """One unit: rows from row * mb, columns from col * nb, or a panel to pack."""
+    # ------------------------------------------------------------- the walk over units
+
+    def main(self) -> None:
         fn, g = self.fn, self.g
-        a, b = self.a, self.b
-        if g.batched:
-            a = fn.element_ptr(a, self.batch * self.a_step, g.dtype)
-            b = fn.element_ptr(b, self.batch * self.b_step, g.dtype)
-        if self.kernel == "pack_b":
-            at = self.batch * self.panels + self.col
-            j = self.col * self.nr
-            dest = fn.element_ptr(self.packed, at * (self.kp * self.nr), g.acc)
-            self._pack(b, dest, j, self._min(j + self.nr, self.n), fn.index(0), self.k)
-            return
         self.stack = fn.stack(g.acc, self.mr * self.nr)
-        i0, j0 = self.row * self.mb, self.col * self.nb
-        i1, j1 = self._min(i0 + self.mb, self.m), self._min(j0 + self.nb, self.n)
-        self.out_row = self.batch * self.m if g.batched else fn.index(0)
-        {
-            "thin": self._thin, "thin_col": self._thin_col, "dot": self._dot,
-            "dot_row": self._dot, "dot_col": self._dot_col,
-        }.get(self.kernel, self._blocks)(a, b, i0, i1, j0, j1)  # fmt: skip
+        many = g.k is None or g.k > KC
+        self.blocked = many and self.kernel in ("direct", "local", "packed")
+        if self.blocked:
+            self.k_blocks = fn.maximum(self._div(self.k + (KC - 1), KC), 1)
+            self.kc = fn.udiv_index(self.k + (self.k_blocks - 1), self.k_blocks)
+        else:
+            self.k_blocks, self.kc = fn.index(1), self.k
+        self.kp = self._up(self.kc, self.lanes)
+        row_units = fn.udiv_index(self.m + (self.mb - 1), self.mb)
+        col_units = fn.udiv_index(self.n + (self.nb - 1), self.nb)
+        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
+        with fn.loop(begin, end) as unit:
+            u = unit.i
+            base_a, base_b, out_row = self.a, self.b, fn.index(0)
+            if g.batched:
+                per = row_units * col_units
+                at = fn.udiv_index(u, per)
+                u = u - at * per
+                base_a = fn.element_ptr(self.a, at * self.a_step, g.dtype)
+                base_b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
+                out_row = at * self.m
+                self.index = at
+            # Units beside each other share columns: the panel of B is still in a cache.
+            c = fn.udiv_index(u, row_units)
+            i0, j0 = (u - c * row_units) * self.mb, c * self.nb
+            i1, j1 = self._min(i0 + self.mb, self.m), self._min(j0 + self.nb, self.n)
+            self.out_row = out_row
+            {
+                "thin": self._thin, "thin_col": self._thin_col, "dot": self._dot,
+                "dot_row": self._dot, "dot_col": self._dot_col,
+            }.get(self.kernel, self._blocks)(base_a, base_b, i0, i1, j0, j1)  # fmt: skip
 
     def _blocks(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
         """k blocks, then panels of columns, then tiles of rows."""
@@ -493,31 +486,29 @@ class _Kernel:
             used = used + self.kp * self.group * size
         partial = self._byte(self.private, used)
         row_tiles = self._up(i1 - i0, mr)
-
-        def block(kb: V, p0: V, kk: V) -> None:
+        with fn.loop(0, self.k_blocks) as kb:
+            p0 = kb.i * self.kc
+            kk = self._min(self.kc, self.k - p0)
             if packs_a:
                 self._pack_a(a, a_pack, i0, i1, p0, kk)
-            with fn.loop(j0, j1, self.group) as gp, self._group(b, b_pack, gp.i, j1, p0, kk) as j:
+            with (
+                fn.loop(j0, j1, self.group) as gp,
+                self._group(b, b_pack, gp.i, j1, p0, kk) as j,
+            ):
                 cols = self._min(j1 - j, nr)
                 panel, step = self._panel(b, b_pack, gp.i, j, p0)
                 column = fn.element_ptr(partial, (j - j0) * row_tiles, g.acc)
                 with fn.loop(i0, i1, mr) as ip:
                     i = ip.i
                     rows = self._min(i1 - i, mr)
+                    ap, rs, ps = self._rows(a, a_pack, i0, i, rows, p0)
                     part = fn.element_ptr(column, (i - i0) * nr, g.acc)
-                    self._prefetch(kb, part, i, j, rows)
-                    self._switch(rows, cols, *self._rows(a, a_pack, i0, i, p0), panel, step, kk)
+                    self._prefetch(kb.i, part, i, j, rows)
+                    self._switch(rows, cols, ap, rs, ps, panel, step, kk)
                     if self.blocked:
-                        self._partial(kb, part, i, j, rows, cols)
+                        self._partial(kb.i, part, i, j, rows, cols)
                     else:
                         self._finish(i, j, rows, cols)
-
-        if not self.blocked:
-            block(fn.index(0), fn.index(0), self.k)
-            return
-        with fn.loop(0, self.k_blocks) as kb:
-            p0 = kb.i * self.kc
-            block(kb.i, p0, self._min(self.kc, self.k - p0))
 
     def _prefetch(self, kb: V, part: Any, i: V, j: V, rows: V) -> None:
         """Ask for what the end of the tile will read and write; the products hide the wait."""
@@ -559,92 +550,67 @@ class _Kernel:
         with self.fn.loop(j0, end, self.nr) as jp:
             yield jp.i
 
-    def _panel(self, b: Any, b_pack: Any, j0: V, j: V, p0: V) -> tuple[Any, V]:
+    def _panel(self, b: Any, b_pack: Any, j0: V, j: V, p0: V) -> tuple[Any, V | int]:
         """Where the panel of B's columns from `j` is, and the distance of its rows."""
         fn, g, nr = self.fn, self.g, self.nr
         if self.kernel == "direct":
             return fn.element_ptr(b, p0 * self.n + j, g.dtype), self.n
         if self.kernel == "local":
-            return fn.element_ptr(b_pack, (j - j0) * self.kp, g.acc), fn.index(nr)
+            return fn.element_ptr(b_pack, (j - j0) * self.kp, g.acc), nr
         kp = self._up(self.k, self.lanes)
         at = kp * j + p0 * nr
         if self.index is not None:
-            one = self.panels * (kp * nr)
-            at = at + fn.select(self.b_step.eq(0), fn.index(0), self.index * one)
-        return fn.element_ptr(self.packed, at, g.acc), fn.index(nr)
+            n = fn.udiv_index(self.n + (nr - 1), fn.index(nr)) * nr
+            at = at + fn.select(self.b_step.eq(0), fn.index(0), self.index * (kp * n))
+        return fn.element_ptr(self.packed, at, g.acc), nr
 
-    def _rows(self, a: Any, a_pack: Any, i0: V, i: V, p0: V) -> tuple[Any, V, V]:
-        """Where the tile's rows of A begin, and the distances of rows and along k."""
+    def _rows(
+        self, a: Any, a_pack: Any, i0: V, i: V, rows: V, p0: V
+    ) -> tuple[list[Any], V | int, DType]:
+        """Addresses of the tile's rows of A, the distance along k, and the element type."""
         fn, g, mr = self.fn, self.g, self.mr
         if not g._packs_a(self.kernel):
+            # Rows beyond the last one read the last one again; nobody stores their sums.
+            at = [self._min(fn.index(r), rows - 1) + i for r in range(mr)]
             if g.ta:
-                return fn.element_ptr(a, p0 * self.m + i, g.dtype), fn.index(1), self.m
-            return fn.element_ptr(a, i * self.k + p0, g.dtype), self.k, fn.index(1)
+                return (
+                    [fn.element_ptr(a, p0 * self.m + r, g.dtype) for r in at],
+                    self.m,
+                    g.dtype,
+                )
+            return [fn.element_ptr(a, r * self.k + p0, g.dtype) for r in at], 1, g.dtype
         tile = fn.element_ptr(a_pack, (i - i0) * self.kp, g.acc)
-        return (tile, fn.index(1), fn.index(mr)) if g.ta else (tile, self.kp, fn.index(1))
-
-    def _repeat(self, base: Any, step: V | int, rows: V, count: int) -> list[Any]:
-        """Addresses of `count` rows `step` apart; those beyond `rows` repeat the last one.
-
-        So a block of registers never reads outside, and nobody stores its extra sums. The
-        offsets are computed as one vector: less code, and LLVM's loop analysis, which would
-        take longer than all the rest over `count` clamped addresses, sees unrelated numbers.
-        """
-        fn = self.fn
-        if count == 1:
-            return [base]
-        at = fn.minimum(fn.lane_ids(count), fn.splat(rows - 1, count))
-        at = at * fn.splat(fn.index(step), count)
-        return [fn.element_ptr(base, fn.extract(at, r), self.g.dtype) for r in range(count)]
+        if g.ta:
+            return [fn.element_ptr(tile, r, g.acc) for r in range(mr)], mr, g.acc
+        return [fn.element_ptr(tile, self.kp * r, g.acc) for r in range(mr)], 1, g.acc
 
     # ------------------------------------------------------------- the register block
 
-    def _part(self, name: str, args: Sequence[Any], body: Callable[..., None]) -> None:
-        """Call a function of its own of `args`, 64-bit numbers and addresses; built once.
-
-        A loop whose addresses are a function's plain arguments costs LLVM a third of one
-        inside all the loops around it, and keeps its registers to itself.
-        """
-        outer = self.fn
-        func = self.parts.get(name)
-        if func is None:
-            types = [i64 if isinstance(x, V) else ptr for x in args]
-            title = f"{outer.func.name}.{name}"
-            self.fn = sub = Fn(outer.module, title, types, ir.VoidType(), linkage="internal")
-            given: list[Any] = []
-            for x, arg in zip(args, sub.args, strict=True):
-                if not isinstance(x, V):
-                    given.append(arg)
-                elif isinstance(x.ll, ir.Constant):
-                    given.append(sub.index(x.ll.constant))
-                else:
-                    given.append(sub.wrap(arg, dtypes.int64))
-            body(*given)
-            sub.ret()
-            self.fn = outer
-            func = self.parts[name] = sub.func
-        outer.call_fn(func, args)
-
-    def _switch(self, rows: V, cols: V, a: Any, rs: V, ps: V, panel: Any, step: V, kk: V) -> None:
+    def _switch(
+        self, rows: V, cols: V, ap: list[Any], ps: V | int, at: DType,
+        panel: Any, step: V | int, kk: V,
+    ) -> None:  # fmt: skip
         """A register block that covers the tile: 8 rows of 1 to 3 vectors, or 4 of 3.
 
         Four short loops instead of one for each number of rows and vectors: a rest of 1 to 3
         rows takes the time of 4, once in a column of tiles, and 4 rows of one vector would
         take as long as 8, whose sums just fill the pipeline.
         """
-        fn = self.fn
+        fn, g = self.fn, self.g
         full, vectors = self.mr, self.nr // self.lanes
+        masked = self.kernel == "direct" and (g.n is None or g.n % self.lanes != 0)
+        masked = masked and g.target.masks
         nv = self._div(cols + (self.lanes - 1), self.lanes)
-        args = (self.stack, rows, cols, a, rs, ps, panel, step, kk)
+        mask = self._mask(cols - (nv - 1) * self.lanes, self.lanes) if masked else None
         half = fn.const(False, dtypes.bool_)
         if self._half(full):
             half = (rows <= full // 2) & nv.eq(vectors)
             with fn.if_(half):
-                self._micro(full // 2, vectors, args)
+                self._micro(full // 2, vectors, ap, ps, at, panel, step, kk, mask)
         for v in range(vectors, 0, -1):
             if self._col_case(v) and not (v == vectors and self._only_half(full)):
                 with fn.if_(nv.eq(v) & ~half):
-                    self._micro(full, v, args)
+                    self._micro(full, v, ap, ps, at, panel, step, kk, mask)
 
     def _half(self, full: int) -> bool:
         """Whether a rest of at most half the rows can come."""
@@ -660,40 +626,29 @@ class _Kernel:
         rest = -(-(n % nr) // self.lanes)
         return v == rest or (n >= nr and v == nr // self.lanes)
 
-    def _micro(self, mr: int, nv: int, args: Sequence[Any]) -> None:
-        """mr x nv vectors of sums over kk terms, into the tile on the stack."""
-        g, lanes = self.g, self.lanes
-        packed = g._packs_a(self.kernel)
-        at, bt = g.acc if packed else g.dtype, g.dtype if self.kernel == "direct" else g.acc
-        masked = self.kernel == "direct" and (g.n is None or g.n % lanes != 0) and g.target.masks
-
-        def body(
-            tile: Any, rows: V, cols: V, a: Any, rs: V, ps: V, panel: Any, step: V, kk: V
-        ) -> None:
-            fn = self.fn
-            mask = self._mask(cols - (nv - 1) * lanes, lanes) if masked else None
-            if packed:  # whole tiles
-                ap = [fn.element_ptr(a, rs * r, at) for r in range(mr)]
-            else:
-                ap = self._repeat(a, rs, rows, mr)
-            zero = fn.const(0, g.acc, lanes)
-            with fn.loop(0, kk, carry=[zero] * (mr * nv)) as p:
-                at_b, at_a = p.i * step, p.i * ps
-                bs = []
+    def _micro(
+        self, rows: int, nv: int, ap: list[Any], ps: V | int, at: DType,
+        panel: Any, step: V | int, kk: V, mask: V | None,
+    ) -> None:  # fmt: skip
+        """rows x nv vectors of sums over kk terms, into the tile on the stack."""
+        fn, g, lanes = self.fn, self.g, self.lanes
+        bt = g.dtype if self.kernel == "direct" else g.acc
+        zero = fn.const(0, g.acc, lanes)
+        with fn.loop(0, kk, carry=[zero] * (rows * nv)) as p:
+            at_b, at_a = p.i * step, p.i * ps
+            bs = []
+            for v in range(nv):
+                x = fn.load(panel, at_b + v * lanes, bt, lanes, mask if v == nv - 1 else None)
+                bs.append(fn.cast(x, g.acc))
+            sums = []
+            for r in range(rows):
+                x = fn.splat(fn.cast(fn.load(ap[r], at_a, at), g.acc), lanes)
                 for v in range(nv):
-                    x = fn.load(panel, at_b + v * lanes, bt, lanes, mask if v == nv - 1 else None)
-                    bs.append(fn.cast(x, g.acc))
-                sums = []
-                for r in range(mr):
-                    x = fn.splat(fn.cast(fn.load(ap[r], at_a, at), g.acc), lanes)
-                    for v in range(nv):
-                        sums.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
-                p.next(sums)
-            for r in range(mr):
-                for v in range(nv):
-                    fn.store(tile, r * self.nr + v * lanes, p.results[r * nv + v])
-
-        self._part(f"block{mr}x{nv}", args, body)
+                    sums.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
+            p.next(sums)
+        for r in range(rows):
+            for v in range(nv):
+                fn.store(self.stack, r * self.nr + v * lanes, p.results[r * nv + v])
 
     # ------------------------------------------------------------- the end of a tile
 
@@ -726,6 +681,19 @@ class _Kernel:
             fn.store(p, at, fn.cast(v, t), mask)
 
     # ------------------------------------------------------------- packing
+
+    def pack_b(self) -> None:
+        """All panels of B, for `packed`: units are (batch, panel)."""
+        fn, g, nr = self.fn, self.g, self.nr
+        panels = fn.udiv_index(self.n + (nr - 1), fn.index(nr))
+        self.kp = self._up(self.k, self.lanes)
+        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
+        with fn.loop(begin, end) as unit:
+            at = fn.udiv_index(unit.i, panels)
+            j = (unit.i - at * panels) * nr
+            b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
+            dest = fn.element_ptr(self.packed, unit.i * (self.kp * nr), g.acc)
+            self._pack(b, dest, j, self._min(j + nr, self.n), fn.index(0), self.k)
 
     def _pack(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> None:
         """Columns j0 to j1 of op(B), rows p0 to p0 + kk, as panels [columns][kp][nr]."""
@@ -765,8 +733,8 @@ class _Kernel:
                 fn.store(dest, (p + q) * self.nr + v, x)
 
         with fn.loop(0, cols, lanes) as v:
-            first = fn.element_ptr(b, (j + v.i) * self.k + p0, g.dtype)
-            rows = self._repeat(first, self.k, cols - v.i, lanes)
+            at = [(j + self._min(v.i + q, cols - 1)) * self.k + p0 for q in range(lanes)]
+            rows = [fn.element_ptr(b, q, g.dtype) for q in at]
             exact = g.k is not None and g.k <= KC and g.k % lanes == 0
             if g.target.masks and not exact:  # one copy of the code for both: masks are free
                 with fn.loop(0, kk, lanes) as p:
@@ -840,7 +808,8 @@ class _Kernel:
                 else:
                     stop = fn.select(full, cols, fn.index(0))
                 with fn.loop(done, stop, nv * lanes) as c:
-                    self._thin_block(x, y, n, jp.i + c.i, c.i, cols - c.i, nv, split)
+                    mask = self._mask(cols - c.i, lanes) if nv == 1 else None
+                    self._thin_block(x, y, n, jp.i + c.i, c.i, nv, split, mask)
             if column:
                 with fn.loop(0, cols) as e:
                     one = fn.load(self.stack, e.i, self.g.acc)
@@ -848,21 +817,12 @@ class _Kernel:
             else:
                 self._finish(fn.index(0), jp.i, fn.index(1), cols)
 
-    def _thin_block(self, x: Any, y: Any, n: V, j: V, to: V, left: V, nv: int, split: int) -> None:
-        """nv vectors of sums into the tile at `to`, a block of k at a time."""
-        base = self.fn.element_ptr(y, j, self.g.dtype)
-        tile = self.fn.element_ptr(self.stack, to, self.g.acc)
-
-        def body(tile: Any, x: Any, base: Any, n: V, k: V, left: V) -> None:
-            mask = self._mask(left, self.lanes) if nv == 1 else None
-            self._thin_sums(tile, x, base, n, k, nv, split, mask)
-
-        self._part(f"row{nv}", (tile, x, base, n, self.k, left), body)
-
-    def _thin_sums(
-        self, tile: Any, x: Any, base: Any, n: V, k: V, nv: int, split: int, mask: V | None
+    def _thin_block(
+        self, x: Any, y: Any, n: V, j: V, to: V, nv: int, split: int, mask: V | None
     ) -> None:
+        """nv vectors of sums into the tile at `to`, a block of k at a time."""
         fn, g, lanes = self.fn, self.g, self.lanes
+        base = fn.element_ptr(y, j, g.dtype)
         zero = fn.const(0, g.acc, lanes)
 
         def step(p: V, sums: list[V]) -> list[V]:
@@ -873,9 +833,9 @@ class _Kernel:
             ]
 
         for v in range(nv):
-            fn.store(tile, v * lanes, zero)
-        with fn.loop(0, k, KC) as block:
-            stop = self._min(block.i + KC, k)
+            fn.store(self.stack, to + v * lanes, zero)
+        with fn.loop(0, self.k, KC) as block:
+            stop = self._min(block.i + KC, self.k)
             whole = block.i + ((stop - block.i) & -split)
             with fn.loop(block.i, whole, split, carry=[zero] * (nv * split)) as p:
                 out = []
@@ -891,8 +851,8 @@ class _Kernel:
                     p.next(step(p.i, p.carry))
                 sums = p.results
             for v, part in enumerate(sums):
-                old = fn.load(tile, v * lanes, g.acc, lanes)
-                fn.store(tile, v * lanes, old + part)
+                old = fn.load(self.stack, to + v * lanes, g.acc, lanes)
+                fn.store(self.stack, to + v * lanes, old + part)
 
     # ------------------------------------------------------------- rows times rows
 
@@ -925,9 +885,10 @@ class _Kernel:
                 self._emit_out(one, ip.i + r.i, fn.index(0), None)
 
     def _ends(self, base: Any, first: V, rows: V, count: int) -> list[Any]:
-        """Addresses of `count` rows of k elements from row `first`."""
-        start = self.fn.element_ptr(base, first * self.k, self.g.dtype)
-        return self._repeat(start, self.k, rows, count)
+        """Addresses of `count` rows of k from `first`; those beyond `rows` repeat the last."""
+        fn = self.fn
+        at = [(first + self._min(fn.index(r), rows - 1)) * self.k for r in range(count)]
+        return [fn.element_ptr(base, r, self.g.dtype) for r in at]
 
     def _dot_block(self, left: list[Any], right: list[Any]) -> list[V]:
         """Every row of `left` times every row of `right`: vectors along k, then their sum."""
@@ -963,7 +924,10 @@ def _sum_lanes(fn: Fn, x: V) -> V:
     """The sum of a vector's elements, halves onto halves."""
     while x.lanes > 1:
         half = x.lanes // 2
-        low, high = fn.shuffle(x, None, range(half)), fn.shuffle(x, None, range(half, 2 * half))
+        low, high = (
+            fn.shuffle(x, None, range(half)),
+            fn.shuffle(x, None, range(half, 2 * half)),
+        )
         x = low + high if half > 1 else fn.extract(x, 0) + fn.extract(x, 1)
     return x
 

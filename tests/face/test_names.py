@@ -1,0 +1,115 @@
+import subprocess
+import sys
+
+import pytest
+
+import graphc as tf
+from graphc.face.names import EXPORTS, NAMES
+
+
+def test_lookups() -> None:
+    assert tf.__version__ == tf.VERSION == "1.15.0"
+    assert tf.compat.v1 is tf
+    assert tf.newaxis is None
+    assert tf.add.__name__ == "add"
+    assert tf.nn.relu is tf.nn.relu
+    assert tf.math.tanh is tf.tanh
+    assert tf.mul is tf.multiply
+    assert tf.bool.name == "bool"
+    assert tf.initializers.zeros is tf.zeros_initializer
+    assert tf.python.framework.ops.reset_default_graph is tf.reset_default_graph
+    assert tf.errors.OutOfRangeError is not None
+    assert tf.train.AdamOptimizer.__name__ == "AdamOptimizer"
+    assert tf.as_dtype("float32") is tf.float32
+
+
+def test_namespaces_are_modules() -> None:
+    import graphc.compat.v1 as one
+    from graphc.contrib import layers
+    from graphc.python.framework import ops
+
+    assert one is tf
+    assert layers.xavier_initializer is tf.contrib.layers.xavier_initializer
+    assert ops.Graph is tf.Graph
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (
+            "plcaeholder",
+            "tf.plcaeholder is not a name of TensorFlow 1; did you mean tf.placeholder?",
+        ),
+        ("relu", "tf.relu is not a name of TensorFlow 1; did you mean tf.nn.relu?"),
+        ("nn.sofmax", "tf.nn.sofmax is not a name of TensorFlow 1; did you mean tf.nn.softmax?"),
+        ("LMDBReader", "graphc has no tf.LMDBReader yet"),
+        ("qqqqqqqqqq", "tf.qqqqqqqqqq is not a name of TensorFlow 1"),
+    ],
+)
+def test_unknown_names(path: str, text: str) -> None:
+    where = tf
+    *spaces, name = path.split(".")
+    for s in spaces:
+        where = getattr(where, s)
+    with pytest.raises(AttributeError) as e:
+        getattr(where, name)
+    assert str(e.value) == text
+    assert not hasattr(where, name)
+
+
+def test_table_points_at_things() -> None:
+    """Every row of the table whose module exists names something in it."""
+    import importlib
+
+    for path, target in NAMES.items():
+        module, _, attribute = target.partition(":")
+        try:
+            found = importlib.import_module(module)
+        except ModuleNotFoundError:
+            continue
+        assert not attribute or hasattr(found, attribute) or path in ("unpack", "pack"), path
+    assert EXPORTS[""]
+
+
+def test_dir_lists_public_names() -> None:
+    names = dir(tf)
+    assert {"placeholder", "Session", "nn", "train", "float32", "mul"} <= set(names)
+    assert "relu" in dir(tf.nn)
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, graphc; "
+        "assert not {'numpy', 'networkx', 'llvmlite'} & set(sys.modules); "
+        "import graphc as tf; tf.placeholder(tf.float32, [None, 3]); "
+        "assert not {'networkx', 'llvmlite'} & set(sys.modules), 'heavy'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_logging(caplog: pytest.LogCaptureFixture) -> None:
+    before = tf.logging.get_verbosity()
+    try:
+        tf.logging.set_verbosity(tf.logging.INFO)
+        tf.logging.info("hello %d", 3)
+        tf.logging.debug("not this")
+        tf.logging.set_verbosity("ERROR")
+        tf.logging.warn("nor this")
+        for _ in range(3):
+            tf.logging.log_first_n(tf.logging.ERROR, "once", 1)
+    finally:
+        tf.logging.set_verbosity(before)
+    said = [(r.levelname, r.name, r.getMessage()) for r in caplog.records]
+    assert said == [("INFO", "tensorflow", "hello 3"), ("ERROR", "tensorflow", "once")]
+
+
+def test_switches() -> None:
+    tf.disable_v2_behavior()
+    tf.compat.v1.disable_eager_execution()
+    tf.enable_resource_variables()
+    assert not tf.executing_eagerly()
+    assert not tf.test.is_built_with_cuda()
+    assert tf.compat.as_bytes("a") == b"a"
+    assert tf.compat.as_text(b"a") == "a"
+    with pytest.raises(NotImplementedError, match=r"tf\.enable_eager_execution"):
+        tf.enable_eager_execution()
