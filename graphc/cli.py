@@ -30,9 +30,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         "dump", help="run a script and show every stage of what it compiled", epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    d.add_argument("--stage", default="all", help="stages with commas, or 'everything' (default: all but LLVM's)")
-    d.add_argument("--run", type=int, default=None, metavar="N", help="only the N-th compilation (from 0; -1 is the largest)")
-    d.add_argument("--out", type=Path, default=None, help="write one file a stage into a folder for each compilation")
+    d.add_argument(
+        "--stage",
+        default="all",
+        help="stages with commas, or 'everything' (default: all but LLVM's)",
+    )
+    d.add_argument(
+        "--run",
+        type=int,
+        default=None,
+        metavar="N",
+        help="only the N-th compilation (from 0; -1 is the largest)",
+    )
+    d.add_argument(
+        "--out",
+        type=Path,
+        default=None,
+        help="write one file a stage into a folder for each compilation",
+    )
     d.add_argument("script")
     d.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
     args = parser.parse_args(argv)
@@ -76,13 +91,17 @@ def _dump(args: argparse.Namespace) -> int:
             wanted = [s.strip() for s in args.stage.split(",")]
         missing = [s for s in wanted if s not in known]
         if missing:
-            print(f"graphc: no stage {missing[0]!r}; there are: {', '.join(known)}", file=sys.stderr)
+            print(
+                f"graphc: no stage {missing[0]!r}; there are: {', '.join(known)}", file=sys.stderr
+            )
             return 2
         _write(i, c, parts, wanted, args.out)
     return status
 
 
-def _write(i: int, c: Any, parts: list[tuple[str, Any]], wanted: list[str], out: Path | None) -> None:
+def _write(
+    i: int, c: Any, parts: list[tuple[str, Any]], wanted: list[str], out: Path | None
+) -> None:
     title = f"{i:03d}_{c.plan.graph.name}_{len(c.plan.steps)}_kernels"
     for number, (name, make) in enumerate(parts):
         if name not in wanted:

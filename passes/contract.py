@@ -75,7 +75,8 @@ def lower_contraction(body: Graph, name: str) -> Contraction:
         builder.input("b", b.dtype, tuple(d for d in sb if d != 1) or (1,)),
     ]
     outs = [
-        builder.output(f"y{i}", v.dtype, _collapsed(batch, m, n)) for i, v in enumerate(body.outputs)
+        builder.output(f"y{i}", v.dtype, _collapsed(batch, m, n))
+        for i, v in enumerate(body.outputs)
     ]
     lower = _Epilogue(builder, body, node, params, (batch, m, n))
     trivial = body.outputs == (node.outputs[0],)
@@ -98,7 +99,12 @@ class _Epilogue:
     """Builds the epilogue: every value at (batch, row, column) of the product."""
 
     def __init__(
-        self, k: KernelBuilder, body: Graph, node: Node, params: dict[Value, int], space: tuple[Dim, Dim, Dim]
+        self,
+        k: KernelBuilder,
+        body: Graph,
+        node: Node,
+        params: dict[Value, int],
+        space: tuple[Dim, Dim, Dim],
     ) -> None:
         self.k = k
         self.body = body

@@ -30,7 +30,11 @@ def cse(g: Graph) -> Graph:
     seen: dict[Any, Sequence[Value]] = {}
 
     def step(n: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | None:
-        if n.op.stateful or n.op.family == "random" or (n.op.name == "constant" and n.attrs["value"].size > 4096):
+        if (
+            n.op.stateful
+            or n.op.family == "random"
+            or (n.op.name == "constant" and n.attrs["value"].size > 4096)
+        ):
             return None
         attrs = n.attrs
         key = (

@@ -78,7 +78,11 @@ def differentiate(
 
 class _Reverse:
     def __init__(
-        self, ys: Sequence[Value], xs: Sequence[Value], grad_ys: Sequence[Gradient], stop: set[Value]
+        self,
+        ys: Sequence[Value],
+        xs: Sequence[Value],
+        grad_ys: Sequence[Gradient],
+        stop: set[Value],
     ) -> None:
         self.ys, self.xs, self.stop = ys, xs, stop
         self.grads: dict[Value, list[Gradient]] = {}
@@ -96,7 +100,9 @@ class _Reverse:
             n = stack.pop()
             if n not in seen:
                 seen.add(n)
-                stack.extend([v.node for v in n.inputs if v not in self.stop and v.node not in seen])
+                stack.extend(
+                    [v.node for v in n.inputs if v not in self.stop and v.node not in seen]
+                )
         xs = set(self.xs)
         active: set[Node] = set()
         order = sorted(seen, key=lambda n: n.id)
@@ -119,7 +125,12 @@ class _Reverse:
             with build.current().scope(None, n.name + "_grad"):
                 ins = node_gradient(n, outs)
             for v, g in zip(n.inputs, ins, strict=True):
-                if g is not None and v not in self.stop and (v in xs or v.node in wanted) and v.dtype.kind == "f":
+                if (
+                    g is not None
+                    and v not in self.stop
+                    and (v in xs or v.node in wanted)
+                    and v.dtype.kind == "f"
+                ):
                     self.grads.setdefault(v, []).append(g)
         return [self.total(x) for x in self.xs]
 
@@ -153,7 +164,13 @@ def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
         f = OVERRIDES.get(custom) if isinstance(custom, str) else custom
         if f is None:
             raise LookupError(f"No gradient defined for operation '{n.name}' (op type: {custom})")
-        made = f(n, *[dense(g) if g is not None else shapes.zeros_like(v) for g, v in zip(outs, n.outputs, strict=True)])
+        made = f(
+            n,
+            *[
+                dense(g) if g is not None else shapes.zeros_like(v)
+                for g, v in zip(outs, n.outputs, strict=True)
+            ],
+        )
         return padded(made, n)
     if n.op.grad is None:
         if n.op.facts.get("no_gradient_error"):

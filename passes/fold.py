@@ -24,14 +24,21 @@ def fold(g: Graph) -> Graph:
     """
 
     def step(n: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | None:
-        if not inputs or n.op.numpy is None or n.op.stateful or n.op.family in ("random", "state", "fused"):
+        if (
+            not inputs
+            or n.op.numpy is None
+            or n.op.stateful
+            or n.op.family in ("random", "state", "fused")
+        ):
             return None
         if any(v.node.op.name != "constant" for v in inputs):
             return None
         if any(not is_known(v.static_shape) or _size(v) > LIMIT for v in n.outputs):
             return None
         try:
-            made = meaning(n.op, [v.node.attrs["value"] for v in inputs], n.attrs, [v.type for v in n.outputs])
+            made = meaning(
+                n.op, [v.node.attrs["value"] for v in inputs], n.attrs, [v.type for v in n.outputs]
+            )
         except Exception:
             return None
         return [make_constant(a, v.dtype, n.name) for a, v in zip(made, n.outputs, strict=True)]

@@ -45,7 +45,12 @@ def on_host(n: Node) -> bool:
     """Whether the op has no native form: sizes that depend on data, strings, Python functions."""
     r = n.op
     return not (
-        r.scalar or r.element or r.expand or r.lower or r.family in _NATIVE or r.facts.get("reshape")
+        r.scalar
+        or r.element
+        or r.expand
+        or r.lower
+        or r.family in _NATIVE
+        or r.facts.get("reshape")
     )
 
 
@@ -84,7 +89,9 @@ class Frozen:
     random: list[tuple[Node, Node]] = field(default_factory=list)
 
 
-def pattern(shapes: Iterable[tuple[Shape | None, Sequence[int]]]) -> tuple[list[tuple[Dim, ...]], dict[Symbol, int], tuple[int, ...]]:
+def pattern(
+    shapes: Iterable[tuple[Shape | None, Sequence[int]]],
+) -> tuple[list[tuple[Dim, ...]], dict[Symbol, int], tuple[int, ...]]:
     """Symbols for the unknown sizes of feeds: equal sizes share one, 0 and 1 are constants.
 
     Parameters
@@ -113,7 +120,9 @@ def pattern(shapes: Iterable[tuple[Shape | None, Sequence[int]]]) -> tuple[list[
             else:
                 d = by_size.get(n)
                 if d is None:
-                    d = by_size[n] = Expr.symbol(_NAMES[len(by_size)] if len(by_size) < len(_NAMES) else f"n{len(by_size)}")
+                    d = by_size[n] = Expr.symbol(
+                        _NAMES[len(by_size)] if len(by_size) < len(_NAMES) else f"n{len(by_size)}"
+                    )
                     env[Symbol(str(d))] = n
                 shape.append(d)
                 key.append(list(by_size).index(n))

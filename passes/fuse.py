@@ -194,13 +194,17 @@ class _Fuser:
                 g.axes is None
                 and not any(is_contraction(m) or is_view(m) for m in g.nodes)
                 and same_shape(shape, g.domain)
-                and all(is_pointwise(u) and same_shape(u.outputs[0].static_shape, shape) for u in users)
+                and all(
+                    is_pointwise(u) and same_shape(u.outputs[0].static_shape, shape) for u in users
+                )
             )
         if is_reduction(n):
             return self.reduction_fits(n, g, users)
         if any(is_contraction(m) for m in g.nodes):
             # an epilogue's operands are read element by element as the product finishes
-            return is_pointwise(n) and same_shape(shape, g.domain) and not self.feeds_contraction(n, g)
+            return (
+                is_pointwise(n) and same_shape(shape, g.domain) and not self.feeds_contraction(n, g)
+            )
         if any(is_view(u) for u in users):
             # a value read through an index map is recomputed at each place it is read from
             return not escapes and is_view(n) and not n.op.facts.get("heavy")
@@ -249,7 +253,9 @@ class _Fuser:
                 for n in members:
                     inputs = tuple(new.get(v, v) for v in n.inputs)
                     if inputs != n.inputs:
-                        made = Node(n.op, inputs, n.attrs, [v.type for v in n.outputs], n.name, (), n.source)
+                        made = Node(
+                            n.op, inputs, n.attrs, [v.type for v in n.outputs], n.name, (), n.source
+                        )
                         new.update(zip(n.outputs, made.outputs, strict=True))
             else:
                 self.emit_group(members, new)
@@ -333,4 +339,16 @@ def same_dim(x: Dim, y: Dim) -> bool:
     return x == y
 
 
-__all__ += ["Group", "fused_op", "is_alias", "is_contraction", "is_pointwise", "is_reduction", "is_scalar_constant", "is_view", "make_fused", "reduction_axes", "replace"]
+__all__ += [
+    "Group",
+    "fused_op",
+    "is_alias",
+    "is_contraction",
+    "is_pointwise",
+    "is_reduction",
+    "is_scalar_constant",
+    "is_view",
+    "make_fused",
+    "reduction_axes",
+    "replace",
+]

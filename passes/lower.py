@@ -227,11 +227,17 @@ class _Lower:
         kept = [i for i, r in enumerate(self.space_reduced) if not r and self.live[i]]
         if self.views or kept or not self.reductions or f is None:
             return False
-        if [r for r, live in zip(self.space_reduced, self.live, strict=True) if r and live] != [True]:
+        if [r for r, live in zip(self.space_reduced, self.live, strict=True) if r and live] != [
+            True
+        ]:
             return False
         if self.stages()[-1] or any(n.op.combine in ("argmax", "argmin") for n in self.reductions):
             return False
-        rows = {v for v, a in zip(self.body.outputs, self.out_axes, strict=True) if not self.space_axes(a)}
+        rows = {
+            v
+            for v, a in zip(self.body.outputs, self.out_axes, strict=True)
+            if not self.space_axes(a)
+        }
         return len(rows) == len(self.body.outputs) and f.value(D.product(self.extent)) >= SPLIT
 
     def stages(self) -> tuple[dict[Node, int], bool]:
@@ -288,7 +294,9 @@ class _Lower:
         elif not kept:
             self.row_body()
         elif self.inner and self.inner[-1] > kept[-1]:
-            self.nest([("parallel" if j == 0 else "for", i) for j, i in enumerate(kept)], self.row_body)
+            self.nest(
+                [("parallel" if j == 0 else "for", i) for j, i in enumerate(kept)], self.row_body
+            )
         else:
             self.nest(self.kinds(kept), self.row_body)
         self.finish()
@@ -362,8 +370,7 @@ class _Lower:
             self.stage([n for n in self.reductions if stages[n] == stage])
             self.stored |= self.storing
         rows = [
-            (i, v, a)
-            for i, (v, a) in enumerate(zip(self.body.outputs, self.out_axes, strict=True))
+            (i, v, a) for i, (v, a) in enumerate(zip(self.body.outputs, self.out_axes, strict=True))
         ]
         full = [t for t in rows if inner.intersection(self.space_axes(t[2]))]
         for i, v, axes in rows:
@@ -385,7 +392,9 @@ class _Lower:
             uses = [need for need in needs if v in need]
             if len(uses) < 2 or v.node.op.name not in COSTLY or v in self.kept_rows:
                 continue
-            if all(any(u in self.kept_rows and v in self.needed([u]) for u in need) for need in uses):
+            if all(
+                any(u in self.kept_rows and v in self.needed([u]) for u in need) for need in uses
+            ):
                 continue
             b = self.k.scratch(f"s{len(self.bind)}", v.dtype, (self.extent[self.inner[0]],))
             self.bind.append(("scratch", 0))
@@ -440,7 +449,10 @@ class _Lower:
             if (n.op.combine or "").startswith("arg"):
                 self.not_empty(n)
         if not axes:  # every reduced axis has one element
-            return [self.reduced_one(k, self.value(v, tuple(range(len(self.full))))) for k, v in zip(kinds, operands, strict=True)]
+            return [
+                self.reduced_one(k, self.value(v, tuple(range(len(self.full)))))
+                for k, v in zip(kinds, operands, strict=True)
+            ]
         axis, rest = axes[0], axes[1:]
         kind = "vector" if axis == self.row_vector() else "for"
         with self.k.reduce(kind, "ijklmnop"[axis % 8], self.extent[axis]) as r:
@@ -495,7 +507,13 @@ class _Lower:
             with self.k.reduce("vector", "i", D.minimum(n - c * CHUNK, CHUNK)) as r:
                 self.at[axis] = c * CHUNK + r.var
                 self.memo.append({})
-                r.yields(*zip(kinds, self.reduced_values([m.inputs[0] for m in self.reductions]), strict=True))
+                r.yields(
+                    *zip(
+                        kinds,
+                        self.reduced_values([m.inputs[0] for m in self.reductions]),
+                        strict=True,
+                    )
+                )
                 self.memo.pop()
             for x in r.results:
                 t = len(self.result.temps)
@@ -626,7 +644,9 @@ class _Lower:
             full = ("in", self.params[v], tuple(-1 - i for i in live))
             buf = self.buffers.get(full)
             if buf is None:
-                buf = self.k.param(self.label(v, "in"), v.dtype, tuple(shape[i] for i in live), "in")
+                buf = self.k.param(
+                    self.label(v, "in"), v.dtype, tuple(shape[i] for i in live), "in"
+                )
                 self.buffers[full] = buf
                 self.bind.append(("in", self.params[v]))
             x = self.k.load(buf, tuple(index[i] for i in live), where, other)
@@ -644,7 +664,11 @@ class _Lower:
                 s = o.static_shape
                 assert s is not None
                 pad = len(index) - len(s)
-                args.append(self.read(o, [0 if d == 1 else index[pad + i] for i, d in enumerate(s)], where, 0))
+                args.append(
+                    self.read(
+                        o, [0 if d == 1 else index[pad + i] for i, d in enumerate(s)], where, 0
+                    )
+                )
             x = self.apply(n, v, args)
             if where is not None:
                 x = self.k.select(where, x, lit(other, v.dtype))
@@ -670,7 +694,9 @@ class _Scalar:
         assert s is not None
         return s
 
-    def read(self, v: Value, index: Sequence[Dim], where: Operand | None = None, other: Any = 0) -> Operand:
+    def read(
+        self, v: Value, index: Sequence[Dim], where: Operand | None = None, other: Any = 0
+    ) -> Operand:
         """An operand's element; where `where` is false nothing is read and `other` is the answer."""
         return self.lower.read(v, index, where, other)
 

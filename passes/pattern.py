@@ -170,7 +170,11 @@ def elements(n: Node) -> Any:
         return first
     if a.size > 1 << 16 or not bool((a == first).all()):
         return None
-    if first == 0 and a.dtype.kind == "f" and bool((np.signbit(a) != np.signbit(a.dtype.type(first))).any()):
+    if (
+        first == 0
+        and a.dtype.kind == "f"
+        and bool((np.signbit(a) != np.signbit(a.dtype.type(first))).any())
+    ):
         return None
     return first
 
@@ -204,6 +208,8 @@ def pattern_text(v: Value) -> str:
         return f"{n.attrs['value'].reshape(-1)[0]:g}"
     args = [pattern_text(x) for x in n.inputs]
     args += [
-        f"{k}={a.name if isinstance(a, any_of) else a}" for k, a in n.attrs.items() if k != "_partial"
+        f"{k}={a.name if isinstance(a, any_of) else a}"
+        for k, a in n.attrs.items()
+        if k != "_partial"
     ]
     return f"{n.op.name}({', '.join(args)})"

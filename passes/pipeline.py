@@ -54,7 +54,9 @@ class Trace:
     records: list[PassRecord] = field(default_factory=list)
 
 
-def pipeline(passes: str | Sequence[str] | None = None, level: int = 2, off: Iterable[str] = ()) -> list[str]:
+def pipeline(
+    passes: str | Sequence[str] | None = None, level: int = 2, off: Iterable[str] = ()
+) -> list[str]:
     """The passes to run: a level, or a list, without those switched off.
 
     Raises
@@ -70,7 +72,9 @@ def pipeline(passes: str | Sequence[str] | None = None, level: int = 2, off: Ite
     return [s for s in out if s and (s not in off or s in REQUIRED)]
 
 
-def optimize_ir(g: Graph, names: Sequence[str], trace: Trace | None = None, check: bool = False) -> Graph:
+def optimize_ir(
+    g: Graph, names: Sequence[str], trace: Trace | None = None, check: bool = False
+) -> Graph:
     """Run passes in order; `check` verifies after each, `trace` keeps every graph."""
     for name in names:
         t = time.perf_counter()

@@ -41,7 +41,13 @@ def embeds(a: DType, b: DType) -> bool:
         return True
     if b.kind == "f":
         if a.kind == "f":
-            return (a.code, b.code) in {("f16", "f32"), ("bf16", "f32"), ("f16", "f64"), ("bf16", "f64"), ("f32", "f64")}
+            return (a.code, b.code) in {
+                ("f16", "f32"),
+                ("bf16", "f32"),
+                ("f16", "f64"),
+                ("bf16", "f64"),
+                ("f32", "f64"),
+            }
         digits = {"f16": 11, "bf16": 8, "f32": 24, "f64": 53}[b.code]
         return a.size * 8 - (a.kind == "i") <= digits
     if a.kind == "u":
@@ -51,7 +57,12 @@ def embeds(a: DType, b: DType) -> bool:
 
 def cast_twice(x: Value, inner: DType, dtype: DType) -> Value | None:
     """One cast in place of two, where the first loses nothing that the second keeps."""
-    wraps = x.dtype.kind in "iu" and inner.kind in "iu" and dtype.kind in "iu" and inner.size >= dtype.size
+    wraps = (
+        x.dtype.kind in "iu"
+        and inner.kind in "iu"
+        and dtype.kind in "iu"
+        and inner.size >= dtype.size
+    )
     if not (embeds(x.dtype, inner) or wraps):
         return None
     return x if x.dtype is dtype else make(math.cast, (x,), {"dtype": dtype}).outputs[0]
@@ -146,7 +157,9 @@ with build.use(build.Rewriter()):
     rule(math.pow(x, 2.0), x * x, needs="STABLER", kinds="f")  # rounded correctly
     rule(math.pow(x, -1.0), math.reciprocal(x), needs="STABLER", kinds="f")
     rule(math.pow(x, 3.0), x * x * x, needs="REASSOC", kinds="f")
-    rule(math.pow(x, 0.5), math.sqrt(x), needs="STABLER NO_NAN NO_SIGNED_ZERO", kinds="f")  # -inf, -0
+    rule(
+        math.pow(x, 0.5), math.sqrt(x), needs="STABLER NO_NAN NO_SIGNED_ZERO", kinds="f"
+    )  # -inf, -0
     rule(math.pow(x, -0.5), math.rsqrt(x), needs="STABLER NO_NAN NO_SIGNED_ZERO", kinds="f")
     rule(math.square(x), x * x)
     rule(math.sqrt(x) * math.sqrt(x), x, needs="STABLER NO_NAN", kinds="f")
@@ -161,13 +174,37 @@ with build.use(build.Rewriter()):
     rule(x - c - d, lambda x, c, d: x - fold_constant(np.add, c, d), kinds="iu")
     rule(c - (x + d), lambda x, c, d: fold_constant(np.subtract, c, d) - x, kinds="iu")
     rule(x + c + d, lambda x, c, d: x + fold_constant(np.add, c, d), needs="REASSOC", kinds="f")
-    rule(x * c * d, lambda x, c, d: x * fold_constant(np.multiply, c, d), needs="REASSOC NO_NAN", kinds="f")
-    rule(x - c + d, lambda x, c, d: x + fold_constant(np.subtract, d, c), needs="REASSOC", kinds="f")
-    rule(x + c - d, lambda x, c, d: x + fold_constant(np.subtract, c, d), needs="REASSOC", kinds="f")
+    rule(
+        x * c * d,
+        lambda x, c, d: x * fold_constant(np.multiply, c, d),
+        needs="REASSOC NO_NAN",
+        kinds="f",
+    )
+    rule(
+        x - c + d, lambda x, c, d: x + fold_constant(np.subtract, d, c), needs="REASSOC", kinds="f"
+    )
+    rule(
+        x + c - d, lambda x, c, d: x + fold_constant(np.subtract, c, d), needs="REASSOC", kinds="f"
+    )
     rule(x - c - d, lambda x, c, d: x - fold_constant(np.add, c, d), needs="REASSOC", kinds="f")
-    rule(x * c / d, lambda x, c, d: x * fold_constant(np.divide, c, d), needs="REASSOC NO_NAN", kinds="f")
-    rule(x / c / d, lambda x, c, d: x / fold_constant(np.multiply, c, d), needs="REASSOC NO_NAN", kinds="f")
-    rule(x / c * d, lambda x, c, d: x * fold_constant(np.divide, d, c), needs="REASSOC NO_NAN", kinds="f")
+    rule(
+        x * c / d,
+        lambda x, c, d: x * fold_constant(np.divide, c, d),
+        needs="REASSOC NO_NAN",
+        kinds="f",
+    )
+    rule(
+        x / c / d,
+        lambda x, c, d: x / fold_constant(np.multiply, c, d),
+        needs="REASSOC NO_NAN",
+        kinds="f",
+    )
+    rule(
+        x / c * d,
+        lambda x, c, d: x * fold_constant(np.divide, d, c),
+        needs="REASSOC NO_NAN",
+        kinds="f",
+    )
     rule(x * y + x * z, x * (y + z), kinds="iu")
     rule(x * y - x * z, x * (y - z), kinds="iu")
     rule(x * y + x * z, x * (y + z), needs="REASSOC NO_NAN", kinds="f")
@@ -256,7 +293,11 @@ with build.use(build.Rewriter()):
     rule(math.select(p, x, math.select(p, y, z)), math.select(p, x, z))
     rule(math.select(p, True, False), p, kinds="b")
     rule(math.select(p, False, True), math.logical_not(p), kinds="b")
-    rule(math.select(p, 1.0, 0.0), lambda p, result: make(math.cast, (p,), {"dtype": result.dtype}).outputs[0], kinds="fiu")
+    rule(
+        math.select(p, 1.0, 0.0),
+        lambda p, result: make(math.cast, (p,), {"dtype": result.dtype}).outputs[0],
+        kinds="fiu",
+    )
     rule(math.select(x < 0, 0.0, x), nn.relu(x))
     rule(math.select(y > 0, x, 0.0), nn.relu_grad(x, y), kinds="f")
     rule(math.select(p, -x, -y), -math.select(p, x, y), kinds="fi")
@@ -268,7 +309,10 @@ with build.use(build.Rewriter()):
     rule(math.greater(ops.cast(p), 0.0), p)
     rule(math.equal(ops.cast(p), 0.0), math.logical_not(p))
     for rounded in (ops.floor, ops.ceil, ops.rint, ops.round):
-        rule(rounded(ops.cast(x, dtype=t)), lambda x, dtype: node_cast(x, dtype) if x.dtype.kind in "iub" else None)
+        rule(
+            rounded(ops.cast(x, dtype=t)),
+            lambda x, dtype: node_cast(x, dtype) if x.dtype.kind in "iub" else None,
+        )
 
 
 def below_zero(result: Value, c: Value) -> Value | None:

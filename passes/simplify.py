@@ -121,7 +121,9 @@ _WEIGHTS: dict[str, int] = {
     "is_nan": 9, "relu_grad": 12, "select": 12, "sign": 9, "tanh": 60,
 }  # fmt: skip
 _FAMILY = {"elementwise": 10, "view": 15, "reduction": 32, "composite": 60, "contraction": 1000}
-_FUNCTIONS = frozenset("exp log sin cos tan asin acos atan sinh cosh asinh acosh atanh erf erfc lgamma".split())
+_FUNCTIONS = frozenset(
+    "exp log sin cos tan asin acos atan sinh cosh asinh acosh atanh erf erfc lgamma".split()
+)
 
 
 def weight(n: Node) -> int:
@@ -159,7 +161,10 @@ def simplify(g: Graph, options: str = "", notes: dict[str, int] | None = None) -
 
 
 def apply_rules(
-    g: Graph, rules: Iterable[Rule], licences: Iterable[str] = DEFAULT, counts: dict[str, int] | None = None
+    g: Graph,
+    rules: Iterable[Rule],
+    licences: Iterable[str] = DEFAULT,
+    counts: dict[str, int] | None = None,
 ) -> Graph:
     """`g` rewritten by `rules`; `counts` learns how often each was used."""
     return g.rebuild(Rewriting(rules, licences, counts).step)
@@ -172,7 +177,10 @@ class Rewriting:
     LIMIT = 200
 
     def __init__(
-        self, rules: Iterable[Rule], licences: Iterable[str] = DEFAULT, counts: dict[str, int] | None = None
+        self,
+        rules: Iterable[Rule],
+        licences: Iterable[str] = DEFAULT,
+        counts: dict[str, int] | None = None,
     ) -> None:
         allowed = set(licences)
         self.counts = counts
@@ -260,7 +268,11 @@ class Rewriting:
 
     def loses_error(self, made: Value, found: Match, mark: int) -> bool:
         """Whether something that can fail in a run would not be computed any more (rule G4)."""
-        risky = [v for k, v in found.items() if type(k) is str and isinstance(v, Value) and self.fails(v.node)]
+        risky = [
+            v
+            for k, v in found.items()
+            if type(k) is str and isinstance(v, Value) and self.fails(v.node)
+        ]
         if not risky:
             return False
         kept = {made}
@@ -348,7 +360,11 @@ def _build(right: Value, found: Match, v: Value) -> Value | None:
         dtype = v.dtype if v.dtype.kind != "b" else like.dtype
         return make_constant(n.attrs["value"].astype(dtype.np), dtype)
     inputs = [_build(x, found, v) for x in n.inputs]
-    attrs = {k: found.get(a.name) if isinstance(a, any_of) else a for k, a in n.attrs.items() if k != "_partial"}
+    attrs = {
+        k: found.get(a.name) if isinstance(a, any_of) else a
+        for k, a in n.attrs.items()
+        if k != "_partial"
+    }
     return build.build(n.op, [x for x in inputs if x is not None], attrs).outputs[0]
 
 

@@ -107,7 +107,11 @@ def one_reverse(x: Value, a: Any) -> Value | None:
 
 
 def pad_pairs(p: Any) -> list[tuple[Dim, Dim]]:
-    return [(r[0], r[1]) for r in p] if p and isinstance(p[0], tuple) else list(zip(p[::2], p[1::2], strict=True))
+    return (
+        [(r[0], r[1]) for r in p]
+        if p and isinstance(p[0], tuple)
+        else list(zip(p[::2], p[1::2], strict=True))
+    )
 
 
 def two_pads(x: Value, p: Any, q: Any) -> Value:
@@ -138,7 +142,9 @@ def joined(xs: tuple[Value, ...], a: Any, result: Value) -> Value | None:
         assert s is not None
         if s[axis] == 0:
             continue
-        inner = n.op.name == "concat" and "dynamic" not in n.attrs and n.attrs["axis"] % len(s) == axis
+        inner = (
+            n.op.name == "concat" and "dynamic" not in n.attrs and n.attrs["axis"] % len(s) == axis
+        )
         pieces = list(n.inputs) if inner else [v]
         if not inner and out:
             met = _adjacent(out[-1], v, axis)
@@ -230,18 +236,30 @@ def whole_reduction(name: str, x: Value, a: Any, result: Value, moved: Value) ->
     """The order of axes and the shape do not matter where all are reduced."""
     if len(axis_tuple(a, len(moved.static_shape or ()))) != len(moved.static_shape or ()):
         return None
-    made = build(OPS[name], (x,), {"axis": tuple(range(len(x.static_shape or ()))), "keepdims": False}).outputs[0]
+    made = build(
+        OPS[name], (x,), {"axis": tuple(range(len(x.static_shape or ()))), "keepdims": False}
+    ).outputs[0]
     return reshaped(made, result)
 
 
 def _reductions() -> None:
-    for name in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_any", "reduce_all"):
+    for name in (
+        "reduce_sum",
+        "reduce_prod",
+        "reduce_max",
+        "reduce_min",
+        "reduce_any",
+        "reduce_all",
+    ):
         f = getattr(ops, name)
         if name == "reduce_sum":  # a sum starts at +0.0
             view(
                 f(x, axis=a),
                 lambda x, a, result: ones_reduced(
-                    x, a, result, lambda v: v + v.dtype.as_numpy_dtype(0) if v.dtype.kind == "f" else v
+                    x,
+                    a,
+                    result,
+                    lambda v: v + v.dtype.as_numpy_dtype(0) if v.dtype.kind == "f" else v,
                 ),
             )
         else:

@@ -134,7 +134,8 @@ def to_storage(a: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
         return a
     u = np.ascontiguousarray(a, np.float32).reshape(a.shape).view(np.uint32)
     r = (u + (((u >> 16) & 1) + np.uint32(0x7FFF))) >> 16
-    return np.where(np.isnan(a), np.uint16(0x7FC0), r.astype(np.uint16))
+    made: np.ndarray[Any, Any] = np.where(np.isnan(a), np.uint16(0x7FC0), r.astype(np.uint16))
+    return made
 
 
 def from_storage(a: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
@@ -195,16 +196,25 @@ class Compilation:
 
 
 class Bound:
-    """A plan with sizes: the program, its output arrays, and the variables it commits."""
+    """A plan with sizes: the program, its output arrays, and the counters of its random ops."""
 
-    __slots__ = ("call", "counters", "env", "epoch", "outs", "program", "scalars", "steps", "streams")
+    __slots__ = ("call", "counters", "env", "epoch", "program", "scalars", "steps", "streams")
+
+    call: Callable[..., int]
+    counters: np.ndarray[Any, Any]
+    env: dict[Symbol, int]
+    epoch: int
+    program: Program
+    #: For each fetched value an array to use again and None, or its shape and what makes arrays.
+    scalars: list[tuple[Any, _Empty | None]]
+    steps: list[StepSpec]
+    streams: list[tuple[Node, int]]
 
     def __init__(self) -> None:
-        self.call: Callable[..., int]
         self.epoch = -1
-        self.outs: list[tuple[tuple[int, ...], Any, DType]] = []
-        self.streams: list[tuple[Node, int]] = []
-        self.counters: Any = None
+        self.scalars = []
+        self.steps = []
+        self.streams = []
 
 
 class _Run:
@@ -259,8 +269,8 @@ class _Run:
         if self.parts is None:
             try:
                 return self.native(values)
-            except Cut as cut:
-                ex = self.executor
+            except Cut as e:
+                ex, cut = self.executor, e
                 fed = cut.values if cut.host is None else cut.host.outputs
                 first = _Run(ex, cut.values, (), self.feeds, True)
                 rest = _Run(ex, self.fetches, self.targets, (*self.feeds, *fed), self.pure)
@@ -271,7 +281,9 @@ class _Run:
             return rest(*values, *self.query(n))
         made = first(*values)
         if n is not None:
-            made = meaning(n.op, [np.asarray(a) for a in made], n.attrs, [v.type for v in n.outputs])
+            made = meaning(
+                n.op, [np.asarray(a) for a in made], n.attrs, [v.type for v in n.outputs]
+            )
         return rest(*values, *made)
 
     def query(self, n: Node) -> list[Any]:
@@ -297,7 +309,9 @@ class _Run:
             self.bound = bound
         return self.execute(compilation, bound, arrays)
 
-    def compilation(self, arrays: Sequence[np.ndarray[Any, Any]]) -> tuple[Compilation, dict[Symbol, int]]:
+    def compilation(
+        self, arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> tuple[Compilation, dict[Symbol, int]]:
         """The plan for feeds of these shapes, made where there is none yet."""
         shapes, env, key = pattern(
             (v.static_shape, a.shape) for v, a in zip(self.feeds, arrays, strict=True)
@@ -312,7 +326,9 @@ class _Run:
         return c, self.sizes(c.plan.facts, env, arrays)
 
     @staticmethod
-    def sizes(facts: Facts, env: Mapping[Symbol, int], arrays: Sequence[np.ndarray[Any, Any]]) -> dict[Symbol, int]:
+    def sizes(
+        facts: Facts, env: Mapping[Symbol, int], arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> dict[Symbol, int]:
         """Values of all symbols: the sizes of feeds, and fed integers that are used as sizes."""
         out = dict(env)
         for v, symbols in facts.fed.items():
@@ -325,7 +341,8 @@ class _Run:
     def same_variables(self, c: Compilation) -> bool:
         cells = self.state.cells
         return all(
-            (cell := cells.get(name)) is None or cell.shape == shape for name, shape in c.variables.items()
+            (cell := cells.get(name)) is None or cell.shape == shape
+            for name, shape in c.variables.items()
         )
 
     def variable(self, name: str) -> tuple[DType, tuple[int, ...]]:
@@ -337,7 +354,10 @@ class _Run:
         return cell.dtype, cell.shape
 
     def compile(
-        self, shapes: Sequence[tuple[Dim, ...]], env: dict[Symbol, int], arrays: Sequence[np.ndarray[Any, Any]]
+        self,
+        shapes: Sequence[tuple[Dim, ...]],
+        env: dict[Symbol, int],
+        arrays: Sequence[np.ndarray[Any, Any]],
     ) -> Compilation:
         counters.plans += 1
         facts = Facts(env)
@@ -390,7 +410,9 @@ class _Run:
                 wanted.setdefault(key, emit)
         done = codegen.compile_all(wanted)
         for i, pairs in keys.items():
-            c.owners[i] = {variant: (done[key], done[key].address("kernel")) for variant, key in pairs}
+            c.owners[i] = {
+                variant: (done[key], done[key].address("kernel")) for variant, key in pairs
+            }
 
     # ---------------------------------------------------------------- binding
 
@@ -407,12 +429,16 @@ class _Run:
                 c.bindings.popitem(last=False)
         return b
 
-    def execute(self, c: Compilation, b: Bound, arrays: Sequence[np.ndarray[Any, Any]]) -> list[Any]:
+    def execute(
+        self, c: Compilation, b: Bound, arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> list[Any]:
         for i, (node, _) in enumerate(b.streams):
             seeds = self.state.seeds.get(node)
             if seeds is None:
                 seeds = self.state.seeds[node] = seeds_of(node)
-            b.counters[i] = np.array([self.state.skips.get(node, 0), *seeds], np.uint64).view(np.int64)
+            b.counters[i] = np.array([self.state.skips.get(node, 0), *seeds], np.uint64).view(
+                np.int64
+            )
         outs = [a if e is None else e(a) for a, e in b.scalars]
         code = b.program.run(*arrays, *outs)
         if code != OK:
@@ -515,7 +541,11 @@ class _Binder:
         inputs = {v.node.attrs["index"]: v for v in self.c.frozen.graph.inputs}
         for i in range(len(inputs)):
             v = inputs[i]
-            feeds.append(FeedSpec(storage(v.dtype), self.shape(v.static_shape or ()), feed_patches.get(i, [])))
+            feeds.append(
+                FeedSpec(
+                    storage(v.dtype), self.shape(v.static_shape or ()), feed_patches.get(i, [])
+                )
+            )
         outs = []
         b.scalars = []
         for i, (dtype, shape) in enumerate(plan.out_types):
@@ -525,7 +555,9 @@ class _Binder:
                 b.scalars.append((size, _Empty(storage(dtype), size)))
             else:
                 b.scalars.append((np.zeros((), storage(dtype)), None))
-        b.program = Program(steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters])
+        b.program = Program(
+            steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters]
+        )
         plain = not b.streams and not any(t.code == "bf16" for t, _ in plan.out_types)
         b.call = b.program.run if plain else _never
         b.epoch = state.epoch
@@ -553,7 +585,9 @@ class _Binder:
             for b in s.binds:
                 if b.kind == "arena" and id(b) not in seen:
                     seen.add(id(b))
-                    items.append((b.first, b.last, -(-self.size(b.count) * b.dtype.size // 64) * 64, id(b)))
+                    items.append(
+                        (b.first, b.last, -(-self.size(b.count) * b.dtype.size // 64) * 64, id(b))
+                    )
                 elif b.kind == "scratch":
                     items.append((i, i, self.size(b.data) * self.threads, id(b)))
             if i in self.gemms:
@@ -589,14 +623,28 @@ class _Binder:
         con = s.code.contraction
         if con is None:
             owner, address = owners["kernel"]
-            env: Mapping[Symbol, int] = {**self.env, **{Symbol(k): self.size(v) for k, v in s.attrs.items()}} if s.attrs else self.env
+            env: Mapping[Symbol, int] = (
+                {**self.env, **{Symbol(k): self.size(v) for k, v in s.attrs.items()}}
+                if s.attrs
+                else self.env
+            )
             sizes = [env[x] for x in s.code.kernel.sizes]
             words = [0, *[self.address(b) for b in s.binds], *sizes]
             units = D.evaluate(s.code.kernel.units, env)
-            each = max((self.size(b.count) for b in s.binds if b.kind != "scratch"), default=1) / max(units, 1)
+            each = max(
+                (self.size(b.count) for b in s.binds if b.kind != "scratch"), default=1
+            ) / max(units, 1)
             ops = len(s.node.attrs["body"].nodes()) if "body" in s.node.attrs else 2
             grain = max(1, int(32768 / max(each * (1 + ops / 16), 1)))
-            step = Step(owner, address, words, units, grain if units > 1 else 0, flags, max(1.0, each * 0.05 * (1 + ops / 4)))
+            step = Step(
+                owner,
+                address,
+                words,
+                units,
+                grain if units > 1 else 0,
+                flags,
+                max(1.0, each * 0.05 * (1 + ops / 4)),
+            )
             return [(step, list(enumerate(s.binds, 1)))]
         g, p = self.gemms[i]
         binds = s.binds
@@ -618,7 +666,12 @@ class _Binder:
         for phase in p.phases:
             owner, address = owners[phase.kernel]
             cost = flops / 60.0 / max(phase.units, 1)
-            made.append((Step(owner, address, words, phase.units, phase.grain, flags, max(1.0, cost)), places))
+            made.append(
+                (
+                    Step(owner, address, words, phase.units, phase.grain, flags, max(1.0, cost)),
+                    places,
+                )
+            )
         return made
 
 
@@ -720,10 +773,9 @@ def pack(items: Sequence[tuple[int, int, int, int]], offset: dict[int, int]) -> 
             for o, n in ends.pop(now, ()):
                 free.give(o, n)
             now += 1
-        o = free.take(size) if size else 0
-        if o is None:
-            o = total
-            total += size
+        gap = free.take(size) if size else 0
+        o = total if gap is None else gap
+        total += size if gap is None else 0
         offset[key] = o
         if size:
             ends.setdefault(last, []).append((o, size))
@@ -741,10 +793,10 @@ def missing_feed(n: Node) -> str:
     v = n.outputs[0]
     names = {"float32": "float", "float64": "double"}
     s = v.static_shape
-    shape = "" if not s else f" and shape [{','.join(str(d) if type(d) is int else '?' for d in s)}]"
+    shape = (
+        "" if not s else f" and shape [{','.join(str(d) if type(d) is int else '?' for d in s)}]"
+    )
     return (
         f"You must feed a value for placeholder tensor '{n.name}' with dtype "
         f"{names.get(v.dtype.name, v.dtype.name)}{shape}\n\t [[node {n.name}]]"
     )
-
-

@@ -31,7 +31,9 @@ class Buf:
 
     __slots__ = ("count", "data", "dtype", "first", "index", "kind", "last", "name")
 
-    def __init__(self, kind: str, dtype: DType, count: Dim, index: int = 0, name: str = "", data: Any = None) -> None:
+    def __init__(
+        self, kind: str, dtype: DType, count: Dim, index: int = 0, name: str = "", data: Any = None
+    ) -> None:
         self.kind = kind  # feed, var, const, out, arena, scratch, counters
         self.dtype = dtype
         self.count = count
@@ -140,7 +142,9 @@ class _Planner:
         for v in self.g.roots:
             roots[v] = base(v)
         self.out_bufs = []
-        self.var_reads = {n.attrs["var"]: n.outputs[0] for n in self.g.nodes() if n.op.name == "read"}
+        self.var_reads = {
+            n.attrs["var"]: n.outputs[0] for n in self.g.nodes() if n.op.name == "read"
+        }
         self.commits: dict[Value, str] = {}
         updated = dict(self.g.updates)
         for name, v in self.g.updates:
@@ -153,7 +157,11 @@ class _Planner:
             buf = Buf("out", v.dtype, count(v), i)
             self.out_bufs.append(buf)
             b = roots[v]
-            if b.node.op.name not in ("input", "read", "constant") and b not in self.wanted and b not in self.commits:
+            if (
+                b.node.op.name not in ("input", "read", "constant")
+                and b not in self.wanted
+                and b not in self.commits
+            ):
                 self.wanted[b] = buf
                 self.taken.add(i)
 
@@ -196,7 +204,9 @@ class _Planner:
 
     def label(self, n: Node) -> str:
         body = n.attrs["body"].nodes()
-        words = [m.op.name for m in body if m.op.name not in ("input", "constant", "cast", "identity")]
+        words = [
+            m.op.name for m in body if m.op.name not in ("input", "constant", "cast", "identity")
+        ]
         keep = list(dict.fromkeys(words))[:4]
         return "_".join(keep) or "copy"
 
@@ -213,23 +223,39 @@ class _Planner:
             self.lowered[key] = lowered
         outs = [self.of(v) for v in n.outputs]
         ins = [self.of(v) for v in n.inputs]
+        binds: list[Buf] = []
         if isinstance(lowered, Contraction):
             c = lowered
             binds = [ins[c.a], ins[c.b], *outs, *[ins[i] for i in c.extra]]
             code = Code(c.kernel.name, c.kernel, c)
-            self.steps.append(StepSpec(code, binds, n, [], outs, [ins[c.a], ins[c.b], *[ins[i] for i in c.extra]]))
+            self.steps.append(
+                StepSpec(code, binds, n, [], outs, [ins[c.a], ins[c.b], *[ins[i] for i in c.extra]])
+            )
             return
         temps = [self.temp(t, size, n.name) for t, size in lowered.temps]
         for part in lowered.parts:
-            binds, writes, reads = [], [], []
+            binds = []
+            writes: list[Buf] = []
+            reads: list[Buf] = []
             for p, (kind, i) in zip(part.kernel.params, part.bind, strict=True):
-                buf = {"in": ins, "out": outs, "temp": temps}[kind][i] if kind != "scratch" else Buf(
-                    "scratch", p.dtype, 0, 0, p.name, scratch_stride(p))
+                buf = (
+                    {"in": ins, "out": outs, "temp": temps}[kind][i]
+                    if kind != "scratch"
+                    else Buf("scratch", p.dtype, 0, 0, p.name, scratch_stride(p))
+                )
                 binds.append(buf)
                 (reads if p.direction == "in" else writes).append(buf)
             self.steps.append(
-                StepSpec(Code(part.kernel.name, part.kernel), binds, n, lowered.checks, writes, reads, sizes=part.kernel.sizes,
-                         in_place=lowered.in_place)
+                StepSpec(
+                    Code(part.kernel.name, part.kernel),
+                    binds,
+                    n,
+                    lowered.checks,
+                    writes,
+                    reads,
+                    sizes=part.kernel.sizes,
+                    in_place=lowered.in_place,
+                )
             )
 
     def structured(self, n: Node) -> None:
@@ -249,7 +275,9 @@ class _Planner:
 
     def copy(self, src: Buf, dst: Buf, node: Node, commit: bool = False) -> None:
         code = Code("copy", copy_kernel(src.dtype))
-        self.steps.append(StepSpec(code, [src, dst], node, [], [dst], [src], commit, attrs={"n": dst.count}))
+        self.steps.append(
+            StepSpec(code, [src, dst], node, [], [dst], [src], commit, attrs={"n": dst.count})
+        )
 
     def finish_updates(self) -> None:
         """Every update reaches its variable: in place, or by a copy at the very end."""
@@ -265,7 +293,11 @@ class _Planner:
                 self.redirect(b, target)
                 continue
             src = self.of(v)
-            if src.kind == "var" and any(src.name == u for u, _ in self.g.updates) and src.name != name:
+            if (
+                src.kind == "var"
+                and any(src.name == u for u, _ in self.g.updates)
+                and src.name != name
+            ):
                 t = self.temp(v.dtype, count(v), name)
                 self.copy(src, t, v.node)
                 src = t
@@ -301,8 +333,10 @@ class _Planner:
         # nothing but results may follow: what reads this step's outputs must itself be final
         outs = set(map(id, step.writes))
         for s in self.steps:
-            if s is not step and any(id(b) in outs for b in s.reads) and not (
-                s.code.name == "copy" and s.binds[1].kind == "out"
+            if (
+                s is not step
+                and any(id(b) in outs for b in s.reads)
+                and not (s.code.name == "copy" and s.binds[1].kind == "out")
             ):
                 return False
         # inside the step the old value is read only at the place that is written
@@ -317,7 +351,11 @@ class _Planner:
             return True
         c = step.code.contraction
         if c is not None:
-            return old is not step.binds[0] and old is not step.binds[1] and read.static_shape == v.static_shape
+            return (
+                old is not step.binds[0]
+                and old is not step.binds[1]
+                and read.static_shape == v.static_shape
+            )
         pairs = step.in_place
         ins = [i for i, x in enumerate(step.node.inputs) if self.of(x) is old]
         j = step.node.outputs.index(v)
@@ -350,7 +388,8 @@ class _Planner:
             for s in left:
                 mine = {b.name for b in s.writes if b.kind == "var"}
                 if not any(
-                    o is not s and any(b.kind == "var" and b.name in mine for b in o.reads) for o in left
+                    o is not s and any(b.kind == "var" and b.name in mine for b in o.reads)
+                    for o in left
                 ):
                     break
             else:
@@ -384,10 +423,16 @@ class Structured:
         return self.planner.temp(dtype, n, self.node.name)
 
     def step(
-        self, kernel: Kernel, binds: Sequence[Buf], checks: Sequence[str] = (), native: Any = None, **attrs: Any
+        self,
+        kernel: Kernel,
+        binds: Sequence[Buf],
+        checks: Sequence[str] = (),
+        native: Any = None,
+        **attrs: Any,
     ) -> None:
         """Run `kernel` on buffers, in the order of its parameters."""
-        reads, writes = [], []
+        reads: list[Buf] = []
+        writes: list[Buf] = []
         for p, b in zip(kernel.params, binds, strict=True):
             (reads if p.direction == "in" else writes).append(b)
             if p.direction == "inout":
@@ -402,7 +447,6 @@ class Structured:
 
     def counters(self, stream: int) -> Buf:
         return Buf("counters", int64, 1, stream)
-
 
 
 def base(v: Value) -> Value:

@@ -171,7 +171,9 @@ def dump(
     ValueError
         For a stage there is not; the message lists them.
     """
-    c, elements = compile_run(fetches, feed_dict, session, graph=graph, level=level, passes=passes, off=off)
+    c, elements = compile_run(
+        fetches, feed_dict, session, graph=graph, level=level, passes=passes, off=off
+    )
     parts = dict(stages(c, elements))
     if stage == "all":
         wanted = [s for s in parts if s not in ("llvm", "optimized", "asm")]
@@ -255,11 +257,17 @@ def plan_text(c: Any) -> str:
     for i, s in enumerate(c.plan.steps):
         args = []
         for p, b in zip(s.code.kernel.params, s.binds, strict=False):
-            place = {"feed": "feed ", "var": "var ", "const": "const ", "out": "out "}.get(b.kind, b.kind + " ")
+            place = {"feed": "feed ", "var": "var ", "const": "const ", "out": "out "}.get(
+                b.kind, b.kind + " "
+            )
             name = b.name if b.kind in ("feed", "var") else str(b.index)
             at = offset.get(id(b))
-            args.append(f"{p.name}={place}{name}{'' if at is None else f' @{at}'}: {b.dtype.code}[{b.count}]")
-        lines.append(f"  {i:3d} {'commit ' if s.commit else ''}call {s.code.name}({', '.join(args)})")
+            args.append(
+                f"{p.name}={place}{name}{'' if at is None else f' @{at}'}: {b.dtype.code}[{b.count}]"
+            )
+        lines.append(
+            f"  {i:3d} {'commit ' if s.commit else ''}call {s.code.name}({', '.join(args)})"
+        )
     for i, (dtype, shape) in enumerate(c.plan.out_types):
         lines.append(f"  return {i}: {dtype.code}[{', '.join(map(str, shape))}]")
     return "\n".join([*lines, "}"])

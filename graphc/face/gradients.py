@@ -149,7 +149,9 @@ def _check_grad(g: Any, y: Value) -> Any:
         return g
     g = convert_to_tensor(g, dtype=y.dtype, name="grad_y")
     if g.rank is not None and y.rank is not None and g.rank != y.rank:
-        raise ValueError(f"Gradient of {y.name} has shape {g.static_shape}, the tensor {y.static_shape}")
+        raise ValueError(
+            f"Gradient of {y.name} has shape {g.static_shape}, the tensor {y.static_shape}"
+        )
     return g
 
 
@@ -185,7 +187,9 @@ def hessians(
         flat = shapes.reshape(g, [n])
         rows = [gradients(flat[i], x)[0] for i in range(n)]
         zero = shapes.zeros_like(v)
-        whole = shapes.stack([zero if r is None else convert_to_tensor(r) for r in rows]) if n else zero
+        whole = (
+            shapes.stack([zero if r is None else convert_to_tensor(r) for r in rows]) if n else zero
+        )
         out.append(shapes.reshape(whole, [*shape, *shape]))
     return out
 
@@ -251,6 +255,6 @@ class GradientTape:
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError("GradientTape needs eager execution; in a graph use tf.gradients(ys, xs)")
-
-
+        raise RuntimeError(
+            "GradientTape needs eager execution; in a graph use tf.gradients(ys, xs)"
+        )

@@ -63,9 +63,8 @@ _next_id = node_module._ids.__next__
 
 
 def _classify(filename: str) -> bool:
-    mine = filename.startswith(_INSIDE) or filename.endswith(
-        (f"{os.sep}contextlib.py", "functools.py")
-    )
+    helper = filename.endswith((f"{os.sep}contextlib.py", f"{os.sep}functools.py"))
+    mine = helper or filename.startswith(_INSIDE)
     _outside[filename] = not mine
     return not mine
 
@@ -357,13 +356,13 @@ class Operation(Node):
         ValueError
             When the operation has none of that name.
         """
+        if name == "shape" and self.outputs:
+            return from_dims(self.outputs[0].static_shape)
         if name in self.attrs:
             return self.attrs[name]
         if name in ("T", "dtype", "SrcT") and (self.inputs or self.outputs):
             source = self.outputs if name == "dtype" or not self.inputs else self.inputs
             return source[0].dtype
-        if name == "shape" and self.outputs:
-            return from_dims(self.outputs[0].static_shape)
         if name == "_class":
             return self.colocation_groups()
         raise ValueError(f"Operation '{self.name}' has no attr named '{name}'.")

@@ -238,7 +238,9 @@ def _flatten(feed_dict: Any) -> list[tuple[Any, Any]]:
     flat: dict[Any, Any] = {}
     for key, value in feed_dict.items():
         if isinstance(key, list | tuple):
-            keys, values = _leaves(key), _leaves(value)
+            keys, values = list(key), value
+            if not _alike(key, value):
+                keys, values = _leaves(key), _leaves(value)
             if len(keys) != len(values):
                 raise ValueError(
                     f"Could not flatten dictionary. Key had {len(keys)} elements, but value had "

@@ -38,7 +38,9 @@ class Rewriter:
     def __init__(self, like: Node | None = None) -> None:
         self.like = like
 
-    def add(self, op: Op, inputs: Sequence[Value], attrs: Mapping[str, Any], name: str | None) -> Node:
+    def add(
+        self, op: Op, inputs: Sequence[Value], attrs: Mapping[str, Any], name: str | None
+    ) -> Node:
         like = self.like
         return Node(
             op, inputs, attrs, op.infer(inputs, attrs),
@@ -91,7 +93,9 @@ def use(builder: Builder) -> Iterator[Builder]:
         _stack.items.pop()
 
 
-def build(op: Op, inputs: Sequence[Value], attrs: Mapping[str, Any] | None = None, name: str | None = None) -> Node:
+def build(
+    op: Op, inputs: Sequence[Value], attrs: Mapping[str, Any] | None = None, name: str | None = None
+) -> Node:
     """Apply `op` to `inputs`; the types are inferred and checked here."""
     return current().add(op, inputs, attrs or {}, name)
 

@@ -305,7 +305,11 @@ def evaluate(d: Dim, env: Mapping[Symbol, int]) -> int:
     total = 0
     for m, c in d.terms:  # type: ignore[union-attr]
         for a in m:
-            c *= env[a] if isinstance(a, Symbol) else _APPLY[a.op](evaluate(a.a, env), evaluate(a.b, env))
+            c *= (
+                env[a]
+                if isinstance(a, Symbol)
+                else _APPLY[a.op](evaluate(a.a, env), evaluate(a.b, env))
+            )
         total += c
     return total
 

@@ -83,7 +83,9 @@ class DType:
         if self._base is not self:
             return self
         if self._ref is None:
-            ref = DType(self.name + "_ref", self.code, self.as_numpy_dtype, self.kind, self.enum + 100)
+            ref = DType(
+                self.name + "_ref", self.code, self.as_numpy_dtype, self.kind, self.enum + 100
+            )
             ref.size = self.size
             ref._base = self
             self._ref = ref
@@ -116,7 +118,9 @@ class DType:
 
     def is_compatible_with(self, other: Any) -> bool:
         other = as_dtype(other)
-        return self is other or self._base is other._base and (self is self._base or other is not self)
+        return (
+            self is other or self._base is other._base and (self is self._base or other is not self)
+        )
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -200,7 +204,7 @@ def as_dtype(value: Any) -> DType:
     try:
         dt = np.dtype(value)
     except TypeError:
-        dt = None  # type: ignore[assignment]
+        dt = None
     if dt is not None:
         if dt.kind in "SU":
             return string

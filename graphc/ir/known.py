@@ -50,7 +50,9 @@ def known(value: Value) -> Known:
         if v.node.op.dims is None:
             memo[v] = _leaf(v, f)
             continue
-        deps = [] if v.node.op.facts.get("shape_only") else [x for x in v.node.inputs if x not in memo]
+        deps = (
+            [] if v.node.op.facts.get("shape_only") else [x for x in v.node.inputs if x not in memo]
+        )
         if deps and len(stack) < 10_000:
             stack.extend(deps)
             continue
@@ -87,7 +89,9 @@ def _apply(v: Value, memo: dict[Value, Known]) -> Known:
     args = [memo.get(x) for x in n.inputs]
     assert n.op.dims is not None
     if n.op.family != "elementwise":
-        args = [_unknown_elements(x) if a is None else a for x, a in zip(n.inputs, args, strict=True)]
+        args = [
+            _unknown_elements(x) if a is None else a for x, a in zip(n.inputs, args, strict=True)
+        ]
         out = n.op.dims(*args, **n.attrs)
         return out if out is None or len(n.outputs) == 1 else out[v.index]
     if any(a is None for a in args):
@@ -95,7 +99,12 @@ def _apply(v: Value, memo: dict[Value, Known]) -> Known:
     if not any(isinstance(a, tuple) for a in args):
         return n.op.dims(*args, **n.attrs)
     length = max(len(a) for a in args if isinstance(a, tuple))
-    columns = [a if isinstance(a, tuple) and len(a) == length else (a[0] if isinstance(a, tuple) else a,) * length for a in args]
+    columns = [
+        a
+        if isinstance(a, tuple) and len(a) == length
+        else (a[0] if isinstance(a, tuple) else a,) * length
+        for a in args
+    ]
     return tuple(
         None if any(e is None for e in es) else n.op.dims(*es, **n.attrs)
         for es in zip(*columns, strict=True)
@@ -133,7 +142,11 @@ def static(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
         While a plan is made, when the operand is not known.
     """
     k = known_operand(inputs, attrs, name)
-    if D.facts() is not None and name not in attrs and (k is None or (isinstance(k, tuple) and None in k)):
+    if (
+        D.facts() is not None
+        and name not in attrs
+        and (k is None or (isinstance(k, tuple) and None in k))
+    ):
         dynamic = attrs["dynamic"]
         raise NeedsValue(inputs[len(inputs) - len(dynamic) + dynamic.index(name)])
     return k

@@ -325,7 +325,9 @@ class _Parser:
             values[name] = v
         return n
 
-    def constant(self, attrs: dict[str, Any], type_: tuple[DType, Shape | None], where: Token) -> None:
+    def constant(
+        self, attrs: dict[str, Any], type_: tuple[DType, Shape | None], where: Token
+    ) -> None:
         t = self.t
         dtype, shape = type_
         value = attrs.get("value")

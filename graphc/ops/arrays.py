@@ -687,7 +687,10 @@ def _build_strided(
 strided_slice_op.call = strided_slice
 strided_slice_at_op.call = strided_slice
 
-_WRONG_INDEX = "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors are valid indices, got {!r}"
+_WRONG_INDEX = (
+    "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar "
+    "tf.int32/tf.int64 tensors are valid indices, got {!r}"
+)
 
 
 def _check_index(i: Any) -> Any:
@@ -1616,7 +1619,7 @@ def pad(
 
 
 def _flat_paddings(p: Any) -> Any:
-    """Paddings as numbers, or flat where tensors are among them (a vector of sizes can be known)."""
+    """Paddings as numbers, or as a flat vector (which can be known) where tensors are among them."""
     s = p
     if isinstance(p, Value):
         s = static_operand(p, "paddings")
@@ -2191,7 +2194,7 @@ scatter_nd_op = op(
 
 
 def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Value:
-    """A tensor of `shape`: the sum of `updates` at the places that `indices` names, zeros elsewhere."""
+    """A tensor of `shape`: the sum of `updates` at the places `indices` names, else zeros."""
     values = [("indices", indices), ("updates", updates)]
     return make(scatter_nd_op, values, {"shape": ("shape", shape)}, name).outputs[0]
 
@@ -2528,7 +2531,7 @@ _UniqueWithCounts = _tuple_type("UniqueWithCounts", "y idx count")
 
 
 def unique(x: Any, out_idx: Any = dtypes.int32, name: str | None = None) -> Any:
-    """The different elements of a vector in order of appearance, and where each element is among them."""
+    """The different elements of a vector as they appear, and where each element is among them."""
     return _Unique(*make(unique_op, [("x", x)], None, name, {"out_idx": as_dtype(out_idx)}).outputs)
 
 

@@ -36,7 +36,12 @@ class Site(Protocol):
         """The state of a random op: the blocks drawn before, and its two seeds."""
 
     def step(
-        self, kernel: Kernel, binds: Sequence[Any], checks: Sequence[str] = (), native: Any = None, **attrs: Any
+        self,
+        kernel: Kernel,
+        binds: Sequence[Any],
+        checks: Sequence[str] = (),
+        native: Any = None,
+        **attrs: Any,
     ) -> None:
         """Run `kernel` on buffers, in the order of its parameters."""
 

@@ -827,7 +827,8 @@ def _sum_like(x: Value, like: Value) -> Value:
 def _sum_to_numpy(x: np.ndarray[Any, Any], like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     pad = x.ndim - like.ndim
     axes = tuple(i for i in _ax(x.ndim) if i < pad or like.shape[i - pad] == 1 != x.shape[i])
-    return np.asarray(np.sum(x, axis=axes, dtype=x.dtype)).reshape(like.shape)
+    out: np.ndarray[Any, Any] = np.sum(x, axis=axes, dtype=x.dtype)
+    return np.reshape(out, like.shape)
 
 
 sum_to_like_op = op(
@@ -1306,7 +1307,7 @@ def matrix_set_diag(input: Any, diagonal: Any, name: str | None = "set_diag") ->
 
 
 def _diag_numpy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.asarray(np.diag(x.reshape(-1))).reshape(x.shape + x.shape)
+    return np.reshape(np.diag(x.reshape(-1)), x.shape + x.shape)
 
 
 def _diag_element(k: Any, index: Shape, x: Value) -> Any:
@@ -1350,8 +1351,7 @@ def _diag_part_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 def _diag_part_numpy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     s = x.shape[: x.ndim // 2]
     n = int(np.prod(s))
-    out: np.ndarray[Any, Any] = np.ascontiguousarray(np.diagonal(x.reshape(n, n)))
-    return out.reshape(s)
+    return np.reshape(np.diagonal(x.reshape(n, n)), s)
 
 
 diag_part_op = op(

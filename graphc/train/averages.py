@@ -85,7 +85,9 @@ class ExponentialMovingAverage:
             updates = []
             for v in var_list:
                 shadow = self._averages[_key(v)][1]
-                updates.append(self._follow(shadow, convert_to_tensor(v), decay, _key(v) in debiased))
+                updates.append(
+                    self._follow(shadow, convert_to_tensor(v), decay, _key(v) in debiased)
+                )
             return group(*updates, name=scope)
 
     def _follow(self, shadow: Variable, value: Any, decay: Any, debias: bool) -> Any:
@@ -93,8 +95,12 @@ class ExponentialMovingAverage:
         if not debias:
             return state.assign_sub(shadow, (shadow - value) * rate)
         # Kingma and Ba's correction, kept in the shadow itself as TF1 does
-        biased = create_slot(shadow, fill(0.0), "biased", shadow.get_shape(), shadow.dtype.base_dtype)
-        steps = create_slot(shadow, fill(0.0), "local_step", _scalar_shape(), shadow.dtype.base_dtype)
+        biased = create_slot(
+            shadow, fill(0.0), "biased", shadow.get_shape(), shadow.dtype.base_dtype
+        )
+        steps = create_slot(
+            shadow, fill(0.0), "local_step", _scalar_shape(), shadow.dtype.base_dtype
+        )
         new = biased - (biased - value) * rate
         count = steps + 1.0
         keep = [state.assign(biased, new), state.assign(steps, count)]
@@ -113,7 +119,9 @@ class ExponentialMovingAverage:
             return found[1].op.name
         return get_default_graph().unique_name(f"{var.op.name}/{self._name}", mark_as_used=False)
 
-    def variables_to_restore(self, moving_avg_variables: Sequence[Any] | None = None) -> dict[str, Any]:
+    def variables_to_restore(
+        self, moving_avg_variables: Sequence[Any] | None = None
+    ) -> dict[str, Any]:
         """Names to restore from a checkpoint: the average's where there is one."""
         from graphc.face.variables import global_variables
 

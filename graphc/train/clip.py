@@ -45,14 +45,19 @@ def global_norm(t_list: Any, name: str | None = None) -> Value:
         if not values:
             raise ValueError("global_norm of no tensor")
         half = [nn.l2_loss(v) for v in values]
-        return math.sqrt(reduce.reduce_sum(shapes.stack(half)) * convert_to_tensor(2.0, half[0].dtype))
+        made: Value = math.sqrt(
+            reduce.reduce_sum(shapes.stack(half)) * convert_to_tensor(2.0, half[0].dtype)
+        )
+        return made
 
 
 def _values(t: Any) -> Value:
     return t.values if isinstance(t, IndexedSlices) else convert_to_tensor(t)
 
 
-def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None) -> tuple[list[Any], Value]:
+def clip_by_global_norm(
+    t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None
+) -> tuple[list[Any], Value]:
     """All of `t_list` scaled by one factor so that their global norm is at most `clip_norm`.
 
     Returns
@@ -77,7 +82,11 @@ def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name:
                 continue
             v = _values(t)
             made = state.identity(v * math.cast(scale, v.dtype), name=f"clip_by_global_norm/_{i}")
-            out.append(IndexedSlices(made, t.indices, t.dense_shape) if isinstance(t, IndexedSlices) else made)
+            out.append(
+                IndexedSlices(made, t.indices, t.dense_shape)
+                if isinstance(t, IndexedSlices)
+                else made
+            )
     return out, norm
 
 

@@ -22,7 +22,8 @@ __all__ = [
 def _step(global_step: Any, what: str, dtype: Any) -> Value:
     if global_step is None:
         raise ValueError(f"global_step is required for {what}.")
-    return math.cast(convert_to_tensor(global_step), dtype)
+    made: Value = math.cast(convert_to_tensor(global_step), dtype)
+    return made
 
 
 def exponential_decay(
@@ -32,9 +33,14 @@ def exponential_decay(
     """``learning_rate * decay_rate ** (global_step / decay_steps)``; whole periods with `staircase`."""
     with name_scope(name, "ExponentialDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
-        p = _step(global_step, "exponential_decay", lr.dtype) / math.cast(convert_to_tensor(decay_steps), lr.dtype)
+        p = _step(global_step, "exponential_decay", lr.dtype) / math.cast(
+            convert_to_tensor(decay_steps), lr.dtype
+        )
         p = math.floor(p) if staircase else p
-        return math.multiply(lr, math.pow(math.cast(convert_to_tensor(decay_rate), lr.dtype), p), name=scope)
+        made: Value = math.multiply(
+            lr, math.pow(math.cast(convert_to_tensor(decay_rate), lr.dtype), p), name=scope
+        )
+        return made
 
 
 def natural_exp_decay(
@@ -44,9 +50,14 @@ def natural_exp_decay(
     """``learning_rate * exp(-decay_rate * global_step / decay_steps)``."""
     with name_scope(name, "NaturalExpDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
-        p = _step(global_step, "natural_exp_decay", lr.dtype) / math.cast(convert_to_tensor(decay_steps), lr.dtype)
+        p = _step(global_step, "natural_exp_decay", lr.dtype) / math.cast(
+            convert_to_tensor(decay_steps), lr.dtype
+        )
         p = math.floor(p) if staircase else p
-        return math.multiply(lr, math.exp(-math.cast(convert_to_tensor(decay_rate), lr.dtype) * p), name=scope)
+        made: Value = math.multiply(
+            lr, math.exp(-math.cast(convert_to_tensor(decay_rate), lr.dtype) * p), name=scope
+        )
+        return made
 
 
 def inverse_time_decay(
@@ -56,9 +67,14 @@ def inverse_time_decay(
     """``learning_rate / (1 + decay_rate * global_step / decay_steps)``."""
     with name_scope(name, "InverseTimeDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
-        p = _step(global_step, "inverse_time_decay", lr.dtype) / math.cast(convert_to_tensor(decay_steps), lr.dtype)
+        p = _step(global_step, "inverse_time_decay", lr.dtype) / math.cast(
+            convert_to_tensor(decay_steps), lr.dtype
+        )
         p = math.floor(p) if staircase else p
-        return math.divide(lr, 1 + math.cast(convert_to_tensor(decay_rate), lr.dtype) * p, name=scope)
+        made: Value = math.divide(
+            lr, 1 + math.cast(convert_to_tensor(decay_rate), lr.dtype) * p, name=scope
+        )
+        return made
 
 
 def polynomial_decay(
@@ -73,14 +89,19 @@ def polynomial_decay(
         end = math.cast(convert_to_tensor(end_learning_rate), lr.dtype)
         if cycle:
             one = shapes.ones_like(step)
-            steps = steps * math.select(math.less_equal(step, shapes.zeros_like(step)), one, math.ceil(step / steps))
+            steps = steps * math.select(
+                math.less_equal(step, shapes.zeros_like(step)), one, math.ceil(step / steps)
+            )
         else:
             step = math.minimum(step, steps)
         rest = math.pow(1 - step / steps, math.cast(convert_to_tensor(power), lr.dtype))
-        return math.add((lr - end) * rest, end, name=scope)
+        made: Value = math.add((lr - end) * rest, end, name=scope)
+        return made
 
 
-def piecewise_constant(x: Any, boundaries: Sequence[Any], values: Sequence[Any], name: str | None = None) -> Value:
+def piecewise_constant(
+    x: Any, boundaries: Sequence[Any], values: Sequence[Any], name: str | None = None
+) -> Value:
     """``values[i]`` where `x` is in the i-th of the intervals that `boundaries` end (inclusive).
 
     Raises
@@ -104,7 +125,9 @@ def piecewise_constant(x: Any, boundaries: Sequence[Any], values: Sequence[Any],
             bounds.append(b)
         vals = [convert_to_tensor(v) for v in values]
         if any(v.dtype is not vals[0].dtype for v in vals):
-            raise ValueError(f"Values must have elements all with the same dtype ({[v.dtype for v in vals]}).")
+            raise ValueError(
+                f"Values must have elements all with the same dtype ({[v.dtype for v in vals]})."
+            )
         out = vals[-1]
         for b, v in zip(reversed(bounds), reversed(vals[:-1]), strict=True):
             out = math.select(math.less_equal(step, b), v, out)
@@ -112,11 +135,16 @@ def piecewise_constant(x: Any, boundaries: Sequence[Any], values: Sequence[Any],
 
 
 def _cosine(fraction: Value) -> Value:
-    return 0.5 * (1.0 + math.cos(pymath.pi * fraction))
+    made: Value = 0.5 * (1.0 + math.cos(pymath.pi * fraction))
+    return made
 
 
 def cosine_decay(
-    learning_rate: Any, global_step: Any, decay_steps: Any, alpha: float = 0.0, name: str | None = None
+    learning_rate: Any,
+    global_step: Any,
+    decay_steps: Any,
+    alpha: float = 0.0,
+    name: str | None = None,
 ) -> Value:
     """Cosine from `learning_rate` to ``alpha * learning_rate`` (Loshchilov and Hutter, arXiv:1608.03983)."""
     with name_scope(name, "CosineDecay", [learning_rate, global_step]):
@@ -143,7 +171,8 @@ def cosine_decay_restarts(
             i = math.floor(math.log(1.0 - done * (1.0 - t_mul)) / pymath.log(t_mul))
             sum_r = (1.0 - t_mul**i) / (1.0 - t_mul)
             fraction = (done - sum_r) / t_mul**i
-        return lr * ((1 - alpha) * (m_mul**i) * _cosine(fraction) + alpha)
+        made: Value = lr * ((1 - alpha) * (m_mul**i) * _cosine(fraction) + alpha)
+        return made
 
 
 def linear_cosine_decay(
@@ -156,7 +185,8 @@ def linear_cosine_decay(
         steps = math.cast(convert_to_tensor(decay_steps), lr.dtype)
         step = math.minimum(_step(global_step, "linear cosine decay", lr.dtype), steps)
         linear = (steps - step) / steps
-        return lr * ((alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta)
+        made: Value = lr * ((alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta)
+        return made
 
 
 def noisy_linear_cosine_decay(
@@ -171,6 +201,9 @@ def noisy_linear_cosine_decay(
         lr = convert_to_tensor(learning_rate, name="learning_rate")
         steps = math.cast(convert_to_tensor(decay_steps), lr.dtype)
         step = math.minimum(_step(global_step, "noisy linear cosine decay", lr.dtype), steps)
-        variance = initial_variance / math.pow(1.0 + step, math.cast(convert_to_tensor(variance_decay), lr.dtype))
+        variance = initial_variance / math.pow(
+            1.0 + step, math.cast(convert_to_tensor(variance_decay), lr.dtype)
+        )
         linear = (steps - step) / steps + random.random_normal([], stddev=math.sqrt(variance))
-        return lr * ((alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta)
+        made: Value = lr * ((alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta)
+        return made

@@ -84,7 +84,12 @@ class Optimizer:
             When no variable has a gradient.
         """
         pairs = self.compute_gradients(
-            loss, var_list, gate_gradients, aggregation_method, colocate_gradients_with_ops, grad_loss
+            loss,
+            var_list,
+            gate_gradients,
+            aggregation_method,
+            colocate_gradients_with_ops,
+            grad_loss,
         )
         if not any(g is not None for g, _ in pairs):
             raise ValueError(
@@ -136,7 +141,10 @@ class Optimizer:
         return list(zip(grads, var_list, strict=True))
 
     def apply_gradients(
-        self, grads_and_vars: Iterable[tuple[Gradient, Any]], global_step: Any = None, name: str | None = None
+        self,
+        grads_and_vars: Iterable[tuple[Gradient, Any]],
+        global_step: Any = None,
+        name: str | None = None,
     ) -> Node:
         """An operation that applies gradients to their variables; pairs with None are left out."""
         pairs = tuple(grads_and_vars)
@@ -179,7 +187,9 @@ class Optimizer:
                 else:
                     with control_dependencies([self._finish(updates, "update")]):
                         op = _operation(
-                            state.assign_add(global_step, constant(1, global_step.dtype.base_dtype), name=scope)
+                            state.assign_add(
+                                global_step, constant(1, global_step.dtype.base_dtype), name=scope
+                            )
                         )
             train_ops = graph.get_collection_ref(GraphKeys.TRAIN_OP)
             if op not in train_ops:
@@ -272,7 +282,9 @@ class Optimizer:
             out += [v for v in slots.values() if v.graph is graph]
         return sorted(out, key=lambda v: v.name)
 
-    def _create_non_slot_variable(self, initial_value: Any, name: str, colocate_with: Any = None) -> Variable:
+    def _create_non_slot_variable(
+        self, initial_value: Any, name: str, colocate_with: Any = None
+    ) -> Variable:
         key = (name, get_default_graph())
         v = self._non_slot_dict.get(key)
         if v is None:
@@ -316,20 +328,26 @@ def fill(value: float) -> Callable[..., Value]:
     return initializer
 
 
-def create_slot(var: Any, initializer: Any, name: str, shape: Any = None, dtype: Any = None) -> Variable:
+def create_slot(
+    var: Any, initializer: Any, name: str, shape: Any = None, dtype: Any = None
+) -> Variable:
     """A variable beside `var`, called ``var/name`` (made unique), as TF1's slot creator does."""
     with scopes.variable_scope(None, var.op.name + "/" + name):
         if shape is None:
             initial = initializer()
-            return scopes.get_variable(
+            made: Variable = scopes.get_variable(
                 "", initializer=initial, trainable=False, validate_shape=True
             )
+            return made
         if not shape.is_fully_defined():
             like = shapes.zeros_like(var.initialized_value())
-            return Variable(like, trainable=False, name=var.op.name + "/" + name, validate_shape=False)
-        return scopes.get_variable(
+            return Variable(
+                like, trainable=False, name=var.op.name + "/" + name, validate_shape=False
+            )
+        made: Variable = scopes.get_variable(
             "", shape=shape, dtype=dtype, initializer=initializer, trainable=False
         )
+        return made
 
 
 def touched_rows(grad: IndexedSlices, var: Any) -> Value:
@@ -353,7 +371,9 @@ class GradientDescentOptimizer(Optimizer):
     learning_rate : float or tensor
     """
 
-    def __init__(self, learning_rate: Any, use_locking: bool = False, name: str = "GradientDescent") -> None:
+    def __init__(
+        self, learning_rate: Any, use_locking: bool = False, name: str = "GradientDescent"
+    ) -> None:
         super().__init__(use_locking, name)
         self._learning_rate = learning_rate
         self._learning_rate_tensor: Any = None
@@ -368,7 +388,9 @@ class GradientDescentOptimizer(Optimizer):
         return state.assign_sub(var, math.multiply(grad, lr), name="ApplyGradientDescent")
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
-        return self._apply_dense(to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var)
+        return self._apply_dense(
+            to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var
+        )
 
 
 class MomentumOptimizer(Optimizer):
@@ -399,12 +421,17 @@ class MomentumOptimizer(Optimizer):
         self._learning_rate_tensor = convert_to_tensor(
             self._call_if_callable(self._learning_rate), name="learning_rate"
         )
-        self._momentum_tensor = convert_to_tensor(self._call_if_callable(self._momentum), name="momentum")
+        self._momentum_tensor = convert_to_tensor(
+            self._call_if_callable(self._momentum), name="momentum"
+        )
 
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         slot = self.get_slot(var, "momentum")
-        lr, momentum = self._hyper(self._learning_rate_tensor, var), self._hyper(self._momentum_tensor, var)
-        accum = slot * momentum + grad  # type: ignore[operator]
+        lr, momentum = (
+            self._hyper(self._learning_rate_tensor, var),
+            self._hyper(self._momentum_tensor, var),
+        )
+        accum = slot * momentum + grad
         keep = self._update(slot, accum)
         step = grad * lr + accum * momentum * lr if self._use_nesterov else accum * lr
         return group(keep, self._update(var, var - step, name="ApplyMomentum"))
@@ -425,7 +452,9 @@ class AdagradOptimizer(Optimizer):
         name: str = "Adagrad",
     ) -> None:  # fmt: skip
         if initial_accumulator_value <= 0.0:
-            raise ValueError(f"initial_accumulator_value must be positive: {initial_accumulator_value}")
+            raise ValueError(
+                f"initial_accumulator_value must be positive: {initial_accumulator_value}"
+            )
         super().__init__(use_locking, name)
         self._learning_rate = learning_rate
         self._initial = initial_accumulator_value
@@ -444,9 +473,11 @@ class AdagradOptimizer(Optimizer):
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         slot = self.get_slot(var, "accumulator")
         lr = self._hyper(self._learning_rate_tensor, var)
-        accum = slot + grad * grad  # type: ignore[operator]
+        accum = slot + grad * grad
         keep = self._update(slot, accum)
-        return group(keep, self._update(var, var - grad * lr * math.rsqrt(accum), name="ApplyAdagrad"))
+        return group(
+            keep, self._update(var, var - grad * lr * math.rsqrt(accum), name="ApplyAdagrad")
+        )
 
 
 class AdadeltaOptimizer(Optimizer):
@@ -477,9 +508,9 @@ class AdadeltaOptimizer(Optimizer):
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         a, u = self.get_slot(var, "accum"), self.get_slot(var, "accum_update")
         lr, rho, eps = (self._hyper(t, var) for t in (self._lr_t, self._rho_t, self._epsilon_t))
-        accum = a * rho + math.square(grad) * (1 - rho)  # type: ignore[operator]
-        step = math.sqrt(u + eps) * math.rsqrt(accum + eps) * grad  # type: ignore[operator]
-        keep = [self._update(a, accum), self._update(u, u * rho + math.square(step) * (1 - rho))]  # type: ignore[operator]
+        accum = a * rho + math.square(grad) * (1 - rho)
+        step = math.sqrt(u + eps) * math.rsqrt(accum + eps) * grad
+        keep = [self._update(a, accum), self._update(u, u * rho + math.square(step) * (1 - rho))]
         return group(*keep, self._update(var, var - step * lr, name="ApplyAdadelta"))
 
 
@@ -517,24 +548,33 @@ class RMSPropOptimizer(Optimizer):
             self._call_if_callable(self._learning_rate), name="learning_rate"
         )
         self._decay_tensor = convert_to_tensor(self._call_if_callable(self._decay), name="decay")
-        self._momentum_tensor = convert_to_tensor(self._call_if_callable(self._momentum), name="momentum")
-        self._epsilon_tensor = convert_to_tensor(self._call_if_callable(self._epsilon), name="epsilon")
+        self._momentum_tensor = convert_to_tensor(
+            self._call_if_callable(self._momentum), name="momentum"
+        )
+        self._epsilon_tensor = convert_to_tensor(
+            self._call_if_callable(self._epsilon), name="epsilon"
+        )
 
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         rms, mom = self.get_slot(var, "rms"), self.get_slot(var, "momentum")
         lr, decay, momentum, eps = (
             self._hyper(t, var)
-            for t in (self._learning_rate_tensor, self._decay_tensor, self._momentum_tensor, self._epsilon_tensor)
+            for t in (
+                self._learning_rate_tensor,
+                self._decay_tensor,
+                self._momentum_tensor,
+                self._epsilon_tensor,
+            )
         )
-        ms = rms + (math.square(grad) - rms) * (1 - decay)  # type: ignore[operator]
+        ms = rms + (math.square(grad) - rms) * (1 - decay)
         keep = [self._update(rms, ms)]
         denominator = ms + eps
         if self._centered:
             slot = self.get_slot(var, "mg")
-            mg = slot + (grad - slot) * (1 - decay)  # type: ignore[operator]
+            mg = slot + (grad - slot) * (1 - decay)
             keep.append(self._update(slot, mg))
             denominator = denominator - math.square(mg)
-        step = mom * momentum + grad * lr * math.rsqrt(denominator)  # type: ignore[operator]
+        step = mom * momentum + grad * lr * math.rsqrt(denominator)
         keep.append(self._update(mom, step))
         return group(*keep, self._update(var, var - step, name="ApplyRMSProp"))
 
@@ -558,7 +598,9 @@ class AdamOptimizer(Optimizer):
         self._lr, self._beta1, self._beta2, self._epsilon = learning_rate, beta1, beta2, epsilon
 
     def _get_beta_accumulators(self) -> tuple[Any, Any]:
-        return self._get_non_slot_variable("beta1_power"), self._get_non_slot_variable("beta2_power")
+        return self._get_non_slot_variable("beta1_power"), self._get_non_slot_variable(
+            "beta2_power"
+        )
 
     def _create_slots(self, var_list: Sequence[Any]) -> None:
         first = min(var_list, key=lambda v: v.name)
@@ -588,14 +630,16 @@ class AdamOptimizer(Optimizer):
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         m, v = self.get_slot(var, "m"), self.get_slot(var, "v")
         b1, b2, eps = (self._hyper(t, var) for t in (self._beta1_t, self._beta2_t, self._epsilon_t))
-        new_m = m + (grad - m) * (1 - b1)  # type: ignore[operator]
-        new_v = v + (math.square(grad) - v) * (1 - b2)  # type: ignore[operator]
+        new_m = m + (grad - m) * (1 - b1)
+        new_v = v + (math.square(grad) - v) * (1 - b2)
         keep = [state.assign(m, new_m), state.assign(v, new_v)]
         step = self._rate(var) * new_m / (math.sqrt(new_v) + eps)
         return group(*keep, state.assign(var, var - step, name="ApplyAdam"))
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
-        return self._apply_dense(to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var)
+        return self._apply_dense(
+            to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var
+        )
 
     def _finish(self, update_ops: Sequence[Any], name_scope: str) -> Node:
         p1, p2 = self._get_beta_accumulators()
@@ -637,7 +681,9 @@ class FtrlOptimizer(Optimizer):
             if x < 0.0:
                 raise ValueError(f"{what} {x} needs to be positive or zero")
         if learning_rate_power > 0.0:
-            raise ValueError(f"learning_rate_power {learning_rate_power} needs to be negative or zero")
+            raise ValueError(
+                f"learning_rate_power {learning_rate_power} needs to be negative or zero"
+            )
         self._learning_rate = learning_rate
         self._power = learning_rate_power
         self._initial = initial_accumulator_value
@@ -648,7 +694,12 @@ class FtrlOptimizer(Optimizer):
     def _create_slots(self, var_list: Sequence[Any]) -> None:
         for v in var_list:
             self._get_or_make_slot_with_initializer(
-                v, fill(self._initial), v.get_shape(), v.dtype.base_dtype, "accum", self._accum_name or self._name
+                v,
+                fill(self._initial),
+                v.get_shape(),
+                v.dtype.base_dtype,
+                "accum",
+                self._accum_name or self._name,
             )
             self._zeros_slot(v, "linear", self._linear_name or self._name)
 
@@ -661,17 +712,22 @@ class FtrlOptimizer(Optimizer):
         a, z = self.get_slot(var, "accum"), self.get_slot(var, "linear")
         lr = self._hyper(self._learning_rate_tensor, var)
         shrunk = grad + 2 * self._shrinkage * var if self._shrinkage > 0 else grad
-        accum = a + math.square(grad)  # type: ignore[operator]
+        accum = a + math.square(grad)
         new, old = self._root(accum), self._root(convert_to_tensor(a))
-        linear = z + shrunk - (new - old) / lr * var  # type: ignore[operator]
+        linear = z + shrunk - (new - old) / lr * var
         quadratic = new / lr + 2 * self._l2
         free = (math.sign(linear) * self._l1 - linear) / quadratic
-        value = math.select(math.greater(math.abs(linear), shapes.ones_like(linear) * self._l1), free, shapes.zeros_like(linear))
+        value = math.select(
+            math.greater(math.abs(linear), shapes.ones_like(linear) * self._l1),
+            free,
+            shapes.zeros_like(linear),
+        )
         keep = [self._update(a, accum), self._update(z, linear)]
         return group(*keep, self._update(var, value, name="ApplyFtrl"))
 
     def _root(self, x: Value) -> Value:
-        return math.sqrt(x) if self._power == -0.5 else math.pow(x, -self._power)
+        made: Value = math.sqrt(x) if self._power == -0.5 else math.pow(x, -self._power)
+        return made
 
 
 class ProximalGradientDescentOptimizer(Optimizer):
@@ -699,7 +755,11 @@ class ProximalGradientDescentOptimizer(Optimizer):
 
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         lr = self._hyper(self._learning_rate_tensor, var)
-        return self._update(var, proximal(var - grad * lr, lr, self._l1, self._l2), name="ApplyProximalGradientDescent")
+        return self._update(
+            var,
+            proximal(var - grad * lr, lr, self._l1, self._l2),
+            name="ApplyProximalGradientDescent",
+        )
 
 
 class ProximalAdagradOptimizer(AdagradOptimizer):
@@ -715,7 +775,7 @@ class ProximalAdagradOptimizer(AdagradOptimizer):
 
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         slot = self.get_slot(var, "accumulator")
-        accum = slot + math.square(grad)  # type: ignore[operator]
+        accum = slot + math.square(grad)
         keep = self._update(slot, accum)
         lr = self._hyper(self._learning_rate_tensor, var) * math.rsqrt(accum)
         new = proximal(var - grad * lr, lr, self._l1, self._l2)

@@ -23,7 +23,9 @@ __all__ = ["compile_all", "gemm_of", "kernel_key"]
 VERSION = "5"
 
 
-def compile_all(wanted: Mapping[str, Callable[[Any], object]], level: str = "", opt: int = 2) -> dict[str, jit.Compiled]:
+def compile_all(
+    wanted: Mapping[str, Callable[[Any], object]], level: str = "", opt: int = 2
+) -> dict[str, jit.Compiled]:
     """Compiled kernels by key."""
     return jit.compile_kernels(wanted, jit.Options(level=level, opt=opt))
 
@@ -42,7 +44,9 @@ def kernel_emitter(kernel: Kernel) -> Callable[[Any], object]:
         from graphc.runtime.llvm.vmath import Math
 
         table = philox_emit.TEMPLATES
-        return walk.emit_kernel(module, kernel, "kernel", scalar_table(), table, function=maker(Math))
+        return walk.emit_kernel(
+            module, kernel, "kernel", scalar_table(), table, function=maker(Math)
+        )
 
     return emit
 
@@ -69,10 +73,9 @@ def gemm_of(c: Contraction) -> Any:
 
     cpu = host()
     target = Target(cpu.vector_bytes, cpu.has_fma, cpu.l1d, cpu.l2, cpu.l3)
-    return Gemm(
-        c.dtype, c.ta, c.tb, c.batch != 1, *[d if type(d) is int else None for d in (c.m, c.n, c.k)],
-        outputs=c.outputs, target=target,
-    )  # fmt: skip
+    m, n, k = (d if type(d) is int else None for d in (c.m, c.n, c.k))
+    batched = c.batch != 1
+    return Gemm(c.dtype, c.ta, c.tb, batched, m=m, n=n, k=k, outputs=c.outputs, target=target)
 
 
 def gemm_emitter(c: Contraction, variant: str) -> Callable[[Any], object]:

@@ -221,7 +221,8 @@ def edges(g: Gemm) -> Iterator[tuple[int, int, int]]:
 @pytest.mark.parametrize("dtype", [dtypes.float32, dtypes.float64, dtypes.int32, dtypes.int64])
 def test_edges(dtype: DType, ta: bool, tb: bool) -> None:
     g = Gemm(dtype, ta, tb, target=WIDE)
-    for at, (m, n, k) in enumerate(edges(g)):
+    some = 1 if dtype is dtypes.float32 else 3
+    for at, (m, n, k) in enumerate(list(edges(g))[::some]):
         Product(g, m, n, k, high=bool(at & 1)).check()
 
 
@@ -321,13 +322,12 @@ def test_the_kernels_named_beforehand_are_those_chosen() -> None:
 @pytest.mark.parametrize("tb", [False, True])
 def test_long_sums(tb: bool) -> None:
     g = Gemm(dtypes.float32, tb=tb, target=WIDE)
-    for k in (10_000, 100_000):
-        for m, n in ((1, 20), (9, 20), (3, 1), (20, 50)):
-            for kernel in able(g, m, n):
-                Product(g, m, n, k, kernel=kernel).check()
-                # one sign, and a value whose every addition rounds the same way
-                a, b = np.full((1, m, k), 0.1), np.ones((1, n, k) if tb else (1, k, n))
-                Product(g, m, n, k, kernel=kernel, a=a, b=b).check()
+    for m, n, k in ((1, 17, 100_000), (3, 1, 100_000), (9, 17, 100_000), (20, 50, 10_000)):
+        for kernel in able(g, m, n):
+            Product(g, m, n, k, kernel=kernel).check()
+            # one sign, and a value whose every addition rounds the same way
+            a, b = np.full((1, m, k), 0.1), np.ones((1, n, k) if tb else (1, k, n))
+            Product(g, m, n, k, kernel=kernel, a=a, b=b).check()
 
 
 @pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
