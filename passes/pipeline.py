@@ -12,27 +12,38 @@ from graphc.passes.cse import cse
 from graphc.passes.expand import expand
 from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
+from graphc.passes.layout import layout
+from graphc.passes.rewrite import licensed
+from graphc.passes.simplify import simplify
 from graphc.passes.sizes import sizes
+from graphc.passes.stabilize import stabilize
 from graphc.passes.verify import verify
 
 __all__ = ["LEVELS", "PASSES", "PassRecord", "Trace", "optimize_ir", "pipeline"]
 
-Pass = Callable[[Graph], Graph]
+Pass = Callable[..., Graph]
 
 #: Every pass by its name: file = function = row = command-line word = folder of its tests.
 PASSES: dict[str, Pass] = {
     "sizes": sizes,
     "fold": fold,
     "cse": cse,
+    "stabilize": stabilize,
+    "simplify": simplify,
     "expand": expand,
+    "layout": layout,
     "fuse": fuse,
 }
 
+#: Passes made of rules: they take licences as options and say which rules they used.
+RULED = frozenset({"stabilize", "simplify", "layout"})
+
 #: What each level runs. `sizes`, `expand` and `fuse` are lowering steps: no level leaves them out.
+#: Rules run twice: on whole composites (softmax) first, on what they are made of afterwards.
 LEVELS: dict[int, str] = {
     0: "sizes,expand,sizes,fuse",
     1: "sizes,fold,expand,sizes,fold,cse,fuse",
-    2: "sizes,fold,cse,expand,sizes,fold,cse,fuse",
+    2: "sizes,fold,cse,stabilize,simplify,expand,sizes,fold,layout,simplify,cse,fuse",
 }
 REQUIRED = ("sizes", "expand", "fuse")
 
@@ -45,6 +56,7 @@ class PassRecord:
     graph: Graph
     seconds: float
     nodes: int
+    notes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -62,14 +74,19 @@ def pipeline(
     Raises
     ------
     ValueError
-        For a name that is no pass; lists the passes there are.
+        For a name that is no pass; lists the passes there are. A name may carry licences,
+        ``"simplify:REASSOC+NO_NAN"``.
     """
     names = LEVELS[level] if passes is None else passes
     out = [s.strip() for s in names.split(",")] if isinstance(names, str) else list(names)
     for s in [*out, *off]:
-        if s not in PASSES:
-            raise ValueError(f"unknown pass {s!r}; there are: {', '.join(PASSES)}")
-    return [s for s in out if s and (s not in off or s in REQUIRED)]
+        name, _, options = s.partition(":")
+        if name not in PASSES:
+            raise ValueError(f"unknown pass {name!r}; there are: {', '.join(PASSES)}")
+        if options and name not in RULED:
+            raise ValueError(f"pass {name!r} has no options, got {options!r}")
+        licensed(options)
+    return [s for s in out if s.partition(":")[0] not in off or s in REQUIRED]
 
 
 def optimize_ir(
@@ -78,9 +95,12 @@ def optimize_ir(
     """Run passes in order; `check` verifies after each, `trace` keeps every graph."""
     for name in names:
         t = time.perf_counter()
-        g = PASSES[name](g)
+        notes: dict[str, int] = {}
+        word, _, options = name.partition(":")
+        g = PASSES[word](g, options, notes) if word in RULED else PASSES[word](g)
         if trace is not None:
-            trace.records.append(PassRecord(name, g, time.perf_counter() - t, len(g.nodes())))
+            seconds = time.perf_counter() - t
+            trace.records.append(PassRecord(name, g, seconds, len(g.nodes()), notes))
         if check:
             verify(g, name)
     return g

@@ -15,7 +15,7 @@ from graphc.ops import math, nn, shapes
 from graphc.ops.record import OPS
 
 from graphc.passes import views
-from graphc.passes.simplify import (
+from graphc.passes.rewrite import (
     any_of, constant_wild, fold_constant, is_power_of_two, node, number, ops, rule, wild,
 )  # fmt: skip
 

@@ -25,13 +25,9 @@ def sizes(g: Graph) -> Graph:
         items = k if isinstance(k, tuple) else (k,)
         if any(d is None for d in items):
             return None
-        if v.dtype.kind not in "iuf":
-            return None
         if not any(isinstance(d, Expr) for d in items):
             a = np.array(k, v.dtype.np).reshape(tuple(int(str(d)) for d in v.static_shape or ()))
             return make_constant(a, v.dtype, n.name)
-        if v.dtype.kind == "f":
-            return None
         return build(sizes_op, (), {"value": k, "dtype": v.dtype}, n.name).outputs[0]
 
     return g.rebuild(step)

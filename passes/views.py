@@ -12,7 +12,7 @@ from graphc.ir.node import Value
 from graphc.ops import arrays, shapes
 from graphc.ops.record import OPS
 
-from graphc.passes.simplify import RULES, VIEWS, attr, many, ops, rule, wild
+from graphc.passes.rewrite import RULES, VIEWS, attr, many, ops, rule, wild
 
 __all__ = ["axis_tuple", "enter", "reshaped", "transposed", "true_perm"]
 

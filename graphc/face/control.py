@@ -87,7 +87,11 @@ def tuple(tensors: Any, name: str | None = None, control_inputs: Any = None) -> 
             else convert_to_tensor(t)
             for t in tensors
         ]  # fmt: skip
-        gates = [t if isinstance(t, Operation) else t.op for t in items if t is not None]
+        gates: list[Any] = [
+            t if isinstance(t, Operation) else getattr(t, "op", None)
+            for t in items
+            if t is not None
+        ]
         for c in control_inputs or ():
             if isinstance(c, Tensor | Variable):
                 c = c.op

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, TracebackType
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
@@ -618,7 +618,6 @@ class Graph:
             types = op.infer(inputs, attrs)
         except InferError as e:
             raise self._infer_error(e, op, inputs, attrs, name) from None
-        names = self._names
         exact = False
         if name is None:
             name = op.tf
@@ -633,7 +632,7 @@ class Graph:
         node.control = self._control
         node.source = user_source()
         node.graph = self
-        outputs = []
+        outputs: list[Tensor] = []
         for dtype, shape in types:
             t: Tensor = _new(Tensor)
             t.node = node
@@ -643,17 +642,7 @@ class Graph:
             outputs.append(t)
         node.outputs = tuple(outputs)
         with self._lock:
-            if exact:
-                full = self._exact(name[:-1])
-            else:
-                full = self._scope + name
-                key = full.lower()
-                if key in names:
-                    full = self._numbered(full, key)
-                else:
-                    names[key] = 1
-                    if self._journal is not None:
-                        self._journal.append((names, key, None))
+            full = self._exact(name[:-1]) if exact else self._unique(name)
             node.id = _next_id()
             node.name = full
             self._last_id += 1
@@ -680,6 +669,16 @@ class Graph:
     def transaction(self) -> _Transaction:
         """A context that undoes everything recorded inside when an error leaves it."""
         return _Transaction(self)
+
+    def _unique(self, name: str) -> str:
+        full = self._scope + name
+        key = full.lower()
+        if key in self._names:
+            return self._numbered(full, key)
+        self._names[key] = 1
+        if self._journal is not None:
+            self._journal.append((self._names, key, None))
+        return full
 
     def _exact(self, full: str) -> str:
         if full in self._by_name:
@@ -792,12 +791,10 @@ class Graph:
         full = self._scope + name
         key = full.lower()
         i = self._names.get(key, 0)
-        if not i:
-            if mark_as_used:
-                self._set_name(key, 1)
-            return full
         if mark_as_used:
-            return self._numbered(full, key)
+            return self._unique(name)
+        if not i:
+            return full
         base = key
         while key in self._names:
             key = f"{base}_{i}"
@@ -1369,13 +1366,8 @@ def get_seed(op_seed: int | None) -> tuple[int | None, int | None]:
         seeds = 87654321, op_seed
     else:
         return None, None
-    seeds = tuple(s % (2**31 - 1) if isinstance(s, int) else s for s in seeds)
-    return (0, 2**31 - 1) if seeds == (0, 0) else seeds
-
-
-def operation_names(values: Iterable[Any]) -> Iterator[str]:
-    """Names of `values`, for messages."""
-    return (v.name for v in values)
+    first, second = [s % (2**31 - 1) if isinstance(s, int) else s for s in seeds]
+    return (0, 2**31 - 1) if (first, second) == (0, 0) else (first, second)
 
 
 def dtype_text(dtype: DType) -> str:

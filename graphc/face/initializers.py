@@ -254,7 +254,8 @@ class Orthogonal(Initializer):
         rows, columns = math.prod(sizes[:-1]), sizes[-1]
         flat = (columns, rows) if rows < columns else (rows, columns)
         a = _random().random_normal(flat, dtype=self._type(dtype), seed=self.seed)
-        q, r = linalg.qr(a, full_matrices=False)
+        factors: Any = linalg
+        q, r = factors.qr(a, full_matrices=False)
         q *= elementwise.sign(shapes.diag_part(r))
         if rows < columns:
             q = shapes.matrix_transpose(q)
@@ -272,7 +273,7 @@ class Identity(Initializer):
         sizes = _sizes(shape)
         if len(sizes) != 2:
             raise ValueError("Identity matrix initializer can only be used for 2D matrices.")
-        return self.gain * shapes.eye(*sizes, dtype=self._type(dtype))
+        return self.gain * shapes.eye(sizes[0], sizes[1], dtype=self._type(dtype))
 
 
 def _sizes(shape: Any) -> list[int]:

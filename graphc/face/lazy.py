@@ -131,7 +131,7 @@ def install(root: types.ModuleType) -> tuple[Callable[[str], Any], Callable[[], 
             module = _Namespace(name)
             module.__path__ = []
             hooks = namespace(space, name)
-            module.__getattr__, module.__dir__ = hooks  # type: ignore[method-assign, assignment]
+            module.__getattr__, module.__dir__ = hooks  # type: ignore[method-assign]
         sys.modules[f"graphc.{space}"] = module
         outer, _, last = space.rpartition(".")
         if outer:

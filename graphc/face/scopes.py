@@ -77,14 +77,16 @@ def _store(graph: Graph) -> _Store:
     found = graph.extras.get("variables")
     if found is None:
         found = graph.extras["variables"] = _Store()
-    return found  # type: ignore[no-any-return]
+    out: _Store = found
+    return out
 
 
 def _scopes(graph: Graph) -> _Scopes:
     found = graph.extras.get("variable_scopes")
     if found is None:
         found = graph.extras["variable_scopes"] = _Scopes()
-    return found  # type: ignore[no-any-return]
+    out: _Scopes = found
+    return out
 
 
 def get_variable_scope() -> VariableScope:
@@ -634,15 +636,15 @@ constraint
             return pure_variable_scope(unique, old_name_scope=old, **self._options)
         if not isinstance(target, str | VariableScope):
             raise TypeError("VariableScope: name_or_scope must be a string or VariableScope.")
-        is_text = isinstance(target, str)
-        last = target if is_text else target.name.split("/")[-1]
+        again = target if isinstance(target, VariableScope) else None
+        last = str(target) if again is None else again.name.split("/")[-1]
         if not last and entered is None:  # the root scope
             return pure_variable_scope(target, self._reuse, **self._options)
         entered = entered or name_scope(last)
         self._name_scope = entered
         old = entered.__enter__()
-        if not is_text:
-            old = target.original_name_scope
+        if again is not None:
+            old = again.original_name_scope
         return pure_variable_scope(target, self._reuse, old, **self._options)
 
     def __exit__(self, *exc: Any) -> None:

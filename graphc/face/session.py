@@ -429,7 +429,8 @@ class BaseSession:
             elif kind not in _ATOMS:
                 plan = self._structured(fetches, feed_dict)
             elif feed_dict:
-                plan = self._fed[(fetches, *feed_dict)]
+                key = (fetches, *feed_dict)
+                plan = self._fed[key]
             else:
                 plan = self._plain[fetches]
         except (KeyError, TypeError):
@@ -468,16 +469,20 @@ class BaseSession:
         elements = tuple(wanted.elements)
         run = self._executor.prepare(elements, feeds) if elements else _nothing_to_run
         plan = _Plan(run, pack, spread)
-        keys = tuple(feed_dict) if feed_dict else ()
+        self._remember(plan, fetches, tuple(feed_dict) if feed_dict else ())
+        return plan
+
+    def _remember(self, plan: _Plan, fetches: Any, keys: tuple[Any, ...]) -> None:
         if type(fetches) is list:
             if all(type(f) in _ATOMS for f in fetches):
-                self._listed[(*fetches, None, *keys) if keys else tuple(fetches)] = plan
+                key = (*fetches, None, *keys) if keys else tuple(fetches)
+                self._listed[key] = plan
         elif type(fetches) in _ATOMS:
             if keys:
-                self._fed[(fetches, *keys)] = plan
+                key = (fetches, *keys)
+                self._fed[key] = plan
             else:
                 self._plain[fetches] = plan
-        return plan
 
     def _feeds(self, feed_dict: Any) -> tuple[tuple[Tensor, ...], Any]:
         """The fed tensors, and what takes a feed_dict apart (None where its values are all)."""

@@ -278,14 +278,14 @@ class TensorShape:
         ValueError
             When they are not compatible.
         """
-        other = as_shape(other)
+        given = as_shape(other)
         if self._dims is None:
-            return other
-        if other._dims is None:
+            return given
+        if given._dims is None:
             return self
-        if len(self._dims) != len(other._dims) or not self.is_compatible_with(other):
-            raise ValueError(f"Shapes {self} and {other} are not compatible")
-        return TensorShape([a.merge_with(b) for a, b in zip(self._dims, other._dims, strict=True)])
+        if not self.is_compatible_with(given):
+            raise ValueError(f"Shapes {self} and {given} are not compatible")
+        return TensorShape([a.merge_with(b) for a, b in zip(self._dims, given._dims, strict=True)])
 
     def concatenate(self, other: Any) -> TensorShape:
         """The sizes of this shape, then those of `other`."""

@@ -188,7 +188,9 @@ TF1: dict[str, str] = {
         "read_file serialize_many_sparse serialize_sparse serialize_tensor tf_record_iterator "
         "write_file write_graph"
     ),
-    "io.gfile": "GFile copy exists glob isdir listdir makedirs mkdir remove rename rmtree stat walk",
+    "io.gfile": (
+        "GFile copy exists glob isdir listdir makedirs mkdir remove rename rmtree stat walk"
+    ),
     "layers": (
         "AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization Conv1D Conv2D "
         "Conv2DTranspose Conv3D Conv3DTranspose Dense Dropout Flatten InputSpec Layer "
@@ -338,7 +340,9 @@ TF1: dict[str, str] = {
         "all_v2_summary_ops audio get_summary_description histogram image initialize merge "
         "merge_all scalar tensor_summary text"
     ),
-    "sysconfig": "CXX11_ABI_FLAG MONOLITHIC_BUILD get_compile_flags get_include get_lib get_link_flags",
+    "sysconfig": (
+        "CXX11_ABI_FLAG MONOLITHIC_BUILD get_compile_flags get_include get_lib get_link_flags"
+    ),
     "test": (
         "Benchmark StubOutForTesting TestCase assert_equal_graph_def benchmark_config "
         "compute_gradient compute_gradient_error create_local_cluster get_temp_dir "

@@ -23,6 +23,10 @@ Known = Any  # Dim | tuple[Dim | None, ...] | None
 LIMIT = 64
 
 
+#: Only these types hold sizes; anything a value of them cannot be is not known (it wraps).
+_RANGE = {"i32": 2**31, "i64": 2**63}
+
+
 class NeedsValue(Exception):
     """A size depends on the elements of `value`, which this plan does not know.
 
@@ -56,13 +60,20 @@ def known(value: Value) -> Known:
         if deps and len(stack) < 10_000:
             stack.extend(deps)
             continue
-        memo[v] = _apply(v, memo)
+        memo[v] = _within(_apply(v, memo), _RANGE[v.dtype.code])
     return memo[value]
+
+
+def _within(k: Known, end: int) -> Known:
+    """`k` without the numbers that its type does not hold."""
+    if isinstance(k, tuple):
+        return tuple([_within(e, end) for e in k])
+    return None if type(k) is int and not -end <= k < end else k
 
 
 def _candidate(v: Value) -> bool:
     s = v.static_shape
-    if v.dtype.kind not in "iu" and v.node.op.name != "cast":
+    if v.dtype.code not in _RANGE:
         return False
     return s is not None and len(s) <= 1 and (not s or (type(s[0]) is int and s[0] <= LIMIT))
 

@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
@@ -32,6 +33,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.kernel_text import Token, Tokens, parse_dim
 from graphc.ir.node import Node, Value, shape_text, type_text
+from graphc.ir.registry import OPS
 
 __all__ = ["ELIDE", "parse_graph", "parse_graphs", "print_graph", "print_node"]
 
@@ -205,11 +207,7 @@ def parse_graphs(text: str, ops: Mapping[str, Any] | None = None) -> list[Graph]
 class _Parser:
     def __init__(self, t: Tokens, ops: Mapping[str, Any] | None) -> None:
         self.t = t
-        if ops is None:
-            from graphc.ops.record import OPS
-
-            ops = OPS
-        self.ops = ops
+        self.ops = OPS if ops is None else ops
         self.facts = Facts()
 
     def graph(self) -> Graph:

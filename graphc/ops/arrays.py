@@ -986,7 +986,7 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Value:
         values = [values]
     if len(values) == 1:
         with current().scope(name, "concat"):
-            v = as_value(axis, dtypes.int32, "concat_dim")
+            v = as_value(axis, None if _tensor_inside(axis) else dtypes.int32, "concat_dim")
             if v.static_shape not in ((), None):
                 shown = str(tuple(show(d) for d in v.static_shape or ())).replace("'?'", "?")
                 raise ValueError(f"Shape {shown} must have rank 0")
@@ -1619,7 +1619,7 @@ def pad(
 
 
 def _flat_paddings(p: Any) -> Any:
-    """Paddings as numbers, or as a flat vector (which can be known) where tensors are among them."""
+    """Paddings as numbers, or as a flat vector (it can be known) where tensors are among them."""
     s = p
     if isinstance(p, Value):
         s = static_operand(p, "paddings")
@@ -1662,7 +1662,7 @@ def _tile_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 def _tile_element(k: Any, index: Shape, x: Value, *, multiples: Any) -> Any:
     where = [
-        0 if d == 1 else i if n == 1 else i % d
+        0 if d in (0, 1) else i if n == 1 else i % d
         for i, d, n in zip(index, k.shape(x), multiples, strict=True)
     ]
     return k.read(x, tuple(where))
@@ -1868,7 +1868,7 @@ roll_op = op(
     types="fiub",
     infer=_roll_infer,
     element=lambda k, index, x, *, shift, axis: k.read(x, tuple(
-        i if n == 0 else (i - n) % d
+        i if n == 0 or d == 0 else (i - n) % d
         for i, n, d in zip(index, _roll_axes(shift, axis, len(index)), k.shape(x), strict=True)
     )),
     numpy=lambda x, *, shift, axis: np.roll(x, shift, axis),

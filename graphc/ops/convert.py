@@ -277,10 +277,14 @@ def convert_to_tensor(
     return convert(value, want, name)
 
 
+#: What no conversion function is asked about.
+_PLAIN = frozenset({bool, int, float, np.ndarray})
+
+
 def convert(
     value: Any, dtype: DType | None = None, name: str | None = None, arg: Any = None
 ) -> Value:
-    """The rule behind every op argument; `arg` is (op, its name, first argument's name) for messages."""
+    """The rule behind every op argument."""
     if isinstance(value, Value):
         if dtype is not None and value.dtype is not dtype:
             raise ValueError(
@@ -288,15 +292,17 @@ def convert(
                 f"{value.dtype.name}: {value!r}"
             )
         return value
-    for kind, f in _conversions:
-        if isinstance(value, kind):
-            return f(value, dtype, name)
-    if isinstance(value, list | tuple) and any(
-        isinstance(v, _tensor_types()) for v in _leaves(value)
-    ):
-        from graphc.ops.shapes import stack  # a cycle in meaning: a list of tensors is a stack
+    if type(value) not in _PLAIN:
+        for kind, f in _conversions:
+            if isinstance(value, kind):
+                return f(value, dtype, name)
+        if isinstance(value, list | tuple) and any(
+            isinstance(v, _tensor_like) for v in _leaves(value)
+        ):
+            from graphc.ops.shapes import stack  # a cycle in meaning: a list of tensors is a stack
 
-        return stack_nested(value, dtype, stack, name)
+            stacked: Value = stack_nested(value, dtype, stack, name)
+            return stacked
     try:
         a, t = as_array(value, dtype)
     except (TypeError, ValueError) as e:
@@ -304,10 +310,6 @@ def convert(
             raise TypeError(str(e)) from None
         raise
     return make_constant(a, t, name or "Const")
-
-
-def _tensor_types() -> tuple[type, ...]:
-    return _tensor_like
 
 
 def stack_nested(
@@ -318,7 +320,7 @@ def stack_nested(
     Names are TF1's: the pack has `name` (``packed``) and its constants are ``name/index``.
     A list without tensors comes back as it is.
     """
-    tensors = _tensor_types()
+    tensors = _tensor_like
     if dtype is None:
         dtype = next(convert(v).dtype for v in _leaves(value) if isinstance(v, tensors))
     pack = False

@@ -119,7 +119,7 @@ floordiv_op = elementwise(
     types="fiu", args=("x", "y"), sample=(0.5, 2.0), fails=True, facts={"check": _DIVISOR},
     grad=no_grad,
     scalar=lambda k, x, y: k.floordiv(x, y),
-    dims=lambda a, b: a // b,
+    dims=lambda a, b: None if D.same(b, 0) else a // b,
 )  # fmt: skip
 floor_div = floordiv_op
 
@@ -129,7 +129,7 @@ floormod = elementwise(
     types="fiu", args=("x", "y"), sample=(0.5, 2.0), fails=True, facts={"check": _DIVISOR},
     grad=lambda y, dy, a, b: (dy, dy * -floordiv_op(a, b)),
     scalar=lambda k, x, y: k.floormod(x, y),
-    dims=lambda a, b: a % b,
+    dims=lambda a, b: None if D.same(b, 0) else a % b,
 )  # fmt: skip
 mod = floormod
 

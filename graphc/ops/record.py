@@ -21,6 +21,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value, shape_text
+from graphc.ir.registry import OPS
 
 __all__ = [
     "OPS", "InferError", "Op", "Types", "broadcast", "elementwise", "op", "shape_error",
@@ -30,8 +31,6 @@ Attrs = Mapping[str, Any]
 Types = Sequence[tuple[DType, "Shape | None"]]
 Infer = Callable[[Sequence[Value], Attrs], Types]
 
-#: Every op by its name in IR text.
-OPS: dict[str, Op] = {}
 
 
 class InferError(ValueError):

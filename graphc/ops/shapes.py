@@ -240,6 +240,7 @@ def _reshaped(given: Shape | None, want: Sequence[Dim | None]) -> Shape:
                 "elements)",
                 f"Input to reshape is a tensor with {show(total)} values, but the requested "
                 f"shape has {show(rest)}",
+                _wanted_text(want, ()),
             )
     elif len(holes) == 1:
         zero = D.same(rest, 0)
@@ -252,18 +253,20 @@ def _reshaped(given: Shape | None, want: Sequence[Dim | None]) -> Shape:
             return tuple(out)  # type: ignore[arg-type]
         d = total // rest
         if D.same(d * rest, total) is False:
-            shown = [None if i in holes else e for i, e in enumerate(want)]
-            raise (
-                fail(
-                    f"Dimension size must be evenly divisible by {rest} but is {total}",
-                    f"Input to reshape is a tensor with {show(total)} values, but the requested "
-                    f"shape requires a multiple of {show(rest)}",
-                )
-                if shown
-                else AssertionError
+            raise fail(
+                f"Dimension size must be evenly divisible by {rest} but is {total}",
+                f"Input to reshape is a tensor with {show(total)} values, but the requested "
+                f"shape requires a multiple of {show(rest)}",
+                _wanted_text(want, holes),
             )
         out[holes[0]] = d
     return tuple(out)  # type: ignore[arg-type]
+
+
+def _wanted_text(want: Sequence[Dim | None], holes: Sequence[int]) -> str:
+    """What TF1 adds to messages of reshape: it sees the shape as a tensor."""
+    shown = text([None if i in holes else d for i, d in enumerate(want)])
+    return f", [{len(want)}] and with input tensors computed as partial shapes: input[1] = {shown}"
 
 
 def _is_minus_one(d: Dim) -> bool:
@@ -372,6 +375,7 @@ def _expand_dims_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         raise fail(
             f"dim {axis} not in the interval [{-len(s) - 1}, {len(s)}].",
             f"Tried to expand dim index {axis} for tensor with {len(s)} dimensions.",
+            f", [] and with computed input tensors: input[1] = <{axis}>",
         )
     at = axis % (len(s) + 1)
     return [(x.dtype, (*s[:at], 1, *s[at:]))]
@@ -511,6 +515,7 @@ def _transpose_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
             f"Dimension must be {len(s)} but is {len(perm)}",
             f"transpose expects a vector of size {len(s)}. But input(1) is a vector of size "
             f"{len(perm)}",
+            f", [{len(perm)}]",
         )
     if perm and all(p == -1 for p in perm) and "perm" not in attrs and D.facts() is None:
         return [(x.dtype, tuple(D.fresh() for _ in perm))]
@@ -520,6 +525,8 @@ def _transpose_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
             raise fail(
                 f"perm dim {p} is out of range of input rank {len(s)}",
                 f"{p} is out of range [0 .. {len(s)})",
+                f", [{len(perm)}] and with computed input tensors: input[1] = "
+                f"<{' '.join(map(str, perm))}>",
             )
         seen.add(p % len(s))
     if len(seen) != len(s):

@@ -62,7 +62,7 @@ def _assigned(inputs: Sequence[Value], attrs: Attrs) -> Types:
 def _assign_rule(
     old: Value | None, value: Value, shape: Shape | None = None, validate_shape: bool = True
 ) -> Value:
-    """The new value: it must have the variable's shape, which a recorded graph may not know of it."""
+    """The new value, which must have the variable's shape."""
     given = value.static_shape
     if validate_shape and shape is not None and given is not None:
         fits = len(shape) == len(given)

@@ -344,7 +344,7 @@ def create_slot(
             return Variable(
                 like, trainable=False, name=var.op.name + "/" + name, validate_shape=False
             )
-        made: Variable = scopes.get_variable(
+        made = scopes.get_variable(
             "", shape=shape, dtype=dtype, initializer=initializer, trainable=False
         )
         return made

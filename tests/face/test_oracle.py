@@ -58,7 +58,8 @@ control_dependencies_number group_number
 #: An interpreter's own words, and where graphc says more than TensorFlow.
 SAME_START = {
     "tensor_float", "tensor_int", "shape_int_of_unknown", "uninitialized_variable",
-    "uninitialized_variable_read", "sessions_do_not_share", "assign_shape_at_run", "fetch_structure",
+    "uninitialized_variable_read", "sessions_do_not_share", "assign_shape_at_run",
+    "fetch_structure",
 }  # fmt: skip
 
 

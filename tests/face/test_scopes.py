@@ -131,25 +131,34 @@ def test_existing_variable_error_names_the_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "check"),
+    ("make", "largest", "stddev"),
     [
-        (lambda: tf.glorot_uniform_initializer(seed=1), lambda a: np.abs(a).max() <= np.sqrt(6 / 500)),
-        (lambda: tf.keras.initializers.he_normal(seed=1), lambda a: abs(a.std() - np.sqrt(2 / 200)) < 0.01),
-        (lambda: tf.truncated_normal_initializer(stddev=0.1, seed=1), lambda a: np.abs(a).max() <= 0.2),
-        (lambda: tf.random_uniform_initializer(-1, 1, seed=1), lambda a: np.abs(a).max() < 1),
-        (lambda: tf.contrib.layers.xavier_initializer(seed=1), lambda a: np.abs(a).max() <= np.sqrt(6 / 500)),
-        (lambda: tf.uniform_unit_scaling_initializer(seed=1), lambda a: np.abs(a).max() <= np.sqrt(3 / 200)),
-        (lambda: tf.constant_initializer(2.5), lambda a: (a == 2.5).all()),
-        (lambda: tf.initializers.identity(gain=2.0), lambda a: (a == 2 * np.eye(200, 300)).all()),
+        (lambda: tf.glorot_uniform_initializer(seed=1), np.sqrt(6 / 500), np.sqrt(2 / 500)),
+        (lambda: tf.glorot_normal_initializer(seed=1), 0.2, np.sqrt(2 / 500)),
+        (lambda: tf.keras.initializers.he_normal(seed=1), 0.3, np.sqrt(2 / 200)),
+        (lambda: tf.truncated_normal_initializer(stddev=0.1, seed=1), 0.2, 0.088),
+        (lambda: tf.random_normal_initializer(stddev=0.1, seed=1), 0.6, 0.1),
+        (lambda: tf.random_uniform_initializer(-1, 1, seed=1), 1.0, np.sqrt(1 / 3)),
+        (lambda: tf.contrib.layers.xavier_initializer(seed=1), np.sqrt(6 / 500), np.sqrt(2 / 500)),
+        (lambda: tf.uniform_unit_scaling_initializer(seed=1), np.sqrt(3 / 200), np.sqrt(1 / 200)),
+        (lambda: tf.constant_initializer(2.5), 2.5, 0.0),
     ],
-)  # fmt: skip
-def test_initializer_values(make: Any, check: Any) -> None:
+)
+def test_initializer_values(make: Any, largest: float, stddev: float) -> None:
     v = tf.get_variable("v", [200, 300], initializer=make())
     with tf.Session() as sess:
         sess.run(v.initializer)
         a = sess.run(v)
     assert a.shape == (200, 300)
-    assert check(a)
+    assert np.abs(a).max() <= largest
+    assert a.std() == pytest.approx(stddev, rel=0.02)
+
+
+def test_identity_initializer() -> None:
+    v = tf.get_variable("v", [2, 3], initializer=tf.initializers.identity(gain=2.0))
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        np.testing.assert_array_equal(sess.run(v), 2 * np.eye(2, 3))
 
 
 def test_initializers_check_their_arguments() -> None:

@@ -8,8 +8,11 @@ def test_layout() -> None:
     v = tf.Variable([1.0, 2.0], name="v")
     ops = [(o.name, o.type) for o in tf.get_default_graph().get_operations()]
     assert ops == [
-        ("v/initial_value", "Const"), ("v", "VariableV2"), ("v/Assign", "Assign"), ("v/read", "Identity"),
-    ]  # fmt: skip
+        ("v/initial_value", "Const"),
+        ("v", "VariableV2"),
+        ("v/Assign", "Assign"),
+        ("v/read", "Identity"),
+    ]
     assert v.dtype.name == "float32_ref"
     assert v.dtype.base_dtype is tf.float32
     assert v.dtype == tf.float32._as_ref

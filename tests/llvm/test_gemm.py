@@ -90,7 +90,7 @@ def storage(dtype: DType) -> Any:
     return HALF.get(dtype.code, dtype.as_numpy_dtype)
 
 
-def values(rng: Any, shape: Sequence[int], dtype: DType) -> np.ndarray[Any, Any]:
+def values(rng: Any, shape: Sequence[int], dtype: DType) -> Any:
     if dtype.kind == "i":
         return rng.integers(-(2**31), 2**31, shape).astype(dtype.as_numpy_dtype)
     x = rng.standard_normal(shape).astype(np.float32)
@@ -99,7 +99,7 @@ def values(rng: Any, shape: Sequence[int], dtype: DType) -> np.ndarray[Any, Any]
     return x.astype(storage(dtype))
 
 
-def wide(x: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
+def wide(x: np.ndarray[Any, Any], dtype: DType) -> Any:
     if dtype.code == "bf16":
         return (x.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
     return x.astype(np.float64) if dtype.kind == "f" else x

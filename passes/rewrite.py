@@ -1,0 +1,383 @@
+"""Rules and their application: each rule is one line with its licence.
+
+A pattern is a graph built with the user's own functions on wildcards. A rule without a
+licence is exact to the bit for every value, NaN, infinities and -0.0 included (which NaN is
+not said); any other names in ``needs`` what it assumes. The right side is smaller in a fixed
+order (`cost`), so rules end and cannot fight.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from graphc.ir import build
+from graphc.ir.graph import Graph, copy
+from graphc.ir.node import Node, Value
+from graphc.ops.convert import make_constant
+from graphc.ops.record import OPS
+
+from graphc.passes.pattern import (
+    COMMUTATIVE, Match, any_of, attr, constant_wild, elements, many, match, node, ops, pattern_text, wild,
+    wildcard,
+)  # fmt: skip
+
+__all__ = [
+    "DEFAULT", "LICENCES", "RULES", "VIEWS", "Match", "Rewriting", "Rule", "any_of", "apply_rules",
+    "attr", "constant_wild", "cost", "licensed", "many", "node", "ops", "rule", "wild",
+]  # fmt: skip
+
+#: What a rule may assume, and what that changes.
+LICENCES: dict[str, str] = {
+    "NO_SIGNED_ZERO": "the sign of a zero result may change",
+    "REASSOC": "a sum or product is grouped differently: rounding may change",
+    "SUM_ORDER": "the terms of one sum are added in another order: rounding may change",
+    "STABLER": "the result is nearer to the exact one than the formula as written",
+    "NO_NAN": "a NaN or infinity may become a number",
+    "SAME_ROUNDING": "one rounding fewer: the result may differ in the last bit",
+}
+
+#: The licences in force unless a session says otherwise.
+DEFAULT: frozenset[str] = frozenset({"STABLER"})
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A rewrite: `left` becomes `right`.
+
+    Attributes
+    ----------
+    name : str
+        The left side as text.
+    left : Value
+        The pattern.
+    right : Value or callable
+        Another pattern over the same wildcards, or a function of the captures it names that
+        builds the replacement (None: the rule does not apply). Its parameter ``result`` is the
+        value that is replaced.
+    needs : str
+        Licences of `LICENCES`, or "" for an exact rule.
+    kinds : str
+        Element kinds that the wildcards may have, for which the rule holds.
+    """
+
+    name: str
+    left: Value
+    right: Any
+    needs: str = ""
+    kinds: str = "fiubs"
+    takes: tuple[str, ...] = field(default=(), compare=False)
+
+
+# ------------------------------------------------------------------------- the table
+
+#: All rules of `simplify`, and among them those that only move elements (`layout` uses them too).
+RULES: list[Rule] = []
+VIEWS: list[Rule] = []
+
+
+def rule(
+    left: Value, right: Any, needs: str = "", kinds: str = "fiubs", table: list[Rule] = RULES
+) -> Rule:
+    """Enter a rule in a table."""
+    for s in needs.split():
+        if s not in LICENCES:
+            raise ValueError(f"unknown licence {s!r}; there are {', '.join(LICENCES)}")
+    takes = () if isinstance(right, Value) else tuple(inspect.signature(right).parameters)
+    r = Rule(pattern_text(left), left, right, needs, kinds, takes)
+    table.append(r)
+    return r
+
+
+def licensed(options: str) -> frozenset[str]:
+    """The licences that the options of a pass ask for, ``"REASSOC+NO_NAN"``, besides `DEFAULT`.
+
+    Raises
+    ------
+    ValueError
+        For a licence there is not.
+    """
+    asked = [s for s in options.split("+") if s]
+    for s in asked:
+        if s not in LICENCES:
+            raise ValueError(f"unknown licence {s!r}; there are {', '.join(LICENCES)}")
+    return DEFAULT.union(asked)
+
+
+# ------------------------------------------------------------------------- the order
+
+_WEIGHTS: dict[str, int] = {
+    "constant": 1, "wildcard": 0, "negative": 8, "abs": 8, "relu": 9, "logical_not": 5, "cast": 8,
+    "invert": 5, "realdiv": 30, "reciprocal": 29, "sqrt": 25, "rsqrt": 53, "pow": 90, "square": 11,
+    "squared_difference": 22, "floordiv": 40, "floormod": 45, "truncatediv": 40, "truncatemod": 40,
+    "log_softmax": 90, "softmax": 65, "reduce_logsumexp": 100, "sigmoid": 50, "log_sigmoid": 85,
+    "softplus": 80, "log1p": 41, "expm1": 41, "greater": 10, "greater_equal": 10,
+    "reshape": 2, "expand_dims": 3, "squeeze": 3, "fill": 3, "broadcast_to": 4, "broadcast_like": 5,
+    "transpose": 12, "concat": 12, "slice": 12, "reverse": 13, "tile": 13, "pad": 14,
+    "is_nan": 9, "relu_grad": 12, "select": 12, "sign": 9, "tanh": 60,
+}  # fmt: skip
+_FAMILY = {"elementwise": 10, "view": 15, "reduction": 32, "composite": 60, "contraction": 1000}
+_FUNCTIONS = frozenset(
+    "exp log sin cos tan asin acos atan sinh cosh asinh acosh atanh erf erfc lgamma".split()
+)
+
+
+def weight(n: Node) -> int:
+    """What a node counts in the order of rules: roughly what an element of it costs to compute."""
+    name = n.op.name
+    w = _WEIGHTS.get(name)
+    if w is not None:
+        return w
+    return 40 if name in _FUNCTIONS else _FAMILY.get(n.op.family, 20)
+
+
+def cost(v: Value, leaves: Iterable[Value] = ()) -> int:
+    """The sum of weights over the expression `v` as a tree, down to `leaves`."""
+    known: dict[Value, int] = dict.fromkeys(leaves, 0)
+    stack = [v]
+    while stack:
+        u = stack[-1]
+        if u in known:
+            stack.pop()
+            continue
+        deps = [x for x in u.node.inputs if x not in known]
+        if deps:
+            stack.extend(deps)
+            continue
+        known[u] = weight(u.node) + sum(known[x] for x in u.node.inputs)
+    return known[v]
+
+
+# ------------------------------------------------------------------------- rewriting
+
+
+def apply_rules(
+    g: Graph,
+    rules: Iterable[Rule],
+    licences: Iterable[str] = DEFAULT,
+    counts: dict[str, int] | None = None,
+) -> Graph:
+    """`g` rewritten by `rules`; `counts` learns how often each was used."""
+    return g.rebuild(Rewriting(rules, licences, counts).step)
+
+
+class Rewriting:
+    """One application of a rule table to a graph, inputs before users."""
+
+    #: Most rewrites that one node may set off: rules end by their order, this bounds a faulty one.
+    LIMIT = 200
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        licences: Iterable[str] = DEFAULT,
+        counts: dict[str, int] | None = None,
+    ) -> None:
+        allowed = set(licences)
+        self.counts = counts
+        self.by_op: dict[str, list[Rule]] = {}
+        for r in rules:
+            if allowed.issuperset(r.needs.split()):
+                self.by_op.setdefault(r.left.node.op.name, []).append(r)
+        self.index: dict[Any, tuple[Rule, ...]] = {}
+        self.failing: dict[Node, bool] = {}
+        self.left = self.LIMIT
+
+    def step(self, n: Node, inputs: tuple[Value, ...]) -> Value | None:
+        """For `Graph.rebuild`: the normal form of a node."""
+        if n.op.name not in self.by_op or len(n.outputs) != 1:
+            return None
+        if not inputs or not self.candidates(n, inputs):
+            return None
+        v = n.outputs[0] if inputs == n.inputs else copy(n, inputs).outputs[0]
+        self.left = self.LIMIT
+        return self.normal(v)
+
+    def candidates(self, n: Node, inputs: Sequence[Value]) -> tuple[Rule, ...]:
+        """The rules that can match a node, by its op and those of its inputs."""
+        a = inputs[0]
+        b = inputs[1].node.op if len(inputs) > 1 else None
+        key = (n.op, a.node.op, b, inputs[2].node.op if len(inputs) > 2 else None)
+        found = self.index.get(key)
+        if found is None:
+            found = self.index[key] = tuple(
+                r for r in self.by_op.get(n.op.name, ()) if possible(r.left.node, inputs)
+            )
+        return found
+
+    def normal(self, v: Value) -> Value:
+        """`v` rewritten until no rule applies to it or to anything made on the way."""
+        while self.left > 0:
+            n = v.node
+            if len(n.outputs) != 1 or not n.inputs:
+                return v
+            rules = self.candidates(n, n.inputs)
+            made = self.rewrite(v, rules) if rules else None
+            if made is None:
+                return v
+            v = made
+        return v
+
+    def rewrite(self, v: Value, rules: Sequence[Rule]) -> Value | None:
+        """What the first rule that applies makes of `v`; None when none does."""
+        for r in rules:
+            found: Match = {}
+            if not match(r.left, v, found, r.kinds):
+                continue
+            mark = Node(wildcard, (), {}, ()).id  # what is made from here on has a higher one
+            made = instantiate(r, found, v)
+            if made is None or made is v:
+                continue
+            if made.dtype is not v.dtype or made.static_shape != v.static_shape:
+                continue
+            if self.loses_error(made, found, mark):
+                continue
+            self.left -= 1
+            if self.counts is not None:
+                self.counts[r.name] = self.counts.get(r.name, 0) + 1
+            return self.settle(made, mark)
+        return None
+
+    def settle(self, v: Value, mark: int) -> Value:
+        """`v` with the nodes made since `mark` below it in normal form."""
+        fresh = made_since(v.node, mark)
+        new: dict[Value, Value] = {}
+        for n in fresh:
+            if n is v.node or len(n.outputs) != 1 or not n.inputs:
+                continue
+            w = n.outputs[0]
+            inputs = tuple([new.get(x, x) for x in n.inputs])
+            u = self.normal(w if inputs == n.inputs else copy(n, inputs).outputs[0])
+            if u is not w:
+                new[w] = u
+        if not new:
+            return v
+        n = v.node
+        return copy(n, [new.get(x, x) for x in n.inputs]).outputs[v.index]
+
+    # ---------------------------------------------------------------- errors are kept
+
+    def loses_error(self, made: Value, found: Match, mark: int) -> bool:
+        """Whether something that can fail in a run would not be computed any more (rule G4)."""
+        risky = [
+            v
+            for k, v in found.items()
+            if type(k) is str and isinstance(v, Value) and self.fails(v.node)
+        ]
+        if not risky:
+            return False
+        kept = {made}
+        for n in made_since(made.node, mark):
+            kept.update(n.inputs)
+        return any(v not in kept for v in risky)
+
+    def fails(self, n: Node) -> bool:
+        """Whether the node, or one that it needs, can raise in a run."""
+        stack = [n]
+        known = self.failing
+        while stack:
+            m = stack[-1]
+            if m in known:
+                stack.pop()
+                continue
+            if can_fail(m):
+                known[m] = True
+                continue
+            deps = [v.node for v in m.inputs if v.node not in known]
+            if deps:
+                stack.extend(deps)
+                continue
+            known[m] = any(known[v.node] for v in m.inputs)
+        return known[n]
+
+
+def can_fail(n: Node) -> bool:
+    """Whether the node itself can raise in a run."""
+    if not n.op.fails:
+        return False
+    check = n.op.facts.get("check")
+    return check is None or "types" not in check or n.inputs[0].dtype.kind in check["types"]
+
+
+def made_since(n: Node, mark: int) -> list[Node]:
+    """The nodes below `n` that were made after the node numbered `mark`, inputs first."""
+    if n.id < mark:
+        return []
+    seen = {n}
+    stack = [n]
+    while stack:
+        for v in stack.pop().inputs:
+            m = v.node
+            if m.id > mark and m not in seen:
+                seen.add(m)
+                stack.append(m)
+    return sorted(seen, key=lambda m: m.id)
+
+
+def possible(p: Node, inputs: Sequence[Value]) -> bool:
+    """Whether inputs of these ops and kinds can match the pattern at all."""
+    wants = [v.node.op for v in p.inputs]
+    for i, v in enumerate(p.inputs):
+        if v.node.op is wildcard:
+            if "many" in v.node.attrs:
+                return True
+            wants[i] = OPS["constant"] if "constant" in v.node.attrs else None  # type: ignore[call-overload]
+    if len(wants) != len(inputs):
+        return False
+    have = [v.node.op for v in inputs]
+
+    def fits(order: Sequence[Any]) -> bool:
+        return all(w is None or w is h for w, h in zip(wants, order, strict=True))
+
+    return fits(have) or (p.op.name in COMMUTATIVE and fits(have[::-1]))
+
+
+def instantiate(r: Rule, found: Match, v: Value) -> Value | None:
+    """The right side of a rule with the captured values in place."""
+    if isinstance(r.right, Value):
+        return _build(r.right, found, v)
+    found["result"] = v
+    return r.right(*[found[k] for k in r.takes])  # type: ignore[no-any-return]
+
+
+def _build(right: Value, found: Match, v: Value) -> Value | None:
+    if right in found:  # a part of the left side
+        return found[right]  # type: ignore[no-any-return]
+    n = right.node
+    if n.op.name == "wildcard":
+        return found[n.attrs["name"]]  # type: ignore[no-any-return]
+    if n.op.name == "constant":
+        like = next((x for x in found.values() if isinstance(x, Value)), v)
+        dtype = v.dtype if v.dtype.kind != "b" else like.dtype
+        return make_constant(n.attrs["value"].astype(dtype.np), dtype)
+    inputs = [_build(x, found, v) for x in n.inputs]
+    attrs = {
+        k: found.get(a.name) if isinstance(a, any_of) else a
+        for k, a in n.attrs.items()
+        if k != "_partial"
+    }
+    return build.build(n.op, [x for x in inputs if x is not None], attrs).outputs[0]
+
+
+# ------------------------------------------------------------------------- for right sides
+
+
+def fold_constant(f: Callable[..., Any], *cs: Value) -> Value:
+    """A constant computed from constants, in their own type."""
+    t = cs[0].dtype
+    with np.errstate(all="ignore"):
+        a = np.asarray(f(*[c.node.attrs["value"] for c in cs]))
+    return make_constant(a.astype(t.np), t)
+
+
+def number(v: Value) -> Any:
+    """The one number that all elements of a constant are; None where they differ."""
+    return elements(v.node)
+
+
+def is_power_of_two(x: float) -> bool:
+    return math.isfinite(x) and x != 0 and abs(math.frexp(x)[0]) == 0.5
