@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from graphc.ir import build
+from graphc.ir.dtypes import int64
 from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
 from graphc.ops import math, reduce, shapes
@@ -147,10 +148,13 @@ class _Reverse:
 
 
 def concatenated(slices: Sequence[Any]) -> IndexedSlices:
-    """Several sparse gradients of one tensor as one."""
+    """Several sparse gradients of one tensor as one; int32 indices meet int64 ones as int64."""
+    indices = [s.indices for s in slices]
+    if len({i.dtype for i in indices}) > 1:
+        indices = [i if i.dtype is int64 else math.cast(i, int64) for i in indices]
     return IndexedSlices(
         shapes.concat([s.values for s in slices], 0),
-        shapes.concat([s.indices for s in slices], 0),
+        shapes.concat(indices, 0),
         slices[0].dense_shape,
     )
 

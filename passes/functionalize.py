@@ -7,11 +7,11 @@ value at the start of the run. This is one legal TF1 order, the same in each run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphc.errors import InvalidArgumentError
+from graphc.errors import FailedPreconditionError, InvalidArgumentError
 from graphc.ir import build, dims
 from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
 from graphc.ir.dtypes import DType
@@ -20,7 +20,7 @@ from graphc.ir.known import NeedsValue, resolve
 from graphc.ir.node import Node, Value
 from graphc.ops.record import Attrs, Types, op
 
-__all__ = ["Cut", "Frozen", "functionalize", "pattern", "variable_of"]
+__all__ = ["Cut", "Frozen", "functionalize", "pattern", "run_error", "variable_of"]
 
 
 class Cut(Exception):  # noqa: N818 - not an error: the run goes on in two parts
@@ -44,6 +44,8 @@ class Cut(Exception):  # noqa: N818 - not an error: the run goes on in two parts
 def on_host(n: Node) -> bool:
     """Whether the op has no native form: sizes that depend on data, strings, Python functions."""
     r = n.op
+    if any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
+        return True
     return not (
         r.scalar
         or r.element
@@ -140,17 +142,21 @@ def functionalize(
     variables: Callable[[str], tuple[DType, tuple[int, ...]]],
     facts: Facts,
     name: str = "main",
+    made: Iterable[Value] = (),
 ) -> Frozen:
     """The pure graph of ``run([*fetches, *targets], feeds)``.
 
     Parameters
     ----------
+    made : values, optional
+        Those of `feeds` that an earlier part of this run made: what they depend on happens in this
+        run, so its updates and draws count although its results are known.
     feeds : mapping
         Type of each fed value, sizes as symbols.
     variables : callable
         Element type and shape of a variable as the session holds it.
     """
-    return _Functionalizer(feeds, variables, facts).run(fetches, targets, name)
+    return _Functionalizer(feeds, variables, facts, made).run(fetches, targets, name)
 
 
 class _Functionalizer:
@@ -159,8 +165,11 @@ class _Functionalizer:
         feeds: Mapping[Value, tuple[DType, tuple[Dim, ...]]],
         variables: Callable[[str], tuple[DType, tuple[int, ...]]],
         facts: Facts,
+        made: Iterable[Value] = (),
     ) -> None:
         self.feeds = feeds
+        self.made = frozenset(made)
+        self.given = frozenset(feeds) - self.made
         self.variables = variables
         self.facts = facts
         self.new: dict[Value, Value] = {}
@@ -181,7 +190,14 @@ class _Functionalizer:
                 made = build.build(input_op, (), attrs, _label(v)).outputs[0]
                 self.new[v] = made
                 inputs.append(made)
-            for n in self.needed(fetches, targets):
+            wanted = self.needed(fetches, targets, self.given)
+            if self.made:
+                effects = [n for n in wanted if n.op.facts.get("update") or n.op.family == "random"]
+                live = set(self.needed(fetches, [*targets, *effects], self.feeds))
+            for n in wanted:
+                if self.made and n not in live:
+                    self.passed(n)
+                    continue
                 rewriter.like = n
                 self.node(n)
             outputs = tuple(self.value(v, None) for v in fetches)
@@ -190,10 +206,10 @@ class _Functionalizer:
         self.frozen.reads = list(self.start)
         return self.frozen
 
-    def needed(self, fetches: Sequence[Value], targets: Sequence[Node]) -> list[Node]:
+    @staticmethod
+    def needed(fetches: Sequence[Value], targets: Sequence[Node], fed: Container[Value]) -> list[Node]:
         """Nodes that must run, those behind fed values left out."""
         seen: set[Node] = set()
-        fed = self.feeds
         stack = [v.node for v in fetches if v not in fed] + list(targets)
         while stack:
             n = stack.pop()
@@ -209,18 +225,21 @@ class _Functionalizer:
         made = self.new.get(v)
         if made is not None:
             return made
-        return self.state(variable_of(v), self.mask(reader))
+        return self.state(variable_of(v), self.mask(reader), reader or v.node)
 
-    def state(self, var: str, mask: int) -> Value:
+    def state(self, var: str, mask: int, reader: Node) -> Value:
         for bit, value in reversed(self.history.get(var, ())):
             if bit & mask:
                 return value
-        return self.first(var)
+        return self.first(var, reader)
 
-    def first(self, var: str) -> Value:
+    def first(self, var: str, reader: Node) -> Value:
         v = self.start.get(var)
         if v is None:
-            dtype, shape = self.variables(var)
+            try:
+                dtype, shape = self.variables(var)
+            except FailedPreconditionError as e:
+                raise FailedPreconditionError(None, reader, run_error(reader, e)) from None
             attrs = {"var": var, "dtype": dtype, "shape": shape}
             v = self.start[var] = build.build(read_op, (), attrs, var).outputs[0]
         return v
@@ -231,13 +250,22 @@ class _Functionalizer:
         m = 0
         after = self.after
         for v in n.inputs:
-            if v not in self.feeds:
+            if v not in self.given:
                 m |= after.get(v.node, 0)
         for c in n.control:
             m |= after.get(c, 0)
         return m
 
+    def passed(self, n: Node) -> None:
+        """Only remember what happens before `n`, whose results nobody asks for."""
+        mask = self.mask(n)
+        if mask:
+            self.after[n] = mask
+
     def node(self, n: Node) -> None:
+        if self.made and n.outputs and all(v in self.made for v in n.outputs):
+            self.passed(n)
+            return
         rule = n.op.facts.get("update")
         mask = self.mask(n)
         if n.op.name == "variable":
@@ -250,7 +278,7 @@ class _Functionalizer:
         if n.op.facts.get("effect_only"):
             return
         if n.op.facts.get("query"):
-            raise Cut((), n)
+            raise Cut(n.inputs[1:] if n.op.name == "initialized_value" else (), n)
         inputs = tuple([self.value(v, n) for v in n.inputs])
         if n.op.facts.get("alias"):
             self.new[n.outputs[0]] = inputs[0]
@@ -270,8 +298,14 @@ class _Functionalizer:
             attrs = {**attrs, "stream": len(self.frozen.random)}
         try:
             types = n.op.infer(inputs, attrs)
-        except ValueError as e:
-            raise InvalidArgumentError(None, n, _run_error(n, e)) from None
+        except (ValueError, OverflowError, InvalidArgumentError) as e:
+            raise InvalidArgumentError(None, n, run_error(n, e)) from None
+        for _, shape in types:
+            for d in shape or ():
+                if may_be_negative(d) and self.facts.less(d, 0):
+                    sizes = [self.facts.value(x) for x in shape or ()]
+                    message = f"Dimension {self.facts.value(d)} must be >= 0, in the shape {sizes}"
+                    raise InvalidArgumentError(None, n, run_error(n, message))
         made = Node(n.op, inputs, attrs, types, n.name, (), n.source)
         if n.op.family == "random":
             self.frozen.random.append((n, made))
@@ -282,11 +316,13 @@ class _Functionalizer:
         var = variable_of(n.inputs[0])
         history = self.history.setdefault(var, [])
         args = [self.value(v, n) for v in n.inputs[1:]]
+        old = None
         if n.op.facts.get("reads", True):
-            old = history[-1][1] if history else self.first(var)
+            old = history[-1][1] if history else self.first(var, n)
+        try:
             new = rule(old, *args, **n.attrs)
-        else:
-            new = rule(None, *args, **n.attrs)
+        except (ValueError, InvalidArgumentError) as e:
+            raise InvalidArgumentError(None, n, run_error(n, e)) from None
         bit = 1 << self.bits
         self.bits += 1
         history.append((bit, new))
@@ -302,9 +338,24 @@ def variable_of(v: Value) -> str:
     return str(n.attrs["var"])
 
 
-def _run_error(n: Node, e: Exception) -> str:
+def run_error(n: Node, e: object) -> str:
+    """The message of an error in a run of `n`: what, the node, and the user's line."""
     where = f"\n  defined at {n.source[0]}" if n.source else ""
     return f"{e}\n\t [[node {n.name}]]{where}"
+
+
+def may_be_negative(d: Dim) -> bool:
+    """Whether the form of a size leaves open that it is below zero."""
+    if type(d) is int:
+        return d < 0
+    return any(c < 0 or any(map(_atom_below, m)) for m, c in d.terms)  # type: ignore[union-attr]
+
+
+def _atom_below(a: Any) -> bool:
+    if isinstance(a, Symbol):
+        return a.name.startswith("v")  # a fed number; all others are sizes
+    ends = [may_be_negative(a.a), may_be_negative(a.b)]
+    return all(ends) if a.op == "max" else any(ends)
 
 
 def _label(v: Value) -> str:

@@ -300,8 +300,8 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
         ins: list[Value] = []
         for v in n.inputs:
             made = inner.get(v)
-            if made is None:
-                if is_scalar_constant(v):
+            if made is None or made is v and is_contraction(n):  # a product reads from memory
+                if is_scalar_constant(v) and not is_contraction(n):
                     made = v
                 else:
                     attrs = {"index": len(params), "dtype": v.dtype, "shape": v.static_shape}

@@ -30,11 +30,24 @@ __all__ = ["Lowered", "Part", "lower_body"]
 CHUNK = 16384
 #: A reduction to few rows is split when it has at least this many elements.
 SPLIT = 65536
+#: Rows of a unit of a column reduction that streams rows: 8 sums of trees of 8 rows, so that
+#: with the compensated sum of the units' partial rows no sum of n exceeds (4 + 2 log2 n) eps.
+ROWS = 64
+#: Columns of a unit of a column reduction: a partial row that stays in the first-level cache.
+COLUMNS = 4096
+#: From this many rows on a column reduction streams rows; below, columns are the units.
+STREAM = 512
 #: Ops worth keeping in a scratch row rather than computing twice.
 COSTLY = frozenset(
     "exp expm1 log log1p tanh sigmoid softplus erf erfc sin cos tan pow rsqrt sqrt divide"
     " truediv lgamma elu selu atan asin acos sinh cosh".split()
 )
+
+#: Reductions that may be taken in any order, and the op that combines two.
+TREES = {
+    "sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum",
+    "any": "logical_or", "all": "logical_and",
+}  # fmt: skip
 
 Axes = tuple["int | None", ...]
 
@@ -86,6 +99,9 @@ class _Lower:
         self.number = {n: i for i, n in enumerate(self.nodes)}
         self.result = Lowered()
         self.reductions = [n for n in self.nodes if is_reduction(n)]
+        self.depths: dict[Node, int] | None = None
+        #: Full-size results by the stage in whose loop they are written.
+        self.early: dict[int, list[tuple[int, Value, Axes]]] = {}
         self.analyse()
 
     # ---------------------------------------------------------------- iteration space
@@ -225,20 +241,14 @@ class _Lower:
         """Whether all that happens is one stage of reductions over everything."""
         f = D.facts()
         kept = [i for i, r in enumerate(self.space_reduced) if not r and self.live[i]]
-        if self.views or kept or not self.reductions or f is None:
+        if self.views or kept or not self.reductions or f is None or True not in self.live:
             return False
-        if [r for r, live in zip(self.space_reduced, self.live, strict=True) if r and live] != [
-            True
-        ]:
+        if self.stages()[1] or any(n.op.combine in ("argmax", "argmin") for n in self.reductions):
             return False
-        if self.stages()[-1] or any(n.op.combine in ("argmax", "argmin") for n in self.reductions):
+        if any(self.depth(v) for v, a in zip(self.body.outputs, self.out_axes, strict=True)
+               if self.space_axes(a)):  # fmt: skip
             return False
-        rows = {
-            v
-            for v, a in zip(self.body.outputs, self.out_axes, strict=True)
-            if not self.space_axes(a)
-        }
-        return len(rows) == len(self.body.outputs) and f.value(D.product(self.extent)) >= SPLIT
+        return f.value(D.product(self.extent)) >= SPLIT
 
     def stages(self) -> tuple[dict[Node, int], bool]:
         """For each reduction the stage in which it is known; and whether there is more than one."""
@@ -297,9 +307,25 @@ class _Lower:
             self.nest(
                 [("parallel" if j == 0 else "for", i) for j, i in enumerate(kept)], self.row_body
             )
+        elif self.streams(kept):
+            self.stream_rows(kept[0])
+            return
+        elif len(kept) == 1:
+            # a strip of columns wide enough for whole cache lines and narrow enough for threads
+            block = COLUMNS if self.value_of(self.inner) < 16 else 256
+            with self.k.loop("parallel vector", "j", self.extent[kept[0]], block=block) as var:
+                self.at[kept[0]] = var
+                self.memo.append({})
+                self.row_body()
+                self.memo.pop()
         else:
             self.nest(self.kinds(kept), self.row_body)
         self.finish()
+
+    def value_of(self, axes: Sequence[int]) -> int:
+        """How many elements there are along `axes` in the run at hand: for choices of speed."""
+        f, n = D.facts(), D.product(self.extent[i] for i in axes)
+        return f.value(n) if f is not None else n if type(n) is int else STREAM
 
     @staticmethod
     def kinds(axes: Sequence[int]) -> list[tuple[str, int]]:
@@ -360,26 +386,38 @@ class _Lower:
         stages, _ = self.stages()
         numbers = sorted(set(stages.values()))
         phases = [[n.inputs[0] for n in self.reductions if stages[n] == s] for s in numbers]
-        inner = set(self.inner)
-        last = [
-            v for v, a in zip(self.body.outputs, self.out_axes, strict=True)
-            if inner.intersection(self.space_axes(a))
-        ]  # fmt: skip
-        self.choose_kept([*phases, last])
+        last: list[tuple[int, Value, Axes]] = []
+        self.place_outputs()
+        for s, phase in zip(numbers, phases, strict=True):
+            phase += [v for _, v, _ in self.early.get(s, ())]
+        last = self.early.get(numbers[-1] + 1, [])
+        self.choose_kept([*phases, [v for _, v, _ in last]])
         for stage in numbers:
-            self.stage([n for n in self.reductions if stages[n] == stage])
+            self.stage([n for n in self.reductions if stages[n] == stage], stage)
             self.stored |= self.storing
-        rows = [
-            (i, v, a) for i, (v, a) in enumerate(zip(self.body.outputs, self.out_axes, strict=True))
-        ]
-        full = [t for t in rows if inner.intersection(self.space_axes(t[2]))]
-        for i, v, axes in rows:
-            if (i, v, axes) not in full:
-                x = self.value(v, axes)
-                buf, index = self.buffer("out", i, v, axes)
-                self.k.store(buf, index, self.operand(x, v.dtype))
-        if full:
-            self.final_loop(full)
+        self.store_rows()
+        if last:
+            self.final_loop(last)
+
+    def place_outputs(self) -> None:
+        """Full-size results are written in the first loop over the row in which they are known."""
+        self.early.clear()
+        inner = set(self.inner)
+        for i, (v, axes) in enumerate(zip(self.body.outputs, self.out_axes, strict=True)):
+            if inner.intersection(self.space_axes(axes)):
+                self.early.setdefault(self.depth(v) + 1, []).append((i, v, axes))
+
+    def store_rows(self) -> None:
+        """The results of one number a row."""
+        inner = set(self.inner)
+        for i, (v, axes) in enumerate(zip(self.body.outputs, self.out_axes, strict=True)):
+            if not inner.intersection(self.space_axes(axes)):
+                self.store_output(i, v, axes)
+
+    def store_output(self, i: int, v: Value, axes: Axes) -> None:
+        x = self.value(v, axes)
+        buf, index = self.buffer("out", i, v, axes)
+        self.k.store(buf, index, self.operand(x, v.dtype))
 
     def choose_kept(self, phases: list[list[Value]]) -> None:
         """Costly values that two passes over the row need: computed once, kept in a scratch row."""
@@ -433,18 +471,26 @@ class _Lower:
             return self.inner[-1]
         return None
 
-    def stage(self, nodes: list[Node]) -> None:
+    def stage(self, nodes: list[Node], number: int) -> None:
         """Loop over the row once for the reductions `nodes`, which depend on earlier stages only."""
         operands = [n.inputs[0] for n in nodes]
         kinds = [n.op.combine or "" for n in nodes]
-        results = self.reduce(kinds, operands, self.inner)
+        results = self.reduce(kinds, operands, self.inner, number)
         for n, r in zip(nodes, results, strict=True):
             out = n.outputs[0]
             if r.dtype is not out.dtype:
                 r = self.k.cast(r, out.dtype)
             self.memo[-1][out, "row"] = r
 
-    def reduce(self, kinds: list[str], operands: list[Value], axes: list[int]) -> list[Operand]:
+    def reduce(
+        self,
+        kinds: list[str],
+        operands: list[Value],
+        axes: list[int],
+        stage: int,
+        part: tuple[Dim, Dim] | None = None,
+    ) -> list[Operand]:
+        """Reduce along `axes`, of the first one only `part`: where it starts and how long it is."""
         for n in self.reductions:
             if (n.op.combine or "").startswith("arg"):
                 self.not_empty(n)
@@ -455,13 +501,14 @@ class _Lower:
             ]
         axis, rest = axes[0], axes[1:]
         kind = "vector" if axis == self.row_vector() else "for"
-        with self.k.reduce(kind, "ijklmnop"[axis % 8], self.extent[axis]) as r:
-            self.at[axis] = r.var
+        start, count = part or (0, self.extent[axis])
+        with self.k.reduce(kind, "ijklmnop"[axis % 8], count) as r:
+            self.at[axis] = start + r.var
             self.memo.append({})
             if rest:
-                inner = self.reduce(kinds, operands, rest)
+                inner = self.reduce(kinds, operands, rest, stage)
             else:
-                inner = self.reduced_values(operands)
+                inner = self.reduced_values(operands, stage)
             r.yields(*zip(kinds, inner, strict=True))
             self.memo.pop()
         return list(r.results)
@@ -477,14 +524,18 @@ class _Lower:
                 None, n, f"Reduction axis {n.attrs.get('axis')} is empty in shape [{sizes}]"
             )
 
-    def reduced_values(self, operands: list[Value]) -> list[Operand]:
+    def reduced_values(self, operands: list[Value], stage: int) -> list[Operand]:
+        """The operands of a stage at this point of the row; writes the results known by now."""
         axes = tuple(range(len(self.full)))
-        self.sweep(operands)
+        early = self.early.get(stage, [])
+        self.sweep([*operands, *[v for _, v, _ in early]])
         out: list[Operand] = []
         for v in operands:
             x = self.operand(self.value(v, axes), v.dtype)
             wide = dtypes.float32 if v.dtype.code in ("f16", "bf16") else v.dtype
             out.append(self.k.cast(x, wide))
+        for i, v, at in early:
+            self.store_output(i, v, at)
         return out
 
     def reduced_one(self, kind: str, x: Operand) -> Operand:
@@ -493,29 +544,23 @@ class _Lower:
     # -- a whole reduction in two kernels
 
     def split(self) -> None:
-        axis = next(i for i in range(len(self.groups)) if self.live[i])
-        n = self.extent[axis]
-        chunks = D.ceildiv(n, CHUNK)
+        self.inner = [i for i in range(len(self.groups)) if self.live[i]]
+        axis, rest = self.inner[0], self.inner[1:]
+        n, each = self.extent[axis], D.product(self.extent[i] for i in rest)
+        # whole rows of a broadcast shape: about CHUNK elements, 16 rows where their size is unknown
+        chunk = max(1, CHUNK // each) if type(each) is int and each else 16 if rest else CHUNK
+        chunks = D.ceildiv(n, chunk)
         self.start(self.name + "_part")
         for i in range(len(self.groups)):
             self.at[i] = 0
-        self.inner = [axis]
         kinds = [m.op.combine or "" for m in self.reductions]
+        operands = [m.inputs[0] for m in self.reductions]
         partial: list[Operand] = []
+        self.place_outputs()
         with self.k.loop("parallel", "c", chunks) as c:
             self.memo.append({})
-            with self.k.reduce("vector", "i", D.minimum(n - c * CHUNK, CHUNK)) as r:
-                self.at[axis] = c * CHUNK + r.var
-                self.memo.append({})
-                r.yields(
-                    *zip(
-                        kinds,
-                        self.reduced_values([m.inputs[0] for m in self.reductions]),
-                        strict=True,
-                    )
-                )
-                self.memo.pop()
-            for x in r.results:
+            part = c * chunk, D.minimum(n - c * chunk, chunk)
+            for x in self.reduce(kinds, operands, self.inner, 1, part):
                 t = len(self.result.temps)
                 self.result.temps.append((x.dtype, chunks))
                 buf = self.k.output(f"p{t}", x.dtype, (chunks,))
@@ -527,7 +572,6 @@ class _Lower:
         self.start(self.name)
         for i in range(len(self.groups)):
             self.at[i] = 0
-        self.inner = []
         bufs = []
         for t, x in enumerate(partial):
             bufs.append(self.k.input(f"p{t}", x.dtype, (chunks,)))
@@ -535,16 +579,119 @@ class _Lower:
         with self.k.reduce("vector", "c", chunks) as r:
             r.yields(*zip(kinds, [self.k.load(b, (r.var,)) for b in bufs], strict=True))
         self.take(r)
-        for i, (v, axes) in enumerate(zip(self.body.outputs, self.out_axes, strict=True)):
-            x = self.value(v, axes)
-            buf, index = self.buffer("out", i, v, axes)
-            self.k.store(buf, index, self.operand(x, v.dtype))
+        self.store_rows()
         self.finish()
 
     def take(self, r: ReduceScope) -> None:
         for m, x in zip(self.reductions, r.results, strict=True):
             out = m.outputs[0]
             self.memo[-1][out, "row"] = self.k.cast(x, out.dtype)
+
+    # -- columns
+
+    def streams(self, kept: Sequence[int]) -> bool:
+        """Whether this is one stage of column sums over many rows: [rows, columns] -> [columns]."""
+        if self.views or len(kept) != 1 or len(self.inner) != 1 or self.inner[0] > kept[0]:
+            return False
+        if any((n.op.combine or "") not in TREES for n in self.reductions):
+            return False
+        full = [
+            v for v, a in zip(self.body.outputs, self.out_axes, strict=True)
+            if self.inner[0] in self.space_axes(a)
+        ]  # fmt: skip
+        return (
+            not self.stages()[1]
+            and not any(self.depth(v) for v in full)
+            and self.value_of(self.inner) >= STREAM
+        )
+
+    def stream_rows(self, column: int) -> None:
+        """Units of `ROWS` rows add 8 rows at a time into a partial row; a kernel sums these.
+
+        Memory is read in order, by all threads; the order of a sum depends on sizes alone.
+        """
+        row = self.inner[0]
+        n, m = self.extent[row], self.extent[column]
+        parts, strips = D.ceildiv(n, ROWS), D.ceildiv(m, COLUMNS)
+        kinds = [r.op.combine or "" for r in self.reductions]
+        operands = [r.inputs[0] for r in self.reductions]
+        bufs: list[Buffer] = []
+        self.place_outputs()
+        self.k.name += "_part"
+        with self.k.loop("parallel", "u", parts * strips) as w:
+            u, first = (w, 0) if strips == 1 else (w // strips, w % strips * COLUMNS)
+            width = m if strips == 1 else D.minimum(m - first, COLUMNS)
+            count = self.k.index(D.minimum(n - ROWS * u, ROWS)).index
+            top = ROWS * u
+
+            def strip(body: Any) -> None:
+                with self.k.loop("vector", "j", width) as j:
+                    self.at[column] = first + j
+                    self.memo.append({})
+                    body()
+                    self.memo.pop()
+
+            def rest() -> None:
+                """The rows that make the others a multiple of 8, or none."""
+                with self.k.reduce("for", "i", count % 8) as r:
+                    self.at[row] = top + r.var
+                    self.memo.append({})
+                    r.yields(*zip(kinds, self.reduced_values(operands, 1), strict=True))
+                    self.memo.pop()
+                for t, x in enumerate(r.results):
+                    if len(bufs) == t:
+                        self.result.temps.append((x.dtype, parts * m))
+                        bufs.append(self.k.output(f"p{t}", x.dtype, (parts, m)))
+                        self.bind.append(("temp", t))
+                    self.k.store(bufs[t], (u, self.at[column]), x)
+
+            def eight() -> None:
+                rows: list[list[Operand]] = []
+                for i in range(8):
+                    self.at[row] = top + count % 8 + 8 * g + i
+                    self.memo.append({})
+                    rows.append(self.reduced_values(operands, 1))
+                    self.memo.pop()
+                for t, kind in enumerate(kinds):
+                    level = [r[t] for r in rows]
+                    while len(level) > 1:
+                        level = [
+                            self.k.let(TREES[kind], a, b, dtype=a.dtype)
+                            for a, b in zip(level[::2], level[1::2], strict=True)
+                        ]
+                    at = (u, self.at[column])
+                    old = self.k.load(bufs[t], at)
+                    self.k.store(bufs[t], at, self.k.let(TREES[kind], old, level[0]))
+
+            strip(rest)
+            with self.k.loop("for", "g", count // 8) as g:
+                strip(eight)
+        self.finish()
+        self.start(self.name)
+        for i in range(len(self.groups)):
+            self.at[i] = 0
+        ins = []
+        for t, b in enumerate(bufs):
+            ins.append(self.k.input(f"p{t}", b.dtype, (parts, m)))
+            self.bind.append(("temp", t))
+        with self.k.loop("parallel vector", "j", m, block=256) as j:
+            self.at[column] = j
+            self.memo.append({})
+            with self.k.reduce("for", "u", parts) as r:
+                r.yields(*zip(kinds, [self.k.load(b, (r.var, j)) for b in ins], strict=True))
+            self.take(r)
+            self.store_rows()
+            self.memo.pop()
+        self.finish()
+
+    def depth(self, v: Value) -> int:
+        """The last stage of reductions that `v` is made from (0: none)."""
+        if self.depths is None:
+            d: dict[Node, int] = {}
+            for n in self.nodes:
+                d[n] = max((d.get(x.node, 0) for x in n.inputs), default=0) + is_reduction(n)
+            self.depths = d
+        return self.depths.get(v.node, 0)
 
     # ---------------------------------------------------------------- values
 

@@ -19,7 +19,7 @@ from graphc.passes.sizes import sizes
 from graphc.passes.stabilize import stabilize
 from graphc.passes.verify import verify
 
-__all__ = ["LEVELS", "PASSES", "PassRecord", "Trace", "optimize_ir", "pipeline"]
+__all__ = ["LEVELS", "PASSES", "PassRecord", "Trace", "optimize_ir", "pipeline", "register"]
 
 Pass = Callable[..., Graph]
 
@@ -64,6 +64,21 @@ class Trace:
     """The graphs after each pass of one compilation."""
 
     records: list[PassRecord] = field(default_factory=list)
+
+
+def register(name: str, f: Callable[[Graph], Graph]) -> None:
+    """Enter a pass of your own in the table, so that a pipeline can name it.
+
+    Raises
+    ------
+    ValueError
+        For a name that is taken, or that a pipeline could not hold.
+    """
+    if name in PASSES:
+        raise ValueError(f"there is a pass {name!r} already")
+    if not name or not name.replace("_", "").isalnum():
+        raise ValueError(f"a pass needs a name of letters, digits and underscores, not {name!r}")
+    PASSES[name] = f
 
 
 def pipeline(

@@ -87,7 +87,9 @@ def rule(
     for s in needs.split():
         if s not in LICENCES:
             raise ValueError(f"unknown licence {s!r}; there are {', '.join(LICENCES)}")
-    takes = () if isinstance(right, Value) else tuple(inspect.signature(right).parameters)
+    takes = () if isinstance(right, Value) else tuple(
+        name for name, p in inspect.signature(right).parameters.items() if p.default is p.empty
+    )  # a parameter with a default binds a variable of the loop that makes rules
     r = Rule(pattern_text(left), left, right, needs, kinds, takes)
     table.append(r)
     return r
@@ -130,9 +132,13 @@ def weight(n: Node) -> int:
     """What a node counts in the order of rules: roughly what an element of it costs to compute."""
     name = n.op.name
     w = _WEIGHTS.get(name)
-    if w is not None:
-        return w
-    return 40 if name in _FUNCTIONS else _FAMILY.get(n.op.family, 20)
+    if w is None:
+        w = 40 if name in _FUNCTIONS else _FAMILY.get(n.op.family, 20)
+    if name == "transpose":  # written out, counted from the front
+        perm = n.attrs["perm"]
+        return w + (perm is None or min(perm, default=0) < 0)
+    axis = n.attrs.get("axis")
+    return w + len(n.inputs) * (name == "concat") + (len(axis) if name == "reverse" else 0)
 
 
 def cost(v: Value, leaves: Iterable[Value] = ()) -> int:

@@ -63,7 +63,9 @@ def cast_twice(x: Value, inner: DType, dtype: DType) -> Value | None:
         and dtype.kind in "iu"
         and inner.size >= dtype.size
     )
-    if not (embeds(x.dtype, inner) or wraps):
+    # integers wrap where floats stop at the ends
+    stops = x.dtype.kind in "iu" and inner.kind == "f" and dtype.kind in "iu" and not embeds(x.dtype, dtype)
+    if stops or not (embeds(x.dtype, inner) or wraps):
         return None
     return x if x.dtype is dtype else make(math.cast, (x,), {"dtype": dtype}).outputs[0]
 

@@ -85,7 +85,7 @@ def sum_of_exp_gradient(g: Value, x: Value, result: Value) -> Value | None:
 def softmax_log_gradient(g: Value, x: Value, a: Any, b: Any) -> Value | None:
     """The gradient of log(softmax(x)), which gets `g`: without dividing by small probabilities."""
     n = x.rank or 0
-    if one_axis(b, x) != a % n:
+    if one_axis(b, x) != a % n or g.static_shape != x.static_shape:
         return None
     p = nn.softmax(x, a)
     return g - OPS["reduce_sum"](g, a, True) * p  # type: ignore[no-any-return]

@@ -206,21 +206,6 @@ def ones_reduced(x: Value, a: Any, result: Value, start: Callable[[Value], Value
     return start(reshaped(x, result))
 
 
-def fewer_axes(name: str, x: Value, a: Any, k: Any) -> Value | None:
-    """A reduction over the axes that are not of size 1."""
-    s = x.static_shape
-    assert s is not None
-    axes = axis_tuple(a, len(s))
-    left = tuple(i for i in axes if s[i] != 1)
-    if len(left) == len(axes) or not left:
-        return None
-    made = build(OPS[name], (x,), {"axis": left, "keepdims": k}).outputs[0]
-    if k:
-        return made
-    shape = [d for i, d in enumerate(s) if i not in axes]
-    return shapes.reshape_static(made, shape)
-
-
 def two_reductions(name: str, x: Value, a: Any, b: Any, k: Any, result: Value) -> Value | None:
     """One reduction over the axes of both."""
     n = len(x.static_shape or ())
@@ -234,6 +219,8 @@ def two_reductions(name: str, x: Value, a: Any, b: Any, k: Any, result: Value) -
 
 def whole_reduction(name: str, x: Value, a: Any, result: Value, moved: Value) -> Value | None:
     """The order of axes and the shape do not matter where all are reduced."""
+    if moved.node.op.name == "reshape" and result.static_shape != ():
+        return None
     if len(axis_tuple(a, len(moved.static_shape or ()))) != len(moved.static_shape or ()):
         return None
     made = build(
@@ -264,10 +251,9 @@ def _reductions() -> None:
             )
         else:
             view(f(x, axis=a), lambda x, a, result: ones_reduced(x, a, result, lambda v: v))
-        view(f(x, axis=a, keepdims=k), lambda x, a, k, n=name: fewer_axes(n, x, a, k))
         # of a sum the rounding, of least and greatest the sign of a zero depends on the order
         float_needs = "NO_SIGNED_ZERO" if name in ("reduce_max", "reduce_min") else "SUM_ORDER"
-        for needs, kinds in (("", "iub"), (float_needs, "f")):
+        for needs, kinds in (("", "b"),) if name in ("reduce_any", "reduce_all") else (("", "iu"), (float_needs, "f")):
             view(
                 f(f(x, axis=a, keepdims=k), axis=b),
                 lambda x, a, b, k, result, n=name: two_reductions(n, x, a, b, k, result), needs, kinds,

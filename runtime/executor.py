@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 import sys
 import threading
 from collections import OrderedDict
@@ -11,15 +12,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from graphc.errors import CompileError, FailedPreconditionError, InvalidArgumentError
+from graphc.errors import (
+    CompileError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    OpError,
+    ResourceExhaustedError,
+    UnimplementedError,
+)
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Facts, Symbol
-from graphc.ir.dtypes import DType
+from graphc.ir.dtypes import DType, int8
 from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
 from graphc.ops.random import reserved, seeds_of
 from graphc.ops.record import meaning
-from graphc.passes.functionalize import Cut, Frozen, functionalize, pattern, variable_of
+from graphc.passes.functionalize import (
+    Cut,
+    Frozen,
+    functionalize,
+    pattern,
+    run_error,
+    variable_of,
+)
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
 
 from graphc.runtime.feeds import as_feed
@@ -28,6 +43,14 @@ from graphc.runtime.llvm.entry import COMMIT, DIMS, OK, SLOW, FeedSpec, OutSpec,
 from graphc.runtime.plan import Buf, Plan, StepSpec, make_plan
 
 __all__ = ["Cell", "Counters", "Executor", "Options", "State", "counters"]
+
+#: Bytes beyond which no buffer is asked for (rule C15).
+LARGEST = 1 << 47
+
+
+class OutOfMemoryError(ResourceExhaustedError, MemoryError):
+    """A run needs more memory than there is."""
+
 
 #: Bindings kept for one plan; each holds tables of some kilobytes and shares the plan's arena.
 BINDINGS = 64
@@ -198,7 +221,9 @@ class Compilation:
 class Bound:
     """A plan with sizes: the program, its output arrays, and the counters of its random ops."""
 
-    __slots__ = ("call", "counters", "env", "epoch", "program", "scalars", "steps", "streams")
+    __slots__ = (
+        "call", "counters", "env", "epoch", "fresh", "program", "scalars", "steps", "streams",
+    )  # fmt: skip
 
     call: Callable[..., int]
     counters: np.ndarray[Any, Any]
@@ -209,9 +234,12 @@ class Bound:
     scalars: list[tuple[Any, _Empty | None]]
     steps: list[StepSpec]
     streams: list[tuple[Node, int]]
+    #: New storage of variables whose shape this run changes; it is theirs once the run is done.
+    fresh: dict[str, Cell]
 
     def __init__(self) -> None:
         self.epoch = -1
+        self.fresh = {}
         self.scalars = []
         self.steps = []
         self.streams = []
@@ -222,13 +250,15 @@ class _Run:
 
     def __init__(
         self, executor: Executor, fetches: tuple[Value, ...], targets: tuple[Node, ...],
-        feeds: tuple[Value, ...], pure: bool = False,
+        feeds: tuple[Value, ...], pure: bool = False, made: tuple[Value, ...] = (),
     ) -> None:  # fmt: skip
         self.executor = executor
         self.pure = pure  # a part of another run: commits nothing, advances no counter
+        self.made = made  # those of `feeds` that earlier parts of the run made
         self.parts: tuple[_Run, Cut, _Run] | None = None
         self.state = executor.state
         self.fetches = fetches
+        self.numeric = tuple(v for v in fetches if v.dtype.kind != "s")
         self.targets = targets
         self.feeds = feeds
         self.plans: dict[Any, list[Compilation]] = {}
@@ -257,38 +287,73 @@ class _Run:
         with state.lock:
             if b is not None and b.epoch == state.epoch:
                 outs = [a if e is None else e(a) for a, e in b.scalars]
-                if b.call(*values, *outs) == 0:
+                code = b.call(*values, *outs)
+                if code == SLOW and b.call is not _never:
+                    code = b.call(*[self.quick(x, v) for x, v in zip(values, self.feeds, strict=True)], *outs)
+                if code == 0:
                     return [
                         o[()] if e is None else o for o, (_, e) in zip(outs, b.scalars, strict=True)
                     ]
             return self.slow(values)
 
+    @staticmethod
+    def quick(x: Any, v: Value) -> Any:
+        """Python and numpy floats, and float arrays of another width, as the array to bind."""
+        if v.dtype.kind == "f" and v.dtype.code != "bf16":
+            if type(x) in _FLOATS:
+                return np.array(x, v.dtype.np)
+            if type(x) is np.ndarray and x.dtype.kind == "f":
+                return np.ascontiguousarray(x, v.dtype.np).reshape(x.shape)
+        return x
+
     # ---------------------------------------------------------------- everything else
 
     def slow(self, values: Sequence[Any]) -> list[Any]:
-        if self.parts is None:
-            try:
-                return self.native(values)
-            except Cut as e:
-                ex, cut = self.executor, e
-                fed = cut.values if cut.host is None else cut.host.outputs
-                first = _Run(ex, cut.values, (), self.feeds, True)
-                rest = _Run(ex, self.fetches, self.targets, (*self.feeds, *fed), self.pure)
-                self.parts = first, cut, rest
-        first, cut, rest = self.parts
+        """Run in one part, or in several with values known in between."""
+        run = self
+        while True:
+            if run.parts is None:
+                try:
+                    return run.native(values)
+                except Cut as cut:
+                    run.parts = run.split(cut)
+            first, cut, rest = run.parts
+            values = (*values, *self.between(first, cut, values))
+            run = rest
+
+    def split(self, cut: Cut) -> tuple[_Run, Cut, _Run]:
+        """The run that makes the values of `cut`, and the one that goes on with them."""
+        fed = cut.values if cut.host is None else cut.host.outputs
+        if cut.host is None and set(fed) <= set(self.feeds):
+            n = fed[0].node
+            message = f"{fed[0].name!r} decides a shape, but has too many elements for that"
+            raise UnimplementedError(None, n, run_error(n, message))
+        first = _Run(self.executor, cut.values, (), self.feeds, True, self.made)
+        made = (*self.made, *fed)
+        rest = _Run(self.executor, self.fetches, self.targets, (*self.feeds, *fed), self.pure, made)
+        return first, cut, rest
+
+    def between(self, first: _Run, cut: Cut, values: Sequence[Any]) -> list[Any]:
+        """The values of a cut."""
         n = cut.host
         if n is not None and n.op.facts.get("query"):
-            return rest(*values, *self.query(n))
+            known = self.query(n)
+            return first(*values) if known is None else known
         made = first(*values)
-        if n is not None:
-            made = meaning(
-                n.op, [np.asarray(a) for a in made], n.attrs, [v.type for v in n.outputs]
-            )
-        return rest(*values, *made)
+        if n is None:
+            return made
+        try:
+            arrays = [np.asarray(a) for a in made]
+            return list(meaning(n.op, arrays, n.attrs, [v.type for v in n.outputs]))
+        except (ValueError, IndexError, OverflowError, OpError) as e:
+            raise InvalidArgumentError(None, n, run_error(n, e)) from None
 
-    def query(self, n: Node) -> list[Any]:
-        """What an op asks about the session itself."""
+    def query(self, n: Node) -> list[Any] | None:
+        """What an op asks about the session itself; None: it must be computed."""
         cells = self.state.cells
+        if n.op.name == "initialized_value":
+            cell = cells.get(variable_of(n.inputs[0]))
+            return [from_storage(cell.array, cell.dtype)] if cell is not None and cell.ready else None
         ready = [(c := cells.get(variable_of(v))) is not None and c.ready for v in n.inputs]
         if n.op.name == "is_variable_initialized":
             return [np.bool_(ready[0])]
@@ -296,18 +361,29 @@ class _Run:
         return [np.array(names, object)]
 
     def native(self, values: Sequence[Any]) -> list[Any]:
-        """Run as one native part."""
+        """Run as one native part; strings pass by it."""
+        for v in self.fetches:
+            if v.dtype.kind == "s" and v not in self.feeds:
+                raise Cut(v.node.inputs, v.node)
         arrays = [
-            to_storage(as_feed(x, v.dtype, given_shape(v), v.name), v.dtype)
+            np.asarray(x, object) if v.dtype.kind == "s"
+            else as_feed(x, v.dtype, given_shape(v), v.name)
             for x, v in zip(values, self.feeds, strict=True)
-        ]
+        ]  # fmt: skip
         counters.runs += 1
         with paused_gc():
             compilation, env = self.compilation(arrays)
             bound = self.bind(compilation, env)
-        if not compilation.plan.facts.fed:
+        if not compilation.plan.facts.fed and len(self.numeric) == len(self.fetches):
             self.bound = bound
-        return self.execute(compilation, bound, arrays)
+        results = self.execute(compilation, bound, arrays)
+        if len(self.numeric) == len(self.fetches):
+            return results
+        rest = iter(results)
+        return [
+            arrays[self.feeds.index(v)][()] if v.dtype.kind == "s" else next(rest)
+            for v in self.fetches
+        ]
 
     def compilation(
         self, arrays: Sequence[np.ndarray[Any, Any]]
@@ -363,13 +439,15 @@ class _Run:
         facts = Facts(env)
         facts.feeds = lambda v: arrays[v.node.attrs["index"]]
         feeds = {v: (v.dtype, s) for v, s in zip(self.feeds, shapes, strict=True)}
-        frozen = functionalize(self.fetches, self.targets, feeds, self.variable, facts)
+        frozen = functionalize(
+            self.numeric, self.targets, feeds, self.variable, facts, made=self.made
+        )
+        facts.feeds = None  # what is no size by now is data
         if self.pure:
             frozen.graph = replace(frozen.graph, updates=())
         trace = Trace()
         g = optimize_ir(frozen.graph, self.executor.passes, trace, self.executor.options.check)
         c = Compilation(frozen, trace, make_plan(g))
-        facts.feeds = None
         for n in frozen.graph.nodes():
             if n.op.name == "read":
                 c.variables[n.attrs["var"]] = n.attrs["shape"]
@@ -422,8 +500,12 @@ class _Run:
         b = c.bindings.get(key)
         if b is None:
             counters.bindings += 1
+            arena = c.arena
             b = _Binder(self, c, env).run()
             key = (self.state.epoch, *env.values())
+            if arena is not c.arena or next(iter(c.bindings), key)[0] != key[0]:
+                c.bindings.clear()  # they hold memory that is no longer used
+                self.bound = None
             c.bindings[key] = b
             if len(c.bindings) > BINDINGS:
                 c.bindings.popitem(last=False)
@@ -439,14 +521,18 @@ class _Run:
             b.counters[i] = np.array([self.state.skips.get(node, 0), *seeds], np.uint64).view(
                 np.int64
             )
-        outs = [a if e is None else e(a) for a, e in b.scalars]
+        try:
+            outs = [a if e is None else e(a) for a, e in b.scalars]
+        except MemoryError as e:
+            raise OutOfMemoryError(None, None, f"OOM when allocating a result: {e}") from None
         code = b.program.run(*arrays, *outs)
         if code != OK:
             self.failed(c, b, code)
         if not self.pure:
             for node, used in b.streams:
                 self.state.skips[node] = self.state.skips.get(node, 0) + used
-        changed = False
+        changed = bool(b.fresh)
+        self.state.cells.update(b.fresh)
         for name, _, _ in c.plan.updates:
             cell = self.state.cells[name]
             if not cell.ready:
@@ -479,7 +565,7 @@ class _Run:
 def compile_only(run: Any, values: Sequence[Any], variables: Any) -> Compilation:
     """The compilation that `run` would use for these feeds; nothing is run (for dumps)."""
     arrays = [
-        to_storage(as_feed(x, v.dtype, given_shape(v), v.name), v.dtype)
+        as_feed(x, v.dtype, given_shape(v), v.name)
         for x, v in zip(values, run.feeds, strict=True)
     ]
     run.variable = variables
@@ -513,11 +599,25 @@ class _Binder:
     def shape(self, shape: Sequence[Dim]) -> tuple[int, ...]:
         return tuple(self.size(d) for d in shape)
 
+    @staticmethod
+    def fits(shape: Sequence[int], dtype: DType) -> None:
+        """Refuse an array that no memory holds, before anything is allocated."""
+        if math.prod(shape) * dtype.size > LARGEST or max(shape, default=0) > LARGEST:
+            raise OutOfMemoryError(
+                None, None,
+                f"OOM when allocating tensor with shape{list(shape)} and type {dtype.name}",
+            )  # fmt: skip
+
     def run(self) -> Bound:
         plan, b = self.c.plan, self.bound
         state = self.owner.state
         for name, dtype, shape in plan.updates:
-            state.cell(name, dtype, self.shape(shape))
+            size, old = self.shape(shape), state.cells.get(name)
+            self.fits(size, dtype)
+            if old is not None and old.ready and old.shape != size:
+                b.fresh[name] = Cell(dtype, size)
+            else:
+                state.cell(name, dtype, size)
         self.gemms = self.plan_gemms()
         self.place()
         streams = self.c.frozen.random
@@ -550,6 +650,7 @@ class _Binder:
         b.scalars = []
         for i, (dtype, shape) in enumerate(plan.out_types):
             size = self.shape(shape)
+            self.fits(size, dtype)
             outs.append(OutSpec(storage(dtype), size, out_patches.get(i, [])))
             if size or dtype.code == "bf16":
                 b.scalars.append((size, _Empty(storage(dtype), size)))
@@ -558,7 +659,7 @@ class _Binder:
         b.program = Program(
             steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters]
         )
-        plain = not b.streams and not any(t.code == "bf16" for t, _ in plan.out_types)
+        plain = not b.streams and not b.fresh and not any(t.code == "bf16" for t, _ in plan.out_types)
         b.call = b.program.run if plain else _never
         b.epoch = state.epoch
         b.env = dict(self.env)
@@ -596,15 +697,26 @@ class _Binder:
         total = pack(items, self.offset)
         arena = self.c.arena
         if arena is None or arena.size < total + 64:
-            arena = self.c.arena = np.empty(total + 64, np.uint8)
+            arena = self.c.arena = self.allocate(total, 0 if arena is None else arena.size)
         self.keep.append(arena)
         self.base = -(-arena.ctypes.data // 64) * 64
+
+    def allocate(self, total: int, before: int) -> np.ndarray[Any, Any]:
+        """Memory for temporaries: a quarter more than asked for where it must grow."""
+        try:
+            if total > LARGEST:
+                raise MemoryError
+            return np.empty(max(total, before + before // 4) + 64, np.uint8)
+        except MemoryError:
+            raise OutOfMemoryError(
+                None, None, f"OOM when allocating {total:,} bytes for the temporaries of a run"
+            ) from None
 
     def address(self, b: Buf) -> int:
         if b.kind == "arena" or b.kind == "scratch":
             return self.base + self.offset[id(b)]
         if b.kind == "var":
-            cell = self.owner.state.cells[b.name]
+            cell = (self.bound.fresh.get(b.name) if b.index else None) or self.owner.state.cells[b.name]
             self.keep.append(cell.array)
             return int(cell.array.ctypes.data)
         if b.kind == "const":
@@ -631,6 +743,7 @@ class _Binder:
             sizes = [env[x] for x in s.code.kernel.sizes]
             words = [0, *[self.address(b) for b in s.binds], *sizes]
             units = D.evaluate(s.code.kernel.units, env)
+            self.fits((max(units, *sizes, 0),), int8)
             each = max(
                 (self.size(b.count) for b in s.binds if b.kind != "scratch"), default=1
             ) / max(units, 1)
@@ -705,10 +818,22 @@ class _Empty:
         return a
 
 
+_FLOATS = (float, np.float32, np.float64)
+
 #: Bytes from which an array that was let go of is used again.
 REUSE = 1 << 16
-#: References to a remembered array that are ours: the list's, the local name's, the argument's.
-_OURS = 3
+#: References to a remembered array that are ours, counted as `_Empty` does.
+
+
+def _count_ours(last: list[Any]) -> int:
+    for i in (0, 1):
+        a = last[i]
+        if a is not None:
+            return sys.getrefcount(a)
+    return 0
+
+
+_OURS = _count_ours([np.empty(1), None])
 
 
 def _never(*args: Any) -> int:

@@ -288,7 +288,7 @@ class _Planner:
                 in_place.discard(v)
         for name, v in self.g.updates:
             b = base(v)
-            target = Buf("var", v.dtype, count(v), 0, name)
+            target = Buf("var", v.dtype, count(v), 1, name)  # 1: its storage after the run
             if b in in_place and self.commits[b] == name:
                 self.redirect(b, target)
                 continue

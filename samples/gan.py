@@ -92,12 +92,13 @@ def main():
 
     figure = plt.figure(figsize=(10, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
-    smooth = np.array(losses).reshape(-1, max(len(losses) // 200, 1), 2).mean(1)
-    left.plot(np.linspace(0, len(losses), len(smooth)), smooth)
+    window = -(-len(losses) // 200)
+    smooth = np.array([np.mean(losses[i : i + window], 0) for i in range(0, len(losses), window)])
+    left.plot(window * np.arange(len(smooth)), smooth)
     left.set(title="Losses", xlabel="step")
     left.legend(["discriminator", "generator"])
-    tiles = drawn[:100].reshape(10, 10, 8, 8).swapaxes(1, 2).reshape(80, 80)
-    right.imshow(tiles, cmap="gray_r")
+    framed = np.pad(drawn[:100].reshape(10, 10, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    right.imshow(framed.swapaxes(1, 2).reshape(100, 100), cmap="gray_r")
     right.set(title="Drawn digits", xticks=[], yticks=[])
     picture = args.out / "gan.png"
     figure.savefig(picture, dpi=110)

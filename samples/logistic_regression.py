@@ -54,8 +54,8 @@ def main():
 
     area = roc_auc_score(test_y, guess)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-    left.plot(losses)
-    left.set(title="Training loss", xlabel="step", yscale="log")
+    left.plot(np.arange(1, len(losses) + 1), losses)
+    left.set(title="Training loss", xlabel="step", xscale="log")
     right.plot(*roc_curve(test_y, guess)[:2])
     right.set(title=f"ROC, area {area:.4f}", xlabel="false positives", ylabel="true positives")
     picture = args.out / "logistic_regression.png"

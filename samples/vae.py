@@ -50,9 +50,7 @@ def main():
     mean, log_variance = dense(h, 2, "mean"), dense(h, 2, "log_variance")
     z = mean + tf.exp(0.5 * log_variance) * tf.random_normal(tf.shape(mean))
     logits = decoder(z)
-    missed = tf.reduce_sum(
-        tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits), axis=1
-    )
+    missed = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits), axis=1)
     divergence = -0.5 * tf.reduce_sum(
         1.0 + log_variance - tf.square(mean) - tf.exp(log_variance), axis=1
     )
@@ -77,8 +75,9 @@ def main():
     dots = left.scatter(*codes.T, c=test_y, cmap="tab10", s=12, vmin=-0.5, vmax=9.5)
     figure.colorbar(dots, ticks=range(10))
     left.set(title="Codes of test digits", xlabel="z1", ylabel="z2")
-    tiles = plane.reshape(16, 16, 8, 8).swapaxes(1, 2).reshape(128, 128)
-    right.imshow(tiles, cmap="gray_r", extent=(-2.2, 2.2, -2.2, 2.2))
+    framed = np.pad(plane.reshape(16, 16, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    tiles = framed.swapaxes(1, 2).reshape(160, 160)
+    right.imshow(tiles, cmap="gray_r", extent=(-2.35, 2.35, -2.35, 2.35))
     right.set(title="Decoded codes", xlabel="z1")
     picture = args.out / "vae.png"
     figure.savefig(picture, dpi=110)

@@ -115,6 +115,13 @@ def paused_gc() -> Iterator[None]:
 
 
 def copy(n: Node, inputs: Sequence[Value], attrs: dict[str, Any] | None = None) -> Node:
-    """`n` on other inputs, types inferred anew."""
-    a = n.attrs if attrs is None else attrs
-    return Node(n.op, inputs, a, n.op.infer(inputs, a), n.name, (), n.source)
+    """`n` on other inputs, types inferred anew (or kept, where those of the inputs are the same)."""
+    if attrs is None and "dynamic" not in n.attrs:
+        for a, b in zip(n.inputs, inputs, strict=True):
+            if a is not b and (a.dtype is not b.dtype or a.static_shape != b.static_shape):
+                break
+        else:
+            types = [(v.dtype, v.static_shape) for v in n.outputs]
+            return Node(n.op, inputs, n.attrs, types, n.name, (), n.source)
+    made = n.attrs if attrs is None else attrs
+    return Node(n.op, inputs, made, n.op.infer(inputs, made), n.name, (), n.source)

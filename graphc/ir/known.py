@@ -109,6 +109,8 @@ def _apply(v: Value, memo: dict[Value, Known]) -> Known:
         return None
     if not any(isinstance(a, tuple) for a in args):
         return n.op.dims(*args, **n.attrs)
+    if () in args:
+        return ()
     length = max(len(a) for a in args if isinstance(a, tuple))
     columns = [
         a
@@ -131,8 +133,19 @@ def known_operand(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
         return attrs[name]
     dynamic = attrs["dynamic"]
     v = inputs[len(inputs) - len(dynamic) + dynamic.index(name)]
+    _settle(v)
     k = known(v)
     return _unknown_elements(v) if k is None else k
+
+
+def _settle(v: Value) -> None:
+    """A vector fed as a size operand itself may be of any length: the plan is for that one."""
+    f = D.facts()
+    if f is None or f.feeds is None or v.node.op.name != "input" or v.dtype.code not in _RANGE:
+        return
+    s = v.static_shape
+    if s is not None and len(s) == 1 and not _candidate(v) and f.equal(s[0], f.value(s[0])):
+        f.known[v] = f.fed_value(v)
 
 
 def _unknown_elements(v: Value) -> Known:

@@ -32,8 +32,12 @@ def derivatives(y: Any, feed: dict[Any, Any]) -> None:
     xs = list(feed)
     along = [rng.normal(size=np.shape(v)) for v in feed.values()]
     loss = tf.reduce_sum(y * y)
-    first = tf.add_n([tf.reduce_sum(g * a) for g, a in zip(tf.gradients(loss, xs), along, strict=True)])
-    second = tf.add_n([tf.reduce_sum(g * a) for g, a in zip(tf.gradients(first, xs), along, strict=True)])
+    first = tf.add_n(
+        [tf.reduce_sum(g * a) for g, a in zip(tf.gradients(loss, xs), along, strict=True)]
+    )
+    second = tf.add_n(
+        [tf.reduce_sum(g * a) for g, a in zip(tf.gradients(first, xs), along, strict=True)]
+    )
 
     def at(s: float) -> dict[Any, Any]:
         return {x: v + s * a for (x, v), a in zip(feed.items(), along, strict=True)}

@@ -123,15 +123,24 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda x: tf.slice(x, tf.shape(x) - 1, [1, 1, 1]),
         lambda x: x[-1:, -1:, -1:],
     ),
-    "concat": (lambda x: tf.concat([x, x[:, :1], 2 * x], 1), lambda x: np.concatenate([x, x[:, :1], 2 * x], 1)),
-    "stack": (lambda x: tf.stack([x[0], x[1], x[0]], -1), lambda x: np.stack([x[0], x[1], x[0]], -1)),
+    "concat": (
+        lambda x: tf.concat([x, x[:, :1], 2 * x], 1),
+        lambda x: np.concatenate([x, x[:, :1], 2 * x], 1),
+    ),
+    "stack": (
+        lambda x: tf.stack([x[0], x[1], x[0]], -1),
+        lambda x: np.stack([x[0], x[1], x[0]], -1),
+    ),
     "unstack": (
         lambda x: tf.add_n([(i + 1.0) * v for i, v in enumerate(tf.unstack(x, 3, 1))]),
         lambda x: x[:, 0] + 2 * x[:, 1] + 3 * x[:, 2],
     ),
     "split": (lambda x: tf.split(x, 2, 2)[1], lambda x: x[:, :, 2:]),
     "split_sizes": (lambda x: tf.split(x, [1, -1, 2], 2)[1], lambda x: x[:, :, 1:2]),
-    "pad": (lambda x: tf.pad(x, [[1, 0], [0, 2], [1, 1]]), lambda x: np.pad(x, [[1, 0], [0, 2], [1, 1]])),
+    "pad": (
+        lambda x: tf.pad(x, [[1, 0], [0, 2], [1, 1]]),
+        lambda x: np.pad(x, [[1, 0], [0, 2], [1, 1]]),
+    ),
     "pad_value": (
         lambda x: tf.pad(x, [[1, 0], [0, 2], [1, 1]], constant_values=7.0),
         lambda x: np.pad(x, [[1, 0], [0, 2], [1, 1]], constant_values=7),
@@ -162,7 +171,10 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda x: tf.gather(x, [[2, 0], [1, 1]], batch_dims=1),
         lambda x: np.stack([x[0][[2, 0]], x[1][[1, 1]]]),
     ),
-    "gather_nd": (lambda x: tf.gather_nd(x, [[0, 2], [1, 0], [0, 2]]), lambda x: x[[0, 1, 0], [2, 0, 2]]),
+    "gather_nd": (
+        lambda x: tf.gather_nd(x, [[0, 2], [1, 0], [0, 2]]),
+        lambda x: x[[0, 1, 0], [2, 0, 2]],
+    ),
     "scatter_nd": (
         lambda x: tf.scatter_nd([[3], [1]], x, [5, 3, 4]),
         lambda x: np.concatenate([0 * x[:1], x[1:], 0 * x[:1], x[:1], 0 * x[:1]]),
@@ -172,7 +184,10 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda x: np.stack([x[0, 0] + x[0, 2] + x[1, 2], x[0, 1], x[1, 0]]),
     ),
     "segment_mean": (lambda x: tf.segment_mean(x, [0, 0]), lambda x: x.mean(0, keepdims=True)),
-    "segment_max": (lambda x: tf.unsorted_segment_max(x, [0, 0], 1), lambda x: x.max(0, keepdims=True)),
+    "segment_max": (
+        lambda x: tf.unsorted_segment_max(x, [0, 0], 1),
+        lambda x: x.max(0, keepdims=True),
+    ),
     "segment_prod": (
         lambda x: tf.unsorted_segment_prod(x + 1, [1, 1], 2),
         lambda x: np.stack([np.ones_like(x[0]), (x + 1).prod(0)]),
@@ -188,7 +203,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda x: tf.dynamic_stitch([[1], [0]], tf.dynamic_partition(x, [0, 1], 2)),
         lambda x: x[::-1],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", list(FUNCTIONS))
@@ -203,7 +218,7 @@ def test_function(name: str, known_size: bool) -> None:
 @pytest.mark.parametrize("name", list(FUNCTIONS))
 @pytest.mark.parametrize("known_size", [True, False], ids=["known", "unknown"])
 def test_derivatives(name: str, known_size: bool) -> None:
-    """First and second derivative of a sum of cubes, which are polynomials, by finite differences."""
+    """First and second derivative of a sum of cubes, by finite differences."""
     f, want = FUNCTIONS[name]
     x = tf.placeholder(tf.float64, X.shape if known_size else [None, 3, None])
     rng = np.random.default_rng(len(name))
@@ -321,7 +336,8 @@ NAMING = json.loads((ORACLE / "naming.json").read_text())
 
 
 @pytest.mark.parametrize(
-    "name", ["conversions", "zeros_ones_fill", "ranges", "shapes", "reshaping", "joining", "matmuls"]
+    "name",
+    ["conversions", "zeros_ones_fill", "ranges", "shapes", "reshaping", "joining", "matmuls"],
 )
 def test_names(name: str) -> None:
     """Names, types and their number (it decides seeds) are those of TensorFlow."""
@@ -337,8 +353,9 @@ def test_names(name: str) -> None:
 
 ERRORS = json.loads((ORACLE / "errors.json").read_text())
 OURS = (
-    "matmul tensordot einsum reshape_ transpose expand_dims squeeze concat stack split unstack slice_ "
-    "index_out index_too index_f index_s index_z index_two pad_ tile_ reverse_ gather_nd_depth gather_scalar gather_axis boolean_mask range_ one_hot "
+    "matmul tensordot einsum reshape_ transpose expand_dims squeeze concat stack split unstack "
+    "slice_ index_out index_too index_f index_s index_z index_two pad_ tile_ reverse_ "
+    "gather_nd_depth gather_scalar gather_axis boolean_mask range_ one_hot "
     "shape_of"
 ).split()
 #: Where TensorFlow's list of input shapes, or the name after a failed attempt, is another.
@@ -348,13 +365,16 @@ SHORT = {"split_uneven", "split_axis_range", "stack_shapes"}
 @pytest.mark.parametrize(
     "name",
     [
-        k for k, v in ERRORS.items()
+        k
+        for k, v in ERRORS.items()
         if v.get("stage") == "build" and any(k.startswith(w) for w in OURS)
-    ],  # fmt: skip
+    ],
 )
 def test_errors(name: str) -> None:
     want = ERRORS[name]
-    kind = {"ValueError": ValueError, "TypeError": TypeError, "IndexError": IndexError}[want["type"]]
+    kind = {"ValueError": ValueError, "TypeError": TypeError, "IndexError": IndexError}[
+        want["type"]
+    ]
     with pytest.raises(kind) as e:
         _programs("error_programs")[name](tf, np)
     said = str(e.value)
