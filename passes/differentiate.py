@@ -184,7 +184,7 @@ def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
     for g, v in zip(outs, n.outputs, strict=True):
         if g is None and v.dtype.kind == "f" and not n.op.facts.get("partial_gradients"):
             g = shapes.zeros_like(v)
-        dys.append(g if n.op.facts.get("sparse_gradients") else dense(g))
+        dys.append(g if n.op.facts.get("alias") else dense(g))  # identity passes rows on as rows
     attrs = {k: a for k, a in n.attrs.items() if k != "_gradient"}
     if len(n.outputs) == 1:
         made = n.op.grad(n.outputs[0], dys[0], *n.inputs, **attrs)

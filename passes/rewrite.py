@@ -272,7 +272,7 @@ class Rewriting:
         risky = [
             v
             for k, v in found.items()
-            if type(k) is str and isinstance(v, Value) and self.fails(v.node)
+            if type(k) is str and k != "result" and isinstance(v, Value) and self.fails(v.node)
         ]
         if not risky:
             return False

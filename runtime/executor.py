@@ -366,10 +366,9 @@ class _Run:
             if v.dtype.kind == "s" and v not in self.feeds:
                 raise Cut(v.node.inputs, v.node)
         arrays = [
-            np.asarray(x, object) if v.dtype.kind == "s"
-            else as_feed(x, v.dtype, given_shape(v), v.name)
+            as_feed(x, v.dtype, given_shape(v), v.name)
             for x, v in zip(values, self.feeds, strict=True)
-        ]  # fmt: skip
+        ]
         counters.runs += 1
         with paused_gc():
             compilation, env = self.compilation(arrays)

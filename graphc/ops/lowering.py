@@ -93,9 +93,8 @@ def segment_sum(n: Node, s: Site) -> None:
     x = k.input("data", data.dtype, (rows, inner))
     at = k.input("ids", ids.dtype, (rows,))
     y = k.output("y", out.dtype, (segments, inner))
-    with k.loop("vector", "z", segments * inner) as z:
-        flat = z
-        k.store(y, (0, flat), lit(0, out.dtype))
+    with k.loop("for", "z", segments) as z, k.loop("vector", "c", inner) as c:
+        k.store(y, (z, c), lit(0, out.dtype))
     with k.loop("for", "i", rows) as i:
         g = k.cast(k.load(at, (i,)), dtypes.int64)
         k.check(k.let("less", g, k.index(segments), dtype=dtypes.bool_), 1, i)

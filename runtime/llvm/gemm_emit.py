@@ -1,0 +1,650 @@
+"""The emission of matrix product kernels: what `gemm.Gemm` plans, in the emitter's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+
+from graphc.ir import dtypes
+from graphc.ir.dtypes import DType
+from graphc.runtime.llvm.emit import Fn, V, i32, i64, ptr
+from graphc.runtime.llvm.gemm import KC, WORDS, Epilogue, Gemm
+
+__all__ = ["emit"]
+
+
+def emit(
+    g: Gemm, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None,
+    function: Callable[..., Fn] | None,
+) -> ir.Function:  # fmt: skip
+    """Add a kernel of `g` to the module under `name`."""
+    fn = (function or Fn)(module, name, [ptr, i64, i64, i64])
+    body = _Kernel(g, fn, kernel, epilogue)
+    if kernel == "pack_b":
+        body.pack_b()
+    else:
+        body.main()
+    fn.ret(0)
+    return fn.func
+
+
+class _Kernel:
+    """The emission of one kernel."""
+
+    def __init__(self, g: Gemm, fn: Fn, kernel: str, epilogue: Epilogue | None) -> None:
+        self.g = g
+        self.fn = fn
+        self.kernel = kernel
+        self.epilogue = epilogue
+        self.lanes = g.lanes
+        self.mr, self.nr = g._tile(kernel)
+        self.table = fn.args[0]
+        self.worker = fn.wrap(fn.args[3], dtypes.int64)
+        word = {w: 1 + i for i, w in enumerate(WORDS)}
+        self.a = fn.read_ptr(self.table, word["a"])
+        self.b = fn.read_ptr(self.table, word["b"])
+        self.packed = fn.read_ptr(self.table, word["packed"])
+        self.scratch = fn.read_ptr(self.table, word["scratch"])
+        self.m = self._size(g.m, word["m"])
+        self.n = self._size(g.n, word["n"])
+        self.k = self._size(g.k, word["k"])
+        self.a_step = fn.read_i64(self.table, word["a_step"])
+        self.b_step = fn.read_i64(self.table, word["b_step"])
+        self.batch = fn.read_i64(self.table, word["batch"])
+        self.mb = fn.read_i64(self.table, word["mb"])
+        self.nb = fn.read_i64(self.table, word["nb"])
+        self.group = fn.read_i64(self.table, word["group"])
+        private = fn.read_i64(self.table, word["private"])
+        self.private = self._byte(self.scratch, self.worker * private)
+        self.out = [fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))]
+        self.index: V | None = None  # the batch, inside a unit
+
+    def _size(self, known: int | None, word: int) -> V:
+        if known is not None:
+            return self.fn.index(known)
+        return self.fn.read_i64(self.table, word)
+
+    def _byte(self, base: Any, offset: V) -> Any:
+        return self.fn.element_ptr(base, offset, dtypes.uint8)
+
+    def _min(self, x: V, y: V | int) -> V:
+        return self.fn.minimum(x, y)
+
+    def _div(self, x: V, y: int) -> V:
+        """x // y for x >= 0 and a power of two."""
+        return self.fn.shr(x, y.bit_length() - 1)
+
+    def _up(self, x: V, to: int) -> V:
+        return (x + (to - 1)) & -to
+
+    def _mask(self, left: V, lanes: int) -> V:
+        """Lanes below `left`."""
+        fn = self.fn
+        ids = fn.lane_ids(lanes, dtypes.int32)
+        top = fn.cast(self._min(left, lanes), dtypes.int32)
+        return ids < fn.splat(top, lanes)
+
+    def _load(self, base: Any, at: V | int, lanes: int = 1, mask: V | None = None) -> V:
+        """Elements of an operand in the accumulator's type."""
+        x = self.fn.load(base, at, self.g.dtype, lanes, mask)
+        return self.fn.cast(x, self.g.acc)
+
+    def _mul_add(self, x: V, y: V, z: V) -> V:
+        if self.g.acc.kind == "f" and self.g.target.has_fma:
+            return self.fn.fma(x, y, z)
+        return z + x * y
+
+    # ------------------------------------------------------------- the walk over units
+
+    def main(self) -> None:
+        fn, g = self.fn, self.g
+        self.stack = fn.stack(g.acc, self.mr * self.nr)
+        many = g.k is None or g.k > KC
+        self.blocked = many and self.kernel in ("direct", "local", "packed")
+        if self.blocked:
+            self.k_blocks = fn.maximum(self._div(self.k + (KC - 1), KC), 1)
+            self.kc = fn.udiv_index(self.k + (self.k_blocks - 1), self.k_blocks)
+        else:
+            self.k_blocks, self.kc = fn.index(1), self.k
+        self.kp = self._up(self.kc, self.lanes)
+        row_units = fn.udiv_index(self.m + (self.mb - 1), self.mb)
+        col_units = fn.udiv_index(self.n + (self.nb - 1), self.nb)
+        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
+        with fn.loop(begin, end) as unit:
+            u = unit.i
+            base_a, base_b, out_row = self.a, self.b, fn.index(0)
+            if g.batched:
+                per = row_units * col_units
+                at = fn.udiv_index(u, per)
+                u = u - at * per
+                base_a = fn.element_ptr(self.a, at * self.a_step, g.dtype)
+                base_b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
+                out_row = at * self.m
+                self.index = at
+            # Units beside each other share columns: the panel of B is still in a cache.
+            c = fn.udiv_index(u, row_units)
+            i0, j0 = (u - c * row_units) * self.mb, c * self.nb
+            i1, j1 = self._min(i0 + self.mb, self.m), self._min(j0 + self.nb, self.n)
+            self.out_row = out_row
+            {
+                "thin": self._thin, "thin_col": self._thin_col, "dot": self._dot,
+                "dot_row": self._dot, "dot_col": self._dot_col,
+            }.get(self.kernel, self._blocks)(base_a, base_b, i0, i1, j0, j1)  # fmt: skip
+
+    def _blocks(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        """k blocks, then panels of columns, then tiles of rows."""
+        fn, g = self.fn, self.g
+        mr, nr, size = self.mr, self.nr, g.acc.size
+        packs_a = g._packs_a(self.kernel)
+        # Private scratch: the packed rows of A, one panel of B, the partial sums.
+        a_pack = self.private
+        used = fn.index(0)
+        if packs_a:
+            used = self._up(self.mb, max(self.lanes, mr)) * self.kp * size
+        b_pack = self._byte(self.private, used)
+        if self.kernel == "local":
+            used = used + self.kp * self.group * size
+        partial = self._byte(self.private, used)
+        row_tiles = self._up(i1 - i0, mr)
+        with fn.loop(0, self.k_blocks) as kb:
+            p0 = kb.i * self.kc
+            kk = self._min(self.kc, self.k - p0)
+            if packs_a:
+                self._pack_a(a, a_pack, i0, i1, p0, kk)
+            with (
+                fn.loop(j0, j1, self.group) as gp,
+                self._group(b, b_pack, gp.i, j1, p0, kk) as j,
+            ):
+                cols = self._min(j1 - j, nr)
+                panel, step = self._panel(b, b_pack, gp.i, j, p0)
+                column = fn.element_ptr(partial, (j - j0) * row_tiles, g.acc)
+                with fn.loop(i0, i1, mr) as ip:
+                    i = ip.i
+                    rows = self._min(i1 - i, mr)
+                    ap, rs, ps = self._rows(a, a_pack, i0, i, rows, p0)
+                    part = fn.element_ptr(column, (i - i0) * nr, g.acc)
+                    self._prefetch(kb.i, part, i, j, rows)
+                    self._switch(rows, cols, ap, rs, ps, panel, step, kk)
+                    if self.blocked:
+                        self._partial(kb.i, part, i, j, rows, cols)
+                    else:
+                        self._finish(i, j, rows, cols)
+
+    def _prefetch(self, kb: V, part: Any, i: V, j: V, rows: V) -> None:
+        """Ask for what the end of the tile will read and write; the products hide the wait.
+
+        Several blocks of k mean sums and results beyond the L2 cache: 8 % at 2048. With one
+        block it would cost small products more than it saves.
+        """
+        fn, g = self.fn, self.g
+        if not self.blocked:
+            return
+        hint = [ir.Constant(i32, c) for c in (1, 3, 1)]  # to write, to L1, data
+
+        def line(p: Any) -> None:
+            fn.call_intrinsic_void("llvm.prefetch", [ptr], [p, *hint])
+
+        with fn.if_(self.k_blocks > 1):
+            with fn.loop(0, self.mr * self.nr * g.acc.size, 64) as e:
+                line(self._byte(part, e.i))
+            with fn.if_(kb.eq(self.k_blocks - 1)), fn.loop(0, rows) as r:
+                t = g.stored[0]
+                out = fn.element_ptr(self.out[0], (self.out_row + i + r.i) * self.n + j, t)
+                for at in range(0, self.nr * t.size, 64):
+                    line(self._byte(out, fn.index(at)))
+
+    def _partial(self, kb: V, part: Any, i: V, j: V, rows: V, cols: V) -> None:
+        """Add the tile to the sums of the k blocks before, and keep them or finish."""
+        fn, acc, lanes = self.fn, self.g.acc, self.lanes
+        whole = self.mr * self.nr
+        with fn.if_(kb > 0), fn.loop(0, whole, lanes) as e:
+            old = fn.load(part, e.i, acc, lanes)
+            new = fn.load(self.stack, e.i, acc, lanes)
+            fn.store(self.stack, e.i, old + new)
+        last = kb.eq(self.k_blocks - 1)
+        with fn.if_(~last), fn.loop(0, whole, lanes) as e:
+            fn.store(part, e.i, fn.load(self.stack, e.i, acc, lanes))
+        with fn.if_(last):
+            self._finish(i, j, rows, cols)
+
+    @contextmanager
+    def _group(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> Iterator[V]:
+        """Pack the panels from column `j0`, then walk over them."""
+        end = self._min(j0 + self.group, j1)
+        if self.kernel == "local":
+            self._pack(b, dest, j0, end, p0, kk)
+        with self.fn.loop(j0, end, self.nr) as jp:
+            yield jp.i
+
+    def _panel(self, b: Any, b_pack: Any, j0: V, j: V, p0: V) -> tuple[Any, V | int]:
+        """Where the panel of B's columns from `j` is, and the distance of its rows."""
+        fn, g, nr = self.fn, self.g, self.nr
+        if self.kernel == "direct":
+            return fn.element_ptr(b, p0 * self.n + j, g.dtype), self.n
+        if self.kernel == "local":
+            return fn.element_ptr(b_pack, (j - j0) * self.kp, g.acc), nr
+        kp = self._up(self.k, self.lanes)
+        at = kp * j + p0 * nr
+        if self.index is not None:
+            n = fn.udiv_index(self.n + (nr - 1), fn.index(nr)) * nr
+            at = at + fn.select(self.b_step.eq(0), fn.index(0), self.index * (kp * n))
+        return fn.element_ptr(self.packed, at, g.acc), nr
+
+    def _rows(
+        self, a: Any, a_pack: Any, i0: V, i: V, rows: V, p0: V
+    ) -> tuple[list[Any], V | int, DType]:
+        """Addresses of the tile's rows of A, the distance along k, and the element type."""
+        fn, g, mr = self.fn, self.g, self.mr
+        if not g._packs_a(self.kernel):
+            # Rows beyond the last one read the last one again; nobody stores their sums.
+            at = [self._min(fn.index(r), rows - 1) + i for r in range(mr)]
+            if g.ta:
+                return (
+                    [fn.element_ptr(a, p0 * self.m + r, g.dtype) for r in at],
+                    self.m,
+                    g.dtype,
+                )
+            return [fn.element_ptr(a, r * self.k + p0, g.dtype) for r in at], 1, g.dtype
+        tile = fn.element_ptr(a_pack, (i - i0) * self.kp, g.acc)
+        if g.ta:
+            return [fn.element_ptr(tile, r, g.acc) for r in range(mr)], mr, g.acc
+        return [fn.element_ptr(tile, self.kp * r, g.acc) for r in range(mr)], 1, g.acc
+
+    # ------------------------------------------------------------- the register block
+
+    def _switch(
+        self, rows: V, cols: V, ap: list[Any], ps: V | int, at: DType,
+        panel: Any, step: V | int, kk: V,
+    ) -> None:  # fmt: skip
+        """A register block that covers the tile: 8 rows of 1 to 3 vectors, or 4 of 3.
+
+        Four short loops instead of one for each number of rows and vectors: a rest of 1 to 3
+        rows takes the time of 4, once in a column of tiles, and 4 rows of one vector would
+        take as long as 8, whose sums just fill the pipeline.
+        """
+        fn, g = self.fn, self.g
+        full, vectors = self.mr, self.nr // self.lanes
+        masked = self.kernel == "direct" and (g.n is None or g.n % self.lanes != 0)
+        masked = masked and g.target.masks
+        nv = self._div(cols + (self.lanes - 1), self.lanes)
+        mask = self._mask(cols - (nv - 1) * self.lanes, self.lanes) if masked else None
+        half = fn.const(False, dtypes.bool_)
+        if self._half(full):
+            half = (rows <= full // 2) & nv.eq(vectors)
+            with fn.if_(half):
+                self._micro(full // 2, vectors, ap, ps, at, panel, step, kk, mask)
+        for v in range(vectors, 0, -1):
+            if self._col_case(v) and not (v == vectors and self._only_half(full)):
+                with fn.if_(nv.eq(v) & ~half):
+                    self._micro(full, v, ap, ps, at, panel, step, kk, mask)
+
+    def _half(self, full: int) -> bool:
+        """Whether a rest of at most half the rows can come."""
+        return self.g.m is None or 0 < self.g.m % full <= full // 2
+
+    def _only_half(self, full: int) -> bool:
+        return self.g.m is not None and self.g.m <= full // 2
+
+    def _col_case(self, v: int) -> bool:
+        n, nr = self.g.n, self.nr
+        if n is None:
+            return True
+        rest = -(-(n % nr) // self.lanes)
+        return v == rest or (n >= nr and v == nr // self.lanes)
+
+    def _micro(
+        self, rows: int, nv: int, ap: list[Any], ps: V | int, at: DType,
+        panel: Any, step: V | int, kk: V, mask: V | None,
+    ) -> None:  # fmt: skip
+        """rows x nv vectors of sums over kk terms, into the tile on the stack."""
+        fn, g, lanes = self.fn, self.g, self.lanes
+        bt = g.dtype if self.kernel == "direct" else g.acc
+        zero = fn.const(0, g.acc, lanes)
+        with fn.loop(0, kk, carry=[zero] * (rows * nv)) as p:
+            at_b, at_a = p.i * step, p.i * ps
+            bs = []
+            for v in range(nv):
+                x = fn.load(panel, at_b + v * lanes, bt, lanes, mask if v == nv - 1 else None)
+                bs.append(fn.cast(x, g.acc))
+            sums = []
+            for r in range(rows):
+                x = fn.splat(fn.cast(fn.load(ap[r], at_a, at), g.acc), lanes)
+                for v in range(nv):
+                    sums.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
+            p.next(sums)
+        for r in range(rows):
+            for v in range(nv):
+                fn.store(self.stack, r * self.nr + v * lanes, p.results[r * nv + v])
+
+    # ------------------------------------------------------------- the end of a tile
+
+    def _finish(self, i: V, j: V, rows: V, cols: V) -> None:
+        """The epilogue over the tile on the stack: whole vectors, then the rest under a mask.
+
+        One copy of the epilogue each, in a loop: a tile's 24 copies would cost more to
+        compile than they save, and a tile is finished once for its k terms.
+        """
+        fn, g, lanes = self.fn, self.g, self.lanes
+        known = g.n is not None and g.n % lanes == 0
+        nv = self._div(cols, lanes)
+        with fn.loop(0, rows) as r:
+            with fn.loop(0, nv) as v:
+                x = fn.load(self.stack, r.i * self.nr + v.i * lanes, g.acc, lanes)
+                self._emit_out(x, i + r.i, j + v.i * lanes, None)
+            if not known:
+                left = cols - nv * lanes
+                with fn.if_(left > 0):
+                    x = fn.load(self.stack, r.i * self.nr + nv * lanes, g.acc, lanes)
+                    self._emit_out(x, i + r.i, j + nv * lanes, self._mask(left, lanes))
+
+    def _emit_out(self, acc: V, row: V, col: V, mask: V | None) -> None:
+        fn, g = self.fn, self.g
+        values: Sequence[V] | None = [acc]
+        if self.epilogue is not None:
+            values = self.epilogue(fn, acc, row, col, self.index, mask)
+        at = (self.out_row + row) * self.n + col
+        for p, t, v in zip(self.out, g.stored, values or (), strict=False):
+            fn.store(p, at, fn.cast(v, t), mask)
+
+    # ------------------------------------------------------------- packing
+
+    def pack_b(self) -> None:
+        """All panels of B, for `packed`: units are (batch, panel)."""
+        fn, g, nr = self.fn, self.g, self.nr
+        panels = fn.udiv_index(self.n + (nr - 1), fn.index(nr))
+        self.kp = self._up(self.k, self.lanes)
+        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
+        with fn.loop(begin, end) as unit:
+            at = fn.udiv_index(unit.i, panels)
+            j = (unit.i - at * panels) * nr
+            b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
+            dest = fn.element_ptr(self.packed, unit.i * (self.kp * nr), g.acc)
+            self._pack(b, dest, j, self._min(j + nr, self.n), fn.index(0), self.k)
+
+    def _pack(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> None:
+        """Columns j0 to j1 of op(B), rows p0 to p0 + kk, as panels [columns][kp][nr]."""
+        fn, nr, lanes = self.fn, self.nr, self.lanes
+        if self.g.tb:
+            with fn.loop(j0, j1, nr) as j:
+                to = fn.element_ptr(dest, (j.i - j0) * self.kp, self.g.acc)
+                self._pack_transposed(b, to, j.i, self._min(j1 - j.i, nr), p0, kk)
+            return
+        # Row by row, as B lies in memory: the prefetcher follows, and pages are read once.
+        rest = fn.imod(j1 - j0, fn.index(nr), floor=False)
+        with fn.loop(0, kk) as p:
+            row = fn.element_ptr(b, (p0 + p.i) * self.n, self.g.dtype)
+            to = fn.element_ptr(dest, p.i * nr, self.g.acc)
+            with fn.loop(j0, j1 - rest, nr) as j:
+                for v in range(0, nr, lanes):
+                    x = self._load(row, j.i + v, lanes)
+                    fn.store(to, (j.i - j0) * self.kp + v, x)
+        if self.g.n is not None and self.g.n % nr == 0:
+            return
+        masks = [self._mask(rest - v, lanes) for v in range(0, nr, lanes)]
+        with fn.if_(rest > 0), fn.loop(0, kk) as p:
+            row = fn.element_ptr(b, (p0 + p.i) * self.n + (j1 - rest), self.g.dtype)
+            to = fn.element_ptr(dest, (j1 - rest - j0) * self.kp + p.i * nr, self.g.acc)
+            for v, mask in enumerate(masks):
+                # Lanes that are off give zeros, so the sums nobody stores stay finite.
+                fn.store(to, v * lanes, self._load(row, v * lanes, lanes, mask))
+
+    def _pack_transposed(self, b: Any, dest: Any, j: V, cols: V, p0: V, kk: V) -> None:
+        """Rows of the stored B become columns of the panel, a square of lanes at a time."""
+        fn, g, lanes = self.fn, self.g, self.lanes
+        whole = kk & -lanes
+
+        def square(rows: list[Any], p: V, v: V, mask: V | None) -> None:
+            square = _transpose(fn, [self._load(row, p, lanes, mask) for row in rows])
+            for q, x in enumerate(square):
+                fn.store(dest, (p + q) * self.nr + v, x)
+
+        with fn.loop(0, cols, lanes) as v:
+            at = [(j + self._min(v.i + q, cols - 1)) * self.k + p0 for q in range(lanes)]
+            rows = [fn.element_ptr(b, q, g.dtype) for q in at]
+            exact = g.k is not None and g.k <= KC and g.k % lanes == 0
+            if g.target.masks and not exact:  # one copy of the code for both: masks are free
+                with fn.loop(0, kk, lanes) as p:
+                    square(rows, p.i, v.i, self._mask(kk - p.i, lanes))
+            else:
+                with fn.loop(0, whole, lanes) as p:
+                    square(rows, p.i, v.i, None)
+                if not exact:
+                    with fn.if_(whole < kk):
+                        square(rows, whole, v.i, self._mask(kk - whole, lanes))
+
+    def _pack_a(self, a: Any, dest: Any, i0: V, i1: V, p0: V, kk: V) -> None:
+        """Rows i0 to i1 of op(A): tiles [k][mr] from a transposed A, else rows of kp."""
+        fn, g, lanes, mr = self.fn, self.g, self.lanes, self.mr
+        if not g.ta:
+            with fn.loop(i0, i1) as i:
+                to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
+                at = i.i * self.k + p0
+                whole = kk & -lanes
+                with fn.loop(0, whole, lanes) as p:
+                    fn.store(to, p.i, self._load(a, at + p.i, lanes))
+                with fn.if_(whole < kk):
+                    x = self._load(a, at + whole, lanes, self._mask(kk - whole, lanes))
+                    fn.store(to, whole, x)
+            return
+        # A whole vector (a cache line) of columns at a time: several tiles side by side.
+        wide = max(lanes, mr)
+        with fn.loop(i0, i1, wide) as i:
+            to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
+
+            def copy(mask: V | None, i: V = i.i, to: Any = to) -> None:
+                with fn.loop(0, kk) as p:
+                    x = self._load(a, (p0 + p.i) * self.m + i, wide, mask)
+                    for t in range(0, wide, mr):
+                        part = fn.shuffle(x, None, range(t, t + mr)) if wide > mr else x
+                        fn.store(to, p.i * mr + self.kp * t, part)
+
+            with fn.if_(i1 - i.i >= wide):
+                copy(None)
+            if g.m is None or g.m % wide:
+                with fn.if_(i1 - i.i < wide):
+                    copy(self._mask(i1 - i.i, wide))
+
+    # ------------------------------------------------------------- one row or one column
+
+    def _thin(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        self._thin_walk(a, b, self.n, j0, j1, column=False)
+
+    def _thin_col(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        self._thin_walk(b, a, self.m, i0, i1, column=True)
+
+    def _thin_walk(self, x: Any, y: Any, n: V, j0: V, j1: V, *, column: bool) -> None:
+        """The row x[k] times y[k, n]: 16 vectors of columns, or 4 or 1 with k split.
+
+        Each case has 8 or 16 sums under way. The width of a column's case depends on n only,
+        since units are multiples of 16 vectors, and so do its bits.
+        """
+        fn, lanes = self.fn, self.lanes
+        wide = 16 if self.g.target.registers == 32 else 8
+        with fn.loop(j0, j1, self.nr) as jp:
+            cols = self._min(j1 - jp.i, self.nr)
+            full = cols.eq(self.nr)
+            done = fn.index(0)
+            for nv, split in ((wide, 1), (4, wide // 4), (1, 8)):
+                if nv == 1:
+                    done = cols & -(4 * lanes)
+                    stop = cols
+                elif nv == 4:
+                    done = fn.select(full, cols, fn.index(0))
+                    stop = cols & -(4 * lanes)
+                else:
+                    stop = fn.select(full, cols, fn.index(0))
+                with fn.loop(done, stop, nv * lanes) as c:
+                    mask = self._mask(cols - c.i, lanes) if nv == 1 else None
+                    self._thin_block(x, y, n, jp.i + c.i, c.i, nv, split, mask)
+            if column:
+                with fn.loop(0, cols) as e:
+                    one = fn.load(self.stack, e.i, self.g.acc)
+                    self._emit_out(one, jp.i + e.i, fn.index(0), None)
+            else:
+                self._finish(fn.index(0), jp.i, fn.index(1), cols)
+
+    def _thin_block(
+        self, x: Any, y: Any, n: V, j: V, to: V, nv: int, split: int, mask: V | None
+    ) -> None:
+        """nv vectors of sums into the tile at `to`, a block of k at a time."""
+        fn, g, lanes = self.fn, self.g, self.lanes
+        base = fn.element_ptr(y, j, g.dtype)
+        zero = fn.const(0, g.acc, lanes)
+
+        def step(p: V, sums: list[V]) -> list[V]:
+            xs = fn.splat(self._load(x, p), lanes)
+            return [
+                self._mul_add(xs, self._load(base, p * n + v * lanes, lanes, mask), sums[v])
+                for v in range(nv)
+            ]
+
+        for v in range(nv):
+            fn.store(self.stack, to + v * lanes, zero)
+        with fn.loop(0, self.k, KC) as block:
+            stop = self._min(block.i + KC, self.k)
+            whole = block.i + ((stop - block.i) & -split)
+            with fn.loop(block.i, whole, split, carry=[zero] * (nv * split)) as p:
+                out = []
+                for s in range(split):
+                    out += step(p.i + s, p.carry[s * nv : (s + 1) * nv])
+                p.next(out)
+            sums = p.results
+            while len(sums) > nv:
+                half = len(sums) // 2
+                sums = [u + v for u, v in zip(sums[:half], sums[half:], strict=True)]
+            if split > 1:
+                with fn.loop(whole, stop, carry=sums) as p:
+                    p.next(step(p.i, p.carry))
+                sums = p.results
+            for v, part in enumerate(sums):
+                old = fn.load(self.stack, to + v * lanes, g.acc, lanes)
+                fn.store(self.stack, to + v * lanes, old + part)
+
+    # ------------------------------------------------------------- rows times rows
+
+    def _dot(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        """Both operands contiguous along k: vectors along k, no packing at all."""
+        fn, lanes = self.fn, self.lanes
+        width = min(8 if self.mr == 1 else 4, lanes)
+        with fn.loop(j0, j1, self.nr) as jp:
+            cols = self._min(j1 - jp.i, self.nr)
+            with fn.loop(i0, i1, self.mr) as ip:
+                rows = self._min(i1 - ip.i, self.mr)
+                left = self._ends(a, ip.i, rows, self.mr)
+                with fn.loop(0, cols, width) as c:
+                    right = self._ends(b, jp.i + c.i, cols - c.i, width)
+                    for at, s in enumerate(self._dot_block(left, right)):
+                        row, col = divmod(at, width)
+                        fn.store(self.stack, c.i + (row * lanes + col), s)
+                self._finish(ip.i, jp.i, rows, cols)
+
+    def _dot_col(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
+        """B is one column, contiguous."""
+        fn = self.fn
+        height = min(8, self.lanes)
+        with fn.loop(i0, i1, height) as ip:
+            rows = self._min(i1 - ip.i, height)
+            for at, s in enumerate(self._dot_block(self._ends(a, ip.i, rows, height), [b])):
+                fn.store(self.stack, at, s)
+            with fn.loop(0, rows) as r:
+                one = fn.load(self.stack, r.i, self.g.acc)
+                self._emit_out(one, ip.i + r.i, fn.index(0), None)
+
+    def _ends(self, base: Any, first: V, rows: V, count: int) -> list[Any]:
+        """Addresses of `count` rows of k from `first`; those beyond `rows` repeat the last."""
+        fn = self.fn
+        at = [(first + self._min(fn.index(r), rows - 1)) * self.k for r in range(count)]
+        return [fn.element_ptr(base, r, self.g.dtype) for r in at]
+
+    def _dot_block(self, left: list[Any], right: list[Any]) -> list[V]:
+        """Every row of `left` times every row of `right`: vectors along k, then their sum."""
+        fn, g, lanes = self.fn, self.g, self.lanes
+        zeros = [fn.const(0, g.acc, lanes)] * (len(left) * len(right))
+
+        def step(p: V, sums: list[V], mask: V | None) -> list[V]:
+            ys = [self._load(y, p, lanes, mask) for y in right]
+            out = []
+            for r, x in enumerate(left):
+                xs = self._load(x, p, lanes, mask)
+                for c, y in enumerate(ys):
+                    out.append(self._mul_add(xs, y, sums[r * len(ys) + c]))
+            return out
+
+        whole = self.k & -lanes
+        with fn.loop(0, whole, KC * lanes, carry=zeros) as block:
+            stop = self._min(block.i + KC * lanes, whole)
+            with fn.loop(block.i, stop, lanes, carry=zeros) as p:
+                p.next(step(p.i, p.carry, None))
+            block.next([s + t for s, t in zip(block.carry, p.results, strict=True)])
+        sums = block.results
+        if g.k is None or g.k % lanes:
+            sums = fn.choose(
+                whole < self.k,
+                lambda: step(whole, block.results, self._mask(self.k - whole, lanes)),
+                lambda: block.results,
+            )
+        return [_sum_lanes(fn, s) for s in sums]
+
+
+def _sum_lanes(fn: Fn, x: V) -> V:
+    """The sum of a vector's elements, halves onto halves."""
+    while x.lanes > 1:
+        half = x.lanes // 2
+        low, high = (
+            fn.shuffle(x, None, range(half)),
+            fn.shuffle(x, None, range(half, 2 * half)),
+        )
+        x = low + high if half > 1 else fn.extract(x, 0) + fn.extract(x, 1)
+    return x
+
+
+def _transpose(fn: Fn, rows: list[V]) -> list[V]:
+    """The transposed square: columns of `rows`.
+
+    Two-operand interleaves inside 16 bytes first (one fast instruction each), then of
+    16-byte quarters; the tags follow which element is where.
+    """
+    n = len(rows)
+    inside = 16 // rows[0].dtype.size
+    tagged = [(x, [(r, c) for c in range(n)]) for r, x in enumerate(rows)]
+    distance = 1
+    while distance < n:
+        out: list[Any] = [None] * n
+        for r in range(n):
+            if r & distance:
+                continue
+            (x, xt), (y, yt) = tagged[r], tagged[r + distance]
+            lo, hi = _interleave(n, inside, distance)
+            both = xt + yt
+            for k, lanes in ((r, lo), (r + distance, hi)):
+                out[k] = (fn.shuffle(x, y, lanes), [both[q] for q in lanes])
+        tagged = out
+        distance *= 2
+    done: list[Any] = [None] * n
+    for x, tags in tagged:
+        done[tags[0][1]] = x
+    return done
+
+
+def _interleave(n: int, inside: int, distance: int) -> tuple[list[int], list[int]]:
+    """Lanes of the two results of one exchange between x (0 to n-1) and y (n to 2n-1)."""
+    if distance < inside:  # chunks of `distance` elements inside each 16 bytes
+        lo: list[int] = []
+        hi: list[int] = []
+        half = inside // 2
+        for base in range(0, n, inside):
+            for part, out in ((0, lo), (half, hi)):
+                for c in range(part, part + half, distance):
+                    out += [base + c + e for e in range(distance)]
+                    out += [n + base + c + e for e in range(distance)]
+        return lo, hi
+    # 16-byte quarters: even ones to the first result, odd ones to the second
+    lo, hi = [], []
+    quarters = n // inside
+    for source in (0, n):
+        for q in range(quarters):
+            (hi if q & 1 else lo).extend(source + q * inside + e for e in range(inside))
+    return lo, hi

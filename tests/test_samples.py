@@ -1,0 +1,79 @@
+"""Every sample runs, says what it promises and writes its files; the main one reaches its mark."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("matplotlib")
+pytest.importorskip("tqdm")
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+
+#: Sample → files it writes, and what its last line looks like.
+PROMISES = {
+    "train_digits": ("train_digits.png train_digits.gc", r"test accuracy 0\.\d{4}"),
+    "linear_regression": ("linear_regression.png", r"mean squared error .*, least squares .*"),
+    "logistic_regression": ("logistic_regression.png", r"test accuracy 0\.\d{4}"),
+    "xor": ("xor.png", r"loss .*, right answers [0-4] of 4"),
+    "softmax_regression": ("softmax_regression.png", r"test accuracy 0\.\d{4}"),
+    "autoencoder": ("autoencoder.png", r"test error 0\.\d{5}; .*"),
+    "vae": ("vae.png", r"test loss \(.*\) [\d.]+"),
+    "gan": ("gan.png", r"distance to the nearest real digit .*"),
+    "matrix_factorization": ("matrix_factorization.png", r"error on hidden ratings [\d.]+"),
+    "word2vec": ("word2vec.png", r"loss [\d.]+ at first, [\d.]+ at last"),
+    "custom_op": ("custom_op.png", r"tanh: error [\d.]+ where learned, [\d.]+ beyond"),
+    "custom_rule": ("custom_rule.gc", r"largest relative error: .* with the rule"),
+    "custom_pass": ("custom_pass.png", r" 1 bits: test accuracy 0\.\d{4}"),
+}
+
+
+def run(name, out, *options):
+    """The lines a sample prints."""
+    command = [sys.executable, "-W", "error", str(SAMPLES / f"{name}.py"), "--out", str(out)]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.splitlines()
+
+
+def check(name, lines, out):
+    files, last = PROMISES[name]
+    assert re.fullmatch(last, lines[-1]), lines[-1]
+    for file in files.split():
+        assert (out / file).stat().st_size > 200
+
+
+def test_every_sample_is_here():
+    assert {p.stem for p in SAMPLES.glob("*.py")} == set(PROMISES)
+
+
+def test_train_digits_quickly(tmp_path):
+    check("train_digits", run("train_digits", tmp_path, "--steps", "30"), tmp_path)
+    text = (tmp_path / "train_digits.gc").read_text(encoding="utf-8")
+    assert text.startswith("graph main(b) {")
+    assert "fused" in text
+    assert 'update "hidden1/w"' in text
+
+
+@pytest.mark.slow
+def test_train_digits_to_the_end(tmp_path):
+    lines = run("train_digits", tmp_path)
+    check("train_digits", lines, tmp_path)
+    assert float(lines[-1].split()[-1]) > 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in PROMISES if n != "train_digits"])
+def test_sample_runs(name, tmp_path):
+    check(name, run(name, tmp_path, "--steps", "3"), tmp_path)
+
+
+@pytest.mark.slow
+def test_same_seed_same_numbers(tmp_path):
+    first, second = (
+        [s for s in run("vae", tmp_path, "--steps", "40") if "loss" in s] for _ in range(2)
+    )
+    assert first == second
