@@ -37,6 +37,13 @@ fused_op = op(
     infer=_fused_infer, types="fiub",
 )  # fmt: skip
 
+#: Ops that take many instructions.
+COSTLY = frozenset(
+    "exp expm1 log log1p tanh sigmoid softplus erf erfc sin cos tan pow lgamma elu selu atan"
+    " asin acos sinh cosh asinh acosh atanh atan2 digamma igamma igammac zeta".split()
+)
+#: Instructions, about, that recomputing an element may take: less than loading it from memory.
+RECOMPUTE = 40
 SOURCES = frozenset({"input", "read", "constant"})
 
 
@@ -121,6 +128,7 @@ class _Fuser:
                 self.group[n] = self.alone(n)
             else:
                 self.place(n)
+        self.recompute()
         return self.emit()
 
     # ---------------------------------------------------------------- placing
@@ -157,6 +165,8 @@ class _Fuser:
         self.join(n, g, True)
 
     def join(self, n: Node, g: Group, escapes: bool) -> None:
+        if g.axes is None and g.nodes and not same_shape(n.outputs[0].static_shape, g.domain):
+            g.axes = self.row_of(n, g)
         g.nodes.append(n)
         self.group[n] = g
         if is_reduction(n) and not g.closed:
@@ -211,6 +221,8 @@ class _Fuser:
         if is_pointwise(n) or is_view(n):
             if same_shape(shape, g.domain):
                 return True
+            if g.axes is None and is_pointwise(n) and self.row_of(n, g) is not None:
+                return not any(is_view(m) for m in g.nodes)
             return (
                 g.axes is not None
                 and is_pointwise(n)
@@ -218,6 +230,117 @@ class _Fuser:
                 and row_aligned(n, g, users)
             )
         return False
+
+    def row_of(self, n: Node, g: Group) -> tuple[int, ...] | None:
+        """The axes reduced for `n`, if it is made from reductions of the group's full shape."""
+        shape, full = n.outputs[0].static_shape, g.domain
+        if not is_pointwise(n) or shape is None or full is None or len(shape) != len(full):
+            return None
+        axes = tuple(i for i, (a, b) in enumerate(zip(shape, full, strict=True)) if a != b)
+        if any(shape[i] != 1 for i in axes):
+            return None
+        stack, seen = [n], {n}
+        while stack:
+            for v in stack.pop().inputs:
+                m = v.node
+                if m in seen or not same_shape(v.static_shape, shape):
+                    continue
+                seen.add(m)
+                if is_reduction(m) and same_shape(m.inputs[0].static_shape, full):
+                    if tuple(sorted(reduction_axes(m))) == axes:
+                        return reduction_axes(m)
+                elif is_pointwise(m) and len(seen) < 32:
+                    stack.append(m)
+        return None
+
+    # ---------------------------------------------------------------- computing again
+
+    def recompute(self) -> None:
+        """Values that are cheaper to compute again than to write and read.
+
+        A value that one group hands to others is made again in each of them where all it takes is
+        a few instructions on values that are in memory anyway. `copies` says which nodes a group
+        computes that belong to another.
+        """
+        self.copies: dict[Group, dict[Node, None]] = {}
+        home = {n: g.root() for n, g in self.group.items()}
+        readers: dict[Value, dict[Group, None]] = {}
+        for n in self.nodes:
+            for v in n.inputs:
+                if home[n] is not home[v.node]:
+                    readers.setdefault(v, {})[home[n]] = None
+        made = [v for v in readers if not home[v.node].closed]
+        for v in sorted(made, key=lambda v: -v.node.id):
+            if v.node in self.fetched or not is_pointwise(v.node):
+                continue
+            cone = self.cone(v, home, readers)
+            if cone is None:
+                continue
+            inside, leaves = cone
+            targets = list(readers[v])
+            if not all(self.takes(g, v, inside, leaves, home) for g in targets):
+                continue
+            big = [x for x in leaves if same_shape(x.static_shape, v.static_shape)]
+            extra = sum(g not in readers.get(x, ()) for x in big for g in targets)
+            if extra > len(targets):
+                continue
+            del readers[v]
+            for g in targets:
+                self.copies.setdefault(g, {}).update(inside)
+                for x in leaves:
+                    if home[x.node] is not g:
+                        readers.setdefault(x, {})[g] = None
+
+    def cone(
+        self, v: Value, home: dict[Node, Group], readers: dict[Value, dict[Group, None]]
+    ) -> tuple[dict[Node, None], dict[Value, None]] | None:
+        """What it takes to make `v` from values in memory: nodes, and those values."""
+        own = home[v.node]
+        inside: dict[Node, None] = {}
+        leaves: dict[Value, None] = {}
+        cost = 0
+        stack = [v]
+        while stack:
+            x = stack.pop()
+            n = x.node
+            if n in inside or is_scalar_constant(x):
+                continue
+            if x is not v and (home[n] is not own or x in readers or n in self.fetched):
+                leaves[x] = None
+                continue
+            if not is_pointwise(n) or n.op.fails or len(n.outputs) != 1:
+                return None
+            if not same_shape(x.static_shape, v.static_shape):
+                return None
+            inside[n] = None
+            cost += 14 if n.op.name in COSTLY else 1
+            if cost > RECOMPUTE:
+                return None
+            stack += n.inputs
+        return inside, leaves
+
+    def takes(
+        self, g: Group, v: Value, inside: dict[Node, None], leaves: dict[Value, None],
+        home: dict[Node, Group],
+    ) -> bool:  # fmt: skip
+        """Whether group `g` may compute `v` itself, at each place where it reads it."""
+        copies = self.copies.get(g, {})
+        if g.closed or not same_shape(v.static_shape, g.domain):
+            return False
+        if len(g.nodes) + len(copies) + len(inside) > LIMIT:
+            return False
+        users = [u for u in self.users[v.node] if home[u] is g]
+        users += [n for n in copies if v in n.inputs]
+        if not all(is_pointwise(u) or is_reduction(u) for u in users):
+            return False
+        if any(is_view(m) for m in g.nodes):
+            return False
+        if any(is_contraction(m) for m in g.nodes):
+            shape = v.static_shape or ()
+            return len(shape) == 2 or all(
+                same_shape(x.static_shape, shape) or x.rank <= 1 for x in leaves
+            )
+        return all(x.rank == len(g.domain or ()) or x.rank <= 1 for x in leaves)
 
     def feeds_contraction(self, n: Node, g: Group) -> bool:
         return any(is_contraction(u) for u in self.users[n] if self.group[u].root() is g)
@@ -245,10 +368,25 @@ class _Fuser:
         groups: dict[Group, list[Node]] = {}
         for n in self.nodes:  # in topological order
             groups.setdefault(self.group[n].root(), []).append(n)
+        place = {n: i for i, n in enumerate(self.nodes)}
+        lists: list[tuple[Group, list[Node], list[Node]]] = []
+        for g in sorted(groups, key=lambda g: -g.height):
+            own = groups[g]
+            members = [*own, *self.copies.get(g, {})]
+            if len(members) > len(own):
+                members.sort(key=place.__getitem__)
+            rows = self.rows_alone(g, members)
+            if rows:  # no reduction joined the values of one number a row: a kernel of their own
+                lists.append((g, rows, [n for n in own if n in rows]))
+                members = [n for n in members if n not in rows]
+                own = [n for n in own if n not in rows]
+            lists.append((g, members, own))
+        needed: set[Value] = set(self.g.roots)
+        for _, members, _ in lists:
+            inside = set(members)
+            needed.update(v for n in members for v in n.inputs if v.node not in inside)
         new: dict[Value, Value] = {}
-        order = sorted(groups, key=lambda g: -g.height)
-        for g in order:
-            members = groups[g]
+        for g, members, own in lists:
             if g.closed:
                 for n in members:
                     inputs = tuple(new.get(v, v) for v in n.inputs)
@@ -257,21 +395,30 @@ class _Fuser:
                             n.op, inputs, n.attrs, [v.type for v in n.outputs], n.name, (), n.source
                         )
                         new.update(zip(n.outputs, made.outputs, strict=True))
-            else:
-                self.emit_group(members, new)
+                continue
+            outs = [v for n in own for v in n.outputs if v in needed]
+            if not outs:
+                continue
+            node = make_fused(self.needed_for(members, outs), outs, new)
+            new.update(zip(outs, node.outputs, strict=True))
         return self.g.with_roots(lambda v: new.get(v, v))
 
-    def emit_group(self, members: list[Node], new: dict[Value, Value]) -> None:
-        inside = set(members)
-        outs = [
-            v for n in members for v in n.outputs
-            if n in self.fetched and v in self.g.roots
-            or any(u not in inside and v in u.inputs for u in self.users.get(n, ()))
-        ]  # fmt: skip
-        node = make_fused(members, outs, new)
-        for old, made in zip(outs, node.outputs, strict=True):
-            new[old] = made
+    @staticmethod
+    def needed_for(members: list[Node], outs: list[Value]) -> list[Node]:
+        """The members that `outs` are made from."""
+        want = {v.node for v in outs}
+        keep: list[Node] = []
+        for n in reversed(members):
+            if n in want:
+                keep.append(n)
+                want.update(v.node for v in n.inputs)
+        return keep[::-1]
 
+    @staticmethod
+    def rows_alone(g: Group, members: list[Node]) -> list[Node]:
+        if g.axes is None or g.closed or any(is_reduction(n) for n in members):
+            return []
+        return [n for n in members if not same_shape(n.outputs[0].static_shape, g.domain)]
 
 def row_aligned(n: Node, g: Group, users: Sequence[Node]) -> bool:
     """Whether a value of one number a row lines up with the rows where `users` read it.
@@ -296,12 +443,13 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
     outer: list[Value] = []
     params: list[Value] = []
     sources: list[Any] = []
+    factors = {v for n in members if is_contraction(n) for v in n.inputs}
     for n in members:
         ins: list[Value] = []
         for v in n.inputs:
             made = inner.get(v)
-            if made is None or made is v and is_contraction(n):  # a product reads from memory
-                if is_scalar_constant(v) and not is_contraction(n):
+            if made is None:
+                if is_scalar_constant(v) and v not in factors:
                     made = v
                 else:
                     attrs = {"index": len(params), "dtype": v.dtype, "shape": v.static_shape}

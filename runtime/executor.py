@@ -314,7 +314,7 @@ class _Run:
         while True:
             if run.parts is None:
                 try:
-                    return run.native(values)
+                    return run.native(values) if run is self else run(*values)
                 except Cut as cut:
                     run.parts = run.split(cut)
             first, cut, rest = run.parts
@@ -513,23 +513,14 @@ class _Run:
     def execute(
         self, c: Compilation, b: Bound, arrays: Sequence[np.ndarray[Any, Any]]
     ) -> list[Any]:
-        for i, (node, _) in enumerate(b.streams):
-            seeds = self.state.seeds.get(node)
-            if seeds is None:
-                seeds = self.state.seeds[node] = seeds_of(node)
-            b.counters[i] = np.array([self.state.skips.get(node, 0), *seeds], np.uint64).view(
-                np.int64
-            )
         try:
             outs = [a if e is None else e(a) for a, e in b.scalars]
         except MemoryError as e:
             raise OutOfMemoryError(None, None, f"OOM when allocating a result: {e}") from None
-        code = b.program.run(*arrays, *outs)
+        run = _Drawing(self, b) if b.streams else b.program.run
+        code = run(*arrays, *outs)
         if code != OK:
             self.failed(c, b, code)
-        if not self.pure:
-            for node, used in b.streams:
-                self.state.skips[node] = self.state.skips.get(node, 0) + used
         changed = bool(b.fresh)
         self.state.cells.update(b.fresh)
         for name, _, _ in c.plan.updates:
@@ -622,6 +613,11 @@ class _Binder:
         streams = self.c.frozen.random
         b.counters = np.zeros((max(1, len(streams)), 3), np.int64)
         b.streams = [(n, self.size(reserved(made))) for n, made in streams]
+        for i, (n, _) in enumerate(b.streams):
+            seeds = state.seeds.get(n)
+            if seeds is None:
+                seeds = state.seeds[n] = seeds_of(n)
+            b.counters[i] = np.array([0, *seeds], np.uint64).view(np.int64)
         steps: list[Step] = []
         feed_patches: dict[int, list[tuple[int, int]]] = {}
         out_patches: dict[int, list[tuple[int, int]]] = {}
@@ -658,8 +654,10 @@ class _Binder:
         b.program = Program(
             steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters]
         )
-        plain = not b.streams and not b.fresh and not any(t.code == "bf16" for t, _ in plan.out_types)
-        b.call = b.program.run if plain else _never
+        if b.fresh or any(t.code == "bf16" for t, _ in plan.out_types):
+            b.call = _never
+        else:
+            b.call = _Drawing(self.owner, b) if b.streams else b.program.run
         b.epoch = state.epoch
         b.env = dict(self.env)
         return b
@@ -833,6 +831,27 @@ def _count_ours(last: list[Any]) -> int:
 
 
 _OURS = _count_ours([np.empty(1), None])
+
+
+class _Drawing:
+    """A run with random ops: each gets the state of its counter, and moves it on when all is well."""
+
+    __slots__ = ("bound", "program", "pure", "skips")
+
+    def __init__(self, run: _Run, bound: Bound) -> None:
+        self.bound = bound
+        self.program = bound.program.run
+        self.skips = run.state.skips
+        self.pure = run.pure
+
+    def __call__(self, *args: Any) -> int:
+        skips, streams = self.skips, self.bound.streams
+        self.bound.counters[:, 0] = [skips.get(n, 0) for n, _ in streams]
+        code = self.program(*args)
+        if code == OK and not self.pure:
+            for n, used in streams:
+                skips[n] = skips.get(n, 0) + used
+        return code
 
 
 def _never(*args: Any) -> int:

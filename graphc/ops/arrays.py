@@ -1146,7 +1146,7 @@ def _filled_in(dys: Sequence[Value | None], ys: Sequence[Value]) -> list[Value]:
 unstack_op = op(
     "unstack", "Unpack", "view", doc="The slices along an axis.", args=("value",), types="fiubs",
     infer=_unstack_infer, expand=_unstack_expand,
-    numpy=lambda x, *, num, axis: tuple(np.ascontiguousarray(p) for p in np.moveaxis(x, axis, 0)),
+    numpy=lambda x, *, num, axis: tuple(np.array(p, order="C") for p in np.moveaxis(x, axis, 0)),
     dims=lambda x, *, num, axis: x,
     grad=lambda ys, dys, x, *, num, axis: (stack(_filled_in(dys, ys), axis),),
 )  # fmt: skip
@@ -1757,7 +1757,7 @@ reverse_op = op(
     ),
     types="fiubs", infer=_reverse_infer, element=_reverse_element,
     grad=_reverse_grad,
-    numpy=lambda x, *, axis: np.ascontiguousarray(np.flip(x, tuple(axis))),
+    numpy=lambda x, *, axis: np.array(np.flip(x, tuple(axis)), order="C"),
     dims=lambda x, *rest, **a: x[::-1] if isinstance(x, tuple) and a.get("axis") else None,
 )  # fmt: skip
 

@@ -5,16 +5,68 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from graphc.face import scopes
 from graphc.face.control import group
-from graphc.face.graph import GraphKeys, control_dependencies, get_default_graph, name_scope
-from graphc.face.variables import Variable, moving_average_variables, trainable_variables
-from graphc.ir.node import Node
+from graphc.face.graph import GraphKeys, get_default_graph, init_scope, name_scope
+from graphc.face.variables import (
+    Variable,
+    global_variables,
+    moving_average_variables,
+    trainable_variables,
+)
+from graphc.ir.dtypes import float32
+from graphc.ir.node import Node, Value
 from graphc.ops import math, state
 from graphc.ops.convert import convert_to_tensor
 
-from graphc.train.optimizer import _key, create_slot, fill
+from graphc.train.slots import create_slot, create_zeros_slot, fill
 
 __all__ = ["ExponentialMovingAverage"]
+
+
+def assign_moving_average(
+    variable: Any, value: Any, decay: Any, zero_debias: bool = True, name: str | None = None
+) -> Value:
+    """Update a moving average: ``variable -= (1 - decay) * (variable - value)``.
+
+    Parameters
+    ----------
+    zero_debias : bool
+        Divide by ``1 - decay**updates``, for a variable that starts at zero.
+    """
+    with name_scope(name, "AssignMovingAvg", [variable, value, decay]) as scope:
+        rate = convert_to_tensor(1.0 - decay, name="decay")
+        dtype = variable.dtype.base_dtype
+        if rate.dtype is not dtype:
+            rate = math.cast(rate, dtype)
+        value = convert_to_tensor(value)
+        if zero_debias:
+            return _zero_debias(variable, value, rate)
+        delta = (convert_to_tensor(variable) - value) * rate
+        return state.assign_sub(variable, delta, name=scope)
+
+
+def _zero_debias(unbiased: Any, value: Value, rate: Value) -> Value:
+    """Kingma and Ba's correction (arXiv:1412.6980): the biased average is kept beside."""
+    dtype = unbiased.dtype.base_dtype
+    with scopes.variable_scope(unbiased.op.name, values=[unbiased, value, rate]) as scope:
+        taken = {v.op.name for v in scope.global_variables()}
+
+        def unused(name: str) -> str:
+            made, k = name, 0
+            while not scope.reuse and f"{scope.name}/{made}" in taken:
+                k += 1
+                made = f"{name}_{k}"
+            return made
+
+        biased = scopes.get_variable(
+            unused("biased"), unbiased.get_shape(), dtype, fill(0.0), trainable=False
+        )
+        steps = scopes.get_variable(unused("local_step"), [], dtype, fill(0.0), trainable=False)
+        new = state.assign_sub(biased, (convert_to_tensor(biased) - value) * rate)
+        count = state.assign_add(steps, 1)
+        made = new / (1 - math.pow(1.0 - rate, count))
+        return state.assign(unbiased, made, name=get_default_graph().get_name_scope() + "/")
 
 
 class ExponentialMovingAverage:
@@ -39,7 +91,7 @@ class ExponentialMovingAverage:
         self._num_updates = num_updates
         self._zero_debias = zero_debias
         self._name = name
-        self._averages: dict[Any, tuple[Any, Variable]] = {}
+        self._averages: dict[Any, Variable] = {}
 
     @property
     def name(self) -> str:
@@ -52,92 +104,67 @@ class ExponentialMovingAverage:
         ------
         TypeError
             For tensors of integers.
-        ValueError
-            When an average of one of them was made before.
         """
         if var_list is None:
             var_list = trainable_variables()
-        debiased: set[Any] = set()
         for v in var_list:
             if v.dtype.base_dtype.kind != "f":
                 raise TypeError(f"The variables must be half, float, or double: {v.name}")
-            if _key(v) in self._averages:
-                raise ValueError(f"Moving average already computed for: {v.name}")
+        averages = dict(self._averages)
         graph = get_default_graph()
-        for v in var_list:
-            with control_dependencies(None):
-                if isinstance(v, Variable):
-                    start = v.initialized_value()
-                    shadow = create_slot(v, lambda start=start: start, self._name)
-                    graph.add_to_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, v)
-                else:
-                    shadow = create_slot(
-                        v, fill(0.0), self._name, v.get_shape(), v.dtype.base_dtype
-                    )
-                    if self._zero_debias:
-                        debiased.add(_key(v))
-                self._averages[_key(v)] = (v, shadow)
-        with name_scope(self._name) as scope:
-            decay = convert_to_tensor(self._decay, name="decay")
-            if self._num_updates is not None:
-                n = math.cast(convert_to_tensor(self._num_updates, name="num_updates"), decay.dtype)
-                decay = math.minimum(decay, (1.0 + n) / (10.0 + n))
-            updates = []
+        with graph.transaction():
+            debiased = set()
             for v in var_list:
-                shadow = self._averages[_key(v)][1]
-                updates.append(
-                    self._follow(shadow, convert_to_tensor(v), decay, _key(v) in debiased)
-                )
-            return group(*updates, name=scope)
+                if _key(v) not in averages:
+                    averages[_key(v)] = self._shadow(v)
+                    if self._zero_debias and not isinstance(v, Variable):
+                        debiased.add(_key(v))
+            with name_scope(self._name) as scope:
+                decay = convert_to_tensor(self._decay, name="decay")
+                if self._num_updates is not None:
+                    n = math.cast(self._num_updates, float32, name="num_updates")
+                    decay = math.minimum(decay, (1.0 + n) / (10.0 + n))
+                updates = [
+                    assign_moving_average(averages[_key(v)], v, decay, _key(v) in debiased)
+                    for v in var_list
+                ]
+                made = group(*updates, name=scope)
+        self._averages = averages
+        return made
 
-    def _follow(self, shadow: Variable, value: Any, decay: Any, debias: bool) -> Any:
-        rate = 1.0 - math.cast(decay, shadow.dtype.base_dtype)
-        if not debias:
-            return state.assign_sub(shadow, (shadow - value) * rate)
-        # Kingma and Ba's correction, kept in the shadow itself as TF1 does
-        biased = create_slot(
-            shadow, fill(0.0), "biased", shadow.get_shape(), shadow.dtype.base_dtype
-        )
-        steps = create_slot(
-            shadow, fill(0.0), "local_step", _scalar_shape(), shadow.dtype.base_dtype
-        )
-        new = biased - (biased - value) * rate
-        count = steps + 1.0
-        keep = [state.assign(biased, new), state.assign(steps, count)]
-        unbiased = new / (1.0 - math.pow(1.0 - rate, count))
-        return group(*keep, state.assign(shadow, unbiased))
+    def _shadow(self, v: Any) -> Variable:
+        with init_scope():
+            if isinstance(v, Variable):
+                made = create_slot(v, v.initialized_value(), self._name)
+                get_default_graph().add_to_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, v)
+                return made
+            return create_zeros_slot(v, self._name)
 
     def average(self, var: Any) -> Variable | None:
         """The shadow variable of `var`, or None when `apply` has not seen it."""
-        found = self._averages.get(_key(var))
-        return None if found is None else found[1]
+        return self._averages.get(_key(var))
 
     def average_name(self, var: Any) -> str:
         """The name of the shadow variable of `var`, whether it exists yet or not."""
         found = self._averages.get(_key(var))
         if found is not None:
-            return found[1].op.name
+            return found.op.name
         return get_default_graph().unique_name(f"{var.op.name}/{self._name}", mark_as_used=False)
 
     def variables_to_restore(
         self, moving_avg_variables: Sequence[Any] | None = None
     ) -> dict[str, Any]:
         """Names to restore from a checkpoint: the average's where there is one."""
-        from graphc.face.variables import global_variables
-
-        moving = list(trainable_variables()) + list(moving_average_variables())
-        if moving_avg_variables is not None:
-            moving = list(moving_avg_variables)
-        out: dict[str, Any] = {}
-        for v in dict.fromkeys(moving):
-            out[self.average_name(v)] = v
+        if moving_avg_variables is None:
+            moving_avg_variables = trainable_variables() + moving_average_variables()
+        moving = list(dict.fromkeys(moving_avg_variables))
+        out = {self.average_name(v): v for v in moving}
+        names = {v.name for v in moving}
         for v in global_variables():
-            if v not in moving and v.op.name not in out:
+            if v.name not in names and v.op.name not in out:
                 out[v.op.name] = v
         return out
 
 
-def _scalar_shape() -> Any:
-    from graphc.face.shape import TensorShape
-
-    return TensorShape([])
+def _key(var: Any) -> Any:
+    return (var.op.graph, var.op.name)

@@ -6,10 +6,13 @@ llvmlite is imported inside the emitters only, which run when a kernel is not in
 from __future__ import annotations
 
 import hashlib
+import os
+import types
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from graphc import ops
 from graphc.ir import kernel_text
 from graphc.ir.kernel import Kernel
 from graphc.ops.record import OPS
@@ -33,7 +36,51 @@ def compile_all(
 def kernel_key(kernel: Kernel, extra: str = "") -> str:
     """The content key of a kernel."""
     text = kernel_text.structure_text(kernel)
-    return hashlib.sha256(f"{VERSION}|{extra}|{text}".encode()).hexdigest()
+    own = "".join([f"|{name} {_code_digest(f)}" for name, f in _users_ops() if name in text])
+    return hashlib.sha256(f"{VERSION}|{_sources()}|{extra}|{text}{own}".encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    """A digest of what turns kernels into code: a change there makes cached code stale."""
+    found = hashlib.sha256()
+    here = os.path.dirname(os.path.abspath(__file__))
+    for folder in (here, os.path.dirname(os.path.abspath(ops.__file__))):
+        for name in sorted(os.listdir(folder)):
+            if name.endswith(".py"):
+                with open(os.path.join(folder, name), "rb") as f:
+                    found.update(f.read())
+    return found.hexdigest()
+
+
+def _users_ops() -> list[tuple[str, Callable[..., Any]]]:
+    """The scalar functions of ops that are not graphc's."""
+    return [
+        (name, f) for name, f in scalar_table().items()
+        if not str(getattr(f, "__module__", "")).startswith("graphc.")
+    ]  # fmt: skip
+
+
+def _code_digest(f: Any) -> str:
+    """What a function does, as far as its code and the plain values it reads say it."""
+    parts: list[str] = []
+    stack, seen = [f], set()
+    while stack:
+        x = stack.pop()
+        if id(x) in seen:
+            continue
+        seen.add(id(x))
+        if isinstance(x, types.FunctionType):
+            names = x.__code__.co_names
+            stack += [x.__code__, *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values()]
+            stack += [c.cell_contents for c in x.__closure__ or ()]
+            stack += [x.__globals__[n] for n in names if n in x.__globals__]
+        elif isinstance(x, types.CodeType):
+            parts.append(f"{x.co_code.hex()} {x.co_names} {x.co_varnames}")
+            stack += list(x.co_consts)
+        elif isinstance(x, int | float | str | bytes | tuple | frozenset | type(None)):
+            parts.append(repr(x))
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
 def kernel_emitter(kernel: Kernel) -> Callable[[Any], object]:
@@ -51,9 +98,13 @@ def kernel_emitter(kernel: Kernel) -> Callable[[Any], object]:
     return emit
 
 
-@lru_cache(maxsize=1)
 def scalar_table() -> dict[str, Callable[..., Any]]:
     """The scalar meaning of every elementwise op."""
+    return _scalar_table(len(OPS))
+
+
+@lru_cache(maxsize=1)
+def _scalar_table(count: int) -> dict[str, Callable[..., Any]]:
     return {name: record.scalar for name, record in OPS.items() if record.scalar is not None}
 
 

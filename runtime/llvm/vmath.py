@@ -870,7 +870,8 @@ class Math(Fn):
         pole = self.any(reflect)
 
         def mirrored() -> list[V]:
-            w = -self.log(self.abs(self._sinpi(self._fraction(x)))) - p
+            f = self.abs(self._fraction(x))
+            w = self.select(f > 0.0, -self.log(self._sinpi(f)) - p, self.like(INF, x))
             return [self.select(x.eq(-INF), -x, self.select(reflect, w, p))]
 
         p = self._lgamma_positive(y)

@@ -1,0 +1,66 @@
+"""Variables beside variables: TF1's slot creator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from graphc.face import scopes
+from graphc.face.variables import Variable
+from graphc.ir.dtypes import DType
+from graphc.ir.node import Value
+from graphc.ops import shapes
+from graphc.ops.convert import constant
+
+__all__ = ["create_slot", "create_slot_with_initializer", "create_zeros_slot", "fill"]
+
+
+def fill(value: float) -> Callable[..., Value]:
+    """An initializer that fills with a number."""
+
+    def initializer(shape: Any, dtype: Any = None, partition_info: Any = None) -> Value:
+        dims = [int(d) for d in shape]
+        if value == 0.0:
+            return shapes.zeros(dims, dtype)
+        return constant(np.full(dims, value, dtype.np), dtype)
+
+    return initializer
+
+
+def _slot(
+    primary: Any, name: str, initializer: Any, validate: bool, shape: Any = None, dtype: Any = None
+) -> Variable:
+    """A variable in a scope ``primary/name`` of its own (a number is added where it is taken)."""
+    with scopes.variable_scope(None, f"{primary.op.name}/{name}") as scope:
+        scope.set_partitioner(None)
+        made: Variable = scopes.get_variable(
+            "", shape=shape, dtype=dtype, initializer=initializer, trainable=False,
+            validate_shape=validate,
+        )  # fmt: skip
+        return made
+
+
+def create_slot(primary: Any, val: Any, name: str, colocate_with_primary: bool = True) -> Variable:
+    """A slot of `primary` with the initial value `val`, a tensor."""
+    return _slot(primary, name, val, bool(val.get_shape().is_fully_defined()))
+
+
+def create_slot_with_initializer(
+    primary: Any, initializer: Any, shape: Any, dtype: Any, name: str,
+    colocate_with_primary: bool = True,
+) -> Variable:  # fmt: skip
+    """A slot of `primary` with an initializer."""
+    return _slot(primary, name, initializer, True, shape, dtype)
+
+
+def create_zeros_slot(
+    primary: Any, name: str, dtype: DType | None = None, colocate_with_primary: bool = True
+) -> Variable:
+    """A slot of zeros with the shape of `primary`, also where that is not known yet."""
+    dtype = (dtype or primary.dtype).base_dtype
+    shape = primary.get_shape()
+    if shape.is_fully_defined():
+        return create_slot_with_initializer(primary, fill(0.0), shape, dtype, name)
+    like = primary.initialized_value() if isinstance(primary, Variable) else primary
+    return create_slot(primary, shapes.zeros(shapes.shape(like), dtype), name)
