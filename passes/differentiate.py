@@ -96,7 +96,7 @@ class _Reverse:
     def between(self) -> list[Node]:
         """Nodes on a path from an x to a y, results first."""
         seen: set[Node] = set()
-        stack = [y.node for y in self.ys]
+        stack = [y.node for y in self.ys if y not in self.stop]
         while stack:
             n = stack.pop()
             if n not in seen:
@@ -109,7 +109,7 @@ class _Reverse:
         order = sorted(seen, key=lambda n: n.id)
         on_path: list[Node] = []
         for n in order:
-            if any((v in xs or v.node in active) and v not in self.stop for v in n.inputs):
+            if any(v in xs or (v.node in active and v not in self.stop) for v in n.inputs):
                 active.add(n)
                 on_path.append(n)
         on_path.reverse()
@@ -120,7 +120,7 @@ class _Reverse:
         active = self.between()
         wanted = set(active)
         for n in active:
-            outs = [self.total(v) for v in n.outputs]
+            outs = [None if v in self.stop else self.total(v) for v in n.outputs]
             if all(g is None for g in outs):
                 continue
             with build.current().scope(None, n.name + "_grad"):
@@ -128,8 +128,7 @@ class _Reverse:
             for v, g in zip(n.inputs, ins, strict=True):
                 if (
                     g is not None
-                    and v not in self.stop
-                    and (v in xs or v.node in wanted)
+                    and (v in xs or (v.node in wanted and v not in self.stop))
                     and v.dtype.kind == "f"
                 ):
                     self.grads.setdefault(v, []).append(g)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from graphc.ir.dims import is_known
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
-from graphc.ops.convert import make_constant
+from graphc.ops.convert import constant_op, make_constant
 from graphc.ops.record import meaning
 
 __all__ = ["LIMIT", "fold"]
@@ -24,14 +24,11 @@ def fold(g: Graph) -> Graph:
     """
 
     def step(n: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | None:
-        if (
-            not inputs
-            or n.op.numpy is None
-            or n.op.stateful
-            or n.op.family in ("random", "state", "fused")
-        ):
-            return None
-        if any(v.node.op.name != "constant" for v in inputs):
+        for v in inputs:
+            if v.node.op is not constant_op:
+                return None
+        r = n.op
+        if not inputs or r.numpy is None or r.stateful or r.family in ("random", "state", "fused"):
             return None
         if any(not is_known(v.static_shape) or _size(v) > LIMIT for v in n.outputs):
             return None

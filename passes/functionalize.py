@@ -1,8 +1,8 @@
 """A run becomes a pure graph: variables are read at its start and committed at its end.
 
-Updates apply in creation order (which control dependencies always respect). A read that
-depends on an update, by data or control, sees the updated value; every other read sees the
-value at the start of the run. This is one legal TF1 order, the same in each run.
+Updates apply in creation order (which control dependencies always respect). Whoever uses a
+variable and depends on an update of it, by data or control, sees the updated value; all others see
+the value at the start of the run. This is one legal TF1 order, the same in each run.
 """
 
 from __future__ import annotations
@@ -223,6 +223,8 @@ class _Functionalizer:
     def value(self, v: Value, reader: Node | None) -> Value:
         """The pure value of `v` as `reader` sees it."""
         made = self.new.get(v)
+        if made is None and is_snapshot(v.node):
+            made = self.new.get(v.node.inputs[0])  # the variable itself is fed
         if made is not None:
             return made
         return self.state(variable_of(v), self.mask(reader), reader or v.node)
@@ -268,8 +270,8 @@ class _Functionalizer:
             return
         rule = n.op.facts.get("update")
         mask = self.mask(n)
-        if n.op.name == "variable":
-            return
+        if n.op.name == "variable" or is_snapshot(n):
+            return  # read where it is used: see `value`
         if rule is not None:
             self.update(n, rule, mask)
             return
@@ -328,6 +330,14 @@ class _Functionalizer:
         history.append((bit, new))
         self.after[n] = mask | bit
         self.new[n.outputs[0]] = new
+
+
+def is_snapshot(n: Node) -> bool:
+    """Whether `n` is the read that every variable has from its creation (``v/read``).
+
+    TF1's shares the variable's memory: who uses it after an update sees the update.
+    """
+    return n.op.name == "identity" and n.inputs[0].node.op.name == "variable" and not n.control
 
 
 def variable_of(v: Value) -> str:

@@ -96,7 +96,10 @@ def rule(
 
 
 def licensed(options: str) -> frozenset[str]:
-    """The licences that the options of a pass ask for, ``"REASSOC+NO_NAN"``, besides `DEFAULT`.
+    """The licences that the options of a pass leave in force.
+
+    They are those of `DEFAULT` with what is asked for, ``"REASSOC+NO_NAN"``, and without what
+    has a minus, ``"-STABLER"``.
 
     Raises
     ------
@@ -105,9 +108,9 @@ def licensed(options: str) -> frozenset[str]:
     """
     asked = [s for s in options.split("+") if s]
     for s in asked:
-        if s not in LICENCES:
+        if s.removeprefix("-") not in LICENCES:
             raise ValueError(f"unknown licence {s!r}; there are {', '.join(LICENCES)}")
-    return DEFAULT.union(asked)
+    return DEFAULT.union(s for s in asked if s[0] != "-").difference(s[1:] for s in asked)
 
 
 # ------------------------------------------------------------------------- the order
@@ -168,7 +171,8 @@ def apply_rules(
     counts: dict[str, int] | None = None,
 ) -> Graph:
     """`g` rewritten by `rules`; `counts` learns how often each was used."""
-    return g.rebuild(Rewriting(rules, licences, counts).step)
+    table = Rewriting(rules, licences, counts)
+    return g.rebuild(table.step, ops=table.by_op)
 
 
 class Rewriting:
@@ -195,7 +199,7 @@ class Rewriting:
 
     def step(self, n: Node, inputs: tuple[Value, ...]) -> Value | None:
         """For `Graph.rebuild`: the normal form of a node."""
-        if n.op.name not in self.by_op or len(n.outputs) != 1:
+        if len(n.outputs) != 1:
             return None
         if not inputs or not self.candidates(n, inputs):
             return None

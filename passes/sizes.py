@@ -8,6 +8,7 @@ from graphc.ir.dims import Expr
 from graphc.ir.graph import Graph
 from graphc.ir.known import known
 from graphc.ir.node import Node, Value
+from graphc.ir.registry import OPS
 from graphc.ops.convert import make_constant
 from graphc.ops.shapes import sizes_op
 
@@ -18,9 +19,9 @@ def sizes(g: Graph) -> Graph:
     """``shape``, ``size``, ``rank`` and integer arithmetic on them are folded away."""
 
     def step(n: Node, inputs: tuple[Value, ...]) -> Value | None:
-        if n.op.dims is None or len(n.outputs) != 1 or n.op.name in ("constant", "sizes", "input"):
-            return None
         v = n.outputs[0]
+        if v.dtype.kind not in "iu" or len(n.outputs) != 1:
+            return None
         k = known(v)
         items = k if isinstance(k, tuple) else (k,)
         if any(d is None for d in items):
@@ -30,4 +31,5 @@ def sizes(g: Graph) -> Graph:
             return make_constant(a, v.dtype, n.name)
         return build(sizes_op, (), {"value": k, "dtype": v.dtype}, n.name).outputs[0]
 
-    return g.rebuild(step)
+    named = {name for name, r in OPS.items() if r.dims is not None}
+    return g.rebuild(step, ops=named - {"constant", "sizes", "input"})

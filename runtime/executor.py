@@ -548,8 +548,11 @@ class _Run:
         body = node.attrs.get("body")
         if body is not None:
             node = [n for n in body.nodes() if n.op.name not in ("input", "constant")][number]
-        where = f"\n  defined at {node.source[0]}" if node.source else ""
-        raise InvalidArgumentError(None, None, f"{message}\n\t [[node {node.name}]]{where}")
+        try:
+            recorded = self.executor.graph.get_operation_by_name(node.name)
+        except (KeyError, ValueError, AttributeError):
+            recorded = None
+        raise InvalidArgumentError(None, recorded, run_error(node, message))
 
 
 def compile_only(run: Any, values: Sequence[Any], variables: Any) -> Compilation:

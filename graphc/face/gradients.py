@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from graphc.face.graph import get_default_graph
-from graphc.face.variables import Variable
+from graphc.face.variables import Variable, trainable_variables
 from graphc.ir import build
 from graphc.ir.node import Node, Value
+from graphc.ir.registry import OPS
 from graphc.ops import record, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
@@ -55,17 +58,21 @@ class RegisterGradient:
         self.op_type = op_type
 
     def __call__(self, f: F) -> F:
-        if self.op_type in OVERRIDES:
-            raise KeyError(f"Registering two gradient with name '{self.op_type}'!")
-        OVERRIDES[self.op_type] = f
+        _register(self.op_type, f)
         return f
+
+
+def _register(op_type: str, f: Callable[..., Any]) -> None:
+    if op_type in OVERRIDES or any(r.tf == op_type and r.grad for r in OPS.values()):
+        raise KeyError(f"Registering two gradient with name '{op_type}'!")
+    OVERRIDES[op_type] = f
 
 
 def NotDifferentiable(op_type: str) -> None:  # noqa: N802 - TF1's name
     """Say that ops of a type pass no gradient."""
     if not isinstance(op_type, str):
         raise TypeError("op_type must be a string")
-    OVERRIDES[op_type] = lambda op, *dys: [None] * len(op.inputs)
+    _register(op_type, lambda op, *dys: [None] * len(op.inputs))
 
 
 NoGradient = NotDifferentiable
@@ -73,13 +80,13 @@ NoGradient = NotDifferentiable
 
 def _values(xs: Any, what: str) -> list[Value]:
     out = []
-    for x in xs:
+    for i, x in enumerate(xs):
         if isinstance(x, Variable):
             out.append(x._ref())
         elif isinstance(x, IndexedSlices):
             out.append(x.values)
         else:
-            out.append(convert_to_tensor(x, name=what))
+            out.append(convert_to_tensor(x, name=f"{what}_{i}"))
     return out
 
 
@@ -111,46 +118,64 @@ def gradients(
         One gradient for each x: a tensor, an `IndexedSlices` (of what was gathered from), or
         None where `ys` do not depend on it.
 
+    Notes
+    -----
+    Tensors of integers are constants: the gradient of one, or through one, is None.
+
     Raises
     ------
     LookupError
         Where an op in between has no gradient.
     TypeError
-        For `ys` of integers.
+        When the gradient of a y is of another type.
     """
-    ys = list(ys) if isinstance(ys, (list, tuple)) else [ys]
-    xs = list(xs) if isinstance(xs, (list, tuple)) else [xs]
-    gys = list(grad_ys) if isinstance(grad_ys, (list, tuple)) else [grad_ys] * len(ys)
+    ys, xs = _list(ys), _list(xs)
+    gys = _list(grad_ys) if grad_ys is not None else [None] * len(ys)
     if len(gys) != len(ys):
         raise ValueError(f"Passed {len(gys)} grad_ys for {len(ys)} ys")
-    stop = [] if stop_gradients is None else (
-        list(stop_gradients) if isinstance(stop_gradients, (list, tuple)) else [stop_gradients]
-    )  # fmt: skip
+    stop = [] if stop_gradients is None else _list(stop_gradients)
     if unconnected_gradients not in ("none", "zero"):
         raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
     graph = get_default_graph()
     with graph.transaction(), build.current().scope(name, "gradients"):
         y = _values(ys, "y")
         x = _values(xs, "x")
-        for v in y:
-            if v.dtype.kind not in "f":
-                raise TypeError(
-                    f"Gradients of tensors with integer dtype {v.dtype.name} are not supported: {v.name}"
-                )
-        gy = [_check_grad(g, v) for g, v in zip(gys, y, strict=True)]
-        out = differentiate(y, x, gy, _values(stop, "stop"))
+        gy = [_grad_y(g, v, i) for i, (g, v) in enumerate(zip(gys, y, strict=True))]
+        kept = [i for i, v in enumerate(y) if v.dtype.kind == "f"]
+        out = differentiate([y[i] for i in kept], x, [gy[i] for i in kept], _values(stop, "stop"))
         if unconnected_gradients == "zero":
             out = [shapes.zeros_like(v) if g is None else g for g, v in zip(out, x, strict=True)]
     return out
 
 
-def _check_grad(g: Any, y: Value) -> Any:
-    if g is None or isinstance(g, IndexedSlices):
+def _list(xs: Any) -> list[Any]:
+    return list(xs) if isinstance(xs, (list, tuple)) else [xs]
+
+
+def _grad_y(g: Any, y: Value, i: int) -> Any:
+    """The gradient of a y as the user gives it, as a tensor of its type."""
+    if y.dtype.kind not in "fiu":
+        raise TypeError(
+            f"Tensor {y!s} with type {y.dtype.name} must be numeric to obtain a default gradient"
+        )
+    if g is None:
         return g
-    g = convert_to_tensor(g, dtype=y.dtype, name="grad_y")
-    if g.rank is not None and y.rank is not None and g.rank != y.rank:
+    if not isinstance(g, (Value, Variable, IndexedSlices)):
+        g = convert_to_tensor(g, dtype=y.dtype, name=f"grad_ys_{i}")
+    if g.dtype.base_dtype is not y.dtype:
+        raise TypeError(
+            f"Gradient type {g.dtype.base_dtype.name} generated for tensor {y!s} with type "
+            f"{y.dtype.name}: they must be the same"
+        )
+    if isinstance(g, IndexedSlices):
+        return g
+    g = convert_to_tensor(g)
+    if g.rank == 0 and y.rank != 0:
+        return g * shapes.ones_like(y)
+    if not y.shape.is_compatible_with(g.shape):  # type: ignore[attr-defined]
         raise ValueError(
-            f"Gradient of {y.name} has shape {g.static_shape}, the tensor {y.static_shape}"
+            f"Gradient {g.name} has shape {g.shape}, "  # type: ignore[attr-defined]
+            f"but the tensor {y.name} has {y.shape}."  # type: ignore[attr-defined]
         )
     return g
 
@@ -171,7 +196,11 @@ def hessians(
         When an x has unknown sizes: a row of the Hessian is one derivative, and their number
         must be known while the graph is built.
     """
-    xs = list(xs) if isinstance(xs, (list, tuple)) else [xs]
+    with get_default_graph().transaction():
+        return _hessians(ys, _list(xs), name)
+
+
+def _hessians(ys: Any, xs: list[Any], name: str) -> list[Any]:
     out = []
     for x, g in zip(xs, gradients(ys, xs, name=name), strict=True):
         v = _values([x], "x")[0]
@@ -209,40 +238,108 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator for a function with a gradient of its own.
 
     `f(*args)` returns ``(y, grad)``, where ``grad(*dys)`` gives the gradients of the args.
-    When `f` uses variables, ``grad(*dys, variables=[…])`` gives ``(arg_gradients, variable_gradients)``.
+    When `f` uses variables, ``grad(*dys, variables=[…])`` gives ``(arg_gradients,
+    variable_gradients)``.
+
+    Raises
+    ------
+    TypeError
+        When `f` uses variables and ``grad`` takes none.
+    ValueError
+        When ``grad`` gives another number of gradients.
+
+    Examples
+    --------
+    >>> import graphc as tf
+    >>> @tf.custom_gradient
+    ... def clipped(x):
+    ...     return tf.identity(x), lambda dy: tf.clip_by_value(dy, -1.0, 1.0)
     """
 
+    @functools.wraps(f)
     def decorated(*args: Any, **kwargs: Any) -> Any:
-        graph = get_default_graph()
         xs = [convert_to_tensor(a) for a in args]
-        with build.current().scope(None, "CustomGradient"):
-            stopped = [build.build(_inner, (x,), {}).outputs[0] for x in xs]
-            made, grad = f(*stopped, **kwargs)
-            many = isinstance(made, (list, tuple))
-            ys = [convert_to_tensor(y) for y in (made if many else [made])]
+        with get_default_graph().transaction():
+            result, grad = f(*xs, **kwargs)
+            ys = [convert_to_tensor(y) for y in _flat(result)]
+            variables = _variables_between(xs, ys)
+            if variables and not _takes_variables(grad):
+                raise TypeError(
+                    "If using @custom_gradient with a function that uses variables, then grad_fn "
+                    "must accept a keyword argument 'variables'."
+                )
+            gradient = _Custom(grad, len(ys), len(xs), variables)
+            inputs = [*ys, *xs, *[v._snapshot for v in variables]]
+            n = build.build(_with_gradient, inputs, {"count": len(ys), "_gradient": gradient})
+        return _packed(result, iter(n.outputs))
 
-            def gradient(n: Node, *dys: Any) -> list[Any]:
-                got = grad(*dys)
-                got = list(got) if isinstance(got, (list, tuple)) else [got]
-                if len(got) != len(xs):
-                    raise ValueError(
-                        f"the gradient function gave {len(got)} gradients for {len(xs)} arguments"
-                    )
-                return [None] * len(ys) + got
-
-            n = build.build(_with_gradient, (*ys, *xs), {"count": len(ys), "_gradient": gradient})
-        return list(n.outputs) if many else n.outputs[0]
-
-    decorated.__name__ = getattr(f, "__name__", "custom_gradient")
-    decorated.__doc__ = f.__doc__
     return decorated
 
 
-_inner = record.op(
-    "custom_argument", "Identity", "state", doc="An argument inside a function with a custom gradient.",
-    args=("input",), infer=lambda inputs, attrs: [inputs[0].type], types="fiubs", numpy=lambda x: x,
-    grad=lambda y, dy, x: dy, facts={"alias": True},
-)  # fmt: skip
+class _Custom:
+    """The gradient function of a call of a function with a custom gradient."""
+
+    def __init__(self, grad: Any, outputs: int, args: int, variables: list[Variable]) -> None:
+        self.grad, self.outputs, self.args, self.variables = grad, outputs, args, variables
+
+    def __call__(self, n: Node, *dys: Any) -> list[Any]:
+        of_variables: list[Any] = []
+        if self.variables:
+            got, of_variables = self.grad(*dys, variables=self.variables)
+            of_variables = _flat(of_variables)
+            if len(of_variables) != len(self.variables):
+                raise ValueError(
+                    "Must return gradient for each variable from @custom_gradient grad_fn."
+                )
+        else:
+            got = self.grad(*dys)
+        found = _flat(got)
+        if len(found) != self.args:
+            raise ValueError(
+                f"the gradient function gave {len(found)} gradients for {self.args} arguments"
+            )
+        return [None] * self.outputs + found + of_variables
+
+
+def _flat(x: Any) -> list[Any]:
+    """The leaves of nested lists, tuples and dictionaries (these by sorted key, as in TF1)."""
+    if isinstance(x, Mapping):
+        return [leaf for k in sorted(x) for leaf in _flat(x[k])]
+    if isinstance(x, (list, tuple)):
+        return [leaf for item in x for leaf in _flat(item)]
+    return [x]
+
+
+def _packed(like: Any, leaves: Iterator[Any]) -> Any:
+    if isinstance(like, Mapping):
+        made = {k: _packed(like[k], leaves) for k in sorted(like)}
+        return type(like)([(k, made[k]) for k in like])  # type: ignore[call-arg]
+    if isinstance(like, (list, tuple)):
+        items = [_packed(item, leaves) for item in like]
+        return type(like)(*items) if hasattr(like, "_fields") else type(like)(items)
+    return next(leaves)
+
+
+def _variables_between(xs: list[Value], ys: list[Value]) -> list[Variable]:
+    """Trainable variables that `ys` read otherwise than through `xs`."""
+    given = set(xs)
+    seen: set[Node] = set()
+    stack = [y.node for y in ys if y not in given]
+    while stack:
+        n = stack.pop()
+        if n not in seen:
+            seen.add(n)
+            stack.extend([v.node for v in n.inputs if v not in given])
+    return [
+        v
+        for v in trainable_variables()
+        if isinstance(v, Variable) and v.op in seen and v._snapshot not in given
+    ]
+
+
+def _takes_variables(grad: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(grad).parameters.values()
+    return any(p.name == "variables" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 class GradientTape:

@@ -31,7 +31,10 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "errors": ("graphc.errors",),
     "initializers": ("graphc.face.initializers",),
     "logging": ("graphc.face.logging",),
-    "train": ("graphc.train.optimizer", "graphc.train.averages", "graphc.train.decay"),
+    "train": (
+        "graphc.train.optimizer", "graphc.train.averages", "graphc.train.decay",
+        "graphc.train.steps",
+    ),
     "layers": ("graphc.nn.layers",),
     "losses": ("graphc.nn.losses",),
     "summary": ("graphc.train.summary",),
@@ -127,6 +130,13 @@ NAMES: dict[str, str] = {
     "python.framework.ops.get_default_graph": "graphc.face.graph:get_default_graph",
     "python.framework.ops.name_scope": "graphc.face.graph:name_scope",
     "python.framework.ops.reset_default_graph": "graphc.face.graph:reset_default_graph",
+    "python.training.moving_averages.assign_moving_average":
+        "graphc.train.averages:assign_moving_average",
+    "train.piecewise_constant_decay": "graphc.train.decay:piecewise_constant",
+    "contrib.framework.assert_global_step": "graphc.train.steps:assert_global_step",
+    "contrib.framework.create_global_step": "graphc.train.steps:create_global_step",
+    "contrib.framework.get_global_step": "graphc.train.steps:get_global_step",
+    "contrib.framework.get_or_create_global_step": "graphc.train.steps:get_or_create_global_step",
     # ---- helpers for programs that run under both
     "compat.as_bytes": "graphc.face.compat:as_bytes",
     "compat.as_str": "graphc.face.compat:as_text",

@@ -6,7 +6,7 @@ A pass is a function from `Graph` to `Graph`, normally one call of `rebuild`.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -73,23 +73,29 @@ class Graph:
             updates=tuple((name, f(v)) for name, v in self.updates),
         )
 
-    def rebuild(self, f: Rewrite, nodes: Iterable[Node] | None = None) -> Graph:
+    def rebuild(
+        self, f: Rewrite, nodes: Iterable[Node] | None = None, ops: Container[str] | None = None
+    ) -> Graph:
         """Hand every node to `f`, inputs already rebuilt; unchanged nodes are kept as they are.
 
         `f(node, inputs)` builds with the op functions; what it makes inherits the node's name
-        and source. It returns None to keep the node (with its new inputs).
+        and source. It returns None to keep the node (with its new inputs). With `ops`, only
+        nodes of these ops are handed over.
         """
         new: dict[Value, Value] = {}
         get = new.get
         rewriter = build.Rewriter()
         with build.use(rewriter), dims.assuming(self.facts), paused_gc():
             for n in self.nodes() if nodes is None else nodes:
-                old = n.inputs
-                inputs = tuple([get(v, v) for v in old])
-                rewriter.like = n
-                r = f(n, inputs)
+                inputs = old = n.inputs
+                if new:
+                    inputs = tuple([get(v, v) for v in old])
+                r = None
+                if ops is None or n.op.name in ops:
+                    rewriter.like = n
+                    r = f(n, inputs)
                 if r is None:
-                    if inputs == old:
+                    if inputs is old or inputs == old:
                         continue
                     made: Sequence[Value] = copy(n, inputs).outputs
                 elif isinstance(r, Value):

@@ -2506,17 +2506,14 @@ unique_op = op(
     "unique", "Unique", "structured", doc="The different elements, in order of appearance.",
     args=("x",),
     types="fiubs", infer=_unique_infer, numpy=_unique_numpy,
-    facts={"data_shape": True,
-    "host": True},
-    grad=lambda y, dy, x, **a: (None,),
+    facts={"data_shape": True, "host": True, "no_gradient_error": True},
 )  # fmt: skip
 
 unique_counts_op = op(
     "unique_with_counts", "UniqueWithCounts", "structured",
     doc="The different elements and their counts.",
     args=("x",), types="fiubs", infer=_unique_infer, numpy=_unique_numpy,
-    facts={"data_shape": True, "host": True},
-    grad=lambda y, dy, x, **a: (None,),
+    facts={"data_shape": True, "host": True, "no_gradient_error": True},
 )  # fmt: skip
 
 

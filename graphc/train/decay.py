@@ -48,16 +48,8 @@ def natural_exp_decay(
     staircase: bool = False, name: str | None = None,
 ) -> Value:  # fmt: skip
     """``learning_rate * exp(-decay_rate * global_step / decay_steps)``."""
-    with name_scope(name, "NaturalExpDecay", [learning_rate, global_step]) as scope:
-        lr = convert_to_tensor(learning_rate, name="learning_rate")
-        p = _step(global_step, "natural_exp_decay", lr.dtype) / math.cast(
-            convert_to_tensor(decay_steps), lr.dtype
-        )
-        p = math.floor(p) if staircase else p
-        made: Value = math.multiply(
-            lr, math.exp(-math.cast(convert_to_tensor(decay_rate), lr.dtype) * p), name=scope
-        )
-        return made
+    rate = math.exp(math.negative(decay_rate))
+    return exponential_decay(learning_rate, global_step, decay_steps, rate, staircase, name)
 
 
 def inverse_time_decay(
@@ -151,7 +143,8 @@ def cosine_decay(
         lr = convert_to_tensor(learning_rate, name="learning_rate")
         steps = math.cast(convert_to_tensor(decay_steps), lr.dtype)
         step = math.minimum(_step(global_step, "cosine decay", lr.dtype), steps)
-        return lr * ((1 - alpha) * _cosine(step / steps) + alpha)
+        made: Value = math.multiply(lr, (1 - alpha) * _cosine(step / steps) + alpha)
+        return made
 
 
 def cosine_decay_restarts(
@@ -159,7 +152,7 @@ def cosine_decay_restarts(
     m_mul: float = 1.0, alpha: float = 0.0, name: str | None = None,
 ) -> Value:  # fmt: skip
     """Cosine decay with warm restarts: each period `t_mul` times longer, `m_mul` times lower."""
-    with name_scope(name, "SGDRDecay", [learning_rate, global_step]):
+    with name_scope(name, "SGDRDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
         done = _step(global_step, "cosine decay restarts", lr.dtype) / math.cast(
             convert_to_tensor(first_decay_steps), lr.dtype
@@ -171,7 +164,8 @@ def cosine_decay_restarts(
             i = math.floor(math.log(1.0 - done * (1.0 - t_mul)) / pymath.log(t_mul))
             sum_r = (1.0 - t_mul**i) / (1.0 - t_mul)
             fraction = (done - sum_r) / t_mul**i
-        made: Value = lr * ((1 - alpha) * (m_mul**i) * _cosine(fraction) + alpha)
+        factor = (1 - alpha) * (m_mul**i) * _cosine(fraction) + alpha
+        made: Value = math.multiply(lr, factor, name=scope)
         return made
 
 
@@ -180,12 +174,13 @@ def linear_cosine_decay(
     alpha: float = 0.0, beta: float = 0.001, name: str | None = None,
 ) -> Value:  # fmt: skip
     """``((alpha + linear) * cosine + beta) * learning_rate`` (Bello et al., arXiv:1709.07417)."""
-    with name_scope(name, "LinearCosineDecay", [learning_rate, global_step]):
+    with name_scope(name, "LinearCosineDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
         steps = math.cast(convert_to_tensor(decay_steps), lr.dtype)
         step = math.minimum(_step(global_step, "linear cosine decay", lr.dtype), steps)
         linear = (steps - step) / steps
-        made: Value = lr * ((alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta)
+        factor = (alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta
+        made: Value = math.multiply(lr, factor, name=scope)
         return made
 
 
@@ -197,7 +192,7 @@ def noisy_linear_cosine_decay(
     """`linear_cosine_decay` with noise of variance ``initial_variance / (1 + step)**variance_decay``."""
     from graphc.ops import random
 
-    with name_scope(name, "NoisyLinearCosineDecay", [learning_rate, global_step]):
+    with name_scope(name, "NoisyLinearCosineDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
         steps = math.cast(convert_to_tensor(decay_steps), lr.dtype)
         step = math.minimum(_step(global_step, "noisy linear cosine decay", lr.dtype), steps)
@@ -205,5 +200,6 @@ def noisy_linear_cosine_decay(
             1.0 + step, math.cast(convert_to_tensor(variance_decay), lr.dtype)
         )
         linear = (steps - step) / steps + random.random_normal([], stddev=math.sqrt(variance))
-        made: Value = lr * ((alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta)
+        factor = (alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta
+        made: Value = math.multiply(lr, factor, name=scope)
         return made

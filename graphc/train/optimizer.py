@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-from graphc.face import graph as face
-from graphc.face import scopes
 from graphc.face.control import group
 from graphc.face.gradients import AggregationMethod, gradients
-from graphc.face.graph import GraphKeys, control_dependencies, get_default_graph, name_scope
+from graphc.face.graph import (
+    GraphKeys,
+    control_dependencies,
+    get_default_graph,
+    init_scope,
+    name_scope,
+)
 from graphc.face.variables import Variable, trainable_variables
+from graphc.ir.dtypes import bfloat16, float16, float32, float64
 from graphc.ir.node import Node, Value
-from graphc.ops import math, shapes, state
+from graphc.ops import arrays, math, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.indexed import IndexedSlices, to_dense
+
+from graphc.train.slots import create_slot, create_slot_with_initializer, create_zeros_slot, fill
 
 __all__ = [
     "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "FtrlOptimizer",
@@ -29,8 +35,10 @@ Gradient = Any  # a tensor, IndexedSlices or None
 class Optimizer:
     """Base of all optimizers; users subclass it as in TF1.
 
-    A subclass gives `_apply_dense` (and, where rows that a sparse gradient does not touch
-    must stay as they are, nothing more: `_apply_sparse` calls `_apply_dense` and keeps those rows).
+    A subclass gives `_apply_dense(grad, var)` and, for sparse gradients, `_apply_sparse(grad, var)`
+    or `_apply_sparse_duplicate_indices(grad, var)`; `_create_slots`, `_prepare` and `_finish` where
+    it needs them. Optimizers written for resource variables (`_resource_apply_dense` and
+    `_resource_apply_sparse`) work too.
 
     Parameters
     ----------
@@ -83,20 +91,18 @@ class Optimizer:
         ValueError
             When no variable has a gradient.
         """
-        pairs = self.compute_gradients(
-            loss,
-            var_list,
-            gate_gradients,
-            aggregation_method,
-            colocate_gradients_with_ops,
-            grad_loss,
-        )
-        if not any(g is not None for g, _ in pairs):
-            raise ValueError(
-                "No gradients provided for any variable, check your graph for ops that do not "
-                f"support gradients, between variables {[str(v) for _, v in pairs]} and loss {loss}."
-            )
-        return self.apply_gradients(pairs, global_step=global_step, name=name)
+        with get_default_graph().transaction():
+            pairs = self.compute_gradients(
+                loss, var_list, gate_gradients, aggregation_method, colocate_gradients_with_ops,
+                grad_loss,
+            )  # fmt: skip
+            if not any(g is not None for g, _ in pairs):
+                raise ValueError(
+                    "No gradients provided for any variable, check your graph for ops that do not "
+                    f"support gradients, between variables {[str(v) for _, v in pairs]} and loss "
+                    f"{loss}."
+                )
+            return self.apply_gradients(pairs, global_step=global_step, name=name)
 
     def compute_gradients(
         self,
@@ -107,7 +113,13 @@ class Optimizer:
         colocate_gradients_with_ops: bool = False,
         grad_loss: Any = None,
     ) -> list[tuple[Gradient, Any]]:
-        """Pairs (gradient, variable); the gradient is None where `loss` does not depend on it."""
+        """Pairs (gradient, variable); the gradient is None where `loss` does not depend on it.
+
+        Raises
+        ------
+        ValueError
+            When there are no variables, or loss or a variable is not of a float type.
+        """
         if callable(loss) and not isinstance(loss, Value | Variable):
             raise RuntimeError("`loss` passed to Optimizer.compute_gradients should be a tensor: "
                                "a function is for eager execution only.")  # fmt: skip
@@ -116,29 +128,27 @@ class Optimizer:
                 "gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
                 f"Optimizer.GATE_GRAPH.  Not {gate_gradients}"
             )
-        loss = convert_to_tensor(loss)
-        if loss.dtype.kind != "f":
-            raise ValueError(
-                f"Invalid type {loss.dtype!r} for {loss.name}, expected: "
-                "['tf.float32', 'tf.float64', 'tf.float16', 'tf.bfloat16']."
-            )
+        self._assert_valid_dtypes([loss])
+        if grad_loss is not None:
+            grad_loss = convert_to_tensor(grad_loss, name="grad_loss")
+            self._assert_valid_dtypes([grad_loss])
         if var_list is None:
             var_list = trainable_variables() + get_default_graph().get_collection(
                 GraphKeys.TRAINABLE_RESOURCE_VARIABLES
             )
-        elif not isinstance(var_list, (list, tuple)):
-            var_list = list(var_list) if isinstance(var_list, Iterable) else [var_list]
-        var_list = [v for v in _flatten(var_list)]
-        if not var_list:
-            raise ValueError("No variables to optimize.")
+        var_list = list(_flatten([var_list]))
         for v in var_list:
             if not isinstance(v, Variable | Value):
-                raise TypeError(f"Argument is not a tf.Variable: {v!r}")
+                raise NotImplementedError("Trying to optimize unsupported type ", v)
+        if not var_list:
+            raise ValueError("No variables to optimize.")
         grads = gradients(
             loss, var_list, grad_ys=grad_loss, aggregation_method=aggregation_method
             if aggregation_method is not None else AggregationMethod.DEFAULT,
         )  # fmt: skip
-        return list(zip(grads, var_list, strict=True))
+        pairs = list(zip(grads, var_list, strict=True))
+        self._assert_valid_dtypes([v for g, v in pairs if g is not None])
+        return pairs
 
     def apply_gradients(
         self,
@@ -146,60 +156,74 @@ class Optimizer:
         global_step: Any = None,
         name: str | None = None,
     ) -> Node:
-        """An operation that applies gradients to their variables; pairs with None are left out."""
+        """An operation that applies gradients to their variables; pairs with None are left out.
+
+        Parameters
+        ----------
+        grads_and_vars : iterable of (gradient, variable)
+            As `compute_gradients` gives them; a gradient is a tensor, what converts to one,
+            `IndexedSlices`, or None.
+        global_step : Variable, optional
+            Counts one up after the variables are updated.
+
+        Raises
+        ------
+        ValueError
+            When there is no gradient, or one has another shape than its variable.
+        """
         pairs = tuple(grads_and_vars)
         if not pairs:
             raise ValueError("No variables provided.")
-        converted = []
-        for g, v in pairs:
-            if g is not None and not isinstance(g, IndexedSlices):
-                g = convert_to_tensor(g)
-                want, have = v.get_shape(), g.get_shape() if hasattr(g, "get_shape") else None
-                if have is not None and not want.is_compatible_with(have):
-                    raise ValueError(
-                        f"Gradient of {v.name} has shape {have}, the variable has {want}."
-                    )
-            converted.append((g, v))
+        converted = [(_gradient(g, v), v) for g, v in pairs]
         variables = [v for g, v in converted if g is not None]
         if not variables:
             raise ValueError(
                 f"No gradients provided for any variable: {[str(v) for _, v in converted]}."
             )
         graph = get_default_graph()
-        with graph.transaction():
-            with _init_scope():
-                self._create_slots(variables)
-            updates = []
-            with name_scope(name, self._name) as scope:
-                self._prepare()
-                for g, v in converted:
-                    if g is None:
-                        continue
-                    with name_scope("update_" + v.op.name):
-                        update = self._apply(g, v)
-                        constraint = getattr(v, "constraint", None)
-                        if constraint is not None:
-                            with control_dependencies([update]):
-                                update = v.assign(constraint(v.read_value()))
-                        updates.append(update)
-                if global_step is None:
-                    op = self._finish(updates, scope)
-                else:
-                    with control_dependencies([self._finish(updates, "update")]):
-                        op = _operation(
-                            state.assign_add(
-                                global_step, constant(1, global_step.dtype.base_dtype), name=scope
-                            )
-                        )
-            train_ops = graph.get_collection_ref(GraphKeys.TRAIN_OP)
-            if op not in train_ops:
-                train_ops.append(op)
+        slots = {k: dict(d) for k, d in self._slots.items()}, dict(self._non_slot_dict)
+        try:
+            with graph.transaction():
+                op = self._apply_all(converted, variables, global_step, name)
+                if op not in graph.get_collection(GraphKeys.TRAIN_OP):
+                    graph.add_to_collection(GraphKeys.TRAIN_OP, op)
+        except BaseException:
+            self._slots, self._non_slot_dict = slots
+            raise
         return op
 
+    def _apply_all(
+        self, pairs: Sequence[tuple[Gradient, Any]], variables: Sequence[Any], global_step: Any,
+        name: str | None,
+    ) -> Node:  # fmt: skip
+        with init_scope():
+            self._create_slots(variables)
+        updates = []
+        with name_scope(name, self._name) as scope:
+            self._prepare()
+            for g, v in pairs:
+                if g is not None:
+                    with name_scope("update_" + v.op.name):
+                        updates.append(self._apply(g, v))
+            if global_step is None:
+                return _operation(self._finish(updates, scope))
+            with control_dependencies([self._finish(updates, "update")]):
+                one = constant(1, global_step.dtype.base_dtype)
+                return _operation(state.assign_add(global_step, one, name=scope))
+
     def _apply(self, g: Gradient, v: Any) -> Any:
+        if isinstance(v, Value):
+            raise NotImplementedError("Trying to update a Tensor ", v)
+        constraint = getattr(v, "constraint", None)
         if isinstance(g, IndexedSlices):
-            return self._apply_sparse(g, v)
-        return self._apply_dense(g, v)
+            if constraint is not None:
+                raise RuntimeError("Cannot use a constraint function on a sparse variable.")
+            return self._apply_sparse_duplicate_indices(g, v)
+        update = self._apply_dense(g, v)
+        if constraint is None:
+            return update
+        with control_dependencies([update]):
+            return v.assign(constraint(v.read_value()))
 
     # ---------------------------------------------------------------- for subclasses
 
@@ -209,26 +233,36 @@ class Optimizer:
     def _prepare(self) -> None:
         pass
 
+    def _valid_dtypes(self) -> set[Any]:
+        return {float16, bfloat16, float32, float64}
+
+    def _assert_valid_dtypes(self, tensors: Iterable[Any]) -> None:
+        valid = self._valid_dtypes()
+        for t in tensors:
+            dtype = t.dtype.base_dtype
+            if dtype not in valid:
+                raise ValueError(
+                    f"Invalid type {dtype!r} for {t.name}, "
+                    f"expected: {sorted(map(str, valid))}."
+                )
+
     def _apply_dense(self, grad: Any, var: Any) -> Any:
+        return self._resource_apply_dense(grad, var)
+
+    def _resource_apply_dense(self, grad: Any, handle: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} gives no _apply_dense")
 
+    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
+        """Sum rows that a sparse gradient names twice, then `_apply_sparse`."""
+        ids, places = arrays.unique(grad.indices)
+        rows = arrays.unsorted_segment_sum(grad.values, places, shapes.shape(ids)[0])
+        return self._apply_sparse(IndexedSlices(rows, ids, grad.dense_shape), var)
+
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
-        """A sparse gradient: rows that it does not name keep variable and slots as they are."""
-        touched = touched_rows(grad, var)
-        whole = to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var)))
-        self._mask = touched
-        try:
-            return self._apply_dense(whole, var)
-        finally:
-            self._mask = None
+        return self._resource_apply_sparse(grad.values, var, grad.indices)
 
-    _mask: Any = None
-
-    def _update(self, var: Any, new: Any, name: str | None = None) -> Any:
-        """Assign, leaving rows that a sparse gradient does not touch."""
-        if self._mask is not None:
-            new = math.select(shapes.broadcast_like(self._mask, new), new, convert_to_tensor(var))
-        return state.assign(var, new, name=name)
+    def _resource_apply_sparse(self, grad: Any, handle: Any, indices: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} gives no _apply_sparse")
 
     def _finish(self, update_ops: Sequence[Any], name_scope: str) -> Node:
         return group(*update_ops, name=name_scope)
@@ -250,7 +284,7 @@ class Optimizer:
     def _get_or_make_slot(self, var: Any, val: Any, slot_name: str, op_name: str) -> Variable:
         slots = self._slot_dict(slot_name)
         if _key(var) not in slots:
-            slots[_key(var)] = create_slot(var, lambda **kw: val, op_name)
+            slots[_key(var)] = create_slot(var, convert_to_tensor(val), op_name)
         return slots[_key(var)]
 
     def _get_or_make_slot_with_initializer(
@@ -258,13 +292,24 @@ class Optimizer:
     ) -> Variable:
         slots = self._slot_dict(slot_name)
         if _key(var) not in slots:
-            slots[_key(var)] = create_slot(var, initializer, op_name, shape, dtype)
+            slots[_key(var)] = create_slot_with_initializer(var, initializer, shape, dtype, op_name)
         return slots[_key(var)]
 
     def _zeros_slot(self, var: Any, slot_name: str, op_name: str) -> Variable:
-        return self._get_or_make_slot_with_initializer(
-            var, fill(0.0), var.get_shape(), var.dtype.base_dtype, slot_name, op_name
-        )
+        slots = self._slot_dict(slot_name)
+        if _key(var) not in slots:
+            slots[_key(var)] = create_zeros_slot(var, op_name)
+        return slots[_key(var)]
+
+    def _filled_slot(self, var: Any, value: float, slot_name: str, op_name: str) -> Variable:
+        """A slot that starts with a number everywhere."""
+        shape, dtype = var.get_shape(), var.dtype.base_dtype
+        if shape.is_fully_defined():
+            return self._get_or_make_slot_with_initializer(
+                var, fill(value), shape, dtype, slot_name, op_name
+            )
+        like = shapes.ones_like(var.initialized_value())
+        return self._get_or_make_slot(var, like * constant(value, dtype), slot_name, op_name)
 
     def get_slot(self, var: Any, name: str) -> Variable | None:
         """The slot variable called `name` made for `var`, or None."""
@@ -311,49 +356,25 @@ def _operation(x: Any) -> Node:
     return x.op if isinstance(x, Value) else x  # type: ignore[attr-defined,no-any-return]
 
 
-def _init_scope() -> Any:
-    """No control dependencies around what only initialises."""
-    return face.control_dependencies(None)
-
-
-def fill(value: float) -> Callable[..., Value]:
-    """An initializer that fills with a number."""
-
-    def initializer(shape: Any, dtype: Any = None, partition_info: Any = None) -> Value:
-        dims = [int(d) for d in shape]
-        if value == 0.0:
-            return shapes.zeros(dims, dtype)
-        return constant(np.full(dims, value, dtype.np), dtype)
-
-    return initializer
-
-
-def create_slot(
-    var: Any, initializer: Any, name: str, shape: Any = None, dtype: Any = None
-) -> Variable:
-    """A variable beside `var`, called ``var/name`` (made unique), as TF1's slot creator does."""
-    with scopes.variable_scope(None, var.op.name + "/" + name):
-        if shape is None:
-            initial = initializer()
-            made: Variable = scopes.get_variable(
-                "", initializer=initial, trainable=False, validate_shape=True
-            )
-            return made
-        if not shape.is_fully_defined():
-            like = shapes.zeros_like(var.initialized_value())
-            return Variable(
-                like, trainable=False, name=var.op.name + "/" + name, validate_shape=False
-            )
-        made = scopes.get_variable(
-            "", shape=shape, dtype=dtype, initializer=initializer, trainable=False
+def _gradient(g: Any, v: Any) -> Gradient:
+    """What a user gives as the gradient of `v`, as a tensor or `IndexedSlices` that fits it."""
+    if g is None or isinstance(g, IndexedSlices):
+        return g
+    try:
+        g = convert_to_tensor(g)
+    except TypeError:
+        raise TypeError(
+            f"Gradient must be convertible to a Tensor or IndexedSlices, or None: {g}"
+        ) from None
+    if isinstance(v, Variable) and not v.get_shape().is_compatible_with(g.get_shape()):
+        raise ValueError(
+            f"Gradient of {v.name} has shape {g.get_shape()}, the variable has {v.get_shape()}."
         )
-        return made
+    return g
 
 
 def touched_rows(grad: IndexedSlices, var: Any) -> Value:
     """Whether each row of `var` is named by a sparse gradient; one column, to broadcast."""
-    from graphc.ops import arrays
-
     ids = grad.indices
     ones = shapes.ones_like(ids)
     shape = var.get_shape()
@@ -361,6 +382,29 @@ def touched_rows(grad: IndexedSlices, var: Any) -> Value:
     hits = arrays.unsorted_segment_sum(ones, ids, rows)
     hit = math.greater(hits, shapes.zeros_like(hits))
     return shapes.reshape(hit, [-1] + [1] * (len(shape) - 1))
+
+
+class _Masked(Optimizer):
+    """Those of TF1 that leave rows alone, slots included, which a sparse gradient does not name."""
+
+    _mask: Any = None
+
+    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
+        return self._apply_sparse(grad, var)  # repeated rows are summed on the way to a whole
+
+    def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
+        whole = to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var)))
+        self._mask = touched_rows(grad, var)
+        try:
+            return self._apply_dense(whole, var)
+        finally:
+            self._mask = None
+
+    def _update(self, var: Any, new: Any, name: str | None = None) -> Any:
+        """Assign, leaving rows that a sparse gradient does not touch."""
+        if self._mask is not None:
+            new = math.select(shapes.broadcast_like(self._mask, new), new, convert_to_tensor(var))
+        return state.assign(var, new, name=name)
 
 
 class GradientDescentOptimizer(Optimizer):
@@ -387,13 +431,16 @@ class GradientDescentOptimizer(Optimizer):
         lr = self._hyper(self._learning_rate_tensor, var)
         return state.assign_sub(var, math.multiply(grad, lr), name="ApplyGradientDescent")
 
+    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
+        return self._apply_sparse(grad, var)
+
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         return self._apply_dense(
             to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var
         )
 
 
-class MomentumOptimizer(Optimizer):
+class MomentumOptimizer(_Masked):
     """``accum = momentum * accum + gradient; var -= learning_rate * accum``.
 
     With Nesterov: ``var -= learning_rate * (gradient + momentum * accum)``.
@@ -437,7 +484,7 @@ class MomentumOptimizer(Optimizer):
         return group(keep, self._update(var, var - step, name="ApplyMomentum"))
 
 
-class AdagradOptimizer(Optimizer):
+class AdagradOptimizer(_Masked):
     """``accum += gradient**2; var -= learning_rate * gradient / sqrt(accum)``.
 
     Parameters
@@ -461,9 +508,7 @@ class AdagradOptimizer(Optimizer):
 
     def _create_slots(self, var_list: Sequence[Any]) -> None:
         for v in var_list:
-            self._get_or_make_slot_with_initializer(
-                v, fill(self._initial), v.get_shape(), v.dtype.base_dtype, "accumulator", self._name
-            )
+            self._filled_slot(v, self._initial, "accumulator", self._name)
 
     def _prepare(self) -> None:
         self._learning_rate_tensor = convert_to_tensor(
@@ -480,7 +525,7 @@ class AdagradOptimizer(Optimizer):
         )
 
 
-class AdadeltaOptimizer(Optimizer):
+class AdadeltaOptimizer(_Masked):
     """Adadelta (Zeiler 2012, arXiv:1212.5701), with TF1's learning rate in front.
 
     Parameters
@@ -514,7 +559,7 @@ class AdadeltaOptimizer(Optimizer):
         return group(*keep, self._update(var, var - step * lr, name="ApplyAdadelta"))
 
 
-class RMSPropOptimizer(Optimizer):
+class RMSPropOptimizer(_Masked):
     """``ms += (g**2 - ms) * (1 - decay); mom = momentum*mom + lr*g/sqrt(ms + eps); var -= mom``.
 
     The mean square starts at one and epsilon is inside the root, as in TF1. With `centered`
@@ -536,9 +581,7 @@ class RMSPropOptimizer(Optimizer):
 
     def _create_slots(self, var_list: Sequence[Any]) -> None:
         for v in var_list:
-            self._get_or_make_slot_with_initializer(
-                v, fill(1.0), v.get_shape(), v.dtype.base_dtype, "rms", self._name
-            )
+            self._filled_slot(v, 1.0, "rms", self._name)
             if self._centered:
                 self._zeros_slot(v, "mg", self._name)
             self._zeros_slot(v, "momentum", self._name)
@@ -636,6 +679,9 @@ class AdamOptimizer(Optimizer):
         step = self._rate(var) * new_m / (math.sqrt(new_v) + eps)
         return group(*keep, state.assign(var, var - step, name="ApplyAdam"))
 
+    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
+        return self._apply_sparse(grad, var)
+
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         return self._apply_dense(
             to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var
@@ -651,7 +697,7 @@ class AdamOptimizer(Optimizer):
         return group(*update_ops, *powers, name=name_scope)
 
 
-class FtrlOptimizer(Optimizer):
+class FtrlOptimizer(_Masked):
     """Follow the regularised leader (McMahan et al. 2013), TF1's formula.
 
     Parameters
@@ -693,14 +739,7 @@ class FtrlOptimizer(Optimizer):
 
     def _create_slots(self, var_list: Sequence[Any]) -> None:
         for v in var_list:
-            self._get_or_make_slot_with_initializer(
-                v,
-                fill(self._initial),
-                v.get_shape(),
-                v.dtype.base_dtype,
-                "accum",
-                self._accum_name or self._name,
-            )
+            self._filled_slot(v, self._initial, "accum", self._accum_name or self._name)
             self._zeros_slot(v, "linear", self._linear_name or self._name)
 
     def _prepare(self) -> None:
@@ -730,7 +769,7 @@ class FtrlOptimizer(Optimizer):
         return made
 
 
-class ProximalGradientDescentOptimizer(Optimizer):
+class ProximalGradientDescentOptimizer(_Masked):
     """Gradient descent with L1 and L2 regularisation by a proximal step.
 
     Parameters

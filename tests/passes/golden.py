@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from graphc.errors import ParseError
+from graphc.ir.kernel_text import ParseError
 from graphc.ir.text import parse_graph, parse_graphs, print_graph
 from graphc.passes.pipeline import optimize_ir, pipeline
 from ir_run import compare
