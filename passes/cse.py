@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 

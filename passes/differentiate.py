@@ -6,6 +6,8 @@ Work is linear in the nodes between `xs` and `ys`; nothing recurses.
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -93,8 +95,8 @@ class _Reverse:
                     g = shapes.ones_like(y)
             self.grads.setdefault(y, []).append(g)
 
-    def between(self) -> list[Node]:
-        """Nodes on a path from an x to a y, results first."""
+    def between(self) -> tuple[set[Node], set[Node]]:
+        """Nodes on a path from an x to a y; and the same with those of the xs themselves."""
         seen: set[Node] = set()
         stack = [y.node for y in self.ys if y not in self.stop]
         while stack:
@@ -106,32 +108,39 @@ class _Reverse:
                 )
         xs = set(self.xs)
         active: set[Node] = set()
-        order = sorted(seen, key=lambda n: n.id)
-        on_path: list[Node] = []
-        for n in order:
+        for n in sorted(seen, key=lambda n: n.id):
             if any(v in xs or (v.node in active and v not in self.stop) for v in n.inputs):
                 active.add(n)
-                on_path.append(n)
-        on_path.reverse()
-        return on_path
+        return active, active | {x.node for x in xs if x.node in seen}
 
     def run(self) -> list[Gradient]:
-        xs = set(self.xs)
-        active = self.between()
-        wanted = set(active)
+        """Go from `ys` to `xs`, a node when all its users are done: TF1's order, so its names."""
+        xs, stop = set(self.xs), self.stop
+        active, nodes = self.between()
+        users: dict[Node, int] = {}
         for n in active:
-            outs = [None if v in self.stop else self.total(v) for v in n.outputs]
-            if all(g is None for g in outs):
+            for v in n.inputs:
+                if v.node in nodes and v not in stop:
+                    users[v.node] = users.get(v.node, 0) + 1
+        first = dict.fromkeys(y.node for y in self.ys if y not in stop)
+        ready = deque(n for n in first if n in nodes and not users.get(n))
+        while ready:
+            n = ready.popleft()
+            outs = [None if v in stop else self.total(v) for v in n.outputs]
+            if n not in active:
                 continue
-            with build.current().scope(None, n.name + "_grad"):
-                ins = node_gradient(n, outs)
-            for v, g in zip(n.inputs, ins, strict=True):
-                if (
-                    g is not None
-                    and (v in xs or (v.node in wanted and v not in self.stop))
-                    and v.dtype.kind == "f"
-                ):
+            ins: Sequence[Gradient] = ()
+            if any(g is not None for g in outs):
+                with build.current().scope(None, n.name + "_grad"):
+                    ins = node_gradient(n, outs)
+            for v, g in itertools.zip_longest(n.inputs, ins):
+                inner = v.node in nodes and v not in stop
+                if g is not None and (inner or v in xs) and v.dtype.kind == "f":
                     self.grads.setdefault(v, []).append(g)
+                if inner:
+                    users[v.node] -= 1
+                    if not users[v.node]:
+                        ready.append(v.node)
         return [self.total(x) for x in self.xs]
 
     def total(self, v: Value) -> Gradient:

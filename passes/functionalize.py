@@ -270,6 +270,9 @@ class _Functionalizer:
             return
         rule = n.op.facts.get("update")
         mask = self.mask(n)
+        for c in n.control:
+            if is_snapshot(c) and c.outputs[0] not in self.given:
+                self.value(c.outputs[0], c)  # nobody uses it, but it must have a value
         if n.op.name == "variable" or is_snapshot(n):
             return  # read where it is used: see `value`
         if rule is not None:
@@ -301,7 +304,7 @@ class _Functionalizer:
         try:
             types = n.op.infer(inputs, attrs)
         except (ValueError, OverflowError, InvalidArgumentError) as e:
-            raise InvalidArgumentError(None, n, run_error(n, e)) from None
+            raise InvalidArgumentError(None, n, run_error(n, self.words(n, inputs, e))) from None
         for _, shape in types:
             for d in shape or ():
                 if may_be_negative(d) and self.facts.less(d, 0):
@@ -313,6 +316,16 @@ class _Functionalizer:
             self.frozen.random.append((n, made))
         for a, b in zip(n.outputs, made.outputs, strict=True):
             self.new[a] = b
+
+    def words(self, n: Node, inputs: Sequence[Value], e: Exception) -> str:
+        """The message of an op whose operands do not fit, as TF1's kernels put it."""
+        if n.op.family == "elementwise" and "must be equal" in str(e) and len(inputs) == 2:
+            a, b = (
+                "[" + ",".join(str(self.facts.value(d)) for d in v.static_shape or ()) + "]"
+                for v in inputs
+            )
+            return f"Incompatible shapes: {a} vs. {b}"
+        return str(e)
 
     def update(self, n: Node, rule: Callable[..., Any], mask: int) -> None:
         var = variable_of(n.inputs[0])

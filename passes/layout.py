@@ -19,8 +19,6 @@ from graphc.ir.build import build
 from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value
 from graphc.ops.record import OPS, InferError
-
-from graphc.passes import rules
 from graphc.passes.rewrite import VIEWS, Rewriting, licensed
 from graphc.passes.views import reshaped, transposed, true_perm
 
@@ -203,7 +201,9 @@ class _Layout:
     def sink_reshape(self, n: Node, inputs: Sequence[Value]) -> Value | None:
         shape = n.outputs[0].static_shape
         under = [
-            v.node.inputs[0] for v in inputs if v.node.op.name == "reshape" and v.static_shape == shape
+            v.node.inputs[0]
+            for v in inputs
+            if v.node.op.name == "reshape" and v.static_shape == shape
         ]
         under = [v for v in under if v.node.op.name not in _SOURCES]
         if not under:
@@ -216,7 +216,9 @@ class _Layout:
                 below.append(v.node.inputs[0])
             elif is_single(v):
                 below.append(v)
-            elif v.static_shape == shape and (v.node.op.name in _SOURCES or v.node.op.name == "reshape"):
+            elif v.static_shape == shape and (
+                v.node.op.name in _SOURCES or v.node.op.name == "reshape"
+            ):
                 below.append(reshaped(v, under[0]))
             else:
                 return None
@@ -233,34 +235,11 @@ class _Layout:
         if not any(u.op.family in ("reduction", "elementwise") for u in self.users.get(n, ())):
             return v
         top = v.node.inputs[0]
-        shape = top.static_shape
-        order: list[Value] = []
-        seen: set[Value] = set()
-        stack = [top]
-        while stack:
-            u = stack.pop()
-            if u in seen:
-                continue
-            seen.add(u)
-            if u.node.op.family != "elementwise" or u.static_shape != shape:
-                continue
-            order.append(u)
-            stack.extend(u.node.inputs)
-            if len(order) > HOIST:
-                return v
+        run = elementwise_run(top)
         new: dict[Value, Value] = {}
-        for u in sorted(order, key=lambda u: u.node.id):
-            ins = []
-            for w in u.node.inputs:
-                if w in new:
-                    ins.append(new[w])
-                elif is_single(w):
-                    ins.append(w)
-                elif w.static_shape == shape:
-                    ins.append(self.rules.normal(reshaped(w, v)))
-                else:
-                    return v
-            made = applied(u.node, ins)
+        for u in run or ():
+            inputs = [new[w] if w in new else self.risen(w, top, v) for w in u.node.inputs]
+            made = applied(u.node, inputs)
             if made is None or made.static_shape != v.static_shape:
                 return v
             new[u] = made
@@ -269,11 +248,33 @@ class _Layout:
         self.note("reshape raised")
         return new[top]
 
+    def risen(self, w: Value, top: Value, v: Value) -> Value:
+        """An operand from outside the run, in the new shape."""
+        same = w.static_shape == top.static_shape and not is_single(w)
+        return self.rules.normal(reshaped(w, v)) if same else w
+
+
+def elementwise_run(top: Value) -> list[Value] | None:
+    """The elementwise values of one shape that `top` is made of, inputs first; None: too many."""
+    seen: dict[Value, None] = {}
+    stack = [top]
+    while stack:
+        u = stack.pop()
+        inside = u.node.op.family == "elementwise" and u.static_shape == top.static_shape
+        if inside and u not in seen:
+            seen[u] = None
+            stack.extend(u.node.inputs)
+            if len(seen) > HOIST:
+                return None
+    return sorted(seen, key=lambda u: u.node.id)
+
 
 def is_single(v: Value) -> bool:
     """One element, whatever the rank: it broadcasts to any shape of that rank or more."""
-    return v.static_shape is not None and all(d == 1 for d in v.static_shape if type(d) is int) and all(
-        type(d) is int for d in v.static_shape
+    return (
+        v.static_shape is not None
+        and all(d == 1 for d in v.static_shape if type(d) is int)
+        and all(type(d) is int for d in v.static_shape)
     )
 
 

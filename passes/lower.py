@@ -37,6 +37,8 @@ ROWS = 64
 COLUMNS = 4096
 #: From this many rows on a column reduction streams rows; below, columns are the units.
 STREAM = 512
+#: A result this large leaves the cache before anyone reads it: it is stored past the cache.
+STREAM_BYTES = 1 << 24
 #: Ops worth keeping in a scratch row rather than computing twice.
 COSTLY = frozenset(
     "exp expm1 log log1p tanh sigmoid softplus erf erfc sin cos tan pow rsqrt sqrt divide"
@@ -353,9 +355,7 @@ class _Lower:
     def store_outputs(self) -> None:
         self.sweep([v for v in self.body.outputs])
         for i, (v, axes) in enumerate(zip(self.body.outputs, self.out_axes, strict=True)):
-            x = self.value(v, axes)
-            buf, index = self.buffer("out", i, v, axes)
-            self.k.store(buf, index, self.operand(x, v.dtype))
+            self.store_output(i, v, axes)
 
     def sweep(self, roots: Sequence[Value]) -> None:
         """Compute, in order, what `roots` need at the current point (so that no chain recurses)."""
@@ -417,7 +417,9 @@ class _Lower:
     def store_output(self, i: int, v: Value, axes: Axes) -> None:
         x = self.value(v, axes)
         buf, index = self.buffer("out", i, v, axes)
-        self.k.store(buf, index, self.operand(x, v.dtype))
+        f, n = D.facts(), D.product(v.static_shape or ())
+        large = (f.value(n) if f is not None else 0) * v.dtype.size >= STREAM_BYTES
+        self.k.store(buf, index, self.operand(x, v.dtype), stream=large)
 
     def choose_kept(self, phases: list[list[Value]]) -> None:
         """Costly values that two passes over the row need: computed once, kept in a scratch row."""
@@ -457,9 +459,7 @@ class _Lower:
         def body() -> None:
             self.sweep([v for _, v, _ in full])
             for i, v, axes in full:
-                x = self.value(v, axes)
-                buf, index = self.buffer("out", i, v, axes)
-                self.k.store(buf, index, self.operand(x, v.dtype))
+                self.store_output(i, v, axes)
 
         vector = self.row_vector()
         self.nest([("vector" if i == vector else "for", i) for i in self.inner], body)

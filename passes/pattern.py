@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value
@@ -50,7 +51,7 @@ def many(name: str) -> Value:
     return _wild(name, dtypes.float32, many=True)
 
 
-class any_of:  # noqa: N801 - written in patterns like a function
+class any_of:
     """An attribute that a pattern captures under a name."""
 
     def __init__(self, name: str) -> None:
@@ -96,26 +97,30 @@ def match(pattern: Value, v: Value, found: Match, kinds: str = "fiubs") -> bool:
         return False
     if p.attrs and not _match_attrs(p, n, found):
         return False
+    if not _match_inputs(p, n, found, kinds):
+        return False
+    found[pattern] = v
+    return True
+
+
+def _match_inputs(p: Node, n: Node, found: Match, kinds: str) -> bool:
     a, b = p.inputs, n.inputs
-    if len(a) != len(b) or (len(a) == 1 and a[0].node.op is wildcard):
-        if len(a) != 1 or not a[0].node.attrs.get("many"):
-            if len(a) != len(b) or not match(a[0], b[0], found, kinds):
-                return False
-        else:
-            found[a[0].node.attrs["name"]] = b
-    elif p.op.name in COMMUTATIVE:
-        before = dict(found)
-        if not (match(a[0], b[0], found, kinds) and match(a[1], b[1], found, kinds)):
-            found.clear()
-            found.update(before)
-            if not (match(a[0], b[1], found, kinds) and match(a[1], b[0], found, kinds)):
-                return False
-    else:
+    if len(a) == 1 and "many" in a[0].node.attrs:
+        found[a[0].node.attrs["name"]] = b
+        return True
+    if len(a) != len(b):
+        return False
+    if p.op.name not in COMMUTATIVE:
         for x, y in zip(a, b, strict=True):
             if not match(x, y, found, kinds):
                 return False
-    found[pattern] = v
-    return True
+        return True
+    before = dict(found)
+    if match(a[0], b[0], found, kinds) and match(a[1], b[1], found, kinds):
+        return True
+    found.clear()
+    found.update(before)
+    return match(a[0], b[1], found, kinds) and match(a[1], b[0], found, kinds)
 
 
 def _match_wild(p: Node, v: Value, found: Match, kinds: str) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from graphc.ir.graph import Graph
-
 from graphc.passes.cse import cse
 from graphc.passes.expand import expand
 from graphc.passes.fold import fold

@@ -15,14 +15,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from graphc.ir import build
 from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value
 from graphc.ops.convert import make_constant
-from graphc.ops.record import OPS
-
+from graphc.ops.record import OPS, Op
 from graphc.passes.pattern import (
-    COMMUTATIVE, Match, any_of, attr, constant_wild, elements, many, match, node, ops, pattern_text, wild,
+    COMMUTATIVE,
+    Match,
+    any_of,
+    attr,
+    constant_wild,
+    many,
+    match,
+    node,
+    ops,
+    pattern_text,
+    wild,
     wildcard,
 )  # fmt: skip
 
@@ -87,8 +97,12 @@ def rule(
     for s in needs.split():
         if s not in LICENCES:
             raise ValueError(f"unknown licence {s!r}; there are {', '.join(LICENCES)}")
-    takes = () if isinstance(right, Value) else tuple(
-        name for name, p in inspect.signature(right).parameters.items() if p.default is p.empty
+    takes = (
+        ()
+        if isinstance(right, Value)
+        else tuple(
+            name for name, p in inspect.signature(right).parameters.items() if p.default is p.empty
+        )
     )  # a parameter with a default binds a variable of the loop that makes rules
     r = Rule(pattern_text(left), left, right, needs, kinds, takes)
     table.append(r)
@@ -141,7 +155,7 @@ def weight(n: Node) -> int:
         perm = n.attrs["perm"]
         return w + (perm is None or min(perm, default=0) < 0)
     axis = n.attrs.get("axis")
-    return w + len(n.inputs) * (name == "concat") + (len(axis) if name == "reverse" else 0)
+    return w + len(n.inputs) * (name == "concat") + (len(axis or ()) if name == "reverse" else 0)
 
 
 def cost(v: Value, leaves: Iterable[Value] = ()) -> int:
@@ -330,12 +344,12 @@ def made_since(n: Node, mark: int) -> list[Node]:
 
 def possible(p: Node, inputs: Sequence[Value]) -> bool:
     """Whether inputs of these ops and kinds can match the pattern at all."""
-    wants = [v.node.op for v in p.inputs]
+    wants: list[Op | None] = [v.node.op for v in p.inputs]
     for i, v in enumerate(p.inputs):
         if v.node.op is wildcard:
             if "many" in v.node.attrs:
                 return True
-            wants[i] = OPS["constant"] if "constant" in v.node.attrs else None  # type: ignore[call-overload]
+            wants[i] = OPS["constant"] if "constant" in v.node.attrs else None
     if len(wants) != len(inputs):
         return False
     have = [v.node.op for v in inputs]
@@ -382,11 +396,6 @@ def fold_constant(f: Callable[..., Any], *cs: Value) -> Value:
     with np.errstate(all="ignore"):
         a = np.asarray(f(*[c.node.attrs["value"] for c in cs]))
     return make_constant(a.astype(t.np), t)
-
-
-def number(v: Value) -> Any:
-    """The one number that all elements of a constant are; None where they differ."""
-    return elements(v.node)
 
 
 def is_power_of_two(x: float) -> bool:

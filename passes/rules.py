@@ -7,16 +7,23 @@ exact is said beside it. Integer rules hold because integers wrap.
 from __future__ import annotations
 
 import numpy as np
+
 from graphc.ir import build, dtypes
 from graphc.ir.build import build as make
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
 from graphc.ops import math, nn, shapes
-from graphc.ops.record import OPS
-
+from graphc.ops.record import OPS, as_value
 from graphc.passes import views
 from graphc.passes.rewrite import (
-    any_of, constant_wild, fold_constant, is_power_of_two, node, number, ops, rule, wild,
+    any_of,
+    constant_wild,
+    fold_constant,
+    is_power_of_two,
+    node,
+    ops,
+    rule,
+    wild,
 )  # fmt: skip
 
 __all__ = ["embeds"]
@@ -64,7 +71,12 @@ def cast_twice(x: Value, inner: DType, dtype: DType) -> Value | None:
         and inner.size >= dtype.size
     )
     # integers wrap where floats stop at the ends
-    stops = x.dtype.kind in "iu" and inner.kind == "f" and dtype.kind in "iu" and not embeds(x.dtype, dtype)
+    stops = (
+        x.dtype.kind in "iu"
+        and inner.kind == "f"
+        and dtype.kind in "iu"
+        and not embeds(x.dtype, dtype)
+    )
     if stops or not (embeds(x.dtype, inner) or wraps):
         return None
     return x if x.dtype is dtype else make(math.cast, (x,), {"dtype": dtype}).outputs[0]
@@ -100,17 +112,17 @@ with build.use(build.Rewriter()):
     rule(0 - x, -x, kinds="i")
     rule(0 - x, -x, needs="NO_SIGNED_ZERO", kinds="f")  # 0.0 - 0.0 is +0.0
     rule((-0.0) - x, -x, kinds="f")
-    rule(ops.floordiv(x, math.as_value(1.0)), x, kinds="iu")
-    rule(ops.truncatediv(x, math.as_value(1.0)), x, kinds="iu")
-    rule(ops.floormod(x, math.as_value(1.0)), lambda result: filled(result, 0), kinds="iu")
+    rule(ops.floordiv(x, as_value(1.0)), x, kinds="iu")
+    rule(ops.truncatediv(x, as_value(1.0)), x, kinds="iu")
+    rule(ops.floormod(x, as_value(1.0)), lambda result: filled(result, 0), kinds="iu")
     rule(ops.add_n(x), x)
 
     # ---- signs
-    rule(-(-x), x, kinds="fi")
+    rule(-math.negative(x), x, kinds="fi")
     rule(x * -1, -x, kinds="fi")
     rule(x / -1, -x, kinds="f")
     rule(x + -y, x - y)
-    rule(x - -y, x + y)
+    rule(x - (-y), x + y)
     rule(-x * -y, x * y)
     rule(-x / -y, x / y, kinds="f")
     rule(-(x - y), y - x, kinds="i")
@@ -268,8 +280,8 @@ with build.use(build.Rewriter()):
         rule(both(p, other(p, q)), p)
         rule(both(p, both(p, q)), both(p, q))
         rule(both(math.logical_not(p), math.logical_not(q)), math.logical_not(other(p, q)))
-    rule(node("logical_xor", p, math.as_value(False)), p)
-    rule(node("logical_xor", p, math.as_value(True)), math.logical_not(p))
+    rule(node("logical_xor", p, as_value(False)), p)
+    rule(node("logical_xor", p, as_value(True)), math.logical_not(p))
     rule(node("logical_xor", p, p), lambda result: filled(result, False))
 
     # ---- bits
@@ -277,14 +289,14 @@ with build.use(build.Rewriter()):
     rule(ops.bitwise_and(x, x), x)
     rule(ops.bitwise_or(x, x), x)
     rule(ops.bitwise_xor(x, x), lambda result: filled(result, 0))
-    rule(ops.bitwise_and(x, math.as_value(0.0)), lambda result: filled(result, 0))
-    rule(ops.bitwise_or(x, math.as_value(0.0)), x)
-    rule(ops.bitwise_xor(x, math.as_value(0.0)), x)
-    rule(ops.bitwise_and(x, math.as_value(-1.0)), x)
-    rule(ops.bitwise_or(x, math.as_value(-1.0)), lambda result: filled(result, -1))
-    rule(ops.bitwise_xor(x, math.as_value(-1.0)), ops.invert(x))
-    rule(ops.left_shift(x, math.as_value(0.0)), x)
-    rule(ops.right_shift(x, math.as_value(0.0)), x)
+    rule(ops.bitwise_and(x, as_value(0.0)), lambda result: filled(result, 0))
+    rule(ops.bitwise_or(x, as_value(0.0)), x)
+    rule(ops.bitwise_xor(x, as_value(0.0)), x)
+    rule(ops.bitwise_and(x, as_value(-1.0)), x)
+    rule(ops.bitwise_or(x, as_value(-1.0)), lambda result: filled(result, -1))
+    rule(ops.bitwise_xor(x, as_value(-1.0)), ops.invert(x))
+    rule(ops.left_shift(x, as_value(0.0)), x)
+    rule(ops.right_shift(x, as_value(0.0)), x)
 
     # ---- choice
     rule(math.select(True, x, y), x)
@@ -329,4 +341,3 @@ def node_cast(x: Value, dtype: DType) -> Value:
 
 
 views.enter()
-_ = number

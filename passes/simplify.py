@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from graphc.ir.graph import Graph
-
 from graphc.passes import rules
 from graphc.passes.rewrite import RULES, apply_rules, licensed
 

@@ -18,7 +18,6 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ops import math, nn
 from graphc.ops.record import OPS
-
 from graphc.passes.rewrite import Rule, any_of, apply_rules, licensed, ops, rule, wild
 
 __all__ = ["STABLE", "stabilize"]
@@ -67,19 +66,24 @@ def spread_again(v: Value, chain: list[Value]) -> Value:
 
 
 def sum_of_exp_gradient(g: Value, x: Value, result: Value) -> Value | None:
-    """``(w / sum(exp(x))) * exp(x)``, spread to the shape of x: exp overflows, the quotient does not."""
+    """``(w / sum(exp(x))) * exp(x)``: the exponentials overflow, their quotient does not."""
     quotient, chain = unspread(g)
     n = quotient.node
     if n.op.name != "realdiv" or n.inputs[1].node.op.name != "reduce_sum":
         return None
     total = n.inputs[1].node
     e = total.inputs[0].node
-    if e.op.name != "exp" or e.inputs[0] is not x or n.inputs[0].static_shape != n.inputs[1].static_shape:
+    if (
+        e.op.name != "exp"
+        or e.inputs[0] is not x
+        or n.inputs[0].static_shape != n.inputs[1].static_shape
+    ):
         return None
     if len(total.inputs) > 1:
         return None
     whole = build.build(OPS["reduce_logsumexp"], (x,), total.attrs).outputs[0]
-    return spread_again(n.inputs[0], chain) * math.exp(x - spread_again(whole, chain))
+    e = math.exp(x - spread_again(whole, chain))
+    return spread_again(n.inputs[0], chain) * e  # type: ignore[no-any-return]
 
 
 def softmax_log_gradient(g: Value, x: Value, a: Any, b: Any) -> Value | None:
@@ -93,7 +97,7 @@ def softmax_log_gradient(g: Value, x: Value, a: Any, b: Any) -> Value | None:
 
 def minus_sigmoid_squared(g: Value, x: Value) -> Value:
     s = math.sigmoid(x)
-    return g * (s * math.sigmoid(-x))
+    return g * (s * math.sigmoid(-x))  # type: ignore[no-any-return]
 
 
 with build.use(build.Rewriter()):
@@ -103,8 +107,12 @@ with build.use(build.Rewriter()):
     stable(math.log(p), ops.log_softmax(x, axis=a))
     stable(math.exp(ops.log_softmax(x, axis=a)), ops.softmax(x, axis=a))
     stable(e / ops.reduce_sum(e, axis=a, keepdims=True), lambda x, a: along("softmax", x, a))
-    stable(x - ops.reduce_logsumexp(x, axis=a, keepdims=True), lambda x, a: along("log_softmax", x, a))
-    stable(math.log(ops.reduce_sum(e, axis=a, keepdims=k)), ops.reduce_logsumexp(x, axis=a, keepdims=k))
+    stable(
+        x - ops.reduce_logsumexp(x, axis=a, keepdims=True), lambda x, a: along("log_softmax", x, a)
+    )
+    stable(
+        math.log(ops.reduce_sum(e, axis=a, keepdims=k)), ops.reduce_logsumexp(x, axis=a, keepdims=k)
+    )
     stable((g / p - ops.reduce_sum(g / p * p, axis=b, keepdims=True)) * p, softmax_log_gradient)
     stable(g * e, sum_of_exp_gradient)
 
@@ -145,5 +153,3 @@ with build.use(build.Rewriter()):
 def stabilize(graph: Graph, options: str = "", notes: dict[str, int] | None = None) -> Graph:
     """Unstable formulas become stable ops; without the licence STABLER nothing happens."""
     return apply_rules(graph, STABLE, licensed(options), notes)
-
-

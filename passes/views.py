@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.dims import Dim
 from graphc.ir.node import Value
 from graphc.ops import arrays, shapes
 from graphc.ops.record import OPS
-
 from graphc.passes.rewrite import RULES, VIEWS, attr, many, ops, rule, wild
 
 __all__ = ["axis_tuple", "enter", "reshaped", "transposed", "true_perm"]
@@ -123,7 +121,8 @@ def two_pads(x: Value, p: Any, q: Any) -> Value:
 def tile_of_ones(x: Value, result: Value) -> Value | None:
     """Repeating axes of size 1 is broadcasting."""
     s, t = x.static_shape, result.static_shape
-    assert s is not None and t is not None
+    assert s is not None
+    assert t is not None
     if x.dtype.kind == "s" or any(i != 1 and i != j for i, j in zip(s, t, strict=True)):
         return None
     return x if s == t else rebroadcast(x, result)
@@ -166,7 +165,8 @@ def _adjacent(u: Value, v: Value, axis: int) -> Value | None:
         return None
     s, t = u.static_shape, v.static_shape
     i, j = m.attrs["begin"], n.attrs["begin"]
-    assert s is not None and t is not None
+    assert s is not None
+    assert t is not None
     for at, (e, f) in enumerate(zip(i, j, strict=True)):
         if (e + s[at] != f) if at == axis else (e != f or s[at] != t[at]):
             return None
@@ -217,8 +217,9 @@ def two_reductions(name: str, x: Value, a: Any, b: Any, k: Any, result: Value) -
     return reshaped(made, result)
 
 
-def whole_reduction(name: str, x: Value, a: Any, result: Value, moved: Value) -> Value | None:
+def whole_reduction(name: str, x: Value, a: Any, result: Value) -> Value | None:
     """The order of axes and the shape do not matter where all are reduced."""
+    moved = result.node.inputs[0]
     if moved.node.op.name == "reshape" and result.static_shape != ():
         return None
     if len(axis_tuple(a, len(moved.static_shape or ()))) != len(moved.static_shape or ()):
@@ -253,15 +254,17 @@ def _reductions() -> None:
             view(f(x, axis=a), lambda x, a, result: ones_reduced(x, a, result, lambda v: v))
         # of a sum the rounding, of least and greatest the sign of a zero depends on the order
         float_needs = "NO_SIGNED_ZERO" if name in ("reduce_max", "reduce_min") else "SUM_ORDER"
-        for needs, kinds in (("", "b"),) if name in ("reduce_any", "reduce_all") else (("", "iu"), (float_needs, "f")):
+        numeric = (("", "iu"), (float_needs, "f"))
+        for needs, kinds in numeric if name not in ("reduce_any", "reduce_all") else (("", "b"),):
             view(
                 f(f(x, axis=a, keepdims=k), axis=b),
-                lambda x, a, b, k, result, n=name: two_reductions(n, x, a, b, k, result), needs, kinds,
+                lambda x, a, b, k, result, n=name: two_reductions(n, x, a, b, k, result),
+                needs, kinds,
             )  # fmt: skip
             for mover in (ops.transpose(x), ops.reshape(x), ops.reverse(x)):
                 view(
                     f(mover, axis=a),
-                    lambda x, a, result, n=name: whole_reduction(n, x, a, result, result.node.inputs[0]),
+                    lambda x, a, result, n=name: whole_reduction(n, x, a, result),
                     needs, kinds,
                 )  # fmt: skip
 
@@ -327,6 +330,3 @@ def enter() -> None:
     view(ops.mirror_pad(x), same_if_whole)
     _reductions()
     RULES.extend(VIEWS)
-
-
-_ = dtypes

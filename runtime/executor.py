@@ -48,7 +48,7 @@ __all__ = ["Cell", "Counters", "Executor", "Options", "State", "counters"]
 LARGEST = 1 << 47
 
 
-class OutOfMemoryError(ResourceExhaustedError, MemoryError):
+class OutOfMemoryError(ResourceExhaustedError, MemoryError):  # type: ignore[misc, valid-type]
     """A run needs more memory than there is."""
 
 
@@ -315,8 +315,8 @@ class _Run:
             if run.parts is None:
                 try:
                     return run.native(values) if run is self else run(*values)
-                except Cut as cut:
-                    run.parts = run.split(cut)
+                except Cut as e:
+                    run.parts = run.split(e)
             first, cut, rest = run.parts
             values = (*values, *self.between(first, cut, values))
             run = rest
@@ -409,7 +409,8 @@ class _Run:
         for v, symbols in facts.fed.items():
             a = arrays[v.node.attrs["index"]]
             items = symbols if isinstance(symbols, tuple) else (symbols,)
-            for s, x in zip(items, a.reshape(-1).tolist(), strict=True):
+            # a vector of another length fails a guard of the plan: what is missing here is unused
+            for s, x in zip(items, [*a.reshape(-1).tolist(), *[0] * len(items)], strict=False):
                 out[Symbol(str(s))] = int(x)
         return out
 
@@ -520,7 +521,7 @@ class _Run:
         run = _Drawing(self, b) if b.streams else b.program.run
         code = run(*arrays, *outs)
         if code != OK:
-            self.failed(c, b, code)
+            self.failed(b, code, arrays)
         changed = bool(b.fresh)
         self.state.cells.update(b.fresh)
         for name, _, _ in c.plan.updates:
@@ -535,7 +536,7 @@ class _Run:
             for o, (_, e), t in zip(outs, b.scalars, types, strict=True)
         ]
 
-    def failed(self, c: Compilation, b: Bound, code: int) -> None:
+    def failed(self, b: Bound, code: int, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
         status = b.program.status()
         if code in (SLOW, DIMS):
             v = self.feeds[status.argument] if status.argument < len(self.feeds) else None
@@ -552,7 +553,21 @@ class _Run:
             recorded = self.executor.graph.get_operation_by_name(node.name)
         except (KeyError, ValueError, AttributeError):
             recorded = None
+        if recorded is not None:
+            message = self.explain(recorded, arrays) or message
         raise InvalidArgumentError(None, recorded, run_error(node, message))
+
+    def explain(self, n: Node, arrays: Sequence[np.ndarray[Any, Any]]) -> str:
+        """What the numpy meaning of a failed op says: it names the element."""
+        try:
+            run = _Run(self.executor, tuple(n.inputs), (), self.feeds, True, self.made)
+            values = run(*[from_storage(a, v.dtype) for a, v in zip(arrays, self.feeds, strict=True)])
+            meaning(n.op, [np.asarray(a) for a in values], n.attrs, [v.type for v in n.outputs])
+        except (InvalidArgumentError, ValueError) as e:
+            return str(e).split("\n", 1)[0]
+        except Exception:  # this only looks for better words
+            pass
+        return ""
 
 
 def compile_only(run: Any, values: Sequence[Any], variables: Any) -> Compilation:

@@ -283,9 +283,10 @@ class _Planner:
         """Every update reaches its variable: in place, or by a copy at the very end."""
         late: list[tuple[Buf, Buf, Node]] = []
         in_place = set(self.commits)
-        for v in list(in_place):
+        for v in self.commits:
             if not self.may_commit(v):
                 in_place.discard(v)
+        self.break_cycles(in_place)
         for name, v in self.g.updates:
             b = base(v)
             target = Buf("var", v.dtype, count(v), 1, name)  # 1: its storage after the run
@@ -305,6 +306,38 @@ class _Planner:
                 late.append((src, target, v.node))
         for src, target, node in late:
             self.copy(src, target, node, commit=True)
+
+    def break_cycles(self, in_place: set[Value]) -> None:
+        """Take away from `in_place` what closes a circle: each step there reads a variable's old
+        value, which the next one writes. A copy at the end of the run writes it instead."""
+        made = {id(b): step for step in self.steps for b in step.writes}
+        maker = {v: made[id(self.buf[v])] for v in self.commits if v in in_place}
+        readers: dict[str, list[Value]] = {}  # of each variable, among those that write in place
+        reads: dict[Value, set[str]] = {}
+        for v, step in maker.items():
+            reads[v] = {b.name for b in step.reads if b.kind == "var"}
+            for name in sorted(reads[v]):
+                readers.setdefault(name, []).append(v)
+        waits = {
+            v: sum(maker[o] is not step for o in readers.get(self.commits[v], ()))
+            for v, step in maker.items()
+        }
+        writers = {self.commits[v]: v for v in maker}
+        ready = [v for v, n in waits.items() if not n]
+        left = dict.fromkeys(maker)
+        while left:
+            v = ready.pop() if ready else next(reversed(left))
+            if v not in left:
+                continue
+            del left[v]
+            if waits[v]:
+                in_place.discard(v)
+            for name in sorted(reads[v]):
+                w = writers.get(name)
+                if w is not None and maker[w] is not maker[v]:
+                    waits[w] -= 1
+                    if not waits[w]:
+                        ready.append(w)
 
     def redirect(self, v: Value, target: Buf) -> None:
         """Let the kernels that make `v` write the variable itself."""

@@ -68,7 +68,7 @@ def _register(op_type: str, f: Callable[..., Any]) -> None:
     OVERRIDES[op_type] = f
 
 
-def NotDifferentiable(op_type: str) -> None:  # noqa: N802 - TF1's name
+def NotDifferentiable(op_type: str) -> None:
     """Say that ops of a type pass no gradient."""
     if not isinstance(op_type, str):
         raise TypeError("op_type must be a string")
@@ -172,10 +172,10 @@ def _grad_y(g: Any, y: Value, i: int) -> Any:
     g = convert_to_tensor(g)
     if g.rank == 0 and y.rank != 0:
         return g * shapes.ones_like(y)
-    if not y.shape.is_compatible_with(g.shape):  # type: ignore[attr-defined]
+    if not y.get_shape().is_compatible_with(g.get_shape()):  # type: ignore[attr-defined]
         raise ValueError(
-            f"Gradient {g.name} has shape {g.shape}, "  # type: ignore[attr-defined]
-            f"but the tensor {y.name} has {y.shape}."  # type: ignore[attr-defined]
+            f"Gradient {g.name} has shape {g.get_shape()}, "
+            f"but the tensor {y.name} has {y.get_shape()}."  # type: ignore[attr-defined]
         )
     return g
 
@@ -201,7 +201,7 @@ def hessians(
 
 
 def _hessians(ys: Any, xs: list[Any], name: str) -> list[Any]:
-    out = []
+    out: list[Any] = []
     for x, g in zip(xs, gradients(ys, xs, name=name), strict=True):
         v = _values([x], "x")[0]
         shape = v.static_shape
@@ -228,8 +228,9 @@ def _grouped_infer(inputs: Sequence[Value], attrs: Any) -> Any:
 
 
 _with_gradient = record.op(
-    "identity_n", "IdentityN", "state", doc="Its first operands, with a gradient function of the user's.",
-    args=("*input",), infer=_grouped_infer, types="fiubs", numpy=lambda *xs, count, _gradient=None: xs[:count],
+    "identity_n", "IdentityN", "state", args=("*input",), infer=_grouped_infer, types="fiubs",
+    doc="Its first operands, with a gradient function of the user's.",
+    numpy=lambda *xs, count, _gradient=None: xs[:count],
     facts={"aliases": True},
 )  # fmt: skip
 

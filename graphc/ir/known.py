@@ -96,7 +96,8 @@ def _from_array(a: np.ndarray[Any, Any]) -> Known:
 def _apply(v: Value, memo: dict[Value, Known]) -> Known:
     n = v.node
     if n.op.facts.get("shape_only"):
-        return n.op.dims(*n.inputs, **n.attrs) if n.op.dims else None
+        out = n.op.dims(*n.inputs, **n.attrs) if n.op.dims else None
+        return out[v.index] if n.op.facts.get("shapes") else out
     args = [memo.get(x) for x in n.inputs]
     assert n.op.dims is not None
     if n.op.family != "elementwise":

@@ -1,8 +1,22 @@
 """graphc.ops: one record per op. Importing this package fills `OPS`."""
 
-from graphc.ops import arrays, convert, linalg, math, nn, operators, random, reduce, shapes, state
+from graphc.ops import (
+    arrays,
+    conv,
+    convert,
+    linalg,
+    math,
+    nn,
+    operators,
+    pool,
+    random,
+    reduce,
+    shapes,
+    state,
+)
 from graphc.ops.record import OPS, InferError, Op
 
 __all__ = [
-    "OPS", "InferError", "Op", "arrays", "convert", "linalg", "math", "nn", "operators", "random", "reduce", "shapes", "state",
+    "OPS", "InferError", "Op", "arrays", "conv", "convert", "linalg", "math", "nn", "operators",
+    "pool", "random", "reduce", "shapes", "state",
 ]  # fmt: skip

@@ -60,9 +60,9 @@ def window(
     InferError
         Where the window does not fit.
     """
-    if size is None or k is None or stride <= 0:
+    if size is None or stride <= 0 or (k is None and padding != "SAME"):
         return D.fresh(), (0, 0)
-    reach = (k - 1) * dilation + 1
+    reach = 1 if k is None else (k - 1) * dilation + 1
     if padding == "SAME":
         out = D.ceildiv(size, stride)
         total = D.maximum((out - 1) * stride + reach - size, 0)
@@ -836,7 +836,9 @@ def text(value: Any, name: str) -> str:
     return value
 
 
-def _attrs(rank: int, strides: Any, padding: Any, data_format: Any, dilations: Any) -> Any:
+def _attrs(
+    record: Op, rank: int, strides: Any, padding: Any, data_format: Any, dilations: Any
+) -> dict[str, Any]:
     layout = FORMATS[rank][0] if data_format is None else text(data_format, "data_format")
     way, explicit = _padding(padding)
     if rank == 4:
@@ -851,7 +853,7 @@ def _attrs(rank: int, strides: Any, padding: Any, data_format: Any, dilations: A
         "explicit_paddings": explicit, "data_format": layout,
     }  # fmt: skip
     paddings = PADDINGS if rank == 4 else PADDINGS[:2]
-    check_attrs(IMAGE[rank].tf, attrs, FORMATS[rank], paddings)
+    check_attrs(record.tf, attrs, FORMATS[rank], paddings)
     return attrs
 
 
@@ -896,7 +898,7 @@ def conv2d(
         When ranks or channels do not fit, or the filter is larger than a VALID image.
     """
     filter = chosen("filters", filters, "filter", filter)
-    attrs = _attrs(4, strides, padding, data_format, dilations)
+    attrs = _attrs(conv2d_op, 4, strides, padding, data_format, dilations)
     return _apply(conv2d_op, ("input", "filter"), (input, filter), attrs, name)
 
 
@@ -907,7 +909,7 @@ def conv2d_backprop_input(
 ) -> Value:  # fmt: skip
     """The gradient of `conv2d` by its input, whose shape is `input_sizes`."""
     filter = chosen("filters", filters, "filter", filter)
-    attrs = _attrs(4, strides, padding, data_format, dilations)
+    attrs = _attrs(conv2d_input_op, 4, strides, padding, data_format, dilations)
     return make(
         conv2d_input_op, [("filter", filter), ("out_backprop", out_backprop)],
         {"input_sizes": ("input_sizes", input_sizes)}, name, attrs,
@@ -920,7 +922,7 @@ def conv2d_backprop_filter(
     dilations: Any = (1, 1, 1, 1), name: str | None = None,
 ) -> Value:  # fmt: skip
     """The gradient of `conv2d` by its filter, whose shape is `filter_sizes`."""
-    attrs = _attrs(4, strides, padding, data_format, dilations)
+    attrs = _attrs(conv2d_filter_op, 4, strides, padding, data_format, dilations)
     return make(
         conv2d_filter_op, [("input", input), ("out_backprop", out_backprop)],
         {"filter_sizes": ("filter_sizes", filter_sizes)}, name, attrs,
@@ -934,7 +936,7 @@ def conv3d(
 ) -> Value:  # fmt: skip
     """`conv2d` over ``[batch, depth, height, width, channels]``; strides and dilations of 5."""
     filter = chosen("filters", filters, "filter", filter)
-    attrs = _attrs(5, strides, padding, data_format, dilations)
+    attrs = _attrs(conv3d_op, 5, strides, padding, data_format, dilations)
     return _apply(conv3d_op, ("input", "filter"), (input, filter), attrs, name)
 
 
@@ -943,7 +945,7 @@ def conv3d_backprop_filter(
     data_format: str = "NDHWC", dilations: Any = (1, 1, 1, 1, 1), name: str | None = None,
 ) -> Value:  # fmt: skip
     """The gradient of `conv3d` by its filter, whose shape is `filter_sizes`."""
-    attrs = _attrs(5, strides, padding, data_format, dilations)
+    attrs = _attrs(conv3d_filter_op, 5, strides, padding, data_format, dilations)
     return make(
         conv3d_filter_op, [("input", input), ("out_backprop", out_backprop)],
         {"filter_sizes": ("filter_sizes", filter_sizes)}, name, attrs,
@@ -991,7 +993,7 @@ def conv3d_transpose(
     filter = chosen("filter", filter, "filters", filters)
     value = chosen("input", input, "value", value)
     with current().scope(name, "conv3d_transpose") as scope:
-        attrs = _attrs(5, sequence(strides, 3, 4, "strides"), padding, data_format, dilations)
+        attrs = _attrs(conv3d_input_op, 5, sequence(strides, 3, 4, "strides"), padding, data_format, dilations)
         return make(
             conv3d_input_op, [("filter", filter), ("out_backprop", value)],
             {"input_sizes": ("input_sizes", output_shape)}, scope or name, attrs,
@@ -1006,10 +1008,7 @@ def conv1d_transpose(
     with current().scope(name, "conv1d_transpose") as scope:
         layout = "NWC" if data_format is None else data_format
         if layout not in ("NCW", "NWC"):
-            raise ValueError(
-                'data_format must be "NWC" or "NCW".' if False else
-                f"data_format must be NWC or NCW, not {data_format!r}"
-            )  # fmt: skip
+            raise ValueError(f"data_format must be NWC or NCW, not {data_format!r}")
         flat, at = ("NHWC", 1) if layout == "NWC" else ("NCHW", 2)
         last = 2 if layout == "NWC" else 1
         strides = (1, *sequence(strides, 1, last, "stride"))

@@ -1011,6 +1011,11 @@ def clip_by_value(
     ValueError
         When the limits broadcast to a larger shape than that of `t`.
     """
+    from graphc.ops.indexed import IndexedSlices
+
+    if isinstance(t, IndexedSlices):
+        values = clip_by_value(t.values, clip_value_min, clip_value_max, name)
+        return IndexedSlices(values, t.indices, t.dense_shape)  # type: ignore[return-value]
     with current().scope(name, "clip_by_value") as scope:
         v = as_value(t, name="t")
         low = minimum(v, clip_value_max)

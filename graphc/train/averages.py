@@ -18,7 +18,6 @@ from graphc.ir.dtypes import float32
 from graphc.ir.node import Node, Value
 from graphc.ops import math, state
 from graphc.ops.convert import convert_to_tensor
-
 from graphc.train.slots import create_slot, create_zeros_slot, fill
 
 __all__ = ["ExponentialMovingAverage"]

@@ -30,7 +30,7 @@ def exponential_decay(
     learning_rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any,
     staircase: bool = False, name: str | None = None,
 ) -> Value:  # fmt: skip
-    """``learning_rate * decay_rate ** (global_step / decay_steps)``; whole periods with `staircase`."""
+    """``learning_rate * decay_rate ** (global_step / decay_steps)``, in steps with `staircase`."""
     with name_scope(name, "ExponentialDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
         p = _step(global_step, "exponential_decay", lr.dtype) / math.cast(
@@ -73,7 +73,7 @@ def polynomial_decay(
     learning_rate: Any, global_step: Any, decay_steps: Any, end_learning_rate: Any = 0.0001,
     power: Any = 1.0, cycle: bool = False, name: str | None = None,
 ) -> Value:  # fmt: skip
-    """``(learning_rate - end) * (1 - step/decay_steps)**power + end``, the step capped or cycling."""
+    """``(learning_rate - end) * (1 - step/decay_steps)**power + end``; capped, or cycling."""
     with name_scope(name, "PolynomialDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
         step = _step(global_step, "polynomial_decay", lr.dtype)
@@ -138,7 +138,7 @@ def cosine_decay(
     alpha: float = 0.0,
     name: str | None = None,
 ) -> Value:
-    """Cosine from `learning_rate` to ``alpha * learning_rate`` (Loshchilov and Hutter, arXiv:1608.03983)."""
+    """Cosine from `learning_rate` to ``alpha * learning_rate`` (arXiv:1608.03983)."""
     with name_scope(name, "CosineDecay", [learning_rate, global_step]):
         lr = convert_to_tensor(learning_rate, name="learning_rate")
         steps = math.cast(convert_to_tensor(decay_steps), lr.dtype)
@@ -189,7 +189,7 @@ def noisy_linear_cosine_decay(
     variance_decay: float = 0.55, num_periods: float = 0.5, alpha: float = 0.0,
     beta: float = 0.001, name: str | None = None,
 ) -> Value:  # fmt: skip
-    """`linear_cosine_decay` with noise of variance ``initial_variance / (1 + step)**variance_decay``."""
+    """With noise of variance ``initial_variance / (1 + step)**variance_decay``."""
     from graphc.ops import random
 
     with name_scope(name, "NoisyLinearCosineDecay", [learning_rate, global_step]) as scope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.face.control import group
@@ -20,11 +20,10 @@ from graphc.ir.node import Node, Value
 from graphc.ops import arrays, math, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.indexed import IndexedSlices, to_dense
-
 from graphc.train.slots import create_slot, create_slot_with_initializer, create_zeros_slot, fill
 
 __all__ = [
-    "AdadeltaOptimizer", "AdagradOptimizer", "AdamOptimizer", "FtrlOptimizer",
+    "AdadeltaOptimizer", "AdagradDAOptimizer", "AdagradOptimizer", "AdamOptimizer", "FtrlOptimizer",
     "GradientDescentOptimizer", "MomentumOptimizer", "Optimizer", "ProximalAdagradOptimizer",
     "ProximalGradientDescentOptimizer", "RMSPropOptimizer",
 ]  # fmt: skip
@@ -242,8 +241,7 @@ class Optimizer:
             dtype = t.dtype.base_dtype
             if dtype not in valid:
                 raise ValueError(
-                    f"Invalid type {dtype!r} for {t.name}, "
-                    f"expected: {sorted(map(str, valid))}."
+                    f"Invalid type {dtype!r} for {t.name}, expected: {sorted(map(str, valid))}."
                 )
 
     def _apply_dense(self, grad: Any, var: Any) -> Any:
@@ -525,6 +523,65 @@ class AdagradOptimizer(_Masked):
         )
 
 
+class AdagradDAOptimizer(Optimizer):
+    """Adagrad with dual averaging, for sparse linear models.
+
+    Parameters
+    ----------
+    learning_rate : float or tensor
+    global_step : Variable
+        Counts the updates; pass it to `minimize` too.
+    initial_gradient_squared_accumulator_value : float
+        Positive.
+    l1_regularization_strength, l2_regularization_strength : float
+    """
+
+    def __init__(
+        self, learning_rate: Any, global_step: Any,
+        initial_gradient_squared_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0, l2_regularization_strength: float = 0.0,
+        use_locking: bool = False, name: str = "AdagradDA",
+    ) -> None:  # fmt: skip
+        if initial_gradient_squared_accumulator_value <= 0.0:
+            raise ValueError(
+                "initial_gradient_squared_accumulator_value must be positive: "
+                f"{initial_gradient_squared_accumulator_value}"
+            )
+        super().__init__(use_locking, name)
+        self._learning_rate = learning_rate
+        self._initial = initial_gradient_squared_accumulator_value
+        self._l1, self._l2 = l1_regularization_strength, l2_regularization_strength
+        self._global_step = global_step
+
+    def _create_slots(self, var_list: Sequence[Any]) -> None:
+        for v in var_list:
+            self._filled_slot(v, 0.0, "gradient_accumulator", self._name)
+            squares = "gradient_squared_accumulator"
+            self._filled_slot(v, self._initial, squares, self._name)
+
+    def _prepare(self) -> None:
+        self._learning_rate_tensor = convert_to_tensor(self._learning_rate, name="learning_rate")
+        with control_dependencies(None):
+            self._steps = convert_to_tensor(self._global_step) + 1
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        g = self.get_slot(var, "gradient_accumulator")
+        gg = self.get_slot(var, "gradient_squared_accumulator")
+        lr, steps = self._hyper(self._learning_rate_tensor, var), self._hyper(self._steps, var)
+        total, squares = g + grad, gg + math.square(grad)
+        pulled = total
+        if self._l1 > 0:
+            short = math.maximum(math.abs(total) - self._l1 * steps, shapes.zeros_like(total))
+            pulled = math.sign(total) * short
+        value = -lr * pulled / (self._l2 * steps * lr + math.sqrt(squares))
+        keep = [state.assign(g, total), state.assign(gg, squares)]
+        return group(*keep, state.assign(var, value, name="ApplyAdagradDA"))
+
+    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
+        whole = IndexedSlices(grad.values, grad.indices, shapes.shape(var))
+        return self._apply_dense(to_dense(whole), var)
+
+
 class AdadeltaOptimizer(_Masked):
     """Adadelta (Zeiler 2012, arXiv:1212.5701), with TF1's learning rate in front.
 
@@ -707,19 +764,22 @@ class FtrlOptimizer(_Masked):
         At most 0.
     initial_accumulator_value : float
         At least 0.
-    l1_regularization_strength, l2_regularization_strength, l2_shrinkage_regularization_strength : float
+    l1_regularization_strength, l2_regularization_strength : float
+    l2_shrinkage_regularization_strength : float
         At least 0.
     """
 
     def __init__(
-        self, learning_rate: Any, learning_rate_power: float = -0.5, initial_accumulator_value: float = 0.1,
-        l1_regularization_strength: float = 0.0, l2_regularization_strength: float = 0.0,
+        self, learning_rate: Any, learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1, l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
         use_locking: bool = False, name: str = "Ftrl", accum_name: str | None = None,
         linear_name: str | None = None, l2_shrinkage_regularization_strength: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__(use_locking, name)
         checks = {
-            "initial_accumulator_value": initial_accumulator_value, "l1_regularization_strength": l1_regularization_strength,
+            "initial_accumulator_value": initial_accumulator_value,
+            "l1_regularization_strength": l1_regularization_strength,
             "l2_regularization_strength": l2_regularization_strength,
             "l2_shrinkage_regularization_strength": l2_shrinkage_regularization_strength,
         }  # fmt: skip
@@ -746,26 +806,35 @@ class FtrlOptimizer(_Masked):
         self._learning_rate_tensor = convert_to_tensor(
             self._call_if_callable(self._learning_rate), name="learning_rate"
         )
+        self._l1_t = convert_to_tensor(self._l1, name="l1_regularization_strength")
+        self._l2_t = convert_to_tensor(self._l2, name="l2_regularization_strength")
+        if self._shrinkage > 0:
+            self._shrinkage_t = convert_to_tensor(
+                self._shrinkage, name="l2_shrinkage_regularization_strength"
+            )
+        self._power_t = convert_to_tensor(self._power, name="learning_rate_power")
 
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         a, z = self.get_slot(var, "accum"), self.get_slot(var, "linear")
-        lr = self._hyper(self._learning_rate_tensor, var)
-        shrunk = grad + 2 * self._shrinkage * var if self._shrinkage > 0 else grad
-        accum = a + math.square(grad)
-        new, old = self._root(accum), self._root(convert_to_tensor(a))
-        linear = z + shrunk - (new - old) / lr * var
-        quadratic = new / lr + 2 * self._l2
-        free = (math.sign(linear) * self._l1 - linear) / quadratic
-        value = math.select(
-            math.greater(math.abs(linear), shapes.ones_like(linear) * self._l1),
-            free,
-            shapes.zeros_like(linear),
+        lr, l1, l2 = (
+            self._hyper(t, var) for t in (self._learning_rate_tensor, self._l1_t, self._l2_t)
         )
+        shrunk = grad
+        if self._shrinkage > 0:
+            shrunk = grad + 2 * self._hyper(self._shrinkage_t, var) * var
+        accum = a + math.square(grad)
+        new, old = self._root(accum, var), self._root(convert_to_tensor(a), var)
+        linear = z + shrunk - (new - old) / lr * var
+        quadratic = new / lr + 2 * l2
+        free = (math.sign(linear) * l1 - linear) / quadratic
+        beyond = math.greater(math.abs(linear), shapes.ones_like(linear) * l1)
+        value = math.select(beyond, free, shapes.zeros_like(linear))
         keep = [self._update(a, accum), self._update(z, linear)]
         return group(*keep, self._update(var, value, name="ApplyFtrl"))
 
-    def _root(self, x: Value) -> Value:
-        made: Value = math.sqrt(x) if self._power == -0.5 else math.pow(x, -self._power)
+    def _root(self, x: Value, var: Any) -> Value:
+        half = self._power == -0.5
+        made: Value = math.sqrt(x) if half else math.pow(x, -self._hyper(self._power_t, var))
         return made
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from graphc.face import scopes
 from graphc.face.variables import Variable
 from graphc.ir.dtypes import DType

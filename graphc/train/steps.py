@@ -10,7 +10,6 @@ from graphc.face.logging import error
 from graphc.face.variables import Variable
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Value
-
 from graphc.train.slots import fill
 
 __all__ = [

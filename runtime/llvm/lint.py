@@ -70,7 +70,7 @@ _STRINGS = re.compile(
     r'approx-func-fp-math|denormal-fp-math[\w-]*|strictfp)"'
 )
 _WORD_RULE = {"noalias": "C6", "asm": "C12", "undef": "C12", "poison": "C12"}
-_METADATA = re.compile(r", !(?!dbg\b|llvm\.loop\b|prof\b)([\w.]+)")
+_METADATA = re.compile(r", !(?!dbg\b|llvm\.loop\b|prof\b|nontemporal\b)([\w.]+)")
 _SIZES = {"float": 4, "double": 8, "half": 2, "bfloat": 2, "ptr": 8, "f32": 4, "f64": 8}
 _SIZES |= {"f16": 2, "bf16": 2, "p0": 8}
 _PROVED = ("sdiv", "udiv", "srem", "urem", "shl", "lshr", "ashr")
@@ -286,7 +286,7 @@ def _access(operands: str) -> tuple[str, str]:
         t = operands[: operands.find(">") + 1]
     else:
         t = operands.partition(" ")[0].rstrip(",")
-    _, stated, align = operands.rpartition(", align ")
+    _, stated, align = operands.partition(", !")[0].rpartition(", align ")
     return t, align if stated else ""
 
 
@@ -298,7 +298,7 @@ def _aligned(t: str, align: str) -> bool:
 
 
 def _own(operands: str) -> bool:
-    where, _, align = operands.rpartition(", align ")
+    where, _, align = operands.partition(", !")[0].rpartition(", align ")
     return align.isdigit() and int(align) <= 64 and 'ptr %"al64' in where[where.rfind("ptr ") :]
 
 

@@ -61,6 +61,7 @@ SLOTS = 8  # vectors of 16 lanes that a vector reduction keeps apart
 SUM_LANES = 16
 SUM_BLOCK = 4096  # elements summed in slots before the compensated sum takes them
 SUM_RUN = 16  # elements summed in order before the compensated sum takes them
+STREAM_ALIGN = 64  # bytes: a store past the cache writes whole cache lines
 _LARGEST = (1 << 63) - 1
 
 
@@ -143,6 +144,7 @@ class Walk:
         self.symbols: dict[Symbol, Index] = {}
         self.buffers: dict[str, Buffer] = {}
         self.pointers: dict[str, Any] = {}
+        self.streaming: Store | None = None  # the store that bypasses the cache here
         first_size = 1 + len(kernel.params)
         for slot, size in enumerate(kernel.sizes, first_size):
             self.symbols[size] = k.read_i64(args, slot)
@@ -152,7 +154,6 @@ class Walk:
                 step = self.uniform(scratch_stride(p)) * worker
                 base = k.element_ptr(base, step, dtypes.uint8)
             self.buffers[p.name], self.pointers[p.name] = p, base
-
     # ------------------------------------------------------------- structure
 
     def run(self, begin: V, end: V) -> None:
@@ -170,6 +171,7 @@ class Walk:
                 with k.loop(begin, end) as p:
                     self.symbols[Symbol(loop.var)] = p.i
                     self.body(inside)
+                self.fence()
             else:
                 block = loop.block or BLOCK
                 stop = end * block
@@ -178,6 +180,12 @@ class Walk:
                 with k.if_(begin * block < stop):
                     self.body(before)
                     self.vectors(loop, inside, begin * block, stop)
+                    self.fence()
+
+    def fence(self) -> None:
+        """Stores past the cache are seen by other threads before the call returns."""
+        if _streams(self.kernel.body):
+            self.k.b.fence("seq_cst")
 
     def body(self, body: Sequence[Stmt]) -> None:
         for s in body:
@@ -233,15 +241,57 @@ class Walk:
         while unroll > 1 and count is not None and lanes * unroll > count:
             unroll //= 2
         wide = lanes * unroll
+        stream = self.find_stream(s.var, inside, lanes)
+        if stream is not None:
+            count = None
+            first = start + self.peeled(stream, s.var, start)
+            first = k.select(first < stop, first, stop)
+            with k.loop(start, first, lanes) as p:
+                with self.lane_context(s.var, p.i, lanes, self.first(first - p.i, lanes)):
+                    self.body(inside)
+            start = first
         full = start + ((stop - start) & -wide)
         if count is None or count >= wide:
+            self.streaming = stream
             with k.loop(start, full, wide) as p:
                 with self.lane_context(s.var, p.i, wide, None):
                     self.body(inside)
+            self.streaming = None
         if count is None or count % wide:
             with k.loop(full, stop, lanes) as p:
                 with self.lane_context(s.var, p.i, lanes, self.first(stop - p.i, lanes)):
                     self.body(inside)
+
+    def find_stream(self, var: str, inside: Sequence[Stmt], lanes: int) -> Store | None:
+        """The store of a loop that bypasses the cache: of consecutive elements, the first one.
+
+        Not beside loads of a scratch row: its vectors begin elsewhere, and what was stored just
+        before, still behind slow stores, would be waited for (measured: a third slower).
+        """
+        if any(isinstance(s, Load) and self.buffers[s.buf].direction == "scratch" for s in inside):
+            return None
+        for s in inside:
+            if not isinstance(s, Store) or not s.stream or s.mode != "set" or s.where is not None:
+                continue
+            flat = self.flat(s.buf, s.index)
+            rest = flat - Expr.symbol(var)
+            names = [x.name for x in rest.symbols()] if isinstance(rest, Expr) else []
+            whole = lanes * self.buffers[s.buf].dtype.size % STREAM_ALIGN == 0
+            if whole and var not in names and not any(n[0] == "%" for n in names):
+                return s
+        return None
+
+    def peeled(self, s: Store, var: str, start: V) -> V:
+        """How many iterations from `start` on come before the address of `s` is aligned.
+
+        The word that holds the buffer's address is looked at as a number. Such a loop has no
+        order, so that where its vectors begin does not change results.
+        """
+        k, size = self.k, self.buffers[s.buf].dtype.size
+        slot = 1 + [p.name for p in self.kernel.params].index(s.buf)
+        at = start + self.uniform(self.flat(s.buf, s.index) - Expr.symbol(var))
+        over = (k.read_i64(self.args, slot) + at * size) & (STREAM_ALIGN - 1)
+        return k.shr((STREAM_ALIGN - over) & (STREAM_ALIGN - 1), size.bit_length() - 1)
 
     @contextmanager
     def lane_context(self, var: str, base: V, lanes: int, mask: V | None) -> Iterator[None]:
@@ -568,7 +618,9 @@ class Walk:
         x = self.operand(s.value)
         where = None if s.where is None else self.operand(s.where)
         ramp = at if isinstance(at, Ramp) else None
-        if self.lanes == 1:
+        if s is self.streaming and self.mask is None and ramp is not None:
+            self.put_stream(base, k.index(ramp.base), self.wide(x))
+        elif self.lanes == 1:
             with self.only_where(where):
                 self.put_one(base, k.index(self.scalar_of(at)), x, s.mode)
         elif ramp is not None and isinstance(ramp.stride, int):
@@ -607,6 +659,13 @@ class Walk:
         args = [k._to_memory(x), ps, ir.Constant(i32, x.dtype.size), mask.ll]
         k.call_intrinsic_void("llvm.masked.scatter", [t, ps.type], args)
 
+    def put_stream(self, base: Any, at: V, x: V) -> None:
+        """Store a vector past the cache; `vectors` has found a start that is aligned."""
+        k = self.k
+        p = k.b.gep(base, [at.ll], source_etype=memory_type(x.dtype), name="al64")
+        store = k.b.store(k._to_memory(x), p, align=STREAM_ALIGN)
+        store.set_metadata("nontemporal", k.module.add_metadata([ir.Constant(i32, 1)]))
+
     def put_each(self, base: Any, at: V, x: V, mask: V | None, mode: str) -> None:
         """Store lane by lane in order: elements may repeat."""
         k = self.k
@@ -639,11 +698,13 @@ class Walk:
 
     def offset(self, buf: str, index: Sequence[Dim]) -> Index:
         """The element number of a multi-dimensional index."""
-        shape = self.buffers[buf].shape
+        return self.dim(self.flat(buf, index))
+
+    def flat(self, buf: str, index: Sequence[Dim]) -> Dim:
         flat: Dim = 0
-        for size, i in zip(shape, index, strict=True):
+        for size, i in zip(self.buffers[buf].shape, index, strict=True):
             flat = flat * size + i
-        return self.dim(_refold(flat))
+        return _refold(flat)
 
     def dim(self, d: Dim) -> Index:
         """The value of an index expression at this place."""
@@ -861,6 +922,14 @@ def _names(s: Stmt) -> set[str]:
         if isinstance(d, Expr):
             names |= {x.name for x in d.symbols()}
     return names
+
+
+def _streams(body: Sequence[Stmt]) -> bool:
+    """Whether a store wishes to bypass the cache."""
+    return any(
+        s.stream if isinstance(s, Store) else any(_streams(inner) for inner in bodies(s))
+        for s in body
+    )
 
 
 def _results(s: Stmt) -> set[str]:

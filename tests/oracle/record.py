@@ -1,14 +1,14 @@
-"""Write down what TensorFlow 1.15 does: naming.json, values.json, errors.json, beside this file.
+"""Write down what TensorFlow 1.15 does: naming, values, errors and train.json, beside this file.
 
 Run it with a Python 3.7 that has
 
     tensorflow-cpu==1.15.0 numpy==1.18.5 protobuf==3.20.3 h5py==2.10.0
 
-as `python tests/oracle/record.py [naming] [values] [errors]`.
+as `python tests/oracle/record.py [naming] [values] [errors] [train]`.
 
-The programs are in `naming_programs.py`, `value_programs.py` and `error_programs.py`; each is a
-function of `tf` and `np` and runs in a fresh default graph (call `tf.reset_default_graph()` before
-each), so the same source runs under graphc (`import graphc as tf`).
+The programs are in `naming_programs.py`, `value_programs.py`, `error_programs.py` and
+`train_programs.py` (of the same form as values); each is a function of `tf` and `np` and runs
+in a fresh default graph (call `tf.reset_default_graph()` before each), so the same source runs under graphc (`import graphc as tf`).
 
 naming.json
     {program: {"ops": [[name, type], ...] in creation order, "said": what the program returned}}
@@ -167,13 +167,18 @@ def errors(program):
 def record(what):
     """Run all programs of one kind and write their file."""
     module = importlib.import_module(
-        {"naming": "naming_programs", "values": "value_programs", "errors": "error_programs"}[what]
+        {
+            "naming": "naming_programs",
+            "values": "value_programs",
+            "errors": "error_programs",
+            "train": "train_programs",
+        }[what]
     )
     rows, failed = [], []
     for name, program in module.PROGRAMS.items():
         tf.reset_default_graph()
         try:
-            fact = globals()[what](program)
+            fact = globals()["values" if what == "train" else what](program)
         except Exception as error:
             failed.append(f"{name}: {type(error).__name__}: {str(error)[:400]}")
             continue
@@ -187,5 +192,5 @@ def record(what):
 
 
 if __name__ == "__main__":
-    for chosen in sys.argv[1:] or ["naming", "values", "errors"]:
+    for chosen in sys.argv[1:] or ["naming", "values", "errors", "train"]:
         record(chosen)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ir_run import compare
+
 from graphc.ir.kernel_text import ParseError
 from graphc.ir.text import parse_graph, parse_graphs, print_graph
 from graphc.passes.pipeline import optimize_ir, pipeline
-from ir_run import compare
 
 _SPLIT = re.compile(r"^// -----.*\n", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^// (passes|error|run):\s*(.*)$")
@@ -62,7 +63,9 @@ def run_case(case: Case) -> None:
         got = dump(case)
         want = case.expect or ""
         if got != want:
-            diff = difflib.unified_diff(want.splitlines(), got.splitlines(), "expected", "got", lineterm="")
+            diff = difflib.unified_diff(
+                want.splitlines(), got.splitlines(), "expected", "got", lineterm=""
+            )
             raise AssertionError("\n".join([*diff, "", "(pytest --bless writes it)"]))
         for g in parse_graphs(got):
             assert print_graph(g) in got, "the dump does not parse back to itself"

