@@ -44,11 +44,11 @@ __all__ = [
     "greater_equal", "invert", "is_finite", "is_inf", "is_nan", "left_shift", "less", "less_equal",
     "lgamma", "log", "log1p", "log_sigmoid", "logical_and", "logical_not", "logical_or",
     "logical_xor", "maximum", "minimum", "mod", "multiply", "multiply_no_nan", "negative",
-    "not_equal", "pow", "realdiv", "reciprocal", "right_shift", "rint", "round", "rsqrt",
-    "saturate_cast", "scalar_mul", "select", "sigmoid", "sign", "sin", "sinh", "sqrt", "square",
-    "squared_difference", "subtract", "tan", "tanh", "to_bfloat16", "to_double", "to_float",
-    "to_int32", "to_int64", "trigamma", "truediv", "truncatediv", "truncatemod", "where", "xdivy",
-    "xlogy",
+    "nextafter", "not_equal", "pow", "realdiv", "reciprocal", "right_shift", "rint", "round",
+    "rsqrt", "saturate_cast", "scalar_mul", "select", "sigmoid", "sign", "sin", "sinh", "sqrt",
+    "square", "squared_difference", "subtract", "tan", "tanh", "to_bfloat16", "to_double",
+    "to_float", "to_int32", "to_int64", "trigamma", "truediv", "truncatediv", "truncatemod", "where",
+    "xdivy", "xlogy",
 ]  # fmt: skip
 
 # ------------------------------------------------------------------------- arithmetic
@@ -289,6 +289,27 @@ xdivy: Op = elementwise(
 
 def _is_nonzero(x: Value) -> Any:
     return cast(not_equal(x, 0.0), x.dtype)
+
+
+def _nextafter_scalar(k: Any, x1: Any, x2: Any) -> Any:
+    if x1.dtype is dtypes.bfloat16:
+        x1, x2 = (k.cast(x, dtypes.float32) for x in (x1, x2))
+        return k.cast(_nextafter_scalar(k, x1, x2), dtypes.bfloat16)
+    # floats of one sign are ordered as the integers of their bits
+    bits = {2: dtypes.int16, 4: dtypes.int32, 8: dtypes.int64}[x1.dtype.size]
+    i = k.bitcast(x1, bits)
+    near = k.bitcast(k.select((x2 > x1) ^ (x1 < 0), i + 1, i - 1), x1.dtype)
+    least = k.copysign(k.bitcast(k.like(1, i), x1.dtype), x2)
+    there = k.select(x1.eq(x2), x2, k.select(x1.eq(0), least, near))
+    return k.select(k.isnan(x1) | k.isnan(x2), x1 + x2, there)
+
+
+nextafter = elementwise(
+    "nextafter", "NextAfter", "The float next to x1 in the direction of x2.",
+    numpy=lambda x, y: np.where(x == y, y, np.nextafter(x, y)), args=("x1", "x2"),
+    grad=lambda y, dy, x1, x2: (dy, dy * 0.0),
+    scalar=_nextafter_scalar,
+)  # fmt: skip
 
 
 # ------------------------------------------------------------------------- sums of many
