@@ -229,6 +229,8 @@ with build.use(build.Rewriter()):
     rule(x - y + y, x, needs="REASSOC NO_NAN", kinds="f")
 
     # ---- least and greatest (of two zeros either may be the larger: constants only, and not 0)
+    rule(math.maximum(x, -x), math.abs(x), kinds="i")
+    rule(math.maximum(x, -x), math.abs(x), needs="NO_SIGNED_ZERO", kinds="f")  # of 0.0 and -0.0
     rule(math.maximum(x, x), x)
     rule(math.minimum(x, x), x)
     rule(math.maximum(x, -np.inf), x, kinds="f")
