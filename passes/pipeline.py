@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from graphc.ir.graph import Graph
+from graphc.passes.chain import chain
 from graphc.passes.cse import cse
 from graphc.passes.expand import expand
 from graphc.passes.fold import fold
@@ -29,20 +30,21 @@ PASSES: dict[str, Pass] = {
     "cse": cse,
     "stabilize": stabilize,
     "simplify": simplify,
+    "chain": chain,
     "expand": expand,
     "layout": layout,
     "fuse": fuse,
 }
 
-#: Passes made of rules: they take licences as options and say which rules they used.
-RULED = frozenset({"stabilize", "simplify", "layout"})
+#: Passes that take licences as options and say what they did.
+RULED = frozenset({"stabilize", "simplify", "chain", "layout"})
 
 #: What each level runs. `sizes`, `expand` and `fuse` are lowering steps: no level leaves them out.
 #: Rules run twice: on whole composites (softmax) first, on what they are made of afterwards.
 LEVELS: dict[int, str] = {
     0: "sizes,expand,sizes,fuse",
     1: "sizes,fold,expand,sizes,fold,cse,fuse",
-    2: "sizes,fold,cse,stabilize,simplify,expand,sizes,fold,layout,simplify,cse,fuse",
+    2: "sizes,fold,cse,stabilize,simplify,chain,expand,sizes,fold,layout,simplify,cse,fuse",
 }
 REQUIRED = ("sizes", "expand", "fuse")
 
