@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
+import os
 import runpy
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,28 @@ from typing import Any
 __all__ = ["main"]
 
 _EXAMPLES = """examples:
+  python -m graphc dump samples/xor.py
   python -m graphc dump samples/train_digits.py -- --epochs 1
-  python -m graphc dump --stage fuse,kernels samples/xor.py
-  python -m graphc dump --stage asm --out dumps samples/xor.py
+  python -m graphc dump --run -1 --stage fuse,kernels samples/xor.py
+  python -m graphc dump --stage everything --out dumps samples/xor.py
+
+stages: graph (as recorded), pure, one for each pass (sizes, fold, cse, ..., fuse; fold.2 after
+its second time), kernels, plan, llvm, optimized (LLVM IR after its optimiser), asm.
+Without this command: GRAPHC_DUMP=folder python script.py writes all but LLVM's stages there.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         "graphc", description="A compiler for static computation graphs.", epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=style,
     )  # fmt: skip
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     d = commands.add_parser(
         "dump", help="run a script and show every stage of what it compiled", epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Run a script and show every stage of what it compiled.", formatter_class=style,
     )  # fmt: skip
     d.add_argument(
         "--stage",
@@ -46,71 +53,114 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out",
         type=Path,
         default=None,
+        metavar="FOLDER",
         help="write one file a stage into a folder for each compilation",
     )
-    d.add_argument("script")
+    d.add_argument("script", help="the Python file to run")
     d.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
     args = parser.parse_args(argv)
-    return _dump(args)
+    try:
+        return _dump(args)
+    except BrokenPipeError:  # the reader of the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _say(message: str) -> int:
+    print(f"graphc: {message}", file=sys.stderr)
+    return 2
 
 
 def _dump(args: argparse.Namespace) -> int:
-    from graphc.face import dump
+    if not Path(args.script).is_file():
+        return _say(f"there is no file {args.script!r}")
+    if args.run is not None and args.run < -1:
+        return _say(f"--run takes a number from 0, or -1 for the largest, not {args.run}")
+    if args.out is not None:
+        try:
+            args.out.mkdir(parents=True, exist_ok=True)
+            if not os.access(args.out, os.W_OK | os.X_OK):
+                raise PermissionError(f"no permission to write to {str(args.out)!r}")
+        except OSError as e:
+            return _say(f"cannot write to {str(args.out)!r}: {e}")
+    seen: list[tuple[Any, list[Any]]] = []
+    status = _run(args.script, [a for i, a in enumerate(args.args) if a != "--" or i], seen)
+    if not seen:
+        if not status:
+            print("graphc: the script compiled nothing", file=sys.stderr)
+        return status or 1
+    numbered = list(enumerate(seen))
+    if args.run is not None:
+        if args.run >= len(seen):
+            return _say(f"there is no compilation {args.run}: they are 0 to {len(seen) - 1}")
+        largest = max(numbered, key=lambda p: len(p[1][0].plan.steps))
+        numbered = [largest if args.run == -1 else numbered[args.run]]
+    return _show(numbered, args.stage, args.out) or status
+
+
+def _run(script: str, arguments: list[str], seen: list[tuple[Any, list[Any]]]) -> int:
+    """Run the script, collecting what it compiles; its exit status."""
     from graphc.runtime import executor
 
-    if not Path(args.script).is_file():
-        print(f"graphc: there is no file {args.script!r}", file=sys.stderr)
-        return 2
-    seen: list[tuple[Any, list[Any]]] = []
-    executor.observers.append(lambda run, c: seen.append((c, [*run.fetches, *run.targets])))
-    sys.argv = [args.script, *(a for i, a in enumerate(args.args) if a != "--" or i)]
-    sys.path.insert(0, str(Path(args.script).resolve().parent))
-    status = 0
+    def observer(run: Any, c: Any) -> None:
+        seen.append((c, [*run.fetches, *run.targets]))
+
+    executor.observers.append(observer)
+    argv, path = sys.argv, list(sys.path)
+    sys.argv = [script, *arguments]
+    sys.path[0:0] = [str(Path(script).resolve().parent)]
     try:
-        runpy.run_path(args.script, run_name="__main__")
+        runpy.run_path(script, run_name="__main__")
     except SystemExit as e:
-        status = e.code if isinstance(e.code, int) else int(e.code is not None)
-    if not seen:
-        print("graphc: the script compiled nothing", file=sys.stderr)
-        return status or 1
-    if args.run is not None:
-        order = sorted(range(len(seen)), key=lambda i: len(seen[i][0].plan.steps))
+        if e.code is None or isinstance(e.code, int):
+            return e.code or 0
+        print(e.code, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("graphc: interrupted; what was compiled so far follows", file=sys.stderr)
+        return 130
+    except BaseException as e:
+        _explain(e, script)
+        return 1
+    finally:
+        sys.argv, sys.path = argv, path
+        executor.observers.remove(observer)
+    return 0
+
+
+def _explain(e: BaseException, script: str) -> None:
+    """The traceback of an error in the script, from the script on."""
+    tb = e.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename != script:
+        tb = tb.tb_next
+    sys.stdout.flush()
+    traceback.print_exception(type(e), e, tb)
+
+
+def _show(numbered: list[tuple[int, tuple[Any, list[Any]]]], stage: str, out: Path | None) -> int:
+    from graphc.face import dump
+
+    every = [(i, c, dump.stages(c, elements)) for i, (c, elements) in numbered]
+    known = list(dict.fromkeys(name for _, _, made in every for name, _ in made))
+    try:
+        wanted = dump.chosen(stage, known)
+    except ValueError as e:
+        return _say(str(e))
+    for i, c, made in every:
+        title = dump.title(i, c)
         try:
-            seen = [seen[order[-1] if args.run == -1 else args.run]]
-        except IndexError:
-            print(f"graphc: there are {len(seen)} compilations, from 0", file=sys.stderr)
-            return 2
-    for i, (c, elements) in enumerate(seen):
-        parts = dump.stages(c, elements)
-        known = [name for name, _ in parts]
-        if args.stage == "everything":
-            wanted = known
-        elif args.stage == "all":
-            wanted = [s for s in known if s not in ("llvm", "optimized", "asm")]
-        else:
-            wanted = [s.strip() for s in args.stage.split(",")]
-        missing = [s for s in wanted if s not in known]
-        if missing:
-            print(
-                f"graphc: no stage {missing[0]!r}; there are: {', '.join(known)}", file=sys.stderr
-            )
-            return 2
-        _write(i, c, parts, wanted, args.out)
-    return status
+            if out is not None:
+                dump.write(out / title, made, wanted)
+                continue
+        except OSError as e:
+            return _say(f"cannot write to {str(out)!r}: {e}")
+        for name, make in made:
+            if name in wanted:
+                _print(f"# ==== {title}: {name}\n{make()}\n")
+    return 0
 
 
-def _write(
-    i: int, c: Any, parts: list[tuple[str, Any]], wanted: list[str], out: Path | None
-) -> None:
-    title = f"{i:03d}_{c.plan.graph.name}_{len(c.plan.steps)}_kernels"
-    for number, (name, make) in enumerate(parts):
-        if name not in wanted:
-            continue
-        text = make()
-        if out is None:
-            print(f"# ==== {title}: {name}\n{text}\n")
-            continue
-        folder = out / re.sub(r"[^\w.-]", "_", title)
-        folder.mkdir(parents=True, exist_ok=True)
-        ending = {"llvm": "ll", "optimized": "ll", "asm": "s"}.get(name, "gc")
-        (folder / f"{number:02d}_{name}.{ending}").write_text(text + "\n")
+def _print(text: str) -> None:
+    """Print, whatever the terminal's encoding can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -5,7 +5,6 @@ A message has at most twelve lines: what is wrong, both sides by name, the user'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 __all__ = [
@@ -99,10 +98,16 @@ class VerifyError(CompileError):
 
 
 class ParseError(ValueError):
-    """IR text that does not parse; says line, column and shows a caret."""
+    """IR text that does not parse: `line`, `column` (from 1), `message`; printed with a caret."""
 
     def __init__(self, message: str, text: str, line: int, column: int) -> None:
         self.message, self.line, self.column = message, line, column
-        lines: Sequence[str] = text.split("\n")
-        shown = lines[line - 1] if 0 < line <= len(lines) else ""
-        super().__init__(f"line {line}, column {column}: {message}\n  {shown}\n  {' ' * (column - 1)}^")
+        lines = text.splitlines()
+        source = lines[line - 1].replace("\t", " ") if 0 < line <= len(lines) else ""
+        if len(source) > 160:  # a long line is shown around the place
+            start = max(0, column - 80)
+            source, column = source[start : start + 160], column - start
+        caret = " " * (column - 1) + "^"
+        super().__init__(
+            f"line {self.line}, column {self.column}: {message}\n  {source}\n  {caret}"
+        )

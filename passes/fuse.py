@@ -50,7 +50,9 @@ SOURCES = frozenset({"input", "read", "constant"})
 class Group:
     """Nodes that will be one kernel."""
 
-    __slots__ = ("axes", "closed", "domain", "height", "nodes", "outputs", "parent")
+    __slots__ = (
+        "axes", "closed", "contracts", "domain", "height", "nodes", "outputs", "parent", "views",
+    )  # fmt: skip
 
     def __init__(self, height: int, domain: Shape | None, closed: bool) -> None:
         self.height = height
@@ -60,11 +62,20 @@ class Group:
         self.closed = closed  # an op that fuses with nothing
         self.parent: Group | None = None
         self.outputs = 0
+        self.contracts = False  # holds a matrix product
+        self.views = False  # holds an index map
+
+    def add(self, n: Node) -> None:
+        self.nodes.append(n)
+        self.contracts = self.contracts or is_contraction(n)
+        self.views = self.views or is_view(n)
 
     def root(self) -> Group:
         g = self
         while g.parent is not None:
             g = g.parent
+        if g is not self:
+            self.parent = g
         return g
 
 
@@ -141,7 +152,7 @@ class _Fuser:
 
     def alone(self, n: Node) -> Group:
         g = Group(self.height(n), None, True)
-        g.nodes.append(n)
+        g.add(n)
         return g
 
     def place(self, n: Node) -> None:
@@ -167,7 +178,7 @@ class _Fuser:
     def join(self, n: Node, g: Group, escapes: bool) -> None:
         if g.axes is None and g.nodes and not same_shape(n.outputs[0].static_shape, g.domain):
             g.axes = self.row_of(n, g)
-        g.nodes.append(n)
+        g.add(n)
         self.group[n] = g
         if is_reduction(n) and not g.closed:
             g.axes = reduction_axes(n)
@@ -182,7 +193,7 @@ class _Fuser:
             return first
         if sum(len(g.nodes) for g in groups) > LIMIT or any(
             g.closed or g.axes not in (None, first.axes) or not same_shape(g.domain, first.domain)
-            or any(is_contraction(m) or (is_view(m) and first.axes is not None) for m in g.nodes)
+            or g.contracts or (g.views and first.axes is not None)
             for g in groups
         ):  # fmt: skip
             return None
@@ -190,6 +201,7 @@ class _Fuser:
             if g is not first:
                 g.parent = first
                 first.nodes += g.nodes
+                first.views = first.views or g.views
                 first.outputs += g.outputs
         return first
 
@@ -202,7 +214,7 @@ class _Fuser:
         if is_contraction(n):
             return (
                 g.axes is None
-                and not any(is_contraction(m) or is_view(m) for m in g.nodes)
+                and not (g.contracts or g.views)
                 and same_shape(shape, g.domain)
                 and all(
                     is_pointwise(u) and same_shape(u.outputs[0].static_shape, shape) for u in users
@@ -210,7 +222,7 @@ class _Fuser:
             )
         if is_reduction(n):
             return self.reduction_fits(n, g, users)
-        if any(is_contraction(m) for m in g.nodes):
+        if g.contracts:
             # an epilogue's operands are read element by element as the product finishes
             return (
                 is_pointwise(n) and same_shape(shape, g.domain) and not self.feeds_contraction(n, g)
@@ -222,7 +234,7 @@ class _Fuser:
             if same_shape(shape, g.domain):
                 return True
             if g.axes is None and is_pointwise(n) and self.row_of(n, g) is not None:
-                return not any(is_view(m) for m in g.nodes)
+                return not g.views
             return (
                 g.axes is not None
                 and is_pointwise(n)
@@ -333,9 +345,9 @@ class _Fuser:
         users += [n for n in copies if v in n.inputs]
         if not all(is_pointwise(u) or is_reduction(u) for u in users):
             return False
-        if any(is_view(m) for m in g.nodes):
+        if g.views:
             return False
-        if any(is_contraction(m) for m in g.nodes):
+        if g.contracts:
             shape = v.static_shape or ()
             return len(shape) == 2 or all(
                 same_shape(x.static_shape, shape) or x.rank <= 1 for x in leaves
@@ -346,7 +358,7 @@ class _Fuser:
         return any(is_contraction(u) for u in self.users[n] if self.group[u].root() is g)
 
     def reduction_fits(self, n: Node, g: Group, users: list[Node]) -> bool:
-        if any(is_view(m) or is_contraction(m) for m in g.nodes) or n.op.facts.get("alone"):
+        if g.views or g.contracts or n.op.facts.get("alone"):
             return False
         full = n.inputs[0].static_shape
         axes = reduction_axes(n)

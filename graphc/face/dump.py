@@ -1,23 +1,39 @@
-"""Seeing what the compiler did: `optimize` and `dump`."""
+"""Seeing what the compiler did: `optimize`, `dump`, and a folder a compilation (GRAPHC_DUMP)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-from graphc.errors import FailedPreconditionError
+
+from graphc.errors import FailedPreconditionError, InvalidArgumentError
 from graphc.face.graph import Graph, get_default_graph
 from graphc.face.variables import Variable
 from graphc.ir import graph as irgraph
+from graphc.ir.dims import Expr
 from graphc.ir.dtypes import DType
-from graphc.ir.node import Node, Value
-from graphc.ir.text import print_graph
+from graphc.ir.node import Node, Value, reachable, type_text
+from graphc.ir.text import attribute_text, print_graph
 
 __all__ = ["STAGES", "dump", "optimize"]
 
 #: Stages besides the passes, in order.
 STAGES = ("graph", "pure", "kernels", "plan", "llvm", "optimized", "asm")
+#: Those that "all" leaves out.
+_LONG = ("llvm", "optimized", "asm")
+_ENDINGS = {"llvm": "ll", "optimized": "ll", "asm": "s"}
+
+
+class Part(NamedTuple):
+    """One native part of a run: its compilation, what it computes, and what comes after it."""
+
+    compilation: Any
+    elements: Sequence[Value | Node]
+    title: str
 
 
 def _elements(fetches: Any, graph: Graph) -> list[Value | Node]:
@@ -36,10 +52,19 @@ def _elements(fetches: Any, graph: Graph) -> list[Value | Node]:
     return out
 
 
-def _example(v: Value, unknown: int) -> np.ndarray[Any, Any]:
-    """Zeros of the static shape of `v`; unknown sizes are `unknown`."""
-    shape = [d if type(d) is int else unknown for d in v.static_shape or ()]
-    return np.zeros(shape, v.dtype.np)
+def _example(v: Value, sizes: Sequence[int], number: int) -> np.ndarray[Any, Any]:
+    """An array of the static shape of `v`; the i-th size is the i-th of `sizes` where unknown."""
+    shape = [
+        d if type(d) is int else sizes[i % len(sizes)] for i, d in enumerate(v.static_shape or ())
+    ]
+    if v.dtype.kind == "s":
+        return np.full(shape, b"", object)
+    return np.full(shape, number if v.dtype.kind in "iu" else 0, v.dtype.np)
+
+
+#: Sizes and integers to try for what is not fed: told apart by axis, all equal; integers that
+#: could be sizes, then zeros, which could be axes or rows.
+_GUESSES = [((5, 7, 11, 13), 3), ((3,), 3), ((5, 7, 11, 13), 0), ((3,), 0)]
 
 
 def _placeholders(elements: Sequence[Value | Node], fed: Iterable[Value]) -> list[Value]:
@@ -61,28 +86,76 @@ def _placeholders(elements: Sequence[Value | Node], fed: Iterable[Value]) -> lis
 def compile_run(
     fetches: Any, feed_dict: Mapping[Any, Any] | None = None, session: Any = None, *,
     graph: Graph | None = None, level: int = 2, passes: Any = None, off: Iterable[str] = (),
-) -> tuple[Any, list[Value | Node]]:  # fmt: skip
-    """The compilation of a run, without running it, and the elements fetched.
+) -> list[Part]:  # fmt: skip
+    """The native parts of a run, compiled without running anything.
 
-    Placeholders that are not fed take zeros of their static shape, unknown sizes 3 (5, 7, …).
+    Placeholders that are not fed take examples of their static shape.
     """
     from graphc.runtime import executor as rt
 
     if session is not None:
         graph, ex = session.graph, session._executor
+        if ex is None:
+            raise RuntimeError("Attempted to use a closed Session.")
     else:
         graph = graph or get_default_graph()
+        if level not in (0, 1, 2):
+            raise ValueError(f"level must be 0, 1 or 2, not {level!r}")
         text = passes if passes is None or isinstance(passes, str) else ",".join(passes)
-        ex = rt.Executor(graph, rt.State(), rt.Options(level, text, tuple(off)))
+        off = (off,) if isinstance(off, str) else tuple(off)
+        ex = rt.Executor(graph, rt.State(), rt.Options(level, text, off))
     elements = _elements(fetches, graph)
+    if not elements:
+        raise ValueError("there is nothing to show: no tensor or operation is fetched")
     feeds: dict[Value, Any] = {}
     for k, x in (feed_dict or {}).items():
         key = k._ref() if isinstance(k, Variable) else graph.as_graph_element(k)
         feeds[key] = x
-    for v in _placeholders(elements, feeds):
-        feeds[v] = _example(v, 3)
-    run = ex.prepare(tuple(elements), tuple(feeds))
-    return rt.compile_only(run, list(feeds.values()), _static_variables(graph, ex)), elements
+    missing = _placeholders(elements, feeds)
+    lookup = _static_variables(graph, ex)
+    for i, (sizes, number) in enumerate(_GUESSES):
+        for v in missing:
+            feeds[v] = _example(v, sizes, number)
+        run = ex.prepare(tuple(elements), tuple(feeds))
+        try:
+            parts = _parts(rt, run, list(feeds.values()), lookup, (sizes, number))
+        except InvalidArgumentError as e:
+            if not missing:
+                raise
+            if i + 1 == len(_GUESSES):
+                names = ", ".join(v.name for v in missing)
+                raise InvalidArgumentError(
+                    None, e.op, f"{e.message}\nShapes were guessed for {names}; pass a feed_dict."
+                ) from None
+            continue
+        break
+    parts[-1] = parts[-1]._replace(elements=elements)
+    if len(parts) == 1:
+        return parts
+    return [p._replace(title=f"part {i} of {len(parts)}{p.title}") for i, p in enumerate(parts, 1)]
+
+
+def _parts(
+    rt: Any, run: Any, values: list[Any], lookup: Any, guess: tuple[Sequence[int], int]
+) -> list[Part]:
+    """The parts of a run that values cut: what is between is not run, so examples stand for it."""
+    from graphc.passes.functionalize import Cut
+
+    out: list[Part] = []
+    while True:
+        try:
+            c = rt.compile_only(run, values, lookup)
+        except Cut as e:
+            first, cut, run = run.split(e)
+            if cut.values:
+                what = f", before {cut.host.name}" if cut.host else ", makes a size"
+                made = _parts(rt, first, values, lookup, guess)
+                made[-1] = made[-1]._replace(title=what)
+                out += made
+            fed = cut.values if cut.host is None else cut.host.outputs
+            values = [*values, *[_example(v, *guess) for v in fed]]
+            continue
+        return [*out, Part(c, [*run.fetches, *run.targets], "")]
 
 
 def _static_variables(graph: Graph, ex: Any) -> Any:
@@ -97,7 +170,12 @@ def _static_variables(graph: Graph, ex: Any) -> Any:
             return cell.dtype, cell.shape
         v = declared.get(name)
         if v is None or v.static_shape is None or not all(type(d) is int for d in v.static_shape):
-            raise FailedPreconditionError(None, None, f"variable {name} has no known shape yet")
+            raise FailedPreconditionError(
+                None,
+                None,
+                f"the shape of variable {name!r} is not known before it is initialized; "
+                "pass a session in which it is",
+            )
         return v.dtype, tuple(int(str(d)) for d in v.static_shape)
 
     return lookup
@@ -127,7 +205,8 @@ def optimize(
     Raises
     ------
     ValueError
-        For a pass there is not; the message lists them.
+        For a pass there is not; the message lists them. For a run in several parts (an op that
+        only the host can do, or a size that depends on data): `dump` shows each.
 
     Examples
     --------
@@ -142,15 +221,22 @@ def optimize(
     from graphc.passes.functionalize import Frozen
     from graphc.passes.pipeline import optimize_ir, pipeline
 
+    if level not in (0, 1, 2):
+        raise ValueError(f"level must be 0, 1 or 2, not {level!r}")
+    off = (off,) if isinstance(off, str) else tuple(off)
     names = pipeline(passes, level, off)
-    c, _ = compile_run(fetches, feed_dict, graph=graph)
-    frozen: Frozen = c.frozen
+    parts = compile_run(fetches, feed_dict, graph=graph)
+    if len(parts) > 1:
+        titles = "; ".join(p.title for p in parts)
+        raise ValueError(f"this run has {len(parts)} parts ({titles}): see each with graphc.dump")
+    frozen: Frozen = parts[0].compilation.frozen
     return optimize_ir(frozen.graph, names, check=True)
 
 
 def dump(
-    fetches: Any, feed_dict: Mapping[Any, Any] | None = None, session: Any = None, stage: str = "all", *,
-    graph: Graph | None = None, level: int = 2, passes: Any = None, off: Iterable[str] = (),
+    fetches: Any, feed_dict: Mapping[Any, Any] | None = None, session: Any = None,
+    stage: str = "all", *, graph: Graph | None = None, level: int = 2, passes: Any = None,
+    off: Iterable[str] = (),
 ) -> str:  # fmt: skip
     """What the compiler makes of a run, as text; nothing is run.
 
@@ -162,34 +248,67 @@ def dump(
     session : Session, optional
         Whose variables and configuration to use.
     stage : str
-        ``"graph"`` as recorded, ``"pure"``, the name of a pass (the graph after it), ``"kernels"``,
-        ``"plan"``, ``"llvm"``, ``"optimized"`` (LLVM IR after its optimiser), ``"asm"``, or
-        ``"all"`` (all but the last three). Several with commas.
+        ``"graph"`` as recorded, ``"pure"``, the name of a pass (the graph after it; ``"fold.2"``
+        after its second time), ``"kernels"``, ``"plan"``, ``"llvm"``, ``"optimized"`` (LLVM IR
+        after its optimiser), ``"asm"``, ``"all"`` (all but the last three) or ``"everything"``.
+        Several with commas.
 
     Raises
     ------
     ValueError
         For a stage there is not; the message lists them.
+
+    Examples
+    --------
+    >>> import graphc as tf
+    >>> with tf.Graph().as_default():
+    ...     x = tf.placeholder(tf.float32, [None], name="x")
+    ...     print(tf.dump(tf.nn.relu(x, name="y"), stage="pure"))
+    graph main(b) {
+      %x = input {index=0} : f32[b]
+      %y = relu %x : f32[b]
+      return %y
+    }
     """
-    c, elements = compile_run(
+    parts = compile_run(
         fetches, feed_dict, session, graph=graph, level=level, passes=passes, off=off
     )
-    parts = dict(stages(c, elements))
+    texts = []
+    for p in parts:
+        made = stages(p.compilation, p.elements)
+        wanted = chosen(stage, [name for name, _ in made])
+        shown = [(name, make()) for name, make in made if name in wanted]
+        lines = [f"# ==== {p.title}"] if p.title else []
+        if len(shown) == 1:
+            lines.append(shown[0][1])
+        else:
+            lines += [f"# ---- {name}\n{text}\n" for name, text in shown]
+        texts.append("\n".join(lines).rstrip())
+    return "\n\n".join(texts)
+
+
+def chosen(stage: str, known: Sequence[str]) -> list[str]:
+    """The stages that `stage` asks for.
+
+    Raises
+    ------
+    ValueError
+        For one that is not `known`.
+    """
+    if stage == "everything":
+        return list(known)
     if stage == "all":
-        wanted = [s for s in parts if s not in ("llvm", "optimized", "asm")]
-    else:
-        wanted = [s.strip() for s in stage.split(",")]
-        for s in wanted:
-            if s not in parts:
-                raise ValueError(f"unknown stage {s!r}; there are: {', '.join(parts)}")
-    if len(wanted) == 1:
-        return str(parts[wanted[0]]())
-    return "\n\n".join(f"# ---- {s}\n{parts[s]()}" for s in wanted)
+        return [s for s in known if s not in _LONG]
+    wanted = [s.strip() for s in str(stage).split(",")]
+    for s in wanted:
+        if s not in known:
+            raise ValueError(f"unknown stage {s!r}; there are: {', '.join(known)}, all, everything")
+    return wanted
 
 
-def stages(c: Any, elements: Sequence[Value | Node]) -> list[tuple[str, Any]]:
+def stages(c: Any, elements: Sequence[Value | Node]) -> list[tuple[str, Callable[[], str]]]:
     """Each stage of a compilation with what makes its text."""
-    out: list[tuple[str, Any]] = [
+    out: list[tuple[str, Callable[[], str]]] = [
         ("graph", lambda: recorded(elements)),
         ("pure", lambda: print_graph(c.frozen.graph)),
     ]
@@ -197,7 +316,7 @@ def stages(c: Any, elements: Sequence[Value | Node]) -> list[tuple[str, Any]]:
     for r in c.trace.records:
         count[r.name] = k = count.get(r.name, 0) + 1
         name = r.name if k == 1 else f"{r.name}.{k}"
-        out.append((name, lambda g=r.graph: print_graph(g)))
+        out.append((name, lambda g=r.graph: print_graph(g)))  # type: ignore[misc]
     out += [
         ("kernels", lambda: kernels(c)),
         ("plan", lambda: plan_text(c)),
@@ -210,26 +329,33 @@ def stages(c: Any, elements: Sequence[Value | Node]) -> list[tuple[str, Any]]:
 
 def recorded(elements: Sequence[Value | Node]) -> str:
     """The recorded nodes that a run needs, with control inputs, in order of recording."""
-    from graphc.ir.node import reachable, type_text
-
     nodes = reachable([e if isinstance(e, Node) else e.node for e in elements])
     lines = []
     for n in nodes:
-        left = ", ".join("%" + (v.node.name if v.index == 0 else v.name) for v in n.outputs)
-        ins = [("%" + (v.node.name if v.index == 0 else v.name)) for v in n.inputs]
-        ins += ["^" + m.name for m in n.control]
+        left = ", ".join("%" + _label(v) for v in n.outputs)
+        ins = ["%" + _label(v) for v in n.inputs] + ["^" + m.name for m in n.control]
+        attrs = {k: v for k, v in n.attrs.items() if k not in ("dtype", "shape") and k[:1] != "_"}
+        inner = ", ".join(f"{k}={attribute_text(v)}" for k, v in sorted(attrs.items()))
+        words = [f"  {left or '^' + n.name} = {n.op.name}", ", ".join(ins)]
+        words += ["{" + inner + "}"] if inner else []
         types = ", ".join(type_text((v.dtype, _known(v))) for v in n.outputs)
-        where = f"  # {n.source[0]}" if n.source else ""
-        lines.append(
-            f"  {left or '^' + n.name} = {n.op.name} {', '.join(ins)}{' : ' + types if types else ''}{where}"
-        )
+        words += [": " + types] if types else []
+        words += [" # " + _one_line(n.source[0])] if n.source else []
+        lines.append(" ".join(w for w in words if w))
     return "\n".join(lines)
+
+
+def _label(v: Value) -> str:
+    return v.node.name if v.index == 0 else v.name
+
+
+def _one_line(x: object) -> str:
+    """Text that keeps to its line whatever a file or variable is called."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(x))
 
 
 def _known(v: Value) -> Any:
     """Unknown sizes as ``?``, as the user sees them."""
-    from graphc.ir.dims import Expr
-
     if v.static_shape is None:
         return None
     return tuple(d if type(d) is int else Expr.symbol("?") for d in v.static_shape)
@@ -241,7 +367,8 @@ def kernels(c: Any) -> str:
 
     seen: dict[str, str] = {}
     for s in c.plan.steps:
-        seen.setdefault(s.code.name, print_kernel(s.code.kernel))
+        if s.code.name not in seen:
+            seen[s.code.name] = print_kernel(s.code.kernel)
     return "\n\n".join(t.rstrip() for t in seen.values())
 
 
@@ -253,23 +380,15 @@ def plan_text(c: Any) -> str:
     lines.append(f"plan {c.plan.graph.name}({sizes}) {{")
     for (op, a, b), answer in facts.guards.items():
         lines.append(f"  holds {'' if answer else 'not '}{a} {op} {b}")
-    offset = c.offsets() if hasattr(c, "offsets") else {}
     for i, s in enumerate(c.plan.steps):
         args = []
         for p, b in zip(s.code.kernel.params, s.binds, strict=False):
-            place = {"feed": "feed ", "var": "var ", "const": "const ", "out": "out "}.get(
-                b.kind, b.kind + " "
-            )
-            name = b.name if b.kind in ("feed", "var") else str(b.index)
-            at = offset.get(id(b))
-            args.append(
-                f"{p.name}={place}{name}{'' if at is None else f' @{at}'}: {b.dtype.code}[{b.count}]"
-            )
-        lines.append(
-            f"  {i:3d} {'commit ' if s.commit else ''}call {s.code.name}({', '.join(args)})"
-        )
+            name = _one_line(b.name) if b.kind in ("feed", "var") else str(b.index)
+            args.append(f"{p.name}={b.kind} {name}: {b.dtype.code}[{b.count}]")
+        commit = "commit " if s.commit else ""
+        lines.append(f"  {i:3d} {commit}call {s.code.name}({', '.join(args)})")
     for i, (dtype, shape) in enumerate(c.plan.out_types):
-        lines.append(f"  return {i}: {dtype.code}[{', '.join(map(str, shape))}]")
+        lines.append(f"  return {i}: {type_text((dtype, shape))}")
     return "\n".join([*lines, "}"])
 
 
@@ -284,4 +403,57 @@ def native(c: Any, what: str) -> str:
     return "\n".join(out.values())
 
 
-__all__ += ["compile_run", "stages"]
+# ------------------------------------------------------------------- files
+
+
+def title(number: int, c: Any) -> str:
+    """What the folder of a compilation is called."""
+    name = f"{number:03d}_{c.plan.graph.name}_{len(c.plan.steps)}_kernels"
+    return re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
+
+
+def write(
+    folder: Path, made: Sequence[tuple[str, Callable[[], str]]], wanted: Iterable[str]
+) -> None:
+    """One file for each stage.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written to.
+    """
+    wanted = set(wanted)
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, (name, make) in enumerate(made):
+        if name in wanted:
+            file = re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII)
+            path = folder / f"{i:02d}_{file}.{_ENDINGS.get(name, 'gc')}"
+            path.write_text(make() + "\n", encoding="utf-8")
+
+
+_watched: set[str] = set()
+
+
+def watch(where: str) -> None:
+    """Write the stages of each compilation from now on into `where` (``GRAPHC_DUMP``)."""
+    if where in _watched:
+        return
+    _watched.add(where)
+    from graphc.runtime import executor
+
+    number = 0
+
+    def observer(run: Any, c: Any) -> None:
+        nonlocal number
+        folder = Path(where) / title(number, c)
+        number += 1
+        try:
+            made = stages(c, [*run.fetches, *run.targets])
+            write(folder, made, chosen("all", [name for name, _ in made]))
+        except Exception as e:  # whatever goes wrong here, the run goes on
+            executor.observers.remove(observer)
+            print(
+                f"graphc: GRAPHC_DUMP: nothing more is written to {where!r}: {e}", file=sys.stderr
+            )
+
+    executor.observers.append(observer)

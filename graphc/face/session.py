@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
@@ -283,6 +284,9 @@ def _nothing_to_run(*values: Any) -> list[Any]:
 def make_executor(graph: Graph, config: ConfigProto) -> Any:
     """The runtime behind a new session (imported with the first session)."""
     runtime = importlib.import_module("graphc.runtime.executor")
+    folder = os.environ.get("GRAPHC_DUMP")
+    if folder:
+        importlib.import_module("graphc.face.dump").watch(folder)
     level = config.graphc_level
     off = config.graph_options.optimizer_options.opt_level == OptimizerOptions.L0
     if off and not config.HasField("graphc_level"):

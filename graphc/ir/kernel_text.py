@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
+from graphc.errors import ParseError
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Expr, Shape, Symbol, maximum, minimum, substitute
 from graphc.ir.dtypes import DTYPES, DType
@@ -50,22 +51,6 @@ T = TypeVar("T")
 
 
 # ------------------------------------------------------------------- tokens
-
-
-class ParseError(ValueError):
-    """Text that does not parse: `line`, `column` (from 1), `message`; printed with a caret."""
-
-    def __init__(self, message: str, text: str, line: int, column: int) -> None:
-        self.message, self.line, self.column = message, line, column
-        lines = text.splitlines()
-        source = lines[line - 1].replace("\t", " ") if 0 < line <= len(lines) else ""
-        if len(source) > 160:  # a long line is shown around the place
-            start = max(0, column - 80)
-            source, column = source[start : start + 160], column - start
-        caret = " " * (column - 1) + "^"
-        super().__init__(
-            f"line {self.line}, column {self.column}: {message}\n  {source}\n  {caret}"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from graphc.ir.kernel_text import Token, Tokens, parse_dim
 from graphc.ir.node import Node, Value, shape_text, type_text
 from graphc.ir.registry import OPS
 
-__all__ = ["ELIDE", "parse_graph", "parse_graphs", "print_graph", "print_node"]
+__all__ = ["ELIDE", "attribute_text", "parse_graph", "parse_graphs", "print_graph", "print_node"]
 
 #: Constants of more elements are not written out unless asked for.
 ELIDE = 64
@@ -96,7 +96,7 @@ def print_node(n: Node, names: _Names, depth: int = 1, full: bool = False) -> li
     skip = _TYPED.get(n.op.name, ())
     body = n.attrs.get("body")
     attrs = {k: v for k, v in n.attrs.items() if k not in skip and not isinstance(v, Graph)}
-    text = "{" + ", ".join(f"{k}={_attribute(v, n, full)}" for k, v in sorted(attrs.items())) + "}"
+    text = "{" + ", ".join(f"{k}={attribute_text(v, full)}" for k, v in sorted(attrs.items())) + "}"
     head = " ".join(s for s in (f"{pad}{left} =", n.op.name, right, text if attrs else "") if s)
     if isinstance(body, Graph):
         inner = _body(body, _Names(), depth + 1, full)
@@ -104,7 +104,8 @@ def print_node(n: Node, names: _Names, depth: int = 1, full: bool = False) -> li
     return [f"{head} : {types}"]
 
 
-def _attribute(v: Any, n: Node, full: bool) -> str:
+def attribute_text(v: Any, full: bool = False) -> str:
+    """The text of an attribute's value; of an object that has none, its type as a string."""
     if v is None or isinstance(v, bool):
         return str(v).lower()
     if isinstance(v, str):
@@ -114,7 +115,7 @@ def _attribute(v: Any, n: Node, full: bool) -> str:
     if isinstance(v, Expr):
         return f"<{v}>"
     if isinstance(v, (list, tuple)):
-        return "[" + ", ".join(_attribute(x, n, full) for x in v) + "]"
+        return "[" + ", ".join(attribute_text(x, full) for x in v) + "]"
     if isinstance(v, np.ndarray):
         return _array(v, full)
     if isinstance(v, (int, float)):
@@ -297,8 +298,9 @@ class _Parser:
         return t.peek().kind in ("value", "%") or t.peek().text in ("return", "update")
 
     def make(
-        self, record: Any, left: Sequence[tuple[Token, str]], inputs: Sequence[Value], attrs: dict[str, Any],
-        types: list[tuple[DType, Shape | None]], where: Token, values: dict[str, Value],
+        self, record: Any, left: Sequence[tuple[Token, str]], inputs: Sequence[Value],
+        attrs: dict[str, Any], types: list[tuple[DType, Shape | None]], where: Token,
+        values: dict[str, Value],
     ) -> Node:  # fmt: skip
         t = self.t
         if record.name in ("input", "read"):

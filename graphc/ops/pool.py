@@ -401,7 +401,7 @@ def _lower_avg(n: Node, s: Site) -> None:
         with k.loop("vector", "c", xs[-1]) as c:
             with w.each(at) as (r, p):
                 r.yields(sum=k.cast(k.load(a, (image, *p, c)), t))
-            mean = k.let("true_div", r.results[0], count, dtype=t)
+            mean = k.let("realdiv", r.results[0], count, dtype=t)
             k.store(b, (image, *at, c), k.cast(mean, x.dtype))
     s.step(k.build(), [s.input(0), s.output()])
 
@@ -426,7 +426,7 @@ def _lower_avg_grad(n: Node, s: Site) -> None:
             with k.reduce("for", "t", D.product(extent)) as r:
                 o_at = [f + e for f, e in zip(low, _unflat(r.var, extent), strict=True)]
                 v = k.cast(k.load(g, (image, *o_at, c)), t)
-                r.yields(sum=k.let("true_div", v, w.count(o_at, t), dtype=t))
+                r.yields(sum=k.let("realdiv", v, w.count(o_at, t), dtype=t))
             k.store(b, (image, *at, c), k.cast(r.results[0], dy.dtype))
     s.step(k.build(), [s.input(0), s.output()])
 

@@ -360,8 +360,10 @@ def elementwise(
     """
 
     def broadcasting(inputs: Sequence[Value], attrs: Attrs) -> Types:
-        shape = inputs[0].static_shape
+        shape, dtype = inputs[0].static_shape, inputs[0].dtype
         for v in inputs[1:]:
+            if v.dtype is not dtype:
+                raise TypeError(f"{name} of {dtype.name} and {v.dtype.name}")
             shape = broadcast(shape, v.static_shape)
         return [(dtypes.bool_ if out == "bool" else inputs[0].dtype, shape)]
 
