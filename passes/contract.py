@@ -124,7 +124,7 @@ class _Epilogue:
         names = ["row", "col"] if self.batch == 1 else ["batch", "row", "col"]
         acc = self.node.outputs[0]
         with self.k.epilogue(names, [acc.dtype]) as e:
-            self.vars = e.vars if self.batch != 1 else (0, *e.vars)
+            self.vars: tuple[Dim, ...] = e.vars if self.batch != 1 else (0, *e.vars)
             self.memo[acc] = e.params[0]
             for n in self.body.nodes():
                 if n is not self.node and n.op.name != "input":

@@ -350,9 +350,10 @@ class _Fuser:
         if g.contracts:
             shape = v.static_shape or ()
             return len(shape) == 2 or all(
-                same_shape(x.static_shape, shape) or x.rank <= 1 for x in leaves
+                same_shape(x.static_shape, shape) or len(x.static_shape or ()) <= 1 for x in leaves
             )
-        return all(x.rank == len(g.domain or ()) or x.rank <= 1 for x in leaves)
+        ranks = {len(x.static_shape or ()) for x in leaves}
+        return all(r == len(g.domain or ()) or r <= 1 for r in ranks)
 
     def feeds_contraction(self, n: Node, g: Group) -> bool:
         return any(is_contraction(u) for u in self.users[n] if self.group[u].root() is g)

@@ -697,7 +697,7 @@ class _Lower:
 
     def found(self, v: Value, key: Any) -> Operand | None:
         for m in reversed(self.memo):
-            x = m.get((v, key))
+            x: Operand | None = m.get((v, key))
             if x is not None:
                 return x
         return None
@@ -774,7 +774,8 @@ class _Lower:
 
     def element(self, n: Node, v: Value, index: tuple[Dim, ...]) -> Operand:
         assert n.op.element is not None
-        return n.op.element(_Scalar(self, n), index, *n.inputs, **n.attrs)
+        made: Operand = n.op.element(_Scalar(self, n), index, *n.inputs, **n.attrs)
+        return made
 
     def read(self, v: Value, index: Sequence[Dim], where: Operand | None, other: Any) -> Operand:
         """`v` at any index."""

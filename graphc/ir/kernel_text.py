@@ -102,6 +102,8 @@ class Tokens:
             else:
                 kind = str(m.lastgroup)
                 word = m.group(kind)
+                if kind == "int" and len(word) > 1000:
+                    raise self.error_at("a number of too many digits", self.pos)
                 self._next = Token(word if kind == "sign" else kind, word, self.pos, self.line)
         return self._next
 
@@ -208,11 +210,19 @@ def _product(t: Tokens, check: Callable[[Token], None] | None, depth: int) -> Di
         if t.accept("*"):
             out = out * _atom(t, check, depth)
         elif t.accept("//"):
-            out = out // _atom(t, check, depth)
+            out = out // _divisor(t, check, depth)
         elif t.pos < len(t.text) and t.same_line() and t.accept_percent():
-            out = out % _atom(t, check, depth)
+            out = out % _divisor(t, check, depth)
         else:
             return out
+
+
+def _divisor(t: Tokens, check: Callable[[Token], None] | None, depth: int) -> Dim:
+    at = t.peek()
+    out = _atom(t, check, depth)
+    if out == 0:
+        t.fail("a division by zero", at)
+    return out
 
 
 def _atom(t: Tokens, check: Callable[[Token], None] | None, depth: int) -> Dim:

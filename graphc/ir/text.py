@@ -40,6 +40,9 @@ __all__ = ["ELIDE", "attribute_text", "parse_graph", "parse_graphs", "print_grap
 #: Constants of more elements are not written out unless asked for.
 ELIDE = 64
 
+#: Bodies inside bodies that a text may have.
+_DEPTH = 50
+
 _PLAIN = re.compile(r"[A-Za-z0-9_][\w./:-]*\Z", re.ASCII)
 _CODES: dict[str, DType] = {t.code: t for t in dtypes.DTYPES}
 #: Attributes that the type says already.
@@ -70,6 +73,9 @@ def _symbols(g: Graph) -> list[str]:
             for d in v.static_shape or ():
                 if isinstance(d, Expr):
                     found.update(dict.fromkeys(sorted(s.name for s in d.symbols())))
+        body = n.attrs.get("body")
+        if isinstance(body, Graph):
+            found.update(dict.fromkeys(_symbols(body)))
     return list(found)
 
 
@@ -146,24 +152,37 @@ def _number(e: Any, x: Any) -> str:
 
 
 class _Names:
-    """One name a value: the user's where it is unused, with a number behind it where not."""
+    """One name a node: the user's where it is unused, with a number behind it where not.
+
+    Results after the first have the node's name with their number, ``%split:1``.
+    """
 
     def __init__(self) -> None:
         self.names: dict[Value, str] = {}
         self.used: set[str] = set()
+        self.next: dict[str, int] = {}
 
     def of(self, v: Value) -> str:
         name = self.names.get(v)
         if name is None:
-            base = v.node.name or v.node.op.name
-            base = base if v.index == 0 else f"{base}:{v.index}"
-            name, k = base, 0
-            while name in self.used:
-                k += 1
-                name = f"{base}.{k}"
-            self.used.add(name)
-            name = self.names[v] = "%" + (name if _PLAIN.match(name) else json.dumps(name))
+            self.enter(v.node)
+            name = self.names[v]
         return name
+
+    def enter(self, n: Node) -> None:
+        base = n.name or n.op.name
+        made, k = _results(base, n), self.next.get(base, 0)
+        while not self.used.isdisjoint(made):
+            k += 1
+            made = _results(f"{base}.{k}", n)
+        self.next[base] = k
+        self.used.update(made)
+        for v, name in zip(n.outputs, made, strict=True):
+            self.names[v] = "%" + (name if _PLAIN.match(name) else json.dumps(name))
+
+
+def _results(base: str, n: Node) -> list[str]:
+    return [f"{base}:{i}" if i else base for i in range(len(n.outputs))]
 
 
 # ------------------------------------------------------------------- parsing
@@ -216,14 +235,27 @@ class _Parser:
         t.expect("graph")
         name = t.name("the graph's name")
         t.expect("(")
-        for s in t.listed(lambda: t.name("a size"), ")"):
-            self.facts.env[Symbol(s)] = 2 + len(self.facts.env) * 7
+        for _ in t.listed(self.size, ")"):
+            pass
         t.expect("{")
         with D.assuming(self.facts):
             return self.body(name)
 
-    def body(self, name: str) -> Graph:
+    def size(self) -> None:
+        at = self.t.peek()
+        s = Symbol(self.t.name("a size"))
+        if s in self.facts.env:
+            self.t.fail(f"the size {at.text!r} is named twice", at)
+        self.facts.env[s] = 2 + len(self.facts.env) * 7
+
+    def known(self, at: Token) -> None:
+        if Symbol(at.text) not in self.facts.env:
+            self.t.fail(f"the size {at.text!r} is not named in the head of the graph", at)
+
+    def body(self, name: str, depth: int = 0) -> Graph:
         t = self.t
+        if depth > _DEPTH:
+            t.fail("bodies nested too deeply", t.last)
         values: dict[str, Value] = {}
         inputs: list[Value] = []
         updates: list[tuple[str, Value]] = []
@@ -241,8 +273,11 @@ class _Parser:
                 t.expect("=")
                 updates.append((var, self.operand(values)))
                 continue
-            n = self.node(values)
+            at = t.peek()
+            n = self.node(values, depth)
             if n.op.name == "input":
+                if any(v.node.attrs["index"] == n.attrs["index"] for v in inputs):
+                    t.fail(f"there are two inputs with index {n.attrs['index']}", at)
                 inputs.append(n.outputs[0])
         inputs.sort(key=lambda v: v.node.attrs["index"])
         return Graph(tuple(outputs), tuple(updates), tuple(inputs), name, self.facts)
@@ -263,7 +298,7 @@ class _Parser:
             self.t.fail(f"%{name} is not defined", at)
         return v
 
-    def node(self, values: dict[str, Value]) -> Node:
+    def node(self, values: dict[str, Value], depth: int) -> Node:
         t = self.t
         left = [self.value_name()]
         while t.accept(","):
@@ -283,9 +318,9 @@ class _Parser:
             for key, v in t.listed(self.pair, "}"):
                 attrs[key] = v
             if t.accept("{"):
-                attrs["body"] = self.body("body")
+                attrs["body"] = self.body("body", depth + 1)
         elif t.last.text == "{":
-            attrs["body"] = self.body("body")
+            attrs["body"] = self.body("body", depth + 1)
         t.expect(":")
         where = t.peek()
         types = [self.type()]
@@ -305,12 +340,22 @@ class _Parser:
         t = self.t
         if record.name in ("input", "read"):
             attrs["dtype"], attrs["shape"] = types[0]
+        if record.name == "input" and type(attrs.get("index")) is not int:
+            t.fail("an input needs its index, an integer", left[0][0])
+        if record.name == "read" and type(attrs.get("var")) is not str:
+            t.fail('a read needs its variable, var="name"', left[0][0])
         if record.name == "constant":
             self.constant(attrs, types[0], where)
         try:
             want = [tuple(x) for x in record.infer(inputs, attrs)]
+            for code, shape in want:
+                type_text((code, shape))
+                if code.code not in _CODES or any(
+                    not isinstance(d, (int, Expr)) for d in shape or ()
+                ):
+                    raise TypeError("bad attributes")
         except Exception as e:
-            raise t.error(f"{record.name}: {e}", left[0][0]) from None
+            raise t.error(f"{record.name}: {e or type(e).__name__}", left[0][0]) from None
         if want != types:
             t.fail(
                 f"written as {', '.join(map(type_text, types))}, "
@@ -333,7 +378,9 @@ class _Parser:
         value = attrs.get("value")
         if value is None:
             t.fail("a constant needs its value (was it left out of the text?)", where)
-        sizes = tuple(int(str(d)) for d in shape or ())
+        if shape is None or any(type(d) is not int for d in shape):
+            t.fail("the sizes of a constant are numbers", where)
+        sizes = tuple(int(str(d)) for d in shape)
         try:
             if isinstance(value, str) and value.startswith("hex:"):
                 a = np.frombuffer(bytes.fromhex(value[4:]), dtype.np).reshape(sizes).copy()
@@ -387,7 +434,7 @@ class _Parser:
             t.next()
             t.expect("]")
             return dtype, None
-        return dtype, tuple(t.listed(lambda: parse_dim(t), "]"))
+        return dtype, tuple(t.listed(lambda: parse_dim(t, self.known), "]"))
 
 
 _WORDS: dict[str, Any] = {

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.kernel import KernelBuilder, Operand, lit
+from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Operand, lit, scratch_stride
 from graphc.ir.known import static
 from graphc.ir.node import Node, Value
 from graphc.ops import shapes
@@ -287,6 +288,236 @@ def _groups(image: Dim, filtered: Dim) -> int:
     return n if f.equal(image, filtered * n) else 1
 
 
+# ------------------------------------------------------------------------- register blocks
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Results at ``first + i * step`` that are one convolution with steps and taps all alike.
+
+    Everything but `taps` is for depth, height and width. The gradient by the image of a
+    convolution with strides is as many of these as the strides have products.
+
+    Attributes
+    ----------
+    taps : tuple of (first, step, count)
+        Which taps of the filter are used, in the order in which they lie over the image.
+    """
+
+    taps: tuple[tuple[int, int, int], ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[Dim, ...]
+    first: tuple[int, ...]
+    step: tuple[int, ...]
+    image: Shape
+    all: Shape
+    made: Shape
+    images: Dim
+    channels: int
+    columns: int
+    groups: int
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        return tuple(n for _, _, n in self.taps)
+
+    @property
+    def straight(self) -> bool:
+        """Whether the filter is used as it lies in memory."""
+        return all(f == 0 and s == 1 for f, s, _ in self.taps)
+
+
+def _three(x: Sequence[Any], fill: Any) -> tuple[Any, ...]:
+    return (*[fill] * (3 - len(x)), *x)
+
+
+def _numbers(*dims: Dim) -> bool:
+    return all(type(d) is int for d in dims)
+
+
+def grids(n: Node) -> list[Grid] | None:
+    """The convolutions that a `conv` or `conv_input` is; None where too little is known."""
+    a, y = n.attrs, _shape(n.outputs[0])
+    if n.op is conv_op:
+        x, w = _shape(n.inputs[0]), _shape(n.inputs[1])
+        if not _numbers(*w, x[-1]) or D.product(w) == 0:
+            return None
+        groups = _groups(x[-1], w[-2])
+        return [Grid(
+            tuple((0, 1, k) for k in _three(w[:-2], 1)), _three(a["strides"], 1),
+            _three(a["dilations"], 1), _three([p[0] for p in a["pads"]], 0), (0, 0, 0), (1, 1, 1),
+            _three(x[1:-1], 1), _three(y[1:-1], 1), _three(y[1:-1], 1), y[0], w[-2],
+            w[-1] // groups, groups,
+        )]  # fmt: skip
+    w, g = _shape(n.inputs[0]), _shape(n.inputs[1])
+    if not _numbers(*w, g[-1]) or D.product(w) == 0:
+        return None
+    each = []
+    for k, s, d, p, size in zip(
+        _three(w[:-2], 1), _three(a["strides"], 1), _three(a["dilations"], 1),
+        _three([p[0] for p in a["pads"]], 0), _three(y[1:-1], 1), strict=True,
+    ):  # fmt: skip
+        if s == 1:
+            each.append([((k - 1, -1, k), d, (k - 1) * d - p, 0, size)])
+        elif d == 1 and type(p) is int:
+            some = []
+            for r in range(s):
+                k0 = (r + p) % s
+                count = max(0, -(-(k - k0) // s))
+                last = k0 + s * (count - 1)
+                some.append(
+                    ((last, -s, count), 1, count - 1 - (r + p - k0) // s, r, (size - r + s - 1) // s)
+                )
+            each.append(some)
+        else:
+            return None
+    groups = a["groups"]
+    made = []
+    for axes in itertools.product(*each):
+        taps, dil, pads, first, sizes = zip(*axes, strict=True)
+        made.append(Grid(
+            taps, (1, 1, 1), dil, pads, first, _three(a["strides"], 1), _three(g[1:-1], 1),
+            _three(y[1:-1], 1), sizes, y[0], g[-1] // groups, w[-2], groups,
+        ))  # fmt: skip
+    return made
+
+
+def block_rows(width: Dim) -> int:
+    """Rows of a register block along a row of results: few idle ones, and many."""
+    if type(width) is not int:
+        return 8
+    return min(range(1, 15), key=lambda m: (-(-width // m) * (m + 2), -m))
+
+
+#: Images from which on a register block is one place of several of them.
+TOGETHER = 8
+
+
+def conv_kernel(
+    k: KernelBuilder, g: Grid, x: Buffer, w: Buffer, outs: Sequence[Buffer], epilogue: Any = None
+) -> tuple[Kernel, int]:
+    """The kernel of a grid, and how many scratch buffers come last in its parameters."""
+    f = D.facts()
+    known = g.images if type(g.images) is int else None if f is None else f.value(g.images)
+    narrow = type(g.made[2]) is int and g.made[2] < 32 and g.kernel[2] > 1
+    together = narrow and known is not None and known >= TOGETHER
+    rows = TOGETHER if together else block_rows(g.made[2])
+    padded = not (_numbers(*g.made, *g.image) and _inside_image(g))
+    copy = padded and not together
+    buffers = [x, w, *outs]
+    if copy:
+        reach = (g.kernel[2] - 1) * g.dilations[2] + 1
+        wide = D.maximum((g.made[2] - 1) * g.strides[2] + reach, 0)
+        size = max(1, g.kernel[0] * g.kernel[1] * g.channels)
+        buffers.append(k.scratch("rows", x.dtype, (wide * size,)))
+    blocks = D.ceildiv(g.images, rows) if together else g.images
+    with k.loop("parallel", "u", blocks * g.made[0] * g.made[1]) as u:
+        k.template(
+            "conv", buffers, (u, g.images, *g.image, *g.all, *g.made, *g.pads), epilogue,
+            kernel=g.kernel, strides=g.strides, dilations=g.dilations, first=g.first,
+            step=g.step, channels=g.channels, columns=g.columns, groups=g.groups, rows=rows,
+            along="n" if together else "w", outputs=len(outs), copy=copy, version=TEMPLATE,
+        )  # fmt: skip
+    return k.build(), int(copy)
+
+
+#: Raise it when what the templates emit changes: compiled kernels are cached by their text.
+TEMPLATE = 1
+
+
+def _inside_image(g: Grid) -> bool:
+    """Whether no window of a row reaches outside the image."""
+    p, o, s, d, k, n = (
+        v[2] for v in (g.pads, g.made, g.strides, g.dilations, g.kernel, g.image)
+    )
+    return bool(p <= 0 and (o - 1) * s + (k - 1) * d - p < n)
+
+
+def turned(name: str, g: Grid, w: Shape, dtype: dtypes.DType) -> Kernel:
+    """The kernel that puts a filter ``[taps, columns, channels]`` in the order of a grid."""
+    k = KernelBuilder(name)
+    c, f, groups = g.channels, g.columns, g.groups
+    wide = _three(w[:-2], 1)
+    a = k.input("w", dtype, (*wide, w[-2], w[-1]))
+    b = k.output("turned", dtype, (*g.kernel, c, f * groups))
+    with k.loop("parallel", "u", D.product(g.kernel) * c) as u:
+        *at, row = _unflat(u, (*g.kernel, c))
+        taps = [first + t * step for t, (first, step, _) in zip(at, g.taps, strict=True)]
+        with k.loop("vector", "j", f * groups) as j:
+            group, col = (0, j) if groups == 1 else (j // f, j % f)
+            k.store(b, (*at, row, j), k.load(a, (*taps, col, group * c + row)))
+    return k.build()
+
+
+def _lower_grids(n: Node, s: Site, image: int, filter: int) -> bool:
+    """Lower a convolution to register blocks; False where too little is known."""
+    found = grids(n)
+    if found is None:
+        return False
+    t = n.outputs[0].dtype
+    for i, g in enumerate(found):
+        source = s.input(filter)
+        if not g.straight:
+            w = _shape(n.inputs[filter])
+            count = max(1, D.product(g.kernel) * g.channels * g.columns * g.groups)
+            source = s.temp(t, count)
+            if 0 not in g.kernel:
+                s.step(turned(f"{n.op.name}_filter{i}", g, w, t), [s.input(filter), source])
+        k = KernelBuilder(f"{n.op.name}{i}")
+        x = k.input("x", t, _shape(n.inputs[image]))
+        b = k.input("w", t, (*g.kernel, g.channels, g.columns * g.groups))
+        y = k.output("y", t, _shape(n.outputs[0]))
+        kernel, scratch = conv_kernel(k, g, x, b, [y])
+        rows = [s.scratch(scratch_stride(p), t) for p in kernel.params if p.direction == "scratch"]
+        assert len(rows) == scratch
+        s.step(kernel, [s.input(image), source, s.output(), *rows])
+    return True
+
+
+#: Elements of partial sums of a filter's gradient that are kept at most.
+PARTIAL = 1 << 20
+#: Parts of a batch that are summed apart, at most.
+PARTS = 8
+
+
+def _lower_filter_blocks(n: Node, s: Site) -> bool:
+    """Lower a filter's gradient to register blocks; False where too little is known."""
+    x, dy = n.inputs
+    xs, gs, ws = _shape(x), _shape(dy), _shape(n.outputs[0])
+    if not _numbers(*ws, xs[-1], gs[-1]) or D.product(ws) == 0:
+        return False
+    a, t, wide = n.attrs, x.dtype, _acc(x)
+    groups = a["groups"]
+    count = int(D.product(ws))  # type: ignore[arg-type]
+    most = max(1, min(PARTS, PARTIAL // count))
+    share = D.maximum(D.ceildiv(xs[0], most), 1)
+    parts = D.ceildiv(xs[0], share)
+    kernel = _three(ws[:-2], 1)
+    k = KernelBuilder("conv_filter_part")
+    bx, bg = k.input("x", t, xs), k.input("g", t, gs)
+    bs = k.output("sums", wide, (parts, count))
+    pads = _three([p[0] for p in a["pads"]], 0)
+    with k.loop("parallel", "u", parts * D.product(kernel)) as u:
+        k.template(
+            "conv_filter", [bx, bg, bs],
+            (u, xs[0], share, *_three(xs[1:-1], 1), *_three(gs[1:-1], 1), *pads),
+            kernel=kernel, strides=_three(a["strides"], 1), dilations=_three(a["dilations"], 1),
+            channels=ws[-2], columns=gs[-1] // groups, groups=groups, version=TEMPLATE,
+        )  # fmt: skip
+    sums = s.temp(wide, parts * count)
+    s.step(k.build(), [s.input(0), s.input(1), sums])
+    k = KernelBuilder("conv_filter_sum")
+    bs = k.input("sums", wide, (parts, count))
+    by = k.output("w", t, (count,))
+    with k.loop("parallel vector", "i", count) as i:
+        with k.reduce("for", "p", parts) as r:
+            r.yields(sum=k.load(bs, (r.var, i)))
+        k.store(by, (i,), k.cast(r.results[0], t))
+    s.step(k.build(), [sums, s.output()])
+    return True
+
+
 # ------------------------------------------------------------------------- plain loops
 
 
@@ -332,6 +563,8 @@ def _acc(v: Value) -> dtypes.DType:
 
 
 def _lower_conv(n: Node, s: Site) -> None:
+    if _lower_grids(n, s, 0, 1):
+        return
     x, w = n.inputs
     xs, ws, ys = _shape(x), _shape(w), _shape(n.outputs[0])
     groups = _groups(xs[-1], ws[-2])
@@ -362,6 +595,8 @@ def _lower_conv(n: Node, s: Site) -> None:
 
 
 def _lower_conv_input(n: Node, s: Site) -> None:
+    if _lower_grids(n, s, 1, 0):
+        return
     w, dy = n.inputs
     ws, gs, xs = _shape(w), _shape(dy), _shape(n.outputs[0])
     groups = n.attrs["groups"]
@@ -398,6 +633,8 @@ def _lower_conv_input(n: Node, s: Site) -> None:
 
 
 def _lower_conv_filter(n: Node, s: Site) -> None:
+    if _lower_filter_blocks(n, s):
+        return
     x, dy = n.inputs
     xs, gs, ws = _shape(x), _shape(dy), _shape(n.outputs[0])
     groups = n.attrs["groups"]

@@ -32,6 +32,9 @@ class Site(Protocol):
     def temp(self, dtype: DType, n: Dim) -> Any:
         """A buffer of `n` elements that only this op uses."""
 
+    def scratch(self, stride: Dim, dtype: DType) -> Any:
+        """A buffer of which each worker has a copy, `stride` bytes apart."""
+
     def counters(self, stream: int) -> Any:
         """The state of a random op: the blocks drawn before, and its two seeds."""
 

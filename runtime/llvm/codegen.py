@@ -87,10 +87,10 @@ def kernel_emitter(kernel: Kernel) -> Callable[[Any], object]:
     """What emits a kernel of loops."""
 
     def emit(module: Any) -> object:
-        from graphc.runtime.llvm import philox_emit, walk
+        from graphc.runtime.llvm import conv, philox_emit, walk
         from graphc.runtime.llvm.vmath import Math
 
-        table = philox_emit.TEMPLATES
+        table = {**philox_emit.TEMPLATES, **conv.TEMPLATES}
         return walk.emit_kernel(
             module, kernel, "kernel", scalar_table(), table, function=maker(Math)
         )

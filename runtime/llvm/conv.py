@@ -1,0 +1,547 @@
+"""Convolutions: register blocks that read the image where it lies, no matrix of patches at all.
+
+Two templates of kernels (`graphc.ops.conv` builds them):
+
+``conv`` is a row of results of one image, or of several images at once, times a filter stored
+``[depth, height, width, channels, results]``. The image's elements under a row of the filter are
+consecutive in memory, so the sum over them is a matrix product whose left rows start at places of
+the image: they are broadcast from there. A register block has either the same place of several
+images (the range of the filter that lies inside the image is then exact, and no padding is ever
+multiplied) or several places of a row (which is copied with zeros around it first, where the
+padding asks for it).
+
+``conv_filter`` adds up, for a block of the filter's rows and results, products over places of the
+image and of the gradient.
+
+As for matrix products, no more than `KC` terms are added in a chain, and the order of a sum
+depends on sizes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from graphc.ir import dtypes
+from graphc.ir.dtypes import DType
+from graphc.ir.kernel import Template
+from graphc.runtime.llvm.cpu import host
+from graphc.runtime.llvm.emit import Fn, V
+from graphc.runtime.llvm.walk import Ramp, Walk
+
+__all__ = ["KC", "TEMPLATES"]
+
+#: Terms added one after another before they join the sum of the others.
+KC = 256
+
+
+class _Tiles:
+    """What both templates share: the accumulator type, vectors, register blocks."""
+
+    def __init__(self, w: Walk, s: Template) -> None:
+        self.walk = w
+        self.fn: Fn = w.k
+        self.s = s
+        self.a = dict(s.attrs)
+        self.size = [w.uniform(d) for d in s.sizes]
+        self.buffers = [w.buffers[b] for b in s.buffers]
+        self.pointers = [w.pointers[b] for b in s.buffers]
+        self.dtype: DType = self.buffers[0].dtype
+        self.acc = dtypes.float32 if self.dtype.code in ("f16", "bf16") else self.dtype
+        cpu = host()
+        self.lanes = cpu.vector_bytes // self.acc.size
+        self.registers = 32 if cpu.vector_bytes >= 64 else 16
+        self.fma = cpu.has_fma and self.acc.kind == "f"
+
+    def load(self, base: Any, at: V | int, lanes: int = 1, mask: V | None = None) -> V:
+        """Elements of an operand in the accumulator's type."""
+        return self.fn.cast(self.fn.load(base, at, self.dtype, lanes, mask), self.acc)
+
+    def mul_add(self, x: V, y: V, z: V) -> V:
+        return self.fn.fma(x, y, z) if self.fma else z + x * y
+
+    def mask(self, left: V) -> V:
+        """Lanes below `left`."""
+        fn, lanes = self.fn, self.lanes
+        top = fn.cast(fn.minimum(left, lanes), dtypes.int32)
+        return fn.lane_ids(lanes, dtypes.int32) < fn.splat(top, lanes)
+
+    def zeros(self, n: int) -> list[V]:
+        return [self.fn.const(0, self.acc, self.lanes)] * n
+
+    def widest(self, rows: int) -> int:
+        """Vectors of the widest register block of so many rows: sums and a row of the filter."""
+        registers = 31 if self.registers == 32 else 15
+        return max(1, min(4, registers // (rows + 1)))
+
+    def add_to(self, base: Any, sums: Sequence[V]) -> None:
+        """Add vectors to those in memory."""
+        fn, lanes = self.fn, self.lanes
+        for i, x in enumerate(sums):
+            old = fn.load(base, i * lanes, self.acc, lanes)
+            fn.store(base, i * lanes, old + x)
+
+
+def _blocks(vectors: int, most: int) -> list[int]:
+    """Vectors of each block of columns: as even as can be, at most `most`."""
+    n = max(1, -(-vectors // most))
+    return [vectors // n + (i < vectors % n) for i in range(n)]
+
+
+class _Conv(_Tiles):
+    """One row of results, of one or several images.
+
+    Buffers: image, filter, results, then what the epilogue reads; with ``along="w"`` and padding
+    also a scratch row. Sizes: the unit, images, then three each (depth, height, width): of the
+    image, of all results, of the results made here, and the padding before.
+
+    Attributes
+    ----------
+    kernel, strides, dilations : of three ints
+    first, step : of three ints
+        The results made here are those at ``first + i * step``.
+    channels, columns, groups : int
+        In one group.
+    rows : int
+        Of a register block.
+    along : "n" or "w"
+        Whether the rows of a block are images or places of a row.
+    """
+
+    def __init__(self, w: Walk, s: Template) -> None:
+        super().__init__(w, s)
+        a, size = self.a, self.size
+        self.unit, self.images = size[0], size[1]
+        self.image, self.all, self.made, self.pad = (size[2 + 3 * i : 5 + 3 * i] for i in range(4))
+        self.c, self.f, self.groups = a["channels"], a["columns"], a["groups"]
+        self.taps: tuple[int, int, int] = a["kernel"]
+        self.mr: int = a["rows"]
+        self.along: str = a["along"]
+        self.outputs: int = a["outputs"]
+        self.copies = bool(a["copy"])
+        self.out = list(zip(self.pointers[2:], self.buffers[2:], strict=True))[: self.outputs]
+
+    # ------------------------------------------------------------- the walk
+
+    def run(self) -> None:
+        fn = self.fn
+        per = self.made[0] * self.made[1]
+        block = fn.udiv_index(self.unit, per)
+        rest = self.unit - block * per
+        qd = fn.udiv_index(rest, self.made[1])
+        qh = rest - qd * self.made[1]
+        self.q = [qd, qh]
+        self.at = [q * s + f for q, s, f in zip(self.q, self.a["step"], self.a["first"], strict=False)]
+        self.spans = [self.span(i, q) for i, q in enumerate(self.q)]
+        vectors = -(-self.f // self.lanes)
+        blocks = _blocks(vectors, self.widest(self.mr))
+        self.stack = fn.stack(self.acc, self.mr * blocks[0] * self.lanes)
+        with fn.loop(0, self.groups) as g:
+            self.group = g.i
+            if self.along == "n":
+                first = block * self.mr
+                rows = fn.minimum(self.images - first, self.mr)
+                with fn.loop(0, self.made[2]) as q:
+                    span = self.span(2, q.i)
+                    self.columns(blocks, first, rows, q.i, span)
+            else:
+                if self.copies:
+                    self.copy_rows(block)
+                with fn.loop(0, self.made[2], self.mr) as q:
+                    rows = fn.minimum(self.made[2] - q.i, self.mr)
+                    whole = (fn.index(0), fn.index(self.taps[2]))
+                    self.columns(blocks, block, rows, q.i, whole)
+
+    def span(self, axis: int, q: V) -> tuple[V, V]:
+        """The taps of an axis that lie inside the image for place `q`."""
+        fn = self.fn
+        t, s, d = (self.a[x][axis] for x in ("kernel", "strides", "dilations"))
+        low = fn.maximum(self.pad[axis] - q * s, 0)
+        high = fn.maximum(self.image[axis] + self.pad[axis] - q * s, 0)
+        if d > 1:
+            low = fn.udiv_index(low + (d - 1), fn.index(d))
+            high = fn.udiv_index(high + (d - 1), fn.index(d))
+        return fn.minimum(low, t), fn.minimum(high, t)
+
+    def columns(self, blocks: Sequence[int], n: V, rows: V, q: V, span: tuple[V, V]) -> None:
+        """All columns of a block of rows."""
+        fn = self.fn
+        at = 0
+        # equal blocks of columns share one copy of the code
+        while at < len(blocks):
+            nv = blocks[at]
+            same = sum(1 for b in blocks if b == nv)
+            first = sum(blocks[:at]) * self.lanes
+            with fn.loop(0, same) as j:
+                col = j.i * (nv * self.lanes) + first
+                half = (self.mr + 1) // 2
+                if half == self.mr:
+                    self.tile(half, nv, n, rows, q, col, span)
+                else:
+                    some = rows <= half
+                    for mr, when in ((half, some), (self.mr, ~some)):
+                        with fn.if_(when):
+                            self.tile(mr, nv, n, rows, q, col, span)
+            at += same
+
+    # ------------------------------------------------------------- where the image is
+
+    def base(self, n: V, q: V) -> tuple[Any, Any, Any, list[V | int]]:
+        """Address of the block's first row at tap 0 (which may lie outside), elements from one
+        row of the block to the next, and from one tap to the next by depth, height and width.
+        """
+        fn = self.fn
+        image = self.image
+        if self.copies:
+            wide = self.wide()
+            at = q * (self.a["strides"][2] * self.c)
+            steps: list[V | int] = [wide * (self.taps[1] * self.c), wide * self.c,
+                                    self.c * self.a["dilations"][2]]  # fmt: skip
+            return self.scratch, at, self.a["strides"][2] * self.c, steps
+        pitch = self.c * self.groups
+        places = [
+            x * s - p
+            for x, s, p in zip([*self.q, q], self.a["strides"], self.pad, strict=True)
+        ]
+        at = ((n * image[0] + places[0]) * image[1] + places[1]) * image[2] + places[2]
+        at = at * pitch + self.group * self.c
+        d = self.a["dilations"]
+        row = image[2] * pitch
+        steps = [image[1] * row * d[0], row * d[1], pitch * d[2]]
+        by: Any = image[0] * image[1] * row
+        if self.along == "w":
+            by = self.a["strides"][2] * pitch
+        return self.pointers[0], at, by, steps
+
+    def wide(self) -> V:
+        """Places of a copied row."""
+        reach = (self.taps[2] - 1) * self.a["dilations"][2] + 1
+        return (self.made[2] - 1) * self.a["strides"][2] + reach
+
+    def copy_rows(self, n: V) -> None:
+        """The rows of the image that this row of results needs, with zeros around them."""
+        fn, c = self.fn, self.c
+        image, wide = self.image, self.wide()
+        self.scratch = self.pointers[2 + self.outputs]
+        t = self.dtype
+        before = fn.maximum(fn.minimum(self.pad[2], wide), 0)
+        start = fn.maximum(-self.pad[2], 0)
+        inside = fn.maximum(fn.minimum(image[2] - start, wide - before), 0)
+        pitch = c * self.groups
+        with fn.loop(*self.spans[0]) as td, fn.loop(*self.spans[1]) as th:
+            d, h = (
+                q * self.a["strides"][i] + x.i * self.a["dilations"][i] - self.pad[i]
+                for i, (q, x) in enumerate(zip(self.q, (td, th), strict=True))
+            )
+            row = ((n * image[0] + d) * image[1] + h) * image[2] + start
+            source = fn.element_ptr(self.pointers[0], row * pitch + self.group * c, t)
+            to = fn.element_ptr(self.scratch, (td.i * self.taps[1] + th.i) * wide * c, t)
+            self.fill(to, fn.index(0), before * c, None, fn.index(0))
+            if self.groups == 1:
+                self.fill(to, before * c, inside * c, source, fn.index(0))
+            else:
+                with fn.loop(0, inside) as i:
+                    self.fill(to, (before + i.i) * c, fn.index(c), source, i.i * pitch)
+            done = before + inside
+            self.fill(to, done * c, (wide - done) * c, None, fn.index(0))
+
+    def fill(self, to: Any, at: V, count: V, source: Any, start: V) -> None:
+        """`count` elements: of the source from `start`, or zeros."""
+        fn, lanes, t = self.fn, self.lanes, self.dtype
+        with fn.loop(0, count, lanes) as e:
+            mask = self.mask(count - e.i)
+            x = (
+                fn.cast(fn.const(0, self.acc, lanes), t) if source is None
+                else fn.load(source, start + e.i, t, lanes, mask)
+            )  # fmt: skip
+            fn.store(to, at + e.i, x, mask)
+
+    # ------------------------------------------------------------- a register block
+
+    def tile(
+        self, mr: int, nv: int, n: V, rows: V, q: V, col: V, span: tuple[V, V]
+    ) -> None:
+        fn, lanes = self.fn, self.lanes
+        base, at, by, steps = self.base(n, q)
+        # rows beyond the last read the last again; nobody stores their sums
+        places = [fn.minimum(fn.index(r), rows - 1) * by + at for r in range(mr)]
+        left = self.f - col - (nv - 1) * lanes
+        mask = self.mask(left) if self.f % lanes else None
+        joined = self.joins()
+        pitch = self.f * self.groups
+        panel = fn.element_ptr(self.pointers[1], self.group * self.f + col, self.dtype)
+        kd, kh, kw = self.taps
+        run = kw * self.c if joined else self.c
+        total = kd * kh * kw * self.c
+        whole = total <= KC  # one chain for all of it
+        for i in range(mr * nv):
+            fn.store(self.stack, i * lanes, fn.const(0, self.acc, lanes))
+
+        def products(image: list[Any], b: Any, count: V, sums: list[V]) -> list[V]:
+            with fn.loop(0, count, carry=sums) as e:
+                row = e.i * pitch
+                bs = [
+                    self.load(b, row + v * lanes, lanes, mask if v == nv - 1 else None)
+                    for v in range(nv)
+                ]
+                new = []
+                for r in range(mr):
+                    x = fn.splat(self.load(image[r], e.i), lanes)
+                    for v in range(nv):
+                        new.append(self.mul_add(x, bs[v], e.carry[r * nv + v]))
+                e.next(new)
+            return e.results
+
+        def addresses(offset: V, tap: V) -> tuple[list[Any], Any]:
+            image = [fn.element_ptr(base, p + offset, self.dtype) for p in places]
+            return image, fn.element_ptr(panel, tap * (self.c * pitch), self.dtype)
+
+        def row(td: V, th: V, sums: list[V]) -> list[V]:
+            """The products of a row of the filter, added to `sums` (short rows only)."""
+            offset = td * steps[0] + th * steps[1]
+            tap = (td * kh + th) * kw
+            if joined:
+                image, b = addresses(offset + span[0] * steps[2], tap + span[0])
+                return products(image, b, (span[1] - span[0]) * self.c, sums)
+            with fn.loop(span[0], span[1], carry=sums) as tw:
+                image, b = addresses(offset + tw.i * steps[2], tap + tw.i)
+                tw.next(products(image, b, fn.index(self.c), tw.carry))
+            return tw.results
+
+        def long_row(td: V, th: V) -> None:
+            """A row of the filter whose products need several chains."""
+            offset = td * steps[0] + th * steps[1]
+            tap = (td * kh + th) * kw
+            chunk = -(-run // -(-run // KC))
+            ends = (fn.index(0), fn.index(1)) if joined else span
+            with fn.loop(*ends) as tw:
+                if joined:
+                    image, b = addresses(offset + span[0] * steps[2], tap + span[0])
+                    count = (span[1] - span[0]) * self.c
+                else:
+                    image, b = addresses(offset + tw.i * steps[2], tap + tw.i)
+                    count = fn.index(self.c)
+                with fn.loop(0, count, chunk) as e:
+                    here = [fn.element_ptr(p, e.i, self.dtype) for p in image]
+                    rest = fn.element_ptr(b, e.i * pitch, self.dtype)
+                    left = fn.minimum(count - e.i, chunk)
+                    self.add_to(self.stack, products(here, rest, left, self.zeros(mr * nv)))
+
+        if whole:
+            zeros = self.zeros(mr * nv)
+            with fn.loop(*self.spans[0], carry=zeros) as td:
+                with fn.loop(*self.spans[1], carry=td.carry) as th:
+                    th.next(row(td.i, th.i, th.carry))
+                td.next(th.results)
+            for i, x in enumerate(td.results):
+                fn.store(self.stack, i * lanes, x)
+        else:
+            length = kw * self.c
+            with fn.loop(*self.spans[0]) as td:
+                if length > KC:
+                    with fn.loop(*self.spans[1]) as th:
+                        long_row(td.i, th.i)
+                else:
+                    some = max(1, KC // length)
+                    low, high = self.spans[1]
+                    with fn.loop(low, high, some) as tb:
+                        stop = fn.minimum(tb.i + some, high)
+                        with fn.loop(tb.i, stop, carry=self.zeros(mr * nv)) as th:
+                            th.next(row(td.i, th.i, th.carry))
+                        self.add_to(self.stack, th.results)
+        self.finish(nv, n, rows, q, col)
+
+    def joins(self) -> bool:
+        """Whether a row of the filter lies over consecutive elements."""
+        pitch = self.c if self.copies else self.c * self.groups
+        return pitch == self.c and self.a["dilations"][2] == 1
+
+    # ------------------------------------------------------------- results
+
+    def finish(self, nv: int, n: V, rows: V, q: V, col: V) -> None:
+        fn, lanes = self.fn, self.lanes
+        all_, step, first = self.all, self.a["step"][2], self.a["first"][2]
+        row_col = self.group * self.f + col
+        with fn.loop(0, rows) as r:
+            image, place = (n + r.i, q) if self.along == "n" else (n, q + r.i)
+            row = ((image * all_[0] + self.at[0]) * all_[1] + self.at[1]) * all_[2]
+            row = row + place * step + first
+            with fn.loop(0, nv) as v:
+                x = fn.load(self.stack, (r.i * nv + v.i) * lanes, self.acc, lanes)
+                at = col + v.i * lanes
+                here = row_col + v.i * lanes
+                left = self.f - at
+                if self.f % lanes == 0:
+                    self.put(x, row, here, None)
+                else:
+                    with fn.if_(left >= lanes):
+                        self.put(x, row, here, None)
+                    with fn.if_((left > 0) & (left < lanes)):
+                        self.put(x, row, here, self.mask(left))
+
+    def put(self, x: V, row: V, col: V, mask: V | None) -> None:
+        fn = self.fn
+        values = [x]
+        e = self.s.epilogue
+        if e is not None:
+            given = fn.cast(x, e.params[0].dtype)
+            values = self.walk.epilogue(e, [given], [row, Ramp(col, 1)], self.lanes, mask)
+        at = row * (self.f * self.groups) + col
+        for (p, b), v in zip(self.out, values, strict=True):
+            fn.store(p, at, fn.cast(v, b.dtype), mask)
+
+
+class _Filter(_Tiles):
+    """Products over all places of some images, for a block of the filter's rows and columns.
+
+    Buffers: image, gradient, sums (of accumulator type). Sizes: the unit, images, images a unit,
+    then three each: of the image, of the gradient, and the padding before. Units run over blocks
+    of images, then over blocks of `share` taps; each writes sums of its own.
+
+    Attributes
+    ----------
+    kernel, strides, dilations : of three ints
+    channels, columns, groups : int
+        In one group.
+    """
+
+    def __init__(self, w: Walk, s: Template) -> None:
+        super().__init__(w, s)
+        a, size = self.a, self.size
+        self.unit, self.images, self.share = size[:3]
+        self.image, self.grad, self.pad = (size[3 + 3 * i : 6 + 3 * i] for i in range(3))
+        self.c, self.f, self.groups = a["channels"], a["columns"], a["groups"]
+        self.taps: tuple[int, int, int] = a["kernel"]
+
+    def run(self) -> None:
+        fn, c, f = self.fn, self.c, self.f
+        kd, kh, kw = self.taps
+        taps = kd * kh * kw
+        part = fn.udiv_index(self.unit, fn.index(taps))
+        tap = self.unit - part * taps
+        rows = taps * c
+        columns = f * self.groups
+        self.sums = fn.element_ptr(
+            self.pointers[2], (part * rows + tap * c) * columns, self.acc
+        )
+        first = part * self.share
+        last = fn.minimum(first + self.share, self.images)
+        td = fn.udiv_index(tap, fn.index(kh * kw))
+        rest = tap - td * (kh * kw)
+        th = fn.udiv_index(rest, fn.index(kw))
+        t = [td, th, rest - th * kw]
+        spans = [self.span(i, x) for i, x in enumerate(t)]
+        offset = [
+            x * d - p for x, d, p in zip(t, self.a["dilations"], self.pad, strict=True)
+        ]
+        vectors = -(-f // self.lanes)
+        blocks = _blocks(vectors, 3 if self.registers == 32 else 1)
+        heights = {nv: self.height(nv) for nv in blocks}
+        most = max(nv * mr for nv, mr in heights.items())
+        self.stack = fn.stack(self.acc, most * self.lanes)
+        self.clear(c * columns)
+        with fn.loop(first, last) as n, fn.loop(0, self.groups) as g:
+            self.n, self.group = n.i, g.i
+            at = 0
+            while at < len(blocks):
+                nv = blocks[at]
+                same = sum(1 for b in blocks if b == nv)
+                start = sum(blocks[:at]) * self.lanes
+                mr = heights[nv]
+                with fn.loop(0, same) as j, fn.loop(0, c, mr) as i:
+                    col = j.i * (nv * self.lanes) + start
+                    self.tile(mr, nv, i.i, col, spans, offset)
+                at += same
+
+    def height(self, nv: int) -> int:
+        """Rows of a register block: as even as can be."""
+        registers = 30 if self.registers == 32 else 14
+        most = max(1, min(self.c, (registers - nv) // nv, 16))
+        return -(-self.c // -(-self.c // most))
+
+    def clear(self, count: int) -> None:
+        fn, lanes = self.fn, self.lanes
+        zero = fn.const(0, self.acc, lanes)
+        with fn.loop(0, count, lanes) as e:
+            fn.store(self.sums, e.i, zero, self.mask(count - e.i))
+
+    def span(self, axis: int, t: V) -> tuple[V, V]:
+        """Places of the gradient whose tap `t` lies inside the image."""
+        fn = self.fn
+        s, d = self.a["strides"][axis], self.a["dilations"][axis]
+        off = self.pad[axis] - t * d
+        low = fn.maximum(off, 0)
+        high = fn.maximum(self.image[axis] + off, 0)
+        if s > 1:
+            low = fn.udiv_index(low + (s - 1), fn.index(s))
+            high = fn.udiv_index(high + (s - 1), fn.index(s))
+        return fn.minimum(low, self.grad[axis]), fn.minimum(high, self.grad[axis])
+
+    def tile(
+        self, mr: int, nv: int, row: V, col: V, spans: list[tuple[V, V]], offset: list[V]
+    ) -> None:
+        fn, lanes, image, grad = self.fn, self.lanes, self.image, self.grad
+        pitch, columns = self.c * self.groups, self.f * self.groups
+        s = self.a["strides"]
+        left = self.f - col - (nv - 1) * lanes
+        mask = self.mask(left) if self.f % lanes else None
+        rows = [fn.minimum(fn.index(r), self.c - row - 1) for r in range(mr)]
+        if self.c % mr == 0:
+            rows = [fn.index(r) for r in range(mr)]
+        stack = self.stack
+        for i in range(mr * nv):
+            fn.store(stack, i * lanes, fn.const(0, self.acc, lanes))
+
+        def line(d: V, h: V, low: V, high: V, sums: list[V]) -> list[V]:
+            at = ((self.n * image[0] + d * s[0] + offset[0]) * image[1] + h * s[1] + offset[1])
+            at = (at * image[2] + offset[2]) * pitch + self.group * self.c + row
+            x = [fn.element_ptr(self.pointers[0], at + r, self.dtype) for r in rows]
+            to = ((self.n * grad[0] + d) * grad[1] + h) * grad[2]
+            g = fn.element_ptr(
+                self.pointers[1], to * columns + self.group * self.f + col, self.dtype
+            )
+            with fn.loop(low, high, carry=sums) as q:
+                p = q.i * columns
+                bs = [
+                    self.load(g, p + v * lanes, lanes, mask if v == nv - 1 else None)
+                    for v in range(nv)
+                ]
+                new = []
+                e = q.i * (s[2] * pitch)
+                for r in range(mr):
+                    one = fn.splat(self.load(x[r], e), lanes)
+                    for v in range(nv):
+                        new.append(self.mul_add(one, bs[v], q.carry[r * nv + v]))
+                q.next(new)
+            return q.results
+
+        # lines of one chain, or pieces of a long line
+        low, high = spans[2]
+        width = fn.maximum(high - low, 1)
+        some = fn.maximum(fn.udiv_index(fn.index(KC), width), 1)
+        with fn.loop(*spans[0]) as d, fn.loop(*spans[1], some) as hb:
+            stop = fn.minimum(hb.i + some, spans[1][1])
+            with fn.loop(low, high, KC) as wb:
+                end = fn.minimum(wb.i + KC, high)
+                with fn.loop(hb.i, stop, carry=self.zeros(mr * nv)) as h:
+                    h.next(line(d.i, h.i, wb.i, end, h.carry))
+                self.add_to(stack, h.results)
+        count = fn.minimum(self.c - row, mr)
+        with fn.loop(0, count) as r, fn.loop(0, nv) as v:
+            x = fn.load(stack, (r.i * nv + v.i) * lanes, self.acc, lanes)
+            at = (row + r.i) * columns + self.group * self.f + col + v.i * lanes
+            here = self.mask(self.f - col - v.i * lanes) if self.f % lanes else None
+            old = fn.load(self.sums, at, self.acc, lanes, here)
+            fn.store(self.sums, at, old + x, here)
+
+
+def _conv(w: Walk, s: Template) -> None:
+    _Conv(w, s).run()
+
+
+def _filter(w: Walk, s: Template) -> None:
+    _Filter(w, s).run()
+
+
+TEMPLATES: dict[str, Callable[[Walk, Template], None]] = {"conv": _conv, "conv_filter": _filter}
