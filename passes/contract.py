@@ -11,7 +11,6 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import Buffer, Epilogue, Kernel, KernelBuilder, Operand, lit
 from graphc.ir.node import Node, Value
-
 from graphc.passes.fuse import is_contraction
 
 __all__ = ["Contraction", "contraction_of", "lower_contraction"]
@@ -58,12 +57,14 @@ def contraction_of(body: Graph) -> Node | None:
 
 
 def lower_contraction(body: Graph, name: str) -> Contraction:
-    """The product and epilogue of a body with one contraction; the rest is pointwise on its result."""
+    """The product and epilogue of a body with one contraction, the rest pointwise on its result."""
     node = contraction_of(body)
     assert node is not None
     a, b = node.inputs
     sa, sb, sy = a.static_shape, b.static_shape, node.outputs[0].static_shape
-    assert sa is not None and sb is not None and sy is not None
+    assert sa is not None
+    assert sb is not None
+    assert sy is not None
     ta, tb = bool(node.attrs.get("transpose_a")), bool(node.attrs.get("transpose_b"))
     params = {v: i for i, v in enumerate(body.inputs)}
     batch = D.product(sy[:-2])

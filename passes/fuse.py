@@ -16,8 +16,8 @@ from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
+from graphc.ops import conv
 from graphc.ops.record import Attrs, Types, op
-
 from graphc.passes.functionalize import input_op
 
 __all__ = ["LIMIT", "fuse"]
@@ -37,6 +37,18 @@ fused_op = op(
     infer=_fused_infer, types="fiub",
 )  # fmt: skip
 
+
+def _pick_element(k: Any, index: Shape, x: Value, *, axis: int, at: Dim, shape: Shape) -> Any:
+    return k.read(x, (*index[:axis], at, *index[axis:]))
+
+
+#: One index of an axis. The index is a run-time size of the kernel (the fused node's `offsets` say
+#: which), so that the steps of an unrolled loop, which differ in nothing else, share their code.
+pick_op = op(
+    "pick", "Pick", "fused", doc="The elements at one index of an axis.", types="fiub",
+    infer=lambda inputs, attrs: [(inputs[0].dtype, attrs["shape"])], element=_pick_element,
+)  # fmt: skip
+
 #: Ops that take many instructions.
 COSTLY = frozenset(
     "exp expm1 log log1p tanh sigmoid softplus erf erfc sin cos tan pow lgamma elu selu atan"
@@ -51,7 +63,8 @@ class Group:
     """Nodes that will be one kernel."""
 
     __slots__ = (
-        "axes", "closed", "contracts", "domain", "height", "nodes", "outputs", "parent", "views",
+        "axes", "closed", "contracts", "domain", "height", "joint", "nodes", "outputs", "parent",
+        "product", "views",
     )  # fmt: skip
 
     def __init__(self, height: int, domain: Shape | None, closed: bool) -> None:
@@ -60,6 +73,8 @@ class Group:
         self.domain = domain  # the shape all full-size values of the group share
         self.axes: tuple[int, ...] | None = None  # reduced axes, once a reduction is inside
         self.closed = closed  # an op that fuses with nothing
+        self.joint: Node | None = None  # a concat whose parts this group writes, each in its place
+        self.product: Node | None = None  # the matrix product that is to become its core
         self.parent: Group | None = None
         self.outputs = 0
         self.contracts = False  # holds a matrix product
@@ -97,7 +112,12 @@ def is_alias(n: Node) -> bool:
 
 
 def is_contraction(n: Node) -> bool:
-    return n.op.family == "contraction"
+    return n.op.family == "contraction" or is_convolution(n)
+
+
+def is_convolution(n: Node) -> bool:
+    """Whether the op is a convolution whose sizes are known well enough for register blocks."""
+    return n.op.family == "convolution" and conv.grids(n) is not None
 
 
 def reduction_axes(n: Node) -> tuple[int, ...]:
@@ -110,7 +130,7 @@ def reduction_axes(n: Node) -> tuple[int, ...]:
 
 
 def fuse(g: Graph) -> Graph:
-    """Group the nodes of `g`; the result has ``fused`` nodes, sources, reshapes and nothing else."""
+    """Group the nodes of `g`: what results has ``fused`` nodes, sources and reshapes only."""
     with D.assuming(g.facts):
         return _Fuser(g).run()
 
@@ -173,6 +193,9 @@ class _Fuser:
                     return
         closed = not (is_pointwise(n) or is_reduction(n) or is_view(n) or is_contraction(n))
         g = Group(top_height(groups), n.outputs[0].static_shape, closed)
+        part = largest_part(n)
+        if part is not None:
+            g.joint, g.domain = n, part
         self.join(n, g, True)
 
     def join(self, n: Node, g: Group, escapes: bool) -> None:
@@ -180,6 +203,8 @@ class _Fuser:
             g.axes = self.row_of(n, g)
         g.add(n)
         self.group[n] = g
+        if g.product is None:
+            g.product = self.product_of(n)
         if is_reduction(n) and not g.closed:
             g.axes = reduction_axes(n)
             g.domain = n.inputs[0].static_shape
@@ -192,7 +217,8 @@ class _Fuser:
         if len(groups) == 1:
             return first
         if sum(len(g.nodes) for g in groups) > LIMIT or any(
-            g.closed or g.axes not in (None, first.axes) or not same_shape(g.domain, first.domain)
+            g.closed or g.joint is not None or g.axes not in (None, first.axes)
+            or not same_shape(g.domain, first.domain)
             or g.contracts or (g.views and first.axes is not None)
             for g in groups
         ):  # fmt: skip
@@ -202,6 +228,7 @@ class _Fuser:
                 g.parent = first
                 first.nodes += g.nodes
                 first.views = first.views or g.views
+                first.product = first.product or g.product
                 first.outputs += g.outputs
         return first
 
@@ -227,12 +254,16 @@ class _Fuser:
             return (
                 is_pointwise(n) and same_shape(shape, g.domain) and not self.feeds_contraction(n, g)
             )
+        if g.joint is not None and self.parted(n, g, users):
+            return True
         if any(is_view(u) for u in users):
             # a value read through an index map is recomputed at each place it is read from
             return not escapes and is_view(n) and not n.op.facts.get("heavy")
         if is_pointwise(n) or is_view(n):
             if same_shape(shape, g.domain):
-                return True
+                # a sum of products: each adds to the one before in its own epilogue
+                core = self.product_of(n)
+                return core is None or g.product is None or g.product is core
             if g.axes is None and is_pointwise(n) and self.row_of(n, g) is not None:
                 return not g.views
             return (
@@ -242,6 +273,27 @@ class _Fuser:
                 and row_aligned(n, g, users)
             )
         return False
+
+    def product_of(self, n: Node) -> Node | None:
+        """The matrix product that only `n` reads, and reads at its own places, if there is one."""
+        if not is_pointwise(n):
+            return None
+        shape = n.outputs[0].static_shape
+        for v in n.inputs:
+            m = v.node
+            if is_contraction(m) and len(self.users[m]) == 1 and m not in self.fetched:
+                if same_shape(v.static_shape, shape):
+                    return m
+        return None
+
+    @staticmethod
+    def parted(n: Node, g: Group, users: list[Node]) -> bool:
+        """Whether `n` is computed once at each place of the parts of a concat, where it is read."""
+        return (
+            (is_pointwise(n) or (is_view(n) and not n.op.facts.get("heavy")))
+            and same_shape(n.outputs[0].static_shape, g.domain)
+            and all(u is g.joint or is_pointwise(u) for u in users)
+        )
 
     def row_of(self, n: Node, g: Group) -> tuple[int, ...] | None:
         """The axes reduced for `n`, if it is made from reductions of the group's full shape."""
@@ -433,6 +485,24 @@ class _Fuser:
             return []
         return [n for n in members if not same_shape(n.outputs[0].static_shape, g.domain)]
 
+def largest_part(n: Node) -> Shape | None:
+    """The shape of the largest operand of a concat that is not along the first axis, else None.
+
+    The loops over operands of this shape are one; smaller operands have loops of their own.
+    """
+    if n.op.name != "concat" or n.attrs.get("dynamic") or n.attrs.get("axis") is None:
+        return None
+    shapes = [v.static_shape for v in n.inputs]
+    rank = len(shapes[0] or ())
+    axis = n.attrs["axis"]
+    if rank < 2 or axis % rank == 0 or any(s is None or len(s) != rank for s in shapes):
+        return None
+    sizes = [(s or ())[axis % rank] for s in shapes]
+    if any(type(d) is not int or d == 0 for d in sizes) or type(axis) is not int:
+        return None
+    return shapes[sizes.index(max(sizes))]
+
+
 def row_aligned(n: Node, g: Group, users: Sequence[Node]) -> bool:
     """Whether a value of one number a row lines up with the rows where `users` read it.
 
@@ -451,11 +521,12 @@ def top_height(groups: Sequence[Group]) -> int:
 
 
 def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, Value]) -> Node:
-    """The fused node that computes `outs` from `members`; `new` maps values outside to rebuilt ones."""
+    """The fused node that computes `outs` from `members`; `new` maps values to rebuilt ones."""
     inner: dict[Value, Value] = {}
     outer: list[Value] = []
     params: list[Value] = []
     sources: list[Any] = []
+    offsets: dict[str, int] = {}
     factors = {v for n in members if is_contraction(n) for v in n.inputs}
     for n in members:
         ins: list[Value] = []
@@ -471,14 +542,48 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
                     outer.append(new.get(v, v))
                 inner[v] = made
             ins.append(made)
-        copy = Node(n.op, ins, n.attrs, [o.type for o in n.outputs], n.name, (), n.source)
+        record = n.op
+        given: Any = n.attrs
+        picked = picks(n)
+        if picked is not None:
+            name = f"o{len(offsets)}"
+            offsets[name] = picked[1]
+            record = pick_op
+            shape = n.outputs[0].static_shape
+            given = {"axis": picked[0], "at": D.Expr.symbol(name), "shape": shape}
+        copy = Node(record, ins, given, [o.type for o in n.outputs], n.name, (), n.source)
         inner.update(zip(n.outputs, copy.outputs, strict=True))
         sources += [s for s in n.source if s not in sources]
     body = Graph(tuple(inner[v] for v in outs), (), tuple(params), "body")
     last = members[-1]
-    return Node(
-        fused_op, outer, {"body": body}, [v.type for v in outs], last.name, (), tuple(sources)
-    )
+    made_of: dict[str, Any] = {"body": body}
+    if offsets:
+        made_of["offsets"] = offsets
+    types = [v.type for v in outs]
+    return Node(fused_op, outer, made_of, types, last.name, (), tuple(sources))
+
+
+def picks(n: Node) -> tuple[int, int] | None:
+    """The axis and the index, where `n` takes all elements at one index of an axis."""
+    if n.op.name != "strided_slice" or len(n.inputs) != 1 or n.attrs.get("dynamic"):
+        return None
+    shape, out = n.inputs[0].static_shape, n.outputs[0].static_shape
+    mask, begin = n.attrs.get("shrink_axis_mask", 0), n.attrs.get("begin")
+    if shape is None or out is None or begin is None or not mask or mask & (mask - 1):
+        return None
+    if n.attrs.get("ellipsis_mask") or n.attrs.get("new_axis_mask"):
+        return None
+    axis = mask.bit_length() - 1
+    size = shape[axis] if axis < len(shape) else None
+    at = begin[axis] if axis < len(begin) else None
+    if type(size) is not int or type(at) is not int or not -size <= at < size:
+        return None
+    steps = n.attrs.get("strides") or ()
+    if any(t != 1 for i, t in enumerate(steps) if i != axis):
+        return None
+    if not same_shape(out, (*shape[:axis], *shape[axis + 1 :])):
+        return None
+    return axis, at % size
 
 
 def kept_shape(g: Group, like: Shape | None) -> Shape | None:
@@ -505,10 +610,12 @@ __all__ += [
     "fused_op",
     "is_alias",
     "is_contraction",
+    "is_convolution",
     "is_pointwise",
     "is_reduction",
     "is_scalar_constant",
     "is_view",
+    "largest_part",
     "make_fused",
     "reduction_axes",
     "replace",

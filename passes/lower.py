@@ -21,8 +21,14 @@ from graphc.ir.graph import Graph
 from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Literal, Operand, ReduceScope, lit
 from graphc.ir.kernel import Value as KValue
 from graphc.ir.node import Node, Value
-
-from graphc.passes.fuse import is_contraction, is_reduction, is_view, reduction_axes
+from graphc.passes.fuse import (
+    is_contraction,
+    is_reduction,
+    is_view,
+    largest_part,
+    reduction_axes,
+    same_shape,
+)  # fmt: skip
 
 __all__ = ["Lowered", "Part", "lower_body"]
 
@@ -101,6 +107,7 @@ class _Lower:
         self.number = {n: i for i, n in enumerate(self.nodes)}
         self.result = Lowered()
         self.reductions = [n for n in self.nodes if is_reduction(n)]
+        self.joint: Value | None = None  # a concat among the results
         self.depths: dict[Node, int] | None = None
         #: Full-size results by the stage in whose loop they are written.
         self.early: dict[int, list[tuple[int, Value, Axes]]] = {}
@@ -114,13 +121,16 @@ class _Lower:
             full = self.reductions[0].inputs[0].static_shape
             self.reduced: tuple[int, ...] = reduction_axes(self.reductions[0])
         else:
-            full = outs[0].static_shape
+            self.joint = next((v for v in outs if self.is_joint(v)), None)
+            full = outs[0].static_shape if self.joint is None else largest_part(self.joint.node)
             self.reduced = ()
         assert full is not None
         self.full: Shape = full
         self.kept = tuple(a for a in range(len(full)) if a not in self.reduced)
         self.accesses: dict[tuple[Value, Axes], None] = {}
-        self.out_axes = [self.axes_of_output(v) for v in outs]
+        self.out_axes = [
+            tuple(range(len(full))) if v is self.joint else self.axes_of_output(v) for v in outs
+        ]
         self.views = any(is_view(n) for n in self.nodes)
         seen: set[tuple[Value, Axes]] = set()
         stack = list(zip(outs, self.out_axes, strict=True))
@@ -137,6 +147,15 @@ class _Lower:
                 continue
             stack += [(x, self.operand_axes(n, x, axes)) for x in n.inputs]
         self.merge_axes()
+
+    def is_joint(self, v: Value) -> bool:
+        """Whether `v` is a concat that nothing here reads, beside results of its parts' shape."""
+        part = largest_part(v.node)
+        return (
+            part is not None
+            and not any(v in n.inputs for n in self.nodes)
+            and all(o is v or same_shape(o.static_shape, part) for o in self.body.outputs)
+        )
 
     def axes_of_output(self, v: Value) -> Axes:
         s = v.static_shape
@@ -167,7 +186,7 @@ class _Lower:
         out = n.outputs[0].static_shape
         assert out is not None
         return tuple(
-            None if d == 1 and out[pad + i] != 1 or axes[pad + i] is None else axes[pad + i]
+            None if (d == 1 and out[pad + i] != 1) or axes[pad + i] is None else axes[pad + i]
             for i, d in enumerate(s)
         )
 
@@ -350,12 +369,74 @@ class _Lower:
             self.memo.pop()
 
     def pointwise(self, axes: list[int]) -> None:
+        if self.joint is not None:
+            self.parts(self.joint)
+            return
         self.nest(self.kinds(axes), self.store_outputs)
 
     def store_outputs(self) -> None:
         self.sweep([v for v in self.body.outputs])
         for i, (v, axes) in enumerate(zip(self.body.outputs, self.out_axes, strict=True)):
             self.store_output(i, v, axes)
+
+    def parts(self, joined: Value) -> None:
+        """A concat: what its operands are made of goes straight to their places in the result.
+
+        Operands of the largest shape share a loop, with all other results; each of the others
+        has its own. The first axis, which is the same for all, is parallel.
+        """
+        n = joined.node
+        rank = len(self.full)
+        axis = n.attrs["axis"] % rank
+        shape = joined.static_shape
+        assert shape is not None
+        number = self.body.outputs.index(joined)
+        main: list[tuple[Value, Dim]] = []
+        others: list[tuple[Value, Dim]] = []
+        offset: Dim = 0
+        for v in n.inputs:
+            s = v.static_shape
+            assert s is not None
+            (main if same_shape(s, self.full) else others).append((v, offset))
+            offset = offset + s[axis]
+        out = self.k.output(self.label(joined, "out"), joined.dtype, shape)
+        self.bind.append(("out", number))
+
+        def put(v: Value, start: Dim, x: Operand) -> None:
+            at = [self.at[i] + start if i == axis else self.at[i] for i in range(rank)]
+            self.k.store(out, at, x)
+
+        def together() -> None:
+            for i, (v, axes) in enumerate(zip(self.body.outputs, self.out_axes, strict=True)):
+                if v is not joined:
+                    self.store_output(i, v, axes)
+            for v, start in main:
+                put(v, start, self.value(v, tuple(range(rank))))
+
+        def loops(sizes: Sequence[Dim], i: int, body: Any) -> None:
+            if i == rank:
+                body()
+                return
+            kind = "vector" if i == rank - 1 else "for"
+            with self.k.loop(kind, "ijklmnop"[i % 8], sizes[i]) as j:
+                self.at[i] = j
+                self.memo.append({})
+                loops(sizes, i + 1, body)
+                self.memo.pop()
+
+        with self.k.loop("parallel", "i", self.full[0]) as i:
+            self.at[0] = i
+            self.memo.append({})
+            loops(self.full, 1, together)
+            for v, start in others:
+                s = v.static_shape
+                assert s is not None
+
+                def alone(v: Value = v, start: Dim = start) -> None:
+                    put(v, start, self.read(v, [self.at[a] for a in range(rank)], None, 0))
+
+                loops(s, 1, alone)
+            self.memo.pop()
 
     def sweep(self, roots: Sequence[Value]) -> None:
         """Compute, in order, what `roots` need at the current point (so that no chain recurses)."""
@@ -393,11 +474,37 @@ class _Lower:
         last = self.early.get(numbers[-1] + 1, [])
         self.choose_kept([*phases, [v for _, v, _ in last]])
         for stage in numbers:
-            self.stage([n for n in self.reductions if stages[n] == stage], stage)
+            nodes = [n for n in self.reductions if stages[n] == stage]
+            for i, part in enumerate(self.apart(nodes, bool(self.early.get(stage)))):
+                self.stage(part, stage if i == 0 else -1)
             self.stored |= self.storing
         self.store_rows()
         if last:
             self.final_loop(last)
+
+    def apart(self, nodes: list[Node], together: bool) -> list[list[Node]]:
+        """Reductions of one stage that read different memory run one after the other.
+
+        One loop over many arrays would need a register for each and read all of them at once.
+        """
+        if together or len(nodes) < 2:
+            return [nodes]
+        parts: list[tuple[set[Value], list[Node]]] = []
+        for n in nodes:
+            reads: set[Value] = set()
+            for v in self.needed([n.inputs[0]]) or [n.inputs[0]]:
+                reads |= {x for x in (*v.node.inputs, v) if self.is_full(x)}
+            reads = {v for v in reads if v in self.params or is_reduction(v.node)} or reads
+            same = [p for p in parts if not p[0].isdisjoint(reads)]
+            parts = [p for p in parts if p[0].isdisjoint(reads)]
+            for p in same:
+                reads |= p[0]
+            parts.append((reads, [m for p in same for m in p[1]] + [n]))
+        return [sorted(p[1], key=self.number.__getitem__) for p in parts]
+
+    def is_full(self, v: Value) -> bool:
+        s = v.static_shape
+        return s is not None and same_shape(s, self.full)
 
     def place_outputs(self) -> None:
         """Full-size results are written in the first loop over the row in which they are known."""
@@ -472,7 +579,7 @@ class _Lower:
         return None
 
     def stage(self, nodes: list[Node], number: int) -> None:
-        """Loop over the row once for the reductions `nodes`, which depend on earlier stages only."""
+        """Loop over the row once for the reductions `nodes`, which need earlier stages only."""
         operands = [n.inputs[0] for n in nodes]
         kinds = [n.op.combine or "" for n in nodes]
         results = self.reduce(kinds, operands, self.inner, number)
@@ -594,6 +701,8 @@ class _Lower:
         if self.views or len(kept) != 1 or len(self.inner) != 1 or self.inner[0] > kept[0]:
             return False
         if any((n.op.combine or "") not in TREES for n in self.reductions):
+            return False
+        if len(self.reductions) > 4:  # 8 rows of each are code, and as many streams of memory
             return False
         full = [
             v for v, a in zip(self.body.outputs, self.out_axes, strict=True)
@@ -845,7 +954,7 @@ class _Scalar:
     def read(
         self, v: Value, index: Sequence[Dim], where: Operand | None = None, other: Any = 0
     ) -> Operand:
-        """An operand's element; where `where` is false nothing is read and `other` is the answer."""
+        """An operand's element; where `where` is false nothing is read, `other` is the answer."""
         return self.lower.read(v, index, where, other)
 
     def let(self, op: str, *args: Operand, dtype: DType | None = None, **attrs: Any) -> KValue:
@@ -883,7 +992,7 @@ class _Scalar:
 
     def both(self, a: Operand | None, b: Operand) -> Operand:
         """The logical and of two conditions (None is true)."""
-        if a is None or isinstance(a, Literal) and a.value:
+        if a is None or (isinstance(a, Literal) and a.value):
             return b
         if isinstance(b, Literal) and b.value:
             return a

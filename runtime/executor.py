@@ -22,7 +22,7 @@ from graphc.errors import (
 )
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Facts, Symbol
-from graphc.ir.dtypes import DType, int8
+from graphc.ir.dtypes import DType
 from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
 from graphc.ops.random import reserved, seeds_of
@@ -619,13 +619,7 @@ class _Binder:
     def run(self) -> Bound:
         plan, b = self.c.plan, self.bound
         state = self.owner.state
-        for name, dtype, shape in plan.updates:
-            size, old = self.shape(shape), state.cells.get(name)
-            self.fits(size, dtype)
-            if old is not None and old.ready and old.shape != size:
-                b.fresh[name] = Cell(dtype, size)
-            else:
-                state.cell(name, dtype, size)
+        self.make_cells()
         self.gemms = self.plan_gemms()
         self.place()
         streams = self.c.frozen.random
@@ -681,6 +675,17 @@ class _Binder:
         return b
 
     # ------------------------------------------------------------- memory
+
+    def make_cells(self) -> None:
+        """Storage for the variables this run writes; a new one where the shape changes."""
+        state = self.owner.state
+        for name, dtype, shape in self.c.plan.updates:
+            size, old = self.shape(shape), state.cells.get(name)
+            self.fits(size, dtype)
+            if old is not None and old.ready and old.shape != size:
+                self.bound.fresh[name] = Cell(dtype, size)
+            else:
+                state.cell(name, dtype, size)
 
     def plan_gemms(self) -> dict[int, tuple[Any, Any]]:
         out = {}
@@ -758,7 +763,9 @@ class _Binder:
             sizes = [env[x] for x in s.code.kernel.sizes]
             words = [0, *[self.address(b) for b in s.binds], *sizes]
             units = D.evaluate(s.code.kernel.units, env)
-            self.fits((max(units, *sizes, 0),), int8)
+            if max(units, *sizes, 0) > LARGEST:
+                most = f"OOM when allocating tensor with {max(units, *sizes):,} elements"
+                raise OutOfMemoryError(None, None, run_error(s.node, most))
             each = max(
                 (self.size(b.count) for b in s.binds if b.kind != "scratch"), default=1
             ) / max(units, 1)

@@ -19,6 +19,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.kernel import Kernel, KernelBuilder, scratch_stride
 from graphc.ir.node import Node, Value
 from graphc.passes.contract import Contraction, contraction_of, lower_contraction
+from graphc.passes.convolve import convolution_of, lower_convolution
 from graphc.passes.cse import attribute_key
 from graphc.passes.fuse import is_alias
 from graphc.passes.lower import Lowered, lower_body
@@ -216,7 +217,9 @@ class _Planner:
         lowered = self.lowered.get(key)
         if lowered is None:
             name = f"k{len(self.lowered)}_{self.label(n)}"
-            if contraction_of(body) is not None:
+            if convolution_of(body) is not None:
+                lowered = lower_convolution(body, name)
+            elif contraction_of(body) is not None:
                 lowered = lower_contraction(body, name)
             else:
                 lowered = lower_body(body, name)
@@ -254,6 +257,7 @@ class _Planner:
                     writes,
                     reads,
                     sizes=part.kernel.sizes,
+                    attrs=dict(n.attrs.get("offsets", ())),
                     in_place=lowered.in_place,
                 )
             )
@@ -308,8 +312,11 @@ class _Planner:
             self.copy(src, target, node, commit=True)
 
     def break_cycles(self, in_place: set[Value]) -> None:
-        """Take away from `in_place` what closes a circle: each step there reads a variable's old
-        value, which the next one writes. A copy at the end of the run writes it instead."""
+        """Take away from `in_place` what closes a circle.
+
+        Each step there reads a variable's old value, which the next one writes; a copy at the end
+        of the run writes it instead.
+        """
         made = {id(b): step for step in self.steps for b in step.writes}
         maker = {v: made[id(self.buf[v])] for v in self.commits if v in in_place}
         readers: dict[str, list[Value]] = {}  # of each variable, among those that write in place

@@ -25,7 +25,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Operand, lit, scratch_stride
+from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Operand, lit
 from graphc.ir.known import static
 from graphc.ir.node import Node, Value
 from graphc.ops import shapes
@@ -450,31 +450,6 @@ def turned(name: str, g: Grid, w: Shape, dtype: dtypes.DType) -> Kernel:
     return k.build()
 
 
-def _lower_grids(n: Node, s: Site, image: int, filter: int) -> bool:
-    """Lower a convolution to register blocks; False where too little is known."""
-    found = grids(n)
-    if found is None:
-        return False
-    t = n.outputs[0].dtype
-    for i, g in enumerate(found):
-        source = s.input(filter)
-        if not g.straight:
-            w = _shape(n.inputs[filter])
-            count = max(1, D.product(g.kernel) * g.channels * g.columns * g.groups)
-            source = s.temp(t, count)
-            if 0 not in g.kernel:
-                s.step(turned(f"{n.op.name}_filter{i}", g, w, t), [s.input(filter), source])
-        k = KernelBuilder(f"{n.op.name}{i}")
-        x = k.input("x", t, _shape(n.inputs[image]))
-        b = k.input("w", t, (*g.kernel, g.channels, g.columns * g.groups))
-        y = k.output("y", t, _shape(n.outputs[0]))
-        kernel, scratch = conv_kernel(k, g, x, b, [y])
-        rows = [s.scratch(scratch_stride(p), t) for p in kernel.params if p.direction == "scratch"]
-        assert len(rows) == scratch
-        s.step(kernel, [s.input(image), source, s.output(), *rows])
-    return True
-
-
 #: Elements of partial sums of a filter's gradient that are kept at most.
 PARTIAL = 1 << 20
 #: Parts of a batch that are summed apart, at most.
@@ -563,8 +538,6 @@ def _acc(v: Value) -> dtypes.DType:
 
 
 def _lower_conv(n: Node, s: Site) -> None:
-    if _lower_grids(n, s, 0, 1):
-        return
     x, w = n.inputs
     xs, ws, ys = _shape(x), _shape(w), _shape(n.outputs[0])
     groups = _groups(xs[-1], ws[-2])
@@ -595,8 +568,6 @@ def _lower_conv(n: Node, s: Site) -> None:
 
 
 def _lower_conv_input(n: Node, s: Site) -> None:
-    if _lower_grids(n, s, 1, 0):
-        return
     w, dy = n.inputs
     ws, gs, xs = _shape(w), _shape(dy), _shape(n.outputs[0])
     groups = n.attrs["groups"]
@@ -665,12 +636,12 @@ def _lower_conv_filter(n: Node, s: Site) -> None:
 
 
 conv_op = op(
-    "conv", "Conv", "structured", doc="Windows of an image times a filter.",
+    "conv", "Conv", "convolution", doc="Windows of an image times a filter.",
     args=("x", "w"), types="f", infer=_conv_infer, numpy=_conv, grad=_conv_grad,
     lower=_lower_conv,
 )  # fmt: skip
 conv_input_op = op(
-    "conv_input", "ConvInput", "structured", doc="The image's share of a convolution's gradient.",
+    "conv_input", "ConvInput", "convolution", doc="The image's share of a convolution's gradient.",
     args=("w", "dy"), types="f", infer=_conv_input_infer, numpy=_conv_input,
     grad=_conv_input_grad, lower=_lower_conv_input,
 )  # fmt: skip

@@ -47,8 +47,8 @@ __all__ = [
     "nextafter", "not_equal", "pow", "realdiv", "reciprocal", "right_shift", "rint", "round",
     "rsqrt", "saturate_cast", "scalar_mul", "select", "sigmoid", "sign", "sin", "sinh", "sqrt",
     "square", "squared_difference", "subtract", "tan", "tanh", "to_bfloat16", "to_double",
-    "to_float", "to_int32", "to_int64", "trigamma", "truediv", "truncatediv", "truncatemod", "where",
-    "xdivy", "xlogy",
+    "to_float", "to_int32", "to_int64", "trigamma", "truediv", "truncatediv", "truncatemod",
+    "where", "xdivy", "xlogy",
 ]  # fmt: skip
 
 # ------------------------------------------------------------------------- arithmetic

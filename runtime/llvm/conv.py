@@ -75,12 +75,11 @@ class _Tiles:
         registers = 31 if self.registers == 32 else 15
         return max(1, min(4, registers // (rows + 1)))
 
-    def add_to(self, base: Any, sums: Sequence[V]) -> None:
-        """Add vectors to those in memory."""
-        fn, lanes = self.fn, self.lanes
-        for i, x in enumerate(sums):
-            old = fn.load(base, i * lanes, self.acc, lanes)
-            fn.store(base, i * lanes, old + x)
+    def add_to(self, cells: Sequence[int], sums: Sequence[V]) -> None:
+        """Add vectors to those on the stack."""
+        for i, x in zip(cells, sums, strict=True):
+            old = self.fn.load(self.stack, i, self.acc, self.lanes)
+            self.fn.store(self.stack, i, old + x)
 
 
 def _blocks(vectors: int, most: int) -> list[int]:
@@ -136,7 +135,8 @@ class _Conv(_Tiles):
         self.spans = [self.span(i, q) for i, q in enumerate(self.q)]
         vectors = -(-self.f // self.lanes)
         blocks = _blocks(vectors, self.widest(self.mr))
-        self.stack = fn.stack(self.acc, self.mr * blocks[0] * self.lanes)
+        self.pitch = blocks[0] * self.lanes  # elements of a row of sums
+        self.stack = fn.stack(self.acc, self.mr * self.pitch)
         with fn.loop(0, self.groups) as g:
             self.group = g.i
             if self.along == "n":
@@ -166,24 +166,36 @@ class _Conv(_Tiles):
 
     def columns(self, blocks: Sequence[int], n: V, rows: V, q: V, span: tuple[V, V]) -> None:
         """All columns of a block of rows."""
+        fn, lanes = self.fn, self.lanes
+        wide, many = blocks[0], sum(1 for b in blocks if b == blocks[0])
+        with fn.loop(0, len(blocks)) as j:
+            if many == len(blocks):
+                self.tiles(wide, n, rows, q, j.i * (wide * lanes), span)
+                self.finish(fn.index(wide), n, rows, q, j.i * (wide * lanes))
+            else:
+                thin = wide - 1
+                some = j.i < many
+                col = fn.select(
+                    some, j.i * (wide * lanes), (j.i - many) * (thin * lanes) + many * wide * lanes
+                )
+                with fn.if_(some):
+                    self.tiles(wide, n, rows, q, col, span)
+                with fn.if_(~some):
+                    self.tiles(thin, n, rows, q, col, span)
+                nv = fn.select(some, fn.index(wide), fn.index(thin))
+                self.finish(nv, n, rows, q, col)
+
+    def tiles(self, nv: int, n: V, rows: V, q: V, col: V, span: tuple[V, V]) -> None:
+        """The sums of a block: of all its rows, or of half of them where no more exist."""
         fn = self.fn
-        at = 0
-        # equal blocks of columns share one copy of the code
-        while at < len(blocks):
-            nv = blocks[at]
-            same = sum(1 for b in blocks if b == nv)
-            first = sum(blocks[:at]) * self.lanes
-            with fn.loop(0, same) as j:
-                col = j.i * (nv * self.lanes) + first
-                half = (self.mr + 1) // 2
-                if half == self.mr:
-                    self.tile(half, nv, n, rows, q, col, span)
-                else:
-                    some = rows <= half
-                    for mr, when in ((half, some), (self.mr, ~some)):
-                        with fn.if_(when):
-                            self.tile(mr, nv, n, rows, q, col, span)
-            at += same
+        half = (self.mr + 1) // 2
+        if half == self.mr:
+            self.tile(half, nv, n, rows, q, col, span)
+            return
+        some = rows <= half
+        for mr, when in ((half, some), (self.mr, ~some)):
+            with fn.if_(when):
+                self.tile(mr, nv, n, rows, q, col, span)
 
     # ------------------------------------------------------------- where the image is
 
@@ -275,8 +287,9 @@ class _Conv(_Tiles):
         run = kw * self.c if joined else self.c
         total = kd * kh * kw * self.c
         whole = total <= KC  # one chain for all of it
-        for i in range(mr * nv):
-            fn.store(self.stack, i * lanes, fn.const(0, self.acc, lanes))
+        cells = [r * self.pitch + v * lanes for r in range(mr) for v in range(nv)]
+        for i in cells:
+            fn.store(self.stack, i, fn.const(0, self.acc, lanes))
 
         def products(image: list[Any], b: Any, count: V, sums: list[V]) -> list[V]:
             with fn.loop(0, count, carry=sums) as e:
@@ -326,7 +339,7 @@ class _Conv(_Tiles):
                     here = [fn.element_ptr(p, e.i, self.dtype) for p in image]
                     rest = fn.element_ptr(b, e.i * pitch, self.dtype)
                     left = fn.minimum(count - e.i, chunk)
-                    self.add_to(self.stack, products(here, rest, left, self.zeros(mr * nv)))
+                    self.add_to(cells, products(here, rest, left, self.zeros(mr * nv)))
 
         if whole:
             zeros = self.zeros(mr * nv)
@@ -334,8 +347,8 @@ class _Conv(_Tiles):
                 with fn.loop(*self.spans[1], carry=td.carry) as th:
                     th.next(row(td.i, th.i, th.carry))
                 td.next(th.results)
-            for i, x in enumerate(td.results):
-                fn.store(self.stack, i * lanes, x)
+            for i, x in zip(cells, td.results, strict=True):
+                fn.store(self.stack, i, x)
         else:
             length = kw * self.c
             with fn.loop(*self.spans[0]) as td:
@@ -349,8 +362,7 @@ class _Conv(_Tiles):
                         stop = fn.minimum(tb.i + some, high)
                         with fn.loop(tb.i, stop, carry=self.zeros(mr * nv)) as th:
                             th.next(row(td.i, th.i, th.carry))
-                        self.add_to(self.stack, th.results)
-        self.finish(nv, n, rows, q, col)
+                        self.add_to(cells, th.results)
 
     def joins(self) -> bool:
         """Whether a row of the filter lies over consecutive elements."""
@@ -359,37 +371,37 @@ class _Conv(_Tiles):
 
     # ------------------------------------------------------------- results
 
-    def finish(self, nv: int, n: V, rows: V, q: V, col: V) -> None:
+    def finish(self, nv: V, n: V, rows: V, q: V, col: V) -> None:
+        """Results of a block, vector by vector."""
         fn, lanes = self.fn, self.lanes
         all_, step, first = self.all, self.a["step"][2], self.a["first"][2]
-        row_col = self.group * self.f + col
         with fn.loop(0, rows) as r:
             image, place = (n + r.i, q) if self.along == "n" else (n, q + r.i)
-            row = ((image * all_[0] + self.at[0]) * all_[1] + self.at[1]) * all_[2]
-            row = row + place * step + first
+            at = [image, *self.at, place * step + first]
+            row = ((image * all_[0] + at[1]) * all_[1] + at[2]) * all_[2] + at[3]
             with fn.loop(0, nv) as v:
-                x = fn.load(self.stack, (r.i * nv + v.i) * lanes, self.acc, lanes)
-                at = col + v.i * lanes
-                here = row_col + v.i * lanes
-                left = self.f - at
+                x = fn.load(self.stack, r.i * self.pitch + v.i * lanes, self.acc, lanes)
+                here = col + v.i * lanes
+                to = self.group * self.f + here
+                left = self.f - here
                 if self.f % lanes == 0:
-                    self.put(x, row, here, None)
+                    self.put(x, at, row, to, None)
                 else:
                     with fn.if_(left >= lanes):
-                        self.put(x, row, here, None)
+                        self.put(x, at, row, to, None)
                     with fn.if_((left > 0) & (left < lanes)):
-                        self.put(x, row, here, self.mask(left))
+                        self.put(x, at, row, to, self.mask(left))
 
-    def put(self, x: V, row: V, col: V, mask: V | None) -> None:
+    def put(self, x: V, at: list[V], row: V, col: V, mask: V | None) -> None:
         fn = self.fn
         values = [x]
         e = self.s.epilogue
         if e is not None:
             given = fn.cast(x, e.params[0].dtype)
-            values = self.walk.epilogue(e, [given], [row, Ramp(col, 1)], self.lanes, mask)
-        at = row * (self.f * self.groups) + col
+            values = self.walk.epilogue(e, [given], [*at, Ramp(col, 1)], self.lanes, mask)
+        to = row * (self.f * self.groups) + col
         for (p, b), v in zip(self.out, values, strict=True):
-            fn.store(p, at, fn.cast(v, b.dtype), mask)
+            fn.store(p, to, fn.cast(v, b.dtype), mask)
 
 
 class _Filter(_Tiles):
@@ -526,7 +538,7 @@ class _Filter(_Tiles):
                 end = fn.minimum(wb.i + KC, high)
                 with fn.loop(hb.i, stop, carry=self.zeros(mr * nv)) as h:
                     h.next(line(d.i, h.i, wb.i, end, h.carry))
-                self.add_to(stack, h.results)
+                self.add_to([i * lanes for i in range(mr * nv)], h.results)
         count = fn.minimum(self.c - row, mr)
         with fn.loop(0, count) as r, fn.loop(0, nv) as v:
             x = fn.load(stack, (r.i * nv + v.i) * lanes, self.acc, lanes)

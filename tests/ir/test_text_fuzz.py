@@ -68,11 +68,14 @@ def test_round_trip_after_every_pass(name: str) -> None:
         assert print_graph(parse_graph(text), full=True) == text, stage
 
 
-TOKENS = """
+TOKENS = (
+    """
 % { } ( ) [ ] < > " = , : - 1e400 99999999999999999999999 0 -1 nan inf none true f32 i32[3] bool
 "hex:zz" "hex:00" graph return update matmul add reshape fused constant b ?rank // * max é
 ...70 axis 1.5 [[1,2],[3]] value shape=[<b>] "%x" select strided_slice index body f32[b//0] i64[-3]
-""".split() + ["\\", "\x00", "\n"]
+""".split()
+    + ["\\", "\x00", "\n"]
+)
 
 
 def mutated(text: str, rng: random.Random) -> str:

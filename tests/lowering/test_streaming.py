@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from test_reductions import run
 
 import graphc as tf
 from graphc.passes import lower
-from test_reductions import run
 
 
 @pytest.mark.parametrize("threads", [1, 2])

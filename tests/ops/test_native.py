@@ -223,7 +223,8 @@ def test_cast_from_every_type(to: DType) -> None:
     for n in SIZES:
         arrays = [operands(cast, [(n,)], t, rng)[0] for t in types]
         if n == 33:  # what lies around the ends of integer types
-            ends = [s * 2.0**e + d for e in (7, 8, 15, 16, 31, 32, 63) for s in (1, -1) for d in (0, 1)]
+            powers = (7, 8, 15, 16, 31, 32, 63)
+            ends = [s * 2.0**e + d for e in powers for s in (1, -1) for d in (0, 1)]
             with np.errstate(all="ignore"):
                 arrays = [
                     round_bf16(np.array(ends)) if t.code == "bf16" else np.array(ends).astype(t.np)

@@ -1,4 +1,4 @@
-"""Compiled views, reductions and products against the reference interpreter, over many attributes."""
+"""Compiled views, reductions and products against the reference, over many attributes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from graphc.runtime.reference import evaluate
 Array = np.ndarray[Any, Any]
 Make = Callable[[Any], Any]
 
-TYPES = [tf.float32, tf.float64, tf.float16, tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.bool]
+TYPES = [
+    tf.float32, tf.float64, tf.float16, tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.bool,
+]  # fmt: skip
 #: Shapes of the one operand; every program runs on all of them.
 SHAPES: list[tuple[int, ...]] = [(3, 4), (17, 2), (1, 5), (4, 1), (16, 33)]
 
@@ -41,7 +43,7 @@ def agree(
             with tf.Session(config=tf.ConfigProto(graphc_level=level)) as sess:
                 got = sess.run(outs, {x: a})
         for f, g, w, o in zip(programs, got, want, outs, strict=True):
-            what = f"{getattr(f, '__name__', f)} {o.op.type} {t.name}{list(shape)} {programs.index(f)}"
+            what = f"{programs.index(f)}: {o.op.type} {t.name}{list(shape)}"
             assert np.shape(g) == w.shape, what
             assert np.asarray(g).dtype == w.dtype, what
             np.testing.assert_array_equal(g, w, what)
@@ -144,8 +146,7 @@ INDICES: list[Make] = [
 @pytest.mark.parametrize("level", [0, 2])
 @pytest.mark.parametrize("t", [tf.float32, tf.int8, tf.bool], ids=lambda t: t.name)
 def test_moves(t: Any, level: int) -> None:
-    usable = [f for f in MOVES if f is not None]
-    agree(usable, t, SHAPES[: 2 + 3 * (level == 2)], level)
+    agree(MOVES, t, SHAPES[: 2 + 3 * (level == 2)], level)
 
 
 @pytest.mark.slow
@@ -174,7 +175,7 @@ EMPTY: list[Make] = [
     lambda x: tf.stack([x, x]), lambda x: tf.tile(x, [2, 2]), lambda x: tf.pad(x, [[1, 1], [2, 0]]),
     lambda x: tf.reduce_sum(x), lambda x: tf.reduce_sum(x, 0), lambda x: tf.reduce_sum(x, 1),
     lambda x: tf.reduce_prod(x, [0, 1], keepdims=True), lambda x: tf.cumsum(x),
-    lambda x: x + x[:, :1][:0], lambda x: tf.reduce_max(x, 0), lambda x: tf.reduce_min(x, 1),
+    lambda x: tf.reduce_max(x, 0), lambda x: tf.reduce_min(x, 1),
     lambda x: tf.matmul(x, x, transpose_b=True), lambda x: tf.matmul(x, x, transpose_a=True),
     lambda x: tf.reduce_mean(tf.cast(x, tf.float32), 0), lambda x: tf.shape(x),
     lambda x: tf.where(x > 0), lambda x: tf.unique(tf.reshape(x, [-1]))[0],
@@ -184,8 +185,7 @@ EMPTY: list[Make] = [
 @pytest.mark.parametrize("shape", [(0, 4), (3, 0), (0, 0), (0, 1), (1, 0)])
 @pytest.mark.parametrize("t", [tf.float32, tf.int32], ids=lambda t: t.name)
 def test_empty(t: Any, shape: tuple[int, int]) -> None:
-    some = [f for f in EMPTY if "x + x" not in str(f)]
-    agree([f for i, f in enumerate(some) if i != 14], t, [shape], 2)
+    agree(EMPTY, t, [shape], 2)
 
 
 # ------------------------------------------------------------------------- reductions
@@ -262,8 +262,9 @@ def test_special_values_in_reductions() -> None:
     a = np.array(rows * 7, np.float32)
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [None, None])
-        outs = [f(x, k) for f in (tf.reduce_sum, tf.reduce_max, tf.reduce_min, tf.reduce_mean,
-                                  tf.reduce_prod, tf.argmax, tf.argmin) for k in (0, 1)]  # fmt: skip
+        kinds = (tf.reduce_sum, tf.reduce_max, tf.reduce_min, tf.reduce_mean, tf.reduce_prod,
+                 tf.argmax, tf.argmin)  # fmt: skip
+        outs = [f(x, k) for f in kinds for k in (0, 1)]
         want = evaluate(outs, {x: a}, check=False)
         with tf.Session() as sess:
             for g, w, o in zip(sess.run(outs, {x: a}), want, outs, strict=True):

@@ -410,8 +410,8 @@ def test_sizes_from_fed_numbers() -> None:
     x = tf.placeholder(tf.float32, [None])
     outs = [
         tf.range(n) * 2, tf.fill([n], 2.0), tf.zeros([n, 2]), x[n:], x[:n], x[n], tf.tile(x, [n]),
-        tf.one_hot([0, 1], n), tf.random_uniform([n], seed=1), tf.range(m), tf.linspace(0.0, 1.0, n),
-        tf.cast(n, tf.float32) * 0.5, tf.expand_dims(x, n * 0),
+        tf.one_hot([0, 1], n), tf.random_uniform([n], seed=1), tf.range(m),
+        tf.linspace(0.0, 1.0, n), tf.cast(n, tf.float32) * 0.5, tf.expand_dims(x, n * 0),
     ]  # fmt: skip
     s = started()
     a = np.arange(9.0)
@@ -476,8 +476,9 @@ def test_equal_sizes_may_differ_later() -> None:
     s = started()
     for a, b in [(2, 2), (3, 1), (1, 3), (4, 4), (0, 1), (1, 0), (1, 1), (5, 5), (2, 1)]:
         equal(s.run(z, {x: np.ones(a), y: np.ones(b)}), np.ones(a) + np.ones(b))
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"Incompatible shapes: \[2\] vs. \[3\]"):
+    with pytest.raises(tf.errors.InvalidArgumentError) as e:
         s.run(z, {x: np.ones(2), y: np.ones(3)})
+    assert "Incompatible shapes: [2] vs. [3]" in str(e.value)
     equal(s.run(z, {x: np.ones(3), y: np.ones(3)}), [2, 2, 2])
 
 

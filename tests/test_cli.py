@@ -1,0 +1,309 @@
+"""`graphc.dump`, `graphc.optimize`, ``python -m graphc dump`` and ``GRAPHC_DUMP``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc.cli import main
+from graphc.ir.text import parse_graph
+from graphc.runtime import executor
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph() -> Iterator[None]:
+    tf.reset_default_graph()
+    yield
+    tf.reset_default_graph()
+
+
+def small() -> Any:
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    w = tf.Variable(tf.ones([3, 2]), name="w")
+    return x, w, tf.nn.relu(tf.matmul(x, w), name="y")
+
+
+# ------------------------------------------------------------------- dump and optimize
+
+
+def test_each_stage() -> None:
+    *_, y = small()
+    everything = tf.dump(y, stage="everything")
+    found = [s[7:] for s in everything.splitlines() if s.startswith("# ---- ")]
+    assert found[:3] == ["graph", "pure", "sizes"]
+    assert found[-5:] == ["kernels", "plan", "llvm", "optimized", "asm"]
+    for stage in found:
+        text = tf.dump(y, stage=stage)
+        assert text in everything
+        if stage not in ("graph", "kernels", "plan", "llvm", "optimized", "asm"):
+            parse_graph(text)
+    assert "define" in tf.dump(y, stage="llvm")
+    assert tf.dump(y) == everything[: everything.index("\n\n# ---- llvm")]
+    assert tf.dump(y, stage=" pure , plan ").count("# ---- ") == 2
+
+
+def test_the_recorded_graph() -> None:
+    _, w, y = small()
+    with tf.control_dependencies([w.initializer]):
+        z = tf.transpose(y, [1, 0], name="z")
+    text = tf.dump([z, w.initializer], stage="graph")
+    assert "%x = placeholder : f32[?,3]  # " in text
+    assert "%z = transpose %y, ^w/Assign {perm=[1, 0]} : f32[2,?]  # " in text
+    assert '%w = variable {var="w"} : f32[3,2]' in text
+    assert "test_cli.py:" in text
+
+
+def test_wrong_stages_and_options() -> None:
+    *_, y = small()
+    with pytest.raises(ValueError, match="unknown stage 'nope'; there are: graph, pure, sizes"):
+        tf.dump(y, stage="nope")
+    with pytest.raises(ValueError, match="unknown stage ''"):
+        tf.dump(y, stage="pure,")
+    with pytest.raises(ValueError, match="nothing to show"):
+        tf.dump([])
+    with pytest.raises(ValueError, match="level must be 0, 1 or 2, not 3"):
+        tf.dump(y, level=3)
+    with pytest.raises(ValueError, match="unknown pass 'nope'"):
+        tf.dump(y, passes="nope")
+    with pytest.raises(ValueError, match="unknown pass 'nope'"):
+        tf.optimize(fetches=y, off=["nope"])
+    with pytest.raises(KeyError, match="nowhere"):
+        tf.dump("nowhere:0")
+    with pytest.raises(TypeError):
+        tf.dump(3.0)
+
+
+def test_nothing_runs() -> None:
+    x, w, y = small()
+    session = tf.Session()
+    update = w.assign_add(tf.ones([3, 2]))
+    tf.dump([y, update], session=session)
+    with pytest.raises(tf.errors.FailedPreconditionError):
+        session.run(w)
+    session.run(w.initializer)
+    tf.dump([y, update], {x: np.ones((4, 3))}, session)
+    assert session.run(w).tolist() == [[1.0, 1.0]] * 3
+    session.close()
+    with pytest.raises(RuntimeError, match="closed Session"):
+        tf.dump(y, session=session)
+
+
+def test_variables_of_unknown_shape() -> None:
+    x = tf.placeholder(tf.float32, [None])
+    v = tf.Variable(x, name="v", validate_shape=False)
+    y = v + 1.0
+    with pytest.raises(tf.errors.FailedPreconditionError, match="'v' is not known before"):
+        tf.dump(y)
+    with tf.Session() as session:
+        session.run(v.initializer, {x: [1.0, 2.0]})
+        assert '%v = read {var="v"} : f32[2]' in tf.dump(y, session=session, stage="pure")
+
+
+def test_unknown_sizes_are_told_apart_where_they_can_be() -> None:
+    x = tf.placeholder(tf.float32, [None, None], name="x")
+    y = tf.placeholder(tf.float32, [None, None], name="y")
+    assert "f32[b,n]" in tf.dump(x * 2.0, stage="pure")
+    assert "f32[b,n]" in tf.dump(x * y, stage="pure")
+    assert "f32[b,b]" in tf.dump(tf.matmul(x, y), stage="pure")
+    n = tf.placeholder(tf.int32, [2])
+    tf.dump(tf.reshape(x, n))
+    tf.dump(tf.reduce_sum(tf.gather(x, n)))
+
+
+def test_unknown_ranks() -> None:
+    x = tf.placeholder(tf.float32, name="x")
+    assert "%x = placeholder : f32[?rank]" in tf.dump(x + 1.0)
+    y = tf.matmul(x, tf.ones([3, 2]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="were guessed for x:0; pass a feed"):
+        tf.dump(y)
+    assert ": f32[b,2]" in tf.dump(y, {x: np.ones((7, 3))}, stage="pure")
+
+
+def test_runs_in_parts() -> None:
+    x = tf.placeholder(tf.float32, [None], name="x")
+    kept = tf.boolean_mask(x, x > 0.0, name="kept")
+    total = tf.reduce_sum(kept * 2.0) + tf.reduce_sum(tf.unique(x)[0])
+    text = tf.dump(total)
+    assert text.count("# ==== part ") == 3
+    assert text.startswith("# ==== part 1 of 3, before ")
+    assert "\n# ==== part 3 of 3\n# ---- graph\n" in text
+    for part in tf.dump(total, stage="fuse").split("\n\n"):
+        parse_graph(part.split("\n", 1)[1])
+    with pytest.raises(ValueError, match=r"has 3 parts \(part 1 of 3, before .*graphc\.dump"):
+        tf.optimize(fetches=total)
+
+
+def test_optimize() -> None:
+    x = tf.placeholder(tf.float32, [None], name="x")
+    y = (x * 1.0 + 0.5) + tf.reduce_sum(tf.constant([1.0, 2.0]))
+    ops = lambda g: [n.op.name for n in g.nodes()]  # noqa: E731
+    assert ops(tf.optimize(fetches=y, passes="sizes")).count("multiply") == 1
+    assert "multiply" not in ops(tf.optimize(fetches=y, passes=["sizes", "simplify"]))
+    assert "fused" in ops(tf.optimize(tf.get_default_graph(), y))
+    assert "multiply" in ops(tf.optimize(fetches=y, passes="sizes,simplify", off="simplify"))
+
+
+# ------------------------------------------------------------------- the command
+
+SCRIPT = """
+import sys
+import graphc as tf
+print("arguments", sys.argv[1:])
+x = tf.placeholder(tf.float32, [None], name="x")
+with tf.Session() as session:
+    session.run(tf.nn.relu(x) + 1.0, {x: [1.0, -2.0]})
+    session.run(tf.nn.softmax(tf.exp(x) * [[1.0], [2.0]]), {x: [1.0, 2.0]})
+"""
+
+
+def command(folder: Path, *arguments: str, script: str = SCRIPT, **environment: str) -> Any:
+    (folder / "script.py").write_text(script, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, text=True, capture_output=True, timeout=120,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def run(folder: Path, capsys: Any, *arguments: str, script: str = SCRIPT) -> tuple[int, str, str]:
+    """The command in this process: status, output, errors."""
+    path = folder / "script.py"
+    path.write_text(script, encoding="utf-8")
+    argv, before, watching = sys.argv, list(sys.path), list(executor.observers)
+    status = main(["dump", *[str(path) if a == "SCRIPT" else a for a in arguments]])
+    assert (sys.argv, sys.path, executor.observers) == (argv, before, watching)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_every_compilation_is_shown(tmp_path: Path, capsys: Any) -> None:
+    status, out, err = run(tmp_path, capsys, "SCRIPT", "--", "--epochs", "1")
+    assert (status, err) == (0, "")
+    assert out.startswith("arguments ['--epochs', '1']\n# ==== 000_main_")
+    titles = [s for s in out.splitlines() if s.startswith("# ==== ")]
+    assert titles[0].endswith(": graph")
+    assert any(s.startswith("# ==== 001_main_") and s.endswith(": plan") for s in titles)
+    assert not any("llvm" in s for s in titles)
+
+
+def test_one_compilation(tmp_path: Path, capsys: Any) -> None:
+    for number in ("0", "1", "-1"):
+        status, out, _ = run(tmp_path, capsys, "--run", number, "--stage", "plan", "SCRIPT")
+        assert status == 0
+        assert out.count("# ==== ") == 1
+    status, _, err = run(tmp_path, capsys, "--run", "2", "SCRIPT")
+    assert (status, err) == (2, "graphc: there is no compilation 2: they are 0 to 1\n")
+    status, _, err = run(tmp_path, capsys, "--run", "-2", "SCRIPT")
+    assert status == 2
+    assert "from 0, or -1" in err
+
+
+def test_files(tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "a" / "b"
+    status, _, _ = run(tmp_path, capsys, "--stage", "everything", "--out", str(out), "SCRIPT")
+    assert status == 0
+    first, second = sorted(p.name for p in out.iterdir())
+    assert first.startswith("000_main_")
+    assert second.startswith("001_main_")
+    files = sorted(p.name for p in (out / first).iterdir())
+    assert files[:2] == ["00_graph.gc", "01_pure.gc"]
+    assert [f.partition("_")[2] for f in files[-3:]] == ["llvm.ll", "optimized.ll", "asm.s"]
+    parse_graph((out / first / "01_pure.gc").read_text())
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "file").write_text("")
+    status, out, err = run(tmp_path, capsys, "--out", str(tmp_path / "file" / "x"), "SCRIPT")
+    assert (status, out) == (2, "")
+    assert err.startswith("graphc: cannot write to ")
+    assert err.count("\n") == 1
+
+
+def test_bad_scripts(tmp_path: Path, capsys: Any) -> None:
+    assert run(tmp_path, capsys, str(tmp_path / "none.py"))[0] == 2
+    status, _, err = run(tmp_path, capsys, "--stage", "nope", "SCRIPT")
+    assert status == 2
+    assert err.startswith("graphc: unknown stage 'nope'; there are: graph, pure")
+    status, _, err = run(tmp_path, capsys, "SCRIPT", script="x = 1\n")
+    assert (status, err) == (1, "graphc: the script compiled nothing\n")
+    status, _, err = run(tmp_path, capsys, "SCRIPT", script="x = (\n")
+    assert status == 1
+    assert "SyntaxError" in err
+    assert "runpy" not in err
+
+
+def test_an_error_in_the_script(tmp_path: Path, capsys: Any) -> None:
+    script = SCRIPT + "def f():\n    raise ValueError('boom')\nf()\n"
+    status, out, err = run(tmp_path, capsys, "--stage", "pure", "SCRIPT", script=script)
+    assert status == 1
+    assert err.splitlines()[0] == "Traceback (most recent call last):"
+    assert "in f\n" in err
+    assert err.splitlines()[-1] == "ValueError: boom"
+    assert "runpy" not in err
+    assert "graphc/cli.py" not in err
+    assert out.count("# ==== ") == 2
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [("sys.exit(3)", 3), ("sys.exit()", 0), ("sys.exit('so')", 1)]
+)
+def test_the_script_exits(tmp_path: Path, capsys: Any, end: str, status: int) -> None:
+    got, out, err = run(tmp_path, capsys, "--stage", "pure", "SCRIPT", script=SCRIPT + end)
+    assert got == status
+    assert out.count("# ==== ") == 2
+    assert err == ("so\n" if status == 1 else "")
+
+
+def test_interrupted(tmp_path: Path, capsys: Any) -> None:
+    script = SCRIPT + "raise KeyboardInterrupt\n"
+    status, out, err = run(tmp_path, capsys, "--stage", "pure", "SCRIPT", script=script)
+    assert status == 130
+    assert "interrupted" in err
+    assert out.count("# ==== ") == 2
+
+
+def test_help(capsys: Any) -> None:
+    for arguments in (["--help"], ["dump", "--help"]):
+        with pytest.raises(SystemExit) as e:
+            main(arguments)
+        assert e.value.code == 0
+        out = capsys.readouterr().out
+        assert "examples:\n  python -m graphc dump samples/" in out
+    with pytest.raises(SystemExit) as e:
+        main([])
+    assert e.value.code == 2
+    assert "command" in capsys.readouterr().err
+
+
+def test_as_a_process(tmp_path: Path) -> None:
+    odd = tmp_path / 'a "é" folder'
+    odd.mkdir()
+    done = command(
+        odd, "-m", "graphc", "dump", "--stage", "graph", "script.py", PYTHONIOENCODING="ascii"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "%x = placeholder : f32[?]  # script.py:5" in done.stdout
+
+
+def test_graphc_dump(tmp_path: Path) -> None:
+    done = command(tmp_path, "-W", "error", "script.py", GRAPHC_DUMP="out")
+    assert (done.returncode, done.stderr) == (0, "")
+    folders = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert [f[:9] for f in folders] == ["000_main_", "001_main_"]
+    assert (tmp_path / "out" / folders[0] / "00_graph.gc").is_file()
+
+
+def test_graphc_dump_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = command(tmp_path, "-W", "error", "script.py", GRAPHC_DUMP="file")
+    assert done.returncode == 0
+    assert done.stdout == "arguments []\n"
+    assert done.stderr.startswith("graphc: GRAPHC_DUMP: nothing more is written to 'file': ")
+    assert done.stderr.count("\n") == 1
