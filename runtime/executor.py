@@ -561,7 +561,8 @@ class _Run:
         """What the numpy meaning of a failed op says: it names the element."""
         try:
             run = _Run(self.executor, tuple(n.inputs), (), self.feeds, True, self.made)
-            values = run(*[from_storage(a, v.dtype) for a, v in zip(arrays, self.feeds, strict=True)])
+            feeds = zip(arrays, self.feeds, strict=True)
+            values = run(*[from_storage(a, v.dtype) for a, v in feeds])
             meaning(n.op, [np.asarray(a) for a in values], n.attrs, [v.type for v in n.outputs])
         except (InvalidArgumentError, ValueError) as e:
             return str(e).split("\n", 1)[0]
@@ -736,7 +737,8 @@ class _Binder:
         if b.kind == "arena" or b.kind == "scratch":
             return self.base + self.offset[id(b)]
         if b.kind == "var":
-            cell = (self.bound.fresh.get(b.name) if b.index else None) or self.owner.state.cells[b.name]
+            fresh = self.bound.fresh.get(b.name) if b.index else None
+            cell = fresh or self.owner.state.cells[b.name]
             self.keep.append(cell.array)
             return int(cell.array.ctypes.data)
         if b.kind == "const":
@@ -764,7 +766,7 @@ class _Binder:
             words = [0, *[self.address(b) for b in s.binds], *sizes]
             units = D.evaluate(s.code.kernel.units, env)
             if max(units, *sizes, 0) > LARGEST:
-                most = f"OOM when allocating tensor with {max(units, *sizes):,} elements"
+                most = f"OOM when allocating tensor with {max(units, *sizes, 0):,} elements"
                 raise OutOfMemoryError(None, None, run_error(s.node, most))
             each = max(
                 (self.size(b.count) for b in s.binds if b.kind != "scratch"), default=1

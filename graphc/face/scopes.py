@@ -63,13 +63,15 @@ class _Scopes(threading.local):
         self.current = VariableScope(False)
         self.counts: dict[str, int] = {}
 
-    def open(self, name: str) -> None:
+    def open(self, graph: Graph, name: str) -> None:
+        graph.log(self.counts, name)
         self.counts[name] = self.counts.get(name, 0) + 1
 
-    def close_below(self, name: str) -> None:
+    def close_below(self, graph: Graph, name: str) -> None:
         prefix = name + "/"
         for key in self.counts:
             if key.startswith(prefix):
+                graph.log(self.counts, key)
                 self.counts[key] = 0
 
 
@@ -465,7 +467,8 @@ class pure_variable_scope:
         self._custom_getter = custom_getter
         self._constraint = constraint
         self._defaults = defaults
-        self._scopes = _scopes(get_default_graph())
+        self._graph = get_default_graph()
+        self._scopes = _scopes(self._graph)
         self._cached: VariableScope | None = None
         if isinstance(name_or_scope, VariableScope):
             s = name_or_scope
@@ -487,7 +490,7 @@ class pure_variable_scope:
         self._old = old = scopes.current
         if self._cached is not None:
             new = self._cached
-            scopes.open(new.name)
+            scopes.open(self._graph, new.name)
             self._old_counts = dict(scopes.counts)
         else:
             target = str(self._target)
@@ -495,7 +498,7 @@ class pure_variable_scope:
             self._reuse = self._reuse or old.reuse
             scope = target if self._old_name_scope is None else self._old_name_scope
             new = self._derived(old, name, self._reuse, scope)
-            scopes.open(name)
+            scopes.open(self._graph, name)
         self._name = new.name
         self._last = scopes.current = new
         return new
@@ -505,9 +508,10 @@ class pure_variable_scope:
         if scopes.current is not self._last:
             raise RuntimeError("Improper nesting of variable_scope.")
         if self._cached is not None:
-            scopes.counts = self._old_counts
+            scopes.counts.clear()
+            scopes.counts.update(self._old_counts)
         else:
-            scopes.close_below(self._name)
+            scopes.close_below(self._graph, self._name)
         scopes.current = self._old
 
 

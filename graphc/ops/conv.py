@@ -423,7 +423,7 @@ def conv_kernel(
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 1
+TEMPLATE = 2
 
 
 def _inside_image(g: Grid) -> bool:
@@ -452,6 +452,8 @@ def turned(name: str, g: Grid, w: Shape, dtype: dtypes.DType) -> Kernel:
 
 #: Elements of partial sums of a filter's gradient that are kept at most.
 PARTIAL = 1 << 20
+#: Channels up to which the taps of a row of a filter share register blocks.
+JOINT = 6
 #: Parts of a batch that are summed apart, at most.
 PARTS = 8
 
@@ -473,12 +475,15 @@ def _lower_filter_blocks(n: Node, s: Site) -> bool:
     bx, bg = k.input("x", t, xs), k.input("g", t, gs)
     bs = k.output("sums", wide, (parts, count))
     pads = _three([p[0] for p in a["pads"]], 0)
-    with k.loop("parallel", "u", parts * D.product(kernel)) as u:
+    joint = groups == 1 and a["dilations"][-1] == 1 and kernel[2] > 1 and ws[-2] <= JOINT
+    units = parts * D.product(kernel[:2] if joint else kernel)
+    with k.loop("parallel", "u", units) as u:
         k.template(
             "conv_filter", [bx, bg, bs],
             (u, xs[0], share, *_three(xs[1:-1], 1), *_three(gs[1:-1], 1), *pads),
             kernel=kernel, strides=_three(a["strides"], 1), dilations=_three(a["dilations"], 1),
-            channels=ws[-2], columns=gs[-1] // groups, groups=groups, version=TEMPLATE,
+            channels=ws[-2], columns=gs[-1] // groups, groups=groups, joint=joint,
+            version=TEMPLATE,
         )  # fmt: skip
     sums = s.temp(wide, parts * count)
     s.step(k.build(), [s.input(0), s.input(1), sums])

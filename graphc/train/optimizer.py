@@ -173,16 +173,16 @@ class Optimizer:
         pairs = tuple(grads_and_vars)
         if not pairs:
             raise ValueError("No variables provided.")
-        converted = [(_gradient(g, v), v) for g, v in pairs]
-        variables = [v for g, v in converted if g is not None]
+        variables = [v for g, v in pairs if g is not None]
         if not variables:
             raise ValueError(
-                f"No gradients provided for any variable: {[str(v) for _, v in converted]}."
+                f"No gradients provided for any variable: {[str(v) for _, v in pairs]}."
             )
         graph = get_default_graph()
         slots = {k: dict(d) for k, d in self._slots.items()}, dict(self._non_slot_dict)
         try:
             with graph.transaction():
+                converted = [(_gradient(g, v), v) for g, v in pairs]
                 op = self._apply_all(converted, variables, global_step, name)
                 if op not in graph.get_collection(GraphKeys.TRAIN_OP):
                     graph.add_to_collection(GraphKeys.TRAIN_OP, op)

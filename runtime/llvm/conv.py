@@ -409,13 +409,15 @@ class _Filter(_Tiles):
 
     Buffers: image, gradient, sums (of accumulator type). Sizes: the unit, images, images a unit,
     then three each: of the image, of the gradient, and the padding before. Units run over blocks
-    of images, then over blocks of `share` taps; each writes sums of its own.
+    of images, then over taps of the filter; each writes sums of its own.
 
     Attributes
     ----------
     kernel, strides, dilations : of three ints
     channels, columns, groups : int
         In one group.
+    joint : bool
+        Whether a unit has all taps of a row of the filter (few channels), or one.
     """
 
     def __init__(self, w: Walk, s: Template) -> None:
@@ -429,48 +431,70 @@ class _Filter(_Tiles):
     def run(self) -> None:
         fn, c, f = self.fn, self.c, self.f
         kd, kh, kw = self.taps
-        taps = kd * kh * kw
-        part = fn.udiv_index(self.unit, fn.index(taps))
-        tap = self.unit - part * taps
-        rows = taps * c
-        columns = f * self.groups
-        self.sums = fn.element_ptr(
-            self.pointers[2], (part * rows + tap * c) * columns, self.acc
-        )
+        joint = bool(self.a["joint"])
+        per = kd * kh * (1 if joint else kw)
+        part = fn.udiv_index(self.unit, fn.index(per))
+        tap = self.unit - part * per
+        self.row_size = f * self.groups
+        size = (kw if joint else 1) * c
+        at = part * (kd * kh * kw * c) + tap * size
+        self.sums = fn.element_ptr(self.pointers[2], at * self.row_size, self.acc)
         first = part * self.share
         last = fn.minimum(first + self.share, self.images)
-        td = fn.udiv_index(tap, fn.index(kh * kw))
-        rest = tap - td * (kh * kw)
-        th = fn.udiv_index(rest, fn.index(kw))
-        t = [td, th, rest - th * kw]
-        spans = [self.span(i, x) for i, x in enumerate(t)]
-        offset = [
-            x * d - p for x, d, p in zip(t, self.a["dilations"], self.pad, strict=True)
-        ]
-        vectors = -(-f // self.lanes)
-        blocks = _blocks(vectors, 3 if self.registers == 32 else 1)
-        heights = {nv: self.height(nv) for nv in blocks}
-        most = max(nv * mr for nv, mr in heights.items())
+        row = tap if joint else fn.udiv_index(tap, fn.index(kw))
+        td = fn.udiv_index(row, fn.index(kh))
+        self.at = [td, row - td * kh]
+        self.blocks = _blocks(-(-f // self.lanes), 3 if self.registers == 32 else 1)
+        most = max(self.height(nv, n) * nv for nv in self.blocks for n in (c, size))
         self.stack = fn.stack(self.acc, most * self.lanes)
-        self.clear(c * columns)
+        self.clear(size * self.row_size)
         with fn.loop(first, last) as n, fn.loop(0, self.groups) as g:
             self.n, self.group = n.i, g.i
-            at = 0
-            while at < len(blocks):
-                nv = blocks[at]
-                same = sum(1 for b in blocks if b == nv)
-                start = sum(blocks[:at]) * self.lanes
-                mr = heights[nv]
-                with fn.loop(0, same) as j, fn.loop(0, c, mr) as i:
-                    col = j.i * (nv * self.lanes) + start
-                    self.tile(mr, nv, i.i, col, spans, offset)
-                at += same
+            if joint:
+                self.joint()
+            else:
+                tw = tap - row * kw
+                self.cover(tw, self.span(2, tw), c, fn.index(0))
 
-    def height(self, nv: int) -> int:
+    def joint(self) -> None:
+        """All taps of a row of the filter at once, where all are inside; one by one elsewhere."""
+        fn = self.fn
+        low, _ = self.span(2, fn.index(0))
+        _, high = self.span(2, fn.index(self.taps[2] - 1))
+        high = fn.maximum(low, high)
+        self.cover(fn.index(0), (low, high), self.taps[2] * self.c, fn.index(0))
+        with fn.loop(0, self.taps[2]) as t, fn.loop(0, 2) as side:
+            begin, end = self.span(2, t.i)
+            left = side.i.eq(0)
+            begin = fn.select(left, begin, fn.maximum(begin, high))
+            end = fn.select(left, fn.minimum(end, low), end)
+            with fn.if_(begin < end):
+                self.cover(t.i, (begin, end), self.c, t.i * self.c)
+
+    def cover(self, tap: V, span: tuple[V, V], size: int, first: V) -> None:
+        """Add the products of `size` rows of the filter from a tap on to sums from `first` on."""
+        fn = self.fn
+        spans = [self.span(0, self.at[0]), self.span(1, self.at[1]), span]
+        offset = [
+            x * d - p
+            for x, d, p in zip([*self.at, tap], self.a["dilations"], self.pad, strict=True)
+        ]
+        at = 0
+        while at < len(self.blocks):
+            nv = self.blocks[at]
+            same = sum(1 for b in self.blocks if b == nv)
+            start = sum(self.blocks[:at]) * self.lanes
+            mr = self.height(nv, size)
+            with fn.loop(0, same) as j, fn.loop(0, size, mr) as i:
+                col = j.i * (nv * self.lanes) + start
+                self.tile(mr, nv, i.i, size, first, col, spans, offset)
+            at += same
+
+    def height(self, nv: int, size: int) -> int:
         """Rows of a register block: as even as can be."""
         registers = 30 if self.registers == 32 else 14
-        most = max(1, min(self.c, (registers - nv) // nv, 16))
-        return -(-self.c // -(-self.c // most))
+        most = max(1, min(size, (registers - nv) // nv, 16))
+        return -(-size // -(-size // most))
 
     def clear(self, count: int) -> None:
         fn, lanes = self.fn, self.lanes
@@ -491,15 +515,16 @@ class _Filter(_Tiles):
         return fn.minimum(low, self.grad[axis]), fn.minimum(high, self.grad[axis])
 
     def tile(
-        self, mr: int, nv: int, row: V, col: V, spans: list[tuple[V, V]], offset: list[V]
-    ) -> None:
+        self, mr: int, nv: int, row: V, size: int, first: V, col: V, spans: list[tuple[V, V]],
+        offset: list[V],
+    ) -> None:  # fmt: skip
         fn, lanes, image, grad = self.fn, self.lanes, self.image, self.grad
         pitch, columns = self.c * self.groups, self.f * self.groups
         s = self.a["strides"]
         left = self.f - col - (nv - 1) * lanes
         mask = self.mask(left) if self.f % lanes else None
-        rows = [fn.minimum(fn.index(r), self.c - row - 1) for r in range(mr)]
-        if self.c % mr == 0:
+        rows = [fn.minimum(fn.index(r), size - row - 1) for r in range(mr)]
+        if size % mr == 0:
             rows = [fn.index(r) for r in range(mr)]
         stack = self.stack
         for i in range(mr * nv):
@@ -539,10 +564,10 @@ class _Filter(_Tiles):
                 with fn.loop(hb.i, stop, carry=self.zeros(mr * nv)) as h:
                     h.next(line(d.i, h.i, wb.i, end, h.carry))
                 self.add_to([i * lanes for i in range(mr * nv)], h.results)
-        count = fn.minimum(self.c - row, mr)
+        count = fn.minimum(size - row, mr)
         with fn.loop(0, count) as r, fn.loop(0, nv) as v:
             x = fn.load(stack, (r.i * nv + v.i) * lanes, self.acc, lanes)
-            at = (row + r.i) * columns + self.group * self.f + col + v.i * lanes
+            at = (first + row + r.i) * columns + self.group * self.f + col + v.i * lanes
             here = self.mask(self.f - col - v.i * lanes) if self.f % lanes else None
             old = fn.load(self.sums, at, self.acc, lanes, here)
             fn.store(self.sums, at, old + x, here)

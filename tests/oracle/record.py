@@ -8,7 +8,8 @@ as `python tests/oracle/record.py [naming] [values] [errors] [train]`.
 
 The programs are in `naming_programs.py`, `value_programs.py`, `error_programs.py` and
 `train_programs.py` (of the same form as values); each is a function of `tf` and `np` and runs
-in a fresh default graph (call `tf.reset_default_graph()` before each), so the same source runs under graphc (`import graphc as tf`).
+in a fresh default graph (call `tf.reset_default_graph()` before each), so the same source runs
+under graphc (`import graphc as tf`).
 
 naming.json
     {program: {"ops": [[name, type], ...] in creation order, "said": what the program returned}}

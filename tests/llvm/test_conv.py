@@ -1,0 +1,250 @@
+"""Convolution kernels against numpy in float64, between guard pages, for each CPU level."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc.ir import build, dtypes
+from graphc.ir import dims as D
+from graphc.ir.graph import Graph
+from graphc.ops import conv
+from graphc.ops.record import Op
+from graphc.passes.functionalize import input_op
+from graphc.passes.fuse import fuse
+from graphc.runtime.llvm import codegen
+from graphc.runtime.llvm import conv as native
+from graphc.runtime.llvm.cpu import LEVELS, host
+from graphc.runtime.llvm.jit import Options, compile_kernels
+from graphc.runtime.llvm.walk import emit_kernel
+from graphc.runtime.plan import Plan, make_plan
+
+PAGE = mmap.PAGESIZE
+LIBC = ctypes.CDLL(None, use_errno=True)
+Array = np.ndarray[Any, Any]
+
+
+def guarded(like: Array, high: bool) -> Array:
+    """A copy that ends (`high`) or begins at a page that faults."""
+    pages = -(-max(like.nbytes, 1) // PAGE)
+    m = mmap.mmap(-1, (pages + 2) * PAGE)
+    base = ctypes.addressof(ctypes.c_char.from_buffer(m))
+    for at in (base, base + (pages + 1) * PAGE):
+        assert LIBC.mprotect(ctypes.c_void_p(at), ctypes.c_size_t(PAGE), 0) == 0
+    start = PAGE + (pages * PAGE - like.nbytes if high else 0)
+    a = np.frombuffer(m, like.dtype, like.size, start).reshape(like.shape)
+    a[...] = like
+    return a
+
+
+def plan_of(op: Op, arrays: Sequence[Array], attrs: dict[str, Any], known: bool) -> Plan:
+    """The plan of one op; without `known` the batch is a run-time size."""
+    shapes: list[Any] = [a.shape for a in arrays]
+    env: dict[D.Symbol, int] = {}
+    if not known:
+        n = arrays[0 if op is not conv.conv_input_op else 1].shape[0]
+        env[D.Symbol("b")] = n
+        b = D.Expr.symbol("b")
+        which = {"conv": (0,), "conv_input": (1,), "conv_filter": (0, 1)}[op.name]
+        shapes = [(b, *s[1:]) if i in which else s for i, s in enumerate(shapes)]
+    facts = D.Facts(env)
+    with D.assuming(facts), build.use(build.Rewriter()):
+        inputs = [
+            build.build(
+                input_op, (),
+                {"index": i, "dtype": dtypes.as_dtype(a.dtype), "shape": tuple(s)}, f"x{i}",
+            ).outputs[0]
+            for i, (a, s) in enumerate(zip(arrays, shapes, strict=True))
+        ]  # fmt: skip
+        y = build.build(op, inputs, attrs).outputs[0]
+    return make_plan(fuse(Graph((y,), (), tuple(inputs), "main", facts)))
+
+
+@functools.cache
+def _compiled(text: str, level: str, kernel: Any) -> Any:
+    def emit(module: Any) -> None:
+        emit_kernel(module, kernel, "kernel", codegen.scalar_table(), native.TEMPLATES)
+
+    c = compile_kernels({text: emit}, Options(level=level, opt=2, cache_dir=""))[text]
+    i64 = ctypes.c_int64
+    return c.function(ctypes.c_int32, ctypes.c_void_p, i64, i64, i64, name="kernel")
+
+
+def run(
+    op: Op, arrays: Sequence[Array], attrs: dict[str, Any], out: Sequence[int], *,
+    level: str = "", high: bool = True, known: bool = True, parts: int = 1,
+) -> Array:  # fmt: skip
+    """The op's kernels on guarded copies of `arrays`, their units cut in `parts`."""
+    p = plan_of(op, arrays, attrs, known)
+    made: dict[int, Array] = {}
+    y = guarded(np.full(out, 77, arrays[0].dtype), high)
+
+    def buffer(b: Any) -> Array:
+        if b.kind == "out":
+            return y
+        a = made.get(id(b))
+        if a is None:
+            if b.kind == "feed":
+                a = guarded(arrays[b.index], high)
+            elif b.kind == "scratch":
+                stride = D.evaluate(b.data, p.facts.env)
+                a = guarded(np.full(stride * parts, 255, np.uint8), high)
+            else:
+                n = D.evaluate(b.count, p.facts.env)
+                a = guarded(np.full(n, np.nan, b.dtype.np), high)
+            made[id(b)] = a
+        return a
+
+    for s in p.steps:
+        k = s.code.kernel
+        f = _compiled(codegen.kernel_key(k), level, k)
+        sizes = [D.evaluate(D.Expr.symbol(x.name), p.facts.env) for x in k.sizes]
+        words = np.array([0, *(buffer(b).ctypes.data for b in s.binds), *sizes], np.int64)
+        units = D.evaluate(k.units, p.facts.env)
+        cuts = [units * i // parts for i in range(parts + 1)]
+        for i in range(parts):
+            assert f(words.ctypes.data, cuts[i], cuts[i + 1], i) == 0
+    return y
+
+
+def within(got: Array, want: Array, terms: Array, n: int) -> None:
+    """The tolerance of sums (rule of RELIABILITY): (4 + 2 log2 n) eps of the absolute terms."""
+    eps = np.finfo(got.dtype).eps
+    bound = (4 + 2 * np.log2(max(n, 2))) * eps * terms + np.finfo(got.dtype).tiny
+    assert np.all(np.abs(got.astype(np.float64) - want) <= bound)
+
+
+def triple(
+    rng: Any, x: Sequence[int], w: Sequence[int], attrs: dict[str, Any], dtype: Any, **how: Any
+) -> None:
+    """All three products for an image and a filter of these shapes."""
+    a = rng.uniform(-1, 1, x).astype(dtype)
+    b = rng.uniform(-1, 1, w).astype(dtype)
+    groups = x[-1] // w[-2]
+    y64 = conv._conv(a.astype(np.float64), b.astype(np.float64), **attrs)
+    terms = conv._conv(np.abs(a).astype(np.float64), np.abs(b).astype(np.float64), **attrs)
+    count = int(np.prod(w[:-1]))
+    within(run(conv.conv_op, [a, b], attrs, y64.shape, **how), y64, terms, count)
+    g = rng.uniform(-1, 1, y64.shape).astype(dtype)
+    back = {**attrs, "sizes": tuple(x[1:-1]), "groups": groups}
+
+    def wide(f: Any, p: Array, q: Array, attrs: dict[str, Any]) -> tuple[Array, Array]:
+        p, q = p.astype(np.float64), q.astype(np.float64)
+        return f(p, q, **attrs), f(np.abs(p), np.abs(q), **attrs)
+
+    want, terms = wide(conv._conv_input, b, g, back)
+    got = run(conv.conv_input_op, [b, g], back, x, **how)
+    within(got, want, terms, int(np.prod(w[:-2])) * w[-1] // groups)
+    back["sizes"] = tuple(w[:-2])
+    want, terms = wide(conv._conv_filter, a, g, back)
+    got = run(conv.conv_filter_op, [a, g], back, w, **how)
+    within(got, want, terms, int(np.prod(y64.shape[:-1])))
+
+
+def attrs(strides: Any = 1, dilations: Any = 1, pads: Any = 0, n: int = 2) -> dict[str, Any]:
+    def each(v: Any) -> tuple[Any, ...]:
+        return tuple(v) if isinstance(v, list) else (v,) * n
+
+    pads = [p if isinstance(p, tuple) else (p, p) for p in each(pads)]
+    return {"strides": each(strides), "dilations": each(dilations), "pads": tuple(pads)}
+
+
+#: image, filter, attributes: around register blocks, chains and borders.
+SHAPES: list[Any] = [
+    *[((2, 5, n, 3), (3, 3, 3, 4), attrs(pads=1)) for n in (1, 2, 7, 8, 9, 13, 14, 15, 29)],
+    *[((n, 4, 5, 2), (3, 3, 2, 5), attrs(pads=1)) for n in (0, 1, 3, 7, 8, 9, 16, 17)],
+    *[((8, 3, 4, 2), (2, 3, 2, f), attrs(pads=1)) for f in (1, 15, 16, 17, 31, 33, 48, 49, 64, 80)],
+    *[((9, 3, 3, c), (3, 3, c, 7), attrs(pads=1)) for c in (1, 8, 15, 28, 29, 85, 86, 120)],
+    *[((1, 3, 9, c), (2, 3, c, 18), attrs(pads=1)) for c in (1, 42, 43, 86, 257, 300)],
+    ((2, 7, 9, 3), (3, 2, 3, 6), attrs(2, pads=[(0, 1), (1, 0)])),
+    ((9, 7, 9, 3), (3, 3, 3, 6), attrs([2, 3], pads=[(1, 1), (0, 0)])),
+    ((2, 9, 10, 2), (2, 1, 2, 3), attrs(4)),
+    ((9, 5, 6, 2), (1, 1, 2, 3), attrs(3)),
+    ((2, 9, 8, 2), (3, 2, 2, 5), attrs(dilations=2, pads=2)),
+    ((9, 9, 8, 2), (3, 3, 2, 5), attrs(dilations=[2, 3], pads=[(2, 2), (3, 3)])),
+    ((2, 3, 2, 2), (5, 7, 2, 3), attrs(pads=[(2, 2), (3, 3)])),
+    ((9, 3, 2, 2), (5, 7, 2, 3), attrs(pads=[(2, 2), (3, 3)])),
+    ((2, 4, 4, 3), (2, 2, 3, 4), attrs(pads=[(5, 4), (6, 3)])),
+    ((2, 3, 3, 2), (5, 5, 2, 3), attrs()),
+    ((2, 5, 6, 6), (3, 3, 2, 9), attrs(pads=1)),
+    ((9, 5, 6, 6), (3, 3, 2, 9), attrs(pads=1)),
+    ((9, 6, 7, 8), (3, 2, 2, 20), attrs(2, pads=1)),
+    ((2, 4, 3, 5, 2), (3, 2, 3, 2, 3), attrs([1, 2, 1], pads=[(1, 1), (0, 1), (1, 1)], n=3)),
+    ((9, 3, 4, 3, 3), (2, 2, 2, 3, 17), attrs(pads=[(1, 0), (0, 1), (1, 0)], n=3)),
+    ((3, 11, 4), (3, 4, 6), attrs(2, pads=[(1, 1)], n=1)),
+    ((1, 3, 600, 1), (1, 1, 1, 3), attrs()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SHAPES, ids=[f"{s[0]}-{s[1]}-{i}" for i, s in enumerate(SHAPES)])
+def test_products(case: Any) -> None:
+    x, w, a = case
+    rng = np.random.default_rng(sum(x) + 31 * sum(w))
+    triple(rng, x, w, a, np.float32, high=True, parts=2)
+    triple(rng, x, w, a, np.float32, high=False, known=False)
+
+
+@pytest.mark.parametrize("case", SHAPES[::5], ids=[str(s[:2]) for s in SHAPES[::5]])
+def test_products_in_float64(case: Any) -> None:
+    x, w, a = case
+    triple(np.random.default_rng(3), x, w, a, np.float64)
+
+
+BELOW = [v for v in LEVELS if LEVELS.index(v) < LEVELS.index(host().level)] if host().level else []
+
+
+@pytest.mark.parametrize("level", BELOW)
+def test_products_on_lesser_cpus(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "host", lambda: host(level))
+    rng = np.random.default_rng(5)
+    for x, w, a in SHAPES[::4]:
+        triple(rng, x, w, a, np.float32, level=level)
+
+
+def test_bits_do_not_depend_on_how_units_are_cut() -> None:
+    rng = np.random.default_rng(7)
+    for x, w, a in (SHAPES[5], SHAPES[15], SHAPES[30], SHAPES[38]):
+        p, q = rng.standard_normal(x).astype(np.float32), rng.standard_normal(w).astype(np.float32)
+        shape = conv._conv(p, q, **a).shape
+        g = rng.standard_normal(shape).astype(np.float32)
+        back = {**a, "groups": x[-1] // w[-2]}
+        cases: list[Any] = [
+            (conv.conv_op, [p, q], a, shape),
+            (conv.conv_input_op, [q, g], {**back, "sizes": x[1:-1]}, x),
+            (conv.conv_filter_op, [p, g], {**back, "sizes": w[:-2]}, w),
+        ]
+        for op, arrays, attributes, out in cases:
+            one = run(op, arrays, attributes, out)
+            for parts in (2, 3, 7):
+                np.testing.assert_array_equal(one, run(op, arrays, attributes, out, parts=parts))
+
+
+def test_half_precision_is_summed_in_float32() -> None:
+    rng = np.random.default_rng(9)
+    x, w = rng.uniform(0, 1, (2, 4, 9, 60)), rng.uniform(0, 1, (3, 3, 60, 5))
+    p, q = x.astype(np.float16), w.astype(np.float16)
+    a = attrs(pads=1)
+    want = conv._conv(p.astype(np.float64), q.astype(np.float64), **a)
+    got = run(conv.conv_op, [p, q], a, want.shape).astype(np.float64)
+    assert np.all(np.abs(got - want) <= np.finfo(np.float16).eps * want)
+
+
+def test_what_is_not_a_number_stays_in_its_windows() -> None:
+    """Idle rows and lanes of register blocks never reach results."""
+    rng = np.random.default_rng(11)
+    x = rng.standard_normal((3, 6, 7, 2)).astype(np.float32)
+    x[1, 2, 3, 1] = np.nan
+    w = rng.standard_normal((3, 3, 2, 5)).astype(np.float32)
+    a = attrs(pads=1)
+    got = run(conv.conv_op, [x, w], a, (3, 6, 7, 5))
+    bad = np.zeros((3, 6, 7), bool)
+    bad[1, 1:4, 2:5] = True
+    np.testing.assert_array_equal(np.isnan(got).any(-1), bad)
+
+
