@@ -8,7 +8,6 @@ from graphc.ir.graph import Graph
 from graphc.ir.kernel import Buffer, Epilogue, KernelBuilder, Operand, lit
 from graphc.ir.node import Node, Value
 from graphc.ops import conv
-
 from graphc.passes.fuse import is_convolution
 from graphc.passes.lower import Lowered, Part
 

@@ -23,7 +23,7 @@ from graphc.ops.record import Attrs, Types, op
 __all__ = ["Cut", "Frozen", "functionalize", "pattern", "run_error", "variable_of"]
 
 
-class Cut(Exception):  # noqa: N818 - not an error: the run goes on in two parts
+class Cut(Exception):
     """A run cannot be one native part: `values` must be known before the rest can be planned.
 
     Attributes
@@ -207,7 +207,9 @@ class _Functionalizer:
         return self.frozen
 
     @staticmethod
-    def needed(fetches: Sequence[Value], targets: Sequence[Node], fed: Container[Value]) -> list[Node]:
+    def needed(
+        fetches: Sequence[Value], targets: Sequence[Node], fed: Container[Value]
+    ) -> list[Node]:
         """Nodes that must run, those behind fed values left out."""
         seen: set[Node] = set()
         stack = [v.node for v in fetches if v not in fed] + list(targets)
@@ -265,44 +267,55 @@ class _Functionalizer:
             self.after[n] = mask
 
     def node(self, n: Node) -> None:
+        """The pure form of a recorded node, or its effect."""
         if self.made and n.outputs and all(v in self.made for v in n.outputs):
             self.passed(n)
             return
-        rule = n.op.facts.get("update")
-        mask = self.mask(n)
         for c in n.control:
             if is_snapshot(c) and c.outputs[0] not in self.given:
                 self.value(c.outputs[0], c)  # nobody uses it, but it must have a value
         if n.op.name == "variable" or is_snapshot(n):
             return  # read where it is used: see `value`
-        if rule is not None:
-            self.update(n, rule, mask)
+        facts, mask = n.op.facts, self.mask(n)
+        if "update" in facts:
+            self.update(n, facts["update"], mask)
             return
         if mask:
             self.after[n] = mask
-        if n.op.facts.get("effect_only"):
+        if facts.get("effect_only"):
             return
-        if n.op.facts.get("query"):
+        if facts.get("query"):
             raise Cut(n.inputs[1:] if n.op.name == "initialized_value" else (), n)
         inputs = tuple([self.value(v, n) for v in n.inputs])
-        if n.op.facts.get("alias"):
-            self.new[n.outputs[0]] = inputs[0]
-            return
-        if n.op.facts.get("aliases"):
+        if facts.get("alias") or facts.get("aliases"):
             self.new.update(zip(n.outputs, inputs, strict=False))
-            return
-        if on_host(n):
+        elif on_host(n):
             raise Cut(n.inputs, n)
+        else:
+            self.pure(n, inputs)
+
+    def pure(self, n: Node, inputs: tuple[Value, ...]) -> None:
+        """Make the node anew, its size operands as attributes, its types for these sizes."""
         attrs = n.attrs
         if "dynamic" in attrs:
             try:
                 inputs, attrs = resolve(inputs, attrs)
             except NeedsValue as e:
                 raise Cut((n.inputs[inputs.index(e.value)],), None) from None
-        if n.op.family == "random":
+        draws = n.op.family == "random"
+        if draws:
             attrs = {**attrs, "stream": len(self.frozen.random)}
+        made = Node(n.op, inputs, attrs, self.types(n, inputs, attrs), n.name, (), n.source)
+        if draws:
+            self.frozen.random.append((n, made))
+        self.new.update(zip(n.outputs, made.outputs, strict=True))
+
+    def types(
+        self, n: Node, inputs: tuple[Value, ...], attrs: Mapping[str, Any]
+    ) -> list[tuple[DType, Shape | None]]:
+        """What the op infers for these sizes; its refusals are errors of the run."""
         try:
-            types = n.op.infer(inputs, attrs)
+            types = list(n.op.infer(inputs, attrs))
         except (ValueError, OverflowError, InvalidArgumentError) as e:
             raise InvalidArgumentError(None, n, run_error(n, self.words(n, inputs, e))) from None
         for _, shape in types:
@@ -311,11 +324,7 @@ class _Functionalizer:
                     sizes = [self.facts.value(x) for x in shape or ()]
                     message = f"Dimension {self.facts.value(d)} must be >= 0, in the shape {sizes}"
                     raise InvalidArgumentError(None, n, run_error(n, message))
-        made = Node(n.op, inputs, attrs, types, n.name, (), n.source)
-        if n.op.family == "random":
-            self.frozen.random.append((n, made))
-        for a, b in zip(n.outputs, made.outputs, strict=True):
-            self.new[a] = b
+        return types
 
     def words(self, n: Node, inputs: Sequence[Value], e: Exception) -> str:
         """The message of an op whose operands do not fit, as TF1's kernels put it."""

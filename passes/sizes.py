@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from graphc.ir.build import build
 from graphc.ir.dims import Expr
 from graphc.ir.graph import Graph

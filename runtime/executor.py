@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
 from graphc.errors import (
     CompileError,
     FailedPreconditionError,
@@ -36,7 +37,6 @@ from graphc.passes.functionalize import (
     variable_of,
 )
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
-
 from graphc.runtime.feeds import as_feed
 from graphc.runtime.llvm import codegen
 from graphc.runtime.llvm.entry import COMMIT, DIMS, OK, SLOW, FeedSpec, OutSpec, Program, Step
@@ -289,7 +289,9 @@ class _Run:
                 outs = [a if e is None else e(a) for a, e in b.scalars]
                 code = b.call(*values, *outs)
                 if code == SLOW and b.call is not _never:
-                    code = b.call(*[self.quick(x, v) for x, v in zip(values, self.feeds, strict=True)], *outs)
+                    code = b.call(
+                        *[self.quick(x, v) for x, v in zip(values, self.feeds, strict=True)], *outs
+                    )
                 if code == 0:
                     return [
                         o[()] if e is None else o for o, (_, e) in zip(outs, b.scalars, strict=True)
@@ -353,7 +355,9 @@ class _Run:
         cells = self.state.cells
         if n.op.name == "initialized_value":
             cell = cells.get(variable_of(n.inputs[0]))
-            return [from_storage(cell.array, cell.dtype)] if cell is not None and cell.ready else None
+            return (
+                [from_storage(cell.array, cell.dtype)] if cell is not None and cell.ready else None
+            )
         ready = [(c := cells.get(variable_of(v))) is not None and c.ready for v in n.inputs]
         if n.op.name == "is_variable_initialized":
             return [np.bool_(ready[0])]
@@ -574,8 +578,7 @@ class _Run:
 def compile_only(run: Any, values: Sequence[Any], variables: Any) -> Compilation:
     """The compilation that `run` would use for these feeds; nothing is run (for dumps)."""
     arrays = [
-        as_feed(x, v.dtype, given_shape(v), v.name)
-        for x, v in zip(values, run.feeds, strict=True)
+        as_feed(x, v.dtype, given_shape(v), v.name) for x, v in zip(values, run.feeds, strict=True)
     ]
     run.variable = variables
     try:
@@ -695,8 +698,8 @@ class _Binder:
             if con is not None:
                 g = codegen.gemm_of(con)
                 sizes = [self.size(d) for d in (con.m, con.n, con.k, con.batch)]
-                out[i] = g, g.plan(*sizes, self.threads, a_shared=con.a_shared, b_shared=con.b_shared,
-                                   kernel=self.c.variants[i])  # fmt: skip
+                shared = {"a_shared": con.a_shared, "b_shared": con.b_shared}
+                out[i] = g, g.plan(*sizes, self.threads, kernel=self.c.variants[i], **shared)
         return out
 
     def place(self) -> None:
@@ -820,7 +823,7 @@ class _Empty:
     ours, views included, since they hold their base) is handed out again.
     """
 
-    __slots__ = ("dtype", "last", "large", "turn")
+    __slots__ = ("dtype", "large", "last", "turn")
 
     def __init__(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         self.dtype = dtype
@@ -861,7 +864,7 @@ _OURS = _count_ours([np.empty(1), None])
 
 
 class _Drawing:
-    """A run with random ops: each gets the state of its counter, and moves it on when all is well."""
+    """A run with random ops: each gets its counter, and moves it on when all is well."""
 
     __slots__ = ("bound", "program", "pure", "skips")
 

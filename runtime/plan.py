@@ -359,7 +359,7 @@ class _Planner:
         self.buf[v] = target
 
     def may_commit(self, v: Value) -> bool:
-        """Whether the step that makes `v` may write its variable in place, at the end of the run."""
+        """Whether the step that makes `v` may write its variable in place, as the run ends."""
         buf = self.buf.get(v)
         name = self.commits[v]
         if buf is None or buf.kind != "arena":
@@ -421,7 +421,7 @@ class _Planner:
 
     @staticmethod
     def commit_order(commits: list[StepSpec], names: set[str]) -> list[StepSpec]:
-        """Commits in place first: a copy into a variable may not overtake one that reads its old value."""
+        """Commits in an order in which none overtakes another that reads the old value."""
         out: list[StepSpec] = []
         left = list(commits)
         while left:

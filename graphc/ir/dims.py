@@ -35,7 +35,7 @@ class Symbol:
         self._hash = hash(name)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or isinstance(other, Symbol) and self.name == other.name
+        return self is other or (isinstance(other, Symbol) and self.name == other.name)
 
     def __hash__(self) -> int:
         return self._hash
@@ -75,7 +75,7 @@ class Func:
     __repr__ = __str__
 
 
-Atom = Union[Symbol, Func]
+Atom = Symbol | Func
 Monomial = tuple[Atom, ...]
 
 

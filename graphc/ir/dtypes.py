@@ -118,9 +118,8 @@ class DType:
 
     def is_compatible_with(self, other: Any) -> bool:
         other = as_dtype(other)
-        return (
-            self is other or self._base is other._base and (self is self._base or other is not self)
-        )
+        same_base = self._base is other._base
+        return self is other or (same_base and (self is self._base or other is not self))
 
     def __eq__(self, other: object) -> bool:
         if self is other:

@@ -121,7 +121,7 @@ def paused_gc() -> Iterator[None]:
 
 
 def copy(n: Node, inputs: Sequence[Value], attrs: dict[str, Any] | None = None) -> Node:
-    """`n` on other inputs, types inferred anew (or kept, where those of the inputs are the same)."""
+    """`n` on other inputs, types inferred anew (kept, where those of the inputs are the same)."""
     if attrs is None and "dynamic" not in n.attrs:
         for a, b in zip(n.inputs, inputs, strict=True):
             if a is not b and (a.dtype is not b.dtype or a.static_shape != b.static_shape):

@@ -120,7 +120,8 @@ class Node:
     """
 
     __slots__ = (
-        "__weakref__", "attrs", "control", "graph", "id", "inputs", "name", "op", "outputs", "source",
+        "__weakref__", "attrs", "control", "graph", "id", "inputs", "name", "op", "outputs",
+        "source",
     )  # fmt: skip
 
     value_class: type[Value] = Value

@@ -423,7 +423,7 @@ def conv_kernel(
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 2
+TEMPLATE = 3
 
 
 def _inside_image(g: Grid) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
+
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Shape
@@ -116,7 +117,7 @@ def top_k(n: Node, s: Site) -> None:
     the lowest value.
     """
     (x,) = n.inputs[:1]
-    values, places = n.outputs
+    values = n.outputs[0]
     shape = _shape(x)
     rows, length, want = D.product(shape[:-1]), shape[-1], _shape(values)[-1]
     t = x.dtype

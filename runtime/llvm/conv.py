@@ -19,8 +19,7 @@ depends on sizes alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.ir import dtypes
@@ -494,7 +493,8 @@ class _Filter(_Tiles):
         """Rows of a register block: as even as can be."""
         registers = 30 if self.registers == 32 else 14
         most = max(1, min(size, (registers - nv) // nv, 16))
-        return -(-size // -(-size // most))
+        exact = max(n for n in range(1, most + 1) if size % n == 0)
+        return exact if 2 * exact > most else -(-size // -(-size // most))
 
     def clear(self, count: int) -> None:
         fn, lanes = self.fn, self.lanes

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
+
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
-from llvmlite import ir
 
 __all__ = ["Carry", "Fn", "V"]
 
@@ -165,7 +166,9 @@ class Fn:
         """A constant of `dtype`; floats keep their exact value, infinities and NaN included."""
         t = llvm_type(dtype)
         if dtype.kind == "f":
-            c = ir.Constant(t, float(np.float32(value)) if dtype.code in ("f32", "bf16") else float(value))
+            c = ir.Constant(
+                t, float(np.float32(value)) if dtype.code in ("f32", "bf16") else float(value)
+            )
         elif dtype.kind == "b":
             c = ir.Constant(t, int(bool(value)))
         else:
@@ -195,7 +198,12 @@ class Fn:
             raise ValueError(f"cannot splat {x.lanes} lanes to {lanes}")
         t = llvm_type(x.dtype, lanes)
         if isinstance(x.ll, ir.Constant):
-            return V(self, ir.Constant(t, [ir.Constant(x.ll.type, x.ll.constant)] * lanes), x.dtype, lanes)
+            return V(
+                self,
+                ir.Constant(t, [ir.Constant(x.ll.type, x.ll.constant)] * lanes),
+                x.dtype,
+                lanes,
+            )
         one = self.b.insert_element(ir.Constant(t, None), x.ll, ir.Constant(i32, 0))
         mask = ir.Constant(ir.VectorType(i32, lanes), [0] * lanes)
         return V(self, self.b.shuffle_vector(one, ir.Constant(t, None), mask), x.dtype, lanes)
@@ -205,7 +213,12 @@ class Fn:
         t = llvm_type(dtype)
         if lanes == 1:
             return self.const(0, dtype)
-        return V(self, ir.Constant(ir.VectorType(t, lanes), [ir.Constant(t, k) for k in range(lanes)]), dtype, lanes)
+        return V(
+            self,
+            ir.Constant(ir.VectorType(t, lanes), [ir.Constant(t, k) for k in range(lanes)]),
+            dtype,
+            lanes,
+        )
 
     def extract(self, x: V, lane: int | V) -> V:
         if x.lanes == 1:
@@ -235,34 +248,29 @@ class Fn:
         s, d = x.dtype, dtype
         if s is d:
             return x
-        t = llvm_type(d, x.lanes)
-        b = self.b
         if d.kind == "b":
             return self.cmp("!=", x, self.like(0, x))
-        if s.kind == "b":
-            ll = b.uitofp(x.ll, t) if d.kind == "f" else b.zext(x.ll, t)
-        elif s.kind == "f" and d.kind == "f":
-            if d.code == "bf16":  # a register of bf16 is a float32 whose value bfloat16 holds
-                return V(self, self._round_bf16(self.cast(x, dtypes.float32)).ll, d, x.lanes)
+        if "bf16" in (s.code, d.code):  # computed in float32
             if s.code == "bf16":
                 return self.cast(V(self, x.ll, dtypes.float32, x.lanes), d)
-            ll = b.fpext(x.ll, t) if d.size > s.size else b.fptrunc(x.ll, t)
-        elif s.kind == "f":
-            if s.code == "f16":
-                x = self.cast(x, dtypes.float32)
+            return V(self, self._round_bf16(self.cast(x, dtypes.float32)).ll, d, x.lanes)
+        if s.code == "f16" and d.kind != "f":
+            x, s = self.cast(x, dtypes.float32), dtypes.float32
+        return V(self, self._convert(x, s, d), d, x.lanes)
+
+    def _convert(self, x: V, s: DType, d: DType) -> Any:
+        """The instruction that converts `s` to `d`, neither bfloat16, `d` not bool."""
+        b, t = self.b, llvm_type(d, x.lanes)
+        if d.kind == "f":
+            if s.kind == "f":
+                return b.fpext(x.ll, t) if d.size > s.size else b.fptrunc(x.ll, t)
+            return b.uitofp(x.ll, t) if s.kind in "ub" else b.sitofp(x.ll, t)
+        if s.kind == "f":
             name = "llvm.fptoui.sat" if d.kind == "u" else "llvm.fptosi.sat"
-            ll = self.call_intrinsic(name, [t, x.ll.type], t, [x.ll])
-        elif d.kind == "f":
-            if d.code == "bf16":
-                return self.cast(self.cast(x, dtypes.float32), d)
-            ll = b.uitofp(x.ll, t) if s.kind == "u" else b.sitofp(x.ll, t)
-        elif d.size > s.size:
-            ll = b.zext(x.ll, t) if s.kind == "u" else b.sext(x.ll, t)
-        elif d.size < s.size:
-            ll = b.trunc(x.ll, t)
-        else:
-            ll = x.ll
-        return V(self, ll, d, x.lanes)
+            return self.call_intrinsic(name, [t, x.ll.type], t, [x.ll])
+        if s.kind == "b" or d.size > s.size:
+            return b.zext(x.ll, t) if s.kind in "ub" else b.sext(x.ll, t)
+        return b.trunc(x.ll, t) if d.size < s.size else x.ll
 
     def _round_bf16(self, x: V) -> V:
         """Float32 rounded to the nearest bfloat16, ties to even; NaN stays NaN."""
@@ -283,8 +291,14 @@ class Fn:
 
     def _arith(self, fop: str, iop: str, x: V, y: Any) -> V:
         x, y = self._pair(x, y)
-        r = V(self, getattr(self.b, fop if x.dtype.kind == "f" else iop)(x.ll, y.ll), x.dtype, x.lanes)
-        return V(self, self._round_bf16(V(self, r.ll, dtypes.float32, r.lanes)).ll, x.dtype, x.lanes) if x.dtype.code == "bf16" else r
+        r = V(
+            self, getattr(self.b, fop if x.dtype.kind == "f" else iop)(x.ll, y.ll), x.dtype, x.lanes
+        )
+        return (
+            V(self, self._round_bf16(V(self, r.ll, dtypes.float32, r.lanes)).ll, x.dtype, x.lanes)
+            if x.dtype.code == "bf16"
+            else r
+        )
 
     def add(self, x: V, y: Any) -> V:
         return self._arith("fadd", "add", x, y)
@@ -308,7 +322,7 @@ class Fn:
         return self.sub(self.like(0, x), x)
 
     def fma(self, x: V, y: V, z: V) -> V:
-        """x*y + z with one rounding. Use it where the formula says fma, never as an optimisation."""
+        """x*y + z with one rounding; for formulas that say fma, never as an optimisation."""
         n = max(x.lanes, y.lanes, z.lanes)
         x, y, z = self.splat(x, n), self.splat(y, n), self.splat(z, n)
         return self.call("llvm.fma", x, y, z)
@@ -344,7 +358,9 @@ class Fn:
     def udiv_index(self, x: V, y: V) -> V:
         """Quotient of checked sizes: `x` >= 0, `y` > 0, both i64."""
         x, y = self._pair(x, y)
-        return V(self, self.b.udiv(x.ll, self.select(y.eq(0), self.like(1, y), y).ll), x.dtype, x.lanes)
+        return V(
+            self, self.b.udiv(x.ll, self.select(y.eq(0), self.like(1, y), y).ll), x.dtype, x.lanes
+        )
 
     def bitand(self, x: V, y: Any) -> V:
         x, y = self._pair(x, y)
@@ -366,7 +382,7 @@ class Fn:
         return self._shift("shl", x, y)
 
     def shr(self, x: V, y: Any) -> V:
-        """Right shift, arithmetic for signed types; an amount outside [0, width) gives the sign fill."""
+        """Right shift, arithmetic if signed; an amount outside [0, width) gives the sign fill."""
         return self._shift("lshr" if x.dtype.kind == "u" else "ashr", x, y)
 
     def _shift(self, op: str, x: V, y: Any) -> V:
@@ -418,19 +434,23 @@ class Fn:
     # ------------------------------------------------------------- calls
 
     def call(self, name: str, *args: V) -> V:
-        """An LLVM intrinsic overloaded on the type of its first argument (`llvm.sqrt`, `llvm.fabs`)."""
+        """An LLVM intrinsic overloaded on the type of its first argument (`llvm.sqrt`)."""
         t = args[0].ll.type
         r = self.call_intrinsic(name, [t], t, [a.ll for a in args])
         return V(self, r, args[0].dtype, args[0].lanes)
 
-    def call_intrinsic(self, name: str, overload: Sequence[ir.Type], ret: ir.Type, args: Sequence[Any]) -> Any:
+    def call_intrinsic(
+        self, name: str, overload: Sequence[ir.Type], ret: ir.Type, args: Sequence[Any]
+    ) -> Any:
         full = name + "".join("." + _mangle(t) for t in overload)
         f = self.module.globals.get(full)
         if f is None:
             f = ir.Function(self.module, ir.FunctionType(ret, [a.type for a in args]), full)
         return self.b.call(f, list(args))
 
-    def extern(self, name: str, ret: ir.Type, args: Sequence[Any], *, attributes: Sequence[str] = ()) -> Any:
+    def extern(
+        self, name: str, ret: ir.Type, args: Sequence[Any], *, attributes: Sequence[str] = ()
+    ) -> Any:
         """Call a C function; its name must be in `jit.EXTERNS` (rule R2)."""
         f = self.module.globals.get(name)
         if f is None:
@@ -499,18 +519,24 @@ class Fn:
             out = self.insert(out, self.load(base, self.extract(offsets, k), dtype), k)
         return out
 
-    def store(self, base: Any, offset: V | int, x: V, mask: V | None = None, align: int | None = None) -> None:
+    def store(
+        self, base: Any, offset: V | int, x: V, mask: V | None = None, align: int | None = None
+    ) -> None:
         """Write consecutive elements; with `mask` only the lanes that are on."""
         p = self.element_ptr(base, offset, x.dtype)
         ll = self._to_memory(x)
         t = memory_type(x.dtype, x.lanes)
         align = align or x.dtype.size
         if mask is not None and x.lanes > 1:
-            self.call_intrinsic_void("llvm.masked.store", [t, p.type], [ll, p, ir.Constant(i32, align), mask.ll])
+            self.call_intrinsic_void(
+                "llvm.masked.store", [t, p.type], [ll, p, ir.Constant(i32, align), mask.ll]
+            )
         else:
             self.b.store(ll, p, align=align)
 
-    def call_intrinsic_void(self, name: str, overload: Sequence[ir.Type], args: Sequence[Any]) -> None:
+    def call_intrinsic_void(
+        self, name: str, overload: Sequence[ir.Type], args: Sequence[Any]
+    ) -> None:
         self.call_intrinsic(name, overload, ir.VoidType(), args)
 
     def _from_memory(self, ll: Any, dtype: DType, lanes: int) -> V:
@@ -519,7 +545,12 @@ class Fn:
             return V(self, self.b.icmp_unsigned("!=", ll, zero), dtype, lanes)
         if dtype.code == "bf16":
             u = V(self, ll, dtypes.uint16, lanes)
-            return V(self, self.bitcast(self.shl(self.cast(u, dtypes.uint32), 16), dtypes.float32).ll, dtype, lanes)
+            return V(
+                self,
+                self.bitcast(self.shl(self.cast(u, dtypes.uint32), 16), dtypes.float32).ll,
+                dtype,
+                lanes,
+            )
         return V(self, ll, dtype, lanes)
 
     def _to_memory(self, x: V) -> Any:
@@ -543,8 +574,10 @@ class Fn:
     # ------------------------------------------------------------- control flow
 
     @contextmanager
-    def loop(self, start: int | V, stop: int | V, step: int | V = 1, carry: Sequence[V] = ()) -> Iterator[Carry]:
-        """``for i in range(start, stop, step)`` with explicit state; zero trips is the first branch (C15)."""
+    def loop(
+        self, start: int | V, stop: int | V, step: int | V = 1, carry: Sequence[V] = ()
+    ) -> Iterator[Carry]:
+        """``for i in range(start, stop, step)`` with explicit state; no trip comes first (C15)."""
         start, stop, step = self.index(start), self.index(stop), self.index(step)
         before = self.b.block
         head = self.func.append_basic_block("loop")
@@ -561,7 +594,10 @@ class Fn:
             states.append(s)
         self.b.cbranch(self.b.icmp_signed("<", phi, stop.ll), body, done)
         self.b.position_at_end(body)
-        p = Carry(V(self, phi, dtypes.int64), [V(self, s, c.dtype, c.lanes) for s, c in zip(states, carry, strict=True)])
+        p = Carry(
+            V(self, phi, dtypes.int64),
+            [V(self, s, c.dtype, c.lanes) for s, c in zip(states, carry, strict=True)],
+        )
         yield p
         if states and p._next is None:
             raise ValueError("a loop with carried values must call next()")
@@ -583,7 +619,9 @@ class Fn:
             self.b.branch(end)
         self.b.position_at_end(end)
 
-    def choose(self, cond: V, then: Callable[[], Sequence[V]], other: Callable[[], Sequence[V]]) -> list[V]:
+    def choose(
+        self, cond: V, then: Callable[[], Sequence[V]], other: Callable[[], Sequence[V]]
+    ) -> list[V]:
         """Values of `then()` or `other()`; only the taken side runs."""
         yes = self.func.append_basic_block("yes")
         no = self.func.append_basic_block("no")

@@ -202,8 +202,8 @@ def test_feed_layouts(t: Any, shape: Any) -> None:
                 np.testing.assert_array_equal(got[0], np.concatenate([a, a]), name)
                 np.testing.assert_array_equal(got[1], ~a if t is tf.bool else a * 2, name)
                 np.testing.assert_array_equal(before, v, name)
-            for bad in (np.ma.masked_array(a), a.astype(complex), [["a"] * 4] * 3, None,
-                        np.zeros((3, 4), "M8[s]"), [[1, 2], [3]], [[object()] * 4] * 3):  # fmt: skip
+            odd = (np.zeros((3, 4), "M8[s]"), [[1, 2], [3]], [[object()] * 4] * 3)
+            for bad in (np.ma.masked_array(a), a.astype(complex), [["a"] * 4] * 3, None, *odd):
                 with pytest.raises((TypeError, ValueError)) as e:
                     sess.run(outs, {x: bad})
                 assert len(str(e.value).splitlines()) <= 12
