@@ -13,6 +13,7 @@ from graphc.passes.expand import expand
 from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
 from graphc.passes.layout import layout
+from graphc.passes.pools import pools
 from graphc.passes.rewrite import licensed
 from graphc.passes.simplify import simplify
 from graphc.passes.sizes import sizes
@@ -31,6 +32,7 @@ PASSES: dict[str, Pass] = {
     "stabilize": stabilize,
     "simplify": simplify,
     "chain": chain,
+    "pools": pools,
     "expand": expand,
     "layout": layout,
     "fuse": fuse,
@@ -44,7 +46,7 @@ RULED = frozenset({"stabilize", "simplify", "chain", "layout"})
 LEVELS: dict[int, str] = {
     0: "sizes,expand,sizes,fuse",
     1: "sizes,fold,expand,sizes,fold,cse,fuse",
-    2: "sizes,fold,cse,stabilize,simplify,chain,expand,sizes,fold,layout,simplify,cse,fuse",
+    2: "sizes,fold,cse,stabilize,simplify,chain,pools,expand,sizes,fold,layout,simplify,cse,fuse",
 }
 REQUIRED = ("sizes", "expand", "fuse")
 

@@ -97,7 +97,7 @@ def _apply(v: Value, memo: dict[Value, Known]) -> Known:
     n = v.node
     if n.op.facts.get("shape_only"):
         out = n.op.dims(*n.inputs, **n.attrs) if n.op.dims else None
-        return out[v.index] if n.op.facts.get("shapes") else out
+        return out[v.index] if out is not None and n.op.facts.get("shapes") else out
     args = [memo.get(x) for x in n.inputs]
     assert n.op.dims is not None
     if n.op.family != "elementwise":

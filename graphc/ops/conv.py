@@ -115,7 +115,7 @@ def windows(
     x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int],
     pads: Sequence[tuple[int, int]], out: Sequence[int], fill: Any = 0,
 ) -> Array:  # fmt: skip
-    """The windows over ``x[n, *space, c]`` as ``[n, *out, *kernel, c]``; a view of a padded copy."""
+    """The windows over ``x[n, *space, c]`` as ``[n, *out, *kernel, c]``: a view of a copy."""
     wide = np.pad(x, [(0, 0), *pads, (0, 0)], constant_values=fill)
     # what the last windows reach may lie behind the padding only where a size is 0
     short = [
@@ -202,17 +202,15 @@ def _conv_input(w: Array, dy: Array, *, sizes: Sequence[int], groups: int, **a: 
         wide = [max(e, r) for e, r in zip(ends, reach, strict=True)]
         dx = np.zeros((dy.shape[0], *wide, w.shape[-2]), ws.dtype)
         for tap in itertools.product(*(range(k) for k in w.shape[:n])):
-            at = [
-                slice(t * d, t * d + s * o, s)
-                for t, d, s, o in zip(
-                    tap, a["dilations"], a["strides"], dy.shape[1:-1], strict=True
-                )
-            ]
+            steps = zip(tap, a["dilations"], a["strides"], dy.shape[1:-1], strict=True)
+            at = tuple(slice(t * d, t * d + s * o, s) for t, d, s, o in steps)
             with np.errstate(all="ignore"):
                 part = np.tensordot(gs, ws[tap], ([-1], [-1]))
-            dx[(slice(None), *at)] += part
-        inner = [slice(p[0], p[0] + s) for s, p in zip(sizes, a["pads"], strict=True)]
-        made.append(dx[(slice(None), *inner)])
+            every: tuple[slice, ...] = (slice(None), *at)
+            dx[every] += part
+        pads = zip(sizes, a["pads"], strict=True)
+        inner: tuple[slice, ...] = (slice(None), *(slice(p[0], p[0] + s) for s, p in pads))
+        made.append(dx[inner])
     return np.concatenate(made, axis=-1).astype(dy.dtype)
 
 
@@ -314,8 +312,8 @@ class Grid:
     all: Shape
     made: Shape
     images: Dim
-    channels: int
-    columns: int
+    channels: Any
+    columns: Any
     groups: int
 
     @property
@@ -366,9 +364,8 @@ def grids(n: Node) -> list[Grid] | None:
                 k0 = (r + p) % s
                 count = max(0, -(-(k - k0) // s))
                 last = k0 + s * (count - 1)
-                some.append(
-                    ((last, -s, count), 1, count - 1 - (r + p - k0) // s, r, (size - r + s - 1) // s)
-                )
+                pad = count - 1 - (r + p - k0) // s
+                some.append(((last, -s, count), 1, pad, r, (size - r + s - 1) // s))
             each.append(some)
         else:
             return None
@@ -423,15 +420,16 @@ def conv_kernel(
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 3
+TEMPLATE = 4
 
 
 def _inside_image(g: Grid) -> bool:
     """Whether no window of a row reaches outside the image."""
-    p, o, s, d, k, n = (
-        v[2] for v in (g.pads, g.made, g.strides, g.dilations, g.kernel, g.image)
-    )
-    return bool(p <= 0 and (o - 1) * s + (k - 1) * d - p < n)
+    each: tuple[Sequence[Any], ...] = (
+        g.pads, g.made, g.strides, g.dilations, g.kernel, g.image,
+    )  # fmt: skip
+    p, o, s, d, k, n = (v[2] for v in each)
+    return int(p) <= 0 and (o - 1) * s + (k - 1) * d - p < n
 
 
 def turned(name: str, g: Grid, w: Shape, dtype: dtypes.DType) -> Kernel:
@@ -475,7 +473,7 @@ def _lower_filter_blocks(n: Node, s: Site) -> bool:
     bx, bg = k.input("x", t, xs), k.input("g", t, gs)
     bs = k.output("sums", wide, (parts, count))
     pads = _three([p[0] for p in a["pads"]], 0)
-    joint = groups == 1 and a["dilations"][-1] == 1 and kernel[2] > 1 and ws[-2] <= JOINT
+    joint = groups == 1 and a["dilations"][-1] == 1 and kernel[2] > 1 and ws[-2] <= JOINT  # type: ignore[operator]
     units = parts * D.product(kernel[:2] if joint else kernel)
     with k.loop("parallel", "u", units) as u:
         k.template(
@@ -1206,7 +1204,8 @@ def conv3d_transpose(
     filter = chosen("filter", filter, "filters", filters)
     value = chosen("input", input, "value", value)
     with current().scope(name, "conv3d_transpose") as scope:
-        attrs = _attrs(conv3d_input_op, 5, sequence(strides, 3, 4, "strides"), padding, data_format, dilations)
+        steps = sequence(strides, 3, 4, "strides")
+        attrs = _attrs(conv3d_input_op, 5, steps, padding, data_format, dilations)
         return make(
             conv3d_input_op, [("filter", filter), ("out_backprop", value)],
             {"input_sizes": ("input_sizes", output_shape)}, scope or name, attrs,
@@ -1253,11 +1252,11 @@ def conv_transpose(
     """The transpose of a convolution over one, two or three axes, told from `output_shape`."""
     with current().scope(name, "conv_transpose") as scope:
         sizes = output_shape
-        rank = sizes.static_shape[0] if isinstance(sizes, Value) else len(sizes)
-        made = {3: conv1d_transpose, 4: conv2d_transpose, 5: conv3d_transpose}.get(rank)
-        if made is None:
+        rank = (sizes.static_shape or (0,))[0] if isinstance(sizes, Value) else len(sizes)
+        if type(rank) is not int or not 3 <= rank <= 5:
             raise ValueError(f"output_shape must be of length 3, 4 or 5 but was {rank}.")
-        layout = data_format or {3: "NWC", 4: "NHWC", 5: "NDHWC"}[rank]
+        made: Any = (conv1d_transpose, conv2d_transpose, conv3d_transpose)[rank - 3]
+        layout = data_format or ("NWC", "NHWC", "NDHWC")[rank - 3]
         y: Value = made(
             input, filters, output_shape, strides, padding, data_format=layout,
             dilations=dilations, name=scope or name,
@@ -1427,7 +1426,7 @@ def _depth_filter_numpy(x: Array, dy: Array, *, filter_sizes: Sequence[int], **a
     x, g = wide_type(moved(x, layout)), wide_type(moved(dy, layout))
     seen = _depth_windows(x, filter_sizes[:2], a, g.shape[1:3])
     g = g.reshape(*g.shape[:3], *filter_sizes[2:])
-    return np.einsum("nabhwc,nabcm->hwcm", seen, g).astype(dy.dtype)
+    return np.asarray(np.einsum("nabhwc,nabcm->hwcm", seen, g), dy.dtype)
 
 
 def _depth_expand(x: Value, w: Value, **a: Any) -> Value:

@@ -95,7 +95,7 @@ def _inside(x: Array, a: Attrs) -> Array:
 
 def _max(x: Array, **a: Any) -> Array:
     seen = _patches(x, a, _fill(x))
-    return np.max(seen, axis=-2, initial=_fill(x)).astype(x.dtype) if seen.size else seen.sum(-2)
+    return np.asarray(np.max(seen, axis=-2, initial=_fill(x)), x.dtype)
 
 
 def _all(x: Array, a: Attrs) -> Array:
@@ -108,7 +108,12 @@ def _all(x: Array, a: Attrs) -> Array:
 
 def _first(x: Array, a: Attrs) -> Array:
     """The tap of the first maximum, ``[n, *out, 1, c]``."""
-    return np.argmax(_all(x, a), axis=-2, keepdims=True)
+    return np.asarray(np.argmax(_all(x, a), axis=-2, keepdims=True))
+
+
+def _within(ends: Any) -> tuple[slice, ...]:
+    """The part of a padded image that is the image."""
+    return (slice(None), *(slice(p[0], p[0] + m) for m, p in ends))
 
 
 def _spread(taps: Array, size: Sequence[int], a: Attrs) -> Array:
@@ -121,10 +126,11 @@ def _spread(taps: Array, size: Sequence[int], a: Attrs) -> Array:
     ]
     dx = np.zeros((taps.shape[0], *wide, taps.shape[-1]), taps.dtype)
     for i, at in enumerate(itertools.product(*(range(k) for k in a["kernel"]))):
-        place = [slice(t, t + s * o, s) for t, s, o in zip(at, a["strides"], out, strict=True)]
-        dx[(slice(None), *place)] += taps[..., i, :]
-    inner = [slice(p[0], p[0] + m) for m, p in zip(size, a["pads"], strict=True)]
-    return dx[(slice(None), *inner)]
+        steps = zip(at, a["strides"], out, strict=True)
+        place = (slice(None), *(slice(t, t + s * o, s) for t, s, o in steps))
+        dx[place] += taps[..., i, :]
+    ends = zip(size, a["pads"], strict=True)
+    return np.asarray(dx[_within(ends)])
 
 
 def _max_grad(x: Array, dy: Array, *, every: bool = False, **a: Any) -> Array:
@@ -137,8 +143,9 @@ def _max_grad(x: Array, dy: Array, *, every: bool = False, **a: Any) -> Array:
 def _max_grad_grad(x: Array, g: Array, *, every: bool = False, **a: Any) -> Array:
     seen = _patches(g, a, 0)
     if every:
-        return np.where(_all(x, a), seen, g.dtype.type(0)).sum(axis=-2, dtype=g.dtype)
-    return np.take_along_axis(seen, _first(x, a), -2)[..., 0, :] if seen.size else seen.sum(-2)
+        chosen = np.where(_all(x, a), seen, g.dtype.type(0))
+        return np.asarray(chosen.sum(axis=-2, dtype=g.dtype))
+    return np.asarray(np.take_along_axis(seen, _first(x, a), -2)[..., 0, :])
 
 
 def _max_place(x: Array, *, whole: bool, dtype: DType, **a: Any) -> Array:
@@ -155,7 +162,7 @@ def _avg(x: Array, **a: Any) -> Array:
     seen = _patches(wide_type(x), a, 0)
     count = _inside(x, a).sum(axis=-2)
     with np.errstate(all="ignore"):
-        return (seen.sum(axis=-2) / count.astype(seen.dtype)).astype(x.dtype)
+        return np.asarray(seen.sum(axis=-2) / count.astype(seen.dtype), x.dtype)
 
 
 def _avg_grad(dy: Array, *, sizes: Sequence[int], **a: Any) -> Array:
@@ -335,19 +342,19 @@ def _lower_max_grad(n: Node, s: Site) -> None:
                 if w.few:
                     places = w.taps(at)
                     firsts = w.firsts([k.load(a, (image, *p, c)) for p in places])
-                    for p, first in zip(places, firsts, strict=True):
-                        k.store(b, (image, *p, c), v, "add", first)
+                    for q, first in zip(places, firsts, strict=True):
+                        k.store(b, (image, *q, c), v, "add", first)
                 else:
                     test = _test(w, a, image, at, c)
                     start, extent = w.span(at)
                     with k.loop("for", "t", D.product(extent)) as t:
-                        p = [f + e for f, e in zip(start, _unflat(t, extent), strict=True)]
-                        k.store(b, (image, *p, c), v, "add", test(p, t))
+                        q = tuple(f + e for f, e in zip(start, _unflat(t, extent), strict=True))
+                        k.store(b, (image, *q, c), v, "add", test(q, t))
     s.step(k.build(), [s.input(0), s.input(1), s.output()])
 
 
 def _lower_max_grad_grad(n: Node, s: Site) -> None:
-    x, g = n.inputs
+    x = n.inputs[0]
     xs, ys = _shape(x), _shape(n.outputs[0])
     w = _Windows(n, xs, ys)
     k = w.k
@@ -459,13 +466,13 @@ pool_max_op = op(
     types="fiu", infer=_pooled, numpy=_max, lower=_lower_max,
     grad=lambda y, dy, x, **a: build(pool_max_grad_op, (x, dy), {**a, "every": False}).outputs[0],
 )  # fmt: skip
-pool_max_grad_op = op(
+pool_max_grad_op: Op = op(
     "pool_max_grad", "PoolMaxGrad", "structured",
     doc="What each window gives, at its first largest element.", args=("x", "dy"), types="fiu",
     infer=_like_first, numpy=_max_grad, lower=_lower_max_grad,
     grad=lambda y, g, x, dy, **a: (None, build(pool_max_grad_grad_op, (x, g), a).outputs[0]),
 )  # fmt: skip
-pool_max_grad_grad_op = op(
+pool_max_grad_grad_op: Op = op(
     "pool_max_grad_grad", "PoolMaxGradGrad", "structured",
     doc="Elements of g where each window of x has its first largest.", args=("x", "g"),
     types="fiu", infer=_pooled, numpy=_max_grad_grad, lower=_lower_max_grad_grad,
@@ -483,7 +490,7 @@ pool_avg_op = op(
         pool_avg_grad_op, (dy,), {**a, "sizes": _shape(x)[1:-1]}
     ).outputs[0],
 )  # fmt: skip
-pool_avg_grad_op = op(
+pool_avg_grad_op: Op = op(
     "pool_avg_grad", "PoolAvgGrad", "structured", doc="Each window's share, at all its elements.",
     args=("dy",), types="f", infer=_avg_grad_infer, numpy=_avg_grad, lower=_lower_avg_grad,
     grad=lambda y, g, dy, *, sizes, **a: build(pool_avg_op, (g,), a).outputs[0],
@@ -679,7 +686,7 @@ def _attrs(
     record: Op, rank: int, ksize: Any, strides: Any, padding: Any, layout: str
 ) -> dict[str, Any]:
     at = channel(rank, layout)
-    attrs = {
+    attrs: dict[str, Any] = {
         "ksize": sequence(ksize, rank - 2, at, "ksize"),
         "strides": sequence(strides, rank - 2, at, "strides"),
         "padding": text(padding, "padding"),
@@ -887,7 +894,7 @@ def pool(
 
 def max_pool_with_argmax(
     input: Any, ksize: Any, strides: Any, padding: Any, data_format: str = "NHWC",
-    Targmax: Any = None, name: str | None = None, output_dtype: Any = None,  # noqa: N803
+    Targmax: Any = None, name: str | None = None, output_dtype: Any = None,
     include_batch_in_index: bool = False,
 ) -> tuple[Value, Value]:  # fmt: skip
     """The largest element of each window, and its number ``(y * width + x) * channels + c``.
@@ -1064,7 +1071,7 @@ space_to_depth_op = op(
     expand=_space_expand,
     grad=lambda y, dy, x, **a: build(depth_to_space_op, (dy,), a).outputs[0],
 )  # fmt: skip
-depth_to_space_op = op(
+depth_to_space_op: Op = op(
     "depth_to_space", "DepthToSpace", "composite", doc="Channels become blocks of space.",
     args=("input",), types="fiub", infer=_depth_infer(False), numpy=_depth_to_space,
     expand=_depth_expand,
@@ -1145,8 +1152,9 @@ def _patch_element(k: Any, index: Shape, x: Value, **a: Any) -> Any:
 
 
 def _patch_grad(y: Value, dy: Value, x: Value, **a: Any) -> Value:
-    """The transpose: a depthwise convolution's gradient with filters of one tap each."""
-    s, kh, kw = x.static_shape, *a["ksizes"][1:3]
+    """The transpose: a convolution's gradient with filters of one tap each."""
+    s = x.static_shape
+    kh, kw = a["ksizes"][1:3]
     if s is None or type(s[3]) is not int:
         raise LookupError("the gradient of extract_image_patches needs the number of channels")
     c = s[3]

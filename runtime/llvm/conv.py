@@ -36,7 +36,15 @@ KC = 256
 
 
 class _Tiles:
-    """What both templates share: the accumulator type, vectors, register blocks."""
+    """What both templates share: the accumulator type, vectors, register blocks.
+
+    Attributes
+    ----------
+    stack : pointer
+        The sums of a register block.
+    """
+
+    stack: Any
 
     def __init__(self, w: Walk, s: Template) -> None:
         self.walk = w
@@ -130,7 +138,8 @@ class _Conv(_Tiles):
         qd = fn.udiv_index(rest, self.made[1])
         qh = rest - qd * self.made[1]
         self.q = [qd, qh]
-        self.at = [q * s + f for q, s, f in zip(self.q, self.a["step"], self.a["first"], strict=False)]
+        steps = zip(self.q, self.a["step"][:2], self.a["first"][:2], strict=True)
+        self.at = [q * s + f for q, s, f in steps]
         self.spans = [self.span(i, q) for i, q in enumerate(self.q)]
         vectors = -(-self.f // self.lanes)
         blocks = _blocks(vectors, self.widest(self.mr))
@@ -202,7 +211,6 @@ class _Conv(_Tiles):
         """Address of the block's first row at tap 0 (which may lie outside), elements from one
         row of the block to the next, and from one tap to the next by depth, height and width.
         """
-        fn = self.fn
         image = self.image
         if self.copies:
             wide = self.wide()
@@ -227,8 +235,9 @@ class _Conv(_Tiles):
 
     def wide(self) -> V:
         """Places of a copied row."""
-        reach = (self.taps[2] - 1) * self.a["dilations"][2] + 1
-        return (self.made[2] - 1) * self.a["strides"][2] + reach
+        reach: int = (self.taps[2] - 1) * self.a["dilations"][2] + 1
+        stride: int = self.a["strides"][2]
+        return (self.made[2] - 1) * stride + reach
 
     def copy_rows(self, n: V) -> None:
         """The rows of the image that this row of results needs, with zeros around them."""
@@ -273,100 +282,20 @@ class _Conv(_Tiles):
     def tile(
         self, mr: int, nv: int, n: V, rows: V, q: V, col: V, span: tuple[V, V]
     ) -> None:
-        fn, lanes = self.fn, self.lanes
-        base, at, by, steps = self.base(n, q)
-        # rows beyond the last read the last again; nobody stores their sums
-        places = [fn.minimum(fn.index(r), rows - 1) * by + at for r in range(mr)]
-        left = self.f - col - (nv - 1) * lanes
-        mask = self.mask(left) if self.f % lanes else None
-        joined = self.joins()
-        pitch = self.f * self.groups
-        panel = fn.element_ptr(self.pointers[1], self.group * self.f + col, self.dtype)
-        kd, kh, kw = self.taps
-        run = kw * self.c if joined else self.c
-        total = kd * kh * kw * self.c
-        whole = total <= KC  # one chain for all of it
-        cells = [r * self.pitch + v * lanes for r in range(mr) for v in range(nv)]
-        for i in cells:
-            fn.store(self.stack, i, fn.const(0, self.acc, lanes))
-
-        def products(image: list[Any], b: Any, count: V, sums: list[V]) -> list[V]:
-            with fn.loop(0, count, carry=sums) as e:
-                row = e.i * pitch
-                bs = [
-                    self.load(b, row + v * lanes, lanes, mask if v == nv - 1 else None)
-                    for v in range(nv)
-                ]
-                new = []
-                for r in range(mr):
-                    x = fn.splat(self.load(image[r], e.i), lanes)
-                    for v in range(nv):
-                        new.append(self.mul_add(x, bs[v], e.carry[r * nv + v]))
-                e.next(new)
-            return e.results
-
-        def addresses(offset: V, tap: V) -> tuple[list[Any], Any]:
-            image = [fn.element_ptr(base, p + offset, self.dtype) for p in places]
-            return image, fn.element_ptr(panel, tap * (self.c * pitch), self.dtype)
-
-        def row(td: V, th: V, sums: list[V]) -> list[V]:
-            """The products of a row of the filter, added to `sums` (short rows only)."""
-            offset = td * steps[0] + th * steps[1]
-            tap = (td * kh + th) * kw
-            if joined:
-                image, b = addresses(offset + span[0] * steps[2], tap + span[0])
-                return products(image, b, (span[1] - span[0]) * self.c, sums)
-            with fn.loop(span[0], span[1], carry=sums) as tw:
-                image, b = addresses(offset + tw.i * steps[2], tap + tw.i)
-                tw.next(products(image, b, fn.index(self.c), tw.carry))
-            return tw.results
-
-        def long_row(td: V, th: V) -> None:
-            """A row of the filter whose products need several chains."""
-            offset = td * steps[0] + th * steps[1]
-            tap = (td * kh + th) * kw
-            chunk = -(-run // -(-run // KC))
-            ends = (fn.index(0), fn.index(1)) if joined else span
-            with fn.loop(*ends) as tw:
-                if joined:
-                    image, b = addresses(offset + span[0] * steps[2], tap + span[0])
-                    count = (span[1] - span[0]) * self.c
-                else:
-                    image, b = addresses(offset + tw.i * steps[2], tap + tw.i)
-                    count = fn.index(self.c)
-                with fn.loop(0, count, chunk) as e:
-                    here = [fn.element_ptr(p, e.i, self.dtype) for p in image]
-                    rest = fn.element_ptr(b, e.i * pitch, self.dtype)
-                    left = fn.minimum(count - e.i, chunk)
-                    self.add_to(cells, products(here, rest, left, self.zeros(mr * nv)))
-
-        if whole:
-            zeros = self.zeros(mr * nv)
-            with fn.loop(*self.spans[0], carry=zeros) as td:
-                with fn.loop(*self.spans[1], carry=td.carry) as th:
-                    th.next(row(td.i, th.i, th.carry))
-                td.next(th.results)
-            for i, x in zip(cells, td.results, strict=True):
-                fn.store(self.stack, i, x)
+        """The sums of `mr` rows and `nv` vectors, on the stack."""
+        b = _Block(self, mr, nv, n, rows, q, col, span)
+        length = self.taps[2] * self.c
+        if self.taps[0] * self.taps[1] * length <= KC:
+            b.one_chain()
+        elif length <= KC:
+            b.chains_of_rows(max(1, KC // length))
         else:
-            length = kw * self.c
-            with fn.loop(*self.spans[0]) as td:
-                if length > KC:
-                    with fn.loop(*self.spans[1]) as th:
-                        long_row(td.i, th.i)
-                else:
-                    some = max(1, KC // length)
-                    low, high = self.spans[1]
-                    with fn.loop(low, high, some) as tb:
-                        stop = fn.minimum(tb.i + some, high)
-                        with fn.loop(tb.i, stop, carry=self.zeros(mr * nv)) as th:
-                            th.next(row(td.i, th.i, th.carry))
-                        self.add_to(cells, th.results)
+            b.chains_of_parts()
 
     def joins(self) -> bool:
         """Whether a row of the filter lies over consecutive elements."""
         pitch = self.c if self.copies else self.c * self.groups
-        return pitch == self.c and self.a["dilations"][2] == 1
+        return bool(pitch == self.c and self.a["dilations"][2] == 1)
 
     # ------------------------------------------------------------- results
 
@@ -401,6 +330,112 @@ class _Conv(_Tiles):
         to = row * (self.f * self.groups) + col
         for (p, b), v in zip(self.out, values, strict=True):
             fn.store(p, to, fn.cast(v, b.dtype), mask)
+
+
+class _Block:
+    """The sums of one register block: rows of the image times vectors of the filter."""
+
+    def __init__(
+        self, conv: _Conv, mr: int, nv: int, n: V, rows: V, q: V, col: V, span: tuple[V, V]
+    ) -> None:
+        fn = conv.fn
+        self.conv, self.fn, self.mr, self.nv = conv, fn, mr, nv
+        self.span = span
+        self.base, at, by, self.steps = conv.base(n, q)
+        # rows beyond the last read the last again; nobody stores their sums
+        self.places = [fn.minimum(fn.index(r), rows - 1) * by + at for r in range(mr)]
+        left = conv.f - col - (nv - 1) * conv.lanes
+        self.mask = conv.mask(left) if conv.f % conv.lanes else None
+        self.row_size = conv.f * conv.groups
+        self.panel = fn.element_ptr(conv.pointers[1], conv.group * conv.f + col, conv.dtype)
+        self.cells = [r * conv.pitch + v * conv.lanes for r in range(mr) for v in range(nv)]
+
+    def zeros(self) -> list[V]:
+        return self.conv.zeros(self.mr * self.nv)
+
+    def put(self, sums: Sequence[V]) -> None:
+        for i, x in zip(self.cells, sums, strict=True):
+            self.fn.store(self.conv.stack, i, x)
+
+    def products(self, image: list[Any], b: Any, count: V, sums: list[V]) -> list[V]:
+        """Sums with `count` more terms: elements of the image, rows of the filter."""
+        fn, c, nv = self.fn, self.conv, self.nv
+        with fn.loop(0, count, carry=sums) as e:
+            row = e.i * self.row_size
+            bs = [
+                c.load(b, row + v * c.lanes, c.lanes, self.mask if v == nv - 1 else None)
+                for v in range(nv)
+            ]
+            new = []
+            for r in range(self.mr):
+                x = fn.splat(c.load(image[r], e.i), c.lanes)
+                for v in range(nv):
+                    new.append(c.mul_add(x, bs[v], e.carry[r * nv + v]))
+            e.next(new)
+        return e.results
+
+    def start(self, td: V, th: V, tw: V) -> tuple[list[Any], Any]:
+        """Where the image under a tap begins in each row, and the tap in the filter."""
+        fn, c = self.fn, self.conv
+        offset = td * self.steps[0] + th * self.steps[1] + tw * self.steps[2]
+        tap = (td * c.taps[1] + th) * c.taps[2] + tw
+        image = [fn.element_ptr(self.base, p + offset, c.dtype) for p in self.places]
+        return image, fn.element_ptr(self.panel, tap * (c.c * self.row_size), c.dtype)
+
+    @contextmanager
+    def pieces(self, td: V, th: V) -> Iterator[tuple[list[Any], Any, V]]:
+        """What lies together of a row of the filter: all of it, or the channels of a tap."""
+        fn, c = self.fn, self.conv
+        low, high = self.span
+        joined = c.joins()
+        with fn.loop(0, 1) if joined else fn.loop(low, high) as t:
+            image, b = self.start(td, th, low if joined else t.i)
+            yield image, b, (high - low) * c.c if joined else fn.index(c.c)
+
+    def row(self, td: V, th: V, sums: list[V]) -> list[V]:
+        """`sums` with the products of a row of the filter."""
+        fn, c = self.fn, self.conv
+        low, high = self.span
+        if c.joins():
+            image, b = self.start(td, th, low)
+            return self.products(image, b, (high - low) * c.c, sums)
+        with fn.loop(low, high, carry=sums) as t:
+            image, b = self.start(td, th, t.i)
+            t.next(self.products(image, b, fn.index(c.c), t.carry))
+        return t.results
+
+    def one_chain(self) -> None:
+        """Few terms: one chain for all of them."""
+        fn, spans = self.fn, self.conv.spans
+        with fn.loop(*spans[0], carry=self.zeros()) as td:
+            with fn.loop(*spans[1], carry=td.carry) as th:
+                th.next(self.row(td.i, th.i, th.carry))
+            td.next(th.results)
+        self.put(td.results)
+
+    def chains_of_rows(self, some: int) -> None:
+        """A chain for `some` rows of the filter at a time."""
+        fn, spans = self.fn, self.conv.spans
+        self.put(self.zeros())
+        low, high = spans[1]
+        with fn.loop(*spans[0]) as td, fn.loop(low, high, some) as tb:
+            stop = fn.minimum(tb.i + some, high)
+            with fn.loop(tb.i, stop, carry=self.zeros()) as th:
+                th.next(self.row(td.i, th.i, th.carry))
+            self.conv.add_to(self.cells, th.results)
+
+    def chains_of_parts(self) -> None:
+        """Long rows of the filter: several chains for each, as even as can be."""
+        fn, c = self.fn, self.conv
+        run = c.taps[2] * c.c if c.joins() else c.c
+        part = -(-run // -(-run // KC))
+        self.put(self.zeros())
+        with fn.loop(*c.spans[0]) as td, fn.loop(*c.spans[1]) as th:
+            with self.pieces(td.i, th.i) as (image, b, count), fn.loop(0, count, part) as e:
+                here = [fn.element_ptr(p, e.i, c.dtype) for p in image]
+                rest = fn.element_ptr(b, e.i * self.row_size, c.dtype)
+                sums = self.products(here, rest, fn.minimum(count - e.i, part), self.zeros())
+                c.add_to(self.cells, sums)
 
 
 class _Filter(_Tiles):

@@ -30,7 +30,7 @@ def said(f, arrays):
         ys = f(tf, *xs)
         with tf.compat.v1.Session() as session:
             wanted = [y for y in ys if y is not None]
-            got = iter(session.run(wanted, dict(zip(xs, arrays))))
+            got = iter(session.run(wanted, {x: arrays[i] for i, x in enumerate(xs)}))
     except Exception as e:
         return {"error": str(e).split("\n")[0]}
     return [
