@@ -156,7 +156,8 @@ def _none(values: list[Any]) -> None:
 def _flat_packer(kind: type, places: list[int]) -> Pack:
     """For a flat list or tuple: places of values, -1 for None."""
     if kind is list and places == list(range(len(places))):
-        return _itself
+        n = len(places)  # a list in a list: others may follow
+        return lambda values: values if len(values) == n else values[:n]
     if len(places) == 1:
         only = places[0]
         return lambda values: kind([None if only < 0 else values[only]])
@@ -168,10 +169,6 @@ def _flat_packer(kind: type, places: list[int]) -> Pack:
         if first < 0 <= second:
             return lambda values: [None, values[second]]
     return lambda values: kind([None if i < 0 else values[i] for i in places])
-
-
-def _itself(values: list[Any]) -> list[Any]:
-    return values
 
 
 def _mapping(kind: type, items: list[tuple[Any, Any]]) -> Any:

@@ -18,6 +18,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import NeedsValue, known_operand, static
 from graphc.ir.node import Value
+from graphc.ops import lowering
 from graphc.ops.convert import convert, make_constant
 from graphc.ops.indexed import IndexedSlices
 from graphc.ops.record import (
@@ -2307,6 +2308,7 @@ def _segment_op(kind: str, combine: Any, start: Callable[[Any], Any], grad: Any)
         doc=f"The {kind} of the rows of each segment; rows of negative segments are left out.",
         args=("data", "segment_ids"), types="fiu", infer=_segment_infer, grad=grad,
         numpy=_segment_numpy(combine, start), fails=True, facts={"combine": kind},
+        lower=lowering.segment,
     )  # fmt: skip
 
 

@@ -16,9 +16,10 @@ from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Kernel, KernelBuilder, lit
+from graphc.ir.kernel import Value as KernelValue
 from graphc.ir.node import Node, Value
 
-__all__ = ["Site", "scan", "segment_sum", "top_k"]
+__all__ = ["Site", "scan", "segment", "top_k"]
 
 
 class Site(Protocol):
@@ -86,25 +87,32 @@ def scan(n: Node, s: Site) -> None:
     s.step(k.build(), [s.input(0), s.output()])
 
 
-def segment_sum(n: Node, s: Site) -> None:
-    """``out[ids[i]] += data[i]`` in order of i; negative ids are dropped, others checked."""
+def segment(n: Node, s: Site) -> None:
+    """``out[ids[i]] op= data[i]`` in order of i; negative ids are dropped, others checked."""
     data, ids = n.inputs[:2]
     out = n.outputs[0]
+    t = out.dtype
+    combine = {"sum": "add", "max": "maximum", "min": "minimum", "prod": "multiply"}[
+        n.op.facts["combine"]
+    ]
+    first = {"add": 0, "multiply": 1, "maximum": t.min, "minimum": t.max}[combine]
     rows = D.product(_shape(ids))
     inner = D.product(_shape(data)[len(_shape(ids)) :])
     segments = _shape(out)[0]
     k = KernelBuilder(n.op.name)
     x = k.input("data", data.dtype, (rows, inner))
     at = k.input("ids", ids.dtype, (rows,))
-    y = k.output("y", out.dtype, (segments, inner))
+    y = k.output("y", t, (segments, inner))
     with k.loop("for", "z", segments) as z, k.loop("vector", "c", inner) as c:
-        k.store(y, (z, c), lit(0, out.dtype))
+        k.store(y, (z, c), lit(first, t))
     with k.loop("for", "i", rows) as i:
         g = k.cast(k.load(at, (i,)), dtypes.int64)
+        assert isinstance(g, KernelValue)
         k.check(k.let("less", g, k.index(segments), dtype=dtypes.bool_), 1, i)
         on = k.let("greater_equal", g, lit(0, dtypes.int64), dtype=dtypes.bool_)
         with k.loop("vector", "j", inner) as j:
-            k.store(y, (g.index, j), k.load(x, (i, j)), "add", on)  # type: ignore[union-attr]
+            new = k.let(combine, k.load(y, (g.index, j), on), k.load(x, (i, j)), dtype=t)
+            k.store(y, (g.index, j), new, where=on)
     s.step(k.build(), [s.input(0), s.input(1), s.output()],
            [f"segment_ids is not in [0, {segments})"])  # fmt: skip
 

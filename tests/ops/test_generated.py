@@ -37,8 +37,7 @@ def apply(case: Case, inputs: list[Value]) -> list[Value]:
 #: Records that run on the host, by their meaning in numpy.
 HOST = {
     "dynamic_partition", "dynamic_stitch", "invert_permutation", "scatter_nd", "unique",
-    "unique_with_counts", "unsorted_segment_max", "unsorted_segment_min", "unsorted_segment_prod",
-    "unsorted_segment_sum", "where_indices",
+    "unique_with_counts", "where_indices",
 }  # fmt: skip
 
 

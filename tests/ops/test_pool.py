@@ -1,0 +1,152 @@
+"""Pooling and ops on patches: what TensorFlow 1.15 computes, ties, NaN, derivatives, errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conv_oracle import FACTS, agree
+from test_conv import POOLS, check_derivatives
+
+import graphc as tf
+from graphc import errors
+from graphc.runtime.reference import evaluate
+
+
+@pytest.mark.parametrize("name", sorted(n for n in FACTS if any(p in n for p in POOLS)))
+def test_values_are_tensorflows(name: str) -> None:
+    agree(name)
+
+
+SIZES = [((1, 4, 4, 1), 2, 2), ((2, 7, 6, 3), 3, 2), ((3, 5, 5, 17), [2, 3], [1, 2]),
+         ((2, 9, 4, 33), [5, 4], 3), ((1, 3, 2, 5), 4, 1), ((0, 4, 4, 2), 2, 2)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "k", "s"), SIZES)
+@pytest.mark.parametrize("kind", ["max_pool", "avg_pool"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_native_is_numpy(shape: Any, k: Any, s: Any, kind: str, dtype: str) -> None:
+    x = np.random.default_rng(4).integers(-4, 5, shape).astype(dtype)
+    with tf.Graph().as_default(), tf.Session() as session:
+        for padding in ("SAME", "VALID"):
+            if padding == "VALID" and max(np.atleast_1d(k)) > min(shape[1:3]):
+                continue
+            p = tf.placeholder(dtype, [None, *shape[1:]])
+            y = getattr(tf.nn, kind)(p, k, s, padding)
+            g = tf.gradients(y * y, p)[0]
+            wanted = [y, g, tf.gradients(g * g, p)[0]]
+            for got, want in zip(
+                session.run(wanted, {p: x}), evaluate(wanted, {p: x}), strict=True
+            ):
+                if kind == "max_pool":
+                    np.testing.assert_array_equal(got, want)
+                else:
+                    eps = np.finfo(dtype).eps
+                    np.testing.assert_allclose(got, want, rtol=32 * eps, atol=64 * eps)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8", "uint16"])
+def test_maxima_of_integers(dtype: str) -> None:
+    x = np.random.default_rng(5).integers(0, 100, (2, 5, 6, 3)).astype(dtype)
+    with tf.Graph().as_default(), tf.Session() as s:
+        p = tf.placeholder(dtype, x.shape)
+        y = tf.nn.max_pool(p, 3, 2, "SAME")
+        np.testing.assert_array_equal(s.run(y, {p: x}), evaluate([y], {p: x})[0])
+
+
+@pytest.mark.parametrize(("k", "s"), [(2, 2), (2, 1), (5, 5)])
+def test_the_first_of_equals_gets_the_gradient(k: int, s: int) -> None:
+    x = np.zeros((1, 5, 5, 2), np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        p = tf.placeholder(tf.float32, x.shape)
+        y = tf.nn.max_pool(p, k, s, "VALID")
+        got = session.run(tf.gradients(y, p)[0], {p: x})
+    n = (5 - k) // s + 1
+    want = np.zeros_like(x)
+    want[:, : n * s : s, : n * s : s] = 1
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(("k", "s"), [(2, 2), (3, 1)])
+def test_nan_is_the_largest(k: int, s: int) -> None:
+    x = np.ones((1, 6, 6, 3), np.float32)
+    x[0, 2, 3, 1] = np.nan
+    with tf.Graph().as_default(), tf.Session() as session:
+        p = tf.placeholder(tf.float32, x.shape)
+        y = tf.nn.max_pool(p, k, s, "SAME")
+        wanted = [y, tf.gradients(y, p, tf.ones_like(y))[0]]
+        for got, want in zip(session.run(wanted, {p: x}), evaluate(wanted, {p: x}), strict=True):
+            np.testing.assert_array_equal(got, want)
+        assert np.isnan(session.run(y, {p: x})).any()
+
+
+def test_lowest_values_win_against_padding() -> None:
+    x = np.full((1, 3, 3, 1), -np.inf, np.float32)
+    with tf.Graph().as_default(), tf.Session() as s:
+        p = tf.placeholder(tf.float32, x.shape)
+        y, at = tf.nn.max_pool_with_argmax(p, 3, 1, "SAME")
+        g = tf.gradients(y, p)[0]
+        got = s.run([at, g], {p: x})
+        assert got[0].reshape(-1).tolist() == [0, 0, 1, 0, 0, 1, 3, 3, 4]
+        np.testing.assert_array_equal(got[1], evaluate([g], {p: x})[0])
+        assert got[1].sum() == 9
+
+
+def test_derivatives() -> None:
+    check_derivatives(lambda a: tf.nn.avg_pool(a, 3, 2, "SAME"), (1, 4, 5, 2))
+    check_derivatives(lambda a: tf.nn.max_pool(a, [3, 2], 1, "SAME"), (1, 3, 4, 2))
+    check_derivatives(lambda a: tf.nn.max_pool(a, 2, 2, "VALID"), (1, 4, 5, 2))
+    check_derivatives(lambda a: tf.nn.max_pool3d(a, 2, 1, "SAME"), (1, 3, 2, 2, 2))
+    check_derivatives(lambda a: tf.nn.lrn(a, 1, 1.0, 0.5, 0.75), (1, 2, 2, 4))
+    check_derivatives(
+        lambda a: tf.extract_image_patches(a, [1, 2, 2, 1], [1, 2, 1, 1], [1, 1, 1, 1], "SAME"),
+        (1, 3, 4, 2),
+    )
+
+
+def test_channels_first_is_the_transpose() -> None:
+    x = np.random.default_rng(6).standard_normal((2, 5, 6, 3)).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as s:
+        p = tf.placeholder(tf.float32, [None, 5, 6, 3])
+        t = tf.transpose(p, [0, 3, 1, 2])
+        for f in (tf.nn.max_pool, tf.nn.avg_pool):
+            last = f(p, [3, 2], 2, "SAME")
+            first = f(t, [3, 2], 2, "SAME", data_format="NCHW")
+            a = [last, *tf.gradients(last**2, p)]
+            b = [tf.transpose(first, [0, 2, 3, 1]), *tf.gradients(first**2, p)]
+            for u, v in zip(*s.run([a, b], {p: x}), strict=True):
+                np.testing.assert_array_equal(u, v)
+            for u, v in zip(s.run(a, {p: x}), evaluate(b, {p: x}), strict=True):
+                np.testing.assert_allclose(u, v, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda p: tf.nn.max_pool(p, [1, 5, 5, 1], 2, "VALID"),
+         r"Negative dimension size caused by subtracting 5 from 3 for 'MaxPool'"),
+        (lambda p: tf.nn.max_pool(p, [1, 2, 2], 1, "VALID"),
+         "ksize should be of length 1, 2 or 4 but was 3"),
+        (lambda p: tf.nn.max_pool(p, 0, 1, "VALID"), "ksize cannot be zero"),
+        (lambda p: tf.nn.max_pool(p, 2, 0, "VALID"), "Stride must be > 0, but got 0"),
+        (lambda p: tf.nn.avg_pool(p, 2, 1, "FULL"),
+         "Attr 'padding' of 'AvgPool' Op passed string 'FULL' not in: \"SAME\", \"VALID\"."),
+        (lambda p: tf.nn.avg_pool(p[0], 2, 1, "SAME"), "Shape must be rank 4 but is rank 3"),
+        (lambda p: tf.space_to_depth(p, 2), "evenly divisible by 2 but is 3"),
+        (lambda p: tf.space_to_depth(p, 1), "Attr 'block_size' of 'SpaceToDepth' Op passed 1"),
+    ],
+)  # fmt: skip
+def test_errors_when_recorded(build: Any, message: str) -> None:
+    with tf.Graph().as_default():
+        p = tf.placeholder(tf.float32, [2, 3, 3, 4])
+        with pytest.raises(ValueError, match=message):
+            build(p)
+
+
+def test_pooling_over_batch_or_channels_fails_in_a_run() -> None:
+    with tf.Graph().as_default(), tf.Session() as s:
+        p = tf.placeholder(tf.float32, [2, 4, 4, 4])
+        y = tf.nn.max_pool(p, [1, 1, 1, 2], [1, 1, 1, 2], "VALID")
+        with pytest.raises(errors.InvalidArgumentError, match="not yet supported"):
+            s.run(y, {p: np.ones((2, 4, 4, 4))})
