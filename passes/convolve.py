@@ -72,9 +72,7 @@ def _part(
 class _Epilogue:
     """Builds the epilogue: every value at a place of the convolution's result."""
 
-    def __init__(
-        self, k: KernelBuilder, body: Graph, node: Node, number: dict[Value, int]
-    ) -> None:
+    def __init__(self, k: KernelBuilder, body: Graph, node: Node, number: dict[Value, int]) -> None:
         self.k = k
         self.body = body
         self.node = node

@@ -485,6 +485,7 @@ class _Fuser:
             return []
         return [n for n in members if not same_shape(n.outputs[0].static_shape, g.domain)]
 
+
 def largest_part(n: Node) -> Shape | None:
     """The shape of the largest operand of a concat that is not along the first axis, else None.
 

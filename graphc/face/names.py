@@ -131,8 +131,7 @@ NAMES: dict[str, str] = {
     "python.framework.ops.get_default_graph": "graphc.face.graph:get_default_graph",
     "python.framework.ops.name_scope": "graphc.face.graph:name_scope",
     "python.framework.ops.reset_default_graph": "graphc.face.graph:reset_default_graph",
-    "python.training.moving_averages.assign_moving_average":
-        "graphc.train.averages:assign_moving_average",
+    "python.training.moving_averages.assign_moving_average": "graphc.train.averages:assign_moving_average",
     "train.piecewise_constant_decay": "graphc.train.decay:piecewise_constant",
     "contrib.framework.assert_global_step": "graphc.train.steps:assert_global_step",
     "contrib.framework.create_global_step": "graphc.train.steps:create_global_step",

@@ -929,9 +929,7 @@ def _back_input_expand(w: Value, dy: Value, *, input_sizes: Shape, **a: Any) -> 
     layout = a["data_format"]
     s, f = unlayed(input_sizes, layout), _shape(w)
     attrs = {**_inner(s[1:-1], f[:-2], a), "sizes": s[1:-1], "groups": _groups(s[-1], f[-2])}
-    return in_layout(
-        build(conv_input_op, (w, channels_last(dy, layout)), attrs).outputs[0], layout
-    )
+    return in_layout(build(conv_input_op, (w, channels_last(dy, layout)), attrs).outputs[0], layout)
 
 
 def _back_filter_expand(x: Value, dy: Value, *, filter_sizes: Shape, **a: Any) -> Value:
@@ -1753,9 +1751,7 @@ def separable_conv2d(
             for d in s[:2]:
                 if type(d) is int and d != 1:
                     raise ValueError(f"Dimension {d} and 1 are not compatible")
-        middle = depthwise_conv2d(
-            x, deep, strides, padding, rate, "depthwise", data_format
-        )
+        middle = depthwise_conv2d(x, deep, strides, padding, rate, "depthwise", data_format)
         return conv2d(
             middle, point, [1, 1, 1, 1], "VALID", True, data_format or "NHWC", (1, 1, 1, 1),
             scope or name,

@@ -362,6 +362,7 @@ def add_n(inputs: Any, name: str | None = None) -> Value:
 
 add_n_op.call = add_n
 
+
 def accumulate_n(
     inputs: Any, shape: Any = None, tensor_dtype: Any = None, name: str | None = None
 ) -> Value:

@@ -309,5 +309,3 @@ def zero_fraction(value: Any, name: str | None = None) -> Value:
         n = ops.shapes.size(v, out_type=dtypes.int64)
         zeros = math.cast(n - count_nonzero(v), dtypes.float32)
         return ops.state.identity(zeros / math.cast(n, dtypes.float32), name="fraction")
-
-

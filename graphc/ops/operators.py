@@ -21,9 +21,9 @@ __all__ = ["OPERATORS"]
 def _named(record: Op, x: Value, y: Value, name: str) -> Value:
     """`record` on two values; a rewriter gives its own name."""
     builder = current()
-    return builder.add(
-        record, (x, y), {}, None if isinstance(builder, Rewriter) else name
-    ).outputs[0]
+    return builder.add(record, (x, y), {}, None if isinstance(builder, Rewriter) else name).outputs[
+        0
+    ]
 
 
 def _second(x: Value, y: Any) -> Any:

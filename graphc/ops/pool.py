@@ -211,9 +211,7 @@ class _Windows:
         """First elements and extents of the part of a window that exists."""
         first: list[Dim] = []
         extent: list[Dim] = []
-        for o, s, p, k, n in zip(
-            at, self.strides, self.pads, self.kernel, self.size, strict=True
-        ):
+        for o, s, p, k, n in zip(at, self.strides, self.pads, self.kernel, self.size, strict=True):
             f = o * s - p[0]
             if p == (0, 0):
                 first.append(f)
@@ -1012,9 +1010,7 @@ def _blocked(shape: Shape, block: int, deep: bool) -> Shape:
 
 def _even(d: Dim, by: int) -> None:
     if D.same(d % by, 0) is False:
-        raise shape_error(
-            f"Dimension size must be evenly divisible by {by} but is {show(d)}"
-        )
+        raise shape_error(f"Dimension size must be evenly divisible by {by} but is {show(d)}")
 
 
 def _depth_infer(deep: bool) -> Any:
@@ -1050,9 +1046,7 @@ def _space_expand(x: Value, block_size: int, data_format: str) -> Value:
     n, h, w, c = _shape(x)
     y = shapes.reshape_static(x, (n, h // b, b, w // b, b, c))
     y = shapes.transpose(y, (0, 1, 3, 2, 4, 5))
-    return in_layout(
-        shapes.reshape_static(y, _blocked((n, h, w, c), b, True)), data_format
-    )
+    return in_layout(shapes.reshape_static(y, _blocked((n, h, w, c), b, True)), data_format)
 
 
 def _depth_expand(x: Value, block_size: int, data_format: str) -> Value:
@@ -1060,9 +1054,7 @@ def _depth_expand(x: Value, block_size: int, data_format: str) -> Value:
     n, h, w, c = _shape(x)
     y = shapes.reshape_static(x, (n, h, w, b, b, c // (b * b)))
     y = shapes.transpose(y, (0, 1, 3, 2, 4, 5))
-    return in_layout(
-        shapes.reshape_static(y, _blocked((n, h, w, c), b, False)), data_format
-    )
+    return in_layout(shapes.reshape_static(y, _blocked((n, h, w, c), b, False)), data_format)
 
 
 space_to_depth_op = op(

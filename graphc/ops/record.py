@@ -32,7 +32,6 @@ Types = Sequence[tuple[DType, "Shape | None"]]
 Infer = Callable[[Sequence[Value], Attrs], Types]
 
 
-
 class InferError(ValueError):
     """Types or shapes an op cannot take; the builder adds the op's name and inputs."""
 

@@ -96,6 +96,16 @@ def _blocks(vectors: int, most: int) -> list[int]:
     return [vectors // n + (i < vectors % n) for i in range(n)]
 
 
+def _span(fn: Fn, q: V, pad: V, size: V, taps: int, stride: int, dilation: int) -> tuple[V, V]:
+    """The taps of an axis that lie inside the image for place `q` of the results."""
+    low = fn.maximum(pad - q * stride, 0)
+    high = fn.maximum(size + pad - q * stride, 0)
+    if dilation > 1:
+        low = fn.udiv_index(low + (dilation - 1), fn.index(dilation))
+        high = fn.udiv_index(high + (dilation - 1), fn.index(dilation))
+    return fn.minimum(low, taps), fn.minimum(high, taps)
+
+
 class _Conv(_Tiles):
     """One row of results, of one or several images.
 
@@ -164,14 +174,8 @@ class _Conv(_Tiles):
 
     def span(self, axis: int, q: V) -> tuple[V, V]:
         """The taps of an axis that lie inside the image for place `q`."""
-        fn = self.fn
-        t, s, d = (self.a[x][axis] for x in ("kernel", "strides", "dilations"))
-        low = fn.maximum(self.pad[axis] - q * s, 0)
-        high = fn.maximum(self.image[axis] + self.pad[axis] - q * s, 0)
-        if d > 1:
-            low = fn.udiv_index(low + (d - 1), fn.index(d))
-            high = fn.udiv_index(high + (d - 1), fn.index(d))
-        return fn.minimum(low, t), fn.minimum(high, t)
+        return _span(self.fn, q, self.pad[axis], self.image[axis], self.taps[axis],
+                     self.a["strides"][axis], self.a["dilations"][axis])  # fmt: skip
 
     def columns(self, blocks: Sequence[int], n: V, rows: V, q: V, span: tuple[V, V]) -> None:
         """All columns of a block of rows."""
@@ -607,6 +611,111 @@ class _Filter(_Tiles):
             here = self.mask(self.f - col - v.i * lanes) if self.f % lanes else None
             old = fn.load(self.sums, at, self.acc, lanes, here)
             fn.store(self.sums, at, old + x, here)
+
+
+class _Depth(_Tiles):
+    """Depthwise convolution: vectors of channels, one row of results a unit.
+
+    Buffers: two operands and the result. Sizes: the unit, images, images a unit (`filter` only),
+    then three each: of the image, of the results, and the padding before.
+
+    Attributes
+    ----------
+    what : "conv", "input" or "filter"
+    kernel, strides, dilations : of three ints
+    channels, each : int
+        Channels of the image, and results for each of them.
+    """
+
+    def __init__(self, w: Walk, s: Template) -> None:
+        super().__init__(w, s)
+        a, size = self.a, self.size
+        self.unit, self.images, self.share = size[:3]
+        self.image, self.grad, self.pad = (size[3 + 3 * i : 6 + 3 * i] for i in range(3))
+        self.c, self.m = a["channels"], a["each"]
+        self.taps: tuple[int, int, int] = a["kernel"]
+
+    def run(self) -> None:
+        {"conv": self.conv, "input": self.input, "filter": self.filter}[self.a["what"]]()
+
+    @contextmanager
+    def vectors(self, count: int) -> Iterator[tuple[int, V, V | None]]:
+        """Blocks of up to 4 vectors of elements: how many, the first, and the last one's mask."""
+        whole = -(-count // self.lanes)
+        nv = max(_blocks(whole, 4))
+        with self.fn.loop(0, count, nv * self.lanes) as f:
+            yield nv, f.i, None
+
+    def masks(self, nv: int, first: V, count: int) -> list[V | None]:
+        """Which lanes of each vector from `first` on exist."""
+        if count % (nv * self.lanes) == 0:
+            return [None] * nv
+        return [self.mask(count - first - v * self.lanes) for v in range(nv)]
+
+    def spread(self, base: Any, at: V, step: int, add: int, first: V, mask: V | None, down: bool) -> V:
+        """A vector of elements ``at + g(lane)``: as they lie, each of `step`, or `step` each."""
+        fn = self.fn
+        if step == 1:
+            return self.load(base, at + first, self.lanes, mask)
+        lane = fn.splat(first, self.lanes) + fn.lane_ids(self.lanes)
+        where = fn.udiv_index(lane, fn.splat(fn.index(step), self.lanes)) if down else lane * step + add
+        return fn.cast(fn.gather(base, fn.splat(at, self.lanes) + where, self.dtype, mask), self.acc)
+
+    def rows_of(self, sizes: Sequence[V]) -> list[V]:
+        """Image, depth and height of the unit."""
+        fn = self.fn
+        rest = fn.udiv_index(self.unit, sizes[1])
+        h = self.unit - rest * sizes[1]
+        n = fn.udiv_index(rest, sizes[0])
+        return [n, rest - n * sizes[0], h]
+
+    def inside(self, axis: int, q: V) -> tuple[V, V]:
+        """Taps of an axis inside the image for place `q` of the results."""
+        return _span(self.fn, q, self.pad[axis], self.image[axis], self.taps[axis],
+                     self.a["strides"][axis], self.a["dilations"][axis])  # fmt: skip
+
+    def conv(self) -> None:
+        fn, a, c, m = self.fn, self.a, self.c, self.m
+        n, qd, qh = self.rows_of(self.grad)
+        spans = [self.inside(0, qd), self.inside(1, qh)]
+        f = c * m
+        with fn.loop(0, self.grad[2]) as qw, self.vectors(f) as (nv, first, _):
+            masks = self.masks(nv, first, f)
+            q = [qd, qh, qw.i]
+            w_span = self.inside(2, qw.i)
+            with (
+                fn.loop(*spans[0], carry=self.zeros(nv)) as td,
+                fn.loop(*spans[1], carry=td.carry) as th,
+                fn.loop(*w_span, carry=th.carry) as tw,
+            ):
+                t = [td.i, th.i, tw.i]
+                at = [
+                    x * s + y * d - p
+                    for x, s, y, d, p in zip(
+                        q, a["strides"], t, a["dilations"], self.pad, strict=True
+                    )
+                ]
+                place = ((n * self.image[0] + at[0]) * self.image[1] + at[1]) * self.image[2] + at[2]
+                tap = (td.i * self.taps[1] + th.i) * self.taps[2] + tw.i
+                tw.next([
+                    self.mul_add(
+                        self.spread(self.pointers[0], place * c, m, 0, first + v * self.lanes,
+                                    masks[v], True),
+                        self.load(self.pointers[1], tap * f + first + v * self.lanes, self.lanes,
+                                  masks[v]),
+                        tw.carry[v],
+                    )
+                    for v in range(nv)
+                ])  # fmt: skip
+                th.next(tw.results)
+                td.next(th.results)
+            row = ((n * self.grad[0] + qd) * self.grad[1] + qh) * self.grad[2] + qw.i
+            self.keep(td.results, row * f + first, masks)
+
+    def keep(self, sums: Sequence[V], at: V, masks: Sequence[V | None]) -> None:
+        out = self.buffers[2].dtype
+        for v, x in enumerate(sums):
+            self.fn.store(self.pointers[2], at + v * self.lanes, self.fn.cast(x, out), masks[v])
 
 
 def _conv(w: Walk, s: Template) -> None:

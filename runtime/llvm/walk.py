@@ -154,6 +154,7 @@ class Walk:
                 step = self.uniform(scratch_stride(p)) * worker
                 base = k.element_ptr(base, step, dtypes.uint8)
             self.buffers[p.name], self.pointers[p.name] = p, base
+
     # ------------------------------------------------------------- structure
 
     def run(self, begin: V, end: V) -> None:

@@ -246,5 +246,3 @@ def test_what_is_not_a_number_stays_in_its_windows() -> None:
     bad = np.zeros((3, 6, 7), bool)
     bad[1, 1:4, 2:5] = True
     np.testing.assert_array_equal(np.isnan(got).any(-1), bad)
-
-

@@ -16,9 +16,7 @@ REDUCE = {
 
 def run(build, *arrays, threads=2, static=True):
     with tf.Graph().as_default():
-        xs = [
-            tf.placeholder(a.dtype, a.shape if static else [None] * a.ndim) for a in arrays
-        ]
+        xs = [tf.placeholder(a.dtype, a.shape if static else [None] * a.ndim) for a in arrays]
         ys = build(*xs)
         many = isinstance(ys, (list, tuple))
         config = tf.ConfigProto(intra_op_parallelism_threads=threads)

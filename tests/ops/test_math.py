@@ -251,6 +251,3 @@ def test_digamma_and_trigamma() -> None:
 def test_shape_errors_name_the_sizes() -> None:
     with pytest.raises(InferError, match="Dimensions must be equal, but are 2 and 3"):
         math.add.infer([convert.constant([1.0, 2.0]), convert.constant([1.0] * 3)], {})
-
-
-
