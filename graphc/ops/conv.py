@@ -450,6 +450,8 @@ def turned(name: str, g: Grid, w: Shape, dtype: dtypes.DType) -> Kernel:
 
 #: Elements of partial sums of a filter's gradient that are kept at most.
 PARTIAL = 1 << 20
+#: Results of a channel up to which a depthwise gradient has a kernel of its own.
+MULTIPLE = 4
 #: Channels up to which the taps of a row of a filter share register blocks.
 JOINT = 6
 #: Parts of a batch that are summed apart, at most.
@@ -485,14 +487,7 @@ def _lower_filter_blocks(n: Node, s: Site) -> bool:
         )  # fmt: skip
     sums = s.temp(wide, parts * count)
     s.step(k.build(), [s.input(0), s.input(1), sums])
-    k = KernelBuilder("conv_filter_sum")
-    bs = k.input("sums", wide, (parts, count))
-    by = k.output("w", t, (count,))
-    with k.loop("parallel vector", "i", count) as i:
-        with k.reduce("for", "p", parts) as r:
-            r.yields(sum=k.load(bs, (r.var, i)))
-        k.store(by, (i,), k.cast(r.results[0], t))
-    s.step(k.build(), [sums, s.output()])
+    _sum_parts(s, sums, wide, t, parts, count)
     return True
 
 
@@ -1403,7 +1398,7 @@ def _depth_numpy(x: Array, w: Array, **a: Any) -> Array:
     x = wide_type(moved(x, layout))
     seen = _depth_windows(x, w.shape[:2], a, [int(o) for o in out])  # type: ignore[arg-type]
     y = np.einsum("nabhwc,hwcm->nabcm", seen, wide_type(w))
-    return back(y.reshape(*y.shape[:3], -1), layout).astype(w.dtype)
+    return back(y.reshape(*y.shape[:3], y.shape[3] * y.shape[4]), layout).astype(w.dtype)
 
 
 def _depth_input_numpy(w: Array, dy: Array, *, input_sizes: Sequence[int], **a: Any) -> Array:
@@ -1540,7 +1535,66 @@ def _tf_attrs(a: Attrs) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _depth_blocks(n: Node, s: Site, what: str) -> bool:
+    """Lower a depthwise product to vectors of channels; False where too little is known."""
+    a = n.attrs
+    shape = {"conv": (0, 1, None), "input": (None, 0, 1), "filter": (0, None, 1)}[what]
+    xs, ws, gs = (_shape(n.outputs[0] if i is None else n.inputs[i]) for i in shape)
+    if not _numbers(*ws) or D.product(ws) == 0:
+        return False
+    if what == "input" and (ws[-1] > MULTIPLE or any(d != 1 for d in a["dilations"])):  # type: ignore[operator]
+        return False
+    t, wide = n.outputs[0].dtype, _acc(n.outputs[0])
+    pads = _three([p[0] for p in a["pads"]], 0)
+    kernel = _three(ws[:-2], 1)
+    attrs: dict[str, Any] = {
+        "what": what, "kernel": kernel, "strides": _three(a["strides"], 1),
+        "dilations": _three(a["dilations"], 1), "channels": ws[-2], "each": ws[-1],
+        "version": TEMPLATE,
+    }  # fmt: skip
+    k = KernelBuilder(n.op.name)
+    first = k.input("a", t, _shape(n.inputs[0]))
+    second = k.input("b", t, _shape(n.inputs[1]))
+    share: Dim = 1
+    if what == "filter":
+        share = D.maximum(D.ceildiv(xs[0], PARTS), 1)
+        parts = D.ceildiv(xs[0], share)
+        count = D.product(ws)
+        out = k.output("sums", wide, (parts, count))
+        units = parts * D.product(kernel)
+    else:
+        rows = gs if what == "conv" else xs
+        out = k.output("y", t, _shape(n.outputs[0]))
+        units = D.product((rows[0], *_three(rows[1:-1], 1)[:2]))
+    sizes = (xs[0], share, *_three(xs[1:-1], 1), *_three(gs[1:-1], 1), *pads)
+    with k.loop("parallel", "u", units) as u:
+        k.template("depthwise", [first, second, out], (u, *sizes), **attrs)
+    if what != "filter":
+        s.step(k.build(), [s.input(0), s.input(1), s.output()])
+        return True
+    sums = s.temp(wide, parts * count)
+    s.step(k.build(), [s.input(0), s.input(1), sums])
+    _sum_parts(s, sums, wide, t, parts, count)
+    return True
+
+
+def _sum_parts(
+    s: Site, sums: Any, wide: dtypes.DType, t: dtypes.DType, parts: Dim, count: Dim
+) -> None:
+    """Add up the parts that units have summed."""
+    k = KernelBuilder("conv_filter_sum")
+    bs = k.input("sums", wide, (parts, count))
+    by = k.output("w", t, (count,))
+    with k.loop("parallel vector", "i", count) as i:
+        with k.reduce("for", "p", parts) as r:
+            r.yields(sum=k.load(bs, (r.var, i)))
+        k.store(by, (i,), k.cast(r.results[0], t))
+    s.step(k.build(), [sums, s.output()])
+
+
 def _lower_depth(n: Node, s: Site) -> None:
+    if _depth_blocks(n, s, "conv"):
+        return
     x, w = n.inputs
     xs, ws, ys = _shape(x), _shape(w), _shape(n.outputs[0])
     t = _Loops(n)
@@ -1568,6 +1622,8 @@ def _lower_depth(n: Node, s: Site) -> None:
 
 
 def _lower_depth_input(n: Node, s: Site) -> None:
+    if _depth_blocks(n, s, "input"):
+        return
     w, dy = n.inputs
     ws, gs, xs = _shape(w), _shape(dy), _shape(n.outputs[0])
     t = _Loops(n)
@@ -1600,6 +1656,8 @@ def _lower_depth_input(n: Node, s: Site) -> None:
 
 
 def _lower_depth_filter(n: Node, s: Site) -> None:
+    if _depth_blocks(n, s, "filter"):
+        return
     x, dy = n.inputs
     xs, gs, ws = _shape(x), _shape(dy), _shape(n.outputs[0])
     t = _Loops(n)

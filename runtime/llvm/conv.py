@@ -639,12 +639,11 @@ class _Depth(_Tiles):
         {"conv": self.conv, "input": self.input, "filter": self.filter}[self.a["what"]]()
 
     @contextmanager
-    def vectors(self, count: int) -> Iterator[tuple[int, V, V | None]]:
-        """Blocks of up to 4 vectors of elements: how many, the first, and the last one's mask."""
-        whole = -(-count // self.lanes)
-        nv = max(_blocks(whole, 4))
+    def vectors(self, count: int) -> Iterator[tuple[int, V]]:
+        """Blocks of up to 4 vectors of elements: how many, and the first element."""
+        nv = max(_blocks(-(-count // self.lanes), 4))
         with self.fn.loop(0, count, nv * self.lanes) as f:
-            yield nv, f.i, None
+            yield nv, f.i
 
     def masks(self, nv: int, first: V, count: int) -> list[V | None]:
         """Which lanes of each vector from `first` on exist."""
@@ -652,14 +651,25 @@ class _Depth(_Tiles):
             return [None] * nv
         return [self.mask(count - first - v * self.lanes) for v in range(nv)]
 
-    def spread(self, base: Any, at: V, step: int, add: int, first: V, mask: V | None, down: bool) -> V:
-        """A vector of elements ``at + g(lane)``: as they lie, each of `step`, or `step` each."""
-        fn = self.fn
-        if step == 1:
-            return self.load(base, at + first, self.lanes, mask)
-        lane = fn.splat(first, self.lanes) + fn.lane_ids(self.lanes)
-        where = fn.udiv_index(lane, fn.splat(fn.index(step), self.lanes)) if down else lane * step + add
-        return fn.cast(fn.gather(base, fn.splat(at, self.lanes) + where, self.dtype, mask), self.acc)
+    def shared(self, base: Any, at: V, first: V, mask: V | None) -> V:
+        """A vector of channels from result `first` on, each of which has `m` results."""
+        fn, lanes = self.fn, self.lanes
+        if self.m == 1:
+            return self.load(base, at + first, lanes, mask)
+        lane = fn.splat(first, lanes) + fn.lane_ids(lanes)
+        where = fn.udiv_index(lane, fn.splat(fn.index(self.m), lanes))
+        return self.gather(base, fn.splat(at, lanes) + where, mask)
+
+    def strided(self, base: Any, at: V, first: V, mask: V | None) -> V:
+        """A vector of every `m`-th element, from element ``first * m`` on."""
+        fn, lanes = self.fn, self.lanes
+        if self.m == 1:
+            return self.load(base, at + first, lanes, mask)
+        lane = fn.splat(first, lanes) + fn.lane_ids(lanes)
+        return self.gather(base, lane * self.m + fn.splat(at, lanes), mask)
+
+    def gather(self, base: Any, at: V, mask: V | None) -> V:
+        return self.fn.cast(self.fn.gather(base, at, self.dtype, mask), self.acc)
 
     def rows_of(self, sizes: Sequence[V]) -> list[V]:
         """Image, depth and height of the unit."""
@@ -679,7 +689,7 @@ class _Depth(_Tiles):
         n, qd, qh = self.rows_of(self.grad)
         spans = [self.inside(0, qd), self.inside(1, qh)]
         f = c * m
-        with fn.loop(0, self.grad[2]) as qw, self.vectors(f) as (nv, first, _):
+        with fn.loop(0, self.grad[2]) as qw, self.vectors(f) as (nv, first):
             masks = self.masks(nv, first, f)
             q = [qd, qh, qw.i]
             w_span = self.inside(2, qw.i)
@@ -695,12 +705,13 @@ class _Depth(_Tiles):
                         q, a["strides"], t, a["dilations"], self.pad, strict=True
                     )
                 ]
-                place = ((n * self.image[0] + at[0]) * self.image[1] + at[1]) * self.image[2] + at[2]
+                line = (n * self.image[0] + at[0]) * self.image[1] + at[1]
+                place = line * self.image[2] + at[2]
                 tap = (td.i * self.taps[1] + th.i) * self.taps[2] + tw.i
                 tw.next([
                     self.mul_add(
-                        self.spread(self.pointers[0], place * c, m, 0, first + v * self.lanes,
-                                    masks[v], True),
+                        self.shared(self.pointers[0], place * c, first + v * self.lanes,
+                                    masks[v]),
                         self.load(self.pointers[1], tap * f + first + v * self.lanes, self.lanes,
                                   masks[v]),
                         tw.carry[v],
@@ -717,6 +728,103 @@ class _Depth(_Tiles):
         for v, x in enumerate(sums):
             self.fn.store(self.pointers[2], at + v * self.lanes, self.fn.cast(x, out), masks[v])
 
+    def input(self) -> None:
+        """The gradient by the image: every result that an element has a part in."""
+        fn, a, c, m = self.fn, self.a, self.c, self.m
+        n, qd, qh = self.rows_of(self.image)
+        f = c * m
+
+        def span(axis: int, i: V) -> tuple[V, V]:
+            s, k = a["strides"][axis], self.taps[axis]
+            reach = i + self.pad[axis]
+            low = fn.udiv_index(fn.maximum(reach - (k - 1), 0) + (s - 1), fn.index(s))
+            high = fn.udiv_index(fn.maximum(reach + s, 0), fn.index(s))
+            high = fn.minimum(high, self.grad[axis])
+            return low, high
+
+        with fn.loop(0, self.image[2]) as qw, self.vectors(c) as (nv, first):
+            masks = self.masks(nv, first, c)
+            i = [qd, qh, qw.i]
+            with (
+                fn.loop(*span(0, qd), carry=self.zeros(nv)) as od,
+                fn.loop(*span(1, qh), carry=od.carry) as oh,
+                fn.loop(*span(2, qw.i), carry=oh.carry) as ow,
+            ):
+                o = [od.i, oh.i, ow.i]
+                t = [
+                    x + p - y * s for x, p, y, s in zip(i, self.pad, o, a["strides"], strict=True)
+                ]
+                tap = ((t[0] * self.taps[1] + t[1]) * self.taps[2] + t[2]) * f
+                place = ((n * self.grad[0] + od.i) * self.grad[1] + oh.i) * self.grad[2] + ow.i
+                sums = ow.carry
+                for j in range(m):
+                    sums = [
+                        self.mul_add(
+                            self.strided(self.pointers[0], tap + j, first + v * self.lanes, mask),
+                            self.strided(
+                                self.pointers[1], place * f + j, first + v * self.lanes, mask
+                            ),
+                            sums[v],
+                        )
+                        for v, mask in enumerate(masks)
+                    ]
+                ow.next(sums)
+                oh.next(ow.results)
+                od.next(oh.results)
+            row = ((n * self.image[0] + qd) * self.image[1] + qh) * self.image[2] + qw.i
+            self.keep(od.results, row * c + first, masks)
+
+    def filter(self) -> None:
+        """Sums over places of some images for a tap, as `_Filter`."""
+        fn, c, m = self.fn, self.c, self.m
+        taps = self.taps[0] * self.taps[1] * self.taps[2]
+        f = c * m
+        part = fn.udiv_index(self.unit, fn.index(taps))
+        tap = self.unit - part * taps
+        row = fn.udiv_index(tap, fn.index(self.taps[2]))
+        td = fn.udiv_index(row, fn.index(self.taps[1]))
+        t = [td, row - td * self.taps[1], tap - row * self.taps[2]]
+        spans = []
+        off = []
+        for axis, x in enumerate(t):
+            s, d = self.a["strides"][axis], self.a["dilations"][axis]
+            off.append(x * d - self.pad[axis])
+            low = fn.maximum(-off[-1], 0)
+            high = fn.maximum(self.image[axis] - off[-1], 0)
+            low, high = (fn.udiv_index(e + (s - 1), fn.index(s)) for e in (low, high))
+            spans.append((fn.minimum(low, self.grad[axis]), fn.minimum(high, self.grad[axis])))
+        begin = part * self.share
+        end = fn.minimum(begin + self.share, self.images)
+        image, grad, s = self.image, self.grad, self.a["strides"]
+        with self.vectors(f) as (nv, first):
+            masks = self.masks(nv, first, f)
+            to = self.unit * f + first
+            self.keep(self.zeros(nv), to, masks)
+            with (
+                fn.loop(begin, end) as n, fn.loop(*spans[0]) as d, fn.loop(*spans[1]) as h,
+                fn.loop(*spans[2], KC) as wb,
+            ):  # fmt: skip
+                x_row = (n.i * image[0] + d.i * s[0] + off[0]) * image[1] + h.i * s[1] + off[1]
+                x_row = (x_row * image[2] + off[2]) * c
+                g_row = ((n.i * grad[0] + d.i) * grad[1] + h.i) * grad[2] * f
+                stop = fn.minimum(wb.i + KC, spans[2][1])
+                with fn.loop(wb.i, stop, carry=self.zeros(nv)) as q:
+                    q.next([
+                        self.mul_add(
+                            self.shared(self.pointers[0], x_row + q.i * (s[2] * c),
+                                        first + v * self.lanes, mask),
+                            self.load(self.pointers[1], g_row + q.i * f + first + v * self.lanes,
+                                      self.lanes, mask),
+                            q.carry[v],
+                        )
+                        for v, mask in enumerate(masks)
+                    ])  # fmt: skip
+                old = [
+                    fn.load(self.pointers[2], to + v * self.lanes, self.acc, self.lanes, mask)
+                    for v, mask in enumerate(masks)
+                ]
+                self.keep([x + y for x, y in zip(old, q.results, strict=True)], to, masks)
+
 
 def _conv(w: Walk, s: Template) -> None:
     _Conv(w, s).run()
@@ -726,4 +834,10 @@ def _filter(w: Walk, s: Template) -> None:
     _Filter(w, s).run()
 
 
-TEMPLATES: dict[str, Callable[[Walk, Template], None]] = {"conv": _conv, "conv_filter": _filter}
+def _depth(w: Walk, s: Template) -> None:
+    _Depth(w, s).run()
+
+
+TEMPLATES: dict[str, Callable[[Walk, Template], None]] = {
+    "conv": _conv, "conv_filter": _filter, "depthwise": _depth,
+}  # fmt: skip

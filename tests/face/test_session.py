@@ -318,5 +318,5 @@ def test_overhead_of_run(monkeypatch: pytest.MonkeyPatch) -> None:
             best = min(best, (time.perf_counter() - start) / 20_000)
         return best
 
-    assert cost(y) < 5e-6
-    assert cost([op, y]) < 5e-6
+    assert cost(y) < 50e-6  # measured: 1 µs; no timed test, a guard against a slow route
+    assert cost([op, y]) < 50e-6

@@ -48,10 +48,10 @@ def plan_of(op: Op, arrays: Sequence[Array], attrs: dict[str, Any], known: bool)
     shapes: list[Any] = [a.shape for a in arrays]
     env: dict[D.Symbol, int] = {}
     if not known:
-        n = arrays[0 if op is not conv.conv_input_op else 1].shape[0]
+        n = arrays[1 if op.name.endswith("_input") else 0].shape[0]
         env[D.Symbol("b")] = n
         b = D.Expr.symbol("b")
-        which = {"conv": (0,), "conv_input": (1,), "conv_filter": (0, 1)}[op.name]
+        which = {"": (0,), "input": (1,), "filter": (0, 1)}[op.name.partition("_")[2]]
         shapes = [(b, *s[1:]) if i in which else s for i, s in enumerate(shapes)]
     facts = D.Facts(env)
     with D.assuming(facts), build.use(build.Rewriter()):
@@ -205,6 +205,38 @@ def test_products_on_lesser_cpus(level: str, monkeypatch: pytest.MonkeyPatch) ->
     rng = np.random.default_rng(5)
     for x, w, a in SHAPES[::4]:
         triple(rng, x, w, a, np.float32, level=level)
+
+
+@pytest.mark.parametrize("case", [
+    ((2, 5, 6, 3), (3, 3, 3, 1), attrs(pads=1)), ((1, 4, 9, 16), (3, 2, 16, 1), attrs(2, pads=1)),
+    ((3, 5, 5, 17), (2, 3, 17, 2), attrs([1, 3], pads=[(0, 1), (1, 1)])),
+    ((2, 6, 7, 65), (3, 3, 65, 1), attrs(pads=1)), ((0, 3, 3, 4), (2, 2, 4, 1), attrs()),
+    ((2, 2, 3, 33), (5, 4, 33, 1), attrs(pads=[(2, 2), (1, 2)])),
+    ((9, 7, 8, 5), (2, 2, 5, 3), attrs(dilations=2, pads=1)),
+    ((1, 1, 600, 2), (1, 1, 2, 1), attrs()), ((1, 3, 4, 7), (2, 2, 7, 6), attrs(pads=1)),
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("level", ["", *BELOW])
+def test_depthwise(case: Any, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "host", lambda: host(level))
+    x, w, a = case
+    rng = np.random.default_rng(sum(x))
+    p, q = (rng.uniform(-1, 1, s).astype(np.float32) for s in (x, w))
+
+    def against(op: Op, arrays: list[Array], attributes: dict[str, Any], n: int) -> Array:
+        assert op.numpy is not None
+        wide = [v.astype(np.float64) for v in arrays]
+        want = op.numpy(*wide, **attributes)
+        terms = op.numpy(*map(np.abs, wide), **attributes)
+        for how in ({"high": True, "parts": 3}, {"high": False, "known": False}):
+            got = run(op, arrays, attributes, want.shape, level=level, **how)
+            within(got, want, terms, n)
+        return got
+
+    y = against(conv.depth_op, [p, q], a, int(np.prod(w[:2])))
+    g = rng.uniform(-1, 1, y.shape).astype(np.float32)
+    sizes = {**a, "sizes": x[1:-1]}
+    against(conv.depth_input_op, [q, g], sizes, int(np.prod(w)) // w[2])
+    against(conv.depth_filter_op, [p, g], {**a, "sizes": w}, int(np.prod(y.shape[:-1])))
 
 
 def test_bits_do_not_depend_on_how_units_are_cut() -> None:

@@ -704,7 +704,7 @@ def test_report_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         cache = Cache(str(tmp_path / "c"))
         start = time.perf_counter()
         assert host("", cache) == first
-        assert time.perf_counter() - start < 0.05  # measured: 0.8 ms
+        assert time.perf_counter() - start < 0.5  # measured: 0.8 ms
 
 
 def test_what_the_kernel_does_not_list_is_not_used(

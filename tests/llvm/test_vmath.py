@@ -292,7 +292,7 @@ def test_float32_bound_dense(name: str) -> None:
         assert error <= ULP[name][0], at
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["exp", "log", "tanh", "sigmoid", "sin"])
 def test_float32_bound_exhaustive(name: str) -> None:
     for start in range(0, 2**32, 2**23):

@@ -335,7 +335,7 @@ def test_ctrl_c_stops_a_long_kernel(interrupt: Any, fast: bool, threads: int, co
     with pytest.raises(KeyboardInterrupt):
         p.run()
     took = time.perf_counter() - t
-    assert 0.25 < took < 1.0
+    assert 0.25 < took < 3.0
     done = np.count_nonzero(out)
     assert 0 < done < len(out)
     time.sleep(0.05)
@@ -383,7 +383,7 @@ def test_stop_from_another_thread(fast: bool) -> None:
         timer.start()
         t = time.perf_counter()
         assert p.run() == STOPPED
-        assert time.perf_counter() - t < 0.6
+        assert time.perf_counter() - t < 3.0
         timer.join()
         assert 0 < np.count_nonzero(out) < len(out)
         p.words[2] = 1
