@@ -18,7 +18,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.known import NeedsValue, resolve
 from graphc.ir.node import Node, Value
-from graphc.ops.record import Attrs, Types, op
+from graphc.ops.pure import input_op, read_op
 
 __all__ = ["Cut", "Frozen", "functionalize", "pattern", "run_error", "variable_of"]
 
@@ -57,19 +57,6 @@ def on_host(n: Node) -> bool:
 
 
 _NATIVE = frozenset({"state", "reduction", "contraction", "random", "fused"})
-
-
-def _typed(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    return [(attrs["dtype"], attrs["shape"])]
-
-
-input_op = op(
-    "input", "Placeholder", "state", doc="A tensor given to the run.", infer=_typed, types="fiubs"
-)
-read_op = op(
-    "read", "ReadVariableOp", "state", doc="A variable's value as the run starts.", infer=_typed,
-    types="fiubs",
-)  # fmt: skip
 
 
 @dataclass

@@ -17,8 +17,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ops import conv
-from graphc.ops.record import Attrs, Types, op
-from graphc.passes.functionalize import input_op
+from graphc.ops.pure import fused_op, input_op, pick_op
 
 __all__ = ["LIMIT", "fuse"]
 
@@ -27,27 +26,6 @@ LIMIT = 96
 #: Most distinct buffers a kernel reads and writes.
 BUFFERS = 24
 
-
-def _fused_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    return [(v.dtype, v.static_shape) for v in attrs["body"].outputs]
-
-
-fused_op = op(
-    "fused", "Fused", "fused", doc="Several ops in one kernel; the body is a graph of its own.",
-    infer=_fused_infer, types="fiub",
-)  # fmt: skip
-
-
-def _pick_element(k: Any, index: Shape, x: Value, *, axis: int, at: Dim, shape: Shape) -> Any:
-    return k.read(x, (*index[:axis], at, *index[axis:]))
-
-
-#: One index of an axis. The index is a run-time size of the kernel (the fused node's `offsets` say
-#: which), so that the steps of an unrolled loop, which differ in nothing else, share their code.
-pick_op = op(
-    "pick", "Pick", "fused", doc="The elements at one index of an axis.", types="fiub",
-    infer=lambda inputs, attrs: [(inputs[0].dtype, attrs["shape"])], element=_pick_element,
-)  # fmt: skip
 
 #: Ops that take many instructions.
 COSTLY = frozenset(

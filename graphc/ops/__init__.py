@@ -9,6 +9,7 @@ from graphc.ops import (
     nn,
     operators,
     pool,
+    pure,
     random,
     reduce,
     shapes,
@@ -18,5 +19,5 @@ from graphc.ops.record import OPS, InferError, Op
 
 __all__ = [
     "OPS", "InferError", "Op", "arrays", "conv", "convert", "linalg", "math", "nn", "operators",
-    "pool", "random", "reduce", "shapes", "state",
+    "pool", "pure", "random", "reduce", "shapes", "state",
 ]  # fmt: skip
