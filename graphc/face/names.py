@@ -46,6 +46,8 @@ EXPORTS: dict[str, tuple[str, ...]] = {
 #: these tables too, by two lines in their ``__init__``.
 PACKAGES = ("errors", "nn", "train")
 
+_AVERAGES = "python.training.moving_averages."
+
 NAMES: dict[str, str] = {
     # ---- graphc's own
     "dump": "graphc.face.dump:dump",
@@ -131,7 +133,7 @@ NAMES: dict[str, str] = {
     "python.framework.ops.get_default_graph": "graphc.face.graph:get_default_graph",
     "python.framework.ops.name_scope": "graphc.face.graph:name_scope",
     "python.framework.ops.reset_default_graph": "graphc.face.graph:reset_default_graph",
-    "python.training.moving_averages.assign_moving_average": "graphc.train.averages:assign_moving_average",
+    _AVERAGES + "assign_moving_average": "graphc.train.averages:assign_moving_average",
     "train.piecewise_constant_decay": "graphc.train.decay:piecewise_constant",
     "contrib.framework.assert_global_step": "graphc.train.steps:assert_global_step",
     "contrib.framework.create_global_step": "graphc.train.steps:create_global_step",
