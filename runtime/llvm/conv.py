@@ -225,8 +225,7 @@ class _Conv(_Tiles):
             return self.scratch, at, self.a["strides"][2] * self.c, steps
         pitch = self.c * self.groups
         places = [
-            x * s - p
-            for x, s, p in zip([*self.q, q], self.a["strides"], self.pad, strict=True)
+            x * s - p for x, s, p in zip([*self.q, q], self.a["strides"], self.pad, strict=True)
         ]
         at = ((n * image[0] + places[0]) * image[1] + places[1]) * image[2] + places[2]
         at = at * pitch + self.group * self.c
@@ -284,9 +283,7 @@ class _Conv(_Tiles):
 
     # ------------------------------------------------------------- a register block
 
-    def tile(
-        self, mr: int, nv: int, n: V, rows: V, q: V, col: V, span: tuple[V, V]
-    ) -> None:
+    def tile(self, mr: int, nv: int, n: V, rows: V, q: V, col: V, span: tuple[V, V]) -> None:
         """The sums of `mr` rows and `nv` vectors, on the stack."""
         b = _Block(self, mr, nv, n, rows, q, col, span)
         length = self.taps[2] * self.c
@@ -571,7 +568,7 @@ class _Filter(_Tiles):
             fn.store(stack, i * lanes, fn.const(0, self.acc, lanes))
 
         def line(d: V, h: V, low: V, high: V, sums: list[V]) -> list[V]:
-            at = ((self.n * image[0] + d * s[0] + offset[0]) * image[1] + h * s[1] + offset[1])
+            at = (self.n * image[0] + d * s[0] + offset[0]) * image[1] + h * s[1] + offset[1]
             at = (at * image[2] + offset[2]) * pitch + self.group * self.c + row
             x = [fn.element_ptr(self.pointers[0], at + r, self.dtype) for r in rows]
             to = ((self.n * grad[0] + d) * grad[1] + h) * grad[2]
@@ -751,9 +748,7 @@ class _Depth(_Tiles):
                 fn.loop(*span(2, qw.i), carry=oh.carry) as ow,
             ):
                 o = [od.i, oh.i, ow.i]
-                t = [
-                    x + p - y * s for x, p, y, s in zip(i, self.pad, o, a["strides"], strict=True)
-                ]
+                t = [x + p - y * s for x, p, y, s in zip(i, self.pad, o, a["strides"], strict=True)]
                 tap = ((t[0] * self.taps[1] + t[1]) * self.taps[2] + t[2]) * f
                 place = ((n * self.grad[0] + od.i) * self.grad[1] + oh.i) * self.grad[2] + ow.i
                 sums = ow.carry
