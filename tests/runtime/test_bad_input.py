@@ -297,6 +297,7 @@ def test_interrupt_leaves_the_session_usable() -> None:
         s.run(tf.global_variables_initializer())
         a = np.ones(3_000_000, np.float32)
         s.run(up, {x: a[:10]})
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
         t = time.time()
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         try:
