@@ -2,7 +2,7 @@
 
 Run with a Python 3.7 that has ``tensorflow-cpu==1.15.0``::
 
-    /opt/tf115/bin/python tests/oracle/record_random.py
+    python3.7 tests/oracle/record_random.py    (an environment with tensorflow-cpu 1.15.0)
 
 Everything is recorded twice, in a process with one intra-op thread and in one with four, and must
 be equal.  (TensorFlow's thread pool belongs to the process: its first session decides.)
