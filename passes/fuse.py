@@ -128,7 +128,6 @@ class _Fuser:
                 self.users.setdefault(v.node, []).append(n)
         self.fetched = {v.node for v in g.roots}
         self.group: dict[Node, Group] = {}
-        self.free: set[Node] = set()  # nodes copied into each of their users' groups
 
     def run(self) -> Graph:
         for n in reversed(self.nodes):

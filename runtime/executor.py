@@ -37,7 +37,7 @@ from graphc.passes.functionalize import (
     variable_of,
 )
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
-from graphc.runtime.feeds import as_feed
+from graphc.runtime.feeds import as_feed, storage
 from graphc.runtime.llvm import codegen
 from graphc.runtime.llvm.entry import COMMIT, DIMS, OK, SLOW, FeedSpec, OutSpec, Program, Step
 from graphc.runtime.plan import Buf, Plan, StepSpec, make_plan
@@ -147,11 +147,6 @@ class State:
         return c
 
 
-def storage(dtype: DType) -> np.dtype[Any]:
-    """The numpy type of an element as kernels see it."""
-    return np.dtype(np.uint16) if dtype.code == "bf16" else dtype.np
-
-
 def to_storage(a: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
     if dtype.code != "bf16":
         return a
@@ -215,7 +210,6 @@ class Compilation:
     variables: dict[str, tuple[int, ...]] = field(default_factory=dict)
     bindings: OrderedDict[tuple[int, ...], Bound] = field(default_factory=OrderedDict)
     arena: np.ndarray[Any, Any] | None = None
-    code: dict[int, Any] = field(default_factory=dict)
 
 
 class Bound:

@@ -147,13 +147,11 @@ class _Planner:
             n.attrs["var"]: n.outputs[0] for n in self.g.nodes() if n.op.name == "read"
         }
         self.commits: dict[Value, str] = {}
-        updated = dict(self.g.updates)
         for name, v in self.g.updates:
             b = roots[v]
             if b.node.op.name in ("fused", "random") or b.node.op.lower is not None:
                 if b not in self.commits and same_type(b, v):
                     self.commits[b] = name
-        del updated
         for i, v in enumerate(self.g.outputs):
             buf = Buf("out", v.dtype, count(v), i)
             self.out_bufs.append(buf)

@@ -42,7 +42,7 @@ from graphc.ir.kernel import (
 )  # fmt: skip
 
 __all__ = [
-    "ParseError", "Token", "Tokens", "parse_attributes", "parse_dim", "parse_kernel",
+    "ParseError", "Token", "Tokens", "parse_attributes", "parse_dim", "parse_kernel", "parse_word",
     "print_attributes", "print_kernel", "print_literal", "structure_key", "structure_text",
 ]  # fmt: skip
 
@@ -274,6 +274,11 @@ def _attribute(t: Tokens, depth: int = 0) -> Any:
         return tuple(t.listed(lambda: _attribute(t, depth + 1), "]"))
     if t.peek().kind == "string":
         return t.string()
+    return parse_word(t)
+
+
+def parse_word(t: Tokens) -> Any:
+    """A number, ``true``, ``none``, ``inf``, ``nan`` or an element type."""
     minus = t.accept("-")
     k = t.peek()
     if k.kind in ("int", "float"):

@@ -31,7 +31,7 @@ from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
-from graphc.ir.kernel_text import Token, Tokens, parse_dim
+from graphc.ir.kernel_text import Token, Tokens, parse_dim, parse_word
 from graphc.ir.node import Node, Value, shape_text, type_text
 from graphc.ir.registry import OPS
 
@@ -412,16 +412,7 @@ class _Parser:
             return d
         if t.peek().kind == "string":
             return t.string()
-        minus = t.accept("-")
-        k = t.peek()
-        if k.kind in ("int", "float"):
-            t.next()
-            x: Any = int(k.text) if k.kind == "int" else float(k.text)
-            return -x if minus else x
-        if k.kind == "name" and k.text in _WORDS and (not minus or k.text == "inf"):
-            t.next()
-            return -_WORDS[k.text] if minus else _WORDS[k.text]
-        t.fail(f"expected an attribute's value, found {t.found()}")
+        return parse_word(t)
 
     def type(self) -> tuple[DType, Shape | None]:
         t = self.t
@@ -436,9 +427,5 @@ class _Parser:
             return dtype, None
         return dtype, tuple(t.listed(lambda: parse_dim(t, self.known), "]"))
 
-
-_WORDS: dict[str, Any] = {
-    "true": True, "false": False, "none": None, "inf": float("inf"), "nan": float("nan"), **_CODES,
-}  # fmt: skip
 
 __all__ += ["shape_text"]
