@@ -1,9 +1,12 @@
 """The public names of TensorFlow 1.15, to say of a name whether it is missing or misspelt.
 
-Without keras, estimator, contrib, compat, lite, tpu, distribute and feature columns.
+``contrib``, ``estimator`` and other outer namespaces are in `graphc.face.tf1_more`. Without keras,
+compat, lite, tpu and distribute. `tests/parity/record.py` walks them.
 """
 
 from __future__ import annotations
+
+from graphc.face.tf1_more import MORE
 
 __all__ = ["TF1", "tf1_names"]
 
@@ -383,4 +386,4 @@ TF1: dict[str, str] = {
 
 def tf1_names(namespace: str) -> list[str]:
     """Names in a namespace of TF1."""
-    return TF1.get(namespace, "").split()
+    return (TF1.get(namespace) or MORE.get(namespace, "")).split()

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 import graphc as tf
+from graphc.face import lazy
 from graphc.face.names import EXPORTS, NAMES
 
 
@@ -42,7 +43,10 @@ def test_namespaces_are_modules() -> None:
         ),
         ("relu", "tf.relu is not a name of TensorFlow 1; did you mean tf.nn.relu?"),
         ("nn.sofmax", "tf.nn.sofmax is not a name of TensorFlow 1; did you mean tf.nn.softmax?"),
-        ("LMDBReader", "graphc has no tf.LMDBReader yet"),
+        (
+            "LMDBReader",
+            "graphc has no tf.LMDBReader yet (tf.py_func runs any Python function in a graph)",
+        ),
         ("qqqqqqqqqq", "tf.qqqqqqqqqq is not a name of TensorFlow 1"),
     ],
 )
@@ -55,6 +59,39 @@ def test_unknown_names(path: str, text: str) -> None:
         getattr(where, name)
     assert str(e.value) == text
     assert not hasattr(where, name)
+
+
+def test_compat_v1_is_another_name_of_everything() -> None:
+    import graphc.compat.v1.nn as nn
+
+    assert nn is tf.nn
+    assert tf.__spec__ is not None
+    assert tf.__spec__.name == "graphc"
+    assert nn.__spec__ is not None
+    assert nn.__spec__.name == "graphc.nn"
+
+
+def test_modules_that_are_not_public_have_the_public_names() -> None:
+    from graphc.python.ops import array_ops, math_ops, nn_ops
+    from graphc.python.training import optimizer
+
+    assert array_ops.reshape is tf.reshape
+    assert math_ops.reduce_mean is tf.reduce_mean
+    assert nn_ops.relu is tf.nn.relu
+    assert optimizer.Optimizer is tf.train.Optimizer
+    with pytest.raises(AttributeError, match=r"tf.python.ops.array_ops.qqq is not a name"):
+        array_ops.qqq  # noqa: B018
+
+
+def test_a_module_that_there_is_not() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"graphc\.contrib\.nowhere"):
+        __import__("graphc.contrib.nowhere")
+
+
+def test_refusals_name_what_is_near() -> None:
+    assert lazy.alternatives("", "reduce_meen")[0] == "tf.reduce_mean"
+    assert lazy.lookup("", "reduce_mean") is tf.reduce_mean
+    assert lazy.lookup("", "reduce_meen", 3) == 3
 
 
 def test_table_points_at_things() -> None:
