@@ -254,6 +254,10 @@ NAMES: dict[str, str] = {
     "contrib.framework.create_global_step": "graphc.train.steps:create_global_step",
     "contrib.framework.get_global_step": "graphc.train.steps:get_global_step",
     "contrib.framework.get_or_create_global_step": "graphc.train.steps:get_or_create_global_step",
+    # ---- nested structures
+    "contrib.framework.nest": "graphc.face.nest",
+    "nest": "graphc.face.nest",
+    "python.util.nest": "graphc.face.nest",
     # ---- helpers for programs that run under both
     "compat.as_bytes": "graphc.face.compat:as_bytes",
     "compat.as_str": "graphc.face.compat:as_text",
