@@ -34,12 +34,17 @@ words. A failed step reports the error of its lowest unit, whatever the number o
 `prog.words`, `prog.units`, `prog.dims` are numpy views of the live tables: a session binds new
 sizes or a moved arena by writing to them, then calls `prog.refresh()`.
 
+A branch is a step too: it goes on elsewhere where a byte in memory is 0, so that loops and
+conditions are part of the one call. Steps inside a loop are like all others: they learn their cost,
+may be shared between threads, and report errors.
+
 How a run goes: the entry checks the arrays against the feed table (type, dtype, flags, sizes:
 each a pointer or word compare) and writes their data pointers where the patches say. If the run
-is known to be short (under 20 microseconds) the steps run at once with the GIL held. Otherwise
+is known to be short (under 20 microseconds, and without branches) the steps run at once with the GIL held. Otherwise
 the GIL is released and the walker runs steps in slices of about 10 ms; every 50 ms it comes back,
 the entry looks at Python's signals and resumes where it was. The cost of a step starts as the
-estimate given and is replaced by what was measured.
+estimate given and is replaced by what was measured; a step that is known to take less than a
+microsecond then runs without a look at the clock.
 """
 
 from __future__ import annotations
@@ -60,8 +65,8 @@ from graphc.runtime import pool
 from graphc.runtime.llvm.jit import Options, compile_kernels
 
 __all__ = [
-    "BUSY", "COMMIT", "COUNT", "DIMS", "OK", "SLOW", "STOPPED",
-    "FeedSpec", "OutSpec", "Program", "Status", "Step", "native",
+    "BRANCH", "BUSY", "COMMIT", "COUNT", "DIMS", "OK", "SLOW", "STOPPED", "VARIES",
+    "FeedSpec", "OutSpec", "Program", "Status", "Step", "branch", "native",
 ]  # fmt: skip
 
 OK, SLOW, DIMS, BUSY, STOPPED, COUNT = 0, -1, -2, -3, -4, -5
@@ -69,6 +74,8 @@ YIELD = -100  # the walker wants its caller to look at signals, then to call it 
 
 COMMIT = 1  # step flag: part of the commit, never interrupted
 LEARNED = 2  # step flag: its cost was measured
+BRANCH = 4  # step flag: calls nothing; see `branch`
+VARIES = 8  # step flag: its cost says little about the next time
 
 _C_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
 
@@ -93,6 +100,7 @@ class H(IntEnum):
     WHERE = 14
     ARGUMENT = 15
     RUNS = 16
+    LOOPS = 17  # whether there are branches: nobody knows how long the run takes
     SIZE = 24
 
 
@@ -312,7 +320,8 @@ class Step(NamedTuple):
     grain : int
         Tasks and slices are multiples of it; 0: the step is one piece.
     flags : int
-        `COMMIT` for a step that must not be interrupted once the commit began.
+        `COMMIT` for a step that must not be interrupted once the commit began, `VARIES` for one
+        that takes a long time now and none the next time.
     cost : float
         Nanoseconds a unit is thought to take.
     """
@@ -324,6 +333,15 @@ class Step(NamedTuple):
     grain: int = 0
     flags: int = 0
     cost: float = 1.0
+
+
+def branch(flag: int, target: int) -> Step:
+    """A step that goes on at step `target` where the byte at address `flag` is 0.
+
+    A target before the branch makes a loop; one behind the last step ends the run. The flag is
+    word 1 of the step.
+    """
+    return Step(None, 0, [0, flag, target], flags=BRANCH)
 
 
 class FeedSpec(NamedTuple):
@@ -434,8 +452,8 @@ class Program:
             self.starts.append(start - words_at)
             block[start : start + len(step.words)] = step.words
             row[: S.SIZE] = (
-                step.address, at + 8 * start, step.units, step.grain, step.flags & COMMIT,
-                0, length, 0,
+                step.address, at + 8 * start, step.units, step.grain,
+                step.flags & (COMMIT | BRANCH | VARIES), 0, length, 0,
             )  # fmt: skip
             start += length
         if steps:
@@ -458,6 +476,10 @@ class Program:
 
         block[H.NARGS], block[H.ARGS] = len(specs), at + 8 * args_at
         block[H.NSTEPS], block[H.STEPS] = len(steps), at + 8 * steps_at
+        branches = [s for s in steps if s.flags & BRANCH]
+        if not all(0 <= s.words[2] <= len(steps) for s in branches):
+            raise IndexError("a branch leads to no step")
+        block[H.LOOPS] = bool(branches)
         block[H.GLOBALS] = nat.globals.ctypes.data
         self._stride = -(-(max(lengths, default=1) + SCRATCH_HEAD) // 16) * 16
         self._scratch = pool.aligned(0)
@@ -487,6 +509,8 @@ class Program:
     def refresh(self) -> None:
         """Estimate the run anew, after `units` changed."""
         total = float(np.dot(self.units, self.costs)) + 20.0 * len(self.units)
+        if self._block[H.LOOPS]:
+            total = max(total, 1e5)
         self._block[H.COST] = int(min(total, 1e18))
 
     def stop(self) -> None:

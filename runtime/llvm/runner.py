@@ -36,6 +36,8 @@ __all__ = ["emit"]
 SHORT_NS = 20_000  # a run below this keeps the GIL and looks at no clock
 POLL_NS = 50_000_000  # between two looks at Python's signals
 SLICE_NS = 10_000_000  # a slice of a step
+QUICK_NS = 1_000  # a step below this runs without a look at the clock,
+QUIET = 64  # but so many of them in a row do not
 PROBE = 6  # a step never measured begins with 1/64 of its units, to learn its cost
 DISTRUST = 10  # sharing that does not help is tried again after 2**10 runs at the latest,
 DISTRUST_NS = 100_000_000  # or after this time of running alone
@@ -483,12 +485,41 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any) -> Any:
     home = c.read_ptr(c.read_ptr(block, H.GLOBALS), G.POOL)
     index = c.var(c.read_i64(block, H.STEP))
     unit = c.var(c.read_i64(block, H.UNIT))
+    quiet = c.var(0)  # quick steps since the last look at the clock
     with c.forever():
         at = index.get()
         c.leave(at >= number)
+        with c.if_(c.cold(quiet.get() >= QUIET)):
+            clock.set(_clock(c, now))
+            quiet.set(0)
+            with c.if_(c.watch(block, H.STOP).ne(0)):
+                c.ret(c.index(e.STOPPED))
+            with c.if_(clock.get() >= deadline):
+                c.put(block, H.STEP, at)
+                c.put(block, H.UNIT, unit.get())
+                c.ret(c.index(e.YIELD))
         step = c.at(steps, at * S.SIZE)
         units, grain = c.read_i64(step, S.UNITS), c.read_i64(step, S.GRAIN)
-        commit = (c.read_i64(step, S.FLAGS) & e.COMMIT).ne(0)
+        flags = c.read_i64(step, S.FLAGS)
+        branches = (flags & e.BRANCH).ne(0)
+        with c.if_(branches):
+            index.set(_branch(c, step, at))
+            quiet.set(quiet.get() + 1)
+        c.again(branches)
+        quick = _quick(c, step, units, flags) & unit.get().eq(0)
+        with c.if_(quick):
+            fn, words = c.read_ptr(step, S.FN), c.read_ptr(step, S.WORDS)
+            zero = c.index(0)
+            r = V(c, c.call_ptr(fn, i32, [words, zero, units, zero]), dtypes.int32)
+            with c.if_(c.cold(r.ne(0))):
+                c.ret(_fail(c, block, at, c.cast(r, dtypes.int64), c.read_i64(words, 0)))
+            index.set(at + 1)
+            quiet.set(quiet.get() + 1)
+        c.again(quick)
+        with c.if_(quiet.get().ne(0)):
+            clock.set(_clock(c, now))
+            quiet.set(0)
+        commit = (flags & e.COMMIT).ne(0)
         with c.forever():
             here = unit.get()
             c.leave(here >= units)
@@ -534,6 +565,20 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any) -> Any:
         index.set(at + 1)
     c.ret(c.index(e.OK))
     return c.func
+
+
+def _branch(c: _Code, step: Any, at: V) -> V:
+    """Where a branch goes on."""
+    words = c.read_ptr(step, S.WORDS)
+    flag = c.b.load(c.read_ptr(words, 1), align=1, typ=ir.IntType(8))
+    off = V(c, c.b.icmp_unsigned("==", flag, ir.Constant(flag.type, 0)), dtypes.bool_)
+    return c.select(off, c.read_i64(words, 2), at + 1)
+
+
+def _quick(c: _Code, step: Any, units: V, flags: V) -> V:
+    """Whether a step is known to take no time that matters."""
+    known = (flags & (e.COMMIT | e.VARIES | LEARNED)).eq(LEARNED)
+    return known & (units > 0) & (_estimate(c, step, units) < QUICK_NS)
 
 
 def _estimate(c: _Code, step: Any, units: V) -> V:
@@ -735,6 +780,7 @@ def _emit_entry(m: ir.Module, layout: Layout, now: Any, walk: Any) -> None:
         c.put(block, H.RUNS, runs + 1)
         # The first run measures, in case the estimate is far too low.
         is_short = (c.read_i64(block, H.COST) < SHORT_NS) & runs.ne(0)
+        is_short &= c.read_i64(block, H.LOOPS).eq(0)
         with c.if_(is_short):
             timed = (runs & 31) < 2
             start = c.var(0)

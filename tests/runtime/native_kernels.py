@@ -63,6 +63,15 @@ def _spin(f: Any, V: Any) -> None:
     f.ret(0)
 
 
+def _tick(f: Any, V: Any) -> None:
+    """words: position, x, flag, n; x += 1 (int64), flag = x < n."""
+    x, flag = f.read_ptr(f.args[0], 1), f.read_ptr(f.args[0], 2)
+    more = f.load(x, 0, I64) + 1
+    f.store(x, 0, more)
+    f.store(flag, 0, more < f.read_i64(f.args[0], 3))
+    f.ret(0)
+
+
 def _set_mxcsr(f: Any, V: Any) -> None:
     """words: position, new, old; exchanges the control register of the thread."""
     from graphc.runtime.llvm.runner import ptr
@@ -91,6 +100,7 @@ _BODIES: dict[str, Callable[[Any, Any], None]] = {
     "check": _check,
     "count": _count,
     "spin": _spin,
+    "tick": _tick,
     "set_mxcsr": _set_mxcsr,
     "get_mxcsr": _get_mxcsr,
 }
@@ -104,5 +114,5 @@ def kernel(name: str) -> Compiled:
 
         _BODIES[name](Fn(module, name, [ptr, i64, i64, i64]), V)
 
-    key = f"tests/native_kernels/2/{name}"
+    key = f"tests/native_kernels/3/{name}"
     return compile_kernels({key: emit})[key]
