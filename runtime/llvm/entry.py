@@ -40,11 +40,11 @@ may be shared between threads, and report errors.
 
 How a run goes: the entry checks the arrays against the feed table (type, dtype, flags, sizes:
 each a pointer or word compare) and writes their data pointers where the patches say. If the run
-is known to be short (under 20 microseconds, and without branches) the steps run at once with the GIL held. Otherwise
-the GIL is released and the walker runs steps in slices of about 10 ms; every 50 ms it comes back,
-the entry looks at Python's signals and resumes where it was. The cost of a step starts as the
-estimate given and is replaced by what was measured; a step that is known to take less than a
-microsecond then runs without a look at the clock.
+is known to be short (under 20 microseconds, and without branches) the steps run at once with the
+GIL held. Otherwise the GIL is released and the walker runs steps in slices of about 10 ms; every
+50 ms it comes back, the entry looks at Python's signals and resumes where it was. The cost of a
+step starts as the estimate given and is replaced by what was measured; a step that is known to
+take less than a microsecond then runs without a look at the clock.
 """
 
 from __future__ import annotations
