@@ -13,7 +13,9 @@ import numpy as np
 from graphc.ir import dims as D
 from graphc.ir.dims import Expr, Func, Symbol
 from graphc.ir.dtypes import DType
+from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value, reachable
+from graphc.ir.registry import REGIONS
 from graphc.ops.convert import as_array
 from graphc.ops.record import meaning, round_bf16
 
@@ -127,13 +129,33 @@ def _run(
         arrays = [done[v] for v in node.inputs]
         types = [v.type for v in node.outputs]
         try:
-            out = meaning(node.op, arrays, attrs, types, check)
+            if node.op.name in REGIONS:
+                out = control(node, arrays, sizes, check)
+            else:
+                out = meaning(node.op, arrays, attrs, types, check)
         except AssertionError as e:
             raise AssertionError(f"{node.name}: {e}") from None
     for v, a in zip(node.outputs, out, strict=True):
         if v not in done:  # a fed output keeps what was fed
             done[v] = a
             _learn_new(v, a, sizes)
+
+
+def control(node: Node, arrays: Sequence[Array], env: Env, check: bool = True) -> list[Array]:
+    """What a node with regions gives: its loop, or the branch that its predicate chooses."""
+
+    def run(region: Graph, given: Sequence[Array]) -> list[Array]:
+        feeds = dict(zip(region.inputs, given, strict=True))
+        return evaluate(region.outputs, feeds, env=env, check=check)
+
+    if node.op.name == "cond":
+        pred, *captured = arrays
+        return run(node.attrs["then" if pred else "orelse"], captured)
+    count = len(node.outputs)
+    values, captured = list(arrays[:count]), list(arrays[count:])
+    while run(node.attrs["cond"], [*values, *captured])[0]:
+        values = run(node.attrs["body"], [*values, *captured])
+    return values
 
 
 def _learn_new(value: Value, a: Array, env: Env) -> None:

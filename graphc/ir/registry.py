@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["OPS"]
+__all__ = ["OPS", "REGIONS"]
 
 OPS: dict[str, Any] = {}
+
+#: The attributes that hold regions (graphs that a node runs), for each op that has any, in the
+#: order of its text.
+REGIONS: dict[str, tuple[str, ...]] = {"while": ("cond", "body"), "cond": ("then", "orelse")}

@@ -33,7 +33,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.kernel_text import Token, Tokens, parse_dim, parse_word
 from graphc.ir.node import Node, Value, shape_text, type_text
-from graphc.ir.registry import OPS
+from graphc.ir.registry import OPS, REGIONS
 
 __all__ = ["ELIDE", "attribute_text", "parse_graph", "parse_graphs", "print_graph", "print_node"]
 
@@ -73,9 +73,9 @@ def _symbols(g: Graph) -> list[str]:
             for d in v.static_shape or ():
                 if isinstance(d, Expr):
                     found.update(dict.fromkeys(sorted(s.name for s in d.symbols())))
-        body = n.attrs.get("body")
-        if isinstance(body, Graph):
-            found.update(dict.fromkeys(_symbols(body)))
+        for a in n.attrs.values():
+            if isinstance(a, Graph):
+                found.update(dict.fromkeys(_symbols(a)))
     return list(found)
 
 
@@ -100,14 +100,18 @@ def print_node(n: Node, names: _Names, depth: int = 1, full: bool = False) -> li
     right = ", ".join(names.of(v) for v in n.inputs)
     types = ", ".join(type_text(v.type) for v in n.outputs)
     skip = _TYPED.get(n.op.name, ())
-    body = n.attrs.get("body")
     attrs = {k: v for k, v in n.attrs.items() if k not in skip and not isinstance(v, Graph)}
     text = "{" + ", ".join(f"{k}={attribute_text(v, full)}" for k, v in sorted(attrs.items())) + "}"
     head = " ".join(s for s in (f"{pad}{left} =", n.op.name, right, text if attrs else "") if s)
-    if isinstance(body, Graph):
-        inner = _body(body, _Names(), depth + 1, full)
-        return [f"{head} {{", *inner, f"{pad}}} : {types}"]
-    return [f"{head} : {types}"]
+    graphs = {k: v for k, v in n.attrs.items() if isinstance(v, Graph)}
+    lines = [head]
+    for key in REGIONS.get(n.op.name, graphs):
+        # a graph that stands alone is the body: its word is left out
+        lines[-1] += " {" if list(graphs) == ["body"] else f" {key} {{"
+        lines += _body(graphs[key], _Names(), depth + 1, full)
+        lines.append(f"{pad}}}")
+    lines[-1] += f" : {types}"
+    return lines
 
 
 def attribute_text(v: Any, full: bool = False) -> str:
@@ -314,13 +318,17 @@ class _Parser:
             while t.accept(","):
                 inputs.append(self.operand(values))
         attrs: dict[str, Any] = {}
-        if t.accept("{") and not self.is_body():
+        opened = t.accept("{")
+        if opened and not self.is_body():
             for key, v in t.listed(self.pair, "}"):
                 attrs[key] = v
-            if t.accept("{"):
-                attrs["body"] = self.body("body", depth + 1)
-        elif t.last.text == "{":
+            opened = t.accept("{")
+        if opened:
             attrs["body"] = self.body("body", depth + 1)
+        for key in REGIONS.get(record.name, ()):
+            t.expect(key)
+            t.expect("{")
+            attrs[key] = self.body(key, depth + 1)
         t.expect(":")
         where = t.peek()
         types = [self.type()]

@@ -2,6 +2,7 @@
 
 from graphc.ops import (
     arrays,
+    control,
     conv,
     convert,
     linalg,
@@ -18,6 +19,6 @@ from graphc.ops import (
 from graphc.ops.record import OPS, InferError, Op
 
 __all__ = [
-    "OPS", "InferError", "Op", "arrays", "conv", "convert", "linalg", "math", "nn", "operators",
-    "pool", "pure", "random", "reduce", "shapes", "state",
+    "OPS", "InferError", "Op", "arrays", "control", "conv", "convert", "linalg", "math", "nn",
+    "operators", "pool", "pure", "random", "reduce", "shapes", "state",
 ]  # fmt: skip
