@@ -506,6 +506,7 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
     sources: list[Any] = []
     offsets: dict[str, int] = {}
     factors = {v for n in members if is_contraction(n) for v in n.inputs}
+    inside: list[Node] = []
     for n in members:
         ins: list[Value] = []
         for v in n.inputs:
@@ -513,9 +514,11 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
             if made is None:
                 if is_scalar_constant(v) and v not in factors:
                     made = v
+                    inside.append(v.node)
                 else:
                     attrs = {"index": len(params), "dtype": v.dtype, "shape": v.static_shape}
                     made = Node(input_op, (), attrs, [v.type], v.node.name).outputs[0]
+                    inside.append(made.node)
                     params.append(made)
                     outer.append(new.get(v, v))
                 inner[v] = made
@@ -530,9 +533,10 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
             shape = n.outputs[0].static_shape
             given = {"axis": picked[0], "at": D.Expr.symbol(name), "shape": shape}
         copy = Node(record, ins, given, [o.type for o in n.outputs], n.name, (), n.source)
+        inside.append(copy)
         inner.update(zip(n.outputs, copy.outputs, strict=True))
         sources += [s for s in n.source if s not in sources]
-    body = Graph(tuple(inner[v] for v in outs), (), tuple(params), "body")
+    body = Graph(tuple(inner[v] for v in outs), (), tuple(params), "body").of_nodes(inside)
     last = members[-1]
     made_of: dict[str, Any] = {"body": body}
     if offsets:

@@ -142,11 +142,15 @@ class Node:
         self.inputs = tuple(inputs)
         self.attrs = attrs
         self.name = name
-        self.control = tuple(control)
+        self.control = tuple(control) if control else ()
         self.source = source
         self.graph = graph
         make = self.value_class
-        self.outputs = tuple([make(self, i, d, s) for i, (d, s) in enumerate(types)])
+        if type(types) is list and len(types) == 1:  # nearly always
+            ((dtype, shape),) = types
+            self.outputs: tuple[Value, ...] = (make(self, 0, dtype, shape),)
+        else:
+            self.outputs = tuple([make(self, i, d, s) for i, (d, s) in enumerate(types)])
 
     def __repr__(self) -> str:
         return f"<{self.name or self.id}: {self.op.name}>"
