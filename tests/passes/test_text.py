@@ -155,7 +155,7 @@ def test_the_verifier_finds_what_the_op_refuses() -> None:
 def test_the_verifier_finds_a_use_before_its_making() -> None:
     g = parse_graph(GOOD)
     z = g.outputs[0].node
-    early = Node(OPS["exp"], z.inputs[1:], {}, [z.outputs[0].type], "e")
+    early = Node(OPS["exp"], z.inputs[:1], {}, [z.outputs[0].type], "e")
     early.id = 0
     late = Node(OPS["exp"], early.outputs, {}, [z.outputs[0].type], "l")
     with pytest.raises(VerifyError, match="before it is made"):
