@@ -34,8 +34,10 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "logging": ("graphc.face.logging",),
     "train": (
         "graphc.train.optimizer", "graphc.train.averages", "graphc.train.decay",
-        "graphc.train.steps",
+        "graphc.train.steps", "graphc.train.checkpoints",
     ),
+    "python_io": ("graphc.checkpoint.records",),
+    "io": ("graphc.checkpoint.records",),
     "layers": ("graphc.nn.layers",),
     "losses": ("graphc.nn.losses",),
     "summary": ("graphc.train.summary",),

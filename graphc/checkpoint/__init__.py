@@ -1,0 +1,1 @@
+"""TensorFlow's files, with numpy only: checkpoints (tensor bundles) and record files."""

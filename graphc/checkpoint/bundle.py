@@ -1,0 +1,428 @@
+"""Tensor bundles: TensorFlow's V2 checkpoints, ``.index`` and ``.data-00000-of-00001`` files."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any, Literal, NamedTuple
+
+import numpy as np
+
+from graphc.checkpoint import files, wire
+from graphc.checkpoint.crc import crc32c, unmask
+from graphc.checkpoint.slices import Slice, slice_key
+from graphc.checkpoint.table import read_table, write_table
+from graphc.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
+from graphc.ir.dtypes import DType, as_dtype, bfloat16
+
+__all__ = ["BundleReader", "Entry", "Item", "data_name", "write_bundle"]
+
+Array = np.ndarray[Any, Any]
+#: What a reader may ask of a file's version: ours reads all there are.
+_VERSION = 1
+_RANKS = 254
+
+
+@dataclass
+class Entry:
+    """What the index says of one tensor.
+
+    Attributes
+    ----------
+    dtype : DType
+    shape : tuple of int
+    shard, offset, size, crc : int
+        Where its bytes are, and their checksum.
+    slices : list of Slice
+        Not empty where the tensor is stored in parts, each with an entry of its own.
+    """
+
+    dtype: DType
+    shape: tuple[int, ...] = ()
+    shard: int = 0
+    offset: int = 0
+    size: int = 0
+    crc: int = 0
+    slices: list[Slice] = field(default_factory=list)
+
+    def encode(self) -> bytes:
+        """The message of the index."""
+        dims = b"".join([wire.field(2, wire.number(1, d)) for d in self.shape])
+        out = wire.field(1, self.dtype.enum) + wire.field(2, dims) + wire.number(3, self.shard)
+        out += wire.number(4, self.offset) + wire.number(5, self.size) + wire.fixed32(6, self.crc)
+        for s in self.slices:
+            extents = [
+                wire.field(1, wire.number(1, start) + (wire.field(2, n) if n >= 0 else b""))
+                for start, n in s.extents
+            ]
+            out += wire.field(7, b"".join(extents))
+        return out
+
+
+def _decode(raw: bytes) -> Entry:
+    """An entry from its message; ValueError when it is none."""
+    number, entry = 0, Entry(as_dtype("float32"))
+    for no, value in wire.fields(raw):
+        if isinstance(value, int):
+            if no == 1:
+                number = value
+            elif no == 3:
+                entry.shard = value
+            elif no == 4:
+                entry.offset = value
+            elif no == 5:
+                entry.size = value
+            elif no == 6:
+                entry.crc = value
+        elif no == 2:
+            entry.shape = tuple(_sizes(value))
+        elif no == 7:
+            entry.slices.append(Slice(tuple(_extents(value))))
+    try:
+        entry.dtype = as_dtype(number)
+    except TypeError:
+        raise UnimplementedError(None, None, f"element type number {number}") from None
+    if len(entry.shape) > _RANKS:
+        raise ValueError(f"a shape of rank {len(entry.shape)}")
+    return entry
+
+
+def _sizes(raw: bytes) -> Iterator[int]:
+    for no, value in wire.fields(raw):
+        if no == 2 and isinstance(value, bytes):
+            size = dict(wire.fields(value)).get(1, 0)
+            if not isinstance(size, int) or wire.signed(size) < 0:
+                raise ValueError("a negative size")
+            yield size
+
+
+def _extents(raw: bytes) -> Iterator[tuple[int, int]]:
+    for no, value in wire.fields(raw):
+        if no == 1 and isinstance(value, bytes):
+            found = dict(wire.fields(value))
+            start, length = found.get(1, 0), found.get(2, -1)
+            if not isinstance(start, int) or not isinstance(length, int):
+                raise ValueError("a bad extent")
+            yield wire.signed(start), wire.signed(length)
+
+
+# --------------------------------------------------------------------- bytes of tensors
+
+
+def encode_tensor(a: Array, dtype: DType) -> tuple[bytes | memoryview, int]:
+    """The bytes of a tensor in a data file, and their CRC."""
+    if dtype.kind == "s":
+        return _encode_strings(a)
+    if dtype is bfloat16 and a.dtype != np.uint16:
+        a = to_bfloat16(a)
+    raw = np.ascontiguousarray(a).reshape(-1).view(np.uint8).data
+    return raw, crc32c(raw)
+
+
+def to_bfloat16(a: Array) -> Array:
+    """Float32 numbers as the upper halves of their bits, rounded to nearest even."""
+    u = np.ascontiguousarray(a, np.float32).reshape(np.shape(a)).view(np.uint32)
+    r = (u + (((u >> 16) & 1) + np.uint32(0x7FFF))) >> 16
+    out: Array = np.where(np.isnan(a), np.uint16(0x7FC0), r.astype(np.uint16))
+    return out
+
+
+def _encode_strings(a: Array) -> tuple[bytes, int]:
+    items = [x.encode() if isinstance(x, str) else bytes(x) for x in a.reshape(-1).tolist()]
+    crc = 0
+    for s in items:  # the checksum is over lengths as numbers, not as they are written
+        crc = crc32c(struct.pack("<I" if len(s) <= 0xFFFFFFFF else "<Q", len(s)), crc)
+    stored = struct.pack("<I", _mask(crc))
+    crc = crc32c(stored, crc)
+    head = b"".join([wire.varint(len(s)) for s in items]) + stored
+    body = b"".join(items)
+    return head + body, crc32c(body, crc)
+
+
+def _mask(crc: int) -> int:
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _decode_strings(raw: bytes, count: int) -> tuple[list[bytes], int]:
+    """Strings and their CRC; ValueError when the data is no such thing."""
+    lengths, at, crc = [], 0, 0
+    for _ in range(count):
+        n, at = wire.read_varint(raw, at)
+        lengths.append(n)
+        crc = crc32c(struct.pack("<I" if n <= 0xFFFFFFFF else "<Q", n), crc)
+    stored = raw[at : at + 4]
+    if len(stored) < 4 or unmask(struct.unpack("<I", stored)[0]) != crc:
+        raise ValueError("the lengths of its strings are damaged")
+    crc = crc32c(stored, crc)
+    at += 4
+    if at + sum(lengths) != len(raw):
+        raise ValueError("the lengths of its strings do not add up")
+    crc = crc32c(raw[at:], crc)
+    out = []
+    for n in lengths:
+        out.append(raw[at : at + n])
+        at += n
+    return out, crc
+
+
+# --------------------------------------------------------------------- writing
+
+
+class Item(NamedTuple):
+    """A tensor to write, or with `full` and `part` a slice of the tensor `name`."""
+
+    name: str
+    value: Array
+    dtype: DType
+    full: tuple[int, ...] | None = None
+    part: Slice | None = None
+
+
+def data_name(prefix: str, shard: int, shards: int) -> str:
+    """The file of one shard."""
+    return f"{prefix}.data-{shard:05d}-of-{shards:05d}"
+
+
+def write_bundle(prefix: str, items: Iterable[Item]) -> None:
+    """Write a checkpoint: afterwards there is the new one, after a crash that or the one before.
+
+    The index names the data file, and replacing the index is the one step that makes the new
+    checkpoint valid. Where a checkpoint of the same name exists, the new data is first put beside
+    the old as shard ``-of-00002``, and has its usual name once the old is no longer needed.
+
+    Raises
+    ------
+    InvalidArgumentError
+        When two items have one name.
+    OSError
+        When the files cannot be written; an older checkpoint of that name is then still there.
+    """
+    with files.exclusive(os.path.dirname(prefix) or "."):
+        shards = 2 if os.path.exists(data_name(prefix, 0, 1)) else 1
+        with files.replacing(data_name(prefix, 0, shards)) as f:
+            entries = dict(_write_data(f, items))
+        files.replace(prefix + ".index", _index(entries, shards))
+        if shards == 2 and files.link(data_name(prefix, 0, 2), data_name(prefix, 0, 1)):
+            files.replace(prefix + ".index", _index(entries, 1))
+            shards = 1
+        files.remove_stale(prefix, keep=data_name(prefix, 0, shards))
+
+
+def _write_data(f: IO[bytes], items: Iterable[Item]) -> Iterator[tuple[bytes, Entry]]:
+    """Write the tensors in the order of their keys; pairs of key and entry."""
+    parts: dict[str, Entry] = {}
+    keyed: dict[bytes, Item] = {}
+    for item in items:
+        key = item.name.encode()
+        if item.part is not None and item.full is not None:
+            whole = parts.setdefault(item.name, Entry(item.dtype, item.full))
+            whole.slices.append(item.part)
+            key = slice_key(item.name, item.part)
+        if key in keyed:
+            raise InvalidArgumentError(None, None, f"Adding duplicate key: {item.name}")
+        keyed[key] = item
+    for name, whole in parts.items():
+        if name.encode() in keyed:
+            raise InvalidArgumentError(None, None, f"Adding duplicate key: {name}")
+        yield name.encode(), whole
+    offset = 0
+    for key in sorted(keyed):
+        item = keyed[key]
+        raw, crc = encode_tensor(item.value, item.dtype)
+        f.write(raw)
+        yield key, Entry(item.dtype, item.value.shape, 0, offset, len(raw), _mask(crc))
+        offset += len(raw)
+
+
+def _index(entries: Mapping[bytes, Entry], shards: int) -> bytes:
+    header = wire.field(1, shards) + wire.field(3, wire.field(1, _VERSION))
+    items = [(key, entries[key].encode()) for key in sorted(entries)]
+    return write_table([(b"", header), *items])
+
+
+# --------------------------------------------------------------------- reading
+
+
+class BundleReader:
+    """A checkpoint on disk: its index is read and checked at once, tensors when they are asked for.
+
+    Parameters
+    ----------
+    prefix : str
+        The path without ``.index``.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no checkpoint of that name.
+    DataLossError
+        When the index is damaged.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.entries: dict[str, Entry] = {}
+        self._parts: dict[bytes, Entry] = {}
+        path = prefix + ".index"
+        try:
+            with open(path, "rb") as f:
+                data = f.read()
+        except FileNotFoundError:
+            message = (
+                "Unsuccessful TensorSliceReader constructor: Failed to find any matching files "
+                f"for {prefix}"
+            )
+            raise NotFoundError(None, None, message) from None
+        try:
+            table = read_table(data)
+            if b"" not in table:
+                raise ValueError("it has no header")
+            self._header(table.pop(b""))
+            for key, raw in table.items():
+                self._entry(key, raw)
+        except ValueError as e:
+            raise DataLossError(None, None, f"{path} is damaged: {e}") from None
+
+    def _header(self, raw: bytes) -> None:
+        shards, big, least = 0, 0, 0
+        for no, value in wire.fields(raw):
+            if no == 1 and isinstance(value, int):
+                shards = value
+            elif no == 2 and isinstance(value, int):
+                big = value
+            elif no == 3 and isinstance(value, bytes):
+                least = int(dict(wire.fields(value)).get(2, 0))
+        if shards <= 0:
+            raise ValueError(f"a bundle of {shards} shards")
+        if least > _VERSION:
+            message = f"{self.prefix} needs a reader of version {least}; this one has {_VERSION}"
+            raise UnimplementedError(None, None, message)
+        self.shards = shards
+        self._order: Literal["<", ">"] = ">" if big else "<"
+
+    def _entry(self, key: bytes, raw: bytes) -> None:
+        entry = _decode(raw)
+        if entry.shard >= self.shards:
+            raise ValueError(f"{key!r} is in shard {entry.shard} of {self.shards}")
+        if key.startswith(b"\0"):
+            self._parts[key] = entry
+        else:
+            self.entries[key.decode()] = entry
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` that it does not hold."""
+        return [n for n in dict.fromkeys(names) if n not in self.entries]
+
+    def entry(self, name: str) -> Entry:
+        """What is known of a tensor; NotFoundError when there is none of that name."""
+        found = self.entries.get(name)
+        if found is None:
+            raise NotFoundError(None, None, f"Key {name} not found in checkpoint")
+        return found
+
+    def tensor(self, name: str) -> Array:
+        """The value of a tensor, put together where it is stored in slices.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of that name.
+        DataLossError
+            When its bytes are damaged.
+        """
+        entry = self.entry(name)
+        if not entry.slices:
+            return self._read(name, entry)
+        out = np.empty(entry.shape, entry.dtype.np)
+        covered = 0
+        for s in entry.slices:
+            value = self._part(name, entry, s)
+            out[s.where(entry.shape)] = value
+            covered += value.size
+        if covered < out.size:
+            raise InvalidArgumentError(
+                None, None,
+                f"Does not have sufficient slices for partitioned tensor {name} to restore in "
+                f"slice_spec: {':'.join('-' * len(entry.shape))}",
+            )  # fmt: skip
+        return out
+
+    def part(self, name: str, wanted: Slice) -> Array:
+        """A slice of a tensor, from those it is stored in."""
+        entry = self.entry(name)
+        extents = wanted.resolve(entry.shape)
+        for s in entry.slices:
+            if s.resolve(entry.shape) == extents:
+                return self._part(name, entry, s)
+        return np.ascontiguousarray(self.tensor(name)[wanted.where(entry.shape)])
+
+    def _part(self, name: str, entry: Entry, s: Slice) -> Array:
+        found = self._parts.get(slice_key(name, s))
+        if found is None:
+            raise DataLossError(None, None, f"{self.prefix}: {name} lacks slice {s.extents}")
+        if found.shape != tuple(n for _, n in s.resolve(entry.shape)):
+            raise DataLossError(None, None, f"{self.prefix}: {name} has a slice of another shape")
+        return self._read(name, found)
+
+    def _read(self, name: str, entry: Entry) -> Array:
+        path = data_name(self.prefix, entry.shard, self.shards)
+        count = 1
+        for d in entry.shape:
+            count *= d
+        size = count * entry.dtype.size
+        if entry.dtype.kind != "s" and size != entry.size:
+            raise self._damaged(
+                path, name, f"{entry.size} bytes for {entry.dtype.name} of {entry.shape}"
+            )
+        raw = self._bytes(path, name, entry)
+        stored = unmask(entry.crc)
+        if entry.dtype.kind == "s":
+            try:
+                if count > len(raw):
+                    raise ValueError("more strings than bytes")
+                strings, crc = _decode_strings(bytes(raw), count)
+            except ValueError as e:
+                raise self._damaged(path, name, str(e)) from None
+            made = np.empty(count, object)
+            made[:] = strings
+            out: Array = made.reshape(entry.shape)
+        else:
+            crc = crc32c(raw)
+            out = self._array(raw, entry)
+        if crc != stored:
+            what = f"Checksum does not match: stored {stored} vs. calculated {crc}"
+            raise self._damaged(path, name, what)
+        return out
+
+    def _bytes(self, path: str, name: str, entry: Entry) -> Array:
+        try:
+            with open(path, "rb") as f:
+                length = os.fstat(f.fileno()).st_size
+                if entry.offset + entry.size > length:
+                    what = (
+                        f"it should end at byte {entry.offset + entry.size} of a file of {length}"
+                    )
+                    raise self._damaged(path, name, what)
+                f.seek(entry.offset)
+                return np.fromfile(f, np.uint8, entry.size)
+        except FileNotFoundError:
+            raise DataLossError(
+                None, None, f"{path} is missing, which {self.prefix}.index names for {name}"
+            ) from None
+
+    def _array(self, raw: Array, entry: Entry) -> Array:
+        stored = np.dtype(np.uint16) if entry.dtype is bfloat16 else entry.dtype.np
+        a: Array = raw.view(stored.newbyteorder(self._order)).astype(stored, copy=False)
+        if entry.dtype is bfloat16:
+            a = (a.astype(np.uint32) << 16).view(np.float32)
+        return a.reshape(entry.shape)
+
+    def _damaged(self, path: str, name: str, what: str) -> DataLossError:  # type: ignore[valid-type]
+        return DataLossError(None, None, f"{path}: tensor {name} is damaged: {what}")
+
+    def verify(self, names: Sequence[str] | None = None) -> None:
+        """Read everything (or `names`) and check it; DataLossError where something is damaged."""
+        for name in self.entries if names is None else names:
+            self.tensor(name)

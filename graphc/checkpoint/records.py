@@ -1,0 +1,289 @@
+"""Record files (``.tfrecord``, event files): lengths, data and a checksum of each."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import IO, Any
+
+from graphc.checkpoint.crc import masked_crc32c
+from graphc.errors import DataLossError, FailedPreconditionError, NotFoundError
+
+__all__ = [
+    "TFRecordCompressionType", "TFRecordOptions", "TFRecordWriter", "encode_record",
+    "tf_record_iterator",
+]  # fmt: skip
+
+#: A record is read in pieces of this size, so that a damaged length asks for no memory.
+_PIECE = 1 << 24
+
+
+class TFRecordCompressionType:
+    """How a record file is compressed."""
+
+    NONE = 0
+    ZLIB = 1
+    GZIP = 2
+
+
+_KINDS = {0: "", 1: "ZLIB", 2: "GZIP", "": "", None: "", "ZLIB": "ZLIB", "GZIP": "GZIP"}
+
+
+class TFRecordOptions:
+    """Options of a record file.
+
+    Parameters
+    ----------
+    compression_type : {"", "GZIP", "ZLIB"} or TFRecordCompressionType, optional
+    compression_level : int, optional
+        0 to 9; zlib's own choice by default.
+    flush_mode, input_buffer_size, output_buffer_size, window_bits, compression_method, mem_level, \
+compression_strategy
+        Accepted; they change no content.
+    """
+
+    compression_type_map = {0: "", 1: "ZLIB", 2: "GZIP"}  # noqa: RUF012
+
+    def __init__(
+        self,
+        compression_type: Any = None,
+        flush_mode: int | None = None,
+        input_buffer_size: int | None = None,
+        output_buffer_size: int | None = None,
+        window_bits: int | None = None,
+        compression_level: int | None = None,
+        compression_method: int | None = None,
+        mem_level: int | None = None,
+        compression_strategy: int | None = None,
+    ) -> None:
+        self.get_compression_type_string(compression_type)
+        self.compression_type = compression_type
+        self.flush_mode = flush_mode
+        self.input_buffer_size = input_buffer_size
+        self.output_buffer_size = output_buffer_size
+        self.window_bits = window_bits
+        self.compression_level = compression_level
+        self.compression_method = compression_method
+        self.mem_level = mem_level
+        self.compression_strategy = compression_strategy
+
+    @classmethod
+    def get_compression_type_string(cls, options: Any) -> str:
+        """``""``, ``"ZLIB"`` or ``"GZIP"`` for options, a name, a number, or None.
+
+        Raises
+        ------
+        ValueError
+            For another name.
+        """
+        if isinstance(options, TFRecordOptions):
+            options = options.compression_type
+        if isinstance(options, bytes):
+            options = options.decode()
+        if not isinstance(options, str | int | None) or options not in _KINDS:
+            raise ValueError(f'Not a valid compression_type: "{options}"')
+        return _KINDS[options]
+
+
+def encode_record(data: bytes) -> bytes:
+    """One record as it is in a file."""
+    length = struct.pack("<Q", len(data))
+    head = length + struct.pack("<I", masked_crc32c(length))
+    return head + data + struct.pack("<I", masked_crc32c(data))
+
+
+class _Deflate:
+    """A file to write that is zlib-compressed as a whole."""
+
+    def __init__(self, raw: IO[bytes], level: int) -> None:
+        self.raw = raw
+        self.z = zlib.compressobj(level)
+
+    def write(self, data: bytes) -> int:
+        self.raw.write(self.z.compress(data))
+        return len(data)
+
+    def flush(self) -> None:
+        self.raw.write(self.z.flush(zlib.Z_SYNC_FLUSH))
+        self.raw.flush()
+
+    def close(self) -> None:
+        self.raw.write(self.z.flush())
+        self.raw.close()
+
+
+class _Inflate:
+    """A zlib-compressed file to read."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self.raw = raw
+        self.z = zlib.decompressobj()
+        self.kept = b""
+
+    def read(self, size: int = -1) -> bytes:
+        out = bytearray(self.kept[:size])
+        self.kept = self.kept[size:]
+        while len(out) < size and not self.z.eof:
+            more = self.raw.read(1 << 16)
+            if not more:
+                break
+            data = self.z.decompress(more)
+            need = size - len(out)
+            out += data[:need]
+            self.kept = data[need:]
+        return bytes(out)
+
+    def close(self) -> None:
+        self.raw.close()
+
+
+class TFRecordWriter:
+    """Writes records to a file.
+
+    Parameters
+    ----------
+    path : str
+        Replaced when it exists.
+    options : TFRecordOptions or str, optional
+
+    Examples
+    --------
+    >>> import graphc as tf, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.tfrecord")
+    >>> with tf.python_io.TFRecordWriter(path) as w:
+    ...     w.write(b"one")
+    >>> list(tf.python_io.tf_record_iterator(path))
+    [b'one']
+    """
+
+    def __init__(self, path: Any, options: Any = None) -> None:
+        kind = TFRecordOptions.get_compression_type_string(options)
+        level = getattr(options, "compression_level", None)
+        level = -1 if level is None else level
+        self._path = os.fspath(path) if not isinstance(path, bytes) else path.decode()
+        self._raw: IO[bytes] | None = None
+        try:
+            raw = open(self._path, "wb")
+        except FileNotFoundError:
+            raise _not_found(self._path) from None
+        if kind == "GZIP":
+            self._raw = raw
+            self._file: Any = gzip.GzipFile(
+                "", "wb", 9 if level < 0 else level, fileobj=raw, mtime=0
+            )
+        else:
+            self._file = _Deflate(raw, level) if kind else raw
+
+    def write(self, record: bytes) -> None:
+        """Append a record.
+
+        Raises
+        ------
+        TypeError
+            When it is no bytes.
+        FailedPreconditionError
+            When the writer is closed.
+        """
+        if not isinstance(record, bytes | bytearray | memoryview):
+            raise TypeError(f"expected bytes, {type(record).__name__} found")
+        if self._file is None:
+            message = "Writer not initialized or previously closed"
+            raise FailedPreconditionError(None, None, message)
+        self._file.write(encode_record(bytes(record)))
+
+    def flush(self) -> None:
+        """Hand what was written to the system."""
+        if self._file is not None:
+            self._file.flush()
+            if self._raw is not None:
+                self._raw.flush()
+
+    def close(self) -> None:
+        """Finish the file; a second call does nothing."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+        if self._raw is not None:
+            self._raw.close()
+
+    def __enter__(self) -> TFRecordWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):
+            self.close()
+
+
+def _not_found(path: str) -> Exception:
+    return NotFoundError(None, None, f"{path}; No such file or directory")
+
+
+def tf_record_iterator(path: Any, options: Any = None) -> Iterator[bytes]:
+    """The records of a file, one after the other.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    DataLossError
+        At a record that is damaged or cut short.
+    """
+    kind = TFRecordOptions.get_compression_type_string(options)
+    path = os.fspath(path) if not isinstance(path, bytes) else path.decode()
+    try:
+        raw = open(path, "rb")
+    except FileNotFoundError:
+        raise _not_found(path) from None
+    with raw:
+        file: Any = raw
+        if kind:
+            file = gzip.GzipFile(fileobj=raw) if kind == "GZIP" else _Inflate(raw)
+        try:
+            yield from _records(file, path)
+        except (zlib.error, gzip.BadGzipFile, EOFError) as e:
+            raise DataLossError(None, None, f"{path}: {e}") from None
+
+
+def _records(file: Any, path: str) -> Iterator[bytes]:
+    at = 0
+    while True:
+        head = file.read(12)
+        if len(head) < 12:
+            return  # as TensorFlow: a file that is still being written ends here
+        length, stored = struct.unpack("<QI", head)
+        if masked_crc32c(head[:8]) != stored:
+            raise DataLossError(None, None, f"corrupted record at {at} in {path}")
+        body = _read(file, length + 4)
+        if len(body) < length + 4:
+            raise DataLossError(None, None, f"truncated record at {at} in {path}")
+        data = body[:-4]
+        if masked_crc32c(data) != struct.unpack("<I", body[-4:])[0]:
+            raise DataLossError(None, None, f"corrupted record at {at + 12} in {path}")
+        yield data
+        at += 16 + length
+
+
+def _read(file: Any, size: int) -> bytes:
+    if size <= _PIECE:
+        return file.read(size)  # type: ignore[no-any-return]
+    pieces = []
+    while size > 0:
+        piece = file.read(min(size, _PIECE))
+        if not piece:
+            break
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
