@@ -3,6 +3,9 @@
 Updates apply in creation order (which control dependencies always respect). Whoever uses a
 variable and depends on an update of it, by data or control, sees the updated value; all others see
 the value at the start of the run. This is one legal TF1 order, the same in each run.
+
+What only the host can do cuts the run (`graphc.passes.cuts`). Strings pass by native code: those a
+run returns or gives to a variable are fed to it.
 """
 
 from __future__ import annotations
@@ -19,44 +22,12 @@ from graphc.ir.graph import Graph
 from graphc.ir.known import NeedsValue, resolve
 from graphc.ir.node import Node, Value
 from graphc.ops.pure import input_op, read_op
+from graphc.passes.cuts import Batch, Cut, is_effect, on_host
 
-__all__ = ["Cut", "Frozen", "functionalize", "pattern", "run_error", "variable_of"]
-
-
-class Cut(Exception):
-    """A run cannot be one native part: `values` must be known before the rest can be planned.
-
-    Attributes
-    ----------
-    values : tuple of Value
-        Recorded values to compute first.
-    host : Node or None
-        A recorded node to apply to them by its numpy meaning; its outputs are what is fed then.
-        None: the values themselves are fed.
-    """
-
-    def __init__(self, values: tuple[Value, ...], host: Node | None) -> None:
-        super().__init__(f"needs {values}")
-        self.values = values
-        self.host = host
-
-
-def on_host(n: Node) -> bool:
-    """Whether the op has no native form: sizes that depend on data, strings, Python functions."""
-    r = n.op
-    if any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
-        return True
-    return not (
-        r.scalar
-        or r.element
-        or r.expand
-        or r.lower
-        or r.family in _NATIVE
-        or r.facts.get("reshape")
-    )
-
-
-_NATIVE = frozenset({"state", "reduction", "contraction", "random", "fused"})
+__all__ = [
+    "Cut", "Frozen", "functionalize", "live_nodes", "needed", "pattern", "run_error",
+    "variable_of",
+]  # fmt: skip
 
 
 @dataclass
@@ -71,11 +42,18 @@ class Frozen:
     random : list of (Node, Node)
         Random ops in order, as recorded and as they are here (where attribute ``stream`` is the
         place in this list); each has a counter of its own that a run advances.
+    strings : list of (int or None)
+        For each fetch the place among the feeds where its strings are; None for numbers, which
+        are the outputs of the graph.
+    string_updates : list of (str, int)
+        Variables of strings that the run changes, each with the place of its value.
     """
 
     graph: Graph
     reads: list[str] = field(default_factory=list)
     random: list[tuple[Node, Node]] = field(default_factory=list)
+    strings: list[int | None] = field(default_factory=list)
+    string_updates: list[tuple[str, int]] = field(default_factory=list)
 
 
 def pattern(
@@ -130,6 +108,8 @@ def functionalize(
     facts: Facts,
     name: str = "main",
     made: Iterable[Value] = (),
+    done: Container[Node] = (),
+    readers: Sequence[Node | None] = (),
 ) -> Frozen:
     """The pure graph of ``run([*fetches, *targets], feeds)``.
 
@@ -138,12 +118,22 @@ def functionalize(
     made : values, optional
         Those of `feeds` that an earlier part of this run made: what they depend on happens in this
         run, so its updates and draws count although its results are known.
+    done : nodes, optional
+        What the host has applied already.
+    readers : sequence of (Node or None), optional
+        For each fetch the node that will read it: it sees the updates that come before that node.
     feeds : mapping
         Type of each fed value, sizes as symbols.
     variables : callable
         Element type and shape of a variable as the session holds it.
+
+    Raises
+    ------
+    Cut
+        When something must be known first.
     """
-    return _Functionalizer(feeds, variables, facts, made).run(fetches, targets, name)
+    f = _Functionalizer(feeds, variables, facts, made, done)
+    return f.run(fetches, targets, name, readers or (None,) * len(fetches))
 
 
 class _Functionalizer:
@@ -153,61 +143,83 @@ class _Functionalizer:
         variables: Callable[[str], tuple[DType, tuple[int, ...]]],
         facts: Facts,
         made: Iterable[Value] = (),
+        done: Container[Node] = (),
     ) -> None:
         self.feeds = feeds
         self.made = frozenset(made)
+        self.done = done
         self.given = frozenset(feeds) - self.made
+        self.batch = Batch(feeds)
         self.variables = variables
         self.facts = facts
         self.new: dict[Value, Value] = {}
         self.start: dict[str, Value] = {}
+        self.refs: dict[str, Node] = {}
         # for each variable the updates applied so far: (bit, value afterwards)
         self.history: dict[str, list[tuple[int, Value]]] = {}
         self.after: dict[Node, int] = {}
         self.bits = 0
         self.frozen = Frozen(Graph(()))
 
-    def run(self, fetches: Sequence[Value], targets: Sequence[Node], name: str) -> Frozen:
+    def run(
+        self,
+        fetches: Sequence[Value],
+        targets: Sequence[Node],
+        name: str,
+        readers: Sequence[Node | None],
+    ) -> Frozen:
         rewriter = build.Rewriter()
         with build.use(rewriter), dims.assuming(self.facts):
-            inputs = []
-            for i, (v, (dtype, shape)) in enumerate(self.feeds.items()):
-                rewriter.like = v.node
-                attrs = {"index": i, "dtype": dtype, "shape": shape}
-                made = build.build(input_op, (), attrs, _label(v)).outputs[0]
-                self.new[v] = made
-                inputs.append(made)
-            wanted = self.needed(fetches, targets, self.given)
-            if self.made:
-                effects = [n for n in wanted if n.op.facts.get("update") or n.op.family == "random"]
-                live = set(self.needed(fetches, [*targets, *effects], self.feeds))
+            inputs = self.inputs(rewriter)
+            wanted = needed(fetches, targets, self.given)
+            later = bool(self.made or self.done)
+            if later:
+                live = set(live_nodes(fetches, targets, self.given, self.feeds, self.done))
             for n in wanted:
-                if self.made and n not in live:
+                if later and n not in live:
                     self.passed(n)
                     continue
                 rewriter.like = n
-                self.node(n)
-            outputs = tuple(self.value(v, None) for v in fetches)
-        updates = tuple((var, h[-1][1]) for var, h in self.history.items())
-        self.frozen.graph = Graph(outputs, updates, tuple(inputs), name, self.facts)
-        self.frozen.reads = list(self.start)
-        return self.frozen
+                self.visit(n)
+            outputs = []
+            for v, reader in zip(fetches, readers, strict=True):
+                try:
+                    outputs.append(None if self.batch else self.value(v, reader))
+                except Cut as cut:
+                    self.batch.add(cut, v.node)
+        if self.batch:
+            raise self.batch.cut()
+        return self.freeze([v for v in outputs if v is not None], inputs, name)
 
-    @staticmethod
-    def needed(
-        fetches: Sequence[Value], targets: Sequence[Node], fed: Container[Value]
-    ) -> list[Node]:
-        """Nodes that must run, those behind fed values left out."""
-        seen: set[Node] = set()
-        stack = [v.node for v in fetches if v not in fed] + list(targets)
-        while stack:
-            n = stack.pop()
-            if n not in seen:
-                seen.add(n)
-                stack.extend([v.node for v in n.inputs if v not in fed and v.node not in seen])
-                if n.control:
-                    stack.extend(n.control)
-        return sorted(seen, key=lambda n: n.id)
+    def inputs(self, rewriter: build.Rewriter) -> tuple[Value, ...]:
+        """What is fed, in the pure graph."""
+        out = []
+        for i, (v, (dtype, shape)) in enumerate(self.feeds.items()):
+            rewriter.like = v.node
+            attrs = {"index": i, "dtype": dtype, "shape": shape}
+            made = build.build(input_op, (), attrs, _label(v)).outputs[0]
+            out.append(made)
+            if v in self.made and v.dtype.kind == "s" and v.node.op.name == "variable":
+                self.start[str(v.node.attrs["var"])] = made  # read by an earlier part
+            else:
+                self.new[v] = made
+        return tuple(out)
+
+    def freeze(self, outputs: list[Value], inputs: tuple[Value, ...], name: str) -> Frozen:
+        """The pure graph, and beside it the strings."""
+        f = self.frozen
+        f.strings = [v.node.attrs["index"] if v.dtype.kind == "s" else None for v in outputs]
+        updates = []
+        for var, history in self.history.items():
+            v = history[-1][1]
+            if v.dtype.kind == "s":
+                f.string_updates.append((var, v.node.attrs["index"]))
+            else:
+                updates.append((var, v))
+        numbers = tuple(v for v in outputs if v.dtype.kind != "s")
+        f.graph = Graph(numbers, tuple(updates), inputs, name, self.facts)
+        f.reads = [var for var, v in self.start.items() if v.dtype.kind != "s"]
+        return f
 
     def value(self, v: Value, reader: Node | None) -> Value:
         """The pure value of `v` as `reader` sees it."""
@@ -231,6 +243,8 @@ class _Functionalizer:
                 dtype, shape = self.variables(var)
             except FailedPreconditionError as e:
                 raise FailedPreconditionError(None, reader, run_error(reader, e)) from None
+            if dtype.kind == "s":
+                raise Cut((self.refs[var],))
             attrs = {"var": var, "dtype": dtype, "shape": shape}
             v = self.start[var] = build.build(read_op, (), attrs, var).outputs[0]
         return v
@@ -253,6 +267,15 @@ class _Functionalizer:
         if mask:
             self.after[n] = mask
 
+    def visit(self, n: Node) -> None:
+        """The pure form of a recorded node, unless it must wait for what the host does."""
+        if self.batch and self.batch.delays(n):
+            return
+        try:
+            self.node(n)
+        except Cut as cut:
+            self.batch.add(cut, n)
+
     def node(self, n: Node) -> None:
         """The pure form of a recorded node, or its effect."""
         if self.made and n.outputs and all(v in self.made for v in n.outputs):
@@ -261,6 +284,8 @@ class _Functionalizer:
         for c in n.control:
             if is_snapshot(c) and c.outputs[0] not in self.given:
                 self.value(c.outputs[0], c)  # nobody uses it, but it must have a value
+        if n.op.name == "variable":
+            self.refs[str(n.attrs["var"])] = n
         if n.op.name == "variable" or is_snapshot(n):
             return  # read where it is used: see `value`
         facts, mask = n.op.facts, self.mask(n)
@@ -272,12 +297,14 @@ class _Functionalizer:
         if facts.get("effect_only"):
             return
         if facts.get("query"):
-            raise Cut(n.inputs[1:] if n.op.name == "initialized_value" else (), n)
+            alone = n.op.name == "initialized_value"
+            raise Cut((n,), tuple([(v, n) for v in n.inputs[1:]]) if alone else (), alone=alone)
+        alias = facts.get("alias") or facts.get("aliases")
+        if not alias and on_host(n):
+            raise Cut((n,), tuple([(v, n) for v in n.inputs]))
         inputs = tuple([self.value(v, n) for v in n.inputs])
-        if facts.get("alias") or facts.get("aliases"):
+        if alias:
             self.new.update(zip(n.outputs, inputs, strict=False))
-        elif on_host(n):
-            raise Cut(n.inputs, n)
         else:
             self.pure(n, inputs)
 
@@ -288,7 +315,7 @@ class _Functionalizer:
             try:
                 inputs, attrs = resolve(inputs, attrs)
             except NeedsValue as e:
-                raise Cut((n.inputs[inputs.index(e.value)],), None) from None
+                raise Cut(needs=((n.inputs[inputs.index(e.value)], n),)) from None
         draws = n.op.family == "random"
         if draws:
             attrs = {**attrs, "stream": len(self.frozen.random)}
@@ -339,6 +366,37 @@ class _Functionalizer:
         history.append((bit, new))
         self.after[n] = mask | bit
         self.new[n.outputs[0]] = new
+
+
+def needed(
+    fetches: Iterable[Value],
+    targets: Iterable[Node],
+    fed: Container[Value],
+    done: Container[Node] = (),
+) -> list[Node]:
+    """Nodes that must run, those behind fed values and behind `done` nodes left out."""
+    seen: set[Node] = set()
+    stack = [v.node for v in fetches if v not in fed] + list(targets)
+    while stack:
+        n = stack.pop()
+        if n not in seen and n not in done:
+            seen.add(n)
+            stack.extend([v.node for v in n.inputs if v not in fed and v.node not in seen])
+            if n.control:
+                stack.extend(n.control)
+    return sorted(seen, key=lambda n: n.id)
+
+
+def live_nodes(
+    fetches: Sequence[Value],
+    targets: Sequence[Node],
+    given: Container[Value],
+    fed: Container[Value],
+    done: Container[Node],
+) -> list[Node]:
+    """What a later part of a run must still do: its results, and its effects not done yet."""
+    effects = [n for n in needed(fetches, targets, given) if is_effect(n)]
+    return needed(fetches, [*targets, *effects], fed, done)
 
 
 def is_snapshot(n: Node) -> bool:

@@ -7,7 +7,8 @@ import math
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,9 +18,7 @@ from graphc.errors import (
     CompileError,
     FailedPreconditionError,
     InvalidArgumentError,
-    OpError,
     ResourceExhaustedError,
-    UnimplementedError,
 )
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Facts, Symbol
@@ -28,18 +27,20 @@ from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
 from graphc.ops.random import reserved, seeds_of
 from graphc.ops.record import meaning
+from graphc.passes.cuts import is_effect
 from graphc.passes.functionalize import (
     Cut,
     Frozen,
     functionalize,
+    live_nodes,
     pattern,
     run_error,
-    variable_of,
 )
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
-from graphc.runtime.feeds import as_feed, storage
+from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
 from graphc.runtime.llvm import codegen
 from graphc.runtime.llvm.entry import COMMIT, DIMS, OK, SLOW, FeedSpec, OutSpec, Program, Step
+from graphc.runtime.parts import Parts
 from graphc.runtime.plan import Buf, Plan, StepSpec, make_plan
 
 __all__ = ["Cell", "Counters", "Executor", "Options", "State", "counters"]
@@ -118,6 +119,10 @@ class Cell:
         self.ready = False
 
 
+class _Draws(threading.local):
+    skips: dict[Node, int] | None = None
+
+
 class State:
     """What a session remembers between runs: variables and the counters of random ops."""
 
@@ -128,6 +133,10 @@ class State:
         self.lock = threading.RLock()
         #: Changes when storage moves or a variable becomes initialised.
         self.epoch = 0
+        #: What host ops keep between runs, by name; set `closed` makes those that wait give up.
+        self.resources: dict[str, Any] = {}
+        self.closed = threading.Event()
+        self._run = _Draws()
 
     def load(self, name: str, dtype: DType, value: np.ndarray[Any, Any]) -> None:
         """Set a variable from outside a run."""
@@ -138,6 +147,32 @@ class State:
                 cell.ready = True
                 self.epoch += 1
 
+    def draws(self) -> Mapping[Node, int]:
+        """The counters of random ops: in all parts of a run those of its start."""
+        return self._run.skips if self._run.skips is not None else self.skips
+
+    @contextmanager
+    def one_run(self) -> Iterator[None]:
+        """The parts of one run of this thread inside: they draw the same numbers."""
+        before = self._run.skips
+        with self.lock:
+            self._run.skips = dict(self.skips)
+        try:
+            yield
+        finally:
+            self._run.skips = before
+
+    def close(self) -> None:
+        """Give up what host ops keep."""
+        self.closed.set()
+        with self.lock:
+            kept = list(self.resources.values())
+            self.resources.clear()
+        for r in kept:
+            close = getattr(r, "close", None)
+            if close is not None:
+                close()
+
     def cell(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Cell:
         """The variable's storage, made or remade where it does not fit."""
         c = self.cells.get(name)
@@ -145,21 +180,6 @@ class State:
             c = self.cells[name] = Cell(dtype, shape)
             self.epoch += 1
         return c
-
-
-def to_storage(a: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
-    if dtype.code != "bf16":
-        return a
-    u = np.ascontiguousarray(a, np.float32).reshape(a.shape).view(np.uint32)
-    r = (u + (((u >> 16) & 1) + np.uint32(0x7FFF))) >> 16
-    made: np.ndarray[Any, Any] = np.where(np.isnan(a), np.uint16(0x7FC0), r.astype(np.uint16))
-    return made
-
-
-def from_storage(a: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
-    if dtype.code != "bf16":
-        return a
-    return (a.astype(np.uint32) << 16).view(np.float32)
 
 
 def available_threads() -> int:
@@ -244,20 +264,24 @@ class _Run:
 
     def __init__(
         self, executor: Executor, fetches: tuple[Value, ...], targets: tuple[Node, ...],
-        feeds: tuple[Value, ...], pure: bool = False, made: tuple[Value, ...] = (),
+        feeds: tuple[Value, ...], pure: bool = False, made: frozenset[Value] = frozenset(),
+        done: frozenset[Node] = frozenset(), readers: tuple[Node | None, ...] = (),
+        checked: bool = False,
     ) -> None:  # fmt: skip
         self.executor = executor
         self.pure = pure  # a part of another run: commits nothing, advances no counter
         self.made = made  # those of `feeds` that earlier parts of the run made
-        self.parts: tuple[_Run, Cut, _Run] | None = None
+        self.done = done  # what the host applied in earlier parts
+        self.readers = readers  # for each fetch who will read it
+        self.parts: Parts | None = None
         self.state = executor.state
         self.fetches = fetches
-        self.numeric = tuple(v for v in fetches if v.dtype.kind != "s")
         self.targets = targets
         self.feeds = feeds
         self.plans: dict[Any, list[Compilation]] = {}
         self.bound: Bound | None = None
-        self.check_feeds()
+        if not checked:
+            self.check_feeds()
 
     def check_feeds(self) -> None:
         fed = set(self.feeds)
@@ -290,7 +314,7 @@ class _Run:
                     return [
                         o[()] if e is None else o for o, (_, e) in zip(outs, b.scalars, strict=True)
                     ]
-            return self.slow(values)
+        return self.slow(values)
 
     @staticmethod
     def quick(x: Any, v: Value) -> Any:
@@ -306,81 +330,42 @@ class _Run:
 
     def slow(self, values: Sequence[Any]) -> list[Any]:
         """Run in one part, or in several with values known in between."""
+        if self.parts is None:
+            try:
+                return self.native(values)
+            except Cut as cut:
+                self.parts = Parts(self, cut)
         run = self
-        while True:
-            if run.parts is None:
-                try:
-                    return run.native(values) if run is self else run(*values)
-                except Cut as e:
-                    run.parts = run.split(e)
-            first, cut, rest = run.parts
-            values = (*values, *self.between(first, cut, values))
-            run = rest
-
-    def split(self, cut: Cut) -> tuple[_Run, Cut, _Run]:
-        """The run that makes the values of `cut`, and the one that goes on with them."""
-        fed = cut.values if cut.host is None else cut.host.outputs
-        if cut.host is None and set(fed) <= set(self.feeds):
-            n = fed[0].node
-            message = f"{fed[0].name!r} decides a shape, but has too many elements for that"
-            raise UnimplementedError(None, n, run_error(n, message))
-        first = _Run(self.executor, cut.values, (), self.feeds, True, self.made)
-        made = (*self.made, *fed)
-        rest = _Run(self.executor, self.fetches, self.targets, (*self.feeds, *fed), self.pure, made)
-        return first, cut, rest
-
-    def between(self, first: _Run, cut: Cut, values: Sequence[Any]) -> list[Any]:
-        """The values of a cut."""
-        n = cut.host
-        if n is not None and n.op.facts.get("query"):
-            known = self.query(n)
-            return first(*values) if known is None else known
-        made = first(*values)
-        if n is None:
-            return made
-        try:
-            arrays = [np.asarray(a) for a in made]
-            return list(meaning(n.op, arrays, n.attrs, [v.type for v in n.outputs]))
-        except (ValueError, IndexError, OverflowError, OpError) as e:
-            raise InvalidArgumentError(None, n, run_error(n, e)) from None
-
-    def query(self, n: Node) -> list[Any] | None:
-        """What an op asks about the session itself; None: it must be computed."""
-        cells = self.state.cells
-        if n.op.name == "initialized_value":
-            cell = cells.get(variable_of(n.inputs[0]))
-            return (
-                [from_storage(cell.array, cell.dtype)] if cell is not None and cell.ready else None
-            )
-        ready = [(c := cells.get(variable_of(v))) is not None and c.ready for v in n.inputs]
-        if n.op.name == "is_variable_initialized":
-            return [np.bool_(ready[0])]
-        names = [s.encode() for s, ok in zip(n.attrs["names"], ready, strict=True) if not ok]
-        return [np.array(names, object)]
+        with self.state.one_run():
+            while True:
+                if run.parts is None:
+                    try:
+                        return run.native(values) if run.bound is None else run(*values)
+                    except Cut as cut:
+                        run.parts = Parts(run, cut)
+                values = run.parts.pause(values)
+                run = run.parts.rest
 
     def native(self, values: Sequence[Any]) -> list[Any]:
         """Run as one native part; strings pass by it."""
-        for v in self.fetches:
-            if v.dtype.kind == "s" and v not in self.feeds:
-                raise Cut(v.node.inputs, v.node)
         arrays = [
             as_feed(x, v.dtype, given_shape(v), v.name)
             for x, v in zip(values, self.feeds, strict=True)
         ]
         counters.runs += 1
-        with paused_gc():
-            compilation, env = self.compilation(arrays)
-            bound = self.bind(compilation, env)
-        if not compilation.plan.facts.fed and len(self.numeric) == len(self.fetches):
-            self.bound = bound
-        results = self.execute(compilation, bound, arrays)
-        if len(self.numeric) == len(self.fetches):
+        with self.state.lock:
+            with paused_gc():
+                compilation, env = self.compilation(arrays)
+                bound = self.bind(compilation, env)
+            strings = compilation.frozen.strings
+            simple = all(i is None for i in strings) and not compilation.frozen.string_updates
+            if simple and not compilation.plan.facts.fed:
+                self.bound = bound
+            results = self.execute(compilation, bound, arrays)
+        if simple:
             return results
-        rest = iter(results)
-        return [
-            arrays[self.feeds.index(v)][()] if v.dtype.kind == "s" else next(rest)
-            for v in self.fetches
-        ]
+        numbers = iter(results)
+        return [next(numbers) if i is None else arrays[i][()] for i in strings]
 
     def compilation(
         self, arrays: Sequence[np.ndarray[Any, Any]]
@@ -433,16 +418,18 @@ class _Run:
         env: dict[Symbol, int],
         arrays: Sequence[np.ndarray[Any, Any]],
     ) -> Compilation:
-        counters.plans += 1
         facts = Facts(env)
         facts.feeds = lambda v: arrays[v.node.attrs["index"]]
         feeds = {v: (v.dtype, s) for v, s in zip(self.feeds, shapes, strict=True)}
         frozen = functionalize(
-            self.numeric, self.targets, feeds, self.variable, facts, made=self.made
-        )
+            self.fetches, self.targets, feeds, self.variable, facts,
+            made=self.made, done=self.done, readers=self.readers,
+        )  # fmt: skip
+        counters.plans += 1
         facts.feeds = None  # what is no size by now is data
         if self.pure:
             frozen.graph = replace(frozen.graph, updates=())
+            frozen.string_updates = []
         trace = Trace()
         g = optimize_ir(frozen.graph, self.executor.passes, trace, self.executor.options.check)
         c = Compilation(frozen, trace, make_plan(g))
@@ -526,6 +513,8 @@ class _Run:
             cell = self.state.cells[name]
             if not cell.ready:
                 cell.ready = changed = True
+        for name, i in c.frozen.string_updates:
+            self.state.load(name, self.feeds[i].dtype, arrays[i])
         if changed:
             self.state.epoch += 1
         types = [t for t, _ in c.plan.out_types]
@@ -558,7 +547,12 @@ class _Run:
     def explain(self, n: Node, arrays: Sequence[np.ndarray[Any, Any]]) -> str:
         """What the numpy meaning of a failed op says: it names the element."""
         try:
-            run = _Run(self.executor, tuple(n.inputs), (), self.feeds, True, self.made)
+            if any(is_effect(x) for x in live_nodes(n.inputs, (), (), self.feeds, self.done)):
+                return ""
+            run = _Run(
+                self.executor, tuple(n.inputs), (), self.feeds, True, self.made, self.done,
+                tuple([n] * len(n.inputs)), True,
+            )  # fmt: skip
             feeds = zip(arrays, self.feeds, strict=True)
             values = run(*[from_storage(a, v.dtype) for a, v in feeds])
             meaning(n.op, [np.asarray(a) for a in values], n.attrs, [v.type for v in n.outputs])
@@ -860,19 +854,20 @@ _OURS = _count_ours([np.empty(1), None])
 class _Drawing:
     """A run with random ops: each gets its counter, and moves it on when all is well."""
 
-    __slots__ = ("bound", "program", "pure", "skips")
+    __slots__ = ("bound", "program", "pure", "state")
 
     def __init__(self, run: _Run, bound: Bound) -> None:
         self.bound = bound
         self.program = bound.program.run
-        self.skips = run.state.skips
+        self.state = run.state
         self.pure = run.pure
 
     def __call__(self, *args: Any) -> int:
-        skips, streams = self.skips, self.bound.streams
+        skips, streams = self.state.draws(), self.bound.streams
         self.bound.counters[:, 0] = [skips.get(n, 0) for n, _ in streams]
         code = self.program(*args)
         if code == OK and not self.pure:
+            skips = self.state.skips
             for n, used in streams:
                 skips[n] = skips.get(n, 0) + used
         return code
@@ -947,12 +942,6 @@ def pack(items: Sequence[tuple[int, int, int, int]], offset: dict[int, int]) -> 
         if size:
             ends.setdefault(last, []).append((o, size))
     return total
-
-
-def given_shape(v: Value) -> tuple[int | None, ...] | None:
-    """The static shape as the user knows it: a size or None."""
-    s = v.static_shape
-    return None if s is None else tuple(d if type(d) is int else None for d in s)
 
 
 def missing_feed(n: Node) -> str:

@@ -28,8 +28,11 @@ import numpy.typing as npt
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
+from graphc.ir.node import Value
 
-__all__ = ["FeedError", "as_feed", "check_shape", "storage"]
+__all__ = [
+    "FeedError", "as_feed", "check_shape", "from_storage", "given_shape", "storage", "to_storage",
+]  # fmt: skip
 
 Array = npt.NDArray[Any]
 Shape: TypeAlias = "Iterable[int | None]"
@@ -42,6 +45,29 @@ class FeedError(TypeError, ValueError):
 def storage(dtype: DType) -> np.dtype[Any]:
     """The numpy type of a tensor's memory: that of its values, and 16 bits for bfloat16."""
     return _UINT16 if dtype.code == "bf16" else dtype.np
+
+
+def to_storage(a: Array, dtype: DType) -> Array:
+    """Values as a tensor's memory holds them."""
+    if dtype.code != "bf16":
+        return a
+    u = np.ascontiguousarray(a, np.float32).reshape(a.shape).view(np.uint32)
+    r = (u + (((u >> 16) & 1) + np.uint32(0x7FFF))) >> 16
+    made: Array = np.where(np.isnan(a), np.uint16(0x7FC0), r.astype(np.uint16))
+    return made
+
+
+def from_storage(a: Array, dtype: DType) -> Array:
+    """Values out of a tensor's memory."""
+    if dtype.code != "bf16":
+        return a
+    return (a.astype(np.uint32) << 16).view(np.float32)
+
+
+def given_shape(v: Value) -> tuple[int | None, ...] | None:
+    """The static shape as the user knows it: a size or None."""
+    s = v.static_shape
+    return None if s is None else tuple(d if type(d) is int else None for d in s)
 
 
 _UINT16 = np.dtype(np.uint16)

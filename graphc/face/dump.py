@@ -146,14 +146,18 @@ def _parts(
         try:
             c = rt.compile_only(run, values, lookup)
         except Cut as e:
-            first, cut, run = run.split(e)
-            if cut.values:
-                what = f", before {cut.host.name}" if cut.host else ", makes a size"
-                made = _parts(rt, first, values, lookup, guess)
+            parts = rt.Parts(run, e)
+            given = dict(zip(run.feeds, values, strict=True))
+            if parts.first is not None and parts.first.fetches:
+                names = ", ".join(h.name for h in e.hosts)
+                what = f", before {names:.60}" if names else ", makes a size"
+                operands = [given[v] for v in parts.first.feeds]
+                made = _parts(rt, parts.first, operands, lookup, guess)
                 made[-1] = made[-1]._replace(title=what)
                 out += made
-            fed = cut.values if cut.host is None else cut.host.outputs
-            values = [*values, *[_example(v, *guess) for v in fed]]
+            given.update((v, _example(v, *guess)) for v in parts.fed)
+            run = parts.rest
+            values = [given[v] for v in run.feeds]
             continue
         return [*out, Part(c, [*run.fetches, *run.targets], "")]
 

@@ -12,7 +12,7 @@ __all__ = ["BORROWED", "EXPORTS", "NAMES"]
 _OPS = (
     "graphc.ops.math", "graphc.ops.reduce", "graphc.ops.shapes", "graphc.ops.arrays",
     "graphc.ops.linalg", "graphc.ops.random", "graphc.ops.state", "graphc.ops.nn",
-    "graphc.ops.conv", "graphc.ops.pool",
+    "graphc.ops.conv", "graphc.ops.pool", "graphc.ops.script",
 )  # fmt: skip
 
 #: Namespace → modules whose ``__all__`` is public there, as far as TF1 has the name there.

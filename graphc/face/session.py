@@ -380,6 +380,8 @@ class BaseSession:
         """Give up the values of variables; later runs raise RuntimeError."""
         self._closed = True
         self._plain, self._fed, self._listed = {}, {}, {}
+        if self._executor is not None:
+            self._executor.state.close()
         self._executor = None
 
     def as_default(self) -> _DefaultSession:

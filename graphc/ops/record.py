@@ -51,7 +51,7 @@ class Op:
     tf : str
         TensorFlow's op type, from which default node names come.
     family : str
-        elementwise, reduction, view, contraction, structured, composite, state or random.
+        elementwise, reduction, view, contraction, structured, composite, state, random or host.
     doc : str
     args : tuple of str
         Names of the operands; the last may start with ``*``.
@@ -66,6 +66,9 @@ class Op:
         ``(k, *values, **attrs)``: one element or one vector of it, in the emitter's terms.
     element : callable, optional
         For index maps: ``(k, index, *readers, **attrs)``, the element at an output index.
+    host : callable, optional
+        For host ops that need more than their operands: ``(context, *arrays, **attrs)``, with a
+        `graphc.runtime.host.Context`.
     combine : str, optional
         For reductions: the name of the combining step (sum, prod, max, min, any, all, argmax,
         argmin).
@@ -98,6 +101,7 @@ class Op:
     combine: str | None = None
     expand: Callable[..., Any] | None = None
     lower: Callable[..., Any] | None = None
+    host: Callable[..., Any] | None = None
     dims: Callable[..., Any] | None = None
     types: str = "fiub"
     fails: bool = False
@@ -285,21 +289,39 @@ def meaning(
         attrs = {k: v for k, v in attrs.items() if k != "dynamic"}
         arrays, last = arrays[: len(arrays) - len(named)], arrays[len(arrays) - len(named) :]
         attrs.update({k: ints(np.asarray(a)) for k, a in zip(named, last, strict=True)})
-    got = record.numpy(*arrays, **attrs)
-    out = []
+    return typed(record.numpy(*arrays, **attrs), types, check, record.name)
+
+
+def typed(
+    got: Any, types: Types, check: bool = False, name: str = ""
+) -> list[np.ndarray[Any, Any]]:
+    """What a meaning gives, as arrays of the inferred element types (strings: objects)."""
+    out: list[np.ndarray[Any, Any]] = []
+    if not types:
+        return out
     for a, (dtype, shape) in zip(got if isinstance(got, tuple) else (got,), types, strict=True):
-        a = np.asarray(a)
+        a = strings(a) if dtype.kind == "s" else np.asarray(a)
         if check:
             if a.dtype != dtype.np:
-                raise AssertionError(f"{record.name} gives {a.dtype}, inferred {dtype.name}")
+                raise AssertionError(f"{name} gives {a.dtype}, inferred {dtype.name}")
             if shape is not None and (
                 a.ndim != len(shape)
                 or any(type(d) is int and n != d for n, d in zip(a.shape, shape, strict=True))
             ):
-                raise AssertionError(f"{record.name} gives {a.shape}, inferred {shape}")
+                raise AssertionError(f"{name} gives {a.shape}, inferred {shape}")
         if dtype is dtypes.bfloat16:
             a = round_bf16(a)
         out.append(a if a.dtype == dtype.np else a.astype(dtype.np))
+    return out
+
+
+def strings(a: Any) -> np.ndarray[Any, Any]:
+    """Bytes, or nested sequences of them, as an object array (text as UTF-8)."""
+    found = np.asarray(a, object)
+    out = np.empty(found.shape, object)
+    flat = out.reshape(-1)
+    for i, x in enumerate(found.flat):
+        flat[i] = x.encode() if isinstance(x, str) else bytes(x)
     return out
 
 
@@ -465,3 +487,4 @@ def show_shapes(values: Sequence[Value]) -> str:
 
 __all__ += ["as_value", "axes_of", "check_kind", "ints", "operands", "shape_text", "show_shapes"]
 __all__ += ["apply", "meaning", "merge", "no_grad", "quiet", "round_bf16", "static_ints"]
+__all__ += ["strings", "typed"]

@@ -1,0 +1,156 @@
+"""Where a run is cut: ops that the host applies, and values that decide sizes.
+
+Functionalization goes on past the first such op and gathers: every op of the host whose operands
+native code or other gathered ops can supply is applied in the same pause between two native parts.
+Ops with an effect are applied in the order of their creation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from graphc.ir.node import Node, Value
+
+__all__ = ["Batch", "Cut", "has_effect", "is_effect", "on_host"]
+
+#: What a part of a run must compute: a value, as a node sees it.
+Seen = tuple[Value, Node]
+
+
+class Cut(Exception):
+    """A run cannot be one native part: something must be known before the rest can be planned.
+
+    Attributes
+    ----------
+    hosts : tuple of Node
+        Recorded nodes for the host to apply, in this order; their outputs are fed to the rest.
+    reads : tuple of (Value, Node)
+        What native code computes for them.
+    needs : tuple of (Value, Node)
+        Recorded values that are fed to the rest as they are, since their elements decide sizes.
+    alone : bool
+        Whether nothing else may be done in the same pause.
+    source : dict
+        For values that are other names of what a host op makes: the value it makes.
+    """
+
+    def __init__(
+        self,
+        hosts: tuple[Node, ...] = (),
+        reads: tuple[Seen, ...] = (),
+        needs: tuple[Seen, ...] = (),
+        alone: bool = False,
+        source: dict[Value, Value] | None = None,
+    ) -> None:
+        super().__init__(f"needs {(*hosts, *needs)}")
+        self.hosts = hosts
+        self.reads = reads
+        self.needs = needs
+        self.alone = alone
+        self.source = source or {}
+
+
+_NATIVE = frozenset({"state", "reduction", "contraction", "random", "fused"})
+
+
+def on_host(n: Node) -> bool:
+    """Whether the op has no native form: host ops, strings, sizes that depend on data."""
+    r = n.op
+    if "update" in r.facts or r.facts.get("alias") or r.facts.get("aliases"):
+        return False
+    if r.family == "host" or any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
+        return True
+    return not (
+        r.scalar
+        or r.element
+        or r.expand
+        or r.lower
+        or r.family in _NATIVE
+        or r.facts.get("reshape")
+    )
+
+
+def has_effect(n: Node) -> bool:
+    """Whether the host op does something that others can see, so that its order matters."""
+    return bool(n.op.facts.get("effect"))
+
+
+def is_effect(n: Node) -> bool:
+    """Whether the node counts in a run although nobody uses its result."""
+    facts = n.op.facts
+    return bool(facts.get("update") or facts.get("effect")) or n.op.family == "random"
+
+
+class Batch:
+    """What is gathered for one pause, and which nodes wait for it.
+
+    Parameters
+    ----------
+    fed : container of Value
+        Values known already.
+    """
+
+    def __init__(self, fed: Container[Value]) -> None:
+        self.fed = fed
+        self.hosts: dict[Node, None] = {}
+        self.reads: dict[Seen, None] = {}
+        self.needs: dict[Seen, None] = {}
+        self.source: dict[Value, Value] = {}
+        self.waiting: set[Node] = set()
+        self.effects_wait = False
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting)
+
+    def add(self, cut: Cut, n: Node) -> None:
+        """Gather what `n` asked for.
+
+        Raises
+        ------
+        Cut
+            Where it must be done alone and nothing else has been gathered.
+        """
+        if cut.alone and not self:
+            raise cut
+        self.waiting.add(n)
+        self.effects_wait |= has_effect(n) and n not in cut.hosts
+        if cut.alone:
+            return
+        for h in cut.hosts:
+            self.hosts[h] = None
+            if h.op.name != "variable":  # read by each as it sees it
+                self.source.update((v, v) for v in h.outputs)
+        self.reads.update((r, None) for r in cut.reads if r[0] not in self.source)
+        self.needs.update((r, None) for r in cut.needs)
+
+    def delays(self, n: Node) -> bool:
+        """Whether `n` comes after this pause, or is done in it."""
+        if self._waits(n):
+            self.waiting.add(n)
+            self.effects_wait |= has_effect(n)
+            return True
+        alias = n.op.facts.get("alias") or n.op.facts.get("aliases")
+        if alias and n.inputs and all(v in self.source for v in n.inputs) and not n.control:
+            self.source.update(zip(n.outputs, [self.source[v] for v in n.inputs], strict=False))
+            return True
+        return False
+
+    def _waits(self, n: Node) -> bool:
+        host = on_host(n)
+        alias = bool(n.op.facts.get("alias") or n.op.facts.get("aliases")) and not n.control
+        for v in n.inputs:
+            if v in self.fed:
+                continue
+            if v in self.source:
+                if not (host or alias):
+                    return True
+            elif v.node in self.waiting:
+                return True
+        for c in n.control:
+            if c in self.waiting and not (host and c in self.hosts):
+                return True
+        return self.effects_wait and has_effect(n)
+
+    def cut(self) -> Cut:
+        """All that was gathered."""
+        return Cut(tuple(self.hosts), tuple(self.reads), tuple(self.needs), source=self.source)

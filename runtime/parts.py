@@ -1,0 +1,171 @@
+"""A run in parts: native code, a pause in which the host applies ops, and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import FailedPreconditionError, UnimplementedError
+from graphc.ir.node import Node, Value
+from graphc.passes.functionalize import Cut, live_nodes, run_error, variable_of
+from graphc.runtime import host
+from graphc.runtime.feeds import as_feed, from_storage, given_shape
+
+__all__ = ["Parts"]
+
+
+class Parts:
+    """What a cut makes of a run.
+
+    Attributes
+    ----------
+    first : run or None
+        Computes what the host needs; commits nothing.
+    fed : tuple of Value
+        What is known after the pause.
+    rest : run
+        Goes on with it, and may be cut again.
+    """
+
+    def __init__(self, run: Any, cut: Cut) -> None:
+        self.run = run
+        self.cut = cut
+        known = {v: i for i, v in enumerate(run.feeds)}
+        for v, n in cut.needs:
+            if v in known:
+                message = f"{v.name!r} decides a shape, but has too many elements for that"
+                raise UnimplementedError(None, n, run_error(n, message))
+        self.fed = (*[v for h in cut.hosts for v in h.outputs], *[v for v, _ in cut.needs])
+        self._make_first(known)
+        self.rest = self._make_rest()
+        self._places(known)
+
+    # ------------------------------------------------------------- the two runs
+
+    def _make_first(self, known: dict[Value, int]) -> None:
+        run, cut = self.run, self.cut
+        self.wanted = [s for s in dict.fromkeys((*cut.reads, *cut.needs)) if s[0] not in known]
+        hosts = frozenset(cut.hosts)
+        readers = [*cut.hosts, *[n for _, n in cut.needs]]
+        before = dict.fromkeys(c for n in readers for c in n.control if c not in hosts)
+        self.first = None
+        if self.wanted or any(c.op.name != "variable" for c in before):
+            self.first = self._run(
+                tuple([v for v, _ in self.wanted]), (*cut.hosts, *before), run.made,
+                run.done | hosts, True, tuple([n for _, n in self.wanted]), run.feeds,
+            )  # fmt: skip
+
+    def _make_rest(self) -> Any:
+        run = self.run
+        made = run.made | set(self.fed)
+        done = run.done | set(self.cut.hosts)
+        return self._run(
+            run.fetches, run.targets, made, done, run.pure, run.readers, (*run.feeds, *self.fed)
+        )
+
+    def _run(
+        self,
+        fetches: tuple[Value, ...],
+        targets: tuple[Node, ...],
+        made: frozenset[Value],
+        done: frozenset[Node],
+        pure: bool,
+        readers: tuple[Node | None, ...],
+        feeds: tuple[Value, ...],
+    ) -> Any:
+        """A run of only those of `feeds` that it reads: other sizes would make it more plans."""
+        given = {v for v in feeds if v not in made}
+        nodes = live_nodes(fetches, targets, given, set(feeds), done)
+        read = {v for n in nodes for v in n.inputs}
+        read.update(fetches)
+        kept = tuple([v for v in feeds if v in read])
+        return type(self.run)(
+            self.run.executor, fetches, targets, kept,
+            pure=pure, made=made & set(kept), done=done, readers=readers, checked=True,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------- one pause
+
+    def _places(self, known: dict[Value, int]) -> None:
+        """Where each operand and each later feed comes from: fed values, or results in order."""
+        place = dict(known)
+        base = len(known)
+        seen = {s: base + i for i, s in enumerate(self.wanted)}
+        later = {v: base + len(self.wanted) + i for i, v in enumerate(self.fed)}
+        source = self.cut.source
+        self.calls = []
+        for h in self.cut.hosts:
+            args = []
+            for v in _operands(h):
+                made = source.get(v)
+                args.append(
+                    place[v] if v in place else later[made] if made is not None else seen[v, h]
+                )
+            self.calls.append((h, tuple(args)))
+        self.needs = [seen[s] for s in self.cut.needs]
+        of_first = {} if self.first is None else {v: place[v] for v in self.first.feeds}
+        self.to_first = tuple(of_first.values())
+        self.to_rest = tuple([place[v] if v in place else later[v] for v in self.rest.feeds])
+        #: Fed values that the host is given too, so that they must be arrays.
+        self.operands = {i for _, args in self.calls for i in args if i < base}
+
+    def pause(self, values: Sequence[Any]) -> list[Any]:
+        """What `rest` is given: computes, and applies the ops of the host."""
+        run, state = self.run, self.run.state
+        known: list[Any] = list(values)
+        for i in self.operands:
+            v = run.feeds[i]
+            known[i] = from_storage(as_feed(values[i], v.dtype, given_shape(v), v.name), v.dtype)
+        if self.cut.alone:
+            found = self._query(self.cut.hosts[0])
+            if found is not None:
+                known += [None] * len(self.wanted)
+                known += found
+                return [known[i] for i in self.to_rest]
+        if self.first is not None:
+            known += self.first(*[values[i] for i in self.to_first])
+        for n, args in self.calls:
+            if n.op.name == "variable":
+                known.append(self._stored(n))
+            elif n.op.name == "initialized_value":
+                known.append(known[args[0]])
+            elif n.op.facts.get("query"):
+                known += self._query(n) or ()
+            else:
+                arrays = [np.asarray(known[i]) for i in args]
+                known += host.apply(n, arrays, state, run.executor)
+        known += [known[i] for i in self.needs]
+        return [known[i] for i in self.to_rest]
+
+    def _stored(self, n: Node) -> Any:
+        """The value of a variable of strings."""
+        with self.run.state.lock:
+            cell = self.run.state.cells.get(n.attrs["var"])
+            if cell is None or not cell.ready:
+                message = f"Attempting to use uninitialized value {n.name}"
+                raise FailedPreconditionError(None, n, run_error(n, message))
+            return cell.array.copy()
+
+    def _query(self, n: Node) -> list[Any] | None:
+        """What an op asks about the session itself; None: it must be computed."""
+        with self.run.state.lock:
+            cells = self.run.state.cells
+            if n.op.name == "initialized_value":
+                cell = cells.get(variable_of(n.inputs[0]))
+                if cell is None or not cell.ready:
+                    return None
+                return [from_storage(cell.array.copy(), cell.dtype)]
+            ready = [(c := cells.get(variable_of(v))) is not None and c.ready for v in n.inputs]
+        if n.op.name == "is_variable_initialized":
+            return [np.bool_(ready[0])]
+        names = [s.encode() for s, ok in zip(n.attrs["names"], ready, strict=True) if not ok]
+        return [np.array(names, object)]
+
+
+def _operands(n: Node) -> tuple[Value, ...]:
+    """The operands whose values the host needs."""
+    if n.op.name == "initialized_value":
+        return n.inputs[1:]
+    return () if n.op.facts.get("query") else n.inputs
