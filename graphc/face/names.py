@@ -38,8 +38,27 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "python_io": ("graphc.checkpoint.records",),
     "io": ("graphc.checkpoint.records",),
-    "layers": ("graphc.nn.layers",),
-    "losses": ("graphc.nn.losses",),
+    "layers": (
+        "graphc.layers.core", "graphc.layers.convolutional", "graphc.layers.pooling",
+        "graphc.layers.normalization", "graphc.layers.base",
+    ),
+    "contrib.framework": ("graphc.contrib.framework.scoping", "graphc.contrib.framework.variables"),
+    "contrib.layers": (
+        "graphc.contrib.layers.dense", "graphc.contrib.layers.images",
+        "graphc.contrib.layers.normalization", "graphc.contrib.layers.shaping",
+        "graphc.contrib.layers.regularizers", "graphc.contrib.layers.optimizers",
+        "graphc.contrib.layers.embedding", "graphc.contrib.layers.summaries",
+    ),
+    "losses": ("graphc.losses.functions",),
+    "metrics": (
+        "graphc.metrics.counting", "graphc.metrics.averages", "graphc.metrics.curves",
+        "graphc.metrics.ranking",
+    ),
+    "distributions": (
+        "graphc.distributions.base", "graphc.distributions.continuous",
+        "graphc.distributions.discrete", "graphc.distributions.vectors",
+        "graphc.distributions.divergence",
+    ),
     "summary": ("graphc.train.summary",),
     "test": ("graphc.face.compat",),
 }  # fmt: skip

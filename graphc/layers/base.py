@@ -130,25 +130,13 @@ non_trainable_weights, losses, updates : list
     def activity_regularizer(self) -> Any:
         return self._activity_regularizer
 
-    def _inner(self) -> list[Layer]:
-        """Layers that are attributes of this one."""
-        out: list[Layer] = []
-        for value in vars(self).values():
-            items: Iterable[Any] = value if isinstance(value, list | tuple) else (value,)
-            if isinstance(value, dict):
-                items = value.values()
-            out += [v for v in items if isinstance(v, Layer) and v not in out]
-        return out
-
     @property
     def trainable_weights(self) -> list[Any]:
-        own = self._own_trainable if self.trainable else []
-        return own + [w for layer in self._inner() for w in layer.trainable_weights]
+        return list(self._own_trainable) if self.trainable else []
 
     @property
     def non_trainable_weights(self) -> list[Any]:
-        own = self._own_fixed if self.trainable else self._own_trainable + self._own_fixed
-        return own + [w for layer in self._inner() for w in layer.non_trainable_weights]
+        return list(self._own_fixed) if self.trainable else self._own_trainable + self._own_fixed
 
     @property
     def weights(self) -> list[Any]:
@@ -168,17 +156,11 @@ non_trainable_weights, losses, updates : list
 
     @property
     def updates(self) -> list[Any]:
-        if not self.trainable:
-            return []
-        return [u for u, _ in self._own_updates] + [
-            u for layer in self._inner() for u in layer.updates
-        ]
+        return [u for u, _ in self._own_updates] if self.trainable else []
 
     @property
     def losses(self) -> list[Any]:
-        return [v for v, _ in self._own_losses] + [
-            v for layer in self._inner() for v in layer.losses
-        ]
+        return [v for v, _ in self._own_losses]
 
     def _of_inputs(self, pairs: Sequence[tuple[Any, list[Any]]], inputs: Any) -> list[Any]:
         if inputs is None:
@@ -251,8 +233,7 @@ non_trainable_weights, losses, updates : list
             if kind:
                 raise AttributeError(f"Layer {self.name} is not connected, {kind}")
             raise AttributeError(
-                "The layer has never been called and thus has no defined "
-                f"{what.replace('_', ' ')}."
+                f"The layer has never been called and thus has no defined {what.replace('_', ' ')}."
             )
         if len(self._calls) > 1 and "shape" not in what:
             raise AttributeError(
@@ -283,9 +264,11 @@ non_trainable_weights, losses, updates : list
         """Make the variables."""
         self.built = True
 
-    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def _echo(self, inputs: Any) -> Any:
         """What the layer computes."""
         return inputs
+
+    call: Any = _echo  # subclasses take any arguments
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for that of the input."""
@@ -529,7 +512,7 @@ def functional(layer: type[Layer], doc: str, calling: Sequence[str] = ()) -> Cal
             return layer(name=name, **bound)(inputs, **called)
 
     f.__signature__ = signature  # type: ignore[attr-defined]
-    f.__name__ = f.__qualname__ = re.sub(r"(\d)_d$", r"\1d", snake_case(layer.__name__))
+    f.__name__ = f.__qualname__ = snake_case(layer.__name__)
     f.__doc__ = doc
     return f
 

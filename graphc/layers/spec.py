@@ -92,9 +92,7 @@ def _check(x: Any, s: InputSpec, start: str) -> None:
     rank = x.shape.ndims
     ranked = s.ndim is not None or s.min_ndim is not None or s.max_ndim is not None
     if ranked and rank is None:
-        raise ValueError(
-            f"{start}its rank is undefined, but the layer requires a defined rank."
-        )
+        raise ValueError(f"{start}its rank is undefined, but the layer requires a defined rank.")
     sizes = x.shape.as_list() if rank is not None else None
     got = f"Full shape received: {sizes}"
     if s.ndim is not None and rank != s.ndim:

@@ -769,4 +769,6 @@ def dropout(
         scale = 1 / (1 - r)
         keep = noise >= r
         y: Value = v * scale * math.cast(keep, v.dtype)
+        if y.static_shape is None:  # the rate's rank is not known
+            y.static_shape = v.static_shape
         return y

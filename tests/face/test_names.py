@@ -26,8 +26,9 @@ def test_lookups() -> None:
 
 def test_namespaces_are_modules() -> None:
     import graphc.compat.v1 as one
-    from graphc.contrib import layers
     from graphc.python.framework import ops
+
+    from graphc.contrib import layers
 
     assert one is tf
     assert layers.xavier_initializer is tf.contrib.layers.xavier_initializer

@@ -1,0 +1,1 @@
+"""tf.contrib.framework: its public names are in `graphc.face.names`."""

@@ -1,0 +1,1 @@
+"""tf.contrib.layers: its public names are in `graphc.face.names`."""

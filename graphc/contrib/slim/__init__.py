@@ -1,0 +1,1 @@
+"""tf.contrib.slim: its public names are in `graphc.face.names`."""

@@ -1,0 +1,1 @@
+"""tf.distributions: its public names are in `graphc.face.names`."""

@@ -1,0 +1,1 @@
+"""tf.losses: its public names are in `graphc.face.names`."""

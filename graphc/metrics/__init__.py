@@ -1,0 +1,1 @@
+"""tf.metrics: its public names are in `graphc.face.names`."""

@@ -1,0 +1,56 @@
+"""Programs of layers, losses and metrics: names, collections, shapes and values of TF 1.15."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pathlib
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE))
+observe = importlib.import_module("layer_harness").observe
+
+CASES = [
+    (what, key)
+    for what in ("layers", "losses", "metrics", "contrib")
+    if (HERE / f"{what}.json").exists()
+    for key in importlib.import_module(f"{what}_programs").PROGRAMS
+]
+FACTS: dict[str, Any] = {
+    what: json.loads((HERE / f"{what}.json").read_text()) for what in {w for w, _ in CASES}
+}
+
+
+def close(got: Any, want: Any, what: str) -> None:
+    """Equal within rounding of float32 sums in another order."""
+    if isinstance(want, list):
+        assert len(got) == len(want), what
+        for i, (g, w) in enumerate(zip(got, want, strict=True)):
+            close(g, w, f"{what}[{i}]")
+    elif isinstance(want, str) and want in ("nan", "inf", "-inf"):
+        assert got == want, what
+    elif isinstance(want, float):
+        np.testing.assert_allclose(float(got), want, rtol=5e-5, atol=5e-6, err_msg=what)
+    else:
+        assert got == want, what
+
+
+@pytest.mark.parametrize(("what", "key"), CASES)
+def test_recorded(what: str, key: str) -> None:
+    want = FACTS[what][key]
+    module = importlib.import_module(f"{what}_programs")
+    got = json.loads(json.dumps(observe(tf, module.PROGRAMS[key])))
+    assert got["collections"] == want["collections"]
+    assert got["said"] == want["said"]
+    assert got["fetch"] == want["fetch"]
+    for i, (one, other) in enumerate(zip(got["values"], want["values"], strict=True)):
+        for k, (g, w) in enumerate(zip(one, other, strict=True)):
+            names = [f for f in want["fetch"] if f]
+            close(g, w, f"after {i} steps: {names[k]}")
