@@ -49,9 +49,13 @@ def test_package_list_equals_the_folders():
 
 def test_package_dir_maps_every_folder():
     mapping = SETTINGS["tool"]["setuptools"]["package-dir"]
-    for name, folder in folders().items():
+
+    def place(name):
         parent, _, last = name.rpartition(".")
-        assert ROOT / mapping.get(name, f"{mapping.get(parent, parent)}/{last}") == folder
+        return ROOT / mapping[name] if name in mapping else place(parent) / last
+
+    for name, folder in folders().items():
+        assert place(name) == folder
 
 
 @pytest.mark.parametrize("name", ["passes", "runtime"])
