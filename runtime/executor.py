@@ -38,7 +38,7 @@ from graphc.passes.functionalize import (
 )
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
-from graphc.runtime.llvm import codegen
+from graphc.runtime.llvm import codegen, entry
 from graphc.runtime.llvm.entry import COMMIT, DIMS, OK, SLOW, FeedSpec, OutSpec, Program, Step
 from graphc.runtime.parts import Parts
 from graphc.runtime.plan import Buf, Plan, StepSpec, make_plan
@@ -198,6 +198,7 @@ class Executor:
         self.threads = self.options.threads or available_threads()
         self.passes = pipeline(self.options.passes, self.options.level, self.options.off)
         self.prepared: dict[Any, _Run] = {}
+        entry.begin()
 
     def prepare(
         self, fetches: Sequence[Value | Node], feeds: Sequence[Value]

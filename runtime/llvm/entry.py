@@ -301,6 +301,19 @@ def native() -> _Native:
     return _native
 
 
+def begin() -> None:
+    """Make the compiled runtime in a thread of its own: LLVM needs a while, beside Python."""
+
+    def make() -> None:
+        with contextlib.suppress(Exception):  # whoever needs it asks again and is told
+            native()
+
+    if _native is None and _native_lock.acquire(blocking=False):
+        _native_lock.release()
+        with contextlib.suppress(RuntimeError):  # no more threads
+            threading.Thread(target=make, name="graphc-runtime").start()
+
+
 # ------------------------------------------------------------- programs
 
 
