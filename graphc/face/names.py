@@ -15,6 +15,9 @@ _OPS = (
     "graphc.ops.conv", "graphc.ops.pool", "graphc.ops.script",
 )  # fmt: skip
 
+_CELLS = ("graphc.nn.cells", "graphc.nn.wrappers")
+_RNN = ("graphc.nn.unrolled",)
+
 #: Namespace → modules whose ``__all__`` is public there, as far as TF1 has the name there.
 EXPORTS: dict[str, tuple[str, ...]] = {
     "": (
@@ -23,7 +26,9 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.face.initializers", "graphc.face.compat", "graphc.ops.convert", *_OPS,
         "graphc.face.gradients", "graphc.train.clip",
     ),
-    "nn": ("graphc.ops.nn", *_OPS, "graphc.nn"),
+    "nn": ("graphc.ops.nn", *_OPS, "graphc.nn", *_RNN),
+    "nn.rnn_cell": _CELLS,
+    "contrib.rnn": (*_CELLS, *_RNN),
     "math": _OPS,
     "linalg": _OPS,
     "random": _OPS,

@@ -1,0 +1,257 @@
+"""Recurrent nets: cells, unrolled and looped nets, decoders.
+
+Each program is a function of `tf` and `np`, called in a fresh graph whose variables start as
+`start` says. It returns a dictionary: "fetch", a list of tensors; "feed"; and, where something is
+trained, "loss": `record_rnn.py` writes down the fetches before and after three steps of gradient
+descent. The same source runs on Python 3.7.
+"""
+
+PROGRAMS = {}
+
+
+def program(function):
+    """Register a program under its function name."""
+    assert function.__name__ not in PROGRAMS, function.__name__
+    PROGRAMS[function.__name__] = function
+    return function
+
+
+def case(name, function):
+    """Register a program under a name."""
+    assert name not in PROGRAMS, name
+    PROGRAMS[name] = function
+
+
+def start(tf, np):
+    """An initializer: the same numbers for the same shape, of both signs, none of them large."""
+
+    def initial(shape, dtype=None, partition_info=None):
+        count = int(np.prod([int(n) for n in shape]))
+        values = np.sin(0.7 * np.arange(count) + len(shape)) * 0.6
+        return tf.constant(values.reshape([int(n) for n in shape]), dtype or tf.float32)
+
+    return initial
+
+
+def data(np, *shape):
+    """Numbers of both signs."""
+    return np.cos(1.3 * np.arange(np.prod(shape))).reshape(shape).astype(np.float32)
+
+
+def flat(tf, structure):
+    """The tensors of a nest."""
+    return tf.contrib.framework.nest.flatten(structure)
+
+
+# ---- cells: one step and another ----------------------------------------------------------------
+
+CELLS = {
+    "basic_rnn": lambda tf, c: c.BasicRNNCell(3),
+    "basic_rnn_relu": lambda tf, c: c.BasicRNNCell(3, activation=tf.nn.relu),
+    "basic_rnn_named": lambda tf, c: c.BasicRNNCell(3, activation="sigmoid", name="mine"),
+    "gru": lambda tf, c: c.GRUCell(3),
+    "gru_initializers": lambda tf, c: c.GRUCell(
+        3, bias_initializer=tf.constant_initializer(-0.5),
+        kernel_initializer=tf.constant_initializer(0.1),
+    ),
+    "basic_lstm": lambda tf, c: c.BasicLSTMCell(3),
+    "basic_lstm_forget": lambda tf, c: c.BasicLSTMCell(3, forget_bias=0.2, activation=tf.nn.elu),
+    "basic_lstm_flat": lambda tf, c: c.BasicLSTMCell(3, state_is_tuple=False),
+    "lstm": lambda tf, c: c.LSTMCell(3),
+    "lstm_peepholes": lambda tf, c: c.LSTMCell(3, use_peepholes=True),
+    "lstm_projection": lambda tf, c: c.LSTMCell(4, num_proj=3, proj_clip=0.3),
+    "lstm_all": lambda tf, c: c.LSTMCell(
+        4, use_peepholes=True, cell_clip=0.4, num_proj=3, initializer=tf.constant_initializer(0.2),
+        state_is_tuple=False,
+    ),
+    "multi": lambda tf, c: c.MultiRNNCell([c.GRUCell(4), c.BasicLSTMCell(3)]),
+    "multi_flat": lambda tf, c: c.MultiRNNCell(
+        [c.GRUCell(4), c.BasicRNNCell(3)], state_is_tuple=False
+    ),
+    "residual": lambda tf, c: c.ResidualWrapper(c.BasicLSTMCell(2)),
+    "residual_function": lambda tf, c: c.ResidualWrapper(
+        c.BasicRNNCell(2), residual_fn=lambda x, y: 2.0 * x - y
+    ),
+    "device": lambda tf, c: c.DeviceWrapper(c.GRUCell(3), "/cpu:0"),
+    "dropout": lambda tf, c: c.DropoutWrapper(
+        c.BasicLSTMCell(3), input_keep_prob=0.7, output_keep_prob=0.6, state_keep_prob=0.5, seed=5
+    ),
+    "dropout_variational": lambda tf, c: c.DropoutWrapper(
+        c.GRUCell(3), input_keep_prob=0.7, output_keep_prob=0.6, state_keep_prob=0.5,
+        variational_recurrent=True, input_size=2, dtype=tf.float32, seed=6,
+    ),
+    "dropout_of_multi": lambda tf, c: c.MultiRNNCell(
+        [c.DropoutWrapper(c.GRUCell(n), output_keep_prob=0.5, seed=n) for n in (4, 3)]
+    ),
+}  # fmt: skip
+
+
+def cell_program(make):
+    def run(tf, np):
+        tf.set_random_seed(3)
+        cell = make(tf, tf.nn.rnn_cell)
+        x = tf.placeholder(tf.float32, [None, 2])
+        state = cell.zero_state(3, tf.float32)
+        one, state = cell(x, state)
+        two, state = cell(0.5 * x, state)
+        return {
+            "fetch": [one, two, *flat(tf, state)],
+            "loss": tf.reduce_sum(tf.square(two)) + tf.reduce_sum(one),
+            "feed": {x: data(np, 3, 2)},
+        }
+
+    return run
+
+
+for _name, _make in CELLS.items():
+    case("cell_" + _name, cell_program(_make))
+
+
+# ---- unrolled ------------------------------------------------------------------------------------
+
+
+def steps_of(tf, np, n=4, rows=None):
+    x = tf.placeholder(tf.float32, [rows, n, 2])
+    return x, tf.unstack(x, axis=1), {x: data(np, 3, n, 2)}
+
+
+@program
+def static_rnn_plain(tf, np):
+    _, steps, feed = steps_of(tf, np)
+    out, state = tf.nn.static_rnn(tf.nn.rnn_cell.BasicRNNCell(3), steps, dtype=tf.float32)
+    return {"fetch": [*out, state], "loss": tf.reduce_sum(tf.square(out[-1])), "feed": feed}
+
+
+@program
+def static_rnn_lengths(tf, np):
+    _, steps, feed = steps_of(tf, np)
+    lengths = tf.placeholder(tf.int64, [None])
+    cell = tf.contrib.rnn.BasicLSTMCell(3)
+    out, state = tf.contrib.rnn.static_rnn(
+        cell, steps, sequence_length=lengths, dtype=tf.float32, scope="net"
+    )
+    feed[lengths] = [0, 4, 2]
+    shown = [tf.identity(o) for o in out]
+    loss = tf.add_n([tf.reduce_sum(tf.square(o)) for o in out])
+    return {"fetch": shown + [tf.identity(s) for s in state], "loss": loss, "feed": feed}
+
+
+@program
+def static_rnn_state(tf, np):
+    _, steps, feed = steps_of(tf, np, rows=3)
+    cell = tf.nn.rnn_cell.MultiRNNCell(
+        [tf.nn.rnn_cell.LSTMCell(3, state_is_tuple=True) for _ in range(2)]
+    )
+    before = tf.nn.rnn_cell.LSTMStateTuple(tf.ones([3, 3]), 0.1 * tf.ones([3, 3]))
+    out, state = tf.nn.static_rnn(cell, steps, initial_state=(before, before))
+    with tf.variable_scope("rnn", reuse=True):
+        again, _ = cell(steps[0], (before, before))
+    return {
+        "fetch": [out[-1], again, *flat(tf, state)],
+        "loss": tf.reduce_mean(out[-1]),
+        "feed": feed,
+    }
+
+
+@program
+def static_bidirectional(tf, np):
+    _, steps, feed = steps_of(tf, np)
+    lengths = tf.placeholder(tf.int32, [None])
+    out, fw, bw = tf.nn.static_bidirectional_rnn(
+        tf.nn.rnn_cell.GRUCell(2),
+        tf.nn.rnn_cell.GRUCell(3),
+        steps,
+        dtype=tf.float32,
+        sequence_length=lengths,
+    )
+    plain, _, _ = tf.contrib.rnn.static_bidirectional_rnn(
+        tf.nn.rnn_cell.BasicRNNCell(2),
+        tf.nn.rnn_cell.BasicRNNCell(2),
+        steps,
+        dtype=tf.float32,
+        scope="plain",
+    )
+    feed[lengths] = [1, 4, 3]
+    loss = tf.reduce_sum(tf.square(tf.stack(out))) + tf.reduce_sum(plain[0] * plain[-1])
+    shown = [tf.identity(t) for t in [*out, fw, bw, *plain]]
+    return {"fetch": shown, "loss": loss, "feed": feed}
+
+
+@program
+def static_rnn_scopes(tf, np):
+    _, steps, feed = steps_of(tf, np)
+    with tf.variable_scope("encoder"):
+        a, _ = tf.nn.static_rnn(tf.nn.rnn_cell.GRUCell(2), steps, dtype=tf.float32)
+    with tf.variable_scope("decoder"):
+        b, _ = tf.nn.static_rnn(tf.nn.rnn_cell.GRUCell(2), a, dtype=tf.float32, scope="read")
+    with tf.variable_scope("decoder", reuse=True):
+        c, _ = tf.nn.static_rnn(tf.nn.rnn_cell.GRUCell(2), a, dtype=tf.float32, scope="read")
+    d, _ = tf.nn.static_rnn(
+        tf.nn.rnn_cell.GRUCell(2, reuse=tf.AUTO_REUSE, name="g"), a, dtype=tf.float32
+    )
+    return {"fetch": [a[-1], b[-1], c[-1], d[-1]], "feed": feed}
+
+
+@program
+def own_cell(tf, np):
+    """A cell with `call` and get_variable, and one that overrides `__call__`."""
+
+    class Mixing(tf.nn.rnn_cell.RNNCell):
+        def __init__(self, units):
+            super().__init__()
+            self._units = units
+
+        @property
+        def state_size(self):
+            return (self._units, tf.TensorShape([2]))
+
+        @property
+        def output_size(self):
+            return self._units
+
+        def call(self, inputs, state):
+            h, seen = state
+            w = tf.get_variable("w", [int(inputs.shape[1]), self._units])
+            u = tf.get_variable("u", [self._units, self._units])
+            new = tf.tanh(tf.matmul(inputs, w) + tf.matmul(h, u))
+            return new, (new, seen + inputs)
+
+    class Old(tf.nn.rnn_cell.RNNCell):
+        def __init__(self, units):
+            self._units = units
+
+        @property
+        def state_size(self):
+            return self._units
+
+        @property
+        def output_size(self):
+            return self._units
+
+        def __call__(self, inputs, state, scope=None):
+            with tf.variable_scope(scope or type(self).__name__):
+                w = tf.get_variable("w", [int(inputs.get_shape()[1]) + self._units, self._units])
+                new = tf.sigmoid(tf.matmul(tf.concat([inputs, state], 1), w))
+            return new, new
+
+    _, steps, feed = steps_of(tf, np)
+    mixing, old = Mixing(3), Old(2)
+    out, state = tf.nn.static_rnn(mixing, steps, dtype=tf.float32)
+    outs, last = tf.nn.static_rnn(old, steps, dtype=tf.float32, scope="old")
+    names = [v.name for v in mixing.trainable_variables]
+    return {
+        "fetch": [out[-1], outs[-1], last, *list(state)],
+        "said": names,
+        "feed": feed,
+        "loss": tf.reduce_sum(out[-1]) + tf.reduce_sum(outs[-1]),
+    }
+
+
+@program
+def zero_states(tf, np):
+    c = tf.nn.rnn_cell
+    x = tf.placeholder(tf.float32, [None, 2])
+    cell = c.MultiRNNCell([c.DropoutWrapper(c.LSTMCell(3, num_proj=2)), c.GRUCell(4)])
+    fixed = cell.zero_state(2, tf.float32)
+    fed = cell.zero_state(tf.shape(x)[0], tf.float64)
+    return {"fetch": flat(tf, fixed) + flat(tf, fed), "feed": {x: data(np, 3, 2)}}
