@@ -7,7 +7,7 @@ from graphc.ir.node import Node
 __all__ = ["native"]
 
 #: Whether plans can hold control flow at all.
-NATIVE = False
+NATIVE = True
 
 
 def native(n: Node) -> bool:

@@ -50,7 +50,7 @@ class Cut(Exception):
         self.source = source or {}
 
 
-_NATIVE = frozenset({"state", "reduction", "contraction", "random", "fused"})
+_NATIVE = frozenset({"state", "reduction", "contraction", "random", "fused", "control"})
 
 
 def on_host(n: Node) -> bool:

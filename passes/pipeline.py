@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphc.ir.graph import Graph
+from graphc.ir.node import Node, Value
+from graphc.ir.registry import REGIONS
+from graphc.ops.control import with_regions
 from graphc.passes.chain import chain
 from graphc.passes.cse import cse
 from graphc.passes.expand import expand
@@ -115,10 +119,21 @@ def optimize_ir(
         t = time.perf_counter()
         notes: dict[str, int] = {}
         word, _, options = name.partition(":")
-        g = PASSES[word](g, options, notes) if word in RULED else PASSES[word](g)
+        more = (options, notes) if word in RULED else ()
+        g = everywhere(PASSES[word], g, more)
         if trace is not None:
             seconds = time.perf_counter() - t
             trace.records.append(PassRecord(name, g, seconds, len(g.nodes()), notes))
         if check:
             verify(g, name)
     return g
+
+
+def everywhere(f: Pass, g: Graph, more: tuple[Any, ...]) -> Graph:
+    """`f` applied to the regions of `g`, inner ones first, and to `g`."""
+
+    def step(n: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | None:
+        made = with_regions(n, inputs, lambda r: everywhere(f, r, more))
+        return None if made is None else made.outputs
+
+    return f(g.rebuild(step, ops=REGIONS), *more)

@@ -41,7 +41,8 @@ from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to
 from graphc.runtime.llvm import codegen, entry
 from graphc.runtime.llvm.entry import COMMIT, DIMS, OK, SLOW, FeedSpec, OutSpec, Program, Step
 from graphc.runtime.parts import Parts
-from graphc.runtime.plan import Buf, Plan, StepSpec, make_plan
+from graphc.runtime.plan import Plan, make_plan
+from graphc.runtime.steps import Buf, StepSpec
 
 __all__ = ["Cell", "Counters", "Executor", "Options", "State", "counters"]
 
@@ -237,7 +238,8 @@ class Bound:
     """A plan with sizes: the program, its output arrays, and the counters of its random ops."""
 
     __slots__ = (
-        "call", "counters", "env", "epoch", "fresh", "program", "scalars", "steps", "streams",
+        "call", "counters", "drawn", "env", "epoch", "fresh", "program", "scalars", "steps",
+        "streams",
     )  # fmt: skip
 
     call: Callable[..., int]
@@ -249,11 +251,14 @@ class Bound:
     scalars: list[tuple[Any, _Empty | None]]
     steps: list[StepSpec]
     streams: list[tuple[Node, int]]
+    #: The streams of ops in loops, which leave in their counters what was drawn.
+    drawn: set[int]
     #: New storage of variables whose shape this run changes; it is theirs once the run is done.
     fresh: dict[str, Cell]
 
     def __init__(self) -> None:
         self.epoch = -1
+        self.drawn = set()
         self.fresh = {}
         self.scalars = []
         self.steps = []
@@ -449,6 +454,8 @@ class _Run:
         by_kernel: dict[int, str] = {}
         facts = c.plan.facts
         for i, s in enumerate(c.plan.steps):
+            if not s.calls:
+                continue
             con = s.code.contraction
             if con is not None:
                 g = codegen.gemm_of(con)
@@ -576,6 +583,9 @@ def compile_only(run: Any, values: Sequence[Any], variables: Any) -> Compilation
         del run.variable
 
 
+_Patches = dict[int, list[tuple[int, int]]]
+
+
 class _Binder:
     """Puts addresses and sizes into the argument words of a plan."""
 
@@ -616,6 +626,7 @@ class _Binder:
         self.gemms = self.plan_gemms()
         self.place()
         streams = self.c.frozen.random
+        b.drawn = {s.binds[0].index for s in plan.steps if s.code.name == "draw"}
         b.counters = np.zeros((max(1, len(streams)), 3), np.int64)
         b.streams = [(n, self.size(reserved(made))) for n, made in streams]
         for i, (n, _) in enumerate(b.streams):
@@ -623,20 +634,7 @@ class _Binder:
             if seeds is None:
                 seeds = state.seeds[n] = seeds_of(n)
             b.counters[i] = np.array([0, *seeds], np.uint64).view(np.int64)
-        steps: list[Step] = []
-        feed_patches: dict[int, list[tuple[int, int]]] = {}
-        out_patches: dict[int, list[tuple[int, int]]] = {}
-        b.steps = []
-        for i, s in enumerate(plan.steps):
-            for step, binds in self.steps_of(i, s):
-                at = len(steps)
-                for word, buf in binds:
-                    if buf.kind == "feed":
-                        feed_patches.setdefault(buf.index, []).append((at, word))
-                    elif buf.kind == "out":
-                        out_patches.setdefault(buf.index, []).append((at, word))
-                steps.append(step)
-                b.steps.append(s)
+        steps, feed_patches, out_patches = self.make_steps()
         feeds = []
         inputs = {v.node.attrs["index"]: v for v in self.c.frozen.graph.inputs}
         for i in range(len(inputs)):
@@ -666,6 +664,29 @@ class _Binder:
         b.epoch = state.epoch
         b.env = dict(self.env)
         return b
+
+    def make_steps(self) -> tuple[list[Step], _Patches, _Patches]:
+        """The steps of the program, and the words that take addresses of feeds and results."""
+        b = self.bound
+        steps: list[Step] = []
+        feeds: _Patches = {}
+        outs: _Patches = {}
+        b.steps = []
+        places: dict[StepSpec, int] = {}
+        for i, s in enumerate(self.c.plan.steps):
+            places[s] = len(steps)
+            for step, binds in self.steps_of(i, s):
+                at = len(steps)
+                for word, buf in binds:
+                    if buf.kind in ("feed", "out"):
+                        patches = feeds if buf.kind == "feed" else outs
+                        patches.setdefault(buf.index, []).append((at, word))
+                steps.append(step)
+                b.steps.append(s)
+        for at, s in enumerate(b.steps):
+            if s.target is not None:
+                steps[at] = entry.branch(steps[at].words[1], places[s.target])
+        return steps, feeds, outs
 
     # ------------------------------------------------------------- memory
 
@@ -744,8 +765,12 @@ class _Binder:
     # ------------------------------------------------------------- steps
 
     def steps_of(self, i: int, s: StepSpec) -> list[tuple[Step, list[tuple[int, Buf]]]]:
+        if s.label:
+            return []
+        if s.target is not None:  # where it leads is known when all steps have a place
+            return [(entry.branch(self.address(s.binds[0]), 0), [(1, s.binds[0])])]
         owners = self.c.owners[i]
-        flags = COMMIT if s.commit else 0
+        flags = (COMMIT if s.commit else 0) | (entry.VARIES if s.varies else 0)
         con = s.code.contraction
         if con is None:
             owner, address = owners["kernel"]
@@ -864,13 +889,15 @@ class _Drawing:
         self.pure = run.pure
 
     def __call__(self, *args: Any) -> int:
-        skips, streams = self.state.draws(), self.bound.streams
-        self.bound.counters[:, 0] = [skips.get(n, 0) for n, _ in streams]
+        draws, bound = self.state.draws(), self.bound
+        starts = [draws.get(n, 0) for n, _ in bound.streams]
+        bound.counters[:, 0] = starts
         code = self.program(*args)
         if code == OK and not self.pure:
             skips = self.state.skips
-            for n, used in streams:
-                skips[n] = skips.get(n, 0) + used
+            for i, (n, used) in enumerate(bound.streams):
+                drawn = int(bound.counters[i, 0]) - starts[i] if i in bound.drawn else used
+                skips[n] = skips.get(n, 0) + drawn
         return code
 
 

@@ -3,13 +3,13 @@
 Made once for a pattern of sizes (`make_plan`); bound to each new set of sizes in microseconds
 to a millisecond without LLVM (`bind`). Buffers share one arena by lifetime; an update writes
 its variable in place where nothing that reads the old value, and nothing that can fail, comes
-later.
+later. Control flow is `graphc.runtime.regions`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from graphc.ir import dims as D
@@ -18,60 +18,16 @@ from graphc.ir.dtypes import DType, int64
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import Kernel, KernelBuilder, scratch_stride
 from graphc.ir.node import Node, Value
+from graphc.ops.random import reserved
 from graphc.passes.contract import Contraction, contraction_of, lower_contraction
 from graphc.passes.convolve import convolution_of, lower_convolution
 from graphc.passes.cse import attribute_key
 from graphc.passes.fuse import is_alias
 from graphc.passes.lower import Lowered, lower_body
+from graphc.runtime.regions import Regions, Scope, begins_as
+from graphc.runtime.steps import Buf, Code, StepSpec, base, copy_step, count, same_type
 
-__all__ = ["Buf", "Code", "Plan", "StepSpec", "make_plan"]
-
-
-class Buf:
-    """A place in memory: fed array, variable, constant, output, or a piece of the arena."""
-
-    __slots__ = ("count", "data", "dtype", "first", "index", "kind", "last", "name")
-
-    def __init__(
-        self, kind: str, dtype: DType, count: Dim, index: int = 0, name: str = "", data: Any = None
-    ) -> None:
-        self.kind = kind  # feed, var, const, out, arena, scratch, counters
-        self.dtype = dtype
-        self.count = count
-        self.index = index
-        self.name = name
-        self.data = data
-        self.first = -1
-        self.last = -1
-
-    def __repr__(self) -> str:
-        return f"<{self.kind} {self.name or self.index} {self.dtype.code}[{self.count}]>"
-
-
-@dataclass
-class Code:
-    """What a step runs: a kernel of loops, or a matrix product."""
-
-    name: str
-    kernel: Kernel
-    contraction: Contraction | None = None
-    native: Any = None  # what emits it, for ops with code of their own
-
-
-@dataclass
-class StepSpec:
-    """One kernel call of a plan."""
-
-    code: Code
-    binds: list[Buf]
-    node: Node
-    checks: list[tuple[int, str]] = field(default_factory=list)
-    writes: list[Buf] = field(default_factory=list)
-    reads: list[Buf] = field(default_factory=list)
-    commit: bool = False
-    sizes: tuple[Symbol, ...] = ()
-    attrs: dict[str, Any] = field(default_factory=dict)
-    in_place: set[tuple[int, int]] = field(default_factory=set)
+__all__ = ["Plan", "make_plan"]
 
 
 @dataclass
@@ -97,22 +53,13 @@ class Plan:
     facts: Facts
 
 
-def copy_kernel(dtype: DType) -> Kernel:
-    """One buffer into another."""
-    b = KernelBuilder("copy")
-    n = D.Expr.symbol("n")
-    x, y = b.input("x", dtype, (n,)), b.output("y", dtype, (n,))
-    with b.loop("parallel vector", "i", n) as i:
-        b.store(y, (i,), b.load(x, (i,)))
-    return b.build()
-
-
-class _Planner:
+class _Planner(Regions):
     def __init__(self, g: Graph, native: Callable[[Node], Any] | None) -> None:
         self.g = g
         self.native = native
-        self.buf: dict[Value, Buf] = {}
+        self.scope = Scope(g)
         self.steps: list[StepSpec] = []
+        self.loops: list[tuple[StepSpec, StepSpec]] = []
         self.lowered: dict[Any, Lowered | Contraction] = {}
         self.names: dict[str, int] = {}
         self.arena: list[Buf] = []
@@ -120,8 +67,10 @@ class _Planner:
     def run(self) -> Plan:
         g = self.g
         with D.assuming(g.facts):
+            self.scope.arrange({})
             self.place_roots()
-            for n in g.nodes():
+            self.scope.want()
+            for n in self.scope.order:
                 self.node(n)
             outputs = self.finish_outputs()
             self.finish_updates()
@@ -137,7 +86,7 @@ class _Planner:
 
     def place_roots(self) -> None:
         """Results that a kernel can write straight to where they are wanted."""
-        self.wanted: dict[Value, Buf] = {}
+        wanted = self.scope.wanted
         self.taken: set[int] = set()
         roots: dict[Value, Value] = {}
         for v in self.g.roots:
@@ -158,15 +107,15 @@ class _Planner:
             b = roots[v]
             if (
                 b.node.op.name not in ("input", "read", "constant")
-                and b not in self.wanted
+                and b not in wanted
                 and b not in self.commits
             ):
-                self.wanted[b] = buf
+                wanted[b] = buf
                 self.taken.add(i)
 
     def of(self, v: Value) -> Buf:
         v = base(v)
-        buf = self.buf.get(v)
+        buf = self.scope.buf.get(v)
         if buf is not None:
             return buf
         n = v.node
@@ -177,10 +126,10 @@ class _Planner:
         elif n.op.name == "constant":
             buf = Buf("const", v.dtype, count(v), 0, n.name, n.attrs["value"])
         else:
-            buf = self.wanted.get(v)
+            buf = self.scope.wanted.get(v)
             if buf is None:
                 buf = self.temp(v.dtype, count(v), n.name)
-        self.buf[v] = buf
+        self.scope.buf[v] = buf
         return buf
 
     def temp(self, dtype: DType, n: Dim, name: str) -> Buf:
@@ -196,6 +145,10 @@ class _Planner:
             return
         if name == "fused":
             self.fused(n)
+        elif name == "while":
+            self.loop(n)
+        elif name == "cond":
+            self.cond(n)
         elif n.op.lower is not None:
             self.structured(n)
         else:
@@ -263,8 +216,11 @@ class _Planner:
     def structured(self, n: Node) -> None:
         """An op that builds its own kernels."""
         assert n.op.lower is not None
-        made = n.op.lower(n, Structured(self, n))
-        del made
+        for v, out in begins_as(n):
+            self.begin(n, v, out)
+        n.op.lower(n, Structured(self, n))
+        if n.op.family == "random" and self.scope.graph is not self.g:
+            self.steps.append(draw_step(n))
 
     def finish_outputs(self) -> list[Buf]:
         """Copies for results that live somewhere else (a variable, a feed, twice fetched)."""
@@ -276,10 +232,7 @@ class _Planner:
         return self.out_bufs
 
     def copy(self, src: Buf, dst: Buf, node: Node, commit: bool = False) -> None:
-        code = Code("copy", copy_kernel(src.dtype))
-        self.steps.append(
-            StepSpec(code, [src, dst], node, [], [dst], [src], commit, attrs={"n": dst.count})
-        )
+        self.steps.append(copy_step(src, dst, node, commit))
 
     def finish_updates(self) -> None:
         """Every update reaches its variable: in place, or by a copy at the very end."""
@@ -316,7 +269,7 @@ class _Planner:
         of the run writes it instead.
         """
         made = {id(b): step for step in self.steps for b in step.writes}
-        maker = {v: made[id(self.buf[v])] for v in self.commits if v in in_place}
+        maker = {v: made[id(self.scope.buf[v])] for v in self.commits if v in in_place}
         readers: dict[str, list[Value]] = {}  # of each variable, among those that write in place
         reads: dict[Value, set[str]] = {}
         for v, step in maker.items():
@@ -346,19 +299,16 @@ class _Planner:
 
     def redirect(self, v: Value, target: Buf) -> None:
         """Let the kernels that make `v` write the variable itself."""
-        old = self.buf[v]
+        old = self.scope.buf[v]
         for s in self.steps:
             if old in s.writes:
                 s.commit = True
-            if old in s.binds:
-                s.binds = [target if b is old else b for b in s.binds]
-                s.writes = [target if b is old else b for b in s.writes]
-                s.reads = [target if b is old else b for b in s.reads]
-        self.buf[v] = target
+            s.replace(old, target)
+        self.scope.buf[v] = target
 
     def may_commit(self, v: Value) -> bool:
         """Whether the step that makes `v` may write its variable in place, as the run ends."""
-        buf = self.buf.get(v)
+        buf = self.scope.buf.get(v)
         name = self.commits[v]
         if buf is None or buf.kind != "arena":
             return False
@@ -384,20 +334,20 @@ class _Planner:
         read = self.var_reads.get(name)
         if read is None:
             return True
-        old = self.buf.get(read)
+        old = self.scope.buf.get(read)
         if old is None or old not in step.reads:
             return True
+        if read.static_shape != v.static_shape:
+            return False
+        return self.reads_where_written(step, old, self.of(v))
+
+    def reads_where_written(self, step: StepSpec, old: Buf, new: Buf) -> bool:
         c = step.code.contraction
         if c is not None:
-            return (
-                old is not step.binds[0]
-                and old is not step.binds[1]
-                and read.static_shape == v.static_shape
-            )
-        pairs = step.in_place
+            return old is not step.binds[0] and old is not step.binds[1]
         ins = [i for i, x in enumerate(step.node.inputs) if self.of(x) is old]
-        j = step.node.outputs.index(v)
-        return all((i, j) in pairs for i in ins) and read.static_shape == v.static_shape
+        outs = [j for j, x in enumerate(step.node.outputs) if self.of(x) is new]
+        return all((i, j) in step.in_place for i in ins for j in outs)
 
     # ------------------------------------------------------------- order and lifetimes
 
@@ -442,6 +392,14 @@ class _Planner:
                 if b.first < 0:
                     b.first = i
                 b.last = i
+        # what comes from before a loop, and is used in it, is used in the next iteration again
+        at = {id(s): i for i, s in enumerate(self.steps)}
+        for again, done in self.loops:
+            start, end = at[id(again)], at[id(done)]
+            for s in self.steps[start:end]:
+                for b in s.binds:
+                    if b.first < start:
+                        b.last = max(b.last, end)
 
 
 class Structured:
@@ -487,20 +445,17 @@ class Structured:
         return Buf("counters", int64, 1, stream)
 
 
-def base(v: Value) -> Value:
-    """The value whose bytes `v` is."""
-    while is_alias(v.node):
-        v = v.node.inputs[0]
-    return v
-
-
-def count(v: Value) -> Dim:
-    assert v.static_shape is not None
-    return D.product(v.static_shape)
-
-
-def same_type(a: Value, b: Value) -> bool:
-    return a.dtype is b.dtype and count(a) == count(b)
+def draw_step(n: Node) -> StepSpec:
+    """What a random op in a loop leaves to its next turn: the number of blocks drawn before."""
+    b = KernelBuilder("draw")
+    size = D.Expr.symbol("n")
+    state = b.inout("state", int64, (3,))
+    b.store(state, (0,), b.let("add", b.load(state, (0,)), b.index(size)))
+    buf = Buf("counters", int64, 1, n.attrs["stream"])
+    drawn = {"n": reserved(n)}
+    return StepSpec(
+        Code("draw", b.build()), [buf], n, [], [buf], [buf], sizes=(Symbol("n"),), attrs=drawn
+    )
 
 
 def body_key(body: Graph) -> Any:

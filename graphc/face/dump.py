@@ -371,7 +371,7 @@ def kernels(c: Any) -> str:
 
     seen: dict[str, str] = {}
     for s in c.plan.steps:
-        if s.code.name not in seen:
+        if s.calls and s.code.name not in seen:
             seen[s.code.name] = print_kernel(s.code.kernel)
     return "\n\n".join(t.rstrip() for t in seen.values())
 
@@ -384,11 +384,14 @@ def plan_text(c: Any) -> str:
     lines.append(f"plan {c.plan.graph.name}({sizes}) {{")
     for (op, a, b), answer in facts.guards.items():
         lines.append(f"  holds {'' if answer else 'not '}{a} {op} {b}")
+    places = {s: i for i, s in enumerate(c.plan.steps)}
     for i, s in enumerate(c.plan.steps):
+        if not s.calls:
+            lines.append(f"  {i:3d} {_branch(s, places)}")
+            continue
         args = []
         for p, b in zip(s.code.kernel.params, s.binds, strict=False):
-            name = _one_line(b.name) if b.kind in ("feed", "var") else str(b.index)
-            args.append(f"{p.name}={b.kind} {name}: {b.dtype.code}[{b.count}]")
+            args.append(f"{p.name}={_place(b)}: {b.dtype.code}[{b.count}]")
         commit = "commit " if s.commit else ""
         lines.append(f"  {i:3d} {commit}call {s.code.name}({', '.join(args)})")
     for i, (dtype, shape) in enumerate(c.plan.out_types):
@@ -396,11 +399,24 @@ def plan_text(c: Any) -> str:
     return "\n".join([*lines, "}"])
 
 
+def _place(b: Any) -> str:
+    """What a buffer is called."""
+    return f"{b.kind} {_one_line(b.name) if b.kind in ('feed', 'var') else b.index}"
+
+
+def _branch(s: Any, places: dict[Any, int]) -> str:
+    """A step that calls no kernel."""
+    if s.label:
+        return "label"
+    where = places[s.target]
+    return f"branch {_place(s.binds[0])} else {where}" if s.reads else f"jump {where}"
+
+
 def native(c: Any, what: str) -> str:
     """LLVM IR or assembly of every distinct kernel."""
     out: dict[str, str] = {}
     for i, s in enumerate(c.plan.steps):
-        for variant, (owner, _) in c.owners[i].items():
+        for variant, (owner, _) in c.owners.get(i, {}).items():
             name = s.code.name if variant == "kernel" else f"{s.code.name} ({variant})"
             if name not in out:
                 out[name] = f"; kernel {name}\n{getattr(owner, what)}"
@@ -412,7 +428,8 @@ def native(c: Any, what: str) -> str:
 
 def title(number: int, c: Any) -> str:
     """What the folder of a compilation is called."""
-    name = f"{number:03d}_{c.plan.graph.name}_{len(c.plan.steps)}_kernels"
+    calls = sum(s.calls for s in c.plan.steps)
+    name = f"{number:03d}_{c.plan.graph.name}_{calls}_kernels"
     return re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
 
 

@@ -172,7 +172,7 @@ def _get_numpy(buffer: Any, index: Any) -> Any:
 
 
 def _lower_set(n: Node, s: Site) -> None:
-    """A copy of the array, then the element over it."""
+    """The element over the array, which the result begins as (`replaces`)."""
     buffer, index = n.inputs[:2]
     shape = buffer.static_shape
     assert shape is not None
@@ -180,21 +180,17 @@ def _lower_set(n: Node, s: Site) -> None:
     inner = D.product(shape[1:])
     t = buffer.dtype
     k = KernelBuilder(n.op.name)
-    a = k.input("buffer", t, (rows, inner))
     at = k.input("index", index.dtype, ())
     v = k.input("value", t, (inner,))
-    y = k.output("y", t, (rows, inner))
-    with k.loop("for", "i", rows) as i, k.loop("vector", "j", inner) as j:
-        k.store(y, (i, j), k.load(a, (i, j)))
+    y = k.inout("array", t, (rows, inner))
     g = k.cast(k.load(at, ()), dtypes.int64)
     assert isinstance(g, KernelValue)
     low = k.let("less_equal", lit(0, dtypes.int64), g, dtype=dtypes.bool_)
     high = k.let("less", g, k.index(rows), dtype=dtypes.bool_)
-    ok = k.let("logical_and", low, high, dtype=dtypes.bool_)
-    k.check(ok, 1, 0)
+    k.check(k.let("logical_and", low, high, dtype=dtypes.bool_), 1, g.index)
     with k.loop("vector", "c", inner) as c:
-        k.store(y, (g.index, c), k.load(v, (c,)), where=ok)
-    s.step(k.build(), [*(s.input(i) for i in range(3)), s.output()],
+        k.store(y, (g.index, c), k.load(v, (c,)))
+    s.step(k.build(), [s.input(1), s.input(2), s.output()],
            ["the index is not in the array"])  # fmt: skip
 
 
@@ -203,7 +199,7 @@ array_set_op = op(
     args=("buffer", "index", "value"), types="fiubs", infer=_array_infer, numpy=_set_numpy,
     # every element of an array is written at most once: what was there before has no gradient
     grad=lambda y, dy, buffer, index, value: (dy, None, array_get(dy, index)),
-    lower=_lower_set, fails=True,
+    lower=_lower_set, fails=True, facts={"replaces": 0},
 )  # fmt: skip
 
 array_add_op = op(

@@ -1,0 +1,360 @@
+"""Plans of control flow: loops and conditions as steps with branches between them.
+
+A loop keeps each of its values in one buffer. Its body is planned like any graph, with these
+buffers as its inputs, and leaves the next values in them: the step that makes a value writes it
+there where nobody reads the old one later, else a copy does at the end of the body. What begins
+as another value (a loop's first value, an array with one element replaced) takes over the other's
+buffer where that is read for the last time; the order of steps is chosen so that it mostly is.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from graphc.ir.dims import Dim
+from graphc.ir.dtypes import DType
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, Value
+from graphc.passes.fuse import is_alias
+from graphc.runtime.steps import (
+    Buf,
+    StepSpec,
+    base,
+    branch_step,
+    copy_step,
+    count,
+    label_step,
+    same_type,
+)
+
+__all__ = ["Regions", "Scope"]
+
+_SOURCES = frozenset({"input", "read", "constant"})
+
+
+def begins_as(n: Node) -> list[tuple[Value, Value]]:
+    """Pairs (operand, result) of a node whose result starts out with the operand's contents."""
+    if n.op.name == "while":
+        return list(zip(n.inputs, n.outputs, strict=False))
+    k = n.op.facts.get("replaces")
+    return [] if k is None else [(n.inputs[k], n.outputs[0])]
+
+
+@dataclass(eq=False)
+class Scope:
+    """One graph while it is planned: the run's, or that of a region.
+
+    Attributes
+    ----------
+    order : list of Node
+    buf : mapping
+        Where each value lives, reshapes left out.
+    owned : set of Value
+        Inputs whose memory may be overwritten after their last use.
+    wanted : mapping
+        Where a value should be written.
+    """
+
+    graph: Graph
+    owned: frozenset[Value] = frozenset()
+    order: list[Node] = field(default_factory=list)
+    buf: dict[Value, Buf] = field(default_factory=dict)
+    wanted: dict[Value, Buf] = field(default_factory=dict)
+    place: dict[Node, int] = field(default_factory=dict)
+    last: dict[Value, int] = field(default_factory=dict)
+
+    def arrange(self, ends: Mapping[Node, Sequence[Value]]) -> None:
+        """Choose the order of nodes; `ends` names more values that a node overwrites."""
+        self.order = scheduled(self.graph.nodes(), ends)
+        self.place = {n: i for i, n in enumerate(self.order)}
+        for i, n in enumerate(self.order):
+            if not is_alias(n):
+                self.last.update((base(v), i) for v in n.inputs)
+        self.last.update((base(v), len(self.order)) for v in self.graph.roots)
+
+    def dies(self, v: Value, n: Node) -> bool:
+        """Whether `n` is the last to read `v`, and reads it once, so that its memory is free."""
+        v = base(v)
+        if self.last.get(v) != self.place[n] or sum(base(x) is v for x in n.inputs) != 1:
+            return False
+        return v in self.owned or v.node.op.name not in _SOURCES
+
+    def want(self) -> None:
+        """What begins as another value and is wanted somewhere: there the other is made, too."""
+        for n in reversed(self.order):
+            for v, out in begins_as(n):
+                target = self.wanted.get(out)
+                if target is not None and v.node.op.name not in _SOURCES and self.dies(v, n):
+                    self.wanted.setdefault(base(v), target)
+
+
+def scheduled(nodes: list[Node], ends: Mapping[Node, Sequence[Value]]) -> list[Node]:
+    """Nodes in an order in which who overwrites a value comes after its readers, where it can.
+
+    Without such nodes the order stays as it is.
+    """
+    over: dict[Node, set[Value]] = {}
+    for n in nodes:
+        found = {base(v) for v, _ in begins_as(n)}
+        if n.op.name == "cond":
+            found |= {base(v) for v in n.inputs[1:]}
+        found |= set(ends.get(n, ()))
+        if found:
+            over[n] = found
+    if not over:
+        return nodes
+    known = set(nodes)
+    direct: dict[Node, list[Node]] = {}
+    readers: dict[Value, list[Node]] = {}
+    for n in nodes:
+        for v in n.inputs:
+            direct.setdefault(v.node, []).append(n)
+            if not is_alias(n):
+                readers.setdefault(base(v), []).append(n)
+    later: dict[Node, set[Node]] = {}  # for each node those that had better come before it
+    for n, values in over.items():
+        others = {u for v in values for u in readers.get(v, ()) if u is not n}
+        if others:
+            later[n] = others - _users(n, direct)
+    return _sorted(nodes, known, direct, later)
+
+
+def _users(n: Node, direct: Mapping[Node, Sequence[Node]]) -> set[Node]:
+    """Every node that depends on `n`."""
+    out: set[Node] = set()
+    stack = list(direct.get(n, ()))
+    while stack:
+        m = stack.pop()
+        if m not in out:
+            out.add(m)
+            stack += direct.get(m, ())
+    return out
+
+
+def _sorted(
+    nodes: Sequence[Node], known: set[Node], direct: Mapping[Node, Sequence[Node]],
+    later: Mapping[Node, set[Node]],
+) -> list[Node]:  # fmt: skip
+    """By dependence, then by number; a wish of `later` that cannot be granted is dropped."""
+    needs = {n: len({v.node for v in n.inputs} & known) for n in nodes}
+    waits = {n: len(later.get(n, ())) for n in nodes}
+    blocks: dict[Node, list[Node]] = {}
+    for n, first in later.items():
+        for m in first:
+            blocks.setdefault(m, []).append(n)
+    by_id = {n.id: n for n in nodes}
+    ready = [n.id for n in nodes if not needs[n] and not waits[n]]
+    held = {n.id for n in nodes if not needs[n] and waits[n]}
+    heapq.heapify(ready)
+    out: list[Node] = []
+    while ready or held:
+        if not ready:
+            forced = min(held)
+            held.discard(forced)
+            waits[by_id[forced]] = 0
+            ready.append(forced)
+        n = by_id[heapq.heappop(ready)]
+        out.append(n)
+        for m in dict.fromkeys(direct.get(n, ())):
+            needs[m] -= 1
+            if not needs[m]:
+                if waits[m]:
+                    held.add(m.id)
+                else:
+                    heapq.heappush(ready, m.id)
+        for m in blocks.get(n, ()):
+            if waits[m]:
+                waits[m] -= 1
+                if not waits[m] and m.id in held:
+                    held.discard(m.id)
+                    heapq.heappush(ready, m.id)
+    return out
+
+
+class Regions:
+    """The part of the planner that knows control flow."""
+
+    scope: Scope
+    steps: list[StepSpec]
+    loops: list[tuple[StepSpec, StepSpec]]
+
+    # what the planner supplies
+
+    def of(self, v: Value) -> Buf:
+        """Where a value lives."""
+        raise NotImplementedError
+
+    def temp(self, dtype: DType, n: Dim, name: str) -> Buf:
+        """A new piece of the arena."""
+        raise NotImplementedError
+
+    def node(self, n: Node) -> None:
+        """Make the steps of a node."""
+        raise NotImplementedError
+
+    def reads_where_written(self, step: StepSpec, old: Buf, new: Buf) -> bool:
+        """Whether `step` reads `old` only at the places, and before, it writes them in `new`."""
+        raise NotImplementedError
+
+    # regions
+
+    @contextmanager
+    def region(
+        self,
+        g: Graph,
+        inputs: Sequence[Buf],
+        owned: Iterable[Value] = (),
+        wanted: Mapping[Value, Buf] | None = None,
+        ends: Mapping[Node, Sequence[Value]] | None = None,
+    ) -> Iterator[Scope]:
+        """Plan a region; inside, its values can be asked for."""
+        outer = self.scope
+        self.scope = scope = Scope(g, frozenset(owned))
+        scope.buf.update(zip(g.inputs, inputs, strict=True))
+        scope.wanted.update(wanted or {})
+        scope.arrange(ends or {})
+        scope.want()
+        for n in scope.order:
+            self.node(n)
+        yield scope
+        self.scope = outer
+
+    def begin(self, n: Node, v: Value, out: Value) -> Buf:
+        """Where `out` lives, filled with `v`: the buffer of `v` itself where it is free now."""
+        scope, src = self.scope, self.of(v)
+        target = scope.wanted.get(out)
+        if target is None and scope.dies(v, n):
+            target = src
+        if target is None:
+            target = self.temp(v.dtype, src.count, n.name)
+        if target is not src:
+            self.steps.append(copy_step(src, target, n))
+        scope.buf[out] = target
+        return target
+
+    def loop(self, n: Node) -> None:
+        """A ``while``: its condition, a branch out of it, its body, a branch back."""
+        cond: Graph = n.attrs["cond"]
+        body: Graph = n.attrs["body"]
+        size = len(n.outputs)
+        captured = [self.of(v) for v in n.inputs[size:]]
+        carried = [self.begin(n, v, out) for v, out in begins_as(n)]
+        again, done = label_step(n), label_step(n)
+        self.steps.append(again)
+        with self.region(cond, [*carried, *captured]):
+            flag = self.of(cond.outputs[0])
+        self.steps.append(branch_step(flag, done, n))
+        ends: dict[Node, list[Value]] = {}
+        for old, new in zip(body.inputs, body.outputs, strict=False):
+            if base(new) is not old:
+                ends.setdefault(base(new).node, []).append(old)
+        start = len(self.steps)
+        with self.region(body, [*carried, *captured], body.inputs[:size], ends=ends):
+            self.next_values(body, carried, start, {*carried, *captured})
+        self.steps += [branch_step(None, again, n), done]
+        self.loops.append((again, done))
+
+    def next_values(self, body: Graph, carried: Sequence[Buf], start: int, given: set[Buf]) -> None:
+        """The values that the body has made go to where the next iteration reads them."""
+        made = [self.of(v) for v in body.outputs]
+        for i, target in enumerate(carried):
+            src = made[i]
+            old = any(b is target for j, b in enumerate(made) if j != i)
+            if src in given or old or not self.straight(src, target, start):
+                continue
+            for s in self.steps[start:]:
+                s.replace(src, target)
+            self.steps[start:] = [s for s in self.steps[start:] if not is_idle(s)]
+            made = [target if b is src else b for b in made]
+        self.move(list(zip(made, carried, strict=True)), body.outputs[0].node)
+
+    def straight(self, src: Buf, target: Buf, start: int) -> bool:
+        """Whether the steps that write `src` can write `target`, whose old value ends there."""
+        if src.kind != "arena":
+            return False
+        part = self.steps[start:]
+        first = next((i for i, s in enumerate(part) if src in s.writes), None)
+        if first is None:
+            return False
+        for i, s in enumerate(part[first:]):
+            if target in s.reads and not (
+                i == 0 and (s.binds == [target, src] or self.reads_where_written(s, target, src))
+            ):
+                return False
+            if target in s.writes:
+                return False
+        return True
+
+    def move(self, moves: list[tuple[Buf, Buf]], node: Node) -> None:
+        """Copies (from, to) that all read before any of them writes."""
+        left = [(a, b) for a, b in moves if a is not b]
+        while left:
+            free = [m for m in left if not any(a is m[1] for a, _ in left)]
+            if not free:
+                src = left[0][0]
+                spare = self.temp(src.dtype, src.count, node.name)
+                self.steps.append(copy_step(src, spare, node))
+                left = [(spare if a is src else a, b) for a, b in left]
+                continue
+            for m in free:
+                self.steps.append(copy_step(*m, node))
+                left.remove(m)
+
+    def cond(self, n: Node) -> None:
+        """A ``cond``: a branch around the steps of each side."""
+        sides: list[Graph] = [n.attrs["then"], n.attrs["orelse"]]
+        flag = self.of(n.inputs[0])
+        inputs = [self.of(v) for v in n.inputs[1:]]
+        free = [self.scope.dies(v, n) for v in n.inputs[1:]]
+        outs = self.results(n, sides, inputs, free)
+        other, done = label_step(n), label_step(n)
+        self.steps.append(branch_step(flag, other, n))
+        for g in sides:
+            owned = [v for v, f in zip(g.inputs, free, strict=True) if f]
+            wanted: dict[Value, Buf] = {}
+            for v, buf in zip(g.outputs, outs, strict=True):
+                if base(v).node.op.name not in _SOURCES and buf not in inputs:
+                    wanted.setdefault(base(v), buf)
+            with self.region(g, inputs, owned, wanted):
+                self.move([(self.of(v), b) for v, b in zip(g.outputs, outs, strict=True)], n)
+            if g is sides[0]:
+                self.steps += [branch_step(None, done, n), other]
+        self.steps.append(done)
+
+    def results(
+        self, n: Node, sides: Sequence[Graph], inputs: Sequence[Buf], free: Sequence[bool]
+    ) -> list[Buf]:
+        """Where the results of a ``cond`` live: over an array that a side changes, or passes on."""
+        taken: set[Buf] = set()
+        outs: list[Buf] = []
+        for k, out in enumerate(n.outputs):
+            buf = self.scope.wanted.get(out)
+            for g in sides if buf is None else ():
+                v = origin(g.outputs[k])
+                at = g.inputs.index(v) if v in g.inputs else -1
+                if at >= 0 and free[at] and inputs[at] not in taken and same_type(v, out):
+                    buf = inputs[at]
+                    taken.add(buf)
+                    break
+            if buf is None:
+                src = sides[0].outputs[k]
+                buf = self.temp(out.dtype, count(src), n.name)
+            self.scope.buf[out] = buf
+            outs.append(buf)
+        return outs
+
+
+def origin(v: Value) -> Value:
+    """The value whose memory `v` has taken over, if every step on the way does."""
+    v = base(v)
+    while pairs := [a for a, b in begins_as(v.node) if b is v]:
+        v = base(pairs[0])
+    return v
+
+
+def is_idle(s: StepSpec) -> bool:
+    """Whether the step copies a buffer to itself."""
+    return s.code.name == "copy" and s.binds[0] is s.binds[1]

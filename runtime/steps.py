@@ -1,0 +1,141 @@
+"""What plans are made of: buffers, and steps that run kernels on them or branch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphc.ir import dims as D
+from graphc.ir.dims import Dim, Symbol
+from graphc.ir.dtypes import DType, bool_
+from graphc.ir.kernel import Kernel, KernelBuilder
+from graphc.ir.node import Node, Value
+from graphc.passes.contract import Contraction
+from graphc.passes.fuse import is_alias
+
+__all__ = ["Buf", "Code", "StepSpec", "base", "copy_kernel", "copy_step", "count", "same_type"]
+
+
+class Buf:
+    """A place in memory: fed array, variable, constant, output, or a piece of the arena."""
+
+    __slots__ = ("count", "data", "dtype", "first", "index", "kind", "last", "name")
+
+    def __init__(
+        self, kind: str, dtype: DType, count: Dim, index: int = 0, name: str = "", data: Any = None
+    ) -> None:
+        self.kind = kind  # feed, var, const, out, arena, scratch, counters
+        self.dtype = dtype
+        self.count = count
+        self.index = index
+        self.name = name
+        self.data = data
+        self.first = -1
+        self.last = -1
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name or self.index} {self.dtype.code}[{self.count}]>"
+
+
+@dataclass
+class Code:
+    """What a step runs: a kernel of loops, or a matrix product."""
+
+    name: str
+    kernel: Kernel
+    contraction: Contraction | None = None
+    native: Any = None  # what emits it, for ops with code of their own
+
+
+@dataclass(eq=False)
+class StepSpec:
+    """One kernel call of a plan, a branch, or the place where a branch leads.
+
+    Attributes
+    ----------
+    target : StepSpec or None
+        A branch: where the run goes on when its flag, the one buffer of `binds`, is false.
+    label : bool
+        Only a place; there is no code.
+    varies : bool
+        What it takes says little about the next time.
+    """
+
+    code: Code
+    binds: list[Buf]
+    node: Node
+    checks: list[tuple[int, str]] = field(default_factory=list)
+    writes: list[Buf] = field(default_factory=list)
+    reads: list[Buf] = field(default_factory=list)
+    commit: bool = False
+    sizes: tuple[Symbol, ...] = ()
+    attrs: dict[str, Any] = field(default_factory=dict)
+    in_place: set[tuple[int, int]] = field(default_factory=set)
+    target: StepSpec | None = None
+    label: bool = False
+    varies: bool = False
+
+    @property
+    def calls(self) -> bool:
+        """Whether the step runs a kernel."""
+        return self.target is None and not self.label
+
+    def replace(self, old: Buf, new: Buf) -> None:
+        """Work on `new` wherever the step worked on `old`."""
+        self.binds = [new if b is old else b for b in self.binds]
+        self.writes = [new if b is old else b for b in self.writes]
+        self.reads = [new if b is old else b for b in self.reads]
+
+
+def copy_kernel(dtype: DType) -> Kernel:
+    """One buffer into another."""
+    b = KernelBuilder("copy")
+    n = D.Expr.symbol("n")
+    x, y = b.input("x", dtype, (n,)), b.output("y", dtype, (n,))
+    with b.loop("parallel vector", "i", n) as i:
+        b.store(y, (i,), b.load(x, (i,)))
+    return b.build()
+
+
+def copy_step(src: Buf, dst: Buf, node: Node, commit: bool = False) -> StepSpec:
+    """A step that copies a buffer."""
+    code = Code("copy", copy_kernel(src.dtype))
+    return StepSpec(code, [src, dst], node, [], [dst], [src], commit, attrs={"n": dst.count})
+
+
+_NOTHING = KernelBuilder("nothing").build()
+
+
+def label_step(node: Node) -> StepSpec:
+    """A place for branches to lead to."""
+    return StepSpec(Code("label", _NOTHING), [], node, label=True)
+
+
+def branch_step(flag: Buf | None, target: StepSpec, node: Node) -> StepSpec:
+    """Go on at `target` where the bool `flag` is false; always, where there is none."""
+    if flag is None:
+        flag = Buf("const", bool_, 1, name="never", data=np.zeros((), np.bool_))
+        return StepSpec(Code("jump", _NOTHING), [flag], node, target=target)
+    return StepSpec(Code("branch", _NOTHING), [flag], node, reads=[flag], target=target)
+
+
+__all__ += ["branch_step", "label_step"]
+
+
+def base(v: Value) -> Value:
+    """The value whose bytes `v` is."""
+    while is_alias(v.node):
+        v = v.node.inputs[0]
+    return v
+
+
+def count(v: Value) -> Dim:
+    """How many elements a value has."""
+    assert v.static_shape is not None
+    return D.product(v.static_shape)
+
+
+def same_type(a: Value, b: Value) -> bool:
+    return a.dtype is b.dtype and count(a) == count(b)
