@@ -1,4 +1,4 @@
-"""The command line: ``python -m graphc dump script.py``."""
+"""The command line: ``python -m graphc run script.py``, ``python -m graphc dump script.py``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 __all__ = ["main"]
 
 _EXAMPLES = """examples:
+  python -m graphc run a_program_that_imports_tensorflow.py --its options
   python -m graphc dump samples/xor.py
   python -m graphc dump samples/train_digits.py -- --epochs 1
   python -m graphc dump --run -1 --stage fuse,kernels samples/xor.py
@@ -21,18 +22,24 @@ _EXAMPLES = """examples:
 
 stages: graph (as recorded), pure, one for each pass (sizes, fold, cse, ..., fuse; fold.2 after
 its second time), kernels, plan, llvm, optimized (LLVM IR after its optimiser), asm.
-Without this command: GRAPHC_DUMP=folder python script.py writes all but LLVM's stages there.
+Without `dump`: GRAPHC_DUMP=folder python script.py writes all but LLVM's stages there.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given[:1] == ["run"]:
+        from graphc.face.run import run  # its arguments are the program's, not argparse's
+
+        return run(given[1:])
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         "graphc", description="A compiler for static computation graphs.", epilog=_EXAMPLES,
         formatter_class=style,
     )  # fmt: skip
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands.add_parser("run", help="run a program that imports tensorflow, on graphc")
     d = commands.add_parser(
         "dump", help="run a script and show every stage of what it compiled", epilog=_EXAMPLES,
         description="Run a script and show every stage of what it compiled.", formatter_class=style,
@@ -58,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     d.add_argument("script", help="the Python file to run")
     d.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
-    args = parser.parse_args(argv)
+    args = parser.parse_args(given)
     try:
         return _dump(args)
     except BrokenPipeError:  # the reader of the output has seen enough
@@ -100,7 +107,11 @@ def _dump(args: argparse.Namespace) -> int:
 
 def _run(script: str, arguments: list[str], seen: list[tuple[Any, list[Any]]]) -> int:
     """Run the script, collecting what it compiles; its exit status."""
+    from graphc import shim
     from graphc.runtime import executor
+
+    if "tensorflow" not in sys.modules:
+        shim.install()
 
     def observer(run: Any, c: Any) -> None:
         seen.append((c, [*run.fetches, *run.targets]))

@@ -5,9 +5,23 @@ A message has at most twelve lines: what is wrong, both sides by name, the user'
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
+#: Numbers of status codes, by name.
+CODES = {
+    "OK": 0, "CANCELLED": 1, "UNKNOWN": 2, "INVALID_ARGUMENT": 3, "DEADLINE_EXCEEDED": 4,
+    "NOT_FOUND": 5, "ALREADY_EXISTS": 6, "PERMISSION_DENIED": 7, "RESOURCE_EXHAUSTED": 8,
+    "FAILED_PRECONDITION": 9, "ABORTED": 10, "OUT_OF_RANGE": 11, "UNIMPLEMENTED": 12,
+    "INTERNAL": 13, "UNAVAILABLE": 14, "DATA_LOSS": 15, "UNAUTHENTICATED": 16,
+}  # fmt: skip
+globals().update(CODES)
+
 __all__ = [
+    *CODES,
+    "error_code_from_exception_type", "exception_type_from_error_code",
+    "raise_exception_on_not_ok_status",
     "AbortedError", "AlreadyExistsError", "CancelledError", "CompileError", "DataLossError",
     "DeadlineExceededError", "FailedPreconditionError", "InternalError", "InvalidArgumentError",
     "NotFoundError", "OpError", "OutOfRangeError", "ParseError", "PermissionDeniedError",
@@ -87,6 +101,22 @@ InternalError = _status("InternalError", 13, "An invariant of the system broke."
 UnavailableError = _status("UnavailableError", 14, "The runtime is unavailable.")
 DataLossError = _status("DataLossError", 15, "Data is lost or damaged.")
 UnauthenticatedError = _status("UnauthenticatedError", 16, "The caller is not authenticated.")
+
+
+def exception_type_from_error_code(error_code: int) -> type[OpError]:
+    """The class of a status code's number."""
+    return next(c for c in OpError.__subclasses__() if c.code == error_code)
+
+
+def error_code_from_exception_type(cls: type[OpError]) -> int:
+    """The number of the status code of a class."""
+    return cls.code
+
+
+@contextlib.contextmanager
+def raise_exception_on_not_ok_status() -> Iterator[Any]:
+    """Accepted: errors of graphc are raised where they happen."""
+    yield None
 
 
 class CompileError(RuntimeError):

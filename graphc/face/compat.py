@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import numbers
+import os
+import sys
+import types
+from collections.abc import Iterator
 from typing import Any, NoReturn
+
+import numpy as np
 
 from graphc.face.initializers import VarianceScaling
 from graphc.ir import dtypes
 
 __all__ = [
-    "as_bytes", "as_str_any", "as_text", "contrib_variance_scaling", "disable_control_flow_v2",
-    "disable_eager_execution", "disable_resource_variables", "disable_tensor_equality",
-    "disable_v2_behavior", "disable_v2_tensorshape", "enable_control_flow_v2",
-    "enable_eager_execution", "enable_resource_variables", "enable_tensor_equality",
-    "enable_v2_behavior", "enable_v2_tensorshape", "executing_eagerly", "gpu_device_name",
-    "is_built_with_cuda", "is_gpu_available", "resource_variables_enabled", "xavier_initializer",
+    "as_bytes", "as_str", "as_str_any", "as_text", "contrib_variance_scaling",
+    "dimension_at_index", "dimension_value", "disable_control_flow_v2", "disable_eager_execution",
+    "disable_resource_variables", "disable_tensor_equality", "disable_v2_behavior",
+    "disable_v2_tensorshape", "enable_control_flow_v2", "enable_eager_execution",
+    "enable_resource_variables", "enable_tensor_equality", "enable_v2_behavior",
+    "enable_v2_tensorshape", "executing_eagerly", "forward_compatibility_horizon",
+    "forward_compatible", "get_compile_flags", "get_data_files_path", "get_include", "get_lib",
+    "get_link_flags", "get_path_to_datafile", "get_root_dir_with_all_resources",
+    "gpu_device_name", "is_built_with_cuda", "is_built_with_gpu_support", "is_built_with_rocm",
+    "is_gpu_available", "list_local_devices", "load_resource", "path_to_str",
+    "readahead_file_path", "resource_variables_enabled", "xavier_initializer",
 ]  # fmt: skip
 
 
@@ -150,3 +163,98 @@ def contrib_variance_scaling(
     if mode not in ("FAN_IN", "FAN_OUT", "FAN_AVG"):
         raise TypeError(f"Unknown mode {mode} [FAN_IN, FAN_OUT, FAN_AVG]")
     return ContribVarianceScaling(factor, mode, uniform, seed, dtype)
+
+
+# ---------------------------------------------------------- tf.compat, tf.sysconfig, resources
+
+
+BYTES_OR_TEXT = (bytes, str)
+INTEGRAL: tuple[type, ...] = (numbers.Integral, np.integer)
+REAL: tuple[type, ...] = (numbers.Real, np.integer, np.floating)
+COMPLEX: tuple[type, ...] = (numbers.Complex, np.number)
+
+
+def as_str(bytes_or_text: str | bytes, encoding: str = "utf-8") -> str:
+    """Bytes as text; text unchanged."""
+    return as_text(bytes_or_text, encoding)
+
+
+def path_to_str(path: Any) -> Any:
+    """A path object as text; anything else unchanged."""
+    return as_str_any(os.fspath(path)) if hasattr(path, "__fspath__") else path
+
+
+def dimension_value(dimension: Any) -> Any:
+    """The number of a `Dimension`; anything else unchanged."""
+    return dimension.value if hasattr(dimension, "value") else dimension
+
+
+def dimension_at_index(shape: Any, index: int) -> Any:
+    """A size of a shape, unknown for one of unknown rank."""
+    from graphc.face.shape import Dimension
+
+    return Dimension(None) if shape.ndims is None else shape.dims[index]
+
+
+def forward_compatible(year: int, month: int, day: int) -> bool:
+    """False: graphs are for today's graphc."""
+    return False
+
+
+@contextlib.contextmanager
+def forward_compatibility_horizon(year: int, month: int, day: int) -> Iterator[None]:
+    """Accepted: there is nothing to switch."""
+    yield
+
+
+def get_include() -> str:
+    """Where TensorFlow's C++ headers would be: graphc has none."""
+    raise NotImplementedError("graphc has no C++ headers; ops are written in Python")
+
+
+get_lib = get_include
+
+
+def get_compile_flags() -> list[str]:
+    """No flags: there is nothing to compile against."""
+    return []
+
+
+get_link_flags = get_compile_flags
+
+
+def load_resource(path: str) -> bytes:
+    """What is in a file, found beside the script."""
+    with open(get_path_to_datafile(path), "rb") as f:
+        return f.read()
+
+
+def get_data_files_path() -> str:
+    """The folder of the script."""
+    return os.path.dirname(os.path.abspath(sys.argv[0]))
+
+
+get_root_dir_with_all_resources = get_data_files_path
+
+
+def get_path_to_datafile(path: str) -> str:
+    """A path below the folder of the script."""
+    return os.path.join(get_data_files_path(), path)
+
+
+readahead_file_path = get_path_to_datafile
+
+
+def is_built_with_rocm() -> bool:
+    """False."""
+    return False
+
+
+def is_built_with_gpu_support() -> bool:
+    """False."""
+    return False
+
+
+def list_local_devices(session_config: Any = None) -> list[Any]:
+    """The one device there is: the CPU."""
+    return [types.SimpleNamespace(name="/device:CPU:0", device_type="CPU", memory_limit=0)]

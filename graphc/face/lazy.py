@@ -31,8 +31,12 @@ aliases: dict[str, str] = {f"{_ROOT}.compat.v1": _ROOT}
 @functools.cache
 def spaces() -> frozenset[str]:
     """Every namespace of the tables, and what contains it."""
-    out = set()
-    for path in [*EXPORTS, *BORROWED, *(p.rpartition(".")[0] for p in NAMES), "compat.v1"]:
+    from graphc.face.tf1 import TF1
+    from graphc.face.tf1_more import MORE
+
+    out: set[str] = set()
+    inner = (p.rpartition(".")[0] for p in NAMES)
+    for path in [*EXPORTS, *BORROWED, *TF1, *MORE, *inner, "compat.v1"]:
         while path and path not in out:
             out.add(path)
             path = path.rpartition(".")[0]
@@ -204,7 +208,7 @@ class _Finder:
             if name == alias or name.startswith(alias + "."):
                 return _aliased(name, real + name[len(alias) :])
         root, _, space = name.partition(".")
-        if root != _ROOT or space not in spaces():
+        if root != _ROOT or space.partition(".")[0] in _PARTS or space not in spaces():
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None or spec.loader is None:  # no such file, or a folder without modules

@@ -1,0 +1,60 @@
+"""Programs that ``import tensorflow`` run on graphc, in this process.
+
+``python -m graphc run script.py`` does it for a script; in code, before anything imports
+TensorFlow::
+
+    from graphc import shim
+    shim.install()
+
+After that every spelling of an import of TensorFlow or of a part of it gives the part of graphc
+that stands for it: ``import tensorflow.contrib.layers as layers``, ``from
+tensorflow.python.framework import ops``, ``import tensorflow.compat.v1 as tf``. An installed
+TensorFlow is not touched, and other processes do not notice.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from graphc.face.lazy import aliases
+
+__all__ = ["install", "remove"]
+
+#: Modules of protocol messages; the package ``tensorboard`` carries them.
+_MESSAGES = {
+    f"graphc.core.{part}": "tensorboard.compat.proto"
+    for part in ("framework", "protobuf", "util", "example")
+}
+
+
+def install(name: str = "tensorflow") -> None:
+    """Let `name` and everything below it be imported from graphc.
+
+    Parameters
+    ----------
+    name : str
+        What programs import.
+
+    Raises
+    ------
+    RuntimeError
+        Another module of that name was imported before.
+    """
+    if aliases.get(name) == "graphc":
+        return
+    if name in sys.modules:
+        raise RuntimeError(
+            f"{name} is imported already ({getattr(sys.modules[name], '__file__', None)}): call "
+            "graphc.shim.install() before anything imports it"
+        )
+    aliases.update(_MESSAGES)
+    aliases[name] = "graphc"
+
+
+def remove(name: str = "tensorflow") -> None:
+    """Undo `install`: later imports of `name` find what is installed."""
+    if aliases.get(name) != "graphc":
+        return
+    del aliases[name]
+    for module in [m for m in sys.modules if m == name or m.startswith(name + ".")]:
+        del sys.modules[module]
