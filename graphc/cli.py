@@ -14,11 +14,11 @@ from typing import Any
 __all__ = ["main"]
 
 _EXAMPLES = """examples:
-  python -m graphc run a_program_that_imports_tensorflow.py --its options
   python -m graphc dump samples/xor.py
   python -m graphc dump samples/train_digits.py -- --epochs 1
   python -m graphc dump --run -1 --stage fuse,kernels samples/xor.py
   python -m graphc dump --stage everything --out dumps samples/xor.py
+  python -m graphc run a_program_that_imports_tensorflow.py --its options
 
 stages: graph (as recorded), pure, one for each pass (sizes, fold, cse, ..., fuse; fold.2 after
 its second time), kernels, plan, llvm, optimized (LLVM IR after its optimiser), asm.
