@@ -39,7 +39,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "logging": ("graphc.face.logging",),
     "train": (
         "graphc.train.optimizer", "graphc.train.averages", "graphc.train.decay",
-        "graphc.train.steps", "graphc.train.checkpoints",
+        "graphc.train.steps", "graphc.train.checkpoints", "graphc.train.saver",
     ),
     "python_io": ("graphc.checkpoint.records",),
     "io": ("graphc.checkpoint.records",),
@@ -284,6 +284,7 @@ NAMES: dict[str, str] = {
     "python.framework.ops.name_scope": "graphc.face.graph:name_scope",
     "python.framework.ops.reset_default_graph": "graphc.face.graph:reset_default_graph",
     _AVERAGES + "assign_moving_average": "graphc.train.averages:assign_moving_average",
+    "python.training.saver.BaseSaverBuilder": "graphc.train.saveables:BaseSaverBuilder",
     "train.piecewise_constant_decay": "graphc.train.decay:piecewise_constant",
     "contrib.framework.assert_global_step": "graphc.train.steps:assert_global_step",
     "contrib.framework.create_global_step": "graphc.train.steps:create_global_step",

@@ -54,6 +54,36 @@ class VariableAggregation:
     ONLY_FIRST_TOWER = 3
 
 
+class SaveSliceInfo:
+    """Which part of a larger variable a variable is, for checkpoints.
+
+    Parameters
+    ----------
+    full_name : str
+        The name of the whole.
+    full_shape, var_offset, var_shape : list of int
+        The shape of the whole, where this part begins in it, and its own shape.
+    """
+
+    def __init__(
+        self,
+        full_name: str | None = None,
+        full_shape: Sequence[int] | None = None,
+        var_offset: Sequence[int] | None = None,
+        var_shape: Sequence[int] | None = None,
+        save_slice_info_def: Any = None,
+        import_scope: str | None = None,
+    ) -> None:
+        d = save_slice_info_def
+        if d is not None:
+            full_name = d.full_name if not import_scope else f"{import_scope}/{d.full_name}"
+            full_shape, var_offset, var_shape = d.full_shape, d.var_offset, d.var_shape
+        self.full_name = full_name
+        self.full_shape = list(full_shape or ())
+        self.var_offset = list(var_offset or ())
+        self.var_shape = list(var_shape or ())
+
+
 class Variable:
     """A tensor that a session keeps between runs.
 
@@ -86,6 +116,7 @@ class Variable:
 
     #: numpy leaves ``array + variable`` to the variable.
     __array_priority__ = 100
+    SaveSliceInfo = SaveSliceInfo
 
     def __init__(
         self,
@@ -215,6 +246,12 @@ class Variable:
     @property
     def initial_value(self) -> Tensor:
         return self._initial_value  # type: ignore[return-value]
+
+    def _set_save_slice_info(self, save_slice_info: Any) -> None:
+        self._save_slice_info = save_slice_info
+
+    def _get_save_slice_info(self) -> Any:
+        return self._save_slice_info
 
     @property
     def _shared_name(self) -> str:
