@@ -1,0 +1,249 @@
+"""What an element of a dataset is made of: nested tuples and dicts, and the type of each leaf.
+
+Lists are leaves here (they become tensors), as in TF1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.face.graph import Tensor
+from graphc.face.shape import TensorShape, as_shape, from_dims
+from graphc.ir import dims as D
+from graphc.ir.dims import Shape
+from graphc.ir.dtypes import DType, as_dtype
+from graphc.ir.node import Value
+from graphc.ops.convert import as_array
+
+__all__ = [
+    "DatasetSpec", "TensorSpec", "component", "contents", "flatten", "map_leaves", "pack",
+    "same_structure", "spec_of", "specs", "stack", "symbolic",
+]  # fmt: skip
+
+
+def _branches(x: Any) -> list[Any] | None:
+    """What a tuple or dict contains, in order; None for a leaf."""
+    if isinstance(x, tuple) and not isinstance(x, TensorSpec):
+        return list(x)
+    if isinstance(x, Mapping):
+        return [x[k] for k in sorted(x)]
+    return None
+
+
+def _like(x: Any, parts: Sequence[Any]) -> Any:
+    """A tuple or dict of the kind of `x` with other contents."""
+    if isinstance(x, Mapping):
+        made = dict(zip(sorted(x), parts, strict=True))
+        kind: Any = type(x)
+        return kind((k, made[k]) for k in x)
+    kind = type(x)
+    return kind(*parts) if hasattr(x, "_fields") else kind(parts)
+
+
+def flatten(x: Any) -> list[Any]:
+    """The leaves of a structure, dicts by sorted key."""
+    parts = _branches(x)
+    return [x] if parts is None else [leaf for p in parts for leaf in flatten(p)]
+
+
+def pack(like: Any, leaves: Iterable[Any]) -> Any:
+    """The structure of `like` with other leaves."""
+    return _pack(like, iter(leaves))
+
+
+def _pack(like: Any, leaves: Any) -> Any:
+    parts = _branches(like)
+    return next(leaves) if parts is None else _like(like, [_pack(p, leaves) for p in parts])
+
+
+def map_leaves(f: Callable[..., Any], x: Any, *others: Any) -> Any:
+    """The structure of `x` with ``f(leaf, …)`` for the leaves of `x` and what `others` have there.
+
+    Raises
+    ------
+    TypeError
+        Where another structure has something else than a tuple or dict of the same parts.
+    """
+    parts = _branches(x)
+    if parts is None:
+        return f(x, *others)
+    columns = []
+    for other in others:
+        found = _branches(other)
+        if found is None or len(found) != len(parts) or (
+            isinstance(x, Mapping) and sorted(x) != sorted(other)
+        ):  # fmt: skip
+            raise TypeError(
+                f"The two structures don't have the same nested structure: {x!r:.200} and "
+                f"{other!r:.200}."
+            )
+        columns.append(found)
+    return _like(x, [map_leaves(f, *p) for p in zip(parts, *columns, strict=True)])
+
+
+def same_structure(a: Any, b: Any) -> bool:
+    """Whether two structures differ in leaves only."""
+    try:
+        map_leaves(lambda x, y: None, a, b)
+        map_leaves(lambda x, y: None, b, a)
+    except TypeError:
+        return False
+    return True
+
+
+# ------------------------------------------------------------------------- types of leaves
+
+
+class TensorSpec:
+    """The element type and static shape of a tensor.
+
+    Attributes
+    ----------
+    shape : TensorShape
+    dtype : DType
+    name : str or None
+    """
+
+    __slots__ = ("dtype", "name", "shape")
+
+    def __init__(self, shape: Any, dtype: Any = "float32", name: str | None = None) -> None:
+        self.shape: TensorShape = as_shape(shape)
+        self.dtype: DType = as_dtype(dtype)
+        self.name = name
+
+    @classmethod
+    def from_tensor(cls, tensor: Any, name: str | None = None) -> TensorSpec:
+        """The spec of a tensor."""
+        return cls(tensor.shape, tensor.dtype, name or tensor.op.name)
+
+    @classmethod
+    def from_spec(cls, spec: TensorSpec, name: str | None = None) -> TensorSpec:
+        """A spec with another name."""
+        return cls(spec.shape, spec.dtype, name or spec.name)
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether a tensor or spec can have this type and shape."""
+        return bool(self.dtype == other.dtype and self.shape.is_compatible_with(other.shape))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, TensorSpec)
+            and self.dtype is other.dtype
+            and _shape_key(self.shape) == _shape_key(other.shape)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.dtype, _shape_key(self.shape)))
+
+    def __repr__(self) -> str:
+        return f"TensorSpec(shape={self.shape}, dtype={self.dtype!r}, name={self.name!r})"
+
+    def __reduce__(self) -> Any:
+        return type(self), (_shape_key(self.shape), self.dtype, self.name)
+
+
+def _shape_key(s: TensorShape) -> tuple[int | None, ...] | None:
+    return None if s.ndims is None else tuple(s.as_list())
+
+
+class DatasetSpec:
+    """A leaf that is a dataset itself (of ``window``): `element` says what its elements are."""
+
+    __slots__ = ("element",)
+
+    dtype = None
+
+    def __init__(self, element: Any) -> None:
+        self.element = element
+
+    @property
+    def shape(self) -> TensorShape:
+        return as_shape([])
+
+    def __repr__(self) -> str:
+        return f"DatasetSpec({self.element!r})"
+
+
+def spec_of(tensor: Tensor) -> TensorSpec:
+    """The spec of a recorded tensor."""
+    return TensorSpec(tensor.shape, tensor.dtype)
+
+
+def specs(types: Any, shapes: Any = None) -> Any:
+    """The structure of specs that types and shapes say; without shapes they are unknown."""
+    if shapes is None:
+        return map_leaves(lambda t: TensorSpec(None, t), types)
+    return map_leaves(lambda t, s: TensorSpec(s, t), types, _as_shapes(types, shapes))
+
+
+def _as_shapes(types: Any, shapes: Any) -> Any:
+    """Shapes in the structure of `types`: a tuple of numbers at a leaf is a shape."""
+    parts = _branches(types)
+    if parts is None:
+        return as_shape(shapes)
+    found = _branches(shapes) if not isinstance(shapes, TensorShape) else None
+    if found is None or len(found) != len(parts):
+        raise TypeError(
+            f"The two structures don't have the same nested structure: {types!r:.200} and "
+            f"{shapes!r:.200}."
+        )
+    return _like(types, [_as_shapes(t, s) for t, s in zip(parts, found, strict=True)])
+
+
+def symbolic(shape: TensorShape) -> Shape | None:
+    """A shape as nodes carry it: each unknown size a symbol of its own."""
+    if shape.ndims is None:
+        return None
+    return tuple(D.fresh() if n is None else n for n in shape.as_list())
+
+
+def contents(shape: Sequence[int | None] | None) -> TensorShape:
+    """A `TensorShape` of numbers and None."""
+    return from_dims(None) if shape is None else as_shape(list(shape))
+
+
+# ------------------------------------------------------------------------- values of leaves
+
+
+def component(x: Any, dtype: DType) -> Any:
+    """A Python or numpy value as a component of an element: an array of `dtype`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no such array.
+    """
+    if type(x) is np.ndarray and x.dtype == dtype.np and dtype.kind != "s":
+        return x
+    if isinstance(x, Value):
+        raise TypeError("an element holds a symbolic tensor")
+    return as_array(x, dtype)[0]
+
+
+def stack(values: Sequence[Any], dtype: DType | None) -> Any:
+    """Values of equal shape as one array with one more axis in front.
+
+    Raises
+    ------
+    ValueError
+        When shapes differ: its arguments are the two shapes.
+    """
+    if dtype is None:
+        return list(values)
+    first = np.shape(values[0])
+    if dtype.kind == "s":
+        out = np.empty((len(values), *first), object)
+        for i, v in enumerate(values):
+            if np.shape(v) != first:
+                raise ValueError(first, np.shape(v))
+            out[i] = v[()] if isinstance(v, np.ndarray) and not first else v
+        return out
+    made = np.empty((len(values), *first), dtype.np)
+    for i, v in enumerate(values):
+        if np.shape(v) != first:
+            raise ValueError(first, np.shape(v))
+        made[i] = v
+    return made
