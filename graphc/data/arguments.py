@@ -42,8 +42,8 @@ def components(tensors: Any, scope: str = "normalize_element") -> tuple[Any, lis
     with current().scope(None, scope):
         flat = [convert_to_tensor(t, name=f"component_{i}") for i, t in enumerate(flatten(tensors))]
     if not isinstance(tensors, (tuple, Mapping)):
-        return spec_of(flat[0]), flat  # type: ignore[arg-type]
-    return pack(tensors, [spec_of(t) for t in flat]), flat  # type: ignore[arg-type]
+        return spec_of(flat[0]), flat
+    return pack(tensors, [spec_of(t) for t in flat]), flat
 
 
 def seed_tensors(seed: Any) -> list[Value]:

@@ -59,10 +59,13 @@ class ZipDataset(Dataset):
         flat = flatten(datasets)
         for d in flat:
             if not isinstance(d, Dataset):
-                hint = " (use a tuple, not a list)" if isinstance(d, list) else ""
+                lists = (
+                    " Nested structures do not support Python lists; please use a tuple instead."
+                )
+                hint = lists if isinstance(d, list) else ""
                 raise TypeError(
                     "The argument to `Dataset.zip()` must be a nested structure of `Dataset` "
-                    f"objects{hint}, got {d!r:.100}."
+                    f"objects.{hint}"
                 )
         super().__init__(map_leaves(lambda d: d._structure, datasets), flat)
 
@@ -95,18 +98,17 @@ class BatchDataset(Dataset):
     def _stacked(self, elements: Sequence[Element]) -> Element:
         parts: list[Any] = []
         specs_ = self._inputs[0]._specs
-        for i, (s, values) in enumerate(zip(specs_, zip(*elements, strict=True), strict=True)):
+        for s, values in zip(specs_, zip(*elements, strict=True), strict=True):
             if isinstance(s, DatasetSpec):
                 parts.append(_windows_of(s, values))
                 continue
             try:
                 parts.append(stack(values, s.dtype))
             except ValueError as e:
-                first, other = (list(x) for x in e.args)
+                first, other = (_brackets(x) for x in e.args)
                 raise InvalidArgumentError(
-                    None, None, "Cannot batch tensors with different shapes in component "
-                    f"{i}. First element had shape {_brackets(first)} and element had shape "
-                    f"{_brackets(other)}.",
+                    None, None, "Cannot add tensor to the batch: number of elements does not "
+                    f"match. Shapes are: [tensor]: {other}, [batch]: {first}",
                 ) from None  # fmt: skip
         return tuple(parts)
 
@@ -168,7 +170,7 @@ class PaddedBatchDataset(Dataset):
         return Stream(self._padded(g, pads) for g in groups)
 
     def _padded(self, elements: Sequence[Element], pads: Sequence[Any]) -> Element:
-        parts = []
+        parts: list[Any] = []
         specs_ = self._inputs[0]._specs
         columns = zip(specs_, self._shapes, pads, zip(*elements, strict=True), strict=True)
         for s, want, pad, values in columns:
@@ -190,7 +192,8 @@ class PaddedBatchDataset(Dataset):
                 full.append(most if w is None else w)
             out = np.full((len(values), *full), pad, s.dtype.np)
             for row, v, x in zip(range(len(values)), values, sizes, strict=True):
-                out[(row, *[slice(n) for n in x])] = v
+                place: Any = (row, *[slice(n) for n in x])
+                out[place] = v
             parts.append(out)
         return tuple(parts)
 

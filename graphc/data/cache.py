@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from graphc.data.function import Element
+from graphc.data.streams import Element
 from graphc.errors import DataLossError
 
 __all__ = ["cached"]

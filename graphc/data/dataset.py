@@ -25,6 +25,7 @@ from graphc.data.structure import (
 )
 from graphc.face.graph import Tensor, get_default_graph
 from graphc.ir.build import current
+from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
 from graphc.ops.convert import constant_op
 
@@ -62,11 +63,12 @@ class Options:
         return id(self)
 
 
-def kinds() -> Any:
-    """The module with all kinds of dataset, which are made of this class."""
+def make(kind: str, *arguments: Any, **named: Any) -> Dataset:
+    """A dataset of a kind whose class is in a module that needs this one."""
     from graphc.data import kinds
 
-    return kinds
+    made: Dataset = getattr(kinds, kind)(*arguments, **named)
+    return made
 
 
 _OPTION_GROUPS = frozenset(
@@ -89,6 +91,7 @@ class Dataset:
 
     #: TF1's op type, which names of operations that follow and seeds depend on.
     _type: ClassVar[str] = ""
+    _shown: ClassVar[str] = "DatasetV1Adapter"
 
     _inputs: tuple[Dataset, ...] = ()
     _functions: tuple[Function, ...] = ()
@@ -101,6 +104,7 @@ class Dataset:
         self._specs: list[Any] = flatten(structure)
         self._inputs = tuple(inputs)
         self._tensors = tuple(tensors)
+        self._graph = get_default_graph()
         if self._type:
             current().reserve(self._type)
 
@@ -122,10 +126,6 @@ class Dataset:
                 if t.node.op is not constant_op:
                     out[t] = None
         return list(out)
-
-    @property
-    def _graph(self) -> Any:
-        return get_default_graph()
 
     # ---------------------------------------------------------------- what elements are
 
@@ -154,7 +154,7 @@ class Dataset:
     def __repr__(self) -> str:
         shapes = map_leaves(lambda s: str(s.shape), self._structure)
         types = map_leaves(lambda s: s.dtype, self._structure)
-        return f"<DatasetV1Adapter shapes: {_plain(shapes)}, types: {_plain(types)}>"
+        return f"<{self._shown} shapes: {_plain(shapes)}, types: {_plain(types)}>"
 
     def __iter__(self) -> Any:
         raise RuntimeError(
@@ -166,7 +166,7 @@ class Dataset:
     @staticmethod
     def from_tensors(tensors: Any) -> Dataset:
         """One element: `tensors`."""
-        return kinds().TensorDataset(tensors)
+        return make("TensorDataset", tensors)
 
     @staticmethod
     def from_tensor_slices(tensors: Any) -> Dataset:
@@ -177,7 +177,7 @@ class Dataset:
         ValueError
             When a tensor is a scalar, or they have different numbers of rows.
         """
-        return kinds().TensorSliceDataset(tensors)
+        return make("TensorSliceDataset", tensors)
 
     @staticmethod
     def from_generator(
@@ -193,17 +193,17 @@ class Dataset:
         output_types, output_shapes : nested structure
         args : sequence of tensors, optional
         """
-        return kinds().GeneratorDataset(generator, output_types, output_shapes, args)
+        return make("GeneratorDataset", generator, output_types, output_shapes, args)
 
     @staticmethod
     def range(*args: Any) -> Dataset:
         """The int64 numbers ``range(*args)``."""
-        return kinds().RangeDataset(*args)
+        return make("RangeDataset", *args)
 
     @staticmethod
     def zip(datasets: Any) -> Dataset:
         """Elements with the structure of `datasets`, one of each; ends with the shortest."""
-        return kinds().ZipDataset(datasets)
+        return make("ZipDataset", datasets)
 
     @staticmethod
     def list_files(file_pattern: Any, shuffle: bool | None = None, seed: Any = None) -> Dataset:
@@ -214,10 +214,10 @@ class Dataset:
         InvalidArgumentError
             When nothing matches.
         """
-        files: Dataset = kinds().FilesDataset(file_pattern)
-        return (
-            files.shuffle(kinds().FileCount(files), seed) if shuffle is None or shuffle else files
-        )
+        from graphc.data.sources import FileCount
+
+        files = make("FilesDataset", file_pattern)
+        return files.shuffle(FileCount(files), seed) if shuffle is None or shuffle else files
 
     # ---------------------------------------------------------------- transformations
 
@@ -236,7 +236,7 @@ class Dataset:
         drop_remainder : bool
             Leave out a last batch that is not full; the batch size is then static.
         """
-        return kinds().BatchDataset(self, batch_size, drop_remainder)
+        return make("BatchDataset", self, batch_size, drop_remainder)
 
     def padded_batch(
         self, batch_size: Any, padded_shapes: Any, padding_values: Any = None,
@@ -251,8 +251,8 @@ class Dataset:
         padding_values : nested structure of scalars, optional
             0 or the empty string by default.
         """
-        return kinds().PaddedBatchDataset(
-            self, batch_size, padded_shapes, padding_values, drop_remainder
+        return make(
+            "PaddedBatchDataset", self, batch_size, padded_shapes, padding_values, drop_remainder
         )
 
     def cache(self, filename: Any = "") -> Dataset:
@@ -263,7 +263,7 @@ class Dataset:
         filename : str
             Where to keep them; in memory by default.
         """
-        return kinds().CacheDataset(self, filename)
+        return make("CacheDataset", self, filename)
 
     def concatenate(self, dataset: Dataset) -> Dataset:
         """These elements, then those of `dataset`.
@@ -273,7 +273,7 @@ class Dataset:
         TypeError
             When types or structures differ.
         """
-        return kinds().ConcatenateDataset(self, dataset)
+        return make("ConcatenateDataset", self, dataset)
 
     def enumerate(self, start: Any = 0) -> Dataset:
         """Pairs (int64 number from `start` on, element)."""
@@ -281,7 +281,7 @@ class Dataset:
 
     def filter(self, predicate: Callable[..., Any]) -> Dataset:
         """The elements for which `predicate` is true."""
-        return kinds().FilterDataset(self, predicate)
+        return make("FilterDataset", self, predicate)
 
     filter_with_legacy_function = filter
 
@@ -295,13 +295,13 @@ class Dataset:
         num_parallel_calls : int, optional
             Accepted: elements are computed when they are wanted, in order.
         """
-        return kinds().MapDataset(self, map_func, num_parallel_calls)
+        return make("MapDataset", self, map_func, num_parallel_calls)
 
     map_with_legacy_function = map
 
     def flat_map(self, map_func: Callable[..., Any]) -> Dataset:
         """The elements of the datasets ``map_func(*element)``, one after the other."""
-        return kinds().FlatMapDataset(self, map_func)
+        return make("FlatMapDataset", self, map_func)
 
     def interleave(
         self, map_func: Callable[..., Any], cycle_length: Any = -1, block_length: Any = 1,
@@ -318,13 +318,13 @@ class Dataset:
         num_parallel_calls : int, optional
             Accepted.
         """
-        return kinds().InterleaveDataset(
-            self, map_func, cycle_length, block_length, num_parallel_calls
+        return make(
+            "InterleaveDataset", self, map_func, cycle_length, block_length, num_parallel_calls
         )
 
     def prefetch(self, buffer_size: Any) -> Dataset:
         """The same elements. Accepted: elements are computed when they are wanted."""
-        return kinds().SameDataset(self, "PrefetchDataset", buffer_size=buffer_size)
+        return make("SameDataset", self, "PrefetchDataset", buffer_size=buffer_size)
 
     def reduce(self, initial_state: Any, reduce_func: Callable[..., Any]) -> Any:
         """The state that is left of ``state = reduce_func(state, element)`` for all elements."""
@@ -334,11 +334,11 @@ class Dataset:
 
     def repeat(self, count: Any = None) -> Dataset:
         """The elements `count` times over; for ever with None or -1."""
-        return kinds().RepeatDataset(self, count)
+        return make("RepeatDataset", self, count)
 
     def shard(self, num_shards: Any, index: Any) -> Dataset:
         """Every `num_shards`-th element, from `index` on."""
-        return kinds().ShardDataset(self, num_shards, index)
+        return make("ShardDataset", self, num_shards, index)
 
     def shuffle(
         self, buffer_size: Any, seed: Any = None, reshuffle_each_iteration: bool | None = None
@@ -353,19 +353,19 @@ class Dataset:
         reshuffle_each_iteration : bool, optional
             Whether every epoch has an order of its own (True).
         """
-        return kinds().ShuffleDataset(self, buffer_size, seed, reshuffle_each_iteration)
+        return make("ShuffleDataset", self, buffer_size, seed, reshuffle_each_iteration)
 
     def skip(self, count: Any) -> Dataset:
         """The elements after the first `count`; none with -1."""
-        return kinds().SkipDataset(self, count)
+        return make("SkipDataset", self, count)
 
     def take(self, count: Any) -> Dataset:
         """The first `count` elements; all with -1."""
-        return kinds().TakeDataset(self, count)
+        return make("TakeDataset", self, count)
 
     def unbatch(self) -> Dataset:
         """The rows of each element as elements."""
-        return kinds().UnbatchDataset(self)
+        return make("UnbatchDataset", self)
 
     def window(
         self, size: Any, shift: Any = None, stride: Any = 1, drop_remainder: Any = False
@@ -379,11 +379,11 @@ class Dataset:
         stride : int
             Which of the elements it has: every `stride`-th.
         """
-        return kinds().WindowDataset(self, size, shift, stride, drop_remainder)
+        return make("WindowDataset", self, size, shift, stride, drop_remainder)
 
     def with_options(self, options: Options) -> Dataset:
         """The same elements, with options."""
-        made = kinds().SameDataset(self, "")
+        made = make("SameDataset", self, "")
         made._options = self.options().merge(options)
         return made
 
@@ -417,11 +417,11 @@ class Dataset:
 
 def _nested(s: Any, what: str) -> Any:
     if isinstance(s, DatasetSpec):
-        return kinds().ArgumentDataset(
-            s.element
+        return make(
+            "ArgumentDataset", s.element
         )  # TF1 shows the nested dataset's own types the same way
     return s.dtype if what == "output_types" else s.shape
 
 
 def _plain(x: Any) -> str:
-    return str(x).replace("'", "")
+    return (repr(x) if isinstance(x, DType) else str(x)).replace("'", "")

@@ -1,4 +1,4 @@
-"""``tf.data.experimental`` and ``tf.contrib.data``: transformations for ``Dataset.apply``, and more."""
+"""``tf.data.experimental``, ``tf.contrib.data``: functions for ``Dataset.apply``, and more."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from graphc.data.dataset import (
-    Dataset,
-    Stream,
-    components,
-    seed_tensors,
-)
+from graphc.data.arguments import components, seed_tensors
+from graphc.data.cardinality import INFINITE as INFINITE_CARDINALITY
+from graphc.data.cardinality import UNKNOWN as UNKNOWN_CARDINALITY
+from graphc.data.cardinality import cardinality
+from graphc.data.dataset import Dataset
 from graphc.data.files import CsvDataset, TFRecordDataset
-from graphc.data.function import BoundDataset, Context, Element, Function
+from graphc.data.function import BoundDataset, Context, Function
+from graphc.data.streams import Element, Stream
 from graphc.data.structure import TensorSpec, flatten, map_leaves, same_structure
+from graphc.data.tables import make_csv_dataset
 from graphc.errors import InvalidArgumentError, OpError
 from graphc.ir.build import current
 from graphc.ir.dtypes import float32, float64, int32, int64, string
@@ -40,8 +41,6 @@ __all__ = [
 Apply = Callable[[Dataset], Dataset]
 
 AUTOTUNE = -1
-INFINITE_CARDINALITY = -1
-UNKNOWN_CARDINALITY = -2
 
 
 # ------------------------------------------------------------------------- others by another name
@@ -152,9 +151,9 @@ def bytes_produced_stats(tag: Any) -> Apply:
 
 def parse_example_dataset(features: Any, num_parallel_calls: Any = 1) -> Apply:
     """Batches of serialised Examples, parsed."""
-    from graphc.io.parsing import parse_example
+    import graphc
 
-    return lambda d: d.map(lambda x: parse_example(x, features), num_parallel_calls)
+    return lambda d: d.map(lambda x: graphc.parse_example(x, features), num_parallel_calls)
 
 
 def make_batched_features_dataset(
@@ -203,7 +202,7 @@ class _Counter(Dataset):
         return Stream(zip(map(kind, itertools.count(start, step))))
 
 
-def Counter(start: Any = 0, step: Any = 1, dtype: Any = int64) -> Dataset:  # noqa: N802
+def Counter(start: Any = 0, step: Any = 1, dtype: Any = int64) -> Dataset:
     """The numbers from `start` on, for ever."""
     return _Counter(start, step, dtype)
 
@@ -303,8 +302,10 @@ class _Unique(Dataset):
         s = source._structure
         if not isinstance(s, TensorSpec) or s.dtype not in (int32, int64, string):
             types = source.output_types
-            raise TypeError(f"`tf.data.experimental.unique()` only supports inputs with a single "
-                            f"`tf.int32`, `tf.int64`, or `tf.string` component, got {types}.")  # fmt: skip
+            raise TypeError(
+                "`tf.data.experimental.unique()` only supports inputs with a single `tf.int32`, "
+                f"`tf.int64`, or `tf.string` component, got {types}."
+            )
         current().reserve("UniqueDataset")
         super().__init__(s, (source,))
 
@@ -404,7 +405,7 @@ class _GroupByWindow(Dataset):
         return Stream(self._elements(context))
 
     def _elements(self, context: Context) -> Iterator[Element]:
-        from graphc.data.dataset import ListDataset
+        from graphc.data.sources import ListDataset
 
         key = self._functions[0].scalar(context, "`key_func`")
         size = self._functions[1].scalar(context, "`window_size_func`")
@@ -485,7 +486,7 @@ def bucket_by_sequence_length(
     def window(key: Value) -> Value:
         from graphc.ops.arrays import gather
 
-        return gather(convert_to_tensor(sizes), key)  # type: ignore[no-any-return]
+        return gather(convert_to_tensor(sizes), key)
 
     def batch(key: Value, grouped: Dataset) -> Dataset:
         size = window(key)
@@ -611,7 +612,7 @@ class _Sample(_Choose):
     def _choices(self, context: Context) -> Iterator[int]:
         numbers = random_numbers(self, context, self._tensors[:2])
         if isinstance(self._weights, Dataset):
-            rows = (e[0] for e in self._inputs[-1]._open(context))
+            rows: Iterator[Any] = (e[0] for e in self._inputs[-1]._open(context))
         else:
             rows = itertools.repeat(context.value(self._tensors[2]))
         for w in rows:
@@ -644,13 +645,6 @@ def choose_from_datasets(datasets: Sequence[Dataset], choice_dataset: Dataset) -
 # ------------------------------------------------------------------------- questions
 
 
-def cardinality(dataset: Dataset) -> Value:
-    """How many elements a dataset has: an int64 scalar, negative where it is not known."""
-    from graphc.data.iterator import count
-
-    return count(dataset)
-
-
 def get_single_element(dataset: Dataset) -> Any:
     """The one element of a dataset, as tensors.
 
@@ -669,98 +663,3 @@ def get_single_element(dataset: Dataset) -> Any:
 def get_structure(dataset_or_iterator: Any) -> Any:
     """The structure of elements, with a spec for each leaf."""
     return dataset_or_iterator.element_spec
-
-
-# ------------------------------------------------------------------------- tables
-
-
-def make_csv_dataset(
-    file_pattern: Any, batch_size: Any, column_names: Any = None, column_defaults: Any = None,
-    label_name: Any = None, select_columns: Any = None, field_delim: str = ",",
-    use_quote_delim: bool = True, na_value: str = "", header: bool = True, num_epochs: Any = None,
-    shuffle: bool = True, shuffle_buffer_size: Any = 10000, shuffle_seed: Any = None,
-    prefetch_buffer_size: Any = None, num_parallel_reads: Any = None, sloppy: bool = False,
-    num_rows_for_inference: int = 100, compression_type: Any = None, ignore_errors: bool = False,
-) -> Dataset:  # fmt: skip
-    """Batches of the rows of tables: dicts from column name to tensor.
-
-    Parameters
-    ----------
-    file_pattern : str or list of str
-    column_names : list of str, optional
-        The first line of the first file if not given.
-    column_defaults : list, optional
-        Defaults or types of the columns, found from the first rows if not given.
-    label_name : str, optional
-        A column that is the label: elements are then pairs (features, label).
-    """
-    import csv
-    import glob
-    import io
-
-    from graphc.data.files import open_file
-
-    patterns = [file_pattern] if isinstance(file_pattern, str) else list(file_pattern)
-    files = [f for p in patterns for f in sorted(glob.glob(p))]
-    if not files:
-        raise ValueError(f"No files match {file_pattern}.")
-    with open_file(files[0], compression_type or "") as raw:
-        reader = csv.reader(io.TextIOWrapper(raw, newline=""), delimiter=field_delim)
-        rows = list(itertools.islice(reader, num_rows_for_inference + 1))
-    if column_names is None:
-        if not header:
-            raise ValueError("Cannot infer column names without header line.")
-        column_names = rows[0]
-    if len(column_names) != len(set(column_names)):
-        raise ValueError("Cannot have duplicate column names.")
-    picked = list(range(len(column_names)))
-    if select_columns is not None:
-        picked = [c if isinstance(c, int) else column_names.index(c) for c in select_columns]
-        picked.sort()
-    body = rows[1:] if header else rows
-    if column_defaults is None:
-        column_defaults = [_guess([r[c] for r in body], na_value) for c in picked]
-    names = [column_names[c] for c in picked]
-    if label_name is not None and label_name not in names:
-        raise ValueError("`label_name` provided must be one of the columns.")
-
-    def rows_of(f: Any) -> Dataset:
-        return CsvDataset(f, column_defaults, compression_type, None, header, field_delim,
-                          use_quote_delim, na_value, picked)  # fmt: skip
-
-    def named(*columns: Any) -> Any:
-        features = dict(zip(names, columns, strict=True))
-        if label_name is None:
-            return features
-        label = features.pop(label_name)
-        return features, label
-
-    d = Dataset.from_tensor_slices(np.array(files, object))
-    if shuffle:
-        d = d.shuffle(len(files), shuffle_seed)
-    d = d.interleave(rows_of, cycle_length=num_parallel_reads or 1)
-    if num_epochs != 1 and shuffle:
-        d = d.apply(shuffle_and_repeat(shuffle_buffer_size, num_epochs, shuffle_seed))
-    elif shuffle:
-        d = d.shuffle(shuffle_buffer_size, shuffle_seed)
-    elif num_epochs != 1:
-        d = d.repeat(num_epochs)
-    d = d.batch(batch_size, drop_remainder=num_epochs is None)
-    return d.map(named)
-
-
-def _guess(texts: Sequence[str], na: str) -> Any:
-    """The type of a column of text: the first of int32, int64, float32, float64, string."""
-    given = [t for t in texts if t not in ("", na)]
-
-    def all_are(kind: Callable[[str], Any]) -> bool:
-        try:
-            return all(kind(t) is not None for t in given)
-        except (ValueError, OverflowError):
-            return False
-
-    if all_are(lambda t: np.int32(int(t))):
-        return [np.int32(0)]
-    if all_are(lambda t: np.int64(int(t))):
-        return [np.int64(0)]
-    return [0.0] if all_are(float) else [""]

@@ -11,9 +11,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from graphc.data.dataset import Dataset, Element, Stream, interleave
+from graphc.data.dataset import Dataset
 from graphc.data.function import Context
-from graphc.data.structure import TensorSpec
+from graphc.data.streams import Element, Stream, interleave
+from graphc.data.structure import TensorSpec, text_of
 from graphc.errors import DataLossError, InvalidArgumentError, NotFoundError
 from graphc.face.graph import Tensor
 from graphc.ir.build import current
@@ -118,7 +119,7 @@ class _FileDataset(Dataset):
         else:
             names = iter(np.ravel(context.value(tensors.pop(0))).tolist())
         numbers = [context.number(t) for t in tensors[:-1]]
-        kind = np.asarray(context.value(tensors[-1]))[()].decode()
+        kind = text_of(context.value(tensors[-1]))
         n = self._parallel
         files = (self._opener(_bytes(name), kind, numbers) for name in names)
         if n is None or isinstance(n, Tensor) or n <= 1:
@@ -138,7 +139,7 @@ class _FileDataset(Dataset):
 
 
 def _bytes(x: Any) -> bytes:
-    made: bytes = x[()] if isinstance(x, np.ndarray) else x
+    made: bytes = x[()] if isinstance(x, np.ndarray) else x  # type: ignore[assignment]
     return made
 
 
@@ -154,6 +155,8 @@ class TextLineDataset(_FileDataset):
     num_parallel_reads : int, optional
         From how many files lines are taken by turns.
     """
+
+    _shown = "TextLineDatasetV1"
 
     def __init__(
         self, filenames: Any, compression_type: Any = None, buffer_size: Any = None,
@@ -180,6 +183,8 @@ class TFRecordDataset(_FileDataset):
         From how many files records are taken by turns.
     """
 
+    _shown = "TFRecordDatasetV1"
+
     def __init__(
         self, filenames: Any, compression_type: Any = None, buffer_size: Any = None,
         num_parallel_reads: Any = None,
@@ -189,10 +194,9 @@ class TFRecordDataset(_FileDataset):
         )
 
     def _elements(self, name: bytes, kind: str, *numbers: int) -> Iterator[Element]:
-        from graphc.io.records import read_records
+        from graphc.checkpoint.records import TFRecordOptions, tf_record_iterator
 
-        for x in read_records(name.decode(), kind):
-            yield (x,)
+        return zip(tf_record_iterator(name.decode(), TFRecordOptions(kind)))
 
 
 class FixedLengthRecordDataset(_FileDataset):
@@ -205,6 +209,8 @@ class FixedLengthRecordDataset(_FileDataset):
         Of each record, and what to leave out at the beginning and end of each file.
     compression_type : {"", "GZIP", "ZLIB"}, optional
     """
+
+    _shown = "FixedLengthRecordDatasetV1"
 
     def __init__(
         self, filenames: Any, record_bytes: Any, header_bytes: Any = None, footer_bytes: Any = None,
@@ -297,7 +303,7 @@ class CsvDataset(Dataset):
 
     def _rows(self, name: bytes) -> Iterator[Element]:
         header, delimiter, quotes, na = self._rest
-        style = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+        style: Any = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
         with open_file(name, self._compression) as raw:
             text = io.TextIOWrapper(raw, newline="")
             reader = csv.reader(text, delimiter=delimiter, quoting=style)
@@ -311,7 +317,8 @@ class CsvDataset(Dataset):
 
 def column_defaults(record_defaults: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Types and default values of columns; the default of a required column is None."""
-    types, defaults = [], []
+    types: list[Any] = []
+    defaults: list[Any] = []
     for d in record_defaults:
         value = d.node.attrs.get("value") if isinstance(d, Value) else d
         try:

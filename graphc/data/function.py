@@ -181,7 +181,7 @@ class Function:
             argument = map_leaves(self._argument, structure)
             result = f(*argument) if spread and isinstance(argument, tuple) else f(argument)
             if isinstance(result, list):
-                result = convert_to_tensor(result)
+                result = tuple(result)
             if result is None and not datasets:
                 raise TypeError(
                     f"Unsupported return value from function passed to {what}: {result}."
@@ -206,7 +206,7 @@ class Function:
     def _argument(self, spec: TensorSpec | DatasetSpec) -> Any:
         """The symbolic argument of one leaf."""
         if isinstance(spec, DatasetSpec):
-            from graphc.data.dataset import ArgumentDataset
+            from graphc.data.sources import ArgumentDataset
 
             made: Any = ArgumentDataset(spec.element)
         else:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from graphc.data.arguments import int64_tensor, seed_tensors
 from graphc.data.dataset import Dataset
 from graphc.data.function import Context, Element, Function
@@ -18,6 +16,7 @@ from graphc.data.structure import (
     flatten,
     pack,
     same_structure,
+    text_of,
 )
 from graphc.errors import InvalidArgumentError
 from graphc.ir.build import current
@@ -58,7 +57,7 @@ class CacheDataset(Dataset):
         super().__init__(source._structure, (source,), [name])
 
     def _open(self, context: Context) -> Stream:
-        name = np.asarray(context.value(self._tensors[0]))[()].decode()
+        name = text_of(context.value(self._tensors[0]))
         if name:
             from graphc.data.cache import cached
 
@@ -285,7 +284,9 @@ class FilterDataset(Dataset):
         self._functions = (f,)
         s = f.structure
         if not isinstance(s, TensorSpec) or s.dtype != "bool" or s.shape.ndims not in (0, None):
-            raise ValueError("`predicate` must return a scalar boolean tensor.")
+            raise ValueError(
+                f"`predicate` return type must be convertible to a scalar boolean tensor. Was {s}."
+            )
         super().__init__(source._structure, (source,))
 
     def _open(self, context: Context) -> Stream:

@@ -97,10 +97,14 @@ def shuffle(
             held -= 1
         first[0] = begin
         if len(out) >= block:
-            yield np.array(out, np.int64) if block > 1 else out
+            yield _chunk(out, block)
             out = []
     if out:
-        yield np.array(out, np.int64) if block > 1 else out
+        yield _chunk(out, block)
+
+
+def _chunk(items: list[Any], block: int) -> Any:
+    return np.array(items, np.int64) if block > 1 else items
 
 
 _END: Any = object()

@@ -61,7 +61,7 @@ class TensorSliceDataset(Dataset):
         for t in flat:
             shape = contents(t._shape_tuple())  # type: ignore[attr-defined]
             if shape.ndims == 0:
-                raise ValueError("Unbatching a tensor is only supported for rank >= 1")
+                raise ValueError(f"Value {t!s} has insufficient rank for batching.")
             n = shape[0] if shape.ndims is not None else None
             if rows is not None and n is not None:
                 rows.assert_is_compatible_with(n)
@@ -162,7 +162,7 @@ class GeneratorDataset(Dataset):
                 ) from None  # fmt: skip
             if not s.shape.is_compatible_with(as_shape(a.shape)):
                 raise InvalidArgumentError(
-                    None, None, f"TypeError: `generator` yielded an element of shape {a.shape} "
+                    None, None, f"ValueError: `generator` yielded an element of shape {a.shape} "
                     f"where an element of shape {s.shape} was expected.",
                 )  # fmt: skip
             out.append(a)

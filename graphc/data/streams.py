@@ -95,7 +95,7 @@ def regroup(chunks: Iterator[Chunk], size: int, drop: bool) -> Iterator[Chunk]:
         yield _join(parts)
 
 
-def _join(parts: list[Chunk]) -> Chunk:
+def _join(parts: list[Any]) -> Any:
     if len(parts) == 1:
         return parts[0]
     if isinstance(parts[0], (range, np.ndarray)):

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc.face.graph import Tensor
 from graphc.face.shape import TensorShape, as_shape, from_dims
 from graphc.ir import dims as D
 from graphc.ir.dims import Shape
@@ -20,7 +19,7 @@ from graphc.ops.convert import as_array
 
 __all__ = [
     "DatasetSpec", "TensorSpec", "component", "contents", "flatten", "map_leaves", "pack",
-    "same_structure", "spec_of", "specs", "stack", "symbolic",
+    "same_structure", "spec_of", "specs", "stack", "symbolic", "text_of",
 ]  # fmt: skip
 
 
@@ -167,7 +166,7 @@ class DatasetSpec:
         return f"DatasetSpec({self.element!r})"
 
 
-def spec_of(tensor: Tensor) -> TensorSpec:
+def spec_of(tensor: Any) -> TensorSpec:
     """The spec of a recorded tensor."""
     return TensorSpec(tensor.shape, tensor.dtype)
 
@@ -221,6 +220,12 @@ def component(x: Any, dtype: DType) -> Any:
     if isinstance(x, Value):
         raise TypeError("an element holds a symbolic tensor")
     return as_array(x, dtype)[0]
+
+
+def text_of(x: Any) -> str:
+    """A scalar string as Python has it."""
+    found: Any = np.asarray(x, object)[()]
+    return bytes(found).decode()
 
 
 def stack(values: Sequence[Any], dtype: DType | None) -> Any:
