@@ -304,7 +304,7 @@ def files(tf: Any, np: Any, folder: str) -> Any:
     d = tf.data.Dataset
     names = []
     for i in range(2):
-        names.append(os.path.join(folder, "f%d.txt" % i))
+        names.append(os.path.join(folder, f"f{i}.txt"))
         with open(names[-1], "wb") as f:
             f.write(b"line %d\r\n\nlast" % i)
     table = os.path.join(folder, "t.csv")

@@ -1,4 +1,4 @@
-"""Record what TensorFlow 1.15 gives for the programs of input pipelines: ``python record_data.py``."""
+"""Record what TensorFlow 1.15 gives for programs of input: ``python record_data.py [module …]``."""
 
 import json
 import pathlib
