@@ -255,3 +255,205 @@ def zero_states(tf, np):
     fixed = cell.zero_state(2, tf.float32)
     fed = cell.zero_state(tf.shape(x)[0], tf.float64)
     return {"fetch": flat(tf, fixed) + flat(tf, fed), "feed": {x: data(np, 3, 2)}}
+
+
+# ---- contrib: cells ------------------------------------------------------------------------------
+
+CONTRIB_CELLS = {
+    "lstm_block": lambda tf, c: c.LSTMBlockCell(3),
+    "lstm_block_peephole": lambda tf, c: c.LSTMBlockCell(3, cell_clip=0.5, use_peephole=True),
+    "gru_block": lambda tf, c: c.GRUBlockCell(3),
+    "gru_block_v2": lambda tf, c: c.GRUBlockCellV2(num_units=3),
+    "input_projection": lambda tf, c: c.InputProjectionWrapper(
+        c.GRUCell(3), 4, activation=tf.nn.relu
+    ),
+    "output_projection": lambda tf, c: c.OutputProjectionWrapper(c.BasicLSTMCell(3), 2),
+    "attention": lambda tf, c: c.AttentionCellWrapper(c.GRUCell(3), 2, state_is_tuple=True),
+    "attention_flat": lambda tf, c: c.AttentionCellWrapper(
+        c.GRUCell(3), 3, attn_size=4, attn_vec_size=2, input_size=5, state_is_tuple=False
+    ),
+    "highway": lambda tf, c: c.HighwayWrapper(c.BasicRNNCell(2)),
+    "highway_two_gates": lambda tf, c: c.HighwayWrapper(
+        c.BasicRNNCell(2), couple_carry_transform_gates=False, carry_bias_init=0.5
+    ),
+    "layer_norm": lambda tf, c: c.LayerNormBasicLSTMCell(3, norm_gain=0.9, norm_shift=0.1),
+    "layer_norm_without": lambda tf, c: c.LayerNormBasicLSTMCell(3, layer_norm=False),
+    "ugrnn": lambda tf, c: c.UGRNNCell(3),
+    "ind_rnn": lambda tf, c: c.IndRNNCell(3),
+}
+
+
+def contrib_cell_program(make):
+    def run(tf, np):
+        cell = make(tf, tf.contrib.rnn)
+        _, steps, feed = steps_of(tf, np, 3)
+        before = cell.zero_state(3, tf.float32)
+        if make is CONTRIB_CELLS["ind_rnn"]:  # it has an initializer of its own, not seeded
+            with tf.variable_scope("rnn/ind_rnn_cell"):
+                tf.get_variable("kernel_u", [1, 3])
+            cell._reuse = tf.AUTO_REUSE
+        out, state = tf.nn.static_rnn(cell, steps, initial_state=before)
+        return {
+            "fetch": [tf.identity(t) for t in [*out, *flat(tf, state)]],
+            "loss": tf.reduce_sum(tf.square(out[-1])),
+            "feed": feed,
+        }
+
+    return run
+
+
+for _name, _make in CONTRIB_CELLS.items():
+    case("contrib_cell_" + _name, contrib_cell_program(_make))
+
+
+# ---- contrib.seq2seq, legacy ---------------------------------------------------------------------
+
+
+@program
+def sequence_losses(tf, np):
+    logits = tf.constant(data(np, 2, 3, 4))
+    targets = tf.constant([[0, 1, 2], [3, 3, 0]])
+    weights = tf.constant([[1.0, 0.5, 0.0], [1.0, 0.0, 0.0]])
+    loss = tf.contrib.seq2seq.sequence_loss
+    options = [
+        {},
+        {"average_across_timesteps": False},
+        {"average_across_batch": False},
+        {"average_across_timesteps": False, "average_across_batch": False},
+        {
+            "average_across_timesteps": False,
+            "average_across_batch": False,
+            "sum_over_timesteps": True,
+            "sum_over_batch": True,
+        },
+        {
+            "average_across_timesteps": False,
+            "average_across_batch": False,
+            "sum_over_timesteps": True,
+        },
+        {"average_across_timesteps": False, "sum_over_timesteps": True},
+        {"softmax_loss_function": lambda labels, logits: tf.reduce_sum(logits, 1)},
+    ]
+    return {"fetch": [tf.identity(loss(logits, targets, weights, **o)) for o in options]}
+
+
+@program
+def legacy_losses(tf, np):
+    values = data(np, 3, 2, 4)
+    logits = [tf.constant(v) for v in values]
+    targets = [tf.constant(t) for t in ([0, 1], [2, 3], [3, 3])]
+    weights = [tf.constant(w) for w in ([1.0, 0.5], [0.5, 0.0], [0.25, 0.0])]
+    s = tf.contrib.legacy_seq2seq
+    return {
+        "fetch": [
+            tf.identity(t)
+            for t in (
+                s.sequence_loss(logits, targets, weights),
+                s.sequence_loss(logits, targets, weights, average_across_batch=False),
+                s.sequence_loss_by_example(logits, targets, weights),
+                s.sequence_loss_by_example(
+                    logits, targets, weights, average_across_timesteps=False
+                ),
+            )
+        ]
+    }
+
+
+def legacy_program(build):
+    def run(tf, np):
+        symbols = [tf.placeholder(tf.int32, [None]) for _ in range(5)]
+        rows = [[1, 2], [3, 0], [0, 4], [2, 2], [4, 1]]
+        read, written = symbols[:3], symbols[3:]
+        outputs, state = build(tf, tf.contrib.legacy_seq2seq, read, written)
+        weights = [tf.ones([2]), tf.constant([1.0, 0.0])]
+        loss = tf.reduce_sum(outputs[0]) + tf.reduce_sum(tf.square(outputs[1]))
+        if outputs[0].get_shape()[1].value == 5:
+            loss += tf.contrib.legacy_seq2seq.sequence_loss(outputs, written, weights)
+        shown = [tf.identity(t) for t in [*outputs, *flat(tf, state)]]
+        return {"fetch": shown, "loss": loss, "feed": dict(zip(symbols, rows))}  # noqa: B905
+
+    return run
+
+
+def _one_hot(tf, steps):
+    return [tf.one_hot(s, 5) for s in steps]
+
+
+LEGACY = {
+    "basic": lambda tf, s, x, y: s.basic_rnn_seq2seq(
+        _one_hot(tf, x), _one_hot(tf, y), tf.nn.rnn_cell.BasicLSTMCell(3)
+    ),
+    "tied": lambda tf, s, x, y: s.tied_rnn_seq2seq(
+        _one_hot(tf, x), _one_hot(tf, y), tf.nn.rnn_cell.GRUCell(3)
+    ),
+    "embedding": lambda tf, s, x, y: s.embedding_rnn_seq2seq(
+        x, y, tf.nn.rnn_cell.GRUCell(3), 5, 5, 2
+    ),
+    "embedding_feed_previous": lambda tf, s, x, y: s.embedding_rnn_seq2seq(
+        x, y, tf.nn.rnn_cell.BasicLSTMCell(3), 5, 5, 2, feed_previous=True
+    ),
+    "embedding_tied": lambda tf, s, x, y: s.embedding_tied_rnn_seq2seq(
+        x, y, tf.nn.rnn_cell.GRUCell(3), 5, 2, feed_previous=True
+    ),
+    "embedding_attention": lambda tf, s, x, y: s.embedding_attention_seq2seq(
+        x, y, tf.nn.rnn_cell.BasicLSTMCell(3), 5, 5, 2
+    ),
+    "embedding_attention_options": lambda tf, s, x, y: s.embedding_attention_seq2seq(
+        x,
+        y,
+        tf.nn.rnn_cell.MultiRNNCell([tf.nn.rnn_cell.GRUCell(3), tf.nn.rnn_cell.GRUCell(3)]),
+        5,
+        5,
+        2,
+        num_heads=2,
+        feed_previous=True,
+        initial_state_attention=True,
+    ),
+    "projection": lambda tf, s, x, y: s.embedding_rnn_seq2seq(
+        x,
+        y,
+        tf.nn.rnn_cell.GRUCell(3),
+        5,
+        5,
+        2,
+        output_projection=(tf.get_variable("pw", [3, 5]), tf.get_variable("pb", [5])),
+        feed_previous=True,
+    ),
+    "decoder_loop": lambda tf, s, x, y: s.rnn_decoder(
+        _one_hot(tf, y), tf.zeros([2, 5]), tf.nn.rnn_cell.GRUCell(5), lambda p, i: p * float(i)
+    ),
+}
+
+for _name, _build in LEGACY.items():
+    case("legacy_" + _name, legacy_program(_build))
+
+
+@program
+def legacy_one2many(tf, np):
+    symbols = [tf.placeholder(tf.int32, [None]) for _ in range(4)]
+    outputs, state = tf.contrib.legacy_seq2seq.one2many_rnn_seq2seq(
+        symbols[:2], {"a": symbols[2:], "b": symbols[3:]}, tf.nn.rnn_cell.GRUCell(3),
+        {"a": tf.nn.rnn_cell.GRUCell(3), "b": tf.nn.rnn_cell.GRUCell(3)}, 5, {"a": 4, "b": 5}, 2,
+    )  # fmt: skip
+    shown = [tf.identity(t) for t in [*outputs["a"], *outputs["b"], state["a"], state["b"]]]
+    rows = [[1, 2], [3, 0], [0, 3], [2, 2]]
+    return {"fetch": shown, "feed": dict(zip(symbols, rows))}  # noqa: B905
+
+
+@program
+def legacy_buckets(tf, np):
+    symbols = [tf.placeholder(tf.int32, [None]) for _ in range(6)]
+    rows = [[1, 2], [3, 0], [0, 4], [2, 2], [4, 1], [0, 0]]
+    weights = [tf.ones([2]), tf.constant([1.0, 0.0]), tf.ones([2])]
+    outputs, losses = tf.contrib.legacy_seq2seq.model_with_buckets(
+        symbols[:3],
+        symbols[3:],
+        symbols[3:],
+        weights,
+        [(2, 1), (3, 3)],
+        lambda x, y: tf.contrib.legacy_seq2seq.embedding_rnn_seq2seq(
+            x, y, tf.nn.rnn_cell.GRUCell(3), 5, 5, 2
+        ),
+    )
+    shown = [tf.identity(t) for t in losses + outputs[0] + outputs[1]]
+    return {"fetch": shown, "loss": losses[1], "feed": dict(zip(symbols, rows))}  # noqa: B905

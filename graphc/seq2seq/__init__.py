@@ -1,0 +1,1 @@
+"""Sequence to sequence: losses, helpers, decoders, attention, beam search."""
