@@ -386,7 +386,7 @@ class LayerNormBasicLSTMCell(RNNCell):
     def call(self, inputs: Any, state: Any) -> Any:
         """One step."""
         c, h = state
-        x = arrays.concat([inputs, h], 1)
+        x: Any = arrays.concat([inputs, h], 1)
         columns = 4 * self._num_units
         gates: Any = linalg.matmul(
             x, get_variable("kernel", [x.get_shape()[-1], columns], dtype=x.dtype)

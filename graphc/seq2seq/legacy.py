@@ -61,7 +61,8 @@ def rnn_decoder(
     state
     """
     with variable_scope(scope or "rnn_decoder"):
-        at, outputs = initial_state, []
+        at: Any = initial_state
+        outputs: list[Any] = []
         for i, x in enumerate(decoder_inputs):
             if loop_function is not None and outputs:
                 with variable_scope("loop_function", reuse=True):
@@ -140,7 +141,7 @@ def _decoded(
     feed_previous: Any, count: int, like: Any, decode: Callable[[bool], tuple[list[Any], Any]]
 ) -> tuple[list[Any], Any]:
     """Decode in one of two ways, chosen in the run by the tensor `feed_previous`."""
-    from graphc.face.control_flow import cond  # only for a flag that is fed
+    from graphc import cond  # only for a flag that is fed
 
     def branch(fed: bool) -> list[Any]:
         with variable_scope(get_variable_scope(), reuse=None if fed else True):
@@ -279,7 +280,8 @@ def attention_decoder(
             s.set_shape([None, attend.size])
         if initial_state_attention:
             seen = attend(initial_state)
-        at, outputs = initial_state, []
+        at: Any = initial_state
+        outputs: list[Any] = []
         for i, x in enumerate(decoder_inputs):
             if i > 0:
                 get_variable_scope().reuse_variables()
@@ -453,7 +455,7 @@ def sequence_loss(
         )  # fmt: skip
         if average_across_batch:
             rows = shapes.shape(targets[0])[0]
-            return cost / math.cast(rows, cost.dtype)
+            cost = cost / math.cast(rows, cost.dtype)
         return cost
 
 

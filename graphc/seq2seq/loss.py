@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.face.graph import name_scope
-from graphc.ir.node import Value
 from graphc.ops import math, nn, reduce, shapes
 
 __all__ = ["sequence_loss"]
@@ -15,7 +14,7 @@ def sequence_loss(
     logits: Any, targets: Any, weights: Any, average_across_timesteps: bool = True,
     average_across_batch: bool = True, sum_over_timesteps: bool = False,
     sum_over_batch: bool = False, softmax_loss_function: Any = None, name: str | None = None,
-) -> Value:  # fmt: skip
+) -> Any:  # fmt: skip
     """Weighted cross-entropy of sequences of logits.
 
     Parameters
