@@ -379,6 +379,8 @@ def needed(
     stack = [v.node for v in fetches if v not in fed] + list(targets)
     while stack:
         n = stack.pop()
+        if n.op.name == "placeholder" and n.outputs[0] in fed:
+            continue  # something waits for it
         if n not in seen and n not in done:
             seen.add(n)
             stack.extend([v.node for v in n.inputs if v not in fed and v.node not in seen])

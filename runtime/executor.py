@@ -291,7 +291,8 @@ class _Run:
 
     def check_feeds(self) -> None:
         fed = set(self.feeds)
-        seen: set[Node] = set()
+        # what only waits for a placeholder that is fed has nothing to wait for
+        seen: set[Node] = {v.node for v in fed if v.node.op.name == "placeholder"}
         stack = [v.node for v in self.fetches if v not in fed] + list(self.targets)
         while stack:
             n = stack.pop()

@@ -50,6 +50,10 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.layers.normalization", "graphc.layers.base",
     ),
     "contrib.framework": ("graphc.contrib.framework.scoping", "graphc.contrib.framework.variables"),
+    "contrib.losses": (),
+    "contrib.metrics": (),
+    "contrib.slim": (),
+    "contrib.distributions": (),
     "contrib.layers": (
         "graphc.contrib.layers.dense", "graphc.contrib.layers.images",
         "graphc.contrib.layers.normalization", "graphc.contrib.layers.shaping",
@@ -204,6 +208,8 @@ BORROWED: dict[str, tuple[str, ...]] = {
 _AVERAGES = "python.training.moving_averages."
 
 NAMES: dict[str, str] = {
+    "confusion_matrix": "graphc.metrics.counting:confusion_matrix",
+    "math.confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     # ---- graphc's own
     "dump": "graphc.face.dump:dump",
     "optimize": "graphc.face.dump:optimize",

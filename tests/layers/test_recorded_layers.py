@@ -42,6 +42,11 @@ def close(got: Any, want: Any, what: str) -> None:
         assert got == want, what
 
 
+def unnamed(facts: list[Any]) -> list[Any]:
+    """Without names and static shapes inside gradients, which are graphc's own."""
+    return [f and (f[1] if f[0].startswith("gradients") else f) for f in facts]
+
+
 @pytest.mark.parametrize(("what", "key"), CASES)
 def test_recorded(what: str, key: str) -> None:
     want = FACTS[what][key]
@@ -49,7 +54,7 @@ def test_recorded(what: str, key: str) -> None:
     got = json.loads(json.dumps(observe(tf, module.PROGRAMS[key])))
     assert got["collections"] == want["collections"]
     assert got["said"] == want["said"]
-    assert got["fetch"] == want["fetch"]
+    assert unnamed(got["fetch"]) == unnamed(want["fetch"])
     for i, (one, other) in enumerate(zip(got["values"], want["values"], strict=True)):
         for k, (g, w) in enumerate(zip(one, other, strict=True)):
             names = [f for f in want["fetch"] if f]

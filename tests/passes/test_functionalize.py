@@ -105,3 +105,20 @@ def test_equal_unknown_sizes_share_a_symbol_and_1_is_a_constant() -> None:
     assert {str(s): n for s, n in env.items()} == {"b": 7, "n": 9}
     assert key != pattern([((None, 3), (7, 3)), ((None,), (8,)), ((None, None), (1, 9))])[2]
     assert key == pattern([((None, 3), (5, 3)), ((None,), (5,)), ((None, None), (1, 4))])[2]
+
+
+def test_waiting_for_a_placeholder_that_is_fed() -> None:
+    import graphc as tf
+
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [2])
+        v = tf.Variable(1.0)
+        with tf.control_dependencies([x]):
+            y = tf.assign_add(v, 2.0)
+        with tf.Session() as sess:
+            sess.run(v.initializer)
+            assert sess.run(y, {x: [1.0, 2.0]}) == 3.0
+            sess.run(tf.group(y), {x: [1.0, 2.0]})
+            assert sess.run(v) == 5.0
+            with pytest.raises(tf.errors.InvalidArgumentError, match="You must feed a value"):
+                sess.run(y)

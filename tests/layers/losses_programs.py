@@ -1,0 +1,118 @@
+"""Programs of tf.losses and tf.contrib.losses; see `layer_harness.py`."""
+
+from layer_harness import data
+
+PROGRAMS = {}
+
+
+def program(f):
+    assert f.__name__ not in PROGRAMS
+    PROGRAMS[f.__name__] = f
+    return f
+
+
+def with_gradients(tf, losses, xs, feed):
+    out = list(losses)
+    for v in losses:
+        out += tf.gradients(v, xs)
+    return {"fetch": out, "feed": feed}
+
+
+@program
+def plain_losses(tf, np):
+    x = tf.placeholder(tf.float32, [None, 3])
+    y = tf.placeholder(tf.float32, [None, 3])
+    p = tf.sigmoid(x)
+    with tf.name_scope("outer"):
+        losses = [
+            tf.losses.absolute_difference(y, x), tf.losses.mean_squared_error(y, x),
+            tf.losses.huber_loss(y, 3.0 * x), tf.losses.log_loss(y, p),
+            tf.losses.cosine_distance(y, x, axis=1), tf.losses.hinge_loss(y, x),
+            tf.losses.mean_pairwise_squared_error(y, x), tf.losses.sigmoid_cross_entropy(y, x),
+            tf.losses.softmax_cross_entropy(y, x),
+            tf.losses.compute_weighted_loss(x * y),
+        ]  # fmt: skip
+    y0 = (data(4, 3) > 0).astype(np.float32)
+    return with_gradients(tf, losses, [x], {x: data(4, 3), y: y0})
+
+
+@program
+def weighted_losses(tf, np):
+    x = tf.placeholder(tf.float32, [None, 3])
+    y = tf.constant([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    w = tf.constant([[1.0], [0.0], [2.0], [0.5]])
+    full = tf.constant(data(4, 3))
+    flat = tf.constant([1.0, 0.0, 2.0, 0.5])
+    losses = [
+        tf.losses.mean_squared_error(y, x, w), tf.losses.mean_squared_error(y, x, full),
+        tf.losses.mean_squared_error(y, x, 0.0), tf.losses.mean_squared_error(y, x, 2.0),
+        tf.losses.absolute_difference(y, x, weights=w, scope="named"),
+        tf.losses.softmax_cross_entropy(y, x, flat, label_smoothing=0.1),
+        tf.losses.sigmoid_cross_entropy(y, x, w, label_smoothing=0.2),
+        tf.losses.sparse_softmax_cross_entropy([0, 2, 1, 1], x, flat),
+        tf.losses.sparse_softmax_cross_entropy([[0], [2], [1], [1]], x),
+        tf.losses.sparse_softmax_cross_entropy([[0], [2], [1], [1]], x, w),
+        tf.losses.mean_pairwise_squared_error(y, x, w),
+        tf.losses.huber_loss(y, x, w, delta=0.25), tf.losses.log_loss(y, tf.sigmoid(x), full),
+        tf.losses.hinge_loss(y, x, w),
+    ]  # fmt: skip
+    return with_gradients(tf, losses, [x], {x: data(4, 3)})
+
+
+@program
+def reductions(tf, np):
+    x = tf.placeholder(tf.float32, [None, 3])
+    w = tf.constant([[1.0], [0.0], [2.0], [0.5]])
+    R = tf.losses.Reduction
+    losses = [
+        tf.losses.mean_squared_error(tf.zeros_like(x), x, w, reduction=r)
+        for r in (R.NONE, R.SUM, R.MEAN, R.SUM_OVER_BATCH_SIZE, R.SUM_BY_NONZERO_WEIGHTS)
+    ]
+    losses.append(tf.losses.mean_squared_error(tf.zeros_like(x), x, loss_collection=None))
+    losses.append(tf.losses.absolute_difference(tf.zeros_like(x), x, loss_collection="mine"))
+    said = [*R.all(), str(len(tf.get_collection("mine")))]
+    return {"fetch": losses, "feed": {x: data(4, 3)}, "said": said}
+
+
+@program
+def total_loss(tf, np):
+    x = tf.placeholder(tf.float32, [None, 3])
+    h = tf.layers.dense(x, 2, kernel_regularizer=tf.nn.l2_loss)
+    with tf.variable_scope("s", regularizer=tf.nn.l2_loss):
+        v = tf.get_variable("v", [2])
+    tf.losses.mean_squared_error(tf.ones_like(h), h)
+    tf.losses.add_loss(tf.reduce_sum(v, name="own"))
+    said = [t.name for t in tf.losses.get_losses()]
+    said += [t.name for t in tf.losses.get_regularization_losses()]
+    said += [t.name for t in tf.losses.get_regularization_losses(scope="s")]
+    total = tf.losses.get_total_loss()
+    fetch = [
+        total, tf.losses.get_total_loss(False, name="t"), tf.losses.get_regularization_loss(),
+        tf.losses.get_regularization_loss(scope="none"), h, v,
+    ]  # fmt: skip
+    step = tf.train.GradientDescentOptimizer(0.1).minimize(total)
+    return {"fetch": fetch, "feed": {x: data(4, 3)}, "step": step, "times": 2, "said": said}
+
+
+@program
+def half_precision(tf, np):
+    x = tf.constant([[0.5, 1.5]], tf.float64)
+    return {
+        "fetch": [tf.losses.mean_squared_error([[1, 2]], x), tf.losses.compute_weighted_loss(x)]
+    }
+
+
+@program
+def contrib_losses(tf, np):
+    C = tf.contrib.losses
+    x = tf.placeholder(tf.float32, [4, 3])
+    y = tf.constant([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    w = tf.constant([1.0, 0.0, 2.0, 0.5])
+    fetch = [
+        C.mean_squared_error(x, y), C.absolute_difference(x, y, 2.0),
+        C.softmax_cross_entropy(x, y), C.sigmoid_cross_entropy(x, y),
+        C.sparse_softmax_cross_entropy(x, [0, 2, 1, 1]), C.log_loss(tf.sigmoid(x), y),
+        C.softmax_cross_entropy(x, y, w), C.hinge_loss(x, y), C.compute_weighted_loss(x * x),
+        C.cosine_distance(x, y, dim=1), C.get_total_loss(),
+    ]  # fmt: skip
+    return {"fetch": [t + 0.0 for t in fetch], "feed": {x: data(4, 3)}}
