@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from graphc.errors import CompileError, InvalidArgumentError
 from graphc.ir import dims as D
@@ -30,7 +30,7 @@ from graphc.passes.fuse import (
     same_shape,
 )  # fmt: skip
 
-__all__ = ["Lowered", "Part", "lower_body"]
+__all__ = ["Lowered", "Part", "Scalar", "check_operands", "lower_body"]
 
 #: Elements of a unit of a whole reduction that is split over units.
 CHUNK = 16384
@@ -433,7 +433,7 @@ class _Lower:
                 assert s is not None
 
                 def alone(v: Value = v, start: Dim = start) -> None:
-                    put(v, start, self.read(v, [self.at[a] for a in range(rank)], None, 0))
+                    put(v, start, self.read(v, tuple(self.at[a] for a in range(rank)), None, 0))
 
                 loops(s, 1, alone)
             self.memo.pop()
@@ -855,25 +855,9 @@ class _Lower:
         if n.op.name == "cast":
             return self.k.cast(args[0], v.dtype)
         if n.op.fails:
-            self.fails(n, args)
+            check_operands(self, n, args)
         attrs = {k: a for k, a in n.attrs.items() if k not in ("dtype",)}
         return self.k.let(n.op.name, *args, dtype=v.dtype, **attrs)
-
-    def fails(self, n: Node, args: list[Operand]) -> None:
-        """The check an op's record asks for: an operand that must be nonzero or nonnegative."""
-        rule = n.op.facts.get("check")
-        if not rule or "message" not in rule:
-            return
-        x = args[rule["operand"]]
-        if x.dtype.kind not in rule["types"]:
-            return
-        must = {"nonzero": "not_equal", "nonnegative": "greater_equal"}[rule["must"]]
-        if isinstance(x, Literal):
-            holds = x.value != 0 if must == "not_equal" else x.value >= 0
-            if holds:
-                return
-        ok = self.k.let(must, x, lit(0, x.dtype), dtype=dtypes.bool_)
-        self.check(n, ok, rule["message"], 0)
 
     def check(self, n: Node, ok: Operand, message: str, position: Dim) -> None:
         self.result.checks.append((self.number[n], message))
@@ -883,12 +867,11 @@ class _Lower:
 
     def element(self, n: Node, v: Value, index: tuple[Dim, ...]) -> Operand:
         assert n.op.element is not None
-        made: Operand = n.op.element(_Scalar(self, n), index, *n.inputs, **n.attrs)
+        made: Operand = n.op.element(Scalar(self, n), index, *n.inputs, **n.attrs)
         return made
 
-    def read(self, v: Value, index: Sequence[Dim], where: Operand | None, other: Any) -> Operand:
+    def read(self, v: Value, index: tuple[Dim, ...], where: Operand | None, other: Any) -> Operand:
         """`v` at any index."""
-        index = tuple(index)
         n = v.node
         key = ("at", index, where)
         x = self.found(v, key)
@@ -923,7 +906,7 @@ class _Lower:
                 pad = len(index) - len(s)
                 args.append(
                     self.read(
-                        o, [0 if d == 1 else index[pad + i] for i, d in enumerate(s)], where, 0
+                        o, tuple(0 if d == 1 else index[pad + i] for i, d in enumerate(s)), where, 0
                     )
                 )
             x = self.apply(n, v, args)
@@ -933,10 +916,39 @@ class _Lower:
         return x
 
 
-class _Scalar:
+class Lowering(Protocol):
+    """What lowers a node: the kernel under construction, and how operands are read."""
+
+    k: KernelBuilder
+
+    def read(self, v: Value, index: tuple[Dim, ...], where: Operand | None, other: Any) -> Operand:
+        """An element of a value; `other` where `where` is false."""
+
+    def check(self, n: Node, ok: Operand, message: str, position: Dim) -> None:
+        """Fail the run where `ok` is false."""
+
+
+def check_operands(lower: Lowering, n: Node, args: Sequence[Operand]) -> None:
+    """The check an op's record asks for: an operand that must be nonzero or nonnegative."""
+    rule = n.op.facts.get("check")
+    if not rule or "message" not in rule:
+        return
+    x = args[rule["operand"]]
+    if x.dtype.kind not in rule["types"]:
+        return
+    must = {"nonzero": "not_equal", "nonnegative": "greater_equal"}[rule["must"]]
+    if isinstance(x, Literal):
+        holds = x.value != 0 if must == "not_equal" else x.value >= 0
+        if holds:
+            return
+    ok = lower.k.let(must, x, lit(0, x.dtype), dtype=dtypes.bool_)
+    lower.check(n, ok, rule["message"], 0)
+
+
+class Scalar:
     """What an op's `element` and check rules build with."""
 
-    def __init__(self, lower: _Lower, node: Node) -> None:
+    def __init__(self, lower: Lowering, node: Node) -> None:
         self.lower = lower
         self.node = node
 
@@ -955,7 +967,7 @@ class _Scalar:
         self, v: Value, index: Sequence[Dim], where: Operand | None = None, other: Any = 0
     ) -> Operand:
         """An operand's element; where `where` is false nothing is read, `other` is the answer."""
-        return self.lower.read(v, index, where, other)
+        return self.lower.read(v, tuple(index), where, other)
 
     def let(self, op: str, *args: Operand, dtype: DType | None = None, **attrs: Any) -> KValue:
         """A scalar op by its record's name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
+import re
 import sys
 import threading
 from collections import OrderedDict
@@ -24,6 +25,7 @@ from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import paused_gc
+from graphc.ir.kernel_text import ParseError, Tokens, parse_dim
 from graphc.ir.node import Node, Value
 from graphc.ops.random import reserved, seeds_of
 from graphc.ops.record import meaning
@@ -543,12 +545,15 @@ class _Run:
         number, message = spec.checks[code - 1]
         node = spec.node
         body = node.attrs.get("body")
-        if body is not None:
+        if isinstance(number, Node):
+            node = number
+        elif body is not None:
             node = [n for n in body.nodes() if n.op.name not in ("input", "constant")][number]
         try:
             recorded = self.executor.graph.get_operation_by_name(node.name)
         except (KeyError, ValueError, AttributeError):
             recorded = None
+        message = with_sizes(message, b.env)
         if recorded is not None:
             message = self.explain(recorded, arrays) or message
         raise InvalidArgumentError(None, recorded, run_error(node, message))
@@ -582,6 +587,18 @@ def compile_only(run: Any, values: Sequence[Any], variables: Any) -> Compilation
         return run.compilation(arrays)[0]  # type: ignore[no-any-return]
     finally:
         del run.variable
+
+
+def with_sizes(message: str, env: Mapping[Symbol, int]) -> str:
+    """A message of a kernel whose ranges ``[0, n)`` are those of this run."""
+
+    def known(m: re.Match[str]) -> str:
+        try:
+            return f"[0, {D.evaluate(parse_dim(Tokens(m[1])), env)})"
+        except (ParseError, KeyError):
+            return m[0]
+
+    return re.sub(r"\[0, ([^\[\]]+?)\)(?!\))", known, message)
 
 
 _Patches = dict[int, list[tuple[int, int]]]

@@ -27,6 +27,7 @@ from graphc.ir.kernel import (
     Loop,
     Operand,
     Reduce,
+    Repeat,
     Scan,
     Stmt,
     Store,
@@ -221,6 +222,22 @@ class Interpreter:
         for v, c in zip(s.results, carries, strict=True):
             self.define(v, c)
 
+    def repeat(self, s: Repeat) -> None:
+        carries = [self.operand(o) for o in s.init]
+        rounds = 0
+        while True:
+            for v, c in zip(s.before, carries, strict=True):
+                self.define(v, c)
+            self.body(s.head)
+            go = bool(self.operand(s.cond))
+            if not go or rounds >= s.limit:
+                break
+            self.body(s.body)
+            carries = [self.operand(o) for o in s.values]
+            rounds += 1
+        for v, c in zip(s.results, [*carries, go], strict=True):
+            self.define(v, typed(c, v.dtype))
+
     def template(self, s: Template) -> None:
         self.templates[s.kind](self, s)
 
@@ -311,5 +328,6 @@ def reduced(kind: str, xs: Sequence[Any], dtype: DType) -> Any:
 _RUN: dict[type, Callable[[Interpreter, Any], None]] = {
     Let: Interpreter.let, Load: Interpreter.load, Store: Interpreter.store,
     Check: Interpreter.check, Alloc: Interpreter.alloc, Loop: Interpreter.loop,
-    Reduce: Interpreter.reduce, Scan: Interpreter.scan, Template: Interpreter.template,
+    Reduce: Interpreter.reduce, Scan: Interpreter.scan, Repeat: Interpreter.repeat,
+    Template: Interpreter.template,
 }  # fmt: skip

@@ -60,8 +60,8 @@ class _Planner(Regions):
         self.scope = Scope(g)
         self.steps: list[StepSpec] = []
         self.loops: list[tuple[StepSpec, StepSpec]] = []
+        self.named = 0
         self.lowered: dict[Any, Lowered | Contraction] = {}
-        self.names: dict[str, int] = {}
         self.arena: list[Buf] = []
 
     def run(self) -> Plan:
@@ -136,6 +136,10 @@ class _Planner(Regions):
         buf = Buf("arena", dtype, n, len(self.arena), name)
         self.arena.append(buf)
         return buf
+
+    def fresh_name(self, word: str) -> str:
+        self.named += 1
+        return f"{word}{self.named - 1}"
 
     # ------------------------------------------------------------- steps
 
@@ -394,7 +398,7 @@ class _Planner(Regions):
                 b.last = i
         # what comes from before a loop, and is used in it, is used in the next iteration again
         at = {id(s): i for i, s in enumerate(self.steps)}
-        for again, done in self.loops:
+        for again, done in reversed(self.loops):  # inner loops first
             start, end = at[id(again)], at[id(done)]
             for s in self.steps[start:end]:
                 for b in s.binds:

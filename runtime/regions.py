@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
-from graphc.ir.dtypes import DType
+from graphc.ir.dtypes import DType, bool_
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.passes.fuse import is_alias
+from graphc.passes.small_loop import SmallLoop, lower_loop
 from graphc.runtime.steps import (
     Buf,
+    Code,
     StepSpec,
     base,
     branch_step,
@@ -195,6 +197,10 @@ class Regions:
         """Make the steps of a node."""
         raise NotImplementedError
 
+    def fresh_name(self, word: str) -> str:
+        """A name for a kernel."""
+        raise NotImplementedError
+
     def reads_where_written(self, step: StepSpec, old: Buf, new: Buf) -> bool:
         """Whether `step` reads `old` only at the places, and before, it writes them in `new`."""
         raise NotImplementedError
@@ -244,18 +250,30 @@ class Regions:
         carried = [self.begin(n, v, out) for v, out in begins_as(n)]
         again, done = label_step(n), label_step(n)
         self.steps.append(again)
+        self.loops.append((again, done))
+        small = lower_loop(n, scheduled(body.nodes(), ends_of(body)), self.fresh_name("loop"))
+        if small is not None:
+            self.small(n, small, [*carried, *captured])
+            self.steps += [branch_step(self.steps[-1].writes[-1], again, n), done]
+            return
         with self.region(cond, [*carried, *captured]):
             flag = self.of(cond.outputs[0])
         self.steps.append(branch_step(flag, done, n))
-        ends: dict[Node, list[Value]] = {}
-        for old, new in zip(body.inputs, body.outputs, strict=False):
-            if base(new) is not old:
-                ends.setdefault(base(new).node, []).append(old)
         start = len(self.steps)
-        with self.region(body, [*carried, *captured], body.inputs[:size], ends=ends):
+        with self.region(body, [*carried, *captured], body.inputs[:size], ends=ends_of(body)):
             self.next_values(body, carried, start, {*carried, *captured})
         self.steps += [branch_step(None, again, n), done]
-        self.loops.append((again, done))
+
+    def small(self, n: Node, made: SmallLoop, given: Sequence[Buf]) -> None:
+        """A loop that is one kernel; the last thing it writes is whether it has ended."""
+        stop = self.temp(bool_, 1, n.name)
+        binds = [stop if kind == "stop" else given[i] for kind, i in made.bind]
+        reads = [b for b, p in zip(binds, made.kernel.params, strict=True) if p.direction != "out"]
+        writes = [b for b, p in zip(binds, made.kernel.params, strict=True) if p.direction != "in"]
+        self.steps.append(
+            StepSpec(Code(made.kernel.name, made.kernel), binds, n, list(made.checks), writes,
+                     reads, sizes=made.kernel.sizes, varies=True)
+        )  # fmt: skip
 
     def next_values(self, body: Graph, carried: Sequence[Buf], start: int, given: set[Buf]) -> None:
         """The values that the body has made go to where the next iteration reads them."""
@@ -345,6 +363,15 @@ class Regions:
             self.scope.buf[out] = buf
             outs.append(buf)
         return outs
+
+
+def ends_of(body: Graph) -> dict[Node, list[Value]]:
+    """For the nodes of a loop's body that make its next values, the values that these replace."""
+    ends: dict[Node, list[Value]] = {}
+    for old, new in zip(body.inputs, body.outputs, strict=False):
+        if base(new) is not old:
+            ends.setdefault(base(new).node, []).append(old)
+    return ends
 
 
 def origin(v: Value) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,8 @@ class StepSpec:
 
     Attributes
     ----------
+    checks : sequence of (node or number, message)
+        What each code of the kernel means, by the node or by its number in the fused body.
     target : StepSpec or None
         A branch: where the run goes on when its flag, the one buffer of `binds`, is false.
     label : bool
@@ -66,7 +69,7 @@ class StepSpec:
     code: Code
     binds: list[Buf]
     node: Node
-    checks: list[tuple[int, str]] = field(default_factory=list)
+    checks: Sequence[tuple[int | Node, str]] = ()
     writes: list[Buf] = field(default_factory=list)
     reads: list[Buf] = field(default_factory=list)
     commit: bool = False

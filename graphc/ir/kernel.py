@@ -52,6 +52,8 @@ __all__ = [
     "Operand",
     "Reduce",
     "ReduceScope",
+    "Repeat",
+    "RepeatScope",
     "Scan",
     "ScanScope",
     "Stmt",
@@ -294,6 +296,32 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeat:
+    """A loop that ends when it wants: ``%r, %go = repeat %x: i32 from %a limit 9 { … }``.
+
+    ``{ head; test %c; body; next %y }``: `head` computes the condition from the carried values
+    `before`; where it is false, or `limit` rounds were made, the loop ends, else `body` computes
+    the next `values`. The results are the carried values, then the condition: true says that the
+    limit ended it, so that the rounds can go on in another call.
+    """
+
+    names: tuple[str, ...]
+    go: str
+    before: tuple[Value, ...]
+    init: tuple[Operand, ...]
+    limit: int
+    head: tuple[Stmt, ...]
+    cond: Operand
+    body: tuple[Stmt, ...]
+    values: tuple[Operand, ...]
+
+    @property
+    def results(self) -> tuple[Value, ...]:
+        out = [Value(n, b.dtype) for n, b in zip(self.names, self.before, strict=True)]
+        return (*out, Value(self.go, bool_))
+
+
+@dataclass(frozen=True, slots=True)
 class Epilogue:
     """A function from elements to elements inside a template: gets `params` at `vars`."""
 
@@ -317,7 +345,7 @@ class Template:
     epilogue: Epilogue | None = None
 
 
-Stmt = Let | Load | Store | Check | Alloc | Loop | Reduce | Scan | Template
+Stmt = Let | Load | Store | Check | Alloc | Loop | Reduce | Scan | Repeat | Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +401,8 @@ def bodies(s: Stmt) -> tuple[tuple[Stmt, ...], ...]:
         return (s.body,)
     if isinstance(s, Scan):
         return (s.body, s.tail)
+    if isinstance(s, Repeat):
+        return (s.head, s.body)
     if isinstance(s, Template) and s.epilogue is not None:
         return (s.epilogue.body,)
     return ()
@@ -393,6 +423,8 @@ def operands(s: Stmt) -> tuple[Operand, ...]:
         out = s.values
     elif isinstance(s, Scan):
         out = (*s.values, *s.init)
+    elif isinstance(s, Repeat):
+        out = (*s.init, s.cond, *s.values)
     elif isinstance(s, Template) and s.epilogue is not None:
         out = s.epilogue.values
     return tuple(o for o in out if o is not None)
@@ -415,7 +447,7 @@ def defined(s: Stmt) -> tuple[Value, ...]:
     """The values that `s` defines for the statements after it."""
     if isinstance(s, (Let, Load)):
         return (s.value,)
-    return s.results if isinstance(s, (Reduce, Scan)) else ()
+    return s.results if isinstance(s, (Reduce, Scan, Repeat)) else ()
 
 
 # ------------------------------------------------------------------- verifier
@@ -492,10 +524,10 @@ class _Verifier:
     def block(self, body: tuple[Stmt, ...], top: bool = False) -> None:
         for s in body:
             what = type(s).__name__.lower()
-            nests = isinstance(s, (Loop, Reduce, Scan, Template))
+            nests = isinstance(s, (Loop, Reduce, Scan, Repeat, Template))
             for d in indices(s):
                 self.expression(d, what, uniform=nests)
-            if isinstance(s, (Loop, Reduce, Scan, Template)):
+            if isinstance(s, (Loop, Reduce, Scan, Repeat, Template)):
                 self.nest(s, top)
                 continue
             for o in operands(s):
@@ -541,7 +573,7 @@ class _Verifier:
         names |= {x.name for d in indices(s) if isinstance(d, Expr) for x in d.symbols()}
         return not names.isdisjoint(self.varying)
 
-    def nest(self, s: Loop | Reduce | Scan | Template, top: bool) -> None:
+    def nest(self, s: Loop | Reduce | Scan | Repeat | Template, top: bool) -> None:
         kind = s.kind if isinstance(s, (Loop, Reduce, Template)) else ""
         allowed = ("vector", "for") if isinstance(s, Reduce) else LOOPS if top else LOOPS[2:]
         if isinstance(s, (Loop, Reduce)) and kind not in allowed:
@@ -549,7 +581,7 @@ class _Verifier:
         if isinstance(s, (Loop, Reduce)):
             self.hints(s)
         vector = kind in ("vector", "parallel vector")
-        if self.lanes and (vector or isinstance(s, Template)):
+        if self.lanes and (vector or isinstance(s, (Repeat, Template))):
             self.fail(f"{kind} inside a vector loop")
         names = _vars(s)
         for n in names:
@@ -564,6 +596,8 @@ class _Verifier:
             self.template(s)
         elif isinstance(s, Scan):
             self.scan(s)
+        elif isinstance(s, Repeat):
+            self.repeat(s)
         else:
             self.block(s.body)
             self.yields(s)
@@ -606,6 +640,25 @@ class _Verifier:
             self.define(v, self.lanes)
         self.block(s.tail)
 
+    def repeat(self, s: Repeat) -> None:
+        if not len(s.names) == len(s.before) == len(s.init) == len(s.values) or s.limit < 1:
+            self.fail("a repeat has as many names as carried, first and next values, and a limit")
+        for b, i, v in zip(s.before, s.init, s.values, strict=True):
+            if not b.dtype is i.dtype is v.dtype:
+                self.fail(
+                    f"repeat of {i.dtype.code} and {v.dtype.code} in a carry of {b.dtype.code}"
+                )
+            self.operand(i, "repeat")
+        for b in s.before:
+            self.define(b)
+        self.block(s.head)
+        self.operand(s.cond, "test")
+        if s.cond.dtype is not bool_:
+            self.fail("test takes a bool")
+        self.block(s.body)
+        for v in s.values:
+            self.operand(v, "next")
+
     def template(self, s: Template) -> None:
         for n in s.buffers:
             if n not in self.buffers:
@@ -621,7 +674,9 @@ class _Verifier:
             self.operand(o, "yield")
 
 
-def _vars(s: Loop | Reduce | Scan | Template) -> tuple[str, ...]:
+def _vars(s: Loop | Reduce | Scan | Repeat | Template) -> tuple[str, ...]:
+    if isinstance(s, Repeat):
+        return ()
     if isinstance(s, Template):
         return s.epilogue.vars if s.epilogue is not None else ()
     return (s.var,)
@@ -692,6 +747,28 @@ class ScanScope:
         self.values = values
         self.split = len(self._body)
         return self.after
+
+
+class RepeatScope:
+    """An open `repeat`: `before` inside, `test` once, then `next` once; `results`, `go` later."""
+
+    def __init__(self, before: tuple[Value, ...], body: list[Stmt]) -> None:
+        self.before = before
+        self.results: tuple[Value, ...] = ()
+        self.go: Value
+        self.cond: Operand | None = None
+        self.values: tuple[Operand, ...] = ()
+        self.split = 0
+        self._body = body
+
+    def test(self, cond: Operand) -> None:
+        """The loop goes on where `cond` holds."""
+        self.cond = cond
+        self.split = len(self._body)
+
+    def next(self, *values: Operand) -> None:
+        """What the next round begins with."""
+        self.values = values
 
 
 class KernelBuilder:
@@ -878,6 +955,24 @@ class KernelBuilder:
             tuple(init) or (None,) * len(carries),
         )  # fmt: skip
         scope.results = s.results
+        self.add(s)
+
+    @contextmanager
+    def repeat(self, init: Sequence[Operand], limit: int) -> Iterator[RepeatScope]:
+        """A loop of at most `limit` rounds from the values `init`."""
+        before = tuple(Value(self._name(), x.dtype) for x in init)
+        self._stack.append([])
+        scope = RepeatScope(before, self._stack[-1])
+        yield scope
+        body = tuple(self._stack.pop())
+        if scope.cond is None:
+            raise KernelError("a repeat must call test()")
+        s = Repeat(
+            tuple(self._name() for _ in init), self._name(), before, tuple(init), limit,
+            body[: scope.split], scope.cond, body[scope.split :], scope.values,
+        )  # fmt: skip
+        *results, scope.go = s.results
+        scope.results = tuple(results)
         self.add(s)
 
     @contextmanager

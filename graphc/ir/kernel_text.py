@@ -33,6 +33,7 @@ from graphc.ir.kernel import (
     Loop,
     Operand,
     Reduce,
+    Repeat,
     Scan,
     Stmt,
     Store,
@@ -398,6 +399,8 @@ def _print_body(body: tuple[Stmt, ...], pad: str, out: list[str]) -> None:
             out += [f"{pad}  yield {_commas(s.values)}", pad + "}"]
         elif isinstance(s, Scan):
             _print_scan(s, pad, out)
+        elif isinstance(s, Repeat):
+            _print_repeat(s, pad, out)
         elif isinstance(s, Template):
             _print_template(s, pad, out)
         else:
@@ -415,6 +418,19 @@ def _print_scan(s: Scan, pad: str, out: list[str]) -> None:
     out.append(f"{pad}  step {_commas(s.values)}")
     _print_body(s.tail, pad + "  ", out)
     out.append(pad + "}")
+
+
+def _print_repeat(s: Repeat, pad: str, out: list[str]) -> None:
+    carries = ", ".join(
+        f"%{b.name}: {b.dtype.code} from {_operand(i)}"
+        for b, i in zip(s.before, s.init, strict=True)
+    )
+    names = ", ".join(f"%{n}" for n in (*s.names, s.go))
+    out.append(f"{pad}{names} = repeat {carries} limit {s.limit} {{")
+    _print_body(s.head, pad + "  ", out)
+    out.append(f"{pad}  test {_operand(s.cond)}")
+    _print_body(s.body, pad + "  ", out)
+    out += [f"{pad}  next {_commas(s.values)}".rstrip(), pad + "}"]
 
 
 def _print_template(s: Template, pad: str, out: list[str]) -> None:
@@ -694,12 +710,11 @@ class _Parser:
         t.expect("=")
         op = t.name("an op")
         s: Stmt
-        if op == "reduce":
-            s = self.reduce(tuple(names))
-            for v in s.results:
-                self.define(v.name, v.dtype, at)
-        elif op == "scan":
-            s = self.scan(tuple(names))
+        nests: dict[str, Callable[[tuple[str, ...]], Reduce | Scan | Repeat]] = {
+            "reduce": self.reduce, "scan": self.scan, "repeat": self.repeat,
+        }  # fmt: skip
+        if op in nests:
+            s = nests[op](tuple(names))
             for v in s.results:
                 self.define(v.name, v.dtype, at)
         elif len(names) > 1:
@@ -770,6 +785,36 @@ class _Parser:
         tail = self.statements("")
         t.expect("}")
         return Scan(names, kinds, before, after, var, extent, body, values, tail, init)
+
+    def repeat(self, names: tuple[str, ...]) -> Repeat:
+        t = self.t
+        at = t.peek()
+        before: list[Value] = []
+        init: list[Operand] = []
+        while not t.accept("limit"):
+            if before:
+                t.expect(",")
+            before.append(self.typed_value())
+            t.expect("from")
+            init.append(self.operand())
+        limit = t.integer("a limit")
+        t.expect("{")
+        self.depth += 1
+        if self.depth > _DEPTH:
+            t.fail("loops nested too deeply")
+        head = self.statements("test")
+        t.expect("test")
+        cond = self.operand()
+        body = self.statements("next")
+        t.expect("next")
+        values = self.operand_list()
+        t.expect("}")
+        self.depth -= 1
+        if not len(names) == len(before) + 1 == len(values) + 1:
+            t.fail(f"{len(names)} results, {len(before)} carries and {len(values)} values", at)
+        return Repeat(
+            names[:-1], names[-1], tuple(before), tuple(init), limit, head, cond, body, values
+        )
 
     def carry(self) -> tuple[str, Value, Value, Operand | None]:
         kind = self.kind(SCANS)
@@ -857,6 +902,8 @@ class _Renamer:
             return Reduce(names, s.kinds, s.kind, var, extent, body, values, s.unroll)
         if isinstance(s, Scan):
             return self.scan(s)
+        if isinstance(s, Repeat):
+            return self.repeat(s)
         if isinstance(s, Template):
             return self.template(s)
         return self.leaf(s)
@@ -884,6 +931,15 @@ class _Renamer:
         tail = self.body(s.tail)
         names = tuple(map(self.name, s.names))
         return Scan(names, s.kinds, before, after, var, extent, body, values, tail, init)
+
+    def repeat(self, s: Repeat) -> Repeat:
+        init = self.uses(s.init)
+        before = tuple(map(self.value, s.before))
+        head, cond = self.body(s.head), self.use(s.cond)
+        body, values = self.body(s.body), self.uses(s.values)
+        names = tuple(map(self.name, s.names))
+        go = self.name(s.go)
+        return Repeat(names, go, before, init, s.limit, head, cond, body, values)
 
     def template(self, s: Template) -> Template:
         buffers, sizes = tuple(self.buffers[b] for b in s.buffers), self.dims(s.sizes)

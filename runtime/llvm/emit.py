@@ -607,6 +607,43 @@ class Fn:
         self.b.branch(head)
         self.b.position_at_end(done)
 
+    def repeat(
+        self,
+        start: Sequence[V],
+        limit: int,
+        test: Callable[[list[V]], V],
+        step: Callable[[list[V]], Sequence[V]],
+    ) -> tuple[list[V], V]:
+        """While `test(values)` holds, but at most `limit` times: ``values = step(values)``.
+
+        The last values, and what `test` said of them.
+        """
+        before = self.b.block
+        head = self.func.append_basic_block("repeat")
+        body = self.func.append_basic_block("again")
+        done = self.func.append_basic_block("stop")
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        count = self.b.phi(i64)
+        count.add_incoming(ir.Constant(i64, 0), before)
+        states = []
+        for c in start:
+            s = self.b.phi(c.ll.type)
+            s.add_incoming(c.ll, before)
+            states.append(s)
+        values = [V(self, s, c.dtype, c.lanes) for s, c in zip(states, start, strict=True)]
+        go = test(values)
+        more = self.b.icmp_signed("<", count, ir.Constant(i64, limit))
+        self.b.cbranch(self.b.and_(go.ll, more), body, done)
+        self.b.position_at_end(body)
+        after = step(values)
+        count.add_incoming(self.b.add(count, ir.Constant(i64, 1)), self.b.block)
+        for s, v in zip(states, after, strict=True):
+            s.add_incoming(v.ll, self.b.block)
+        self.b.branch(head)
+        self.b.position_at_end(done)
+        return values, go
+
     @contextmanager
     def if_(self, cond: V) -> Iterator[None]:
         """Statements that run when the scalar `cond` holds."""

@@ -37,12 +37,14 @@ from graphc.ir.kernel import (
     Loop,
     Operand,
     Reduce,
+    Repeat,
     Scan,
     Stmt,
     Store,
     Template,
     Value,
     bodies,
+    defined,
     indices,
     operands,
     scratch_stride,
@@ -478,6 +480,20 @@ class Walk:
             self.body(s.tail)
             p.next(after)
         self.values.update(zip(s.names, p.results, strict=True))
+
+    def repeat(self, s: Repeat) -> None:
+        def test(carry: list[V]) -> V:
+            self.values.update((v.name, c) for v, c in zip(s.before, carry, strict=True))
+            self.body(s.head)
+            return self.operand(s.cond)
+
+        def step(carry: list[V]) -> list[V]:
+            self.body(s.body)
+            return [self.operand(o) for o in s.values]
+
+        out, go = self.k.repeat([self.operand(o) for o in s.init], s.limit, test, step)
+        self.values.update(zip(s.names, out, strict=True))
+        self.values[s.go] = go
 
     # ------------------------------------------------------------- values
 
@@ -934,9 +950,7 @@ def _streams(body: Sequence[Stmt]) -> bool:
 
 
 def _results(s: Stmt) -> set[str]:
-    if isinstance(s, Let | Load):
-        return {"%" + s.name}
-    return {"%" + n for n in s.names} if isinstance(s, Reduce | Scan) else set()
+    return {"%" + v.name for v in defined(s)}
 
 
 _CHEAP = frozenset(
@@ -1042,5 +1056,6 @@ def _mul(a: int | V, b: int | V) -> int | V:
 
 _EMIT: dict[type, Callable[[Walk, Any], None]] = {
     Let: Walk.let, Load: Walk.load, Store: Walk.store, Check: Walk.check, Alloc: Walk.alloc,
-    Loop: Walk.loop, Reduce: Walk.reduce, Scan: Walk.scan, Template: Walk.template,
+    Loop: Walk.loop, Reduce: Walk.reduce, Scan: Walk.scan, Repeat: Walk.repeat,
+    Template: Walk.template,
 }  # fmt: skip

@@ -215,6 +215,45 @@ SIDES = """graph main(b) {
   return %r, %r:1, %r:2, %r:3
 }"""
 
+#: running sums of x into an array, and what the array held before the last one
+PREFIX = """graph main(b) {
+  %x = input {index=0} : f32[b]
+  %n = input {index=1} : i32[]
+  %d = input {index=2} : i32[]
+  %zero = constant {value=0} : i32[]
+  %start = constant {value=0.5} : f32[]
+  %a = multiply %x, %x : f32[b]
+  %r, %r:1, %r:2, %r:3 = while %zero, %start, %a, %start, %x, %n, %d cond {
+    %i = input {index=0} : i32[]
+    %s = input {index=1} : f32[]
+    %a = input {index=2} : f32[b]
+    %o = input {index=3} : f32[]
+    %x = input {index=4} : f32[b]
+    %n = input {index=5} : i32[]
+    %d = input {index=6} : i32[]
+    %c = less %i, %n : bool[]
+    return %c
+  } body {
+    %i = input {index=0} : i32[]
+    %s = input {index=1} : f32[]
+    %a = input {index=2} : f32[b]
+    %o = input {index=3} : f32[]
+    %x = input {index=4} : f32[b]
+    %n = input {index=5} : i32[]
+    %d = input {index=6} : i32[]
+    %one = constant {value=1} : i32[]
+    %e = array_get %x, %i : f32[]
+    %t = add %s, %e : f32[]
+    %k = array_set %a, %i, %t : f32[b]
+    %old = array_get %a, %i : f32[]
+    %q = floordiv %one, %d : i32[]
+    %m = floordiv %i, %d : i32[]
+    %j = add %i, %one : i32[]
+    return %j, %t, %k, %old
+  } : i32[], f32[], f32[b], f32[]
+  return %r, %r:1, %r:2, %r:3
+}"""
+
 #: an array that is read after one of its elements is replaced: it must be copied
 KEPT = """graph main(b) {
   %x = input {index=0} : f32[b]
@@ -265,6 +304,7 @@ CASES = {
         for t, n in ((6, 6), (6, 4), (2, 0))
     },
     **{f"sides {p}": (SIDES, (p, ramp(4), ramp(4) + 1, 2, 9.0)) for p in (True, False)},
+    **{f"prefix {n}": (PREFIX, (ramp(6), n, 3)) for n in (0, 1, 6)},
     "kept": (KEPT, (ramp(4), 1, 5.0)),
     "long": (FIBONACCI, (ramp(70_000), ramp(70_000) + 1, 9)),
 }
@@ -333,6 +373,31 @@ def test_an_error_in_a_later_iteration() -> None:
         with pytest.raises(InvalidArgumentError):
             run(*feeds, np.array(5, np.int32))
         assert run(*feeds, np.array(4, np.int32))[0] == 4
+
+
+@pytest.mark.parametrize(("n", "at"), [(5, 4), (2**31 - 1, 4)])
+def test_an_error_in_a_loop_that_is_one_kernel(n: int, at: int) -> None:
+    g = parse_graph(PREFIX)
+    run = Executor(None, State(), Options()).prepare(list(g.roots), g.inputs)
+    compiled: list[Any] = []
+    executor.observers.append(lambda run, c: compiled.append(c))
+    try:
+        with pytest.raises(InvalidArgumentError, match=rf"not in \[0, {at}\)"):
+            run(ramp(4), np.int32(n), np.int32(1))
+    finally:
+        executor.observers.pop()
+    assert [s.code.name for s in compiled[0].plan.steps if s.varies] == ["loop0"]
+    assert run(ramp(4), np.int32(4), np.int32(1))[0] == 4
+
+
+def test_a_division_by_zero_in_a_loop() -> None:
+    text = PREFIX.replace("return %j, %t, %k, %old", "%w = add %j, %m : i32[]\n"
+                          "    return %w, %t, %k, %old")  # fmt: skip
+    g = parse_graph(text)
+    run = Executor(None, State(), Options()).prepare(list(g.roots), g.inputs)
+    with pytest.raises(InvalidArgumentError, match="zero"):
+        run(ramp(4), np.int32(4), np.int32(0))
+    assert run(ramp(4), np.int32(0), np.int32(0))[0] == 0
 
 
 def test_only_the_side_that_is_chosen_can_fail() -> None:
