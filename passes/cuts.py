@@ -11,7 +11,7 @@ from collections.abc import Container
 
 from graphc.ir.node import Node, Value
 
-__all__ = ["Batch", "Cut", "has_effect", "is_effect", "on_host"]
+__all__ = ["Batch", "Cut", "has_effect", "is_effect", "on_host", "operands"]
 
 #: What a part of a run must compute: a value, as a node sees it.
 Seen = tuple[Value, Node]
@@ -56,7 +56,7 @@ _NATIVE = frozenset({"state", "reduction", "contraction", "random", "fused", "co
 def on_host(n: Node) -> bool:
     """Whether the op has no native form: host ops, strings, sizes that depend on data."""
     r = n.op
-    if "update" in r.facts or r.facts.get("alias") or r.facts.get("aliases"):
+    if "update" in r.facts or "lazy" in r.facts or r.facts.get("alias") or r.facts.get("aliases"):
         return False
     if r.family == "host" or any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
         return True
@@ -70,6 +70,12 @@ def on_host(n: Node) -> bool:
     )
 
 
+def operands(n: Node) -> tuple[Value, ...]:
+    """The operands that a run computes for `n`; the message of an assertion waits for a failure."""
+    lazy: int | None = n.op.facts.get("lazy")
+    return n.inputs if lazy is None else n.inputs[:lazy]
+
+
 def has_effect(n: Node) -> bool:
     """Whether the host op does something that others can see, so that its order matters."""
     return bool(n.op.facts.get("effect"))
@@ -78,7 +84,9 @@ def has_effect(n: Node) -> bool:
 def is_effect(n: Node) -> bool:
     """Whether the node counts in a run although nobody uses its result."""
     facts = n.op.facts
-    return bool(facts.get("update") or facts.get("effect")) or n.op.family == "random"
+    if n.op.family == "random":
+        return True
+    return bool(facts.get("update") or facts.get("effect") or facts.get("assertion"))
 
 
 class Batch:
@@ -138,7 +146,7 @@ class Batch:
     def _waits(self, n: Node) -> bool:
         host = on_host(n)
         alias = bool(n.op.facts.get("alias") or n.op.facts.get("aliases")) and not n.control
-        for v in n.inputs:
+        for v in operands(n):
             if v in self.fed:
                 continue
             if v in self.source:

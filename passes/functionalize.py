@@ -22,7 +22,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.known import NeedsValue, resolve
 from graphc.ir.node import Node, Value
 from graphc.ops.pure import input_op, read_op
-from graphc.passes.cuts import Batch, Cut, is_effect, on_host
+from graphc.passes.cuts import Batch, Cut, is_effect, on_host, operands
 
 __all__ = [
     "Cut", "Frozen", "functionalize", "live_nodes", "needed", "pattern", "run_error",
@@ -47,6 +47,8 @@ class Frozen:
         are the outputs of the graph.
     string_updates : list of (str, int)
         Variables of strings that the run changes, each with the place of its value.
+    checks : int
+        How many of the graph's outputs, the last ones, are only there to be checked.
     """
 
     graph: Graph
@@ -54,6 +56,7 @@ class Frozen:
     random: list[tuple[Node, Node]] = field(default_factory=list)
     strings: list[int | None] = field(default_factory=list)
     string_updates: list[tuple[str, int]] = field(default_factory=list)
+    checks: int = 0
 
 
 def pattern(
@@ -150,6 +153,8 @@ class _Functionalizer:
         self.done = done
         self.given = frozenset(feeds) - self.made
         self.batch = Batch(feeds)
+        self.checks: list[Value] = []
+        self.used: set[Value] = set()
         self.variables = variables
         self.facts = facts
         self.new: dict[Value, Value] = {}
@@ -175,6 +180,10 @@ class _Functionalizer:
             later = bool(self.made or self.done)
             if later:
                 live = set(live_nodes(fetches, targets, self.given, self.feeds, self.done))
+            self.used.update(fetches)
+            for n in wanted:
+                if not later or n in live:
+                    self.used.update(operands(n))
             for n in wanted:
                 if later and n not in live:
                     self.passed(n)
@@ -217,7 +226,8 @@ class _Functionalizer:
             else:
                 updates.append((var, v))
         numbers = tuple(v for v in outputs if v.dtype.kind != "s")
-        f.graph = Graph(numbers, tuple(updates), inputs, name, self.facts)
+        f.checks = len(self.checks)
+        f.graph = Graph((*numbers, *self.checks), tuple(updates), inputs, name, self.facts)
         f.reads = [var for var, v in self.start.items() if v.dtype.kind != "s"]
         return f
 
@@ -280,14 +290,17 @@ class _Functionalizer:
         """The pure form of a recorded node, or its effect."""
         if self.made and n.outputs and all(v in self.made for v in n.outputs):
             self.passed(n)
-            return
+        elif n.op.name == "variable":
+            self.refs[str(n.attrs["var"])] = n  # read where it is used: see `value`
+        else:
+            self.operation(n)
+
+    def operation(self, n: Node) -> None:
         for c in n.control:
             if is_snapshot(c) and c.outputs[0] not in self.given:
                 self.value(c.outputs[0], c)  # nobody uses it, but it must have a value
-        if n.op.name == "variable":
-            self.refs[str(n.attrs["var"])] = n
-        if n.op.name == "variable" or is_snapshot(n):
-            return  # read where it is used: see `value`
+        if is_snapshot(n):
+            return  # read where it is used
         facts, mask = n.op.facts, self.mask(n)
         if "update" in facts:
             self.update(n, facts["update"], mask)
@@ -299,6 +312,9 @@ class _Functionalizer:
         if facts.get("query"):
             alone = n.op.name == "initialized_value"
             raise Cut((n,), tuple([(v, n) for v in n.inputs[1:]]) if alone else (), alone=alone)
+        if "lazy" in facts:
+            self.check(n, [self.value(v, n) for v in operands(n)])
+            return
         alias = facts.get("alias") or facts.get("aliases")
         if not alias and on_host(n):
             raise Cut((n,), tuple([(v, n) for v in n.inputs]))
@@ -307,6 +323,15 @@ class _Functionalizer:
             self.new.update(zip(n.outputs, inputs, strict=False))
         else:
             self.pure(n, inputs)
+            if "assertion" in facts and not self.used.intersection(n.outputs):
+                self.check(n, [self.new[v] for v in n.outputs])
+
+    def check(self, n: Node, values: Sequence[Value]) -> None:
+        """Compute what an assertion needs, although nobody reads it."""
+        try:
+            self.checks.append(n.op.facts["assertion"](*values))
+        except InvalidArgumentError as e:
+            raise InvalidArgumentError(None, n, run_error(n, e)) from None
 
     def pure(self, n: Node, inputs: tuple[Value, ...]) -> None:
         """Make the node anew, its size operands as attributes, its types for these sizes."""
@@ -383,7 +408,7 @@ def needed(
             continue  # something waits for it
         if n not in seen and n not in done:
             seen.add(n)
-            stack.extend([v.node for v in n.inputs if v not in fed and v.node not in seen])
+            stack.extend([v.node for v in operands(n) if v not in fed and v.node not in seen])
             if n.control:
                 stack.extend(n.control)
     return sorted(seen, key=lambda n: n.id)

@@ -928,17 +928,22 @@ class Lowering(Protocol):
         """Fail the run where `ok` is false."""
 
 
+_MUST = {"nonzero": "not_equal", "nonnegative": "greater_equal", "finite": "equal"}
+
+
 def check_operands(lower: Lowering, n: Node, args: Sequence[Operand]) -> None:
-    """The check an op's record asks for: an operand that must be nonzero or nonnegative."""
+    """The check an op's record asks for: an operand, and what it must be."""
     rule = n.op.facts.get("check")
     if not rule or "message" not in rule:
         return
     x = args[rule["operand"]]
     if x.dtype.kind not in rule["types"]:
         return
-    must = {"nonzero": "not_equal", "nonnegative": "greater_equal"}[rule["must"]]
+    if rule["must"] == "finite":
+        x = lower.k.let("subtract", x, x, dtype=x.dtype)  # NaN for what is not finite
+    must = _MUST[rule["must"]]
     if isinstance(x, Literal):
-        holds = x.value != 0 if must == "not_equal" else x.value >= 0
+        holds = {"not_equal": x.value != 0, "equal": x.value == 0}.get(must, x.value >= 0)
         if holds:
             return
     ok = lower.k.let(must, x, lit(0, x.dtype), dtype=dtypes.bool_)

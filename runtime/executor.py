@@ -29,7 +29,7 @@ from graphc.ir.kernel_text import ParseError, Tokens, parse_dim
 from graphc.ir.node import Node, Value
 from graphc.ops.random import reserved, seeds_of
 from graphc.ops.record import meaning
-from graphc.passes.cuts import is_effect
+from graphc.passes.cuts import has_effect
 from graphc.passes.functionalize import (
     Cut,
     Frozen,
@@ -240,8 +240,8 @@ class Bound:
     """A plan with sizes: the program, its output arrays, and the counters of its random ops."""
 
     __slots__ = (
-        "call", "counters", "drawn", "env", "epoch", "fresh", "program", "scalars", "steps",
-        "streams",
+        "call", "counters", "drawn", "env", "epoch", "fresh", "program", "scalars", "shown",
+        "steps", "streams",
     )  # fmt: skip
 
     call: Callable[..., int]
@@ -251,6 +251,8 @@ class Bound:
     program: Program
     #: For each fetched value an array to use again and None, or its shape and what makes arrays.
     scalars: list[tuple[Any, _Empty | None]]
+    #: The same, without outputs that are only there to be checked.
+    shown: list[tuple[Any, _Empty | None]]
     steps: list[StepSpec]
     streams: list[tuple[Node, int]]
     #: The streams of ops in loops, which leave in their counters what was drawn.
@@ -263,6 +265,7 @@ class Bound:
         self.drawn = set()
         self.fresh = {}
         self.scalars = []
+        self.shown = []
         self.steps = []
         self.streams = []
 
@@ -321,7 +324,7 @@ class _Run:
                     )
                 if code == 0:
                     return [
-                        o[()] if e is None else o for o, (_, e) in zip(outs, b.scalars, strict=True)
+                        o[()] if e is None else o for o, (_, e) in zip(outs, b.shown, strict=False)
                     ]
         return self.slow(values)
 
@@ -531,7 +534,7 @@ class _Run:
         types = [t for t, _ in c.plan.out_types]
         return [
             from_storage(o, t)[()] if e is None else from_storage(o, t)
-            for o, (_, e), t in zip(outs, b.scalars, types, strict=True)
+            for o, (_, e), t in zip(outs, b.shown, types, strict=False)
         ]
 
     def failed(self, b: Bound, code: int, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
@@ -561,7 +564,7 @@ class _Run:
     def explain(self, n: Node, arrays: Sequence[np.ndarray[Any, Any]]) -> str:
         """What the numpy meaning of a failed op says: it names the element."""
         try:
-            if any(is_effect(x) for x in live_nodes(n.inputs, (), (), self.feeds, self.done)):
+            if any(has_effect(x) for x in live_nodes(n.inputs, (), (), self.feeds, self.done)):
                 return ""
             run = _Run(
                 self.executor, tuple(n.inputs), (), self.feeds, True, self.made, self.done,
@@ -672,6 +675,7 @@ class _Binder:
                 b.scalars.append((size, _Empty(storage(dtype), size)))
             else:
                 b.scalars.append((np.zeros((), storage(dtype)), None))
+        b.shown = b.scalars[: len(b.scalars) - self.c.frozen.checks]
         b.program = Program(
             steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters]
         )

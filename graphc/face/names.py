@@ -13,6 +13,7 @@ _OPS = (
     "graphc.ops.math", "graphc.ops.reduce", "graphc.ops.shapes", "graphc.ops.arrays",
     "graphc.ops.linalg", "graphc.ops.random", "graphc.ops.state", "graphc.ops.nn",
     "graphc.ops.conv", "graphc.ops.pool", "graphc.ops.script",
+    "graphc.ops.check", "graphc.ops.printing",
 )  # fmt: skip
 
 _CELLS = ("graphc.nn.cells", "graphc.nn.wrappers")
@@ -25,6 +26,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.face.config", "graphc.face.shape", "graphc.face.convert", "graphc.face.control",
         "graphc.face.initializers", "graphc.face.compat", "graphc.ops.convert", *_OPS,
         "graphc.face.gradients", "graphc.train.clip", "graphc.data.structure",
+        "graphc.face.asserts",
     ),
     "nn": ("graphc.ops.nn", *_OPS, "graphc.nn", *_RNN),
     "nn.rnn_cell": _CELLS,
@@ -36,6 +38,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "random": _OPS,
     "bitwise": ("graphc.ops.math",),
     "manip": _OPS,
+    "debugging": (*_OPS, "graphc.face.asserts"),
     "errors": ("graphc.errors",),
     "initializers": ("graphc.face.initializers",),
     "logging": ("graphc.face.logging",),
@@ -248,6 +251,7 @@ NAMES: dict[str, str] = {
     "init_scope": "graphc.face.graph:init_scope",
     "is_variable_initialized": "graphc.ops.state:is_variable_initialized",
     "logging": "graphc.face.logging",
+    "strings.format": "graphc.ops.printing:string_format",
     "random.get_seed": "graphc.face.graph:get_seed",
     "random.normal": "graphc.ops.random:random_normal",
     "random.set_random_seed": "graphc.face.graph:set_random_seed",
