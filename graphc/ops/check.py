@@ -121,7 +121,7 @@ def _is_constant(v: Value) -> bool:
 # ------------------------------------------------------------------------- numbers
 
 
-def _finite(x: Any, *, message: str) -> Any:
+def _finite(x: Any, *, message: str = "") -> Any:
     nan, inf = bool(np.isnan(x).any()), bool(np.isinf(x).any())
     if nan or inf:
         which = " and ".join(w for w, found in (("Inf", inf), ("NaN", nan)) if found)
@@ -129,14 +129,14 @@ def _finite(x: Any, *, message: str) -> Any:
     return x
 
 
-def _finite_grad(y: Value, dy: Value, x: Value, *, message: str) -> Value:
+def _finite_grad(y: Value, dy: Value, x: Value, *, message: str = "") -> Value:
     text = "Not a number (NaN) or infinity (Inf) values detected in gradient."
     return check_numerics(dy, f"{text} {message}")
 
 
 check_numerics_op = elementwise(
     "check_numerics", "CheckNumerics", "Its operand, which must be finite everywhere.",
-    numpy=_finite, types="f", args=("tensor",), scalar=lambda k, x, message: x, fails=True,
+    numpy=_finite, types="f", args=("tensor",), scalar=lambda k, x, message="": x, fails=True,
     grad=_finite_grad, call=lambda *a, **k: check_numerics(*a, **k),
     facts={
         "check": {
