@@ -110,10 +110,11 @@ def _scalar_table(count: int) -> dict[str, Callable[..., Any]]:
 
 def maker(math: Any) -> Callable[..., Any]:
     """Makes `Math` functions for the CPU we compile for."""
-    fma = host().has_fma
+    cpu = host()
+    wide = cpu.vector_bytes == 64
 
     def make(*args: Any, **kwargs: Any) -> Any:
-        return math(*args, **kwargs, has_fma=fma)
+        return math(*args, **kwargs, has_fma=cpu.has_fma, has_avx512=wide)
 
     return make
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, cast
 
+import numpy as np
 from llvmlite import ir
 
 from graphc.ir import dtypes
@@ -83,6 +84,12 @@ F64 = Format(52, 1023, 1.5 * 2.0**52, 0x3FE6A09E667F3BCD,
              dtypes.uint64, dtypes.int64)  # fmt: skip
 
 INF, NAN = float("inf"), float("nan")
+_WIDE = {"f32": "ps", "f64": "pd"}
+_CURRENT_ROUNDING = 4
+_FROM_1_TO_2 = 8  # getmant: the interval; NaN for x below zero
+# fixupimm, four bits for each class of x, from the lowest: quiet NaN, signalling NaN, zero, one,
+# -inf, +inf, negative, positive. 0: keep y; 2: x as a quiet NaN; 3: NaN; 4: -inf; 5: +inf; 8: +0.
+_FIX_LOG = 0x03538422 & 0xFFFFFFFF
 LOG2E = 1.4426950408889634
 LN2 = 0.6931471805599453
 PI = 3.141592653589793
@@ -239,6 +246,9 @@ class Math(Fn):
     has_fma : bool
         Whether the target has fused multiply-add. Without it the bounds still hold; the bits
         may differ.
+    has_avx512 : bool
+        Whether to take numbers apart and put them together with AVX-512's instructions for that:
+        the same bits in fewer instructions.
     """
 
     def __init__(
@@ -250,9 +260,11 @@ class Math(Fn):
         *,
         linkage: str = "",
         has_fma: bool = True,
+        has_avx512: bool = False,
     ) -> None:
         super().__init__(module, name, params, ret, linkage=linkage)
         self.has_fma = has_fma
+        self.has_avx512 = has_avx512
         self._constants: dict[Any, V] = {}
 
     def const(self, value: Any, dtype: DType, lanes: int = 1) -> V:
@@ -276,9 +288,16 @@ class Math(Fn):
         return self.fma(x, y, z) if self.has_fma else x * y + z
 
     def _poly(self, x: V, c: Poly | Sequence[float]) -> V:
-        """c[0] + c[1] x + …; a long one as two halves in x*x, for a shorter chain."""
+        """c[0] + c[1] x + …; a long one in pairs or as halves in x*x, for a shorter chain."""
         if isinstance(c, dict):
             c = c[x.dtype.code]
+        if len(c) in (5, 8) and x.dtype.code == "f32":
+            z = x * x
+            pairs = [self._mad(x, b, a) for a, b in zip(c[0::2], c[1::2], strict=False)]
+            if len(c) == 5:
+                return self._mad(z, self._mad(z, c[4], pairs[1]), pairs[0])
+            low, high = self._mad(z, pairs[1], pairs[0]), self._mad(z, pairs[3], pairs[2])
+            return self._mad(z * z, high, low)
         if len(c) > 6:
             z = x * x
             return self._mad(x, self._poly(z, c[1::2]), self._poly(z, c[0::2]))
@@ -347,7 +366,46 @@ class Math(Fn):
         """abs(x) with the sign of `y`."""
         return self.call("llvm.copysign", x, y)
 
+    # ------------------------------------------------------------- AVX-512
+
+    def _whole(self, x: V) -> bool:
+        """Whether `x` fills registers of AVX-512, so that `_wide` applies."""
+        return self.has_avx512 and x.dtype.code in _WIDE and x.lanes * x.dtype.size % 64 == 0
+
+    def _wide(self, name: str, *args: V | int) -> V:
+        """An instruction of AVX-512 on whole registers; an int is an immediate operand.
+
+        The operands of the intrinsics are: those of the instruction, what lanes that are off keep
+        (for `fixupimm` the first operand is that), the lanes that are on, the rounding.
+        """
+        vectors = [a for a in args if isinstance(a, V)]
+        x = vectors[0]
+        n = 64 // x.dtype.size
+        if x.lanes > n:
+            halves = (range(x.lanes // 2), range(x.lanes // 2, x.lanes))
+            low, high = (
+                self._wide(name, *[self.shuffle(a, None, h) if isinstance(a, V) else a for a in args])
+                for h in halves
+            )
+            return self.shuffle(low, high, range(x.lanes))
+        lls = [a.ll if isinstance(a, V) else ir.Constant(i32, a) for a in args]
+        if name != "fixupimm":
+            lls.append(ir.Constant(x.ll.type, None))
+        lls += [ir.Constant(ir.IntType(n), -1), ir.Constant(i32, _CURRENT_ROUNDING)]
+        full = f"llvm.x86.avx512.mask.{name}.{_WIDE[x.dtype.code]}.512"
+        return V(self, self.call_intrinsic(full, [], x.ll.type, lls), x.dtype, x.lanes)
+
     # ------------------------------------------------------------- exponential
+
+    def _scaled(self, x: V, n: V, t: V, scale: float = 1.0) -> V:
+        """x * 2**n * scale, rounded once, where `t` has the bits of n + 2 bias."""
+        f = self._format(x)
+        if self._whole(x):
+            return self._wide("scalef", x if scale == 1.0 else x * scale, n)
+        half = self.shr(t, 1)  # 2**n in two factors: n may be below and above the exponents
+        a = self.bitcast(self.shl(half, f.mant), x.dtype)
+        b = self.bitcast(self.shl(t - half, f.mant), x.dtype)
+        return x * a * (b if scale == 1.0 else b * scale)
 
     def _exp_terms(self, x: V, n: V, low: V | None = None) -> tuple[V, V]:
         """exp(x + low - n ln2) - 1 as a large and a small term."""
@@ -364,10 +422,14 @@ class Math(Fn):
         f = self._format(x)
         n, t = self._nearest(x, LOG2E, 2 * f.bias)
         high, tail = self._exp_terms(x, n, low)
-        half = self.shr(t, 1)  # 2**n in two factors: n may be below and above the exponents
-        a = self.bitcast(self.shl(half, f.mant), x.dtype)
-        b = self.bitcast(self.shl(t - half, f.mant), x.dtype)
-        return ((high + tail) + 1.0) * a * (b if scale == 1.0 else b * scale)
+        return self._scaled((high + tail) + 1.0, n, t, scale)
+
+    def _exp_near(self, x: V) -> V:
+        """exp(x) for x <= 0, no less than `Format.exp`, or NaN: within 1.2 ulp."""
+        f = self._format(x)
+        n, t = self._nearest(x, LOG2E, 2 * f.bias)
+        r = self._mad(n, -f.ln2[1], self._mad(n, -f.ln2[0], x))
+        return self._scaled(self._mad(r * r, self._poly(r, EXP), r) + 1.0, n, t)
 
     def _expm1(self, x: V, scale: float = 1.0, exact: bool = False) -> V:
         """(exp(x) - 1)*scale for x >= -Format.expm1; scale 1/2 lets the exponent be maximal.
@@ -408,7 +470,7 @@ class Math(Fn):
     @_lift()
     def sigmoid(self, x: V) -> V:
         """1/(1 + exp(-x)); the small side is exp(x)/(1 + exp(x)), subnormal results included."""
-        e = self._exp(self._at_least(-self.abs(x), self._format(x).exp[0]))
+        e = self._exp_near(self._at_least(-self.abs(x), self._format(x).exp[0]))
         return self.select(x < 0.0, e, self.like(1.0, x)) / (e + 1.0)
 
     @_lift()
@@ -451,8 +513,8 @@ class Math(Fn):
     def _log_sum(self, k: V, f: V, tail: V) -> V:
         """k ln2 + f + tail; the first product and the error of the first sum are exact."""
         high, low = self._format(f).ln2
-        s, e = self._fast_sum(k * high, f)
-        return s + (e + self._mad(k, low, tail))
+        s = self._mad(k, high, f)
+        return s + ((self._mad(k, high, -s) + f) + self._mad(k, low, tail))
 
     def _exponent(self, x: V) -> tuple[V, V]:
         """For positive normal x = m 2**k, sqrt(1/2) <= m < sqrt(2): the bits of k + bias, and m."""
@@ -460,6 +522,12 @@ class Math(Fn):
         u = self._bits(x) + ((f.bias << f.mant) - f.sqrt_half)
         m = (u & ((1 << f.mant) - 1)) + f.sqrt_half
         return self.shr(u, f.mant), self.bitcast(m, x.dtype)
+
+    def _sqrt_2(self, x: V) -> float:
+        """Above this a significand from 1 to 2 counts as half of itself, as in `_exponent`."""
+        f = self._format(x)
+        t = np.uint32 if f.mant == 23 else np.uint64
+        return float(np.array(f.sqrt_half + (1 << f.mant) - 1, t).view(x.dtype.np))
 
     def _float(self, k: V, x: V) -> V:
         """A small unsigned integer plus Format.round, as a float."""
@@ -470,6 +538,13 @@ class Math(Fn):
     @_lift()
     def log(self, x: V) -> V:
         f = self._format(x)
+        if self._whole(x):
+            n, m = self._wide("getexp", x), self._wide("getmant", x, _FROM_1_TO_2)
+            big = m > self._sqrt_2(x)
+            n, m = self.select(big, n + 1.0, n), self.select(big, m * 0.5, m)
+            r = m - 1.0
+            y = self._log_sum(n, r, self._log_tail(r))
+            return self._wide("fixupimm", y, x, self.like(_FIX_LOG, self._bits(x)), 0)
         small = x < 2.0 ** (1 - f.bias)
         k, m = self._exponent(self.select(small, x * 2.0**f.mant, x))
         base = f.round + f.bias

@@ -256,14 +256,46 @@ class Walk:
         full = start + ((stop - start) & -wide)
         if count is None or count >= wide:
             self.streaming = stream
-            with k.loop(start, full, wide) as p:
-                with self.lane_context(s.var, p.i, wide, None):
-                    self.body(inside)
+            self.whole_vectors(s.var, inside, start, full, wide)
             self.streaming = None
         if count is None or count % wide:
             with k.loop(full, stop, lanes) as p:
                 with self.lane_context(s.var, p.i, lanes, self.first(stop - p.i, lanes)):
                     self.body(inside)
+
+    def whole_vectors(
+        self, var: str, inside: Sequence[Stmt], start: V, stop: V, wide: int,
+        state: Sequence[V] = (), end: Callable[[Sequence[V]], list[V]] = list,
+    ) -> list[V]:  # fmt: skip
+        """A loop over full vectors; `end` is what the end of an iteration makes of `state`.
+
+        A long body runs in two halves: each iteration does the first half of the next vector
+        and the second half of its own. A chain of a hundred instructions that wait for each other
+        fills a processor's window; two shorter ones side by side keep its units busy.
+        """
+        k = self.k
+        first, rest = _halves(inside)
+        used = set().union(*[_names(s) for s in rest])
+        names = [n[1:] for s in first for n in sorted(_results(s)) if n in used]
+
+        def ahead(i: V) -> list[V]:
+            with self.lane_context(var, i, wide, None):
+                self.body(first)
+            return [k.splat(self.values[n], wide) for n in names]
+
+        def nothing() -> list[V]:
+            return [k.const(0, v.dtype, wide) for v in (self.values[n] for n in names)]
+
+        begun = k.choose(start < stop, lambda: ahead(start), nothing) if first else []
+        count = len(state)
+        with k.loop(start, stop, wide, carry=[*state, *begun]) as p:
+            after = p.i + wide
+            following = ahead(k.select(after < stop, after, p.i)) if first else []
+            self.values.update(zip(names, p.carry[count:], strict=True))
+            with self.lane_context(var, p.i, wide, None):
+                self.body(rest)
+                p.next([*end(p.carry[:count]), *following])
+        return p.results[:count]
 
     def find_stream(self, var: str, inside: Sequence[Stmt], lanes: int) -> Store | None:
         """The store of a loop that bypasses the cache: of consecutive elements, the first one.
@@ -396,13 +428,23 @@ class Walk:
         count = s.extent if isinstance(s.extent, int) else None
         full = start + ((stop - start) & -wide)
         if count is None or count >= wide:
-            with k.loop(start, full, wide, carry=_flat(state)) as p:
-                new = _shaped(p.carry, state)
-                for c in range(copies):
-                    with self.lane_context(s.var, p.i + c * SUM_LANES, SUM_LANES, None):
-                        self.accumulate(s, inside, groups, new, c)
-                p.next(_flat([g.rotate(st, copies) for g, st in zip(groups, new, strict=True)]))
-            state = _shaped(p.results, state)
+            if copies == 1:
+
+                def end(kept: Sequence[V]) -> list[V]:
+                    new = _shaped(kept, state)
+                    self.combine(s, groups, new, 0)
+                    return _flat([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)])
+
+                done = self.whole_vectors(s.var, inside, start, full, wide, _flat(state), end)
+            else:
+                with k.loop(start, full, wide, carry=_flat(state)) as p:
+                    new = _shaped(p.carry, state)
+                    for c in range(copies):
+                        with self.lane_context(s.var, p.i + c * SUM_LANES, SUM_LANES, None):
+                            self.accumulate(s, inside, groups, new, c)
+                    p.next(_flat([g.rotate(st, copies) for g, st in zip(groups, new, strict=True)]))
+                done = p.results
+            state = _shaped(done, state)
         if count is None or count % wide:
             with k.loop(full, stop, SUM_LANES, carry=_flat(state)) as p:
                 new = _shaped(p.carry, state)
@@ -454,6 +496,10 @@ class Walk:
     ) -> None:
         """Run the body once and combine its values into slot `at` of each group."""
         self.body(inside)
+        self.combine(s, groups, state, at)
+
+    def combine(self, s: Reduce, groups: list[_Reducer], state: list[State], at: int) -> None:
+        """Combine the values of the body into slot `at` of each group."""
         index = self.vector(self.symbols[Symbol(s.var)])
         mask = self.mask if s.kind == "vector" else None
         for g, st, o in zip(groups, state, s.values, strict=True):
@@ -967,6 +1013,22 @@ def _cost(body: Sequence[Stmt]) -> int:
         for inner in bodies(s):
             total += _cost(inner)
     return total
+
+
+LONG = 90  # instructions from which on a body runs in two halves
+
+
+def _halves(body: Sequence[Stmt]) -> tuple[Sequence[Stmt], Sequence[Stmt]]:
+    """A long body cut where half of its work is done, loads first; no first half for others."""
+    total = _cost(body)
+    if total < LONG or not all(isinstance(s, Let | Load | Store) for s in body):
+        return (), body
+    done = 0
+    for cut, s in enumerate(body):
+        if isinstance(s, Store) or 2 * done >= total:
+            return body[:cut], body[cut:]
+        done += _cost((s,))
+    return (), body
 
 
 def _copies(s: Reduce, inside: Sequence[Stmt]) -> int:
