@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -73,6 +75,9 @@ class Rule:
         Licences of `LICENCES`, or "" for an exact rule.
     kinds : str
         Element kinds that the wildcards may have, for which the rule holds.
+    once : str
+        An op of the left side whose value nothing else may read: it would have to be computed
+        all the same.
     """
 
     name: str
@@ -81,6 +86,7 @@ class Rule:
     needs: str = ""
     kinds: str = "fiubs"
     takes: tuple[str, ...] = field(default=(), compare=False)
+    once: str = ""
 
 
 # ------------------------------------------------------------------------- the table
@@ -91,8 +97,9 @@ VIEWS: list[Rule] = []
 
 
 def rule(
-    left: Value, right: Any, needs: str = "", kinds: str = "fiubs", table: list[Rule] = RULES
-) -> Rule:
+    left: Value, right: Any, needs: str = "", kinds: str = "fiubs", table: list[Rule] = RULES,
+    once: str = "",
+) -> Rule:  # fmt: skip
     """Enter a rule in a table."""
     for s in needs.split():
         if s not in LICENCES:
@@ -104,7 +111,7 @@ def rule(
             name for name, p in inspect.signature(right).parameters.items() if p.default is p.empty
         )
     )  # a parameter with a default binds a variable of the loop that makes rules
-    r = Rule(pattern_text(left), left, right, needs, kinds, takes)
+    r = Rule(pattern_text(left), left, right, needs, kinds, takes, once)
     table.append(r)
     return r
 
@@ -185,7 +192,7 @@ def apply_rules(
     counts: dict[str, int] | None = None,
 ) -> Graph:
     """`g` rewritten by `rules`; `counts` learns how often each was used."""
-    table = Rewriting(rules, licences, counts)
+    table = Rewriting(rules, licences, counts, g)
     return g.rebuild(table.step, ops=table.by_op)
 
 
@@ -200,7 +207,9 @@ class Rewriting:
         rules: Iterable[Rule],
         licences: Iterable[str] = DEFAULT,
         counts: dict[str, int] | None = None,
+        graph: Graph | None = None,
     ) -> None:
+        self.graph = graph
         allowed = set(licences)
         self.counts = counts
         self.by_op: dict[str, list[Rule]] = {}
@@ -250,7 +259,7 @@ class Rewriting:
         """What the first rule that applies makes of `v`; None when none does."""
         for r in rules:
             found: Match = {}
-            if not match(r.left, v, found, r.kinds):
+            if not match(r.left, v, found, r.kinds) or (r.once and not self.read_once(v, r)):
                 continue
             mark = Node(wildcard, (), {}, ()).id  # what is made from here on has a higher one
             made = instantiate(r, found, v)
@@ -265,6 +274,26 @@ class Rewriting:
                 self.counts[r.name] = self.counts.get(r.name, 0) + 1
             return self.settle(made, mark)
         return None
+
+    def read_once(self, v: Value, r: Rule) -> bool:
+        """Whether one node reads what the rule says nobody else may (copies keep their name)."""
+        if self.graph is None:
+            return True
+        level = [v.node]
+        for _ in range(_DEEP):
+            level = [x.node for n in level for x in n.inputs]
+            found = [n for n in level if n.op.name == r.once]
+            if found:
+                return self.reads[found[0].name] == 1
+        return False
+
+    @cached_property
+    def reads(self) -> Counter[str]:
+        """How often values of nodes of a name are read, results included."""
+        assert self.graph is not None
+        out = Counter(v.node.name for n in self.graph.nodes() for v in n.inputs)
+        out.update(v.node.name for v in self.graph.roots)
+        return out
 
     def settle(self, v: Value, mark: int) -> Value:
         """`v` with the nodes made since `mark` below it in normal form."""
@@ -317,6 +346,9 @@ class Rewriting:
                 continue
             known[m] = any(known[v.node] for v in m.inputs)
         return known[n]
+
+
+_DEEP = 4  # levels of a pattern
 
 
 def can_fail(n: Node) -> bool:

@@ -29,8 +29,8 @@ x, y, g = wild("x"), wild("y"), wild("g")
 a, b, k = any_of("a"), any_of("b"), any_of("k")
 
 
-def stable(left: Value, right: Any) -> None:
-    rule(left, right, "STABLER", "f", STABLE)
+def stable(left: Value, right: Any, once: str = "") -> None:
+    rule(left, right, "STABLER", "f", STABLE, once)
 
 
 def one_axis(axis: Any, x: Value) -> int | None:
@@ -138,6 +138,9 @@ with build.use(build.Rewriter()):
     stable(y / behind, y * s)
     stable(e / (1 + e), s)
     stable((e - math.exp(-x)) / (e + math.exp(-x)), math.tanh(x))
+    raised = 1 + math.tanh(x)
+    stable(0.5 * raised, math.sigmoid(x + x), once="tanh")
+    stable((0.5 * y) * raised, y * math.sigmoid(x + x), once="tanh")
 
     # ---- gradients of the above as tf.gradients writes them
     stable(g / s * (s * (1 - s)), g * math.sigmoid(-x))

@@ -384,7 +384,9 @@ class Math(Fn):
         if x.lanes > n:
             halves = (range(x.lanes // 2), range(x.lanes // 2, x.lanes))
             low, high = (
-                self._wide(name, *[self.shuffle(a, None, h) if isinstance(a, V) else a for a in args])
+                self._wide(
+                    name, *[self.shuffle(a, None, h) if isinstance(a, V) else a for a in args]
+                )
                 for h in halves
             )
             return self.shuffle(low, high, range(x.lanes))

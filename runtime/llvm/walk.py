@@ -266,8 +266,9 @@ class Walk:
     def whole_vectors(
         self, var: str, inside: Sequence[Stmt], start: V, stop: V, wide: int,
         state: Sequence[V] = (), end: Callable[[Sequence[V]], list[V]] = list,
+        values: Sequence[Operand] = (),
     ) -> list[V]:  # fmt: skip
-        """A loop over full vectors; `end` is what the end of an iteration makes of `state`.
+        """A loop over full vectors; `end` makes the next `state` from it and `values`.
 
         A long body runs in two halves: each iteration does the first half of the next vector
         and the second half of its own. A chain of a hundred instructions that wait for each other
@@ -275,7 +276,8 @@ class Walk:
         """
         k = self.k
         first, rest = _halves(inside)
-        used = set().union(*[_names(s) for s in rest])
+        used = {"%" + o.name for o in values if isinstance(o, Value)}
+        used = used.union(*[_names(s) for s in rest])
         names = [n[1:] for s in first for n in sorted(_results(s)) if n in used]
 
         def ahead(i: V) -> list[V]:
@@ -435,7 +437,9 @@ class Walk:
                     self.combine(s, groups, new, 0)
                     return _flat([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)])
 
-                done = self.whole_vectors(s.var, inside, start, full, wide, _flat(state), end)
+                done = self.whole_vectors(
+                    s.var, inside, start, full, wide, _flat(state), end, s.values
+                )
             else:
                 with k.loop(start, full, wide, carry=_flat(state)) as p:
                     new = _shaped(p.carry, state)

@@ -56,6 +56,57 @@ def test_parallel_vector_blocks(size, rng):
         same(native(k, arrays, {"n": size}, [cut])[2]["y"], got["y"])
 
 
+def long_body(b, x, z, i):
+    """More instructions than run at once: such loops work on two vectors at a time."""
+    v, w = b.load(x, (i,)), b.load(z, (i,))
+    first = v
+    for step in range(50):
+        v = b.let("add" if step % 7 else "mul", v, w if step % 7 else lit(1, f32))
+        v = b.let("maximum", b.let("sub", v, w), first if step % 3 else lit(-2, f32))
+    return v
+
+
+@pytest.mark.parametrize("kind", ["vector", "parallel vector"])
+def test_long_bodies(kind, rng):
+    b = KernelBuilder("long")
+    x, z = b.input("x", f32, (n,)), b.input("z", f32, (n,))
+    y, total = b.output("y", f32, (n,)), b.output("total", f32, (1,))
+    place = b.output("place", i64, (1,))
+    with b.loop(kind, "i", n) as i:
+        b.store(y, (i,), long_body(b, x, z, i))
+    if kind == "vector":
+        with b.reduce("vector", "j", n) as r:
+            early = b.load(z, (r.var,))
+            r.yields(("sum", long_body(b, x, z, r.var)), ("argmax", early))
+        b.store(total, (0,), r.results[0])
+        b.store(place, (0,), r.results[1])
+    k = b.build()
+    for size in SIZES[::2] if kind == "vector" else (*SIZES[1::3], 4097):
+        v, w = sample(rng, f32, size), sample(rng, f32, size)
+        arrays = {"x": v, "z": w, "y": np.zeros_like(v), "total": np.zeros(1, np.float32)}
+        arrays["place"] = np.zeros(1, np.int64)
+        check(k, arrays, {"n": size}, at_end=size % 2 == 1)
+
+
+def test_a_long_body_in_place(rng):
+    import ctypes
+
+    from kernel_harness import compiled, guarded
+
+    b = KernelBuilder("long")
+    x, z = b.input("x", f32, (n,)), b.input("z", f32, (n,))
+    y = b.output("y", f32, (n,))
+    with b.loop("parallel vector", "i", n) as i:
+        b.store(y, (i,), long_body(b, x, z, i))
+    k = b.build()
+    v, w = sample(rng, f32, 4100), sample(rng, f32, 4100)
+    want = check(k, {"x": v, "z": w, "y": np.zeros_like(v)}, {"n": 4100})["y"]
+    a, c = guarded(0, v), guarded(1, w)
+    table = (ctypes.c_int64 * 5)(0, a.ctypes.data, c.ctypes.data, a.ctypes.data, 4100)
+    assert compiled(k)(table, 0, 2, 0) == 0
+    same(a, want)
+
+
 @pytest.mark.parametrize("hints", [{"lanes": 8}, {"lanes": 4, "unroll": 2}, {"unroll": 8}])
 def test_hints_do_not_change_results(hints, rng):
     k = chain("vector", f32, **hints)
