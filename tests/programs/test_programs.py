@@ -1,0 +1,78 @@
+"""Programs of TensorFlow 1 give what TensorFlow 1.15 gave (`record.py`)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import graphc as tf
+from graphc import shim
+
+HERE = Path(__file__).parent
+PROGRAMS = sorted(p.stem for p in (HERE / "src").glob("*.py"))
+FACTS = json.loads((HERE / "recorded.json").read_text())
+sys.path.insert(0, str(HERE))
+results: Any = importlib.import_module("results")
+
+#: Relative error that is allowed; training steps let rounding grow.
+TOLERANCE = {"default": 2e-4}
+
+#: Programs that run in processes of their own too, as users run them.
+AS_SCRIPTS = ["linear_regression", "slim_net", "gru_static"]
+
+
+@pytest.fixture(autouse=True)
+def imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """``import tensorflow`` is graphc; files go to a folder of the test; the graph is fresh."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["program"])
+    before = tf.logging.get_verbosity()
+    shim.install()
+    tf.reset_default_graph()
+    yield
+    shim.remove()
+    tf.logging.set_verbosity(before)
+    tf.reset_default_graph()
+
+
+def check(name: str, found: Any) -> None:
+    allowed = TOLERANCE.get(name, TOLERANCE["default"])
+    wrong = results.compare(found, FACTS[name], allowed, "RESULT")
+    assert not wrong, "\n".join(wrong[:12])
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program(name: str) -> None:
+    path = HERE / "src" / f"{name}.py"
+    source = path.read_text().replace("import tensorflow as tf\n", "import graphc as tf\n")
+    scope: dict[str, Any] = {"__name__": "__main__", "__file__": str(path)}
+    exec(compile(source, str(path), "exec"), scope)
+    check(name, results.plain(scope["RESULT"]))
+
+
+@pytest.mark.parametrize("name", AS_SCRIPTS)
+def test_script(name: str, tmp_path: Path) -> None:
+    source = (HERE / "src" / f"{name}.py").read_text()
+    ending = "import json\nfrom results import plain\nprint(json.dumps(plain(RESULT)))\n"
+    (tmp_path / "program.py").write_text(source + ending)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "graphc", "run", "program.py"], cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    check(name, json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_every_program_is_recorded() -> None:
+    assert set(PROGRAMS) == set(FACTS)
+    assert len(PROGRAMS) >= 60
