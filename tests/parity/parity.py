@@ -1,4 +1,4 @@
-"""What of TensorFlow 1.15's public names graphc has: ``python tests/parity/parity.py [namespace...]``.
+"""What graphc has of TensorFlow 1.15's public names: ``python tests/parity/parity.py [space...]``.
 
 Without arguments it prints a line for each namespace and the sums; with ``--absent`` and
 ``--different`` the names too.  The names and signatures are in `tf115.json` (`record.py`).
@@ -76,7 +76,9 @@ def difference(arguments: str | None, here: Any, method: bool = False) -> str:
             return f"{name} has no default"
         if default in (None, "Ellipsis") or name in IGNORED_DEFAULTS:
             continue
-        if isinstance(p.default, (int, float, bool, str, type(None))) and _differ(default, p.default):
+        if isinstance(p.default, (int, float, bool, str, type(None))) and _differ(
+            default, p.default
+        ):
             return f"{name} is {p.default!r}, not {default}, by default"
     return ""
 

@@ -32,12 +32,14 @@ d_z_1 = tf.multiply(d_a_1, sigmaprime(z_1))
 d_w_1 = tf.matmul(tf.transpose(a_0), d_z_1)
 auto = tf.gradients(0.5 * tf.reduce_sum(tf.square(diff)), [w_1, w_2, b_1])
 eta = tf.constant(0.5)
-step = [
-    tf.assign(w_1, tf.subtract(w_1, tf.multiply(eta, d_w_1))),
-    tf.assign(b_1, tf.subtract(b_1, tf.multiply(eta, tf.reduce_mean(d_z_1, axis=[0])))),
-    tf.assign(w_2, tf.subtract(w_2, tf.multiply(eta, d_w_2))),
-    tf.assign(b_2, tf.subtract(b_2, tf.multiply(eta, tf.reduce_mean(d_z_2, axis=[0])))),
+after = [
+    (w_1, tf.subtract(w_1, tf.multiply(eta, d_w_1))),
+    (b_1, tf.subtract(b_1, tf.multiply(eta, tf.reduce_mean(d_z_1, axis=[0])))),
+    (w_2, tf.subtract(w_2, tf.multiply(eta, d_w_2))),
+    (b_2, tf.subtract(b_2, tf.multiply(eta, tf.reduce_mean(d_z_2, axis=[0])))),
 ]
+with tf.control_dependencies([value for _, value in after]):
+    step = [tf.assign(v, value) for v, value in after]
 x, t = rng.rand(10, 5), np.eye(2)[rng.randint(0, 2, 10)]
 sess = tf.InteractiveSession()
 sess.run(tf.global_variables_initializer())

@@ -15,9 +15,7 @@ state = cell.zero_state(tf.shape(inputs)[0], tf.float32)
 outputs, last = tf.nn.dynamic_rnn(cell, tf.one_hot(inputs, vocab), initial_state=state)
 W = tf.get_variable("W", [hidden, vocab])
 logits = tf.reshape(tf.matmul(tf.reshape(outputs, [-1, hidden]), W), [batch, -1, vocab])
-loss = tf.reduce_mean(
-    tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=targets)
-)
+loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=targets))
 train = tf.train.AdamOptimizer(0.05).minimize(loss)
 RESULT = {"names": [v.name for v in tf.trainable_variables()], "loss": []}
 with tf.Session() as sess:

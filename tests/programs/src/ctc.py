@@ -13,7 +13,9 @@ g = tf.gradients(cost, logits)[0]
 decoded, log_prob = tf.nn.ctc_greedy_decoder(logits, lengths)
 distance = tf.reduce_mean(tf.edit_distance(tf.cast(decoded[0], tf.int32), labels))
 target = tf.SparseTensorValue(
-    np.array([[0, 0], [0, 1], [1, 0]], np.int64), np.array([1, 2, 3], np.int32), np.array([2, 2], np.int64)
+    np.array([[0, 0], [0, 1], [1, 0]], np.int64),
+    np.array([1, 2, 3], np.int32),
+    np.array([2, 2], np.int64),
 )
 with tf.Session() as sess:
     feed = {logits: rng.randn(6, 2, 5), labels: target, lengths: [6, 4]}

@@ -38,6 +38,10 @@ est.train(inputs(None), steps=12)
 found = est.evaluate(inputs(1))
 guess = [p["y"] for p in est.predict(inputs(1))]
 RESULT = {
-    "loss": found["loss"], "mae": found["mae"], "step": found["global_step"],
-    "guess": guess[:4], "w": est.get_variable_value("w"), "names": est.get_variable_names(),
+    "loss": found["loss"],
+    "mae": found["mae"],
+    "step": found["global_step"],
+    "guess": guess[:4],
+    "w": est.get_variable_value("w"),
+    "names": est.get_variable_names(),
 }

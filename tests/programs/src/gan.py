@@ -28,9 +28,7 @@ _, fake_logits = discriminator(fake, reuse=True)
 
 
 def loss_of(logits, labels):
-    return tf.reduce_mean(
-        tf.nn.sigmoid_cross_entropy_with_logits(logits=logits, labels=labels)
-    )
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(logits=logits, labels=labels))
 
 
 d_loss = loss_of(real_logits, tf.ones_like(real_logits) * 0.9) + loss_of(

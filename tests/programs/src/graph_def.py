@@ -21,4 +21,8 @@ with tf.Graph().as_default() as graph:
     tf.import_graph_def(graph_def, name="prefix")
     with tf.Session(graph=graph) as sess:
         after = sess.run("prefix/y:0", {"prefix/x:0": [[1.0, 0.1, -0.2]]})
-RESULT = {"before": before, "same": bool(np.allclose(before, after)), "ops": sorted(n.op for n in graph_def.node)}
+RESULT = {
+    "before": before,
+    "same": bool(np.allclose(before, after)),
+    "ops": sorted(n.op for n in graph_def.node),
+}

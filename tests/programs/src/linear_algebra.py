@@ -11,7 +11,9 @@ tA = tf.transpose(A)
 normal = tf.matmul(tf.matmul(tf.matrix_inverse(tf.matmul(tA, A)), tA), B)
 solved = tf.matrix_solve(tf.matmul(tA, A), tf.matmul(tA, B))
 chol = tf.cholesky(tf.matmul(tA, A))
-back = tf.matrix_triangular_solve(tf.transpose(chol), tf.matrix_triangular_solve(chol, tf.matmul(tA, B)), lower=False)
+back = tf.matrix_triangular_solve(
+    tf.transpose(chol), tf.matrix_triangular_solve(chol, tf.matmul(tA, B)), lower=False
+)
 det = tf.matrix_determinant(tf.matmul(tA, A))
 values = tf.self_adjoint_eig(tf.matmul(tA, A))[0]
 s, u, v = tf.svd(A - tf.reduce_mean(A, 0, keepdims=True))

@@ -18,7 +18,7 @@ costs = []
 with tf.Session() as sess:
     sess.run(init)
     for epoch in range(20):
-        for (x, y) in zip(xs, ys):
+        for x, y in zip(xs, ys):
             sess.run(optimizer, feed_dict={X: x, Y: y})
         costs.append(sess.run(cost, feed_dict={X: xs, Y: ys}))
     RESULT = {"costs": costs, "W": sess.run(W), "b": sess.run(b), "name": W.name}

@@ -14,9 +14,7 @@ y = tf.placeholder(tf.int64, [None])
 cell = tf.contrib.rnn.LSTMCell(6, use_peepholes=True, state_is_tuple=True)
 outputs, state = tf.nn.dynamic_rnn(cell, x, sequence_length=n, dtype=tf.float32)
 logits = tf.layers.dense(state[1], 2)
-loss = tf.reduce_mean(
-    tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
-)
+loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
 train = tf.train.AdamOptimizer(0.03).minimize(loss)
 accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), y), tf.float32))
 with tf.Session() as sess:

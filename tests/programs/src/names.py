@@ -19,7 +19,7 @@ with g.as_default():
     train = tf.train.AdamOptimizer().minimize(tf.reduce_sum(y), var_list=[v])
     tf.add_to_collection("mine", y)
     RESULT = {
-        "ops": [op.name for op in g.get_operations()][:40],
+        "ops": [op.name for op in g.get_operations() if op.type == "MatMul"],
         "variables": [x.name for x in tf.global_variables()],
         "same": [again is w, k is k2],
         "mine": [t.name for t in tf.get_collection("mine")],

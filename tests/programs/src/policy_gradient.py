@@ -8,8 +8,12 @@ obs = tf.placeholder(tf.float32, [None, 3], name="observations")
 acts = tf.placeholder(tf.int32, [None], name="actions_num")
 vt = tf.placeholder(tf.float32, [None], name="actions_value")
 layer = tf.layers.dense(
-    obs, 5, tf.nn.tanh, kernel_initializer=tf.random_normal_initializer(stddev=0.3, seed=2),
-    bias_initializer=tf.constant_initializer(0.1), name="fc1",
+    obs,
+    5,
+    tf.nn.tanh,
+    kernel_initializer=tf.random_normal_initializer(stddev=0.3, seed=2),
+    bias_initializer=tf.constant_initializer(0.1),
+    name="fc1",
 )
 all_act = tf.layers.dense(
     layer, 2, kernel_initializer=tf.random_normal_initializer(stddev=0.3, seed=3), name="fc2"

@@ -27,8 +27,10 @@ with tf.Session() as sess:
     sess.run(train, {x: one})
     resumed = sess.run(y, {x: one})
 RESULT = {
-    "before": before, "same": bool((before == after).all()),
-    "resumed": bool((later == resumed).all()), "path": os.path.basename(path),
+    "before": before,
+    "same": bool((before == after).all()),
+    "resumed": bool((later == resumed).all()),
+    "path": os.path.basename(path),
     "kept": [os.path.basename(p) for p in saver.last_checkpoints],
     "files": sorted(f for f in os.listdir(folder) if not f.endswith(".meta")),
 }

@@ -16,9 +16,7 @@ with tf.variable_scope("encoder"):
     _, state = tf.nn.dynamic_rnn(cell, tf.nn.embedding_lookup(table, enc_in), dtype=tf.float32)
 with tf.variable_scope("decoder"):
     cell = tf.contrib.rnn.BasicLSTMCell(8)
-    out, _ = tf.nn.dynamic_rnn(
-        cell, tf.nn.embedding_lookup(table, dec_in), initial_state=state
-    )
+    out, _ = tf.nn.dynamic_rnn(cell, tf.nn.embedding_lookup(table, dec_in), initial_state=state)
 logits = tf.layers.dense(out, 8)
 weights = tf.ones_like(target, dtype=tf.float32)
 loss = tf.contrib.seq2seq.sequence_loss(logits, target, weights)

@@ -9,7 +9,9 @@ rng = np.random.RandomState(37)
 def net(x):
     with tf.variable_scope("fc", reuse=tf.AUTO_REUSE):
         w = tf.get_variable("W", dtype=tf.float32, initializer=W0)
-        b = tf.get_variable("b", dtype=tf.float32, shape=[3], initializer=tf.constant_initializer(0.01))
+        b = tf.get_variable(
+            "b", dtype=tf.float32, shape=[3], initializer=tf.constant_initializer(0.01)
+        )
         return tf.nn.relu6(tf.nn.xw_plus_b(x, w, b))
 
 

@@ -16,7 +16,11 @@ with tf.Session() as sess:
     got = sess.run([words.values, joined, numbers, text, ids, same], feed)
     dense = sess.run(tf.sparse_tensor_to_dense(words, ""), feed)
 RESULT = {
-    "words": [w.decode() for w in got[0]], "joined": [w.decode() for w in got[1]],
-    "numbers": got[2], "text": [w.decode() for w in got[3]], "ids": got[4], "same": got[5],
+    "words": [w.decode() for w in got[0]],
+    "joined": [w.decode() for w in got[1]],
+    "numbers": got[2],
+    "text": [w.decode() for w in got[3]],
+    "ids": got[4],
+    "same": got[5],
     "dense": [[w.decode() for w in row] for row in dense],
 }

@@ -8,7 +8,7 @@ data = np.random.RandomState(8).rand(32, 16).astype(np.float32)
 
 
 def xavier(shape):
-    bound = 4 * np.sqrt(6.0 / sum(shape))
+    bound = np.sqrt(6.0 / sum(shape))
     return tf.random_uniform(shape, -bound, bound)
 
 

@@ -11,7 +11,9 @@ k = np.array([[0.5, 1.0, 0.5], [1.0, -6.0, 1.0], [0.5, 1.0, 0.5]])
 
 def laplace(x):
     kernel = tf.constant(k.reshape(3, 3, 1, 1), dtype=tf.float32)
-    y = tf.nn.depthwise_conv2d(tf.expand_dims(tf.expand_dims(x, 0), -1), kernel, [1, 1, 1, 1], "SAME")
+    y = tf.nn.depthwise_conv2d(
+        tf.expand_dims(tf.expand_dims(x, 0), -1), kernel, [1, 1, 1, 1], "SAME"
+    )
     return y[0, :, :, 0]
 
 
@@ -21,7 +23,8 @@ U = tf.Variable(start)
 Ut = tf.Variable(np.zeros_like(start))
 U_ = U + eps * Ut
 Ut_ = Ut + eps * (laplace(U) - damping * Ut)
-step = tf.group(U.assign(U_), Ut.assign(Ut_))
+with tf.control_dependencies([U_, Ut_]):
+    step = tf.group(U.assign(U_), Ut.assign(Ut_))
 sess = tf.InteractiveSession()
 tf.global_variables_initializer().run()
 for i in range(20):

@@ -17,8 +17,13 @@ with tf.Graph().as_default():
     sampled = (noise, 0.2 * tf.ones([32, 1]), 0.2 * tf.ones([4]))
     loss = tf.reduce_mean(
         tf.nn.nce_loss(
-            weights=nce_weights, biases=nce_biases, labels=labels, inputs=embed, num_sampled=4,
-            num_classes=20, sampled_values=sampled,
+            weights=nce_weights,
+            biases=nce_biases,
+            labels=labels,
+            inputs=embed,
+            num_sampled=4,
+            num_classes=20,
+            sampled_values=sampled,
         )
     )
     optimizer = tf.train.GradientDescentOptimizer(0.5).minimize(loss)

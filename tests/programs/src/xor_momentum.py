@@ -13,9 +13,7 @@ bias1 = tf.Variable(tf.zeros([3]), name="Bias1")
 bias2 = tf.Variable(tf.zeros([1]), name="Bias2")
 a2 = tf.sigmoid(tf.matmul(x, theta1) + bias1)
 hypothesis = tf.sigmoid(tf.matmul(a2, theta2) + bias2)
-cost = tf.reduce_mean(
-    (y * tf.log(hypothesis) + (1 - y) * tf.log(1.0 - hypothesis)) * -1
-)
+cost = tf.reduce_mean((y * tf.log(hypothesis) + (1 - y) * tf.log(1.0 - hypothesis)) * -1)
 step = tf.train.MomentumOptimizer(0.5, 0.9, use_nesterov=True).minimize(cost)
 sess = tf.Session()
 sess.run(tf.global_variables_initializer())
