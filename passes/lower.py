@@ -250,13 +250,27 @@ class _Lower:
         rows_only = self.reductions and not any(
             set(self.inner).intersection(self.space_axes(a)) for a in self.out_axes
         )
-        if self.views or (self.reductions and not rows_only):
+        if self.joint is not None or (self.reductions and (self.views or not rows_only)):
             return
+        elsewhere = self.read_elsewhere()
         for v, i in self.params.items():
+            if v in elsewhere:
+                continue
             read = {axes for p, axes in self.accesses if p is v}
             for j, axes in enumerate(self.out_axes):
                 if read == {axes} and v.dtype is self.body.outputs[j].dtype:
                     self.result.in_place.add((i, j))
+
+    def read_elsewhere(self) -> set[Value]:
+        """Values that are read through index maps, at other places than the one at hand."""
+        stack = [v for n in self.nodes if is_view(n) for v in n.inputs]
+        out: set[Value] = set()
+        while stack:
+            v = stack.pop()
+            if v not in out:
+                out.add(v)
+                stack += v.node.inputs
+        return out
 
     def splits(self) -> bool:
         """Whether all that happens is one stage of reductions over everything."""

@@ -220,8 +220,11 @@ class _Planner(Regions):
     def structured(self, n: Node) -> None:
         """An op that builds its own kernels."""
         assert n.op.lower is not None
+        before = len(self.steps)
         for v, out in begins_as(n):
             self.begin(n, v, out)
+        if n.op.name == "array_set" and len(self.steps) == before and self.slot(n):
+            return
         n.op.lower(n, Structured(self, n))
         if n.op.family == "random" and self.scope.graph is not self.g:
             self.steps.append(draw_step(n))

@@ -19,6 +19,7 @@ from graphc.ir.dtypes import DType, bool_
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.passes.fuse import is_alias
+from graphc.passes.slots import into_slot, reads_element_only, within_kernel
 from graphc.passes.small_loop import SmallLoop, lower_loop
 from graphc.runtime.steps import (
     Buf,
@@ -320,6 +321,51 @@ class Regions:
             for m in free:
                 self.steps.append(copy_step(*m, node))
                 left.remove(m)
+
+    def slot(self, n: Node) -> bool:
+        """Let the kernel that makes an element write it into its array; whether that could be."""
+        array, index, value = (base(v) for v in n.inputs)
+        target, at, src = self.of(array), self.of(index), self.of(value)
+        makers = [i for i, s in enumerate(self.steps) if src in s.writes]
+        if len(makers) != 1 or src.kind != "arena" or value.node.op.name != "fused":
+            return False
+        first = makers[0]
+        s = self.steps[first]
+        if s.node is not value.node or s.code.contraction is not None or s.code.native is not None:
+            return False
+        if any(at in t.writes for t in self.steps[first:]) or target in s.writes:
+            return False
+        if any(target in t.reads or target in t.writes for t in self.steps[first + 1 :]):
+            return False
+        if target in s.reads and not self.reads_one(s, target, index, value):
+            return False
+        rows = (array.static_shape or ())[0]
+        name = s.code.kernel.params[next(i for i, b in enumerate(s.binds) if b is src)].name
+        keep = not self.scope.dies(value, n) or any(src in t.reads for t in self.steps[first:])
+        kernel = into_slot(s.code.kernel, name, index.dtype, rows, keep)
+        if kernel is None:
+            return False
+        s.code = Code(f"{s.code.name}_{'and' if keep else 'into'}_array", kernel)
+        s.binds = [*(b for b in s.binds if keep or b is not src), at, target]
+        s.writes = [*(b for b in s.writes if keep or b is not src), target]
+        s.reads = [*s.reads, at]
+        s.sizes = kernel.sizes
+        check = within_kernel(index.dtype, rows)
+        message = f"the index is not in the array, [0, {rows})"
+        self.steps.insert(
+            first,
+            StepSpec(Code("within", check), [at], n, [(0, message)], [], [at], sizes=check.sizes),
+        )
+        return True
+
+    def reads_one(self, s: StepSpec, target: Buf, index: Value, value: Value) -> bool:
+        """Whether a fused step reads the array at the place it is to write."""
+        body: Graph = s.node.attrs["body"]
+        pairs = list(zip(body.inputs, s.node.inputs, strict=True))
+        arrays = [a for a, v in pairs if self.of(v) is target]
+        at = [a for a, v in pairs if base(v) is index]
+        out = body.outputs[s.node.outputs.index(value)]
+        return len(at) == 1 and all(reads_element_only(body, a, at[0], out) for a in arrays)
 
     def cond(self, n: Node) -> None:
         """A ``cond``: a branch around the steps of each side."""

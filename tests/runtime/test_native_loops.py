@@ -134,6 +134,60 @@ RECUR = """graph main(b, n) {
   return %r, %r:1, %r:2
 }"""
 
+#: what goes into the array is read by others, before and after
+USED = RECUR.replace(
+    "    %k = array_set",
+    "    %p = matmul %v, %w {transpose_a=false, transpose_b=false} : f32[n,4]\n    %k = array_set",
+).replace("return %j, %v, %k", "return %j, %p, %k")  # fmt: skip
+
+#: rows of x are added to one of two rows of an array
+SUMS = """graph main(b) {
+  %x = input {index=0} : f32[b,4]
+  %a = input {index=1} : f32[2,4]
+  %n = input {index=2} : i32[]
+  %zero = constant {value=0} : i32[]
+  %start = add %a, %a : f32[2,4]
+  %r, %r:1 = while %zero, %start, %x, %n cond {
+    %i = input {index=0} : i32[]
+    %a = input {index=1} : f32[2,4]
+    %x = input {index=2} : f32[b,4]
+    %n = input {index=3} : i32[]
+    %c = less %i, %n : bool[]
+    return %c
+  } body {
+    %i = input {index=0} : i32[]
+    %a = input {index=1} : f32[2,4]
+    %x = input {index=2} : f32[b,4]
+    %n = input {index=3} : i32[]
+    %one = constant {value=1} : i32[]
+    %two = constant {value=2} : i32[]
+    %j = add %i, %one : i32[]
+    %e = array_get %x, %i : f32[4]
+    %m = floormod %i, %two : i32[]
+    %k = array_add %a, %m, %e : f32[2,4]
+    return %j, %k
+  } : i32[], f32[2,4]
+  return %r, %r:1
+}"""
+
+#: an element is read in another order than the one it is put back in
+TURNED = SUMS.replace(
+    "    %k = array_add %a, %m, %e : f32[2,4]",
+    "    %o = array_get %a, %m : f32[4]\n"
+    "    %t = reverse %o {axis=[0]} : f32[4]\n"
+    "    %s = add %t, %e : f32[4]\n"
+    "    %k = array_set %a, %m, %s : f32[2,4]",
+)
+
+#: the element read is another one than the one that is written
+SHIFTED = SUMS.replace(
+    "    %k = array_add %a, %m, %e : f32[2,4]",
+    "    %q = subtract %one, %m : i32[]\n"
+    "    %o = array_get %a, %q : f32[4]\n"
+    "    %s = add %o, %e : f32[4]\n"
+    "    %k = array_set %a, %m, %s : f32[2,4]",
+)
+
 #: sum of i * j for i < n, j < i: a loop in a loop, and a cond in that
 NESTED = """graph main() {
   %n = input {index=0} : i32[]
@@ -305,6 +359,12 @@ CASES = {
     },
     **{f"sides {p}": (SIDES, (p, ramp(4), ramp(4) + 1, 2, 9.0)) for p in (True, False)},
     **{f"prefix {n}": (PREFIX, (ramp(6), n, 3)) for n in (0, 1, 6)},
+    **{f"used {n}": (USED, (ramp(5, 3, 4), ramp(4, 4), ramp(3, 4), n)) for n in (1, 5)},
+    **{
+        f"{name} {n}": (text, (ramp(7, 4), ramp(2, 4), n))
+        for name, text in (("sums", SUMS), ("turned", TURNED), ("shifted", SHIFTED))
+        for n in (1, 7)
+    },
     "kept": (KEPT, (ramp(4), 1, 5.0)),
     "long": (FIBONACCI, (ramp(70_000), ramp(70_000) + 1, 9)),
 }
@@ -398,6 +458,40 @@ def test_a_division_by_zero_in_a_loop() -> None:
     with pytest.raises(InvalidArgumentError, match="zero"):
         run(ramp(4), np.int32(4), np.int32(0))
     assert run(ramp(4), np.int32(0), np.int32(0))[0] == 0
+
+
+def steps_of(text: str, *given: Any) -> list[str]:
+    """What the steps of a plan are called."""
+    g = parse_graph(text)
+    compiled: list[Any] = []
+    executor.observers.append(lambda run, c: compiled.append(c))
+    try:
+        run = Executor(None, State(), Options()).prepare(list(g.roots), g.inputs)
+        run(*[np.asarray(a, v.dtype.np) for v, a in zip(g.inputs, given, strict=True)])
+    finally:
+        executor.observers.pop()
+    return [s.code.name for s in compiled[0].plan.steps]
+
+
+@pytest.mark.parametrize("name", ["recur 6 6", "used 5", "sums 7"])
+def test_what_makes_an_element_writes_it_into_the_array(name: str) -> None:
+    names = steps_of(CASES[name][0], *CASES[name][1])
+    assert any(s.endswith("_array") for s in names)
+    assert "array_set" not in names
+
+
+@pytest.mark.parametrize("name", ["turned 7", "shifted 7"])
+def test_an_element_is_not_written_before_it_is_read(name: str) -> None:
+    names = steps_of(CASES[name][0], *CASES[name][1])
+    assert "array_set" in names
+
+
+def test_values_are_left_where_the_next_iteration_reads_them() -> None:
+    names = steps_of(FIBONACCI, ramp(5), ramp(5), 3)
+    body = names[names.index("branch") :]
+    assert body.count("copy") == 2  # one value too many is alive: y goes to x, x + y to y
+    names = steps_of(RECUR, ramp(5, 3, 4), ramp(4, 4), ramp(3, 4), 5)
+    assert names[names.index("branch") :].count("copy") == 0
 
 
 def test_only_the_side_that_is_chosen_can_fail() -> None:
