@@ -26,6 +26,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.face.config", "graphc.face.shape", "graphc.face.convert", "graphc.face.control",
         "graphc.face.initializers", "graphc.face.compat", "graphc.ops.convert", *_OPS,
         "graphc.face.gradients", "graphc.train.clip", "graphc.data.structure",
+        "graphc.data.queues", "graphc.data.readers", "graphc.data.text",
         "graphc.face.asserts",
     ),
     "nn": ("graphc.ops.nn", *_OPS, "graphc.nn", *_RNN),
@@ -45,9 +46,12 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "train": (
         "graphc.train.optimizer", "graphc.train.averages", "graphc.train.decay",
         "graphc.train.steps", "graphc.train.checkpoints", "graphc.train.saver",
+        "graphc.train.coordinator", "graphc.train.queue_runner", "graphc.train.input",
     ),
     "python_io": ("graphc.checkpoint.records",),
-    "io": ("graphc.checkpoint.records",),
+    "io": (
+        "graphc.data.queues", "graphc.data.text", "graphc.train.input", "graphc.checkpoint.records",
+    ),
     "layers": (
         "graphc.layers.core", "graphc.layers.convolutional", "graphc.layers.pooling",
         "graphc.layers.normalization", "graphc.layers.base",
@@ -73,6 +77,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.distributions.discrete", "graphc.distributions.vectors",
         "graphc.distributions.divergence",
     ),
+    "queue": ("graphc.data.queues",),
     "data": ("graphc.data.dataset", "graphc.data.files", "graphc.data.iterator"),
     "data.experimental": ("graphc.data.experimental",),
     "contrib.data": ("graphc.data.experimental",),

@@ -1,0 +1,204 @@
+"""The queues of a session: Python containers that threads wait at."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphc.data.shuffle import Draws
+from graphc.errors import CancelledError, OutOfRangeError
+
+__all__ = ["Fifo", "Prioritised", "Shuffled", "Store"]
+
+Element = tuple[Any, ...]
+
+
+class Store:
+    """Elements on their way from threads that put them in to threads that take them out.
+
+    Parameters
+    ----------
+    label : str
+        How messages call it: ``FIFOQueue '_0_name'``.
+    capacity : int
+        How many elements it holds; negative for any number.
+    """
+
+    def __init__(self, label: str, capacity: int) -> None:
+        self.label = label
+        self.capacity = capacity
+        self.changed = threading.Condition()
+        self.closed = False
+        self.cancelled = False  # those who wait to put something in give up
+        self.dead = False  # the session is closed
+        self.taking = False
+
+    # ---- what kinds of queue differ in
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def _put(self, element: Element) -> None:
+        raise NotImplementedError
+
+    def _take(self) -> Element | None:
+        """The next element; None where there is none to be had yet."""
+        raise NotImplementedError
+
+    # ---- for all
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        while not ready():
+            if self.dead:
+                raise CancelledError(None, None, "Session was closed while an operation waited.")
+            self.changed.wait(1.0)  # bounded, so that Ctrl-C is seen everywhere
+
+    def put(self, elements: Sequence[Element]) -> None:
+        """Put elements in, one after the other, waiting for room.
+
+        Raises
+        ------
+        CancelledError
+            When the queue is closed.
+        """
+        with self.changed:
+            if self.closed:
+                raise CancelledError(None, None, f"{self.label} is closed.")
+            for e in elements:
+                if 0 <= self.capacity <= len(self):
+                    self._wait(lambda: self.cancelled or len(self) < self.capacity)
+                if self.cancelled:
+                    raise CancelledError(None, None, "Enqueue operation was cancelled")
+                self._put(e)
+                self.changed.notify_all()
+
+    def take(self, n: int, fewer: bool = False) -> list[Element]:
+        """Take `n` elements out, waiting for them; those of one call are taken in one go.
+
+        Parameters
+        ----------
+        fewer : bool
+            Whether a closed queue may give what it has, if that is something.
+
+        Raises
+        ------
+        OutOfRangeError
+            When the queue is closed and has too few.
+        """
+        with self.changed:
+            self._wait(lambda: not self.taking)
+            self.taking = True
+            got: list[Element] = []
+            try:
+                while len(got) < n:
+                    e = self._take()
+                    if e is not None:
+                        got.append(e)
+                        self.changed.notify_all()
+                    elif self.closed:
+                        if fewer and got:
+                            break
+                        raise OutOfRangeError(
+                            None, None, f"{self.label} is closed and has insufficient elements "
+                            f"(requested {n}, current size {len(self) + len(got)})",
+                        )  # fmt: skip
+                    else:
+                        self._wait(lambda: self._ready() or self.closed)
+                return got
+            except BaseException:
+                self._restore(got)
+                raise
+            finally:
+                self.taking = False
+                self.changed.notify_all()
+
+    def _ready(self) -> bool:
+        return len(self) > 0
+
+    def _restore(self, elements: Sequence[Element]) -> None:
+        for e in elements:
+            self._put(e)
+
+    def finish(self, cancel: bool) -> None:
+        """Close: nothing more goes in; what waits to go in gives up with `cancel`."""
+        with self.changed:
+            self.closed = True
+            self.cancelled = self.cancelled or cancel
+            self.changed.notify_all()
+
+    def close(self) -> None:
+        """The session is closed: whoever waits gives up."""
+        with self.changed:
+            self.dead = True
+            self.changed.notify_all()
+
+
+class Fifo(Store):
+    """First in, first out."""
+
+    def __init__(self, label: str, capacity: int) -> None:
+        super().__init__(label, capacity)
+        self.items: deque[Element] = deque()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _put(self, element: Element) -> None:
+        self.items.append(element)
+
+    def _take(self) -> Element | None:
+        return self.items.popleft() if self.items else None
+
+    def _restore(self, elements: Sequence[Element]) -> None:
+        self.items.extendleft(reversed(elements))
+
+
+class Shuffled(Store):
+    """A random element each time; at least `keep` stay until the queue is closed."""
+
+    def __init__(self, label: str, capacity: int, keep: int, seeds: tuple[int, int]) -> None:
+        super().__init__(label, capacity)
+        self.items: list[Element] = []
+        self.keep = keep
+        self.draws = Draws(*seeds)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _put(self, element: Element) -> None:
+        self.items.append(element)
+
+    def _ready(self) -> bool:
+        return len(self.items) > (0 if self.closed else self.keep)
+
+    def _take(self) -> Element | None:
+        if not self._ready():
+            return None
+        i = self.draws() % len(self.items)
+        last = self.items.pop()
+        if i == len(self.items):
+            return last
+        taken, self.items[i] = self.items[i], last
+        return taken
+
+
+class Prioritised(Store):
+    """The element with the smallest first component."""
+
+    def __init__(self, label: str, capacity: int) -> None:
+        super().__init__(label, capacity)
+        self.items: list[tuple[int, int, Element]] = []
+        self.order = itertools.count()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _put(self, element: Element) -> None:
+        heapq.heappush(self.items, (int(element[0]), next(self.order), element))
+
+    def _take(self) -> Element | None:
+        return heapq.heappop(self.items)[2] if self.items else None
