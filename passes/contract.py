@@ -144,7 +144,7 @@ class _Epilogue:
         col = rank >= 1 and (s[-1] != 1 or full[-1] == 1)
         row = rank >= 2 and (s[-2] != 1 or full[-2] == 1)
         head = D.product(s[:-2]) if rank > 2 else 1
-        if head not in (1, self.batch):
+        if head != 1 and not D.same(head, self.batch):
             raise CompileError(f"operand {v!r} of an epilogue is broadcast over part of the batch")
         use = (rank > 2 and head != 1, row, col)
         shape = tuple(d for d, u in zip((self.batch, self.m, self.n), use, strict=True) if u)

@@ -32,7 +32,10 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "nn": ("graphc.ops.nn", *_OPS, "graphc.nn", *_RNN),
     "nn.rnn_cell": _CELLS,
     "contrib.rnn": (*_CELLS, *_RNN, "graphc.nn.contrib_cells"),
-    "contrib.seq2seq": ("graphc.seq2seq.loss",),
+    "contrib.seq2seq": (
+        "graphc.seq2seq.loss", "graphc.seq2seq.attention", "graphc.seq2seq.wrapper",
+        "graphc.seq2seq.helpers",
+    ),
     "contrib.legacy_seq2seq": ("graphc.seq2seq.legacy",),
     "math": _OPS,
     "linalg": _OPS,

@@ -457,3 +457,87 @@ def legacy_buckets(tf, np):
     )
     shown = [tf.identity(t) for t in losses + outputs[0] + outputs[1]]
     return {"fetch": shown, "loss": losses[1], "feed": dict(zip(symbols, rows))}  # noqa: B905
+
+
+# ---- attention -----------------------------------------------------------------------------------
+
+ATTENTION = {
+    "luong": lambda s, m, n: s.LuongAttention(3, m, memory_sequence_length=n),
+    "luong_scaled": lambda s, m, n: s.LuongAttention(3, m, scale=True),
+    "bahdanau": lambda s, m, n: s.BahdanauAttention(4, m, memory_sequence_length=n),
+    "bahdanau_normed": lambda s, m, n: s.BahdanauAttention(4, m, normalize=True),
+    "hardmax": lambda s, m, n: s.LuongAttention(3, m, probability_fn=s.hardmax),
+    "mask_value": lambda s, m, n: s.LuongAttention(
+        3, m, memory_sequence_length=n, score_mask_value=-2.0
+    ),
+    "luong_monotonic": lambda s, m, n: s.LuongMonotonicAttention(3, m, memory_sequence_length=n),
+    "bahdanau_monotonic": lambda s, m, n: s.BahdanauMonotonicAttention(
+        4, m, normalize=True, score_bias_init=-0.5
+    ),
+    "monotonic_hard": lambda s, m, n: s.LuongMonotonicAttention(3, m, scale=True, mode="hard"),
+    "two": lambda s, m, n: [
+        s.LuongAttention(3, m),
+        s.BahdanauAttention(2, m[:, ::-1], memory_sequence_length=n),
+    ],
+}
+
+
+def attention_program(make, layer_size=None, **options):
+    def run(tf, np):
+        s = tf.contrib.seq2seq
+        memory = tf.get_variable("memory", [3, 4, 2])
+        lengths = tf.placeholder(tf.int32, [None])
+        mechanism = make(s, memory, lengths)
+        size = layer_size
+        if size is not None and isinstance(mechanism, list):
+            size = [layer_size, layer_size + 1]
+        cell = s.AttentionWrapper(
+            tf.nn.rnn_cell.BasicLSTMCell(3), mechanism, attention_layer_size=size, **options
+        )
+        _, steps, feed = steps_of(tf, np, 3, rows=3)
+        before = cell.zero_state(3, tf.float32)
+        out, state = tf.nn.static_rnn(cell, steps, initial_state=before)
+        feed[lengths] = [4, 1, 2]
+        shown = [tf.identity(t) for t in [*out, *flat(tf, state)]]
+        return {"fetch": shown, "loss": tf.reduce_sum(tf.square(out[-1])), "feed": feed}
+
+    return run
+
+
+for _name, _make in ATTENTION.items():
+    case("attention_" + _name, attention_program(_make, 4))
+
+case("attention_context", attention_program(ATTENTION["luong"]))
+case("attention_cell_output", attention_program(ATTENTION["bahdanau"], 2, output_attention=False))
+
+
+@program
+def attention_functions(tf, np):
+    p = tf.constant([[0.1, 0.9, 0.4, 0.3], [0.5, 0.5, 0.2, 0.8]])
+    before = tf.constant([[1.0, 0.0, 0.0, 0.0], [0.2, 0.3, 0.5, 0.0]])
+    s = tf.contrib.seq2seq
+    return {
+        "fetch": [
+            tf.identity(t)
+            for t in (
+                s.monotonic_attention(p, before, "parallel"),
+                s.monotonic_attention(tf.round(p), before, "hard"),
+                s.safe_cumprod(p, axis=1),
+                s.safe_cumprod(p, axis=1, exclusive=True),
+                s.hardmax(p),
+            )
+        ]
+    }
+
+
+@program
+def attention_state_clone(tf, np):
+    s = tf.contrib.seq2seq
+    memory = tf.placeholder(tf.float32, [None, None, 2])
+    mechanism = s.LuongAttention(3, memory)
+    cell = s.AttentionWrapper(tf.nn.rnn_cell.GRUCell(3), mechanism)
+    rows = tf.shape(memory)[0]
+    state = cell.zero_state(rows, tf.float32).clone(cell_state=tf.ones([rows, 3]))
+    out, state = cell(tf.ones([rows, 2]), state)
+    return {"fetch": [tf.identity(out), tf.identity(state.alignments), tf.identity(state.time)],
+            "feed": {memory: data(np, 3, 4, 2)}}  # fmt: skip
