@@ -156,8 +156,8 @@ class TrainingHelper(_ScalarSamples):
     ) -> None:
         with name_scope(name, "TrainingHelper", [inputs, sequence_length]):
             self._inputs = convert.convert_to_tensor(inputs, name="inputs")
-            self._steps = self._inputs if time_major else transpose_batch_time(self._inputs)
-            lengths = convert.convert_to_tensor(sequence_length, name="sequence_length")
+            self._steps: Any = self._inputs if time_major else transpose_batch_time(self._inputs)
+            lengths: Any = convert.convert_to_tensor(sequence_length, name="sequence_length")
             if lengths.rank != 1:
                 raise ValueError(
                     "Expected sequence_length to be a vector, but received shape: "
