@@ -19,6 +19,7 @@ from graphc.passes.fuse import fuse
 from graphc.passes.layout import layout
 from graphc.passes.pools import pools
 from graphc.passes.rewrite import licensed
+from graphc.passes.share import share
 from graphc.passes.simplify import simplify
 from graphc.passes.sizes import sizes
 from graphc.passes.stabilize import stabilize
@@ -40,6 +41,7 @@ PASSES: dict[str, Pass] = {
     "expand": expand,
     "layout": layout,
     "fuse": fuse,
+    "share": share,
 }
 
 #: Passes that take licences as options and say what they did.
@@ -49,8 +51,9 @@ RULED = frozenset({"stabilize", "simplify", "chain", "layout"})
 #: Rules run twice: on whole composites (softmax) first, on what they are made of afterwards.
 LEVELS: dict[int, str] = {
     0: "sizes,expand,sizes,fuse",
-    1: "sizes,fold,expand,sizes,fold,cse,fuse",
-    2: "sizes,fold,cse,stabilize,simplify,chain,pools,expand,sizes,fold,layout,simplify,cse,fuse",
+    1: "sizes,fold,expand,sizes,fold,cse,fuse,share",
+    2: "sizes,fold,cse,stabilize,simplify,chain,pools,expand,sizes,fold,layout,simplify,cse,fuse,"
+    "share",
 }
 REQUIRED = ("sizes", "expand", "fuse")
 
@@ -136,4 +139,6 @@ def everywhere(f: Pass, g: Graph, more: tuple[Any, ...]) -> Graph:
         made = with_regions(n, inputs, lambda r: everywhere(f, r, more))
         return None if made is None else made.outputs
 
-    return f(g.rebuild(step, ops=REGIONS), *more)
+    if any(n.op.name in REGIONS for n in g.nodes()):
+        g = g.rebuild(step, ops=REGIONS)
+    return f(g, *more)

@@ -21,9 +21,9 @@ from graphc.ir.node import Node, Value
 from graphc.ops.random import reserved
 from graphc.passes.contract import Contraction, contraction_of, lower_contraction
 from graphc.passes.convolve import convolution_of, lower_convolution
-from graphc.passes.cse import attribute_key
 from graphc.passes.fuse import is_alias
 from graphc.passes.lower import Lowered, lower_body
+from graphc.passes.share import body_key
 from graphc.runtime.regions import Regions, Scope, begins_as
 from graphc.runtime.steps import Buf, Code, StepSpec, base, copy_step, count, same_type
 
@@ -463,23 +463,6 @@ def draw_step(n: Node) -> StepSpec:
     return StepSpec(
         Code("draw", b.build()), [buf], n, [], [buf], [buf], sizes=(Symbol("n"),), attrs=drawn
     )
-
-
-def body_key(body: Graph) -> Any:
-    """Equal for bodies that compute the same in the same way: the name of their kernels."""
-    number: dict[Value, int] = {v: -1 - i for i, v in enumerate(body.inputs)}
-    parts: list[Any] = [tuple((v.dtype.code, v.static_shape) for v in body.inputs)]
-    nodes = [n for n in body.nodes() if n.op.name != "input"]
-    for n in nodes:
-        parts.append(
-            (n.op.name, tuple([number[v] for v in n.inputs]),
-             tuple(sorted((k, attribute_key(a)) for k, a in n.attrs.items())),
-             tuple((v.dtype.code, v.static_shape) for v in n.outputs))
-        )  # fmt: skip
-        for v in n.outputs:
-            number[v] = len(number)
-    parts.append(tuple(number[v] for v in body.outputs))
-    return tuple(parts)
 
 
 def make_plan(g: Graph, native: Callable[[Node], Any] | None = None) -> Plan:
