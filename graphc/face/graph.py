@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, TracebackType
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
+from graphc.face.inside import Contexts, Unreachable
 from graphc.face.shape import TensorShape, as_shape, from_dims
 from graphc.ir import build
 from graphc.ir import dims as D
@@ -502,23 +503,26 @@ class _Transaction:
 class _Controls:
     """``with graph.control_dependencies(inputs):``."""
 
-    __slots__ = ("control", "graph", "old")
+    __slots__ = ("context", "control", "graph", "old")
 
     def __init__(self, graph: Graph, control: tuple[Node, ...] | None) -> None:
         self.graph = graph
         self.control = control
         self.old: tuple[Node, ...] = ()
+        self.context: Any = None
 
     def __enter__(self) -> None:
         g = self.graph
-        self.old = g._control
+        self.old, self.context = g._control, g.context
         if self.control is None:
             g._control = ()
+            g.context = None  # TF1: what has no control inputs is in no construct either
         else:
             g._control = tuple(dict.fromkeys(self.old + self.control))
 
     def __exit__(self, *exc: object) -> None:
         self.graph._control = self.old
+        self.graph.context = self.context
 
 
 class _Overrides:
@@ -570,7 +574,7 @@ def _check_name(name: str, inner: bool, what: str) -> None:
 # --------------------------------------------------------------------- the graph
 
 
-class Graph:
+class Graph(Contexts):
     """A recorded graph: operations in order, their names, and collections.
 
     Attributes
@@ -600,6 +604,7 @@ class Graph:
         self._unfeedable: set[Node] = set()
         self._unfetchable: set[Node] = set()
         self._users: tuple[int, dict[Value, list[Operation]]] = (-1, {})
+        self._begin_contexts()
         #: What other parts of the face remember about this graph.
         self.extras: dict[str, Any] = {}
 
@@ -614,6 +619,9 @@ class Graph:
                 return self._add_foreign(op, inputs, attrs, name)
         if self._finalized:
             raise RuntimeError("Graph is finalized and cannot be modified.")
+        context, labels = self.context, ()
+        if context is not None or self.contexts:
+            inputs, labels = self._reachable(op, inputs, attrs, name)
         try:
             types = op.infer(inputs, attrs)
         except InferError as e:
@@ -647,11 +655,37 @@ class Graph:
             node.name = full
             self._last_id += 1
             self._by_name[full] = node
+        if context is not None:
+            self.contexts[node] = context
+            context.note(node)
+            if labels:
+                scope, self._scope = self._scope, full + "/"
+                self.reserve(*labels)
+                self._scope = scope
         if self._overrides:
             kind = self._overrides.get(node.type)
             if kind is not None:
                 self._gradient_types[node] = kind
         return node
+
+    def _reachable(
+        self, op: Op, inputs: Sequence[Value], attrs: Mapping[str, Any], name: str | None
+    ) -> tuple[Sequence[Value], list[str]]:
+        """Operands as the current context sees them; refuses those inside of other loops."""
+        try:
+            return self._admitted(inputs)
+        except Unreachable as e:
+            inner = e.value.node.name
+            raise ValueError(
+                f"Cannot use '{inner}' as input to '{self._full_name(op, name)}' because "
+                f"'{inner}' is in a while loop. See info log for more details."
+            ) from None
+
+    def _full_name(self, op: Op, name: str | None) -> str:
+        """The name a node would get."""
+        if name and name[-1] == "/":
+            return name[:-1]
+        return self.unique_name(name or op.tf, mark_as_used=False)
 
     def reserve(self, *bases: str) -> None:
         """Take the names TF1 gives to constants that graphc keeps as attributes.
@@ -728,10 +762,7 @@ class Graph:
         self, e: InferError, op: Op, inputs: Sequence[Value], attrs: Mapping[str, Any],
         name: str | None,
     ) -> ValueError:  # fmt: skip
-        if name and name[-1] == "/":
-            full = name[:-1]
-        else:
-            full = self.unique_name(name or op.tf, mark_as_used=False)
+        full = self._full_name(op, name)
         kind = op.facts.get("type", op.tf)
         if not isinstance(kind, str):
             kind = kind(inputs, attrs)
@@ -761,6 +792,7 @@ class Graph:
         while len(self._by_name) > count:
             _, node = self._by_name.popitem()
             self._gradient_types.pop(node, None)
+            self.contexts.pop(node, None)
         self._last_id = last_id
         self._users = (-1, {})
         journal = self._journal or []
@@ -1007,12 +1039,12 @@ class Graph:
 
     def is_feedable(self, tensor: Any) -> bool:
         """Whether `tensor` may be fed."""
-        return tensor not in self._unfeedable
+        return tensor not in self._unfeedable and not self.in_loop(tensor.node)
 
     def is_fetchable(self, tensor_or_op: Any) -> bool:
         """Whether the operation of `tensor_or_op` may be fetched."""
         node = tensor_or_op.op if isinstance(tensor_or_op, Tensor) else tensor_or_op
-        return node not in self._unfetchable
+        return node not in self._unfetchable and not self.in_loop(node)
 
     def prevent_feeding(self, tensor: Any) -> None:
         """Refuse to feed `tensor`."""

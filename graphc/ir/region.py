@@ -1,0 +1,132 @@
+"""Where a recorded node belongs: to the graph, to a branch of a cond, or to the inside of a loop.
+
+A recorded graph is one list of nodes. What the function of a construct records has its `Context`;
+such nodes read values of outer contexts directly. The construct itself is one node, recorded when
+its contexts are closed, in the context around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphc.ir.node import Node, Value
+
+__all__ = ["Branch", "Context", "Loop", "context_of", "home_of"]
+
+
+class Context:
+    """The inside of a construct.
+
+    Attributes
+    ----------
+    outer : Context or None
+        The context in which the construct is.
+    node : Node or None
+        The construct, once it is recorded.
+    results : tuple of Value
+        What the construct takes from here: values of this context or of outer ones.
+    captures : dict
+        Values of outer contexts that something here reads (its keys, in order).
+    updates : dict
+        The variables that something here, or in a construct here, changes (its keys).
+    draws : bool
+        Whether a random op is in here.
+    """
+
+    def __init__(self, outer: Context | None) -> None:
+        self.outer = outer
+        self.node: Node | None = None
+        self.results: tuple[Value, ...] = ()
+        self.captures: dict[Value, None] = {}
+        self.updates: dict[Value, None] = {}
+        self.draws = False
+
+    def note(self, n: Node) -> None:
+        """`n` was recorded here."""
+        if n.op.family == "random":
+            self.draws = True
+        if n.op.facts.get("update"):
+            ref = n.inputs[0]
+            while ref.node.op.name != "variable":
+                ref = ref.node.inputs[0]
+            self.updates[ref] = None
+        elif n.op.facts.get("contexts"):
+            self.updates.update(dict.fromkeys(n.attrs["updates"]))
+            self.draws = self.draws or n.attrs["draws"]
+
+    def chain(self) -> Iterator[Context]:
+        """This context and those around it, innermost first."""
+        c: Context | None = self
+        while c is not None:
+            yield c
+            c = c.outer
+
+    def within(self, other: Context | None) -> bool:
+        """Whether this is `other` or inside it."""
+        return other is None or any(c is other for c in self.chain())
+
+
+class Branch(Context):
+    """What one function of a cond records.
+
+    Attributes
+    ----------
+    pred : Value
+    taken : bool
+        The value of `pred` for which this branch runs.
+    """
+
+    def __init__(self, outer: Context | None, pred: Value, taken: bool) -> None:
+        super().__init__(outer)
+        self.pred = pred
+        self.taken = taken
+        self.captures[pred] = None
+
+
+class Loop(Context):
+    """What the two functions of a loop record.
+
+    Attributes
+    ----------
+    params : tuple of Value
+        The loop variables as an iteration sees them.
+    test : Value
+        Whether there is another iteration.
+    saved : dict
+        For values in here the node outside that stands for all values it had.
+    trips : Value or None
+        The number of iterations, outside, once somebody asked for it.
+    back_prop : bool
+        Whether gradients pass.
+    mirror : Loop or None
+        The loop that this one goes backwards through (it is its gradient).
+    index : Value or None
+        With `mirror`: which iteration of that this iteration is about.
+    reads : dict
+        With `mirror`: what stands here for values inside of that.
+    """
+
+    def __init__(self, outer: Context | None, mirror: Loop | None = None) -> None:
+        super().__init__(outer)
+        self.params: tuple[Value, ...] = ()
+        self.test: Value | None = None
+        self.saved: dict[Value, Value] = {}
+        self.trips: Value | None = None
+        self.back_prop = True
+        self.mirror = mirror
+        self.index: Value | None = None
+        self.reads: dict[Value, Value] = {}
+
+
+def context_of(n: Node) -> Context | None:
+    """The context of a recorded node; None for the graph itself, and in pure graphs."""
+    contexts = getattr(n.graph, "contexts", None)
+    return contexts.get(n) if contexts else None
+
+
+def home_of(n: Node, home: Context | None) -> Context | None:
+    """The context of `n` if that is strictly inside `home`, else `home`."""
+    c = context_of(n)
+    if c is None or c is home or (home is not None and not c.within(home)):
+        return home
+    return c

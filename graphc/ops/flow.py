@@ -1,0 +1,222 @@
+"""Recorded control flow: the ops of constructs, and how a construct is recorded.
+
+Functions here record into the current builder, which must be a face graph: it knows contexts
+(`graphc.ir.region`). Names and their order are TF1's: those of the ops that graphc does without
+(Switch, Enter, NextIteration) are taken all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.build import build, current
+from graphc.ir.dims import Shape
+from graphc.ir.node import Node, Value
+from graphc.ir.region import Branch, Context, Loop
+from graphc.ops.record import Attrs, Types, op
+from graphc.ops.state import identity
+
+__all__ = ["branch", "conditional", "conditional_op", "loop", "loop_op", "saved", "trips"]
+
+
+def _stated(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    types: Types = attrs["types"]
+    return types
+
+
+#: Attributes: ``loop``, a `Loop`; ``types``, of the outputs: the loop variables at the end, then
+#: the variables in ``updates`` that its inside may change. Inputs: initial values, captures.
+loop_op = op(
+    "loop", "While", "control", doc="A recorded loop.", args=("*values",), types="fiubs",
+    infer=_stated, facts={"contexts": ("loop",)},
+)  # fmt: skip
+
+#: Attributes: ``then`` and ``orelse``, each a `Branch`; the rest as for loops. Inputs: the
+#: predicate, captures.
+conditional_op = op(
+    "conditional", "If", "control", doc="A recorded cond.", args=("pred", "*values"),
+    types="fiubs", infer=_stated, facts={"contexts": ("then", "orelse")},
+)  # fmt: skip
+
+
+def _typed(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    return [(attrs["dtype"], attrs["shape"])]
+
+
+loop_value_op = op(
+    "loop_value", "Merge", "control", doc="A loop variable as an iteration sees it.", types="fiubs",
+    infer=_typed,
+)  # fmt: skip
+
+
+def _shaped(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    return [(inputs[0].dtype, attrs["shape"])]
+
+
+exit_op = op(
+    "exit", "Exit", "state", doc="A loop variable at the end of the loop.", args=("x",),
+    types="fiubs", infer=_shaped, numpy=lambda x, *, shape: x, grad=lambda y, dy, x, shape: dy,
+    facts={"alias": True},
+)  # fmt: skip
+
+merge_op = op(
+    "merge", "Merge", "state", doc="A result of a cond.", args=("x",), types="fiubs",
+    infer=_shaped, numpy=lambda x, *, shape: x, grad=lambda y, dy, x, shape: dy,
+    facts={"alias": True},
+)  # fmt: skip
+
+# The operand of these two is the loop: they only say that it comes before.
+saved_op = op(
+    "saved", "StackPopV2", "control", args=("loop",), types="fiubs", infer=_typed,
+    doc="All values that `value` had inside of a loop, one for each iteration.",
+)  # fmt: skip
+
+trips_op = op(
+    "trips", "While", "control", args=("loop",), types="fiubs",
+    doc="The number of iterations of a loop.",
+    infer=lambda inputs, attrs: [(dtypes.int32, ())],
+)  # fmt: skip
+
+
+def updated(node: Node) -> tuple[Value, ...]:
+    """The variables that the inside of a construct may change; its last outputs are theirs."""
+    out: tuple[Value, ...] = node.attrs["updates"]
+    return out
+
+
+# ------------------------------------------------------------------------- conds
+
+
+def branch(context: Branch, f: Callable[[], Sequence[Value]]) -> None:
+    """Record one branch: `f` records it and gives its results."""
+    graph: Any = current()
+    with graph.inside(context):
+        context.results = tuple([graph.real(v, "Switch") for v in f()])
+
+
+def merged(a: Shape | None, b: Shape | None) -> Shape | None:
+    """What is known of a shape that is one of two."""
+    if a is None or b is None or len(a) != len(b):
+        return None
+    return tuple([x if x == y else D.fresh() for x, y in zip(a, b, strict=True)])
+
+
+def conditional(then: Branch, orelse: Branch, name: str) -> list[Value]:
+    """The construct over two recorded branches; `name` is a name that was taken for it."""
+    graph: Any = current()
+    pairs = zip(then.results, orelse.results, strict=True)
+    types = [(a.dtype, merged(a.static_shape, b.static_shape)) for a, b in pairs]
+    pred = then.pred
+    node = _close(graph, [then, orelse], [pred], types, name, conditional_op)
+    outputs = node.outputs[: len(types)]
+    return [build(merge_op, (v,), {"shape": v.static_shape}, "Merge").outputs[0] for v in outputs]
+
+
+def _close(
+    graph: Any, contexts: Sequence[Context], first: Sequence[Value], types: list[Any], name: str,
+    record: Any,
+) -> Node:  # fmt: skip
+    """Record the construct whose insides are `contexts`."""
+    captures: dict[Value, None] = {}
+    updates: dict[Value, None] = {}
+    for c in contexts:
+        captures.update(c.captures)
+        updates.update(c.updates)
+    for v in first:
+        captures.pop(v, None)
+    attrs: dict[str, Any] = dict(zip(record.facts["contexts"], contexts, strict=True))
+    attrs["updates"] = tuple(updates)
+    attrs["draws"] = any(c.draws for c in contexts)
+    attrs["types"] = [*types, *[(v.dtype, v.static_shape) for v in updates]]
+    node: Node = graph.construct(record, [*first, *captures], attrs, name)
+    for c in contexts:
+        c.node = node
+    return node
+
+
+# ------------------------------------------------------------------------- loops
+
+
+def unknown(shape: Shape | None) -> Shape | None:
+    """`shape` with each unknown size a new one: it may be another in each iteration."""
+    return None if shape is None else tuple([d if type(d) is int else D.fresh() for d in shape])
+
+
+def loop(
+    context: Loop,
+    values: Sequence[Value],
+    test: Callable[[list[Value]], Value],
+    body: Callable[[list[Value]], Sequence[Value]],
+    shapes: Sequence[Shape | None] | None = None,
+    check: Callable[[int, Value, Value], None] | None = None,
+) -> list[Value]:
+    """Record a loop in the current name scope.
+
+    Parameters
+    ----------
+    values : sequence of Value
+        Initial values.
+    test, body : callable
+        Get the loop variables; give whether to go on, and the next ones.
+    shapes : sequence, optional
+        Static shapes of the loop variables; those of `values` where not given.
+    check : callable, optional
+        ``(i, variable, next)``, called for each pair: refuses what does not fit.
+    """
+    graph: Any = current()
+    values = [graph.real(v, None) for v in values]
+    known = [v.static_shape for v in values] if shapes is None else shapes
+    graph.reserve(*["Enter"] * len(values))
+    with graph.inside(context):
+        params = []
+        for v, s in zip(values, known, strict=True):
+            attrs = {"dtype": v.dtype, "shape": unknown(s)}
+            params.append(build(loop_value_op, (), attrs, "Merge").outputs[0])
+        context.params = tuple(params)
+        context.test = test(params)
+        name = graph.taken("LoopCond")
+        graph.reserve(*["Switch"] * len(values))
+        inner = [identity(v, "Identity") for v in params]
+        results = [graph.real(v, "Enter") for v in body(inner)]
+        graph.reserve(*["NextIteration"] * len(values))
+        if check is not None:
+            for i, (p, r) in enumerate(zip(params, results, strict=True)):
+                check(i, p, r)
+        context.results = tuple(results)
+    types = [(v.dtype, unknown(p.static_shape)) for v, p in zip(values, params, strict=True)]
+    node = _close(graph, [context], values, types, name, loop_op)
+    outputs = node.outputs[: len(values)]
+    return [build(exit_op, (v,), {"shape": v.static_shape}, "Exit").outputs[0] for v in outputs]
+
+
+def saved(context: Loop, v: Value) -> Value:
+    """All values that `v` had inside of a closed loop, recorded where the loop is."""
+    made = context.saved.get(v)
+    if made is None:
+        assert context.node is not None
+        shape = v.static_shape
+        attrs = {
+            "value": v,
+            "loop": context,
+            "dtype": v.dtype,
+            "shape": None if shape is None else (D.fresh(), *(unknown(shape) or ())),
+        }
+        graph: Any = current()
+        with graph.inside(context.outer):
+            inputs = context.node.outputs[:1]
+            made = context.saved[v] = build(saved_op, inputs, attrs, "Saved").outputs[0]
+    return made
+
+
+def trips(context: Loop) -> Value:
+    """The number of iterations of a closed loop, recorded where the loop is."""
+    if context.trips is None:
+        assert context.node is not None
+        graph: Any = current()
+        with graph.inside(context.outer):
+            made = build(trips_op, context.node.outputs[:1], {"loop": context}, "Trips")
+            context.trips = made.outputs[0]
+    return context.trips
