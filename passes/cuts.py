@@ -7,14 +7,35 @@ Ops with an effect are applied in the order of their creation.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
 
 from graphc.ir.node import Node, Value
+from graphc.ir.region import Context
 
-__all__ = ["Batch", "Cut", "has_effect", "is_effect", "on_host", "operands"]
+__all__ = ["Batch", "Cut", "Inner", "has_effect", "is_effect", "on_host", "operands"]
 
 #: What a part of a run must compute: a value, as a node sees it.
 Seen = tuple[Value, Node]
+
+
+@dataclass(frozen=True)
+class Inner:
+    """What is wanted of the inside of a construct that the host drives.
+
+    Attributes
+    ----------
+    outputs : tuple of Value
+        Recorded values that are fed to the rest besides the construct's outputs.
+    values : dict
+        For each of its contexts the values in it that these are made of.
+    targets : dict
+        For each of its contexts the nodes in it that must run for their effect.
+    """
+
+    outputs: tuple[Value, ...]
+    values: Mapping[Context, tuple[Value, ...]]
+    targets: Mapping[Context, tuple[Node, ...]]
 
 
 class Cut(Exception):
@@ -32,6 +53,8 @@ class Cut(Exception):
         Whether nothing else may be done in the same pause.
     source : dict
         For values that are other names of what a host op makes: the value it makes.
+    inner : dict
+        For each construct among the hosts what is wanted of its inside.
     """
 
     def __init__(
@@ -41,6 +64,7 @@ class Cut(Exception):
         needs: tuple[Seen, ...] = (),
         alone: bool = False,
         source: dict[Value, Value] | None = None,
+        inner: dict[Node, Inner] | None = None,
     ) -> None:
         super().__init__(f"needs {(*hosts, *needs)}")
         self.hosts = hosts
@@ -48,6 +72,12 @@ class Cut(Exception):
         self.needs = needs
         self.alone = alone
         self.source = source or {}
+        self.inner = inner or {}
+
+    def made_by(self, host: Node) -> tuple[Value, ...]:
+        """What is known once `host` was applied."""
+        more = self.inner.get(host)
+        return host.outputs if more is None else (*host.outputs, *more.outputs)
 
 
 _NATIVE = frozenset({"state", "reduction", "contraction", "random", "fused", "control"})
@@ -78,12 +108,14 @@ def operands(n: Node) -> tuple[Value, ...]:
 
 def has_effect(n: Node) -> bool:
     """Whether the host op does something that others can see, so that its order matters."""
-    return bool(n.op.facts.get("effect"))
+    return bool(n.op.facts.get("effect")) or bool(n.attrs.get("host_effects"))
 
 
 def is_effect(n: Node) -> bool:
     """Whether the node counts in a run although nobody uses its result."""
     facts = n.op.facts
+    if facts.get("contexts"):  # a construct, for what is inside
+        return bool(n.attrs["updates"]) or n.attrs["draws"] or n.attrs["host_effects"]
     if n.op.family == "random":
         return True
     return bool(facts.get("update") or facts.get("effect") or facts.get("assertion"))
@@ -104,6 +136,7 @@ class Batch:
         self.reads: dict[Seen, None] = {}
         self.needs: dict[Seen, None] = {}
         self.source: dict[Value, Value] = {}
+        self.inner: dict[Node, Inner] = {}
         self.waiting: set[Node] = set()
         self.effects_wait = False
 
@@ -124,10 +157,11 @@ class Batch:
         self.effects_wait |= has_effect(n) and n not in cut.hosts
         if cut.alone:
             return
+        self.inner.update(cut.inner)
         for h in cut.hosts:
             self.hosts[h] = None
             if h.op.name != "variable":  # read by each as it sees it
-                self.source.update((v, v) for v in h.outputs)
+                self.source.update((v, v) for v in cut.made_by(h))
         self.reads.update((r, None) for r in cut.reads if r[0] not in self.source)
         self.needs.update((r, None) for r in cut.needs)
 
@@ -140,6 +174,7 @@ class Batch:
         alias = n.op.facts.get("alias") or n.op.facts.get("aliases")
         if alias and n.inputs and all(v in self.source for v in n.inputs) and not n.control:
             self.source.update(zip(n.outputs, [self.source[v] for v in n.inputs], strict=False))
+            self.waiting.add(n)  # for those that only come after it
             return True
         return False
 
@@ -161,4 +196,7 @@ class Batch:
 
     def cut(self) -> Cut:
         """All that was gathered."""
-        return Cut(tuple(self.hosts), tuple(self.reads), tuple(self.needs), source=self.source)
+        return Cut(
+            tuple(self.hosts), tuple(self.reads), tuple(self.needs), source=self.source,
+            inner=self.inner,
+        )  # fmt: skip

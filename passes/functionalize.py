@@ -21,12 +21,14 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.known import NeedsValue, resolve
 from graphc.ir.node import Node, Value
+from graphc.ir.region import Context
 from graphc.ops.pure import input_op, read_op
 from graphc.passes.cuts import Batch, Cut, is_effect, on_host, operands
+from graphc.passes.reach import Reach, is_construct
 
 __all__ = [
-    "Cut", "Frozen", "functionalize", "live_nodes", "needed", "pattern", "run_error",
-    "variable_of",
+    "Cut", "Frozen", "Functionalizer", "changes", "functionalize", "is_snapshot", "live",
+    "live_nodes", "needed", "pattern", "run_error", "variable_of",
 ]  # fmt: skip
 
 
@@ -113,6 +115,8 @@ def functionalize(
     made: Iterable[Value] = (),
     done: Container[Node] = (),
     readers: Sequence[Node | None] = (),
+    home: Context | None = None,
+    finals: Sequence[str] = (),
 ) -> Frozen:
     """The pure graph of ``run([*fetches, *targets], feeds)``.
 
@@ -125,6 +129,10 @@ def functionalize(
         What the host has applied already.
     readers : sequence of (Node or None), optional
         For each fetch the node that will read it: it sees the updates that come before that node.
+    home : Context, optional
+        The inside of a construct that is run by itself.
+    finals : sequence of str, optional
+        Variables whose values at the end are results too, and which are not changed.
     feeds : mapping
         Type of each fed value, sizes as symbols.
     variables : callable
@@ -135,11 +143,12 @@ def functionalize(
     Cut
         When something must be known first.
     """
-    f = _Functionalizer(feeds, variables, facts, made, done)
+    f = Functionalizer(feeds, variables, facts, made, done)
+    f.home, f.finals = home, finals
     return f.run(fetches, targets, name, readers or (None,) * len(fetches))
 
 
-class _Functionalizer:
+class Functionalizer:
     def __init__(
         self,
         feeds: Mapping[Value, tuple[DType, tuple[Dim, ...]]],
@@ -165,6 +174,9 @@ class _Functionalizer:
         self.after: dict[Node, int] = {}
         self.bits = 0
         self.frozen = Frozen(Graph(()))
+        self.home: Context | None = None
+        self.finals: Sequence[str] = ()
+        self.reach = Reach((), ())
 
     def run(
         self,
@@ -176,16 +188,15 @@ class _Functionalizer:
         rewriter = build.Rewriter()
         with build.use(rewriter), dims.assuming(self.facts):
             inputs = self.inputs(rewriter)
-            wanted = needed(fetches, targets, self.given)
+            self.reach = Reach(fetches, targets, self.given, (), self.home)
+            wanted = self.reach.nodes
             later = bool(self.made or self.done)
             if later:
-                live = set(live_nodes(fetches, targets, self.given, self.feeds, self.done))
-            self.used.update(fetches)
+                self.reach = live(fetches, targets, self.given, self.feeds, self.done, self.home)
+            alive = set(self.reach.nodes)
+            self.used.update(fetches, self.reach.read)
             for n in wanted:
-                if not later or n in live:
-                    self.used.update(operands(n))
-            for n in wanted:
-                if later and n not in live:
+                if later and n not in alive:
                     self.passed(n)
                     continue
                 rewriter.like = n
@@ -196,8 +207,12 @@ class _Functionalizer:
                     outputs.append(None if self.batch else self.value(v, reader))
                 except Cut as cut:
                     self.batch.add(cut, v.node)
+            if not self.batch:
+                outputs += [self.last(var) for var in self.finals]
         if self.batch:
             raise self.batch.cut()
+        if self.home is not None:
+            self.history.clear()
         return self.freeze([v for v in outputs if v is not None], inputs, name)
 
     def inputs(self, rewriter: build.Rewriter) -> tuple[Value, ...]:
@@ -208,7 +223,9 @@ class _Functionalizer:
             attrs = {"index": i, "dtype": dtype, "shape": shape}
             made = build.build(input_op, (), attrs, _label(v)).outputs[0]
             out.append(made)
-            if v in self.made and v.dtype.kind == "s" and v.node.op.name == "variable":
+            if v.node.op.name == "variable" and (
+                self.home is not None or (v in self.made and v.dtype.kind == "s")
+            ):
                 self.start[str(v.node.attrs["var"])] = made  # read by an earlier part
             else:
                 self.new[v] = made
@@ -259,23 +276,50 @@ class _Functionalizer:
             v = self.start[var] = build.build(read_op, (), attrs, var).outputs[0]
         return v
 
+    def last(self, var: str) -> Value:
+        """The value of a variable at the end."""
+        history = self.history.get(var)
+        return history[-1][1] if history else self.start[var]
+
     def mask(self, n: Node | None) -> int:
         if n is None:
             return 0
         m = 0
-        after = self.after
+        after, level = self.after, self.representative
+        if not after:
+            return 0
         for v in n.inputs:
             if v not in self.given:
-                m |= after.get(v.node, 0)
+                m |= after.get(level(v.node), 0)
         for c in n.control:
-            m |= after.get(c, 0)
+            m |= after.get(level(c), 0)
         return m
+
+    def representative(self, n: Node) -> Node:
+        """`n`, or the construct of this level in which it is."""
+        if self.reach.inner:
+            return Reach.level(n, self.home) or n
+        return n
+
+    def sees(self, v: Value) -> bool:
+        """Whether `v` is at this level, or around it."""
+        return self.representative(v.node) is v.node
+
+    def visit_like(self, n: Node) -> None:
+        """`visit`, with what is built named like `n`."""
+        rewriter = build.current()
+        assert isinstance(rewriter, build.Rewriter)
+        before, rewriter.like = rewriter.like, n
+        self.visit(n)
+        rewriter.like = before
 
     def passed(self, n: Node) -> None:
         """Only remember what happens before `n`, whose results nobody asks for."""
         mask = self.mask(n)
         if mask:
             self.after[n] = mask
+        if is_construct(n):
+            self.changed(n)
 
     def visit(self, n: Node) -> None:
         """The pure form of a recorded node, unless it must wait for what the host does."""
@@ -307,8 +351,14 @@ class _Functionalizer:
             return
         if mask:
             self.after[n] = mask
-        if facts.get("effect_only"):
-            return
+        if n.op.family == "control":
+            self.control(n, mask)
+        elif not facts.get("effect_only"):
+            self.computed(n)
+
+    def computed(self, n: Node) -> None:
+        """The pure form of a node that gives values."""
+        facts = n.op.facts
         if facts.get("query"):
             alone = n.op.name == "initialized_value"
             raise Cut((n,), tuple([(v, n) for v in n.inputs[1:]]) if alone else (), alone=alone)
@@ -332,6 +382,23 @@ class _Functionalizer:
             self.checks.append(n.op.facts["assertion"](*values))
         except InvalidArgumentError as e:
             raise InvalidArgumentError(None, n, run_error(n, e)) from None
+
+    def control(self, n: Node, mask: int) -> None:
+        """A construct; what asks about one was answered with it."""
+        if is_construct(n):
+            from graphc.passes.construct import make
+
+            make(self, n, mask)
+
+    def changed(self, n: Node) -> None:
+        """The variables that the host changed while it ran a construct."""
+        for ref, v in zip(n.attrs["updates"], changes(n), strict=True):
+            if v not in self.new:
+                continue
+            bit = 1 << self.bits
+            self.bits += 1
+            self.history.setdefault(variable_of(ref), []).append((bit, self.new[v]))
+            self.after[n] = self.after.get(n, 0) | bit
 
     def pure(self, n: Node, inputs: tuple[Value, ...]) -> None:
         """Make the node anew, its size operands as attributes, its types for these sizes."""
@@ -398,20 +465,23 @@ def needed(
     targets: Iterable[Node],
     fed: Container[Value],
     done: Container[Node] = (),
+    home: Context | None = None,
 ) -> list[Node]:
     """Nodes that must run, those behind fed values and behind `done` nodes left out."""
-    seen: set[Node] = set()
-    stack = [v.node for v in fetches if v not in fed] + list(targets)
-    while stack:
-        n = stack.pop()
-        if n.op.name == "placeholder" and n.outputs[0] in fed:
-            continue  # something waits for it
-        if n not in seen and n not in done:
-            seen.add(n)
-            stack.extend([v.node for v in operands(n) if v not in fed and v.node not in seen])
-            if n.control:
-                stack.extend(n.control)
-    return sorted(seen, key=lambda n: n.id)
+    return Reach(fetches, targets, fed, done, home).nodes
+
+
+def live(
+    fetches: Sequence[Value],
+    targets: Sequence[Node],
+    given: Container[Value],
+    fed: Container[Value],
+    done: Container[Node],
+    home: Context | None = None,
+) -> Reach:
+    """What a later part of a run must still do: its results, and its effects not done yet."""
+    effects = [n for n in needed(fetches, targets, given, (), home) if is_effect(n)]
+    return Reach(fetches, [*targets, *effects], fed, done, home)
 
 
 def live_nodes(
@@ -420,10 +490,15 @@ def live_nodes(
     given: Container[Value],
     fed: Container[Value],
     done: Container[Node],
+    home: Context | None = None,
 ) -> list[Node]:
-    """What a later part of a run must still do: its results, and its effects not done yet."""
-    effects = [n for n in needed(fetches, targets, given) if is_effect(n)]
-    return needed(fetches, [*targets, *effects], fed, done)
+    """The nodes of `live` that are inside of no construct."""
+    return live(fetches, targets, given, fed, done, home).nodes
+
+
+def changes(n: Node) -> tuple[Value, ...]:
+    """The outputs of a construct that are what it makes of variables."""
+    return n.outputs[len(n.outputs) - len(n.attrs["updates"]) :]
 
 
 def is_snapshot(n: Node) -> bool:

@@ -27,6 +27,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import paused_gc
 from graphc.ir.kernel_text import ParseError, Tokens, parse_dim
 from graphc.ir.node import Node, Value
+from graphc.ir.region import Context
 from graphc.ops.random import reserved, seeds_of
 from graphc.ops.record import meaning
 from graphc.passes.cuts import has_effect
@@ -165,6 +166,26 @@ class State:
         finally:
             self._run.skips = before
 
+    @contextmanager
+    def live_draws(self, undo: bool) -> Iterator[None]:
+        """Runs inside go on with the counters of those before; with `undo` nothing is left of it.
+
+        A loop that the host drives draws new numbers in each iteration.
+        """
+        before, skips = self._run.skips, None
+        with self.lock:
+            if undo:
+                skips = dict(self.skips)
+        self._run.skips = None
+        try:
+            yield
+        finally:
+            self._run.skips = before
+            if skips is not None:
+                with self.lock:
+                    self.skips.clear()
+                    self.skips.update(skips)
+
     def close(self) -> None:
         """Give up what host ops keep."""
         self.closed.set()
@@ -277,9 +298,11 @@ class _Run:
         self, executor: Executor, fetches: tuple[Value, ...], targets: tuple[Node, ...],
         feeds: tuple[Value, ...], pure: bool = False, made: frozenset[Value] = frozenset(),
         done: frozenset[Node] = frozenset(), readers: tuple[Node | None, ...] = (),
-        checked: bool = False,
+        checked: bool = False, home: Context | None = None, finals: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self.executor = executor
+        self.home = home  # the inside of a construct that the host drives, run by itself
+        self.finals = finals  # variables that are results too, and are not changed
         self.pure = pure  # a part of another run: commits nothing, advances no counter
         self.made = made  # those of `feeds` that earlier parts of the run made
         self.done = done  # what the host applied in earlier parts
@@ -436,6 +459,7 @@ class _Run:
         frozen = functionalize(
             self.fetches, self.targets, feeds, self.variable, facts,
             made=self.made, done=self.done, readers=self.readers,
+            home=self.home, finals=self.finals,
         )  # fmt: skip
         counters.plans += 1
         facts.feeds = None  # what is no size by now is data

@@ -9,9 +9,11 @@ import numpy as np
 
 from graphc.errors import FailedPreconditionError, UnimplementedError
 from graphc.ir.node import Node, Value
-from graphc.passes.functionalize import Cut, live_nodes, run_error, variable_of
+from graphc.passes.functionalize import Cut, changes, live_nodes, run_error, variable_of
+from graphc.passes.reach import is_construct
 from graphc.runtime import host
 from graphc.runtime.feeds import as_feed, from_storage, given_shape
+from graphc.runtime.hostloop import HostDriven
 
 __all__ = ["Parts"]
 
@@ -37,7 +39,8 @@ class Parts:
             if v in known:
                 message = f"{v.name!r} decides a shape, but has too many elements for that"
                 raise UnimplementedError(None, n, run_error(n, message))
-        self.fed = (*[v for h in cut.hosts for v in h.outputs], *[v for v, _ in cut.needs])
+        self.fed = (*[v for h in cut.hosts for v in cut.made_by(h)], *[v for v, _ in cut.needs])
+        self.driven = {n: HostDriven(run, n, inner) for n, inner in cut.inner.items()}
         self._make_first(known)
         self.rest = self._make_rest()
         self._places(known)
@@ -54,7 +57,7 @@ class Parts:
         if self.wanted or any(c.op.name != "variable" for c in before):
             self.first = self._run(
                 tuple([v for v, _ in self.wanted]), (*cut.hosts, *before), run.made,
-                run.done | hosts, True, tuple([n for _, n in self.wanted]), run.feeds,
+                run.done | hosts, True, tuple([n for _, n in self.wanted]), run.feeds, (),
             )  # fmt: skip
 
     def _make_rest(self) -> Any:
@@ -62,8 +65,9 @@ class Parts:
         made = run.made | set(self.fed)
         done = run.done | set(self.cut.hosts)
         return self._run(
-            run.fetches, run.targets, made, done, run.pure, run.readers, (*run.feeds, *self.fed)
-        )
+            run.fetches, run.targets, made, done, run.pure, run.readers, (*run.feeds, *self.fed),
+            run.finals,
+        )  # fmt: skip
 
     def _run(
         self,
@@ -74,16 +78,22 @@ class Parts:
         pure: bool,
         readers: tuple[Node | None, ...],
         feeds: tuple[Value, ...],
+        finals: tuple[str, ...],
     ) -> Any:
         """A run of only those of `feeds` that it reads: other sizes would make it more plans."""
         given = {v for v in feeds if v not in made}
-        nodes = live_nodes(fetches, targets, given, set(feeds), done)
+        home = self.run.home
+        nodes = live_nodes(fetches, targets, given, set(feeds), done, home)
         read = {v for n in nodes for v in n.inputs}
         read.update(fetches)
+        read.update(v for n in done if is_construct(n) for v in changes(n))
+        if home is not None:
+            read.update(v for v in feeds if v.node.op.name == "variable")
         kept = tuple([v for v in feeds if v in read])
         return type(self.run)(
             self.run.executor, fetches, targets, kept,
             pure=pure, made=made & set(kept), done=done, readers=readers, checked=True,
+            home=home, finals=finals,
         )  # fmt: skip
 
     # ------------------------------------------------------------- one pause
@@ -127,7 +137,9 @@ class Parts:
         if self.first is not None:
             known += self.first(*[values[i] for i in self.to_first])
         for n, args in self.calls:
-            if n.op.name == "variable":
+            if n in self.driven:
+                known += self.driven[n]([known[i] for i in args])
+            elif n.op.name == "variable":
                 known.append(self._stored(n))
             elif n.op.name == "initialized_value":
                 known.append(known[args[0]])

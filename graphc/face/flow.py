@@ -251,14 +251,15 @@ def _pairs(given: Any) -> list[tuple[Value, Callable[[], Any]]]:
 
 def _true(preds: Sequence[Value]) -> Value:
     stacked = arrays.stack(list(preds), name="preds_c")
-    return reduce.reduce_sum(math.cast(stacked, dtypes.int32), name="num_true_conds")
+    made: Value = reduce.reduce_sum(math.cast(stacked, dtypes.int32), name="num_true_conds")
+    return made
 
 
 def _assert(ok: Value, words: str, preds: Sequence[Value]) -> Any:
     """An operation that fails where `ok` is false."""
-    from graphc.ops.check import Assert
+    import graphc
 
-    return Assert(ok, [words, arrays.stack(list(preds))])
+    return graphc.Assert(ok, [words, arrays.stack(list(preds))])
 
 
 def _names(preds: Sequence[Value]) -> str:
@@ -370,11 +371,11 @@ def _bounded(
         if nest.is_sequence(invariants):
             invariants = invariants[0]
 
-    def test(i: Value, values: Any) -> Any:
+    def test(i: Any, values: Any) -> Any:
         go_on = i < most
         return math.logical_and(go_on, cond(values) if alone else cond(*values))
 
-    def step(i: Value, values: Any) -> Any:
+    def step(i: Any, values: Any) -> Any:
         return (i + 1, body(values) if alone else body(*values))
 
     if invariants is not None:

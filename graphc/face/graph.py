@@ -557,6 +557,7 @@ class _Nothing:
 
 _nothing = _Nothing()
 
+_NO_LABELS: list[str] = []
 _ROOT_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\-/]*")
 _INNER_NAME = re.compile(r"[A-Za-z0-9_.\-/]*")
 #: Names found to be valid anywhere.
@@ -617,9 +618,8 @@ class Graph(Contexts):
         for v in inputs:
             if v.node.graph is not self:
                 return self._add_foreign(op, inputs, attrs, name)
-        if self._finalized:
-            raise RuntimeError("Graph is finalized and cannot be modified.")
-        context, labels = self.context, ()
+        self._check_not_finalized()
+        context, labels = self.context, _NO_LABELS
         if context is not None or self.contexts:
             inputs, labels = self._reachable(op, inputs, attrs, name)
         try:
@@ -656,12 +656,7 @@ class Graph(Contexts):
             self._last_id += 1
             self._by_name[full] = node
         if context is not None:
-            self.contexts[node] = context
-            context.note(node)
-            if labels:
-                scope, self._scope = self._scope, full + "/"
-                self.reserve(*labels)
-                self._scope = scope
+            self._placed(node, context, labels)
         if self._overrides:
             kind = self._overrides.get(node.type)
             if kind is not None:

@@ -25,6 +25,7 @@ class Contexts:
 
     context: Context | None
     contexts: dict[Node, Context]
+    _control: tuple[Node, ...]
 
     def _begin_contexts(self) -> None:
         self.context = None
@@ -133,6 +134,15 @@ class Contexts:
                 out = list(inputs) if out is None else out
                 out[i] = r
         return (inputs if out is None else tuple(out)), labels
+
+    def _placed(self: Any, node: Node, context: Context, labels: Sequence[str]) -> None:
+        """`node` was recorded in `context`; TF1 makes the ops `labels` for what it reads."""
+        self.contexts[node] = context
+        context.note(node)
+        if labels:
+            scope, self._scope = self._scope, node.name + "/"
+            self.reserve(*labels)
+            self._scope = scope
 
 
 class Unreachable(Exception):

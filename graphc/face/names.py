@@ -23,7 +23,8 @@ _RNN = ("graphc.nn.unrolled",)
 EXPORTS: dict[str, tuple[str, ...]] = {
     "": (
         "graphc.face.graph", "graphc.face.variables", "graphc.face.scopes", "graphc.face.session",
-        "graphc.face.config", "graphc.face.shape", "graphc.face.convert", "graphc.face.control", "graphc.face.flow",
+        "graphc.face.config", "graphc.face.shape", "graphc.face.convert", "graphc.face.control",
+        "graphc.face.flow",
         "graphc.face.initializers", "graphc.face.compat", "graphc.ops.convert", *_OPS,
         "graphc.face.gradients", "graphc.train.clip", "graphc.data.structure",
         "graphc.data.queues", "graphc.data.readers", "graphc.data.text",

@@ -354,6 +354,8 @@ class Facts:
         self.known: dict[Any, Any] = {}
         #: Fed values that the plan reads as sizes: input value -> its symbols.
         self.fed: dict[Any, Any] = {}
+        #: Inputs of regions, with the value outside that each stands for (None: a loop variable).
+        self.inner: dict[Any, Any] = {}
         #: Gives the fed array of an input value, while the plan is made.
         self.feeds: Callable[[Any], Any] | None = None
 

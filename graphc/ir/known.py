@@ -83,6 +83,9 @@ def _leaf(v: Value, f: D.Facts | None) -> Known:
     if name == "constant":
         return _from_array(v.node.attrs["value"])
     if name == "input" and f is not None:
+        if v in f.inner:  # of a region
+            outer = f.inner[v]
+            return None if outer is None else known(outer)
         return f.fed_value(v)
     return None
 
@@ -142,7 +145,11 @@ def known_operand(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
 def _settle(v: Value) -> None:
     """A vector fed as a size operand itself may be of any length: the plan is for that one."""
     f = D.facts()
+    while f is not None and f.inner.get(v) is not None:
+        v = f.inner[v]
     if f is None or f.feeds is None or v.node.op.name != "input" or v.dtype.code not in _RANGE:
+        return
+    if v in f.inner:
         return
     s = v.static_shape
     if s is not None and len(s) == 1 and not _candidate(v) and f.equal(s[0], f.value(s[0])):

@@ -29,8 +29,10 @@ class Context:
         Values of outer contexts that something here reads (its keys, in order).
     updates : dict
         The variables that something here, or in a construct here, changes (its keys).
-    draws : bool
-        Whether a random op is in here.
+    draws, host_effects : bool
+        Whether a random op is in here, or an op of the host with an effect.
+    after : dict
+        Nodes of outer contexts that something here must come after (its keys).
     """
 
     def __init__(self, outer: Context | None) -> None:
@@ -40,11 +42,18 @@ class Context:
         self.captures: dict[Value, None] = {}
         self.updates: dict[Value, None] = {}
         self.draws = False
+        self.host_effects = False
+        self.after: dict[Node, None] = {}
 
     def note(self, n: Node) -> None:
         """`n` was recorded here."""
         if n.op.family == "random":
             self.draws = True
+        if n.op.facts.get("effect"):
+            self.host_effects = True
+        for c in n.control:
+            if not _inside(c, self):
+                self.after[c] = None
         if n.op.facts.get("update"):
             ref = n.inputs[0]
             while ref.node.op.name != "variable":
@@ -53,6 +62,7 @@ class Context:
         elif n.op.facts.get("contexts"):
             self.updates.update(dict.fromkeys(n.attrs["updates"]))
             self.draws = self.draws or n.attrs["draws"]
+            self.host_effects = self.host_effects or n.attrs["host_effects"]
 
     def chain(self) -> Iterator[Context]:
         """This context and those around it, innermost first."""
@@ -116,6 +126,11 @@ class Loop(Context):
         self.mirror = mirror
         self.index: Value | None = None
         self.reads: dict[Value, Value] = {}
+
+
+def _inside(n: Node, context: Context) -> bool:
+    c = context_of(n)
+    return c is not None and c.within(context)
 
 
 def context_of(n: Node) -> Context | None:

@@ -31,14 +31,14 @@ def _stated(inputs: Sequence[Value], attrs: Attrs) -> Types:
 #: the variables in ``updates`` that its inside may change. Inputs: initial values, captures.
 loop_op = op(
     "loop", "While", "control", doc="A recorded loop.", args=("*values",), types="fiubs",
-    infer=_stated, facts={"contexts": ("loop",)},
+    infer=_stated, facts={"contexts": ("loop",), "no_gradient_error": True},
 )  # fmt: skip
 
 #: Attributes: ``then`` and ``orelse``, each a `Branch`; the rest as for loops. Inputs: the
 #: predicate, captures.
 conditional_op = op(
     "conditional", "If", "control", doc="A recorded cond.", args=("pred", "*values"),
-    types="fiubs", infer=_stated, facts={"contexts": ("then", "orelse")},
+    types="fiubs", infer=_stated, facts={"contexts": ("then", "orelse"), "no_gradient_error": True},
 )  # fmt: skip
 
 
@@ -125,13 +125,14 @@ def _close(
     for c in contexts:
         captures.update(c.captures)
         updates.update(c.updates)
-    for v in first:
-        captures.pop(v, None)
     attrs: dict[str, Any] = dict(zip(record.facts["contexts"], contexts, strict=True))
     attrs["updates"] = tuple(updates)
     attrs["draws"] = any(c.draws for c in contexts)
+    attrs["host_effects"] = any(c.host_effects for c in contexts)
     attrs["types"] = [*types, *[(v.dtype, v.static_shape) for v in updates]]
-    node: Node = graph.construct(record, [*first, *captures], attrs, name)
+    after = [n for c in contexts for n in c.after]
+    with graph.control_dependencies(after):
+        node: Node = graph.construct(record, [*first, *captures], attrs, name)
     for c in contexts:
         c.node = node
     return node

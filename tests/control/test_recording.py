@@ -165,8 +165,8 @@ def doubling(**more: Any) -> Callable[[], Any]:
 
 
 ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
-    (lambda: tf.cond(flag(), lambda: None, lambda: 1), ValueError, "true_fn must have a return value"),
-    (lambda: tf.cond(flag(), lambda: 1, lambda: None), ValueError, "false_fn must have a return value"),
+    (lambda: tf.cond(flag(), lambda: None, lambda: 1), ValueError, "true_fn must have a return"),
+    (lambda: tf.cond(flag(), lambda: 1, lambda: None), ValueError, "false_fn must have a return"),
     (
         lambda: tf.cond(flag(), lambda: 1.0, lambda: 1), ValueError,
         "Outputs of true_fn and false_fn must have the same type: float32, int32",

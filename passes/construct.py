@@ -1,0 +1,432 @@
+"""Recorded loops and conds as ``while`` and ``cond`` nodes of a pure graph.
+
+The inside of a construct is functionalized like a run: what it reads of outside becomes an input
+of its region, a variable that it changes is a loop variable (or a result of the cond) besides.
+Values that others want of the inside (`graphc.passes.reach`) become results too: of a branch with
+zeros in the other branch, of a loop stacked over the iterations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import InvalidArgumentError
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.dtypes import DType
+from graphc.ir.graph import Graph
+from graphc.ir.known import known
+from graphc.ir.node import Node, Value
+from graphc.ir.region import Branch, Context, Loop, context_of
+from graphc.ops import control, math, shapes
+from graphc.ops.convert import make_constant
+from graphc.ops.pure import input_op
+from graphc.passes.control import native
+from graphc.passes.cuts import Batch, Cut, Inner, is_effect
+from graphc.passes.functionalize import Functionalizer, is_snapshot, variable_of
+from graphc.passes.reach import Reach, insides
+from graphc.passes.trip_count import trip_count
+
+__all__ = ["make"]
+
+
+class Varying(Exception):
+    """The types of a construct's values are not the same in all iterations, or both branches."""
+
+
+def make(f: Functionalizer, n: Node, mask: int) -> None:
+    """Put the pure form of the construct `n` into `f`.
+
+    Raises
+    ------
+    Cut
+        When a value outside must be known first, or only the host can run it.
+    """
+    maker = _Loop if n.op.name == "loop" else _Cond
+    draws = len(f.frozen.random)
+    try:
+        maker(f, n, mask).make()
+    except (Varying, Cut, InvalidArgumentError) as e:
+        del f.frozen.random[draws:]
+        if isinstance(e, Cut) and e.needs and not e.hosts:
+            outside = all(f.sees(v) for v, _ in e.needs)
+            if outside:
+                raise Cut(needs=tuple([(v, n) for v, _ in e.needs])) from None
+        reads = tuple([(v, n) for v in n.inputs])
+        raise Cut((n,), reads, inner={n: wanted(f.reach, n)}) from None
+
+
+def wanted(reach: Reach, n: Node) -> Inner:
+    """What must come of the inside of a construct that the host drives."""
+    contexts = insides(n)
+    values: dict[Context, tuple[Value, ...]] = {}
+    outputs: list[Value] = []
+    for c in contexts:
+        if isinstance(c, Loop):
+            saves = reach.saves.get(c, {})
+            values[c] = tuple(saves)
+            nodes = [m for nodes in saves.values() for m in nodes]
+            outputs += [m.outputs[0] for m in (*nodes, *reach.counted.get(c, ()))]
+        elif isinstance(c, Branch):
+            values[c] = tuple(reach.escapes.get(c, ()))
+            outputs += values[c]
+    targets = {c: tuple([m for m in reach.inner.get(c, ()) if is_effect(m)]) for c in contexts}
+    return Inner(tuple(outputs), values, targets)
+
+
+class _Inside(Functionalizer):
+    """The functionalizer of one region."""
+
+    def __init__(self, site: _Construct, context: Context) -> None:
+        parent = site.parent
+        super().__init__({}, parent.variables, parent.facts, (), parent.done)
+        self.parent, self.site, self.context = parent, site, context
+        self.given, self.made, self.feeds = parent.given, parent.made, parent.feeds
+        self.batch = Batch(parent.feeds)
+        self.frozen, self.reach, self.used = parent.frozen, parent.reach, parent.used
+        self.captured: dict[Value, Value] = {}
+
+    def sees(self, v: Value) -> bool:
+        c = context_of(v.node)
+        return c is None or self.context.within(c)
+
+    def visit(self, n: Node) -> None:
+        self.node(n)
+
+    def representative(self, n: Node) -> Node:
+        return self.reach.level(n, self.context) or n
+
+    def value(self, v: Value, reader: Node | None) -> Value:
+        made = self.new.get(v)
+        if made is not None:
+            return made
+        if v.node.op.name == "variable" or is_snapshot(v.node):
+            fed = self.fed(v)
+            if fed is None:
+                return self.state(variable_of(v), self.mask(reader), reader or v.node)
+            return self.capture(fed)
+        return self.capture(self.parent.value(v, self.site.node))
+
+    def fed(self, v: Value) -> Value | None:
+        """The pure value of a variable that the user feeds."""
+        f: Functionalizer = self
+        while isinstance(f, _Inside):
+            f = f.parent
+        made = f.new.get(v)
+        return f.new.get(v.node.inputs[0]) if made is None and v.node.inputs else made
+
+    def first(self, var: str, reader: Node) -> Value:
+        made = self.start.get(var)
+        if made is None:
+            outer = self.parent.state(var, self.site.mask, self.site.node)
+            made = self.start[var] = self.capture(outer)
+        return made
+
+    def capture(self, outer: Value) -> Value:
+        """What stands in the region for a pure value of outside."""
+        made = self.captured.get(outer)
+        if made is None:
+            made = _copied(outer)
+            made = self.captured[outer] = self.site.input(self, outer) if made is None else made
+        return made
+
+    def after_all(self, var: str) -> Value:
+        """The value of a variable at the end of the region."""
+        history = self.history.get(var)
+        return history[-1][1] if history else self.first(var, self.site.node)
+
+
+def _copied(outer: Value) -> Value | None:
+    """A value that the region can have for itself: a constant, or sizes that are known."""
+    if outer.node.op.name in ("constant", "sizes"):
+        return outer
+    if outer.dtype.code not in ("i32", "i64") or not _of_sizes(outer):
+        return None
+    k = known(outer)
+    if k is None or (isinstance(k, tuple) and None in k):
+        return None
+    return shapes.sizes(k, outer.dtype)
+
+
+def _of_sizes(v: Value) -> bool:
+    """Whether a value comes from shapes and constants only (no deeper than a few nodes)."""
+    stack, count = [v.node], 0
+    while stack:
+        n = stack.pop()
+        count += 1
+        if n.op.name in ("constant", "sizes") or n.op.facts.get("shape_only"):
+            continue
+        if count > 20 or not n.inputs or n.op.dims is None:
+            return False
+        stack += [x.node for x in n.inputs]
+    return True
+
+
+class _Construct:
+    """One construct being made pure."""
+
+    def __init__(self, f: Functionalizer, n: Node, mask: int) -> None:
+        self.parent, self.node, self.mask = f, n, mask
+        self.reach = f.reach
+        #: Captured values, with the attributes of their input nodes, whose index comes last.
+        self.captures: dict[Value, list[dict[str, Any]]] = {}
+        self.made: dict[tuple[_Inside, Value], Value] = {}
+        self.variables = self._updated()
+
+    def _updated(self) -> list[str]:
+        """The variables that needed nodes inside change."""
+        found: dict[str, None] = {}
+        stack = [self.node]
+        while stack:
+            for c in insides(stack.pop()):
+                for m in self.reach.inner.get(c, ()):
+                    if "update" in m.op.facts:
+                        found[variable_of(m.inputs[0])] = None
+                    elif m.op.facts.get("contexts"):
+                        stack.append(m)
+        return list(found)
+
+    def input(self, inside: _Inside, outer: Value) -> Value:
+        """An input of a region, for a captured value."""
+        attrs = {"index": -1, "dtype": outer.dtype, "shape": outer.static_shape}
+        self.captures.setdefault(outer, []).append(attrs)
+        v = self.made[inside, outer] = _input(attrs, outer.node.name)
+        self.parent.facts.inner[v] = outer
+        return v
+
+    def region(
+        self, inside: _Inside, params: Sequence[Value], outputs: Sequence[Value], name: str
+    ) -> Graph:
+        """The region, once all captures of all regions are known."""
+        inputs = list(params)
+        for outer in self.captures:
+            v = self.made.get((inside, outer))
+            if v is None:
+                attrs = {"index": -1, "dtype": outer.dtype, "shape": outer.static_shape}
+                v = _input(attrs, outer.node.name)
+                self.parent.facts.inner[v] = outer
+            inputs.append(v)
+        for i, v in enumerate(inputs):
+            v.node.attrs["index"] = i  # type: ignore[index]
+        return Graph(tuple(outputs), (), tuple(inputs), name, self.parent.facts)
+
+    def param(self, dtype: DType, shape: Shape | None, name: str) -> Value:
+        v = _input({"index": -1, "dtype": dtype, "shape": shape}, name)
+        self.parent.facts.inner[v] = None
+        return v
+
+    def build(
+        self, op: Any, inputs: Sequence[Value], regions: Mapping[str, Graph]
+    ) -> tuple[Value, ...]:
+        n = self.node
+        attrs = dict(regions)
+        node = Node(op, inputs, attrs, op.infer(inputs, attrs), n.name, (), n.source)
+        if not native(node):
+            raise Varying
+        return node.outputs
+
+    def finish(self, outputs: Sequence[Value], finals: Iterable[tuple[str, Value]]) -> None:
+        """Name the results of the pure node in the functionalizer around."""
+        f, n = self.parent, self.node
+        f.new.update(zip(n.outputs, outputs, strict=False))
+        after = self.mask
+        for var, v in finals:
+            bit = 1 << f.bits
+            f.bits += 1
+            after |= bit
+            f.history.setdefault(var, []).append((bit, v))
+        if after:
+            f.after[n] = after
+
+
+def _input(attrs: dict[str, Any], name: str) -> Value:
+    types = [(attrs["dtype"], attrs["shape"])]
+    return Node(input_op, (), attrs, types, name).outputs[0]
+
+
+def same_type(a: Value, b: Value) -> bool:
+    """Whether two pure values have one type (sizes compared by the facts at hand)."""
+    s, t = a.static_shape, b.static_shape
+    if a.dtype is not b.dtype or s is None or t is None or len(s) != len(t):
+        return False
+    return all(D.same(x, y) for x, y in zip(s, t, strict=True))
+
+
+# ------------------------------------------------------------------------- conds
+
+
+class _Cond(_Construct):
+    def make(self) -> None:
+        f, n = self.parent, self.node
+        pred = f.value(n.inputs[0], n)
+        contexts: list[Branch] = [n.attrs["then"], n.attrs["orelse"]]
+        escapes = [list(self.reach.escapes.get(c, ())) for c in contexts]
+        insides, results, finals, escaped = [], [], [], []
+        for c, wanted in zip(contexts, escapes, strict=True):
+            inside = _Inside(self, c)
+            for m in self.reach.inner.get(c, ()):
+                inside.visit_like(m)
+            insides.append(inside)
+            results.append([inside.value(v, None) for v in c.results])
+            finals.append([inside.after_all(var) for var in self.variables])
+            escaped.append([inside.value(v, None) for v in wanted])
+        for a, b in zip([*results[0], *finals[0]], [*results[1], *finals[1]], strict=True):
+            if not same_type(a, b):
+                raise Varying
+        for e, inside in zip(escaped, insides, strict=True):
+            e += inside.checks  # nobody reads these, but they must be computed
+        outputs = [
+            [*results[0], *finals[0], *escaped[0], *map(_zeros, escaped[1])],
+            [*results[1], *finals[1], *map(_zeros, escaped[0]), *escaped[1]],
+        ]
+        regions = {
+            name: self.region(inside, (), out, name)
+            for name, inside, out in zip(("then", "orelse"), insides, outputs, strict=True)
+        }
+        made = self.build(control.cond_op, [pred, *self.captures], regions)
+        count, more = len(results[0]), len(self.variables)
+        self.finish(made[:count], zip(self.variables, made[count : count + more], strict=True))
+        rest = made[count + more :]
+        for wanted, have in zip(escapes, escaped, strict=True):
+            f.new.update(zip(wanted, rest, strict=False))
+            f.checks += rest[len(wanted) : len(have)]
+            rest = rest[len(have) :]
+
+
+def _zeros(like: Value) -> Value:
+    """Zeros of the type of a value of the other branch, which this one does not have."""
+    return shapes.fill_static(like.static_shape or (), 0, like.dtype)
+
+
+# ------------------------------------------------------------------------- loops
+
+
+class _Loop(_Construct):
+    def make(self) -> None:
+        f, n = self.parent, self.node
+        loop: Loop = n.attrs["loop"]
+        self.loop = loop
+        first = [f.value(v, n) for v in n.inputs[: len(loop.params)]]
+        state = [f.state(var, self.mask, n) for var in self.variables]
+        self.first = [*first, *state]
+        assert loop.test is not None
+        self.tests = self.reach.closure([loop.test], loop)
+        if any(is_effect(m) for m in self.tests):
+            raise Varying
+        saves = self.reach.saves.get(loop, {})
+        body, params = self._inside()
+        saved_values = list(saves)
+        needed = self.reach.closure([*loop.results, *saved_values], loop)
+        for m in self.reach.inner.get(loop, ()):
+            if m in needed or m not in self.tests:
+                body.visit_like(m)
+        results = [body.value(v, None) for v in loop.results]
+        results += [body.after_all(var) for var in self.variables]
+        for a, b in zip(params, results, strict=True):
+            if not same_type(a, b):
+                raise Varying
+        for v in body.checks:
+            self.carry(_zeros(v), v, params, results, "check")
+        test, test_params = self._inside()
+        for m in self.reach.inner.get(loop, ()):
+            if m in self.tests:
+                test.visit_like(m)
+        outcome = [test.value(loop.test, None)]
+        self._stack(body, params, results, saves, (test, test_params, outcome))
+        regions = {
+            "cond": self.region(
+                test, [*test_params, *self._like(params, test_params)], outcome, "cond"
+            ),
+            "body": self.region(body, params, results, "body"),
+        }
+        made = self.build(control.while_op, [*self.first, *self.captures], regions)
+        count, more = len(first), len(state)
+        self.finish(made[:count], zip(self.variables, made[count : count + more], strict=True))
+        f.checks += made[count + more : count + more + len(body.checks)]
+        self._answer(saves, made[count + more + len(body.checks) :])
+
+    def _inside(self) -> tuple[_Inside, list[Value]]:
+        """A region's functionalizer, with the loop variables as its inputs."""
+        inside = _Inside(self, self.loop)
+        params = []
+        count = len(self.loop.params)
+        for v, recorded in zip(self.first, self.loop.params, strict=False):
+            p = self.param(v.dtype, v.static_shape, recorded.node.name)
+            params.append(p)
+            inside.new[recorded] = p
+        for v, var in zip(self.first[count:], self.variables, strict=True):
+            p = self.param(v.dtype, v.static_shape, var)
+            params.append(p)
+            inside.start[var] = p
+        return inside, params
+
+    def _like(self, params: Sequence[Value], have: Sequence[Value]) -> list[Value]:
+        """Inputs of the other region for the loop variables that were added."""
+        return [self.param(p.dtype, p.static_shape, p.node.name) for p in params[len(have) :]]
+
+    def _stack(
+        self, body: _Inside, params: list[Value], results: list[Value],
+        saves: Mapping[Value, list[Node]],
+        test: tuple[_Inside, list[Value], list[Value]],
+    ) -> None:  # fmt: skip
+        """Loop variables that count the iterations and keep what values had in each."""
+        self.count: Dim | None = None
+        if not saves and self.loop not in self.reach.counted:
+            return
+        most = trip_count(params, results, test[1], test[2][0], self.first, self.parent.facts)
+        self.count = most[0] if most is not None and most[1] else None
+        at = self.carry(_number(0), None, params, results, "iteration")
+        results[-1] = math.add(at, _number(1))
+        if not saves:
+            return
+        room = most[0] if most is not None else self._capacity(next(iter(saves.values()))[0])
+        for v in saves:
+            value = body.value(v, None)
+            if value.static_shape is None or value.dtype.kind == "s":
+                raise Varying
+            empty = shapes.fill_static((room, *value.static_shape), 0, value.dtype)
+            stack = self.carry(empty, None, params, results, "saved")
+            results[-1] = control.array_set(stack, at, value)
+
+    def carry(
+        self, first: Value, result: Value | None, params: list[Value], results: list[Value],
+        name: str,
+    ) -> Value:  # fmt: skip
+        """One more loop variable; its result may come later."""
+        p = self.param(first.dtype, first.static_shape, name)
+        self.first.append(first)
+        params.append(p)
+        results.append(p if result is None else result)
+        return p
+
+    def _capacity(self, asks: Node) -> Dim:
+        """How many iterations there are, where only a run of the loop tells."""
+        v: Value = asks.attrs["capacity"]
+        f: Functionalizer = self.parent
+        while isinstance(f, _Inside):
+            f = f.parent
+        pure = f.new.get(v)
+        k = known(pure) if pure is not None else None
+        if k is None or isinstance(k, tuple):
+            raise Cut(needs=((v, self.node),))
+        return k  # type: ignore[no-any-return]
+
+    def _answer(self, saves: Mapping[Value, list[Node]], made: Sequence[Value]) -> None:
+        """The values of the nodes that asked for a stack or for the number of iterations."""
+        f = self.parent
+        if not made:
+            return
+        count = made[0] if self.count is None else shapes.sizes(self.count, dtypes.int32)
+        for n in self.reach.counted.get(self.loop, ()):
+            f.new[n.outputs[0]] = count
+        for nodes, v in zip(saves.values(), made[1:], strict=True):
+            for n in nodes:
+                f.new[n.outputs[0]] = v
+
+
+def _number(x: int) -> Value:
+    return make_constant(np.array(x, np.int32), dtypes.int32, None)

@@ -1,0 +1,162 @@
+"""Loops and conds driven from Python, each region a run of its own.
+
+The way of constructs that no plan can hold: with ops of the host inside, strings, sizes that
+depend on data, or shapes that change from one iteration to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import UnimplementedError
+from graphc.ir.dtypes import DType
+from graphc.ir.node import Node, Value
+from graphc.ir.region import Branch, Context, Loop
+from graphc.passes.cuts import Inner
+from graphc.passes.functionalize import is_snapshot, run_error, variable_of
+from graphc.passes.reach import first_inputs, insides
+
+__all__ = ["HostDriven"]
+
+
+class HostDriven:
+    """A construct in a run, prepared to be driven.
+
+    Parameters
+    ----------
+    run : run
+        The run that the construct is in.
+    node : Node
+    inner : Inner
+        What else is wanted of the inside.
+    """
+
+    def __init__(self, run: Any, node: Node, inner: Inner) -> None:
+        self.run, self.node, self.inner = run, node, inner
+        self.refs: tuple[Value, ...] = node.attrs["updates"]
+        self.variables = tuple([variable_of(v) for v in self.refs])
+        self.first = len(first_inputs(node))
+        captures = node.inputs[self.first :]
+        changed = set(self.variables)
+        #: Where among the operands each captured value is that the regions are given.
+        self.given = {
+            v: self.first + i
+            for i, v in enumerate(captures)
+            if not (is_snapshot(v.node) and variable_of(v) in changed)
+        }
+        self.runs: dict[tuple[Context, bool], Any] = {}
+
+    def __call__(self, arrays: Sequence[Any]) -> list[Any]:
+        """Outputs of the construct, then the other values that are wanted of it."""
+        with self._drawing():
+            if self.node.op.name == "loop":
+                return self._loop(arrays)
+            return self._cond(arrays)
+
+    # ------------------------------------------------------------- regions
+
+    def region(self, context: Context, test: bool = False) -> Any:
+        """The run of one region: loop variables and captured values in, results out."""
+        made = self.runs.get((context, test))
+        if made is None:
+            params = context.params if isinstance(context, Loop) else ()
+            if test:
+                assert isinstance(context, Loop)
+                fetches: tuple[Value, ...] = (context.test,)  # type: ignore[assignment]
+                targets: tuple[Node, ...] = ()
+            else:
+                fetches = (*context.results, *self.inner.values.get(context, ()))
+                targets = self.inner.targets.get(context, ())
+            run = self.run
+            made = self.runs[context, test] = type(run)(
+                run.executor, fetches, targets, (*params, *self.given), checked=True,
+                home=context, finals=self.variables,
+            )  # fmt: skip
+        return made
+
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """Random ops inside draw anew each time; a part that counts for nothing takes it back."""
+        state = self.run.state
+        with state.live_draws(self.run.pure):
+            yield
+
+    def _captured(self, arrays: Sequence[Any]) -> tuple[list[Any], list[int]]:
+        """What all regions are given, and where in it the variables are that they change."""
+        given = [arrays[i] for i in self.given.values()]
+        place = {v: i for i, v in enumerate(self.given)}
+        return given, [place[v] for v in self.refs]
+
+    # ------------------------------------------------------------- conds
+
+    def _cond(self, arrays: Sequence[Any]) -> list[Any]:
+        then, orelse = insides(self.node)
+        taken, other = (then, orelse) if bool(np.asarray(arrays[0])) else (orelse, then)
+        assert isinstance(taken, Branch)
+        given, _ = self._captured(arrays)
+        out = self.region(taken)(*given)
+        count, more = len(taken.results), len(self.variables)
+        finals = out[len(out) - more :]
+        wanted = dict(zip(self.inner.values.get(taken, ()), out[count:], strict=False))
+        wanted.update((v, _nothing(v)) for v in self.inner.values.get(other, ()))
+        return [*out[:count], *finals, *[wanted[v] for v in self.inner.outputs]]
+
+    # ------------------------------------------------------------- loops
+
+    def _loop(self, arrays: Sequence[Any]) -> list[Any]:
+        (loop,) = insides(self.node)
+        assert isinstance(loop, Loop)
+        values = list(arrays[: self.first])
+        given, changed = self._captured(arrays)
+        test, body = self.region(loop, True), self.region(loop)
+        count, more = len(loop.results), len(self.variables)
+        kept: list[list[Any]] = [[] for _ in self.inner.values.get(loop, ())]
+        trips = 0
+        while True:
+            go_on, *state = test(*values, *given)
+            for i, a in zip(changed, state, strict=True):
+                given[i] = a
+            if not go_on:
+                break
+            out = body(*values, *given)
+            values = out[:count]
+            for i, a in zip(changed, out[len(out) - more :], strict=True):
+                given[i] = a
+            for rows, a in zip(kept, out[count:], strict=False):
+                rows.append(a)
+            trips += 1
+        stacks = {
+            v: self._stacked(v, rows)
+            for v, rows in zip(self.inner.values.get(loop, ()), kept, strict=True)
+        }
+        extra = [
+            np.int32(trips) if v.node.op.name == "trips" else stacks[v.node.attrs["value"]]
+            for v in self.inner.outputs
+        ]
+        return [*values, *[given[i] for i in changed], *extra]
+
+    def _stacked(self, v: Value, rows: Sequence[Any]) -> Any:
+        if not rows:
+            return np.zeros((0, *_nothing(v).shape), _storage(v.dtype))
+        try:
+            return np.stack([np.asarray(a) for a in rows])
+        except ValueError:
+            message = (
+                f"the gradient of a loop needs the values that {v.name} had in all iterations, but "
+                "they have different shapes"
+            )
+            raise UnimplementedError(None, self.node, run_error(self.node, message)) from None
+
+
+def _storage(dtype: DType) -> Any:
+    return dtype.np
+
+
+def _nothing(v: Value) -> Any:
+    """Stands for a value of a branch that did not run; nobody who runs reads it."""
+    shape = tuple([d if type(d) is int else 0 for d in v.static_shape or ()])
+    return np.zeros(shape, _storage(v.dtype))

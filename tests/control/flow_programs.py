@@ -1,0 +1,279 @@
+"""Programs with control flow: each gives what to fetch and what to feed, under TF 1.15 and here."""
+
+# ruff: noqa: B023, E501
+
+PROGRAMS = {}
+
+
+def program(f):
+    PROGRAMS[f.__name__] = f
+    return f
+
+
+# --------------------------------------------------------------------- loops
+
+
+@program
+def fibonacci(tf, np):
+    n = tf.placeholder(tf.int32, [])
+    return tf.while_loop(lambda i, a, b: i < n, lambda i, a, b: (i + 1, b, a + b), [0, 0, 1]), {
+        n: 20
+    }
+
+
+@program
+def newton(tf, np):
+    c = tf.placeholder(tf.float64, [])
+
+    def test(x, i):
+        return tf.logical_and(tf.abs(x * x - c) > 1e-12, i < 50)
+
+    return tf.while_loop(test, lambda x, i: (0.5 * (x + c / x), i + 1), [c, 0]), {c: 2.0}
+
+
+@program
+def collatz(tf, np):
+    n = tf.placeholder(tf.int64, [])
+
+    def body(m, k):
+        return tf.cond(tf.equal(m % 2, 0), lambda: m // 2, lambda: 3 * m + 1), k + 1
+
+    return tf.while_loop(lambda m, k: m > 1, body, [n, 0]), {n: 27}
+
+
+@program
+def no_iteration(tf, np):
+    return tf.while_loop(
+        lambda i, x: i < 0, lambda i, x: (i + 1, x * 2), [0, tf.constant([1.0, 2.0])]
+    ), {}
+
+
+@program
+def nested_loops(tf, np):
+    def outer(i, total):
+        _, inner = tf.while_loop(
+            lambda j, s: j < i, lambda j, s: (j + 1, s + i * j), [0, tf.constant(0)]
+        )
+        return i + 1, total + inner
+
+    return tf.while_loop(lambda i, t: i < 7, outer, [0, 0]), {}
+
+
+@program
+def limited(tf, np):
+    k = tf.placeholder(tf.int32, [])
+    return tf.while_loop(
+        lambda i, x: i < 100, lambda i, x: (i + 1, x + 0.5), (0, 1.0), maximum_iterations=k
+    ), {k: 6}
+
+
+@program
+def matrix_powers(tf, np):
+    a = tf.placeholder(tf.float64, [None, None])
+    m = np.array([[0.5, 0.25, 0.0], [0.1, 0.2, 0.3], [0.0, 0.4, 0.6]])
+    n = tf.shape(a)[0]
+    return tf.while_loop(
+        lambda i, p: i < n + 2, lambda i, p: (i + 1, tf.matmul(p, a)), [0, tf.eye(n, dtype=tf.float64)],
+        shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, None])],
+    ), {a: m}  # fmt: skip
+
+
+@program
+def growing(tf, np):
+    return tf.while_loop(
+        lambda i, x: i < 4, lambda i, x: (i + 1, tf.concat([x, [tf.cast(i, tf.float32)]], 0)),
+        [0, tf.zeros([1])], shape_invariants=[tf.TensorShape([]), tf.TensorShape([None])],
+    ), {}  # fmt: skip
+
+
+@program
+def structures(tf, np):
+    def body(d, pair):
+        a, (b, c) = d["a"], pair
+        return {"a": a + 1, "z": d["z"] * 2.0}, (c, [b[0] + a])
+
+    out = tf.while_loop(lambda d, pair: d["a"] < 5, body, [{"a": 0, "z": 1.5}, ([1], [2])])
+    return out, {}
+
+
+@program
+def swapping(tf, np):
+    return tf.while_loop(
+        lambda i, a, b, c: i < 4, lambda i, a, b, c: (i + 1, b, c, a), [0, 1.0, 2.0, 3.0]
+    ), {}
+
+
+@program
+def loop_of_conds(tf, np):
+    def body(i, x):
+        y = tf.cond(
+            i % 3 > 0, lambda: tf.cond(i % 3 > 1, lambda: x + 1.0, lambda: x * 2.0), lambda: -x
+        )
+        return i + 1, y
+
+    return tf.while_loop(lambda i, x: i < 10, body, [0, 1.0]), {}
+
+
+@program
+def factorial_by_dtype(tf, np):
+    out = []
+    for t in (tf.int32, tf.int64, tf.float32, tf.float64):
+        out.append(
+            tf.while_loop(
+                lambda i, p: i <= 10,
+                lambda i, p: (i + 1, p * tf.cast(i, t)),
+                [1, tf.constant(1, t)],
+            )[1]
+        )
+    return out, {}
+
+
+# --------------------------------------------------------------------- conds
+
+
+@program
+def both_ways(tf, np):
+    x = tf.placeholder(tf.float32, [])
+    y = tf.cond(
+        x > 1.0, lambda: (x * 2.0, tf.constant("big")), lambda: (x - 1.0, tf.constant("small"))
+    )
+    return y, {x: 3.0}
+
+
+@program
+def created_outside_runs(tf, np):
+    v = tf.Variable(1.0)
+    changed = v.assign_add(10.0)
+    p = tf.placeholder(tf.bool, [])
+    with tf.control_dependencies([tf.cond(p, lambda: changed + 0.0, lambda: tf.constant(0.0))]):
+        return tf.identity(v), {p: False}
+
+
+@program
+def created_inside_runs_if_taken(tf, np):
+    v = tf.Variable(1.0)
+    p, q = tf.placeholder(tf.bool, []), tf.placeholder(tf.bool, [])
+    first = tf.cond(p, lambda: v.assign_add(10.0), lambda: tf.identity(v))
+    with tf.control_dependencies([first]):
+        second = tf.cond(q, lambda: v.assign_add(100.0), lambda: tf.identity(v))
+    with tf.control_dependencies([second]):
+        return [second, tf.identity(v)], {p: False, q: True}
+
+
+@program
+def operations_in_branches(tf, np):
+    v, w = tf.Variable(1.0), tf.Variable(2.0)
+    p = tf.placeholder(tf.bool, [])
+    done = tf.cond(p, lambda: tf.group(v.assign_add(1.0), w.assign_add(2.0)), lambda: tf.no_op())
+    with tf.control_dependencies([done]):
+        return [tf.identity(v), tf.identity(w)], {p: True}
+
+
+@program
+def other_shapes(tf, np):
+    p = tf.placeholder(tf.bool, [])
+    y = tf.cond(p, lambda: tf.ones([2, 2]), lambda: tf.zeros([3]))
+    return [y, tf.shape(y), tf.reduce_sum(y)], {p: True}
+
+
+@program
+def cases(tf, np):
+    x = tf.placeholder(tf.int32, [None])
+
+    def classify(v):
+        return tf.case(
+            [(v < 1, lambda: tf.constant(10)), (v < 2, lambda: tf.constant(20))],
+            default=lambda: tf.constant(30),
+        )
+
+    return [classify(x[0]), classify(x[1]), classify(x[2])], {x: [0, 1, 2]}
+
+
+@program
+def failing_branch_not_taken(tf, np):
+    x = tf.placeholder(tf.float32, [None])
+    y = tf.cond(tf.size(x) > 2, lambda: x[2] * 2.0, lambda: tf.constant(-1.0))
+    return y, {x: [1.0, 2.0]}
+
+
+@program
+def branch_reads_variables(tf, np):
+    w = tf.Variable([1.0, 2.0])
+    p = tf.placeholder(tf.bool, [])
+    return tf.cond(p, lambda: w * 3.0, lambda: w + 1.0), {p: True}
+
+
+@program
+def escaping_value(tf, np):
+    kept = []
+
+    def then():
+        kept.append(tf.constant(3.0) * 2.0)
+        return kept[0] + 1.0
+
+    p = tf.placeholder(tf.bool, [])
+    y = tf.cond(p, then, lambda: 1.0)
+    return [y, kept[0] * 2.0], {p: True}
+
+
+# --------------------------------------------------------------------- state in loops
+
+
+@program
+def assigning_loop(tf, np):
+    v = tf.Variable(1.0)
+
+    def body(i):
+        with tf.control_dependencies([v.assign_add(tf.cast(i, tf.float32))]):
+            return i + tf.cast(v > 4.0, tf.int32) * 0 + 1
+
+    out = tf.while_loop(lambda i: i < 5, body, [0])
+    with tf.control_dependencies([out]):
+        return [out, tf.identity(v)], {}
+
+
+@program
+def assigning_in_a_branch_in_a_loop(tf, np):
+    v = tf.Variable(0)
+
+    def body(i):
+        changed = tf.cond(tf.equal(i % 2, 0), lambda: v.assign_add(i), lambda: tf.constant(0))
+        with tf.control_dependencies([changed]):
+            return tf.identity(i + 1)
+
+    out = tf.while_loop(lambda i: i < 7, body, [0])
+    with tf.control_dependencies([out]):
+        return tf.identity(v), {}
+
+
+@program
+def loop_after_an_update(tf, np):
+    v = tf.Variable(1.0)
+    with tf.control_dependencies([v.assign(5.0)]):
+        start = tf.identity(v)
+    return tf.while_loop(lambda x: x < 30.0, lambda x: x * 2.0, [start]), {}
+
+
+@program
+def host_function_in_a_loop(tf, np):
+    def body(i, x):
+        y = tf.py_func(lambda a: a * np.float32(2), [x], tf.float32)
+        y.set_shape([])
+        return i + 1, y + 1.0
+
+    return tf.while_loop(lambda i, x: i < 5, body, [0, 1.0]), {}
+
+
+@program
+def host_function_and_state_in_a_loop(tf, np):
+    v = tf.Variable(1.0)
+
+    def body(i, x):
+        y = tf.py_func(lambda a: a * np.float32(2), [x], tf.float32)
+        y.set_shape([])
+        with tf.control_dependencies([v.assign_add(y)]):
+            return i + 1, tf.identity(y)
+
+    out = tf.while_loop(lambda i, x: i < 5, body, [0, 1.0])
+    with tf.control_dependencies([out[0]]):
+        return [out, tf.identity(v)], {}
