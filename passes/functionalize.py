@@ -22,6 +22,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.known import NeedsValue, resolve
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Context
+from graphc.ir.registry import REGIONS
 from graphc.ops.pure import input_op, read_op
 from graphc.passes.cuts import Batch, Cut, is_effect, on_host, operands
 from graphc.passes.reach import Reach, is_construct
@@ -389,6 +390,8 @@ class Functionalizer:
             from graphc.passes.construct import make
 
             make(self, n, mask)
+        elif n.op.name in REGIONS:  # of a graph that is pure already
+            self.computed(n)
 
     def changed(self, n: Node) -> None:
         """The variables that the host changed while it ran a construct."""
