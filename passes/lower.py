@@ -257,9 +257,22 @@ class _Lower:
             if v in elsewhere:
                 continue
             read = {axes for p, axes in self.accesses if p is v}
+            users = self.outputs_of(v) if self.views or self.reductions else []
             for j, axes in enumerate(self.out_axes):
-                if read == {axes} and v.dtype is self.body.outputs[j].dtype:
+                if read != {axes} or v.dtype is not self.body.outputs[j].dtype:
+                    continue
+                # results are stored one after the other: no later one may still have to read it
+                known = not self.reductions and any(k <= j for k in users)
+                if known or not any(k > j for k in users):
                     self.result.in_place.add((i, j))
+
+    def outputs_of(self, v: Value) -> list[int]:
+        """The results that are made of `v`."""
+        made = {v}
+        for n in self.nodes:
+            if not made.isdisjoint(n.inputs):
+                made.update(n.outputs)
+        return [j for j, o in enumerate(self.body.outputs) if o in made]
 
     def read_elsewhere(self) -> set[Value]:
         """Values that are read through index maps, at other places than the one at hand."""

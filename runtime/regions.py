@@ -262,7 +262,7 @@ class Regions:
         self.steps.append(branch_step(flag, done, n))
         start = len(self.steps)
         with self.region(body, [*carried, *captured], body.inputs[:size], ends=ends_of(body)):
-            self.next_values(body, carried, start, {*carried, *captured})
+            self.settle(body, carried, start, {*carried, *captured}, n)
         self.steps += [branch_step(None, again, n), done]
 
     def small(self, n: Node, made: SmallLoop, given: Sequence[Buf]) -> None:
@@ -276,10 +276,15 @@ class Regions:
                      reads, sizes=made.kernel.sizes, varies=True)
         )  # fmt: skip
 
-    def next_values(self, body: Graph, carried: Sequence[Buf], start: int, given: set[Buf]) -> None:
-        """The values that the body has made go to where the next iteration reads them."""
-        made = [self.of(v) for v in body.outputs]
-        for i, target in enumerate(carried):
+    def settle(
+        self, g: Graph, targets: Sequence[Buf], start: int, given: set[Buf], n: Node
+    ) -> None:
+        """The results of a region, planned from step `start` on, go to where they are read.
+
+        `given` are buffers that hold something when the region begins.
+        """
+        made = [self.of(v) for v in g.outputs]
+        for i, target in enumerate(targets):
             src = made[i]
             old = any(b is target for j, b in enumerate(made) if j != i)
             if src in given or old or not self.straight(src, target, start):
@@ -288,7 +293,7 @@ class Regions:
                 s.replace(src, target)
             self.steps[start:] = [s for s in self.steps[start:] if not is_idle(s)]
             made = [target if b is src else b for b in made]
-        self.move(list(zip(made, carried, strict=True)), body.outputs[0].node)
+        self.move(list(zip(made, targets, strict=True)), n)
 
     def straight(self, src: Buf, target: Buf, start: int) -> bool:
         """Whether the steps that write `src` can write `target`, whose old value ends there."""
@@ -382,8 +387,9 @@ class Regions:
             for v, buf in zip(g.outputs, outs, strict=True):
                 if base(v).node.op.name not in _SOURCES and buf not in inputs:
                     wanted.setdefault(base(v), buf)
+            start = len(self.steps)
             with self.region(g, inputs, owned, wanted):
-                self.move([(self.of(v), b) for v, b in zip(g.outputs, outs, strict=True)], n)
+                self.settle(g, outs, start, {*inputs, *outs}, n)
             if g is sides[0]:
                 self.steps += [branch_step(None, done, n), other]
         self.steps.append(done)

@@ -308,6 +308,45 @@ PREFIX = """graph main(b) {
   return %r, %r:1, %r:2, %r:3
 }"""
 
+#: in a loop, one side of a cond makes new values of what it is given, the other passes them on
+PASSED = """graph main(b) {
+  %x = input {index=0} : f32[b]
+  %y = input {index=1} : f32[b]
+  %n = input {index=2} : i32[]
+  %zero = constant {value=0} : i32[]
+  %r, %r:1, %r:2 = while %zero, %x, %y, %n cond {
+    %i = input {index=0} : i32[]
+    %x = input {index=1} : f32[b]
+    %y = input {index=2} : f32[b]
+    %n = input {index=3} : i32[]
+    %c = less %i, %n : bool[]
+    return %c
+  } body {
+    %i = input {index=0} : i32[]
+    %x = input {index=1} : f32[b]
+    %y = input {index=2} : f32[b]
+    %n = input {index=3} : i32[]
+    %one = constant {value=1} : i32[]
+    %two = constant {value=2} : i32[]
+    %m = floormod %i, %two : i32[]
+    %p = less %m, %one : bool[]
+    %q, %q:1 = cond %p, %x, %y then {
+      %x = input {index=0} : f32[b]
+      %y = input {index=1} : f32[b]
+      %s = add %x, %y : f32[b]
+      %d = subtract %x, %s : f32[b]
+      return %s, %d
+    } orelse {
+      %x = input {index=0} : f32[b]
+      %y = input {index=1} : f32[b]
+      return %x, %y
+    } : f32[b], f32[b]
+    %j = add %i, %one : i32[]
+    return %j, %q, %q:1
+  } : i32[], f32[b], f32[b]
+  return %r, %r:1, %r:2
+}"""
+
 #: an array that is read after one of its elements is replaced: it must be copied
 KEPT = """graph main(b) {
   %x = input {index=0} : f32[b]
@@ -365,6 +404,7 @@ CASES = {
         for name, text in (("sums", SUMS), ("turned", TURNED), ("shifted", SHIFTED))
         for n in (1, 7)
     },
+    **{f"passed {n}": (PASSED, (ramp(5), ramp(5) + 1, n)) for n in (0, 1, 2, 5)},
     "kept": (KEPT, (ramp(4), 1, 5.0)),
     "long": (FIBONACCI, (ramp(70_000), ramp(70_000) + 1, 9)),
 }
