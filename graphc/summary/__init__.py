@@ -1,0 +1,1 @@
+"""tf.summary: what to show of a run, and the event files that TensorBoard reads."""
