@@ -6,6 +6,7 @@ node TF1's name, the active control dependencies and the user's source line.
 
 from __future__ import annotations
 
+import importlib
 import linecache
 import os
 import re
@@ -26,7 +27,7 @@ from graphc.ops.indexed import IndexedSlices
 from graphc.ops.record import InferError, Op, show_shapes
 
 __all__ = [
-    "Graph", "GraphDef", "GraphKeys", "InaccessibleTensorError", "NodeDef", "Operation",
+    "Graph", "GraphKeys", "InaccessibleTensorError", "Operation",
     "OperatorNotAllowedInGraphError", "Tensor", "add_to_collection", "add_to_collections",
     "colocate_with", "container", "control_dependencies", "device", "get_all_collection_keys",
     "get_collection", "get_collection_ref", "get_default_graph", "get_default_session",
@@ -325,7 +326,14 @@ class Operation(Node):
         return ""
 
     @property
-    def node_def(self) -> NodeDef:
+    def node_def(self) -> Any:
+        """What it is as a ``NodeDef`` message, or as a `NodeDef` without the extra for those."""
+        try:
+            return importlib.import_module("graphc.graphdef.export").node_proto(self)
+        except ImportError:
+            return self._light_def()
+
+    def _light_def(self) -> NodeDef:
         names = [v.node.name if v.index == 0 else v.name for v in self.inputs]
         names += [f"^{c.name}" for c in self.control]
         return NodeDef(self.name, self.type, names, self.attrs)
@@ -401,7 +409,7 @@ class Operation(Node):
         return f"<tf.Operation '{self.name}' type={self.type}>"
 
     def __str__(self) -> str:
-        return str(self.node_def)
+        return str(self._light_def())
 
     def __copy__(self) -> Operation:
         return self
@@ -896,9 +904,24 @@ class Graph(Contexts):
 
     # ---- what is in it
 
-    def as_graph_def(self, from_version: int | None = None, add_shapes: bool = False) -> GraphDef:
-        """The operations as `NodeDef` records."""
-        return GraphDef([op.node_def for op in self.get_operations()])
+    def as_graph_def(self, from_version: int | None = None, add_shapes: bool = False) -> Any:
+        """The operations as a ``GraphDef`` message.
+
+        Without the tensorboard package, which carries the messages, a `GraphDef` that can only be
+        read: names, types and inputs.
+
+        Parameters
+        ----------
+        from_version : int, optional
+            Leave out what was recorded before the graph had this version.
+        add_shapes : bool
+            Add the static shapes of all outputs.
+        """
+        try:
+            export = importlib.import_module("graphc.graphdef.export")
+            return export.export_graph(self, from_version, add_shapes)
+        except ImportError:
+            return GraphDef([op._light_def() for op in self.get_operations()])
 
     def get_operations(self) -> list[Operation]:
         """All operations in the order they were made."""

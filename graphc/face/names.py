@@ -246,10 +246,10 @@ NAMES: dict[str, str] = {
     "uint8": "graphc.ir.dtypes:uint8",
     "dtypes.as_dtype": "graphc.ir.dtypes:as_dtype",
     # ---- other spellings in tf
-    "GraphDef": "graphc.face.graph:GraphDef",
+    "GraphDef": "graphc.proto:GraphDef",
     "IndexedSlices": "graphc.ops.indexed:IndexedSlices",
     "IndexedSlicesValue": "graphc.face.convert:IndexedSlicesValue",
-    "NodeDef": "graphc.face.graph:NodeDef",
+    "NodeDef": "graphc.proto:NodeDef",
     "OpError": "graphc.errors:OpError",
     "Operation": "graphc.face.graph:Operation",
     "Tensor": "graphc.face.graph:Tensor",

@@ -110,7 +110,7 @@ def write_run(folder):
         with tf.name_scope("layer"):
             w = tf.Variable(tf.ones([4, 3]), name="w")
             y = tf.nn.relu(x @ w, name="y")
-        loss = tf.reduce_mean(tf.square(y - 1), name="loss")
+        loss = tf.reduce_mean(tf.square(y - 1), name="mse")
         step = tf.train.GradientDescentOptimizer(0.01).minimize(loss)
         tf.summary.scalar("loss", loss)
         tf.summary.histogram("weights", w)
@@ -140,6 +140,6 @@ def test_tensorboard_reads_it(tmp_path):
     assert "note" in tags["tensors"]
     assert tags["graph"]
     graph = acc.Graph()
-    assert {"layer/w", "layer/y", "loss"} <= {n.name for n in graph.node}
+    assert {"layer/w", "layer/y", "mse"} <= {n.name for n in graph.node}
     (name,) = os.listdir(tmp_path)
     assert len(list(event_file_loader.EventFileLoader(str(tmp_path / name)).Load())) == 7

@@ -94,7 +94,8 @@ def test_every_type_comes_back(tmp_path):
 
 
 def test_restores_what_tensorflow_wrote():
-    expected = np.load(DATA / "model-7.npz")
+    with np.load(DATA / "model-7.npz") as f:
+        expected = dict(f)
     shapes = {n: a for n, a in expected.items() if n in ("w", "net/b", "flag", "h", "sc", "bf")}
     variables = {
         n: tf.Variable(tf.zeros(a.shape, "bfloat16" if n == "bf" else a.dtype))
