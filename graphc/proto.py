@@ -9,7 +9,7 @@ import functools
 import importlib
 from typing import Any
 
-__all__ = ["MissingExtra", "message", "text_format"]
+__all__ = ["MissingExtra", "library", "message"]
 
 
 class MissingExtra(ImportError):
@@ -82,12 +82,12 @@ def message(name: str) -> Any:
         raise _missing(f"tf.{name}") from None
 
 
-def text_format() -> Any:
-    """protobuf's module of that name."""
+def library(name: str) -> Any:
+    """A module of the protobuf library: ``text_format``, ``json_format``."""
     try:
-        return importlib.import_module("google.protobuf.text_format")
+        return importlib.import_module(f"google.protobuf.{name}")
     except ModuleNotFoundError:
-        raise _missing("text of protocol buffers") from None
+        raise _missing(f"protobuf's {name}") from None
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops.convert import constant
 from graphc.ops.record import Attrs, Op, Types, apply, as_value, check_kind, no_grad, op
-from graphc.proto import message
+from graphc.proto import library, message
 from graphc.summary import encode
 
 __all__ = [
@@ -240,10 +240,8 @@ def get_summary_description(node_def: Any) -> Any:
     """
     if node_def.op != "TensorSummary":
         raise ValueError(f"Can't get_summary_description on {node_def.op}")
-    from google.protobuf import json_format
-
     out = message("SummaryDescription")()
-    json_format.Parse(node_def.attr["description"].s.decode() or "{}", out)
+    library("json_format").Parse(node_def.attr["description"].s.decode() or "{}", out)
     return out
 
 
