@@ -13,7 +13,7 @@ _OPS = (
     "graphc.ops.math", "graphc.ops.reduce", "graphc.ops.shapes", "graphc.ops.arrays",
     "graphc.ops.linalg", "graphc.ops.random", "graphc.ops.state", "graphc.ops.nn",
     "graphc.ops.conv", "graphc.ops.pool", "graphc.ops.script",
-    "graphc.ops.check", "graphc.ops.printing",
+    "graphc.ops.check", "graphc.ops.printing", "graphc.ops.factor",
 )  # fmt: skip
 
 _CELLS = ("graphc.nn.cells", "graphc.nn.wrappers")
@@ -259,6 +259,17 @@ NAMES: dict[str, str] = {
     "get_seed": "graphc.face.graph:get_seed",
     "init_scope": "graphc.face.graph:init_scope",
     "is_variable_initialized": "graphc.ops.state:is_variable_initialized",
+    "linalg.det": "graphc.ops.factor:matrix_determinant",
+    "linalg.diag_part": "graphc.ops.shapes:matrix_diag_part",
+    "linalg.global_norm": "graphc.train.clip:global_norm",
+    "linalg.inv": "graphc.ops.factor:matrix_inverse",
+    "linalg.lstsq": "graphc.ops.factor:matrix_solve_ls",
+    "linalg.set_diag": "graphc.ops.shapes:matrix_set_diag",
+    "linalg.solve": "graphc.ops.factor:matrix_solve",
+    "linalg.sqrtm": "graphc.ops.factor:matrix_square_root",
+    "linalg.tensor_diag": "graphc.ops.shapes:diag",
+    "linalg.tensor_diag_part": "graphc.ops.shapes:diag_part",
+    "linalg.triangular_solve": "graphc.ops.factor:matrix_triangular_solve",
     "logging": "graphc.face.logging",
     "strings.format": "graphc.ops.printing:string_format",
     "random.get_seed": "graphc.face.graph:get_seed",
