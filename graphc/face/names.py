@@ -14,6 +14,7 @@ _OPS = (
     "graphc.ops.linalg", "graphc.ops.random", "graphc.ops.state", "graphc.ops.nn",
     "graphc.ops.conv", "graphc.ops.pool", "graphc.ops.script",
     "graphc.ops.check", "graphc.ops.printing", "graphc.ops.factor",
+    "graphc.ops.scatter", "graphc.ops.ordering",
 )  # fmt: skip
 
 _CELLS = ("graphc.nn.cells", "graphc.nn.wrappers")
@@ -270,7 +271,10 @@ NAMES: dict[str, str] = {
     "linalg.tensor_diag": "graphc.ops.shapes:diag",
     "linalg.tensor_diag_part": "graphc.ops.shapes:diag_part",
     "linalg.triangular_solve": "graphc.ops.factor:matrix_triangular_solve",
+    "contrib.framework.argsort": "graphc.ops.ordering:argsort",
+    "contrib.framework.sort": "graphc.ops.ordering:sort",
     "logging": "graphc.face.logging",
+    "math.divide_no_nan": "graphc.ops.math:div_no_nan",
     "strings.format": "graphc.ops.printing:string_format",
     "random.get_seed": "graphc.face.graph:get_seed",
     "random.normal": "graphc.ops.random:random_normal",

@@ -22,7 +22,7 @@ from graphc.face.shape import TensorShape, to_dims
 from graphc.ir.build import build
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Node, Value
-from graphc.ops import convert, state
+from graphc.ops import convert, scatter, state
 from graphc.ops.operators import OPERATORS
 
 __all__ = [
@@ -341,9 +341,7 @@ class Variable:
         indices = getattr(delta, "indices", None)
         if indices is None:
             raise TypeError(f"sparse_delta is not IndexedSlices: {delta}")
-        return _scatter_function(f"scatter_{kind}")(
-            self._variable, indices, delta.values, name=name
-        )
+        return getattr(scatter, f"scatter_{kind}")(self._variable, indices, delta.values, name=name)
 
     def scatter_add(
         self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
@@ -389,15 +387,15 @@ class Variable:
 
     def scatter_nd_add(self, indices: Any, updates: Any, name: str | None = None) -> Any:
         """Add `updates` at `indices`."""
-        return _scatter_function("scatter_nd_add")(self._variable, indices, updates, name=name)
+        return scatter.scatter_nd_add(self._variable, indices, updates, name=name)
 
     def scatter_nd_sub(self, indices: Any, updates: Any, name: str | None = None) -> Any:
         """Subtract `updates` at `indices`."""
-        return _scatter_function("scatter_nd_sub")(self._variable, indices, updates, name=name)
+        return scatter.scatter_nd_sub(self._variable, indices, updates, name=name)
 
     def scatter_nd_update(self, indices: Any, updates: Any, name: str | None = None) -> Any:
         """Set the elements at `indices`."""
-        return _scatter_function("scatter_nd_update")(self._variable, indices, updates, name=name)
+        return scatter.scatter_nd_update(self._variable, indices, updates, name=name)
 
     # ---- operators: those of its value
 
@@ -454,14 +452,6 @@ def _as_tensor(v: Variable, dtype: DType | None, name: str | None) -> Value:
 
 
 convert.register_conversion(Variable, _as_tensor)
-
-
-def _scatter_function(name: str) -> Callable[..., Any]:
-    f = getattr(state, name, None)
-    if f is None:
-        raise NotImplementedError(f"graphc has no tf.{name} yet")
-    out: Callable[..., Any] = f
-    return out
 
 
 def _guarded(name: str, initial: Value) -> Value:

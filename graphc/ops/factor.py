@@ -503,7 +503,7 @@ eigh_op.facts["partial_gradients"] = True
 
 def self_adjoint_eig(tensor: Any, name: str | None = None) -> tuple[Value, Value]:
     """Eigenvalues in ascending order, and the eigenvectors as columns; reads the lower triangle."""
-    return tuple(_call(eigh_op, (tensor,), {"vectors": True}, name).outputs)  # type: ignore[return-value]
+    return tuple(_call(eigh_op, (tensor,), {"vectors": True}, name).outputs)
 
 
 def self_adjoint_eigvals(tensor: Any, name: str | None = None) -> Value:

@@ -1,0 +1,345 @@
+"""Sorting, searching, counting: what needs an order or a histogram of elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphc.errors import InvalidArgumentError
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.build import build, current
+from graphc.ir.dtypes import as_dtype
+from graphc.ir.node import Value
+from graphc.ops import arrays, lookup, math, reduce, shapes
+from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
+
+__all__ = [
+    "argsort", "bincount", "broadcast_dynamic_shape", "guarantee_const", "histogram_fixed_width",
+    "histogram_fixed_width_bins", "parallel_stack", "searchsorted", "setdiff1d", "sort",
+    "sparse_segment_mean", "sparse_segment_sqrt_n", "sparse_segment_sum", "unravel_index",
+]  # fmt: skip
+
+# ------------------------------------------------------------------------- sorting
+
+
+def _last(x: Value, axis: int) -> list[int]:
+    """The permutation that exchanges `axis` and the last axis."""
+    rank = x.rank
+    if rank is None:
+        raise ValueError("sort needs a tensor of known rank")
+    if not -rank <= axis < rank:
+        raise ValueError(f"axis {axis} is out of range for rank {rank}")
+    order = list(range(rank))
+    order[axis], order[-1] = order[-1], order[axis % rank]
+    return order
+
+
+def _ranked(x: Value, descending: bool) -> tuple[Value, Value]:
+    n = shapes.shape(x)[-1]
+    if descending:
+        top = lookup.top_k(x, n)
+        return top.values, top.indices
+    if x.dtype.kind == "f":
+        top = lookup.top_k(-x, n)
+        return -top.values, top.indices
+    # no overflow at the lowest number: ~x turns the order of integers round
+    top = lookup.top_k(math.invert(x), n)
+    return math.invert(top.values), top.indices
+
+
+def _sorted(values: Any, axis: Any, direction: str, which: int, name: str) -> Value:
+    if direction not in ("ASCENDING", "DESCENDING"):
+        raise ValueError(f"Direction should be one of ASCENDING, DESCENDING, not {direction}")
+    if not isinstance(axis, int | np.integer):
+        raise ValueError("axis must be a constant scalar")
+    with current().scope(name, "sort"):
+        x = as_value(values, None, "values")
+        if x.rank == 0:
+            raise ValueError("a scalar cannot be sorted")
+        order = _last(x, int(axis))
+        straight = order[-1] == len(order) - 1
+        rows = x if straight else shapes.transpose(x, order)
+        out = _ranked(rows, direction == "DESCENDING")[which]
+        return out if straight else shapes.transpose(out, order)
+
+
+def sort(
+    values: Any, axis: int = -1, direction: str = "ASCENDING", name: str | None = None
+) -> Value:
+    """`values` in order along an axis.
+
+    Parameters
+    ----------
+    direction : {"ASCENDING", "DESCENDING"}
+    """
+    return _sorted(values, axis, direction, 0, name or "sort")
+
+
+def argsort(
+    values: Any, axis: int = -1, direction: str = "ASCENDING", stable: bool = False,
+    name: str | None = None,
+) -> Value:  # fmt: skip
+    """The int32 indices that put `values` in order along an axis; equal elements keep theirs."""
+    return _sorted(values, axis, direction, 1, name or "argsort")
+
+
+# ------------------------------------------------------------------------- sets of numbers
+
+
+class ListDiff(NamedTuple):
+    """What `setdiff1d` gives."""
+
+    out: Value
+    idx: Value
+
+
+def _difference(x: Any, y: Any, *, index_dtype: Any) -> Any:
+    at = np.nonzero(~np.isin(x, y))[0]
+    return x[at], at.astype(index_dtype.np)
+
+
+def _difference_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    for v in inputs:
+        if v.rank not in (1, None):
+            raise shape_error(f"Shape must be rank 1 but is rank {v.rank}")
+    n = D.fresh()
+    return [(inputs[0].dtype, (n,)), (attrs["index_dtype"], (n,))]
+
+
+difference_op = op(
+    "setdiff1d", "ListDiff", "host", args=("x", "y"), types="fiubs", numpy=_difference,
+    doc="Elements of x that y does not have, and where they are.", infer=_difference_infer,
+    grad=no_grad,
+)  # fmt: skip
+
+
+def setdiff1d(x: Any, y: Any, index_dtype: Any = dtypes.int32, name: str | None = None) -> ListDiff:
+    """The elements of `x` that `y` does not have, in order, and their indices."""
+    a = as_value(x, None, "x")
+    b = as_value(y, a.dtype if not isinstance(y, Value) else None, "y")
+    attrs = {"index_dtype": as_dtype(index_dtype)}
+    return ListDiff(*build(difference_op, (a, b), attrs, name).outputs)
+
+
+# ------------------------------------------------------------------------- counting
+
+
+def _counts(arr: Any, *rest: Any, weighted: bool, bounds: Any, dtype: Any) -> Any:
+    weights = rest[0].reshape(-1) if weighted else None
+    limits = dict(zip(bounds, rest[weighted:], strict=True))
+    flat = arr.reshape(-1)
+    if flat.size and flat.min() < 0:
+        raise InvalidArgumentError(None, None, "Input arr must be non-negative!")
+    size = int(flat.max(initial=-1)) + 1
+    size = max(size, int(limits.get("minlength", 0)))
+    if "maxlength" in limits:
+        size = min(size, int(limits["maxlength"]))
+    keep = flat < size
+    out = np.zeros(size, dtype.np)
+    np.add.at(out, flat[keep], 1 if weights is None else weights[keep].astype(dtype.np))
+    return out
+
+
+bincount_op = op(
+    "bincount", "Bincount", "host", args=("arr", "*rest"), types="i", numpy=_counts,
+    doc="How often each number occurs.", grad=no_grad,
+    infer=lambda inputs, attrs: [(attrs["dtype"], (D.fresh(),))],
+)  # fmt: skip
+
+
+def bincount(
+    arr: Any, weights: Any = None, minlength: Any = None, maxlength: Any = None,
+    dtype: Any = dtypes.int32,
+) -> Value:  # fmt: skip
+    """How often each number from 0 on occurs in `arr`, or the sum of its `weights`.
+
+    Parameters
+    ----------
+    minlength, maxlength : int, optional
+        The least and the greatest length of the result.
+    dtype : DType
+        Of the result without `weights`.
+    """
+    with current().scope(None, "bincount"):
+        values = [math.cast(as_value(arr, name="arr"), dtypes.int32)]
+        kind = as_dtype(dtype)
+        if weights is not None:
+            values.append(as_value(weights, None, "weights"))
+            kind = values[1].dtype
+        bounds = {"minlength": minlength, "maxlength": maxlength}
+        given = {k: v for k, v in bounds.items() if v is not None}
+        values += [as_value(v, dtypes.int32, k) for k, v in given.items()]
+        attrs = {"weighted": weights is not None, "bounds": tuple(given), "dtype": kind}
+        return build(bincount_op, values, attrs).outputs[0]
+
+
+def histogram_fixed_width_bins(
+    values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32,
+    name: str | None = None,
+) -> Value:  # fmt: skip
+    """The bin, from 0 to ``nbins - 1``, of each value in a histogram of bins of equal width.
+
+    Parameters
+    ----------
+    value_range : tensor of two
+        Values outside belong to the first and last bin.
+    """
+    with current().scope(name, "histogram_fixed_width_bins"):
+        x = as_value(values, None, "values")
+        low_high = as_value(value_range, x.dtype, "value_range")
+        flat = shapes.reshape(x, [-1])
+        scaled = math.truediv(flat - low_high[0], low_high[1] - low_high[0])
+        n = as_value(nbins, dtypes.int32, "nbins")
+        at = math.cast(math.floor(math.cast(n, scaled.dtype) * scaled), dtypes.int32)
+        inside = math.minimum(math.maximum(at, 0), n - 1)
+        return shapes.reshape(math.cast(inside, as_dtype(dtype)), shapes.shape(x))
+
+
+def histogram_fixed_width(
+    values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32,
+    name: str | None = None,
+) -> Value:  # fmt: skip
+    """How many values lie in each of `nbins` bins of equal width.
+
+    Parameters
+    ----------
+    value_range : tensor of two
+        Values outside are counted in the first and last bin.
+    """
+    with current().scope(name, "histogram_fixed_width"):
+        at = shapes.reshape(histogram_fixed_width_bins(values, value_range, nbins), [-1])
+        ones = shapes.ones_like(at, dtype=as_dtype(dtype))
+        return arrays.unsorted_segment_sum(ones, at, nbins)
+
+
+def _search(rows: Any, values: Any, *, side: Any, out_type: Any) -> Any:
+    flat = rows.reshape(-1, rows.shape[-1])
+    wanted = values.reshape(len(flat), -1)
+    if rows.shape[:-1] != values.shape[:-1]:
+        raise InvalidArgumentError(None, None, "Leading dim_size of both tensors must match.")
+    found = [np.searchsorted(a, v, side=side) for a, v in zip(flat, wanted, strict=True)]
+    return np.array(found, out_type.np).reshape(values.shape)
+
+
+searchsorted_op = op(
+    "searchsorted", "LowerBound", "host", args=("sorted_inputs", "values"), types="fiu",
+    doc="Where values belong in sorted rows.", numpy=_search, grad=no_grad,
+    infer=lambda inputs, attrs: [(attrs["out_type"], inputs[1].static_shape)],
+    facts={"type": lambda inputs, attrs: (
+        "LowerBound" if attrs["side"] == "left" else "UpperBound")},
+)  # fmt: skip
+
+
+def searchsorted(
+    sorted_sequence: Any, values: Any, side: str = "left", out_type: Any = dtypes.int32,
+    name: str | None = None,
+) -> Value:  # fmt: skip
+    """The index at which each value would be put into its sorted row.
+
+    Parameters
+    ----------
+    side : {"left", "right"}
+        Before or after elements equal to it.
+    """
+    if side not in ("left", "right"):
+        raise ValueError(f"side must be either 'right' or 'left'.  Saw: {side}.")
+    rows = as_value(sorted_sequence, None, "sorted_sequence")
+    wanted = as_value(values, rows.dtype if not isinstance(values, Value) else None, "values")
+    attrs = {"side": side, "out_type": as_dtype(out_type)}
+    return build(searchsorted_op, (rows, wanted), attrs, name).outputs[0]
+
+
+# ------------------------------------------------------------------------- segments of rows
+
+
+def _picked(data: Any, indices: Any, segment_ids: Any) -> tuple[Value, Value]:
+    return arrays.gather(data, indices), as_value(segment_ids, None, "segment_ids")
+
+
+def _sparse_segment(kind: str, doc: str) -> Any:
+    f = {
+        "sum": arrays.unsorted_segment_sum, "mean": arrays.unsorted_segment_mean,
+        "sqrt_n": arrays.unsorted_segment_sqrt_n,
+    }[kind]  # fmt: skip
+
+    def function(
+        data: Any, indices: Any, segment_ids: Any, name: str | None = None,
+        num_segments: Any = None,
+    ) -> Value:  # fmt: skip
+        tag = "".join(w.capitalize() for w in kind.split("_"))
+        with current().scope(name, f"SparseSegment{tag}"):
+            rows, ids = _picked(data, indices, segment_ids)
+            n = num_segments
+            if n is None:
+                n = reduce.reduce_max(ids) + 1
+            return f(rows, ids, n)
+
+    function.__name__ = function.__qualname__ = f"sparse_segment_{kind}"
+    function.__doc__ = f"{doc} over the rows ``data[indices]`` of each segment."
+    return function
+
+
+sparse_segment_sum = _sparse_segment("sum", "Sums")
+sparse_segment_mean = _sparse_segment("mean", "Means")
+sparse_segment_sqrt_n = _sparse_segment("sqrt_n", "Sums divided by the root of the number of rows")
+
+
+# ------------------------------------------------------------------------- shapes and indices
+
+
+def _unravel(indices: Any, dims: Any) -> Any:
+    n = int(np.prod(dims, dtype=np.int64))
+    if indices.size and (indices.min() < 0 or indices.max() >= n):
+        raise InvalidArgumentError(None, None, "index is out of bound as with dims")
+    return np.array(np.unravel_index(indices, tuple(dims)), indices.dtype)
+
+
+def _unravel_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    i, dims = inputs
+    n = None if dims.static_shape is None else dims.static_shape[0]
+    if i.static_shape is None or n is None:
+        return [(i.dtype, None)]
+    return [(i.dtype, (n, *i.static_shape))]
+
+
+unravel_op = op(
+    "unravel_index", "UnravelIndex", "host", args=("indices", "dims"), types="i", numpy=_unravel,
+    doc="Index vectors of flat indices.", infer=_unravel_infer, grad=no_grad,
+)  # fmt: skip
+
+
+def unravel_index(indices: Any, dims: Any, name: str | None = None) -> Value:
+    """For flat indices into a tensor of sizes `dims` the indices along each axis."""
+    i = as_value(indices, None, "indices")
+    return build(unravel_op, (i, as_value(dims, i.dtype, "dims")), None, name).outputs[0]
+
+
+def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Value:
+    """The shape of two tensors broadcast against each other, from their shape vectors."""
+    x = as_value(shape_x, None, "shape_x")
+    y = as_value(shape_y, x.dtype if not isinstance(shape_y, Value) else None, "shape_y")
+    if x.static_shape is None or y.static_shape is None:
+        raise ValueError("broadcast_dynamic_shape needs shape vectors of known rank")
+    m, n = x.static_shape[0], y.static_shape[0]
+    if type(m) is not int or type(n) is not int:
+        raise ValueError("broadcast_dynamic_shape needs shape vectors of known length")
+    if m < n:
+        x, y, m, n = y, x, n, m
+    if m > n:
+        y = arrays.concat([shapes.ones([m - n], dtype=y.dtype), y], 0)
+    return math.select(math.equal(x, 1), y, x)  # type: ignore[no-any-return]
+
+
+def guarantee_const(input: Any, name: str | None = None) -> Value:
+    """`input`."""
+    from graphc.ops import state
+
+    return state.identity(input, name=name)
+
+
+def parallel_stack(values: Any, name: str = "parallel_stack") -> Value:
+    """`values` stacked along a new first axis."""
+    return arrays.stack(values, 0, name)

@@ -1,0 +1,310 @@
+"""Rows of a variable changed by index (``tf.scatter_*``), and the same on tensors.
+
+All is arithmetic on whole tensors. Where several updates name one row the last one wins, or they
+are combined; an index outside the tensor fails the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.node import Value
+from graphc.ops import arrays, math, reduce, shapes, state
+from graphc.ops.record import Attrs, Op, Types, apply, as_value, check_kind, op, shape_error
+
+__all__ = [
+    "batch_gather", "batch_scatter_update", "tensor_scatter_add", "tensor_scatter_nd_add",
+    "tensor_scatter_nd_sub", "tensor_scatter_nd_update", "tensor_scatter_sub",
+    "tensor_scatter_update",
+]  # fmt: skip
+
+Combine = Callable[[Value, Value, Value, Any], Value]
+
+# ------------------------------------------------------------------------- rows
+
+
+def _rows(x: Value) -> Any:
+    """How many: a size where a run is compiled, else a number or a tensor."""
+    return _product(x, 1)
+
+
+def _product(x: Value, depth: int) -> Any:
+    """The product of the first sizes."""
+    s = x.static_shape
+    if s is None or (D.facts() is None and not D.is_known(s[:depth])):
+        return reduce.reduce_prod(shapes.shape(x, out_type=dtypes.int64)[:depth])
+    n: Any = 1
+    for d in s[:depth]:
+        n = n * d
+    return n
+
+
+def _range(start: Any, limit: Any) -> Value:
+    return shapes.range(start, limit, dtype=dtypes.int64)
+
+
+def _inside(ids: Value, n: Any) -> Value:
+    """`ids`, once the run has checked that they are in [0, n)."""
+    return arrays.gather(_range(0, n), ids)
+
+
+def _update(old: Value, ids: Value, new: Value, n: Any) -> Value:
+    """The last of the new rows with an index, or the old row."""
+    k = _rows(new)
+    last = arrays.unsorted_segment_max(_range(0, k), ids, n)
+    at = math.select(last >= 0, last, _range(k, k + n))
+    return arrays.gather(arrays.concat([new, old], 0), at)
+
+
+def _signed(sign: int) -> Combine:
+    def f(old: Value, ids: Value, new: Value, n: Any) -> Value:
+        total = arrays.unsorted_segment_sum(new, ids, n)
+        return old + total if sign > 0 else old - total
+
+    return f
+
+
+def _segments(f: Callable[..., Value], combine: Callable[..., Any]) -> Combine:
+    return lambda old, ids, new, n: combine(old, f(new, ids, n))
+
+
+_COMBINE: dict[str, Combine] = {
+    "update": _update,
+    "add": _signed(1),
+    "sub": _signed(-1),
+    "mul": _segments(arrays.unsorted_segment_prod, lambda a, b: a * b),
+    "div": _segments(
+        arrays.unsorted_segment_prod, lambda a, b: a / b if a.dtype.kind == "f" else a // b
+    ),
+    "min": _segments(arrays.unsorted_segment_min, math.minimum),
+    "max": _segments(arrays.unsorted_segment_max, math.maximum),
+}
+
+
+def _rule(kind: str) -> Callable[..., Value]:
+    def rule(old: Value, indices: Value, updates: Value) -> Value:
+        n = _rows(old)
+        ids = _inside(shapes.reshape(math.cast(indices, dtypes.int64), [-1]), n)
+        row = shapes.shape(old, out_type=dtypes.int64)[1:]
+        flat = arrays.concat([shapes.shape(ids, out_type=dtypes.int64), row], 0)
+        if updates.rank == 0:
+            new = shapes.fill(flat, updates)
+        else:
+            new = shapes.reshape(updates, flat)
+        return _COMBINE[kind](old, ids, new, n)
+
+    return rule
+
+
+def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    ref, indices, updates = inputs
+    _check(ref, indices, updates)
+    s, t, u = ref.static_shape, indices.static_shape, updates.static_shape
+    if s is not None and t is not None and u:
+        want = (*t, *s[1:])
+        if len(u) != len(want) or any(D.same(a, b) is False for a, b in zip(u, want, strict=True)):
+            raise shape_error(
+                f"Must have updates.shape = indices.shape + params.shape[1:] or updates.shape = "
+                f"[], got updates.shape {shapes.text(u)}, indices.shape {shapes.text(t)}, "
+                f"params.shape {shapes.text(s)}"
+            )
+    return [(ref.dtype, s)]
+
+
+def _check(ref: Value, indices: Value, updates: Value) -> None:
+    if indices.dtype not in (dtypes.int32, dtypes.int64):
+        raise TypeError(
+            f"Value passed to parameter 'indices' has DataType {indices.dtype.name} not in list of "
+            "allowed values: int32, int64"
+        )
+    if updates.dtype is not ref.dtype:
+        raise TypeError(
+            f"Input 'updates' has type {updates.dtype.name} that does not match type "
+            f"{ref.dtype.name} of argument 'ref'."
+        )
+
+
+def _operands(record: Op, values: Sequence[Any]) -> list[Value]:
+    ref = values[0]
+    check_kind(record, "ref", ref.dtype, record.types)
+    indices = as_value(values[1], None, "indices")
+    updates = values[2]
+    if not isinstance(updates, Value):
+        updates = as_value(updates, ref.dtype, "updates")
+    return [ref, indices, updates]
+
+
+def _scatter(kind: str, doc: str) -> Callable[..., Value]:
+    """``tf.scatter_<kind>``."""
+    name = f"scatter_{kind}"
+    tf = f"Scatter{kind.capitalize()}"
+    record = op(
+        name, tf, "state", doc=doc, args=("ref", "indices", "updates"), infer=_infer,
+        types="fiub" if kind == "update" else "fiu", stateful=True,
+        facts={"ref": True, "update": _rule(kind)},
+    )  # fmt: skip
+
+    def function(
+        ref: Any, indices: Any, updates: Any, use_locking: bool = kind == "update",
+        name: str | None = None,
+    ) -> Value:  # fmt: skip
+        values = (state.reference(ref, tf), indices, updates)
+        return apply(record, values, None, name, _operands).outputs[0]
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{doc}
+
+    Parameters
+    ----------
+    ref : variable
+    indices : tensor of ints
+        Rows of `ref`; one outside fails the run.
+    updates : tensor
+        Of shape ``indices.shape + ref.shape[1:]``, or a scalar.
+    use_locking
+        Accepted: a run's updates are never seen half done.
+
+    Returns
+    -------
+    tensor
+        The variable's new value.
+    """
+    return function
+
+
+scatter_update = _scatter("update", "Replaces rows of a variable; the last of equal indices wins.")
+scatter_add = _scatter("add", "Adds to rows of a variable.")
+scatter_sub = _scatter("sub", "Subtracts from rows of a variable.")
+scatter_mul = _scatter("mul", "Multiplies rows of a variable.")
+scatter_div = _scatter("div", "Divides rows of a variable.")
+scatter_min = _scatter("min", "The lesser of rows of a variable and of the updates.")
+scatter_max = _scatter("max", "The greater of rows of a variable and of the updates.")
+
+# ------------------------------------------------------------------------- index vectors
+
+
+def _nd(kind: str) -> Callable[..., Value]:
+    def rule(old: Value, indices: Value, updates: Value) -> Value:
+        if indices.static_shape is None or type(indices.static_shape[-1]) is not int:
+            raise shape_error(f"the last size of {indices.node.name!r} must be known")
+        depth = indices.static_shape[-1]
+        sizes = shapes.shape(old, out_type=dtypes.int64)
+        n = _product(old, depth)
+        numbers = shapes.reshape(_range(0, n), sizes[:depth])
+        ids = shapes.reshape(
+            arrays.gather_nd(numbers, math.cast(indices, dtypes.int64)), [-1]
+        ) if depth else shapes.zeros_like(shapes.reshape(indices, [-1, 1]))[:1, 0]  # fmt: skip
+        row = sizes[depth:]
+        new = shapes.reshape(updates, arrays.concat([[-1], row], 0)) if old.rank != depth else (
+            shapes.reshape(updates, [-1]))  # fmt: skip
+        flat = shapes.reshape(old, arrays.concat([[-1], row], 0))
+        return shapes.reshape(_COMBINE[kind](flat, ids, new, n), sizes)
+
+    return rule
+
+
+def _nd_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    ref, indices, updates = inputs
+    _check(ref, indices, updates)
+    s, t, u = ref.static_shape, indices.static_shape, updates.static_shape
+    if s is not None and t and u is not None and type(t[-1]) is int:
+        if t[-1] > len(s):
+            raise shape_error(
+                f"Inner dimensions of indices {shapes.text(t)} must be at most the rank {len(s)}"
+            )
+        want = (*t[:-1], *s[t[-1] :])
+        if len(u) != len(want) or any(D.same(a, b) is False for a, b in zip(u, want, strict=True)):
+            raise shape_error(
+                f"Must have updates.shape = indices.shape[:-1] + shape[{t[-1]}:], got "
+                f"updates.shape: {shapes.text(u)}, indices.shape: {shapes.text(t)}, "
+                f"shape: {shapes.text(s)}"
+            )
+    return [(ref.dtype, s)]
+
+
+def _scatter_nd(kind: str, doc: str) -> Callable[..., Value]:
+    name = f"scatter_nd_{kind}"
+    tf = f"ScatterNd{kind.capitalize()}"
+    record = op(
+        name, tf, "state", doc=doc, args=("ref", "indices", "updates"), infer=_nd_infer,
+        types="fiub" if kind == "update" else "fiu", stateful=True,
+        facts={"ref": True, "update": _nd(kind)},
+    )  # fmt: skip
+
+    def function(
+        ref: Any, indices: Any, updates: Any, use_locking: bool = kind == "update",
+        name: str | None = None,
+    ) -> Value:  # fmt: skip
+        values = (state.reference(ref, tf), indices, updates)
+        return apply(record, values, None, name, _operands).outputs[0]
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{doc} The last axis of `indices` holds index vectors."
+    return function
+
+
+scatter_nd_update = _scatter_nd("update", "Replaces slices of a variable.")
+scatter_nd_add = _scatter_nd("add", "Adds to slices of a variable.")
+scatter_nd_sub = _scatter_nd("sub", "Subtracts from slices of a variable.")
+
+__all__ += [
+    "scatter_add", "scatter_div", "scatter_max", "scatter_min", "scatter_mul", "scatter_nd_add",
+    "scatter_nd_sub", "scatter_nd_update", "scatter_sub", "scatter_update",
+]  # fmt: skip
+
+# ------------------------------------------------------------------------- tensors
+
+
+def _on_tensor(kind: str, doc: str) -> Callable[..., Value]:
+    rule = _nd(kind)
+
+    def function(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Value:
+        from graphc.ir.build import current
+
+        with current().scope(name, f"TensorScatter{kind.capitalize()}"):
+            x = as_value(tensor, None, "tensor")
+            i = as_value(indices, None, "indices")
+            u = updates if isinstance(updates, Value) else as_value(updates, x.dtype, "updates")
+            _nd_infer((x, i, u), {})
+            return rule(x, i, u)
+
+    function.__name__ = function.__qualname__ = f"tensor_scatter_{kind}"
+    function.__doc__ = doc
+    return function
+
+
+tensor_scatter_update = _on_tensor("update", "`tensor` with slices replaced.")
+tensor_scatter_add = _on_tensor("add", "`tensor` with `updates` added to slices.")
+tensor_scatter_sub = _on_tensor("sub", "`tensor` with `updates` subtracted from slices.")
+tensor_scatter_nd_update = tensor_scatter_update
+tensor_scatter_nd_add = tensor_scatter_add
+tensor_scatter_nd_sub = tensor_scatter_sub
+
+
+def batch_gather(params: Any, indices: Any, name: str | None = None) -> Value:
+    """Elements at `indices` along its last axis, which all axes before have in common."""
+    i = as_value(indices, None, "indices")
+    if i.rank is None:
+        raise ValueError("batch_gather does not allow indices with unknown rank.")
+    return arrays.gather(params, i, axis=i.rank - 1, batch_dims=i.rank - 1, name=name)
+
+
+def batch_scatter_update(
+    ref: Any, indices: Any, updates: Any, use_locking: bool = True, name: str | None = None
+) -> Value:
+    """Replaces elements at `indices` along its last axis, which all axes before have in common."""
+    i = as_value(indices, None, "indices")
+    s = i.static_shape
+    if s is None:
+        raise ValueError("batch_scatter_update needs indices of known rank")
+    sizes = shapes.shape(i, out_type=i.dtype)
+    parts = []
+    for axis in range(len(s) - 1):
+        row = shapes.range(math.cast(sizes[axis], i.dtype))
+        ones = [1] * len(s)
+        ones[axis] = -1
+        parts.append(shapes.reshape(row, ones) + shapes.zeros_like(i))
+    return scatter_nd_update(ref, arrays.stack([*parts, i], -1), updates, use_locking, name)
