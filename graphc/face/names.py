@@ -64,7 +64,6 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "contrib.framework": ("graphc.contrib.framework.scoping", "graphc.contrib.framework.variables"),
     "contrib.losses": (),
     "contrib.metrics": (),
-    "contrib.slim": (),
     "contrib.distributions": (),
     "contrib.layers": (
         "graphc.contrib.layers.dense", "graphc.contrib.layers.images",
@@ -103,6 +102,7 @@ BORROWED: dict[str, tuple[str, ...]] = {
     "core.framework": (),
     "core.protobuf": (),
     "core.util": (),
+    "contrib.slim": ("contrib.layers", "contrib.framework"),
     "contrib.slim.losses": ("contrib.losses",),
     "contrib.slim.nets": (),
     "contrib.keras": ("keras",),
