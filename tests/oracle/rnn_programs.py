@@ -541,3 +541,305 @@ def attention_state_clone(tf, np):
     out, state = cell(tf.ones([rows, 2]), state)
     return {"fetch": [tf.identity(out), tf.identity(state.alignments), tf.identity(state.time)],
             "feed": {memory: data(np, 3, 4, 2)}}  # fmt: skip
+
+
+# ---- looped --------------------------------------------------------------------------------------
+
+DYNAMIC = {
+    "basic": (lambda c: c.BasicRNNCell(3), {}),
+    "gru": (lambda c: c.GRUCell(3), {}),
+    "lstm": (lambda c: c.BasicLSTMCell(3), {}),
+    "lstm_lengths": (lambda c: c.BasicLSTMCell(3), {"lengths": [0, 4, 2]}),
+    "lstm_short_lengths": (lambda c: c.LSTMCell(3, num_proj=2), {"lengths": [1, 0, 2]}),
+    "lstm_time_major": (lambda c: c.LSTMCell(3, use_peepholes=True), {"time_major": True}),
+    "gru_time_major_lengths": (
+        lambda c: c.GRUCell(3), {"time_major": True, "lengths": [2, 1, 3, 3]},
+    ),
+    "multi": (
+        lambda c: c.MultiRNNCell([c.GRUCell(4), c.DropoutWrapper(c.BasicLSTMCell(3))]),
+        {"swap_memory": True, "parallel_iterations": 4, "scope": "deep"},
+    ),
+    "flat_state": (lambda c: c.BasicLSTMCell(3, state_is_tuple=False), {}),
+    "known_sizes": (lambda c: c.GRUCell(3), {"shape": [3, 4, 2]}),
+    "unknown_sizes": (lambda c: c.BasicLSTMCell(3), {"shape": [None, None, 2]}),
+    "residual": (lambda c: c.ResidualWrapper(c.GRUCell(2)), {"lengths": [4, 3, 1]}),
+}  # fmt: skip
+
+
+def dynamic_program(make, lengths=None, shape=(None, 4, 2), **options):
+    def run(tf, np):
+        x = tf.placeholder(tf.float32, list(shape))
+        feed = {x: data(np, 3, 4, 2)}
+        if lengths is not None:
+            options["sequence_length"] = n = tf.placeholder(tf.int32, [None])
+            feed[n] = lengths
+        out, state = tf.nn.dynamic_rnn(make(tf.nn.rnn_cell), x, dtype=tf.float32, **options)
+        loss = tf.reduce_sum(tf.square(out))
+        shown = [tf.identity(s) for s in flat(tf, state)]
+        grad = tf.gradients(loss, x)[0]
+        return {"fetch": [out, *shown, tf.identity(grad)], "loss": loss, "feed": feed}
+
+    return run
+
+
+for _name, (_make, _options) in DYNAMIC.items():
+    case("dynamic_" + _name, dynamic_program(_make, **_options))
+
+
+@program
+def dynamic_initial_state(tf, np):
+    x = tf.placeholder(tf.float32, [None, None, 2])
+    cell = tf.nn.rnn_cell.MultiRNNCell([tf.nn.rnn_cell.LSTMCell(n) for n in (2, 3)])
+    before = cell.zero_state(tf.shape(x)[0], tf.float32)
+    out, state = tf.nn.dynamic_rnn(cell, x, initial_state=before)
+    again, last = tf.nn.dynamic_rnn(cell, x[:, :2], initial_state=state)
+    loss = tf.reduce_mean(again[:, -1])
+    fed = {before[0].c: 0.3 * np.ones([3, 2], np.float32)}
+    shown = [tf.identity(t) for t in [out, again, *flat(tf, last)]]
+    return {"fetch": shown, "loss": loss, "feed": {x: data(np, 3, 4, 2), **fed}}
+
+
+@program
+def dynamic_two_layers(tf, np):
+    x = tf.placeholder(tf.float32, [None, 4, 2])
+    with tf.variable_scope("one"):
+        first, _ = tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(3), x, dtype=tf.float32)
+    with tf.variable_scope("two"):
+        out, state = tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(2), first, dtype=tf.float32)
+    with tf.variable_scope("two", reuse=True):
+        cell = tf.nn.rnn_cell.GRUCell(2)
+        same, _ = tf.nn.dynamic_rnn(cell, first, dtype=tf.float32)
+    return {
+        "fetch": [out, same, tf.identity(state)],
+        "loss": tf.reduce_sum(tf.square(out[:, -1])),
+        "feed": {x: data(np, 3, 4, 2)},
+    }
+
+
+def bidirectional_program(lengths=None, **options):
+    def run(tf, np):
+        x = tf.placeholder(tf.float32, [None, 4, 2])
+        feed = {x: data(np, 3, 4, 2)}
+        if lengths is not None:
+            options["sequence_length"] = n = tf.placeholder(tf.int64, [None])
+            feed[n] = lengths
+        c = tf.nn.rnn_cell
+        out, state = tf.nn.bidirectional_dynamic_rnn(
+            c.GRUCell(2), c.BasicLSTMCell(3), x, dtype=tf.float32, **options
+        )
+        joined = tf.concat(out, 2)
+        loss = tf.reduce_sum(tf.square(joined))
+        shown = [tf.identity(t) for t in [joined, *flat(tf, state)]]
+        return {"fetch": [out[0], *shown], "loss": loss, "feed": feed}
+
+    return run
+
+
+case("bidirectional_dynamic", bidirectional_program())
+case("bidirectional_dynamic_lengths", bidirectional_program([4, 1, 2]))
+case("bidirectional_dynamic_time_major", bidirectional_program([3, 1, 2, 0], time_major=True))
+
+
+@program
+def stack_bidirectional(tf, np):
+    x = tf.placeholder(tf.float32, [None, 4, 2])
+    c = tf.nn.rnn_cell
+    out, fw, bw = tf.contrib.rnn.stack_bidirectional_dynamic_rnn(
+        [c.GRUCell(2), c.GRUCell(3)], [c.GRUCell(2), c.GRUCell(3)], x, dtype=tf.float32
+    )
+    outs, _, _ = tf.contrib.rnn.stack_bidirectional_rnn(
+        [c.GRUCell(2), c.GRUCell(3)], [c.GRUCell(2), c.GRUCell(3)], tf.unstack(x, axis=1),
+        dtype=tf.float32, scope="unrolled",
+    )  # fmt: skip
+    shown = [tf.identity(t) for t in [out, *fw, *bw, *outs]]
+    return {"fetch": shown, "feed": {x: data(np, 3, 4, 2)}}
+
+
+@program
+def raw_rnn(tf, np):
+    x = tf.placeholder(tf.float32, [4, None, 2])
+    lengths = tf.placeholder(tf.int32, [None])
+    cell = tf.nn.rnn_cell.BasicLSTMCell(3)
+    inputs = tf.TensorArray(tf.float32, size=4).unstack(x)
+
+    def loop(time, output, state, loop_state):
+        if output is None:
+            state = cell.zero_state(tf.shape(lengths)[0], tf.float32)
+        done = time >= lengths
+        following = tf.cond(
+            tf.reduce_all(done), lambda: tf.zeros([tf.shape(lengths)[0], 2]),
+            lambda: inputs.read(time),
+        )  # fmt: skip
+        following.set_shape([None, 2])
+        return done, following, state, output, None
+
+    written, state, _ = tf.nn.raw_rnn(cell, loop)
+    out = written.stack()
+    loss = tf.reduce_sum(tf.square(out))
+    shown = [tf.identity(t) for t in [out, *state]]
+    return {
+        "fetch": shown, "loss": loss, "feed": {x: data(np, 4, 3, 2), lengths: [3, 1, 2]},
+    }  # fmt: skip
+
+
+@program
+def fused_cells(tf, np):
+    x = tf.placeholder(tf.float32, [4, None, 2])
+    lengths = tf.placeholder(tf.int32, [None])
+    r = tf.contrib.rnn
+    out, state = r.LSTMBlockFusedCell(3)(x, dtype=tf.float32)
+    some, last = r.LSTMBlockFusedCell(3, use_peephole=True, cell_clip=0.5, name="some")(
+        x, dtype=tf.float32, sequence_length=lengths
+    )
+    adapted, _ = r.FusedRNNCellAdaptor(r.GRUCell(3), use_dynamic_rnn=True)(x, dtype=tf.float32)
+    turned, _ = r.TimeReversedFusedRNN(r.FusedRNNCellAdaptor(r.BasicRNNCell(3)))(
+        x, dtype=tf.float32, sequence_length=lengths, scope="turned"
+    )
+    shown = [tf.identity(t) for t in [out, *state, some, *last, adapted, turned]]
+    loss = tf.reduce_sum(tf.square(out)) + tf.reduce_sum(some) + tf.reduce_sum(adapted * turned)
+    return {"fetch": shown, "loss": loss, "feed": {x: data(np, 4, 3, 2), lengths: [4, 1, 2]}}
+
+
+# ---- decoders ------------------------------------------------------------------------------------
+
+
+def decoder_program(helper, attention=False, train=True, **options):
+    def run(tf, np):
+        s = tf.contrib.seq2seq
+        x = tf.placeholder(tf.float32, [None, 4, 2])
+        lengths = tf.placeholder(tf.int32, [None])
+        table = tf.get_variable("table", [5, 2])
+        encoded, state = tf.nn.dynamic_rnn(
+            tf.nn.rnn_cell.GRUCell(3), x, sequence_length=lengths, dtype=tf.float32
+        )
+        cell = tf.nn.rnn_cell.GRUCell(3)
+        if attention:
+            cell = s.AttentionWrapper(
+                cell, s.LuongAttention(3, encoded, memory_sequence_length=lengths),
+                attention_layer_size=3,
+            )  # fmt: skip
+            before = cell.zero_state(tf.shape(x)[0], tf.float32)
+            state = before.clone(cell_state=state)
+        layer = tf.layers.Dense(5, use_bias=False, name="projection")
+        decoder = s.BasicDecoder(cell, helper(tf, s, x, lengths, table), state, layer)
+        outputs, last, count = s.dynamic_decode(decoder, **options)
+        final = last.cell_state if attention else last
+        shown = [tf.identity(t) for t in [*outputs, final, count]]
+        plan = {"fetch": shown, "feed": {x: data(np, 3, 4, 2), lengths: [4, 1, 2]}}
+        if train:
+            plan["loss"] = tf.reduce_sum(tf.square(outputs.rnn_output))
+        return plan
+
+    return run
+
+
+def _greedy(tf, s, x, lengths, table):
+    return s.GreedyEmbeddingHelper(table, tf.fill([tf.shape(x)[0]], 1), 0)
+
+
+def _training(tf, s, x, lengths, table):
+    return s.TrainingHelper(x, lengths)
+
+
+case("decode_training", decoder_program(_training))
+case("decode_training_impute", decoder_program(_training, impute_finished=True))
+case("decode_training_attention", decoder_program(_training, attention=True))
+case("decode_training_limited", decoder_program(_training, maximum_iterations=3))
+case("decode_time_major", decoder_program(_training, output_time_major=True))
+case("decode_greedy", decoder_program(_greedy, train=False, maximum_iterations=6))
+case(
+    "decode_greedy_attention",
+    decoder_program(_greedy, attention=True, train=False, maximum_iterations=4),
+)
+case(
+    "decode_scheduled_never",
+    decoder_program(
+        lambda tf, s, x, n, table: s.ScheduledEmbeddingTrainingHelper(x, n, table, 0.0), train=False
+    ),
+)
+case(
+    "decode_scheduled_output",
+    decoder_program(
+        lambda tf, s, x, n, table: s.ScheduledOutputTrainingHelper(
+            x, n, 1.0, next_inputs_fn=lambda y: y[:, :2]
+        ),
+        train=False,
+    ),
+)
+case(
+    "decode_inference",
+    decoder_program(
+        lambda tf, s, x, n, table: s.InferenceHelper(
+            lambda y: y, [5], tf.float32, x[:, 0], lambda y: y[:, 0] > 100.0, lambda y: y[:, 1:3]
+        ),
+        train=False,
+        maximum_iterations=3,
+    ),
+)
+
+
+def _custom(tf, s, x, lengths, table):
+    def initialize():
+        return tf.zeros([tf.shape(x)[0]], tf.bool), x[:, 0]
+
+    def sample(time, outputs, state):
+        return tf.cast(tf.argmax(outputs, 1), tf.int32)
+
+    def following(time, outputs, state, sample_ids):
+        return time + 1 >= lengths, tf.nn.embedding_lookup(table, sample_ids), state
+
+    return s.CustomHelper(initialize, sample, following)
+
+
+case("decode_custom", decoder_program(_custom))
+
+
+def beam_program(attention=False, limit=5, **options):
+    def run(tf, np):
+        s = tf.contrib.seq2seq
+        x = tf.placeholder(tf.float32, [None, 4, 2])
+        table = tf.get_variable("table", [6, 2])
+        encoded, state = tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(3), x, dtype=tf.float32)
+        cell = tf.nn.rnn_cell.GRUCell(3)
+        tiled = s.tile_batch(state, 3)
+        if attention:
+            cell = s.AttentionWrapper(cell, s.LuongAttention(3, s.tile_batch(encoded, 3)))
+            before = cell.zero_state(3 * tf.shape(x)[0], tf.float32)
+            tiled = before.clone(cell_state=tiled)
+        layer = tf.layers.Dense(6, use_bias=False)
+        decoder = s.BeamSearchDecoder(
+            cell, table, tf.fill([tf.shape(x)[0]], 1), 0, tiled, 3, output_layer=layer, **options
+        )
+        outputs, last, count = s.dynamic_decode(decoder, maximum_iterations=limit)
+        inner = outputs.beam_search_decoder_output
+        shown = [outputs.predicted_ids, inner.scores, inner.parent_ids, last.lengths]
+        shown += [last.log_probs, last.finished, count]
+        return {
+            "fetch": [tf.identity(t) for t in shown], "feed": {x: 3.0 * data(np, 2, 4, 2)},
+        }  # fmt: skip
+
+    return run
+
+
+case("beam", beam_program())
+case("beam_length_penalty", beam_program(length_penalty_weight=0.7))
+case("beam_attention", beam_program(attention=True, coverage_penalty_weight=0.3))
+
+
+@program
+def beam_functions(tf, np):
+    s = tf.contrib.seq2seq
+    ids = tf.constant([[[1, 2, 3]], [[4, 5, 6]], [[7, 8, 9]], [[10, 10, 1]]])
+    parents = tf.constant([[[0, 0, 0]], [[0, 1, 1]], [[2, 1, 2]], [[1, 0, 2]]])
+    return {
+        "fetch": [
+            tf.identity(t)
+            for t in (
+                s.gather_tree(ids, parents, [4], 10),
+                s.gather_tree(ids, parents, [3], 10),
+                s.gather_tree(ids, parents, [0], 10),
+                s.gather_tree(ids, parents, [4], 5),
+                s.tile_batch(tf.constant([[1, 2], [3, 4]]), 2),
+            )
+        ]
+    }
