@@ -29,8 +29,8 @@ Index = tuple[Dim, ...]
 LIMIT = 200
 #: Nanoseconds that the rounds of one call may take, about.
 CALL_NS = 4_000_000
-#: Nodes on both sides of a condition that are computed both.
-SIDES = 12
+#: Nanoseconds, about, of a side of a condition that is computed whether it is chosen or not.
+SIDES = 60
 
 
 @dataclass
@@ -101,6 +101,8 @@ class _Lower:
         self.holds: dict[Buffer, Value] = {}
         self.other_name: dict[Value, Value] = {}
         self.offsets: dict[Symbol, Dim] = {}
+        #: Where this holds, a check that fails does not matter.
+        self.unless: Operand | None = None
 
     def run(self) -> SmallLoop:
         cond: Graph = self.node.attrs["cond"]
@@ -258,6 +260,8 @@ class _Lower:
         return self.element(v, tuple(index), where, other)
 
     def check(self, n: Node, ok: Operand, message: str, position: Dim) -> None:
+        if self.unless is not None:
+            ok = self.k.let("logical_or", self.unless, ok, dtype=dtypes.bool_)
         self.checks.append((n, message))
         self.k.check(ok, len(self.checks), position)
 
@@ -281,29 +285,27 @@ class _Lower:
         self.holds[buf] = out
 
     def choose(self, n: Node) -> None:
-        """Both sides of a condition, where they are cheap and cannot fail."""
-        pred = self.number(n.inputs[0])
+        """Both sides of a condition, where they are cheap; only the chosen one can fail."""
+        pred, outer = self.number(n.inputs[0]), self.unless
         sides: list[list[Operand]] = []
         for key in ("then", "orelse"):
             g: Graph = n.attrs[key]
-            nodes = [m for m in g.nodes() if m.op.name != "input"]
-            nodes = [b for m in nodes for b in (m.attrs["body"].nodes() if _is_fused(m) else [m])]
-            if any(m.op.fails or m.op.family == "control" or m.op.lower for m in nodes):
-                raise _NotSmall
+            if any(m.op.name == "array_set" for m in g.nodes()):
+                raise _NotSmall  # it cannot be undone
             if sum(map(_cost, g.nodes())) > SIDES:
                 raise _NotSmall
-            for inner, outer in zip(g.inputs, n.inputs[1:], strict=True):
-                if is_single(outer):
-                    self.name(inner, base(outer))
+            for inner, given in zip(g.inputs, n.inputs[1:], strict=True):
+                self.name(inner, base(given))
+            off = self.k.let("logical_not", pred, dtype=dtypes.bool_) if key == "then" else pred
+            if outer is not None:
+                off = self.k.let("logical_or", outer, off, dtype=dtypes.bool_)
+            self.unless = off
             for m in g.nodes():
                 self.compute(m)
+            self.unless = outer
             sides.append([self.number(v) for v in g.outputs])
         for out, x, y in zip(n.outputs, *sides, strict=True):
             self.single[out] = self.k.select(pred, x, y)
-
-
-def _is_fused(n: Node) -> bool:
-    return n.op.name == "fused"
 
 
 def _cost(n: Node) -> int:

@@ -534,6 +534,57 @@ def test_values_are_left_where_the_next_iteration_reads_them() -> None:
     assert names[names.index("branch") :].count("copy") == 0
 
 
+#: the quotient of the rounds left by those made, but nothing in round 0
+DIVIDED = """graph main() {
+  %n = input {index=0} : i32[]
+  %z = input {index=1} : i32[]
+  %zero = constant {value=0} : i32[]
+  %r, %r:1 = while %zero, %zero, %n, %z cond {
+    %i = input {index=0} : i32[]
+    %s = input {index=1} : i32[]
+    %n = input {index=2} : i32[]
+    %z = input {index=3} : i32[]
+    %c = less %i, %n : bool[]
+    return %c
+  } body {
+    %i = input {index=0} : i32[]
+    %s = input {index=1} : i32[]
+    %n = input {index=2} : i32[]
+    %z = input {index=3} : i32[]
+    %one = constant {value=1} : i32[]
+    %p = equal %i, %z : bool[]
+    %d = cond %p, %n, %i, %s then {
+      %n = input {index=0} : i32[]
+      %i = input {index=1} : i32[]
+      %s = input {index=2} : i32[]
+      return %s
+    } orelse {
+      %n = input {index=0} : i32[]
+      %i = input {index=1} : i32[]
+      %s = input {index=2} : i32[]
+      %l = subtract %n, %i : i32[]
+      %q = floordiv %l, %i : i32[]
+      %t = add %s, %q : i32[]
+      return %t
+    } : i32[]
+    %j = add %i, %one : i32[]
+    return %j, %d
+  } : i32[], i32[]
+  return %r, %r:1
+}"""
+
+
+def test_a_side_that_is_not_chosen_does_not_fail() -> None:
+    names = steps_of(DIVIDED, 9, 0)
+    assert "loop0" in names
+    g = parse_graph(DIVIDED)
+    run = Executor(None, State(), Options()).prepare(list(g.roots), g.inputs)
+    assert run(np.int32(9), np.int32(0)) == [9, sum((9 - i) // i for i in range(1, 9))]
+    for z in (1, 8, 99):
+        with pytest.raises(InvalidArgumentError, match="zero"):
+            run(np.int32(9), np.int32(z))
+
+
 def test_only_the_side_that_is_chosen_can_fail() -> None:
     g = parse_graph(SIDES)
     run = Executor(None, State(), Options()).prepare(list(g.roots), g.inputs)

@@ -1,0 +1,137 @@
+"""Loops in sessions: random numbers, interruption, trip counts, threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc.runtime import executor
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    tf.reset_default_graph()
+    yield
+    tf.reset_default_graph()
+
+
+#: what TensorFlow 1.15 draws in six runs of the op
+DRAWN = [0.38831127, 0.31686926, 0.42907262, 0.05274153, 0.707471, 0.49199605]
+
+
+def test_each_iteration_draws_anew() -> None:
+    n = tf.placeholder(tf.int32, [])
+
+    def body(i: Any, s: Any) -> Any:
+        return i + 1, tf.concat([s[1:], tf.random_uniform([1], seed=5)], 0)
+
+    _, s = tf.while_loop(lambda i, s: i < n, body, [0, tf.zeros([6])])
+    with tf.Session() as sess:
+        got = [sess.run(s, {n: k})[6 - k :] for k in (3, 2, 0, 1)]
+    np.testing.assert_allclose(np.concatenate(got), DRAWN, rtol=1e-6)
+
+
+def test_a_side_that_does_not_run_draws_nothing() -> None:
+    tf.zeros([3]), tf.zeros([3])
+    p = tf.placeholder(tf.bool, [])
+    x = tf.cond(p, lambda: tf.random_uniform([1], seed=5)[0], lambda: tf.constant(-1.0))
+    with tf.Session() as sess:
+        got = [sess.run(x, {p: k}) for k in (True, False, False, True, True)]
+    np.testing.assert_allclose([v for v in got if v >= 0], DRAWN[:3], rtol=1e-6)
+    assert [v < 0 for v in got] == [False, True, True, False, False]
+
+
+def test_a_failed_run_draws_nothing() -> None:
+    n, d = tf.placeholder(tf.int32, []), tf.placeholder(tf.int32, [])
+
+    def body(i: Any, s: Any) -> Any:
+        return i + 1 // (d - i), tf.random_uniform([4], seed=5)
+
+    _, s = tf.while_loop(lambda i, s: i < n, body, [0, tf.zeros([4])])
+    with tf.Session() as one:
+        first = one.run(s, {n: 1, d: 1})
+    with tf.Session() as sess:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            sess.run(s, {n: 9, d: 0})
+        np.testing.assert_array_equal(sess.run(s, {n: 1, d: 1}), first)
+
+
+def test_new_trip_counts_compile_nothing() -> None:
+    n = tf.placeholder(tf.int32, [])
+    x = tf.placeholder(tf.float32, [None])
+    _, y = tf.while_loop(lambda i, y: i < n, lambda i, y: (i + 1, y * 0.5 + x), [0, x])
+    with tf.Session() as sess:
+        sess.run(y, {n: 3, x: [1.0, 2.0]})
+        plans = executor.counters.plans
+        for k, size in ((0, 2), (7, 2), (1000, 5), (3, 9), (12, 2)):
+            want = np.arange(1, size + 1, dtype=np.float32)
+            given = want.copy()
+            for _ in range(k):
+                want = want * np.float32(0.5) + given
+            np.testing.assert_array_equal(sess.run(y, {n: k, x: given}), want)
+        assert executor.counters.plans == plans
+
+
+@pytest.mark.parametrize("size", [(), (3000,)], ids=["one kernel", "steps"])
+def test_an_endless_loop_is_interrupted_and_the_session_goes_on(size: tuple[int, ...]) -> None:
+    go = tf.placeholder(tf.bool, [])
+    v = tf.Variable(tf.zeros(size))
+    _, y = tf.while_loop(
+        lambda i, y: tf.logical_or(go, i < 3), lambda i, y: (i + 1, y + 1.0), [0, v.read_value()]
+    )
+    train = v.assign(y)
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        assert np.all(sess.run(train, {go: False}) == 3)
+        was = signal.signal(signal.SIGINT, signal.default_int_handler)
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        try:
+            timer.start()
+            start = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                sess.run(train, {go: True})
+            assert time.monotonic() - start < 10
+        finally:
+            timer.cancel()
+            signal.signal(signal.SIGINT, was)
+        assert np.all(sess.run(v) == 3)
+        assert np.all(sess.run(train, {go: False}) == 6)
+
+
+def test_the_same_bits_for_any_number_of_threads() -> None:
+    rng = np.random.default_rng(0)
+    w = tf.constant(rng.standard_normal((64, 64)).astype("f") / 8)
+    x = tf.placeholder(tf.float32, [None, 64])
+    _, y = tf.while_loop(
+        lambda i, y: i < 20, lambda i, y: (i + 1, tf.nn.softmax(tf.matmul(y, w))), [0, x]
+    )
+    given = rng.standard_normal((1000, 64)).astype("f")
+    got = []
+    for threads in (1, 2):
+        config = tf.ConfigProto(intra_op_parallelism_threads=threads)
+        with tf.Session(config=config) as sess:
+            got += [sess.run(y, {x: given}) for _ in range(3)]
+    for other in got[1:]:
+        np.testing.assert_array_equal(got[0], other)
+
+
+def test_ten_thousand_iterations_leave_no_memory() -> None:
+    import resource
+
+    n = tf.placeholder(tf.int32, [])
+    x = tf.placeholder(tf.float32, [5000])
+    _, y = tf.while_loop(lambda i, y: i < n, lambda i, y: (i + 1, tf.sin(y)), [0, x])
+    with tf.Session() as sess:
+        sess.run(y, {n: 10, x: np.ones(5000)})
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        sess.run(y, {n: 10_000, x: np.ones(5000)})
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert after - before < 4096  # kilobytes; one byte for each of the values would be 50 MB
