@@ -25,6 +25,7 @@ from graphc.ir.region import Branch, Context, Loop, context_of
 from graphc.ops import control, math, shapes
 from graphc.ops.convert import make_constant
 from graphc.ops.pure import input_op
+from graphc.ops.tensor_arrays import is_unset
 from graphc.passes.control import native
 from graphc.passes.cuts import Batch, Cut, Inner, is_effect
 from graphc.passes.functionalize import Functionalizer, is_snapshot, variable_of
@@ -38,6 +39,14 @@ class Varying(Exception):
     """The types of a construct's values are not the same in all iterations, or both branches."""
 
 
+class Fitted(Exception):
+    """The shapes of some arrays' elements are known now: the loop is to be made again."""
+
+    def __init__(self, arrays: dict[int, Value]) -> None:
+        super().__init__()
+        self.arrays = arrays
+
+
 def make(f: Functionalizer, n: Node, mask: int) -> None:
     """Put the pure form of the construct `n` into `f`.
 
@@ -46,10 +55,18 @@ def make(f: Functionalizer, n: Node, mask: int) -> None:
     Cut
         When a value outside must be known first, or only the host can run it.
     """
-    maker = _Loop if n.op.name == "loop" else _Cond
+    maker: type[_Construct] = _Loop if n.op.name == "loop" else _Cond
     draws = len(f.frozen.random)
     try:
-        maker(f, n, mask).make()
+        one = maker(f, n, mask)
+        while True:
+            try:
+                one.make()
+                break
+            except Fitted as e:
+                one = maker(f, n, mask)
+                one.fitted = e.arrays
+                del f.frozen.random[draws:]
     except (Varying, Cut, InvalidArgumentError) as e:
         del f.frozen.random[draws:]
         if isinstance(e, Cut) and e.needs and not e.hosts:
@@ -169,6 +186,9 @@ def _of_sizes(v: Value) -> bool:
 class _Construct:
     """One construct being made pure."""
 
+    def make(self) -> None:
+        raise NotImplementedError
+
     def __init__(self, f: Functionalizer, n: Node, mask: int) -> None:
         self.parent, self.node, self.mask = f, n, mask
         self.reach = f.reach
@@ -176,6 +196,8 @@ class _Construct:
         self.captures: dict[Value, list[dict[str, Any]]] = {}
         self.made: dict[tuple[_Inside, Value], Value] = {}
         self.variables = self._updated()
+        #: Arrays among the loop variables whose elements' shape the body decides.
+        self.fitted: dict[int, Value] = {}
 
     def _updated(self) -> list[str]:
         """The variables that needed nodes inside change."""
@@ -256,6 +278,14 @@ def same_type(a: Value, b: Value) -> bool:
     return all(D.same(x, y) for x, y in zip(s, t, strict=True))
 
 
+def agreed(a: Value, b: Value) -> bool:
+    """Whether `a` is an array without elements' shape yet, and `b` the same with one."""
+    s, t = a.static_shape, b.static_shape
+    if a.dtype is not b.dtype or not is_unset(s) or s is None or not t:
+        return False
+    return bool(D.same(s[0], t[0]))
+
+
 # ------------------------------------------------------------------------- conds
 
 
@@ -274,6 +304,10 @@ class _Cond(_Construct):
             results.append([inside.value(v, None) for v in c.results])
             finals.append([inside.after_all(var) for var in self.variables])
             escaped.append([inside.value(v, None) for v in wanted])
+        for side, other in ((0, 1), (1, 0)):
+            for i, (a, b) in enumerate(zip(results[side], results[other], strict=True)):
+                if agreed(a, b):
+                    results[side][i] = _zeros(b)
         for a, b in zip([*results[0], *finals[0]], [*results[1], *finals[1]], strict=True):
             if not same_type(a, b):
                 raise Varying
@@ -311,6 +345,8 @@ class _Loop(_Construct):
         loop: Loop = n.attrs["loop"]
         self.loop = loop
         first = [f.value(v, n) for v in n.inputs[: len(loop.params)]]
+        for i, v in self.fitted.items():
+            first[i] = _zeros(v)
         state = [f.state(var, self.mask, n) for var in self.variables]
         self.first = [*first, *state]
         assert loop.test is not None
@@ -326,6 +362,11 @@ class _Loop(_Construct):
                 body.visit_like(m)
         results = [body.value(v, None) for v in loop.results]
         results += [body.after_all(var) for var in self.variables]
+        fitted = {
+            i: b for i, (a, b) in enumerate(zip(params, results, strict=True)) if agreed(a, b)
+        }
+        if fitted:
+            raise Fitted({**self.fitted, **fitted})
         for a, b in zip(params, results, strict=True):
             if not same_type(a, b):
                 raise Varying

@@ -371,9 +371,12 @@ class Functionalizer:
             raise Cut((n,), tuple([(v, n) for v in n.inputs]))
         inputs = tuple([self.value(v, n) for v in n.inputs])
         if alias:
+            if "fit_alias" in facts:
+                inputs = (facts["fit_alias"](*inputs, **n.attrs),)
             self.new.update(zip(n.outputs, inputs, strict=False))
         else:
-            self.pure(n, inputs)
+            fit = facts.get("fit")
+            self.pure(n, inputs if fit is None else fit(inputs))
             if "assertion" in facts and not self.used.intersection(n.outputs):
                 self.check(n, [self.new[v] for v in n.outputs])
 

@@ -135,6 +135,13 @@ class Contexts:
                 out[i] = r
         return (inputs if out is None else tuple(out)), labels
 
+    def labelled(self: Any, node: Node) -> None:
+        """TF1 makes one more op to bring something into the context for `node`."""
+        label = "Switch" if isinstance(self.context, Branch) else "Enter"
+        scope, self._scope = self._scope, node.name + "/"
+        self.reserve(label)
+        self._scope = scope
+
     def _placed(self: Any, node: Node, context: Context, labels: Sequence[str]) -> None:
         """`node` was recorded in `context`; TF1 makes the ops `labels` for what it reads."""
         self.contexts[node] = context

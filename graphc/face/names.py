@@ -25,7 +25,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "": (
         "graphc.face.graph", "graphc.face.variables", "graphc.face.scopes", "graphc.face.session",
         "graphc.face.config", "graphc.face.shape", "graphc.face.convert", "graphc.face.control",
-        "graphc.face.flow",
+        "graphc.face.flow", "graphc.face.tensor_array", "graphc.face.functional",
         "graphc.face.initializers", "graphc.face.compat", "graphc.ops.convert", *_OPS,
         "graphc.face.gradients", "graphc.train.clip", "graphc.data.structure",
         "graphc.data.queues", "graphc.data.readers", "graphc.data.text",

@@ -5,6 +5,7 @@ from graphc.ops import (
     control,
     conv,
     convert,
+    flow,
     linalg,
     math,
     nn,
@@ -15,10 +16,11 @@ from graphc.ops import (
     reduce,
     shapes,
     state,
+    tensor_arrays,
 )
 from graphc.ops.record import OPS, InferError, Op
 
 __all__ = [
-    "OPS", "InferError", "Op", "arrays", "control", "conv", "convert", "linalg", "math", "nn",
-    "operators", "pool", "pure", "random", "reduce", "shapes", "state",
+    "OPS", "InferError", "Op", "arrays", "control", "conv", "convert", "flow", "linalg", "math",
+    "nn", "operators", "pool", "pure", "random", "reduce", "shapes", "state", "tensor_arrays",
 ]  # fmt: skip

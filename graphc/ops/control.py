@@ -155,6 +155,15 @@ def outside(i: int | str, n: int) -> str:
     return f"Tried to use array index {i} but array size is: {n}"
 
 
+def _fit(inputs: Sequence[Value]) -> tuple[Value, ...]:
+    """An array that has no elements' shape yet takes that of the first element."""
+    from graphc.ops.tensor_arrays import fitted
+
+    buffer, index, value = inputs
+    shape = value.static_shape
+    return (buffer if shape is None else fitted(buffer, shape), index, value)
+
+
 def _set_numpy(buffer: Any, index: Any, value: Any) -> Any:
     out = np.array(buffer)
     out[_at(buffer, index)] = value
@@ -199,7 +208,7 @@ array_set_op = op(
     args=("buffer", "index", "value"), types="fiubs", infer=_array_infer, numpy=_set_numpy,
     # every element of an array is written at most once: what was there before has no gradient
     grad=lambda y, dy, buffer, index, value: (dy, None, array_get(dy, index)),
-    lower=_lower_set, fails=True, facts={"replaces": 0},
+    lower=_lower_set, fails=True, facts={"replaces": 0, "fit": _fit},
 )  # fmt: skip
 
 array_add_op = op(
@@ -209,7 +218,7 @@ array_add_op = op(
     expand=lambda buffer, index, value: array_set(
         buffer, index, array_get(buffer, index) + value
     ),
-    fails=True,
+    fails=True, facts={"fit": _fit},
 )  # fmt: skip
 
 array_get_op = op(

@@ -277,3 +277,146 @@ def host_function_and_state_in_a_loop(tf, np):
     out = tf.while_loop(lambda i, x: i < 5, body, [0, 1.0])
     with tf.control_dependencies([out[0]]):
         return [out, tf.identity(v)], {}
+
+
+# --------------------------------------------------------------------- arrays, maps, scans
+
+
+@program
+def array_in_a_loop(tf, np):
+    n = tf.placeholder(tf.int32, [])
+    ta = tf.TensorArray(tf.float32, size=n, clear_after_read=False)
+    x = tf.constant([1.0, 2.0])
+
+    def body(i, a, ta):
+        return i + 1, a * 2.0, ta.write(i, a)
+
+    _, last, ta = tf.while_loop(lambda i, a, ta: i < n, body, [0, x, ta])
+    return [last, ta.stack(), ta.size(), ta.gather([1, 0])], {n: 4}
+
+
+@program
+def array_read_back(tf, np):
+    x = tf.placeholder(tf.float32, [None, 2])
+    n = tf.shape(x)[0]
+    source = tf.TensorArray(tf.float32, size=n).unstack(x)
+    out = tf.TensorArray(tf.float32, size=n + 1, clear_after_read=False).write(0, tf.zeros([2]))
+
+    def body(i, out):
+        return i + 1, out.write(i + 1, out.read(i) + source.read(i))
+
+    _, out = tf.while_loop(lambda i, out: i < n, body, [0, out])
+    return [out.stack(), out.concat()], {x: np.arange(8.0).reshape(4, 2)}
+
+
+@program
+def growing_array(tf, np):
+    def body(i, ta):
+        return i + 1, ta.write(i, tf.fill([2], tf.cast(i, tf.float32)))
+
+    ta = tf.TensorArray(tf.float32, size=0, dynamic_size=True)
+    _, ta = tf.while_loop(lambda i, ta: i < 5, body, [0, ta])
+    return [ta.stack(), ta.size()], {}
+
+
+@program
+def array_without_loop(tf, np):
+    ta = tf.TensorArray(tf.float32, size=4, element_shape=[2], clear_after_read=False)
+    ta = ta.write(0, [1.0, 2.0]).write(2, [3.0, 4.0])
+    tb = tf.TensorArray(tf.float32, size=3).scatter([2, 0, 1], [[1.0], [2.0], [3.0]])
+    tc = tf.TensorArray(tf.float32, size=2, clear_after_read=False).split(
+        [1.0, 2.0, 3.0, 4.0], [2, 2]
+    )
+    return [ta.stack(), ta.read(1), tb.stack(), tc.stack(), tc.concat()], {}
+
+
+@program
+def array_in_a_branch(tf, np):
+    p = tf.placeholder(tf.bool, [])
+    ta = tf.TensorArray(tf.float32, size=2)
+    ta = tf.cond(p, lambda: ta.write(0, [1.0, 2.0]), lambda: ta.write(1, [3.0, 4.0]))
+    return ta.stack(), {p: False}
+
+
+@program
+def array_written_in_some_iterations(tf, np):
+    ta = tf.TensorArray(tf.int32, size=6, element_shape=[])
+
+    def body(i, ta):
+        return i + 1, tf.cond(tf.equal(i % 2, 0), lambda: ta.write(i, i * i), lambda: ta)
+
+    _, ta = tf.while_loop(lambda i, ta: i < 6, body, [0, ta])
+    return ta.stack(), {}
+
+
+@program
+def maps(tf, np):
+    x = tf.placeholder(tf.float32, [None, 3])
+    a = tf.map_fn(lambda r: r * 2.0, x)
+    b, c = tf.map_fn(
+        lambda r: (tf.reduce_sum(r), tf.cast(r, tf.int32)), x, dtype=(tf.float32, tf.int32)
+    )
+    d = tf.map_fn(lambda p: p[0] * p[1], (x, x + 1.0), dtype=tf.float32)
+    e = tf.map_fn(lambda p: {"s": p["a"] + p["b"]}, {"a": x, "b": x}, dtype={"s": tf.float32})
+    f = tf.map_fn(lambda i: i * i, tf.range(4))
+    return [a, b, c, d, e, f], {x: np.arange(6.0).reshape(2, 3)}
+
+
+@program
+def map_of_map(tf, np):
+    x = tf.placeholder(tf.float32, [None, None])
+    y = tf.map_fn(lambda r: tf.map_fn(lambda e: e * e + tf.reduce_sum(r), r), x)
+    return y, {x: np.arange(6.0).reshape(2, 3)}
+
+
+@program
+def map_of_conds(tf, np):
+    x = tf.placeholder(tf.float32, [None])
+    return tf.map_fn(lambda e: tf.cond(e > 0.0, lambda: tf.log(e), lambda: e * 10.0), x), {
+        x: [1.0, -2.0, 3.0, -4.0]
+    }
+
+
+@program
+def map_of_nothing(tf, np):
+    x = tf.placeholder(tf.float32, [None, 3])
+    return tf.shape(tf.map_fn(lambda r: r * 2.0, x)), {x: np.zeros((0, 3))}
+
+
+@program
+def scans(tf, np):
+    x = tf.placeholder(tf.float32, [None])
+    a = tf.scan(lambda a, e: a + e, x)
+    b = tf.scan(lambda a, e: a * 0.5 + e, x, initializer=tf.constant(8.0))
+    c = tf.scan(lambda a, e: a + e, x, reverse=True)
+    d = tf.scan(lambda a, e: a * 0.5 + e, x, initializer=10.0, reverse=True)
+    e = tf.scan(lambda a, e: (a[1], a[0] + e), x, initializer=(0.0, 1.0))
+    f = tf.scan(lambda a, p: a + p[0] * p[1], (x, x), initializer=0.0)
+    return [a, b, c, d, e, f], {x: [1.0, 2.0, 3.0, 4.0]}
+
+
+@program
+def scan_of_matrices(tf, np):
+    x = tf.placeholder(tf.float64, [None, 2, 2])
+    h = tf.scan(lambda a, m: tf.tanh(tf.matmul(a, m)), x, initializer=tf.eye(2, dtype=tf.float64))
+    return h, {x: np.arange(12.0).reshape(3, 2, 2) / 10.0}
+
+
+@program
+def folds(tf, np):
+    x = tf.placeholder(tf.float32, [None])
+    a = tf.foldl(lambda a, e: a * 2.0 + e, x)
+    b = tf.foldr(lambda a, e: a * 2.0 + e, x)
+    c = tf.foldl(lambda a, e: a - e, x, initializer=100.0)
+    d = tf.foldr(lambda a, e: a / e, x, initializer=48.0)
+    e = tf.foldl(lambda a, p: (a[0] + p, a[1] * p), x, initializer=(0.0, 1.0))
+    return [a, b, c, d, e], {x: [1.0, 2.0, 3.0, 4.0]}
+
+
+@program
+def map_with_variable(tf, np):
+    w = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+    x = tf.placeholder(tf.float32, [None, 2])
+    return tf.map_fn(lambda r: tf.squeeze(tf.matmul(r[None], w), 0), x), {
+        x: [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    }

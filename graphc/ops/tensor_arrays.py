@@ -1,0 +1,229 @@
+"""The ops behind `TensorArray`: an array is a tensor, here is what makes and grows one.
+
+Of an array whose elements have no known shape yet only the number of elements is there: it is a
+tensor of shape ``[size, 0]``, and takes the shape of the first element that is written
+(`fitted`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import InvalidArgumentError
+from graphc.ir import dims as D
+from graphc.ir.build import build
+from graphc.ir.dims import Shape
+from graphc.ir.dtypes import DType
+from graphc.ir.known import static
+from graphc.ir.node import Value
+from graphc.ops import arrays, shapes
+from graphc.ops.record import Attrs, InferError, Types, op, shape_error
+
+__all__ = ["array_grow", "array_new", "array_stack", "array_unstack", "fitted", "is_unset"]
+
+
+def is_unset(shape: Shape | None) -> bool:
+    """Whether an array of this shape may be one whose elements' shape is not known yet."""
+    return shape is not None and len(shape) == 2 and type(shape[1]) is int and shape[1] == 0
+
+
+def fitted(buffer: Value, element: Shape) -> Value:
+    """`buffer`, or an empty array of elements of the shape `element` where it has none yet."""
+    s = buffer.static_shape
+    if s is None or not is_unset(s) or element == (0,):
+        return buffer
+    return shapes.fill_static((s[0], *element), 0, buffer.dtype)
+
+
+# ------------------------------------------------------------------------- making
+
+
+def _element(attrs: Attrs) -> Shape | None:
+    """The shape of an element where all of it is known."""
+    element: Shape | None = attrs["element"]
+    return element if D.is_known(element) else None
+
+
+def _new_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    size = static(inputs, attrs, "size")
+    element = _element(attrs)
+    if D.facts() is not None:
+        return [(attrs["dtype"], (size, *(element if element is not None else (0,))))]
+    if attrs["element"] is None:
+        return [(attrs["dtype"], None)]
+    first = D.fresh() if size is None or attrs["grows"] else size
+    return [(attrs["dtype"], (first, *attrs["element"]))]
+
+
+def _new(*, size: int, dtype: DType, element: Any, grows: bool) -> Any:
+    shape = (size, *(element if D.is_known(element) else (0,)))
+    return np.full(shape, b"", object) if dtype.kind == "s" else np.zeros(shape, dtype.np)
+
+
+def _new_expand(*, size: Any, dtype: DType, element: Any, grows: bool) -> Value:
+    shape = (size, *(element if D.is_known(element) else (0,)))
+    return shapes.fill_static(shape, 0, dtype)
+
+
+array_new_op = op(
+    "array_new", "TensorArrayV3", "composite", doc="An array of zeros.", args=(), types="fiubs",
+    infer=_new_infer, numpy=_new, expand=_new_expand, grad=lambda y, dy, *rest, **a: (None,),
+)  # fmt: skip
+
+
+def array_new(
+    size: Any, dtype: DType, element: Shape | None, grows: bool, name: str | None
+) -> Value:
+    """A new array; `grows` says that it may get more elements."""
+    attrs = {"dtype": dtype, "element": element, "grows": grows}
+    return shapes.make(array_new_op, [], {"size": ("size", size)}, name, attrs).outputs[0]
+
+
+# ------------------------------------------------------------------------- whole arrays
+
+
+def _rows(flow: Value, value: Value, grows: bool) -> Any:
+    """How many elements an array has after the rows of `value` were put at its start."""
+    s, t = flow.static_shape, value.static_shape
+    if t == ():
+        raise shape_error("Shape must be at least rank 1 but is rank 0")
+    if s is None or t is None:
+        return D.fresh()
+    n, m = s[0], t[0]
+    if D.same(n, m):
+        return m
+    if D.facts() is None:
+        return D.fresh()
+    if shapes.less(n, m):
+        if grows:
+            return m
+        raise InferError(
+            f"Max scatter index must be < array size ({shapes.show(m)} vs. {shapes.show(n)})"
+        )
+    return n
+
+
+def _unstack_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    flow, value = inputs
+    t = value.static_shape
+    rows = _rows(flow, value, attrs["grows"])
+    return [(value.dtype, None if t is None else (rows, *t[1:]))]
+
+
+def _unstack(flow: Any, value: Any, *, grows: bool) -> Any:
+    n, m = len(flow), len(value)
+    if m > n and not grows:
+        raise InvalidArgumentError(
+            None, None, f"Max scatter index must be < array size ({m - 1} vs. {n})"
+        )
+    if m >= n:
+        return value
+    rest = flow[m:]
+    if rest.shape[1:] != value.shape[1:]:
+        rest = np.zeros((n - m, *value.shape[1:]), value.dtype)
+    return np.concatenate([value, rest])
+
+
+def _unstack_expand(flow: Value, value: Value, *, grows: bool) -> Value:
+    s, t = flow.static_shape, value.static_shape
+    assert s is not None
+    assert t is not None
+    if _rows(flow, value, grows) is t[0] or D.same(s[0], t[0]):
+        return value
+    return arrays.concat([value, shapes.fill_static((s[0] - t[0], *t[1:]), 0, value.dtype)], 0)
+
+
+array_unstack_op = op(
+    "array_unstack", "TensorArrayScatterV3", "composite", args=("flow", "value"), types="fiubs",
+    doc="An array whose first elements are the rows of a tensor.", infer=_unstack_infer,
+    numpy=_unstack, expand=_unstack_expand, fails=True,
+    grad=lambda y, dy, flow, value, grows: (None, array_head(dy, value)),
+)  # fmt: skip
+
+
+def array_unstack(flow: Value, value: Value, grows: bool, name: str | None) -> Value:
+    """The array `flow` with the rows of `value` as its first elements."""
+    return build(array_unstack_op, (flow, value), {"grows": grows}, name).outputs[0]
+
+
+def _head_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    return [(inputs[0].dtype, inputs[1].static_shape)]
+
+
+def _head_expand(x: Value, like: Value) -> Value:
+    s, t = x.static_shape, like.static_shape
+    assert s is not None
+    assert t is not None
+    if D.same(s[0], t[0]):
+        return x
+    return arrays.slice_static(x, (0,) * len(t), t)
+
+
+array_head_op = op(
+    "array_head", "TensorArrayGatherV3", "composite", args=("x", "like"), types="fiu",
+    doc="The first rows of a tensor, as many as another has.", infer=_head_infer,
+    numpy=lambda x, like: x[: len(like)], expand=_head_expand,
+    grad=lambda y, dy, x, like: (array_unstack(shapes.zeros_like(x), dy, False, None), None),
+)  # fmt: skip
+
+
+def array_head(x: Value, like: Value) -> Value:
+    """As many of the first rows of `x` as `like` has."""
+    return build(array_head_op, (x, like), {}).outputs[0]
+
+
+def _stack_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    return [(inputs[0].dtype, attrs["shape"])]
+
+
+def _stack_fit(x: Value, *, shape: Shape | None) -> Value:
+    """An array that was never written has the elements' shape that was recorded."""
+    element = None if shape is None else shape[1:]
+    return fitted(x, element) if element is not None and D.is_known(element) else x
+
+
+array_stack_op = op(
+    "array_stack", "TensorArrayGatherV3", "state", args=("flow",), types="fiubs",
+    doc="All elements of an array.", infer=_stack_infer, numpy=lambda x, *, shape: x,
+    grad=lambda y, dy, x, shape: dy, facts={"alias": True, "fit_alias": _stack_fit},
+)  # fmt: skip
+
+
+def array_stack(flow: Value, shape: Shape | None, name: str | None) -> Value:
+    """The elements of an array as one tensor, with what is known of its shape."""
+    return build(array_stack_op, (flow,), {"shape": shape}, name).outputs[0]
+
+
+# ------------------------------------------------------------------------- growing
+
+
+def _grow_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    s = inputs[0].static_shape
+    return [(inputs[0].dtype, None if s is None else (D.fresh(), *s[1:]))]
+
+
+def _grown(context: Any, buffer: Any, index: Any) -> Any:
+    i = int(index)
+    if i < 0:
+        raise InvalidArgumentError(None, None, f"Tried to write to index {i}")
+    if i < len(buffer):
+        return buffer
+    rest = np.zeros((i + 1 - len(buffer), *buffer.shape[1:]), buffer.dtype)
+    if buffer.dtype == object:
+        rest.fill(b"")
+    return np.concatenate([buffer, rest])
+
+
+array_grow_op = op(
+    "array_grow", "TensorArrayWriteV3", "host", args=("buffer", "index"), types="fiubs",
+    doc="An array with more elements where it has none at an index.", infer=_grow_infer,
+    host=_grown, grad=lambda y, dy, buffer, index: (array_head(dy, buffer), None),
+)  # fmt: skip
+
+
+def array_grow(buffer: Value, index: Value) -> Value:
+    """`buffer`, with zeros added where it is too short to have an element `index`."""
+    return build(array_grow_op, (buffer, index), {}).outputs[0]
