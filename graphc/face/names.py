@@ -52,6 +52,9 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.train.optimizer", "graphc.train.averages", "graphc.train.decay",
         "graphc.train.steps", "graphc.train.checkpoints", "graphc.train.saver",
         "graphc.train.coordinator", "graphc.train.queue_runner", "graphc.train.input",
+        "graphc.train.session_run_hook", "graphc.train.hooks", "graphc.train.session_manager",
+        "graphc.train.monitored_session", "graphc.train.supervisor", "graphc.train.cluster",
+        "graphc.train.sync_replicas",
     ),
     "python_io": ("graphc.checkpoint.records",),
     "io": (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, NoReturn
 
+from graphc.errors import UnimplementedError
 from graphc.face.config import ConfigProto, OptimizerOptions
 from graphc.face.graph import (
     Graph,
@@ -346,6 +347,11 @@ class BaseSession:
             raise TypeError(
                 f"target must be a string, but got {type(target)}{'.' if hint else ''}{hint}"
             )
+        if target and str(target).partition("://")[1]:
+            raise UnimplementedError(
+                None, None, f"The target {target!r} is a remote engine; graphc has none, it runs "
+                "in this process. Use tf.Session() without a target.",
+            )  # fmt: skip
         if config is None:
             config = ConfigProto()
         elif not isinstance(config, ConfigProto):

@@ -75,14 +75,21 @@ class SecondOrStepTimer:
         return self._last_step
 
 
-def summary_writer_for(folder: str | None) -> Any:
-    """The writer of summaries to a folder, one for the process; None where there can be none."""
+def summary_writer_for(folder: str | None, shared: bool = True) -> Any:
+    """The writer of summaries to a folder; None where there can be none.
+
+    Parameters
+    ----------
+    shared : bool
+        Whether it is the one that the process keeps for the folder.
+    """
     if not folder:
         return None
     import graphc
 
     try:
-        return graphc.summary.FileWriterCache.get(folder)
+        summary = graphc.summary
+        return summary.FileWriterCache.get(folder) if shared else summary.FileWriter(folder)
     except (AttributeError, ImportError) as e:
         logging.warning("No summaries are written to %s: %s", folder, e)
         return None
@@ -274,7 +281,8 @@ class LoggingTensorHook(SessionRunHook):
         only_at_end = at_end and every_n_iter is None and every_n_secs is None
         if not only_at_end and (every_n_iter is None) == (every_n_secs is None):
             raise ValueError(
-                "either at_end and/or exactly one of every_n_iter and every_n_secs must be provided."
+                "either at_end and/or exactly one of every_n_iter and every_n_secs must be "
+                "provided."
             )
         if every_n_iter is not None and every_n_iter <= 0:
             raise ValueError(f"invalid every_n_iter={every_n_iter}.")

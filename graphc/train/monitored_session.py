@@ -85,7 +85,7 @@ class Scaffold:
             "ready_for_local_init_op": ready_for_local_init_op, "local_init_op": local_init_op,
             "summary_op": summary_op, "saver": saver,
         }  # fmt: skip
-        user_fn = init_fn
+        user_fn: Any = init_fn
         if copy_from_scaffold is not None:
             if not isinstance(copy_from_scaffold, Scaffold):
                 raise TypeError("copy_from_scaffold is not a Scaffold instance.")
@@ -99,7 +99,7 @@ class Scaffold:
         self._local_init_op = given["local_init_op"]
         self._summary_op = given["summary_op"]
         self._saver = given["saver"]
-        self._user_init_fn = user_fn
+        self._user_init_fn: Any = user_fn
         self._init_fn = None if user_fn is None else lambda sess: user_fn(self, sess)
 
     def finalize(self) -> Scaffold:
@@ -375,13 +375,7 @@ class _MonitoredSession:
                 continue
             if request.fetches is not None:
                 wanted[h] = request.fetches
-            for key, value in (request.feed_dict or {}).items():
-                if key in feeds:
-                    raise RuntimeError(
-                        "Same tensor is fed by two hooks or by a hook and the caller: "
-                        f"{getattr(key, 'name', key)}"
-                    )
-                feeds[key] = value
+            self._feed(feeds, request.feed_dict, feed_dict)
         try:
             got = self._session.run(wanted, feeds or None, options, run_metadata)
         except (AbortedError, UnavailableError):
@@ -393,6 +387,21 @@ class _MonitoredSession:
             h.after_run(context, SessionRunValues(got.get(h), options, run_metadata))
         self._stop = self._stop or context.stop_requested
         return got["caller"]
+
+    @staticmethod
+    def _feed(feeds: dict[Any, Any], more: Any, callers: Any) -> None:
+        """Add what a hook feeds.
+
+        Raises
+        ------
+        RuntimeError
+            When something is fed already.
+        """
+        twice = [k for k in more or () if k in feeds]
+        if twice:
+            by = "a SessionRunHook and user" if twice[0] in (callers or ()) else "two hooks"
+            raise RuntimeError(f"Same tensor is fed by {by}. Conflict(s): {twice!r}")
+        feeds.update(more or {})
 
     def run_step_fn(self, step_fn: Callable[..., Any]) -> Any:
         """Run ``step_fn(step_context)``, or a method of that signature.
@@ -503,7 +512,7 @@ class SingularMonitoredSession(_MonitoredSession):
         return self._session
 
 
-def MonitoredTrainingSession(  # noqa: N802
+def MonitoredTrainingSession(
     master: str = "", is_chief: bool = True, checkpoint_dir: str | None = None,
     scaffold: Scaffold | None = None, hooks: Sequence[SessionRunHook] | None = None,
     chief_only_hooks: Sequence[SessionRunHook] | None = None,
@@ -562,5 +571,3 @@ def MonitoredTrainingSession(  # noqa: N802
         )
     chief = ChiefSessionCreator(scaffold, master, config, checkpoint_dir)
     return MonitoredSession(chief, [*(hooks or ()), *everything], stop_grace_period_secs)
-
-

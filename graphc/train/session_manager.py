@@ -100,7 +100,7 @@ class SessionManager:
         if message:
             raise RuntimeError("Init operations did not make model ready for local_init.  "
                                f"{what}, error: {message}")  # fmt: skip
-        message = self._missing(sess, self._ready_op, "Model not ready")
+        message = self._missing(sess, self._ready_op)
         if message:
             raise RuntimeError(f"Init operations did not make model ready.  {what}, error: "
                                f"{message}")  # fmt: skip
@@ -118,7 +118,7 @@ class SessionManager:
         )  # fmt: skip
         if not loaded:
             return sess, False
-        message = self._local_init(sess) or self._missing(sess, self._ready_op, "Model not ready")
+        message = self._local_init(sess) or self._missing(sess, self._ready_op)
         if message:
             logging.info("Restored model is not ready: %s", message)
             return sess, False
@@ -135,9 +135,7 @@ class SessionManager:
         end = time.monotonic() + (max_wait_secs if max_wait_secs is not None else float("inf"))
         while True:
             sess = Session(master, graph=self._graph, config=config)
-            message = self._local_init(sess) or self._missing(
-                sess, self._ready_op, "Model not ready"
-            )
+            message = self._local_init(sess) or self._missing(sess, self._ready_op)
             if not message:
                 return sess
             sess.close()
@@ -153,9 +151,7 @@ class SessionManager:
         """Run the local initialiser; what is missing for it."""
         if self._local_init_op is None:
             return ""
-        message = self._missing(
-            sess, self._ready_for_local_init_op, "Model not ready for local init"
-        )
+        message = self._missing(sess, self._ready_for_local_init_op)
         if not message:
             logging.info("Running local_init_op.")
             sess.run(self._local_init_op)
@@ -163,14 +159,13 @@ class SessionManager:
         return message
 
     @staticmethod
-    def _missing(sess: Session, ready_op: Any, what: str) -> str:
+    def _missing(sess: Session, ready_op: Any) -> str:
         if ready_op is None:
             return ""
         names = sess.run(ready_op)
         if names is None or not getattr(names, "size", 0):
             return ""
-        listed = ", ".join(n.decode() for n in names)
-        return f"{what}: Variables not initialized: {listed}"
+        return "Variables not initialized: " + ", ".join(n.decode() for n in names)
 
 
 def _name(op: Any) -> str:

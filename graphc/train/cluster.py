@@ -1,0 +1,142 @@
+"""Clusters: described as in TF1, and run in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["ClusterSpec", "Server", "replica_device_setter"]
+
+
+class ClusterSpec:
+    """Which tasks a cluster has: jobs with the addresses of their tasks.
+
+    Parameters
+    ----------
+    cluster : dict or ClusterSpec
+        From the name of a job to a list of addresses, or to a dict from task number to address.
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        if isinstance(cluster, ClusterSpec):
+            self._jobs: dict[str, dict[int, str]] = {k: dict(v) for k, v in cluster._jobs.items()}
+            return
+        if not isinstance(cluster, Mapping):
+            raise TypeError("`cluster` must be a dictionary mapping one or more job names to lists "
+                            "of network addresses, or a `ClusterDef` protocol buffer")  # fmt: skip
+        self._jobs = {}
+        for job, tasks in cluster.items():
+            if isinstance(tasks, (list, tuple)):
+                self._jobs[job] = dict(enumerate(map(str, tasks)))
+            elif isinstance(tasks, Mapping):
+                self._jobs[job] = {int(i): str(a) for i, a in tasks.items()}
+            else:
+                raise TypeError(f"The tasks for job {job!r} must be a list or a dictionary.")
+
+    def __bool__(self) -> bool:
+        return bool(self._jobs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ClusterSpec) and self._jobs == other._jobs
+
+    def __hash__(self) -> int:
+        return hash(str(self._jobs))
+
+    def __repr__(self) -> str:
+        return f"ClusterSpec({self.as_dict()!r})"
+
+    def _job(self, job_name: str) -> dict[int, str]:
+        found = self._jobs.get(job_name)
+        if found is None:
+            raise ValueError(f"No such job in cluster: {job_name!r}")
+        return found
+
+    @property
+    def jobs(self) -> list[str]:
+        return list(self._jobs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Jobs with a list of addresses, or a dict where numbers are left out."""
+        return {
+            job: list(tasks.values()) if sorted(tasks) == list(range(len(tasks))) else dict(tasks)
+            for job, tasks in self._jobs.items()
+        }
+
+    def as_cluster_def(self) -> Any:
+        """The description itself: graphc has no cluster messages."""
+        return self
+
+    def num_tasks(self, job_name: str) -> int:
+        """How many tasks a job has."""
+        return len(self._job(job_name))
+
+    def task_indices(self, job_name: str) -> list[int]:
+        """The numbers of a job's tasks, sorted."""
+        return sorted(self._job(job_name))
+
+    def task_address(self, job_name: str, task_index: int) -> str:
+        """The address of a task."""
+        found = self._job(job_name).get(task_index)
+        if found is None:
+            raise ValueError(f"No task with index {task_index!r} in job {job_name!r}")
+        return found
+
+    def job_tasks(self, job_name: str) -> list[str | None]:
+        """The addresses of a job's tasks by number, None where one is left out."""
+        tasks = self._job(job_name)
+        return [tasks.get(i) for i in range(max(tasks, default=-1) + 1)]
+
+
+class Server:
+    """Stands for a server of a cluster; graphc runs everything in this process.
+
+    Parameters
+    ----------
+    server_or_cluster_def : ClusterSpec or dict
+    job_name : str, optional
+    task_index : int, optional
+    """
+
+    def __init__(
+        self, server_or_cluster_def: Any, job_name: str | None = None,
+        task_index: int | None = None, protocol: str | None = None, config: Any = None,
+        start: bool = True,
+    ) -> None:  # fmt: skip
+        self._cluster = ClusterSpec(server_or_cluster_def)
+        self._job_name = job_name
+        self._task_index = task_index
+
+    @staticmethod
+    def create_local_server(config: Any = None, start: bool = True) -> Server:
+        """A server of a cluster of one."""
+        return Server({"local": ["localhost:0"]})
+
+    @property
+    def server_def(self) -> ClusterSpec:
+        return self._cluster
+
+    @property
+    def target(self) -> str:
+        """What to give to a session: '', this process."""
+        return ""
+
+    def start(self) -> None:
+        """Nothing to do."""
+
+    def join(self) -> None:
+        """Wait for ever, as a parameter server does."""
+        while True:
+            threading.Event().wait(3600)
+
+
+def replica_device_setter(
+    ps_tasks: int = 0, ps_device: str = "/job:ps", worker_device: str = "/job:worker",
+    merge_devices: bool = True, cluster: Any = None, ps_ops: Any = None, ps_strategy: Any = None,
+) -> Any:  # fmt: skip
+    """For `tf.device`, which graphc ignores: there is one device. None where there are no tasks."""
+    if cluster is not None:
+        name = ps_device.strip("/").partition(":")[2] or "ps"
+        spec = ClusterSpec(cluster)
+        ps_tasks = spec.num_tasks(name) if name in spec.jobs else 0
+    return (lambda op: "") if ps_tasks else None

@@ -1,0 +1,112 @@
+"""Hooks that write: to the log, to summaries, to files."""
+
+from __future__ import annotations
+
+import glob
+import json
+import logging
+import pathlib
+
+import pytest
+
+import graphc as tf
+
+
+def model() -> tuple[tf.Variable, tf.Operation]:
+    step = tf.train.get_or_create_global_step()
+    return step, tf.assign_add(step, 1).op
+
+
+def test_logging_hook(caplog: pytest.LogCaptureFixture) -> None:
+    with tf.Graph().as_default():
+        _, train = model()
+        values = {"a": tf.constant(1.5), "b": tf.constant(2)}
+        hook = tf.train.LoggingTensorHook(values, every_n_iter=2)
+        last = tf.train.LoggingTensorHook(
+            ["Const:0"], at_end=True, formatter=lambda v: f"end {v['Const:0']}"
+        )
+        with (
+            caplog.at_level(logging.INFO, "tensorflow"),
+            tf.train.SingularMonitoredSession(hooks=[hook, last]) as s,
+        ):
+            for _ in range(3):
+                s.run(train)
+    found = [r.message for r in caplog.records]
+    lines = [m for m in found if m.startswith("a = ")]
+    assert lines[0] == "a = 1.5, b = 2"
+    assert lines[1].startswith("a = 1.5, b = 2 (")
+    assert len(lines) == 2
+    assert found[-1] == "end 1.5"
+
+
+def test_step_counter_and_summaries(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("tensorboard")
+    with tf.Graph().as_default():
+        step, train = model()
+        tf.summary.scalar("step", tf.cast(step, tf.float32))
+        with (
+            caplog.at_level(logging.INFO, "tensorflow"),
+            tf.train.MonitoredTrainingSession(
+                checkpoint_dir=str(tmp_path), save_summaries_steps=2, log_step_count_steps=2,
+                save_checkpoint_secs=None,
+            ) as s,
+        ):  # fmt: skip
+            for _ in range(7):
+                s.run(train)
+    tf.summary.FileWriterCache.clear()
+    (file,) = glob.glob(str(tmp_path / "events*"))
+    events = list(tf.train.summary_iterator(file))
+    values = [(e.step, v.tag) for e in events for v in e.summary.value]
+    assert [s for s, tag in values if tag == "step"] == [1, 3, 5, 7]
+    assert [s for s, tag in values if tag == "global_step/sec"] == [3, 5, 7]
+    assert any(r.message.startswith("global_step/sec: ") for r in caplog.records)
+
+
+def test_profiler_hook_writes_a_trace(tmp_path: pathlib.Path) -> None:
+    with tf.Graph().as_default():
+        _, train = model()
+        hook = tf.train.ProfilerHook(save_steps=1, output_dir=str(tmp_path))
+        with tf.train.SingularMonitoredSession(hooks=[hook]) as s:
+            for _ in range(3):
+                s.run(train)
+    files = sorted(p.name for p in tmp_path.iterdir())
+    assert files == ["timeline-2.json", "timeline-3.json"]
+    (event,) = json.loads((tmp_path / files[0]).read_text())["traceEvents"]
+    assert event["dur"] > 0
+
+
+def test_listeners_of_checkpoints(tmp_path: pathlib.Path) -> None:
+    seen: list[object] = []
+
+    class Listener(tf.train.CheckpointSaverListener):
+        def begin(self) -> None:
+            seen.append("begin")
+
+        def before_save(self, session: object, global_step_value: int) -> None:
+            seen.append(("before", global_step_value))
+
+        def after_save(self, session: object, global_step_value: int) -> bool:
+            seen.append(("after", global_step_value))
+            return global_step_value == 2
+
+        def end(self, session: object, global_step_value: int) -> None:
+            seen.append(("end", global_step_value))
+
+    with tf.Graph().as_default():
+        _, train = model()
+        scaffold = tf.train.Scaffold()
+        hook = tf.train.CheckpointSaverHook(
+            str(tmp_path), save_steps=2, scaffold=scaffold, listeners=[Listener()]
+        )
+        with tf.train.SingularMonitoredSession(hooks=[hook], scaffold=scaffold) as s:
+            while not s.should_stop():
+                s.run(train)
+    both = [("before", 0), ("after", 0), ("before", 2), ("after", 2)]
+    assert seen == ["begin", *both, ("end", 2)]
+
+
+def test_a_remote_session_is_refused() -> None:
+    with pytest.raises(tf.errors.UnimplementedError, match="grpc"):
+        tf.Session("grpc://somewhere:2222")
