@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import runpy
 import sys
@@ -19,11 +20,29 @@ _EXAMPLES = """examples:
   python -m graphc dump --run -1 --stage fuse,kernels samples/xor.py
   python -m graphc dump --stage everything --out dumps samples/xor.py
   python -m graphc run a_program_that_imports_tensorflow.py --its options
+  python -m graphc bench --workloads mlp_train --backends graphc,jax
 
 stages: graph (as recorded), pure, one for each pass (sizes, fold, cse, ..., fuse; fold.2 after
 its second time), kernels, plan, llvm, optimized (LLVM IR after its optimiser), asm.
 Without `dump`: GRAPHC_DUMP=folder python script.py writes all but LLVM's stages there.
 """
+
+
+def bench(argv: Sequence[str]) -> int:
+    """Run the suite of ``benchmarks/``, which comes with the sources of graphc."""
+    folder = Path(__file__).resolve().parent.parent / "benchmarks"
+    if not (folder / "suite.py").is_file():
+        print(
+            "graphc bench: the benchmarks come with graphc's sources, not with the installed "
+            "package; run it in a checkout.",
+            file=sys.stderr,
+        )
+        return 2
+    sys.path.insert(0, str(folder))
+    try:
+        return int(importlib.import_module("suite").main(argv))
+    finally:
+        sys.path.remove(str(folder))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from graphc.face.run import run  # its arguments are the program's, not argparse's
 
         return run(given[1:])
+    if given[:1] == ["bench"]:
+        return bench(given[1:])
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         "graphc", description="A compiler for static computation graphs.", epilog=_EXAMPLES,
@@ -40,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("run", help="run a program that imports tensorflow, on graphc")
+    commands.add_parser("bench", help="measure graphc beside its peers (bench --help)")
     d = commands.add_parser(
         "dump", help="run a script and show every stage of what it compiled", epilog=_EXAMPLES,
         description="Run a script and show every stage of what it compiled.", formatter_class=style,
