@@ -90,6 +90,11 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "contrib.data": ("graphc.data.experimental",),
     "summary": ("graphc.summary.ops", "graphc.summary.writer"),
     "test": ("graphc.face.compat",),
+    "image": (
+        "graphc.image.resize", "graphc.image.geometry", "graphc.image.colour",
+        "graphc.image.quality", "graphc.image.boxes", "graphc.image.files", "graphc.ops.arrays",
+        "graphc.ops.random",
+    ),
     "sysconfig": ("graphc.face.compat",),
     "resource_loader": ("graphc.face.compat",),
     "gfile": ("graphc.face.files",),

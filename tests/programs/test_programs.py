@@ -77,6 +77,21 @@ def test_program(name: str) -> None:
     check(name, results.plain(scope["RESULT"]))
 
 
+def test_pictures_that_cannot_be() -> None:
+    for make, text in [
+        (lambda: tf.image.resize_images(tf.zeros([2, 2]), [1, 1]), "3 or 4 dimensions"),
+        (lambda: tf.image.resize_images(tf.zeros([2, 2, 1]), [1, 1, 1]), "2 elements"),
+        (lambda: tf.image.crop_to_bounding_box(tf.zeros([4, 4, 1]), 2, 2, 3, 1), "height must be"),
+        (lambda: tf.image.central_crop(tf.zeros([4, 4, 1]), 1.5), r"within \(0, 1\]"),
+        (lambda: tf.image.random_contrast(tf.zeros([4, 4, 1]), 2.0, 1.0), "upper must be > lower"),
+        (lambda: tf.image.rgb_to_hsv(tf.zeros([4, 4, 2])), "must have 3 channels"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            make()
+    with tf.Session() as sess, pytest.raises(tf.errors.InvalidArgumentError, match="Invalid PNG"):
+        sess.run(tf.image.decode_png(b"no picture"))
+
+
 @pytest.mark.parametrize("name", AS_SCRIPTS)
 def test_script(name: str, tmp_path: Path) -> None:
     source = (HERE / "src" / f"{name}.py").read_text()

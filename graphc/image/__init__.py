@@ -1,0 +1,1 @@
+"""tf.image: its public names are in `graphc.face.names`."""

@@ -1,0 +1,189 @@
+"""Boxes in pictures, as (top, left, bottom, right) between 0 and 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.face.graph import name_scope
+from graphc.image.common import sizes, tensor
+from graphc.ir import dtypes
+from graphc.ir.build import build
+from graphc.ops import arrays, math, pictures, shapes, state
+
+__all__ = [
+    "crop_and_resize", "draw_bounding_boxes", "non_max_suppression",
+    "non_max_suppression_overlaps", "non_max_suppression_padded",
+]  # fmt: skip
+
+_NEVER = float("-inf")
+
+
+def _suppressed(
+    boxes: Any, scores: Any, count: Any, iou: Any, least: Any, name: str | None, matrix: bool,
+    pad: bool,
+) -> tuple[Any, Any]:  # fmt: skip
+    inputs = [tensor(v, dtype=dtypes.float32) for v in (boxes, scores)]
+    inputs.append(tensor(count, dtype=dtypes.int32))
+    inputs += [tensor(v, dtype=dtypes.float32) for v in (iou, least)]
+    columns = None if matrix else 4
+    if not inputs[0].get_shape().is_compatible_with([None, columns]):
+        raise ValueError(f"boxes must have shape [boxes, 4], not {inputs[0].get_shape()}")
+    node = build(pictures.suppress_op, inputs, {"matrix": matrix, "pad": pad}, name)
+    return node.outputs[0], node.outputs[1]
+
+
+def non_max_suppression(
+    boxes: Any, scores: Any, max_output_size: Any, iou_threshold: Any = 0.5,
+    score_threshold: Any = _NEVER, name: str | None = None,
+) -> Any:  # fmt: skip
+    """Indices of the boxes with the best scores, without those that overlap a better one.
+
+    Parameters
+    ----------
+    boxes : Tensor
+        Of shape (boxes, 4).
+    scores : Tensor
+    max_output_size : int
+    iou_threshold : float
+        Boxes overlap where intersection over union is more than this.
+    score_threshold : float
+        Boxes of lower scores are not taken.
+    """
+    name = name or "non_max_suppression"
+    return _suppressed(
+        boxes, scores, max_output_size, iou_threshold, score_threshold, name, False, False
+    )[0]
+
+
+def non_max_suppression_padded(
+    boxes: Any, scores: Any, max_output_size: Any, iou_threshold: Any = 0.5,
+    score_threshold: Any = _NEVER, pad_to_max_output_size: bool = False, name: str | None = None,
+) -> tuple[Any, Any]:  # fmt: skip
+    """`non_max_suppression`, filled up with zeros if asked for, and the number of boxes."""
+    name = name or "non_max_suppression_padded"
+    places, count = _suppressed(
+        boxes, scores, max_output_size, iou_threshold, score_threshold, name, False,
+        pad_to_max_output_size,
+    )  # fmt: skip
+    if pad_to_max_output_size and isinstance(max_output_size, int):
+        places.set_shape([max_output_size])
+    return places, count
+
+
+def non_max_suppression_overlaps(
+    overlaps: Any, scores: Any, max_output_size: Any, overlap_threshold: Any = 0.5,
+    score_threshold: Any = _NEVER, name: str | None = None,
+) -> Any:  # fmt: skip
+    """`non_max_suppression` by a matrix that says how much each two boxes overlap."""
+    name = name or "non_max_suppression_overlaps"
+    return _suppressed(
+        overlaps, scores, max_output_size, overlap_threshold, score_threshold, name, True, False
+    )[0]
+
+
+def draw_bounding_boxes(
+    images: Any, boxes: Any, name: str | None = None, colors: Any = None
+) -> Any:
+    """A batch of pictures with the outlines of each one's boxes."""
+    x = tensor(images, name="images")
+    own = tensor(boxes, dtype=dtypes.float32, name="boxes")
+    paint = np.zeros((0, 4), np.float32) if colors is None else colors
+    table = tensor(paint, dtype=dtypes.float32, name="colors")
+    return build(pictures.draw_op, [x, own, table], {}, name or "DrawBoundingBoxesV2").outputs[0]
+
+
+def crop_and_resize(
+    image: Any, boxes: Any, box_ind: Any = None, crop_size: Any = None, method: str = "bilinear",
+    extrapolation_value: float = 0, name: str | None = None, box_indices: Any = None,
+) -> Any:  # fmt: skip
+    """The parts of pictures in boxes, all in one size; float32.
+
+    Parameters
+    ----------
+    image : Tensor
+        A batch of pictures.
+    boxes : Tensor
+        Of shape (boxes, 4); may be partly outside, or upside down.
+    box_ind : Tensor
+        The picture of each box.
+    crop_size : (int, int) or Tensor
+        Height and width of the results.
+    method : {"bilinear", "nearest"}
+    extrapolation_value : float
+        Pixels outside of the picture.
+    """
+    if method not in ("bilinear", "nearest"):
+        raise ValueError(f"method must be 'bilinear' or 'nearest', not {method!r}")
+    picked = box_indices if box_ind is None else box_ind
+    with name_scope(name, "CropAndResize", [image, boxes]) as scope:
+        x = math.cast(tensor(image, name="image"), dtypes.float32)
+        box = tensor(boxes, dtype=dtypes.float32, name="boxes")
+        which = tensor(picked, dtype=dtypes.int32, name="box_ind")
+        size = tensor(crop_size, dtype=dtypes.int32, name="crop_size")
+        _, height, width, _ = sizes(x)
+        ys = _sampled(box[:, 0], box[:, 2], height, size[0])
+        xs = _sampled(box[:, 1], box[:, 3], width, size[1])
+        inside = math.logical_and(
+            shapes.expand_dims(_within(ys, height), 2), shapes.expand_dims(_within(xs, width), 1)
+        )
+        if method == "nearest":
+            half = [math.floor(v + 0.5) for v in (ys, xs)]
+            out = _at(x, which, *(_index(v, n) for v, n in zip(half, (height, width), strict=True)))
+        else:
+            out = _between(x, which, ys, xs, height, width)
+        outside = shapes.zeros_like(out) + float(extrapolation_value)
+        keep = math.logical_and(shapes.expand_dims(inside, 3), math.equal(outside, outside))
+        made: Any = state.identity(math.select(keep, out, outside), name=scope)
+        return made
+
+
+def _sampled(start: Any, end: Any, old: Any, new: Any) -> Any:
+    """Rows (or columns) of the picture for each of a crop, a row for each box."""
+    span = math.cast(tensor(old - 1), dtypes.float32)
+    steps = math.cast(shapes.range(new), dtypes.float32)
+    count = math.cast(new, dtypes.float32)
+    scale = (end - start) * span / math.maximum(count - 1.0, 1.0)
+    many = shapes.expand_dims(start * span, 1) + shapes.expand_dims(scale, 1) * steps
+    middle = 0.5 * shapes.expand_dims((start + end) * span, 1) + 0.0 * steps
+    single = math.logical_and(math.less_equal(count, 1.0), math.equal(many, many))
+    out: Any = math.select(single, middle, many)
+    return out
+
+
+def _within(place: Any, size: Any) -> Any:
+    last = math.cast(tensor(size - 1), dtypes.float32)
+    out: Any = math.logical_and(math.greater_equal(place, 0.0), math.less_equal(place, last))
+    return out
+
+
+def _index(place: Any, size: Any) -> Any:
+    last = math.cast(tensor(size - 1), dtypes.float32)
+    out: Any = math.cast(math.minimum(math.maximum(place, 0.0), last), dtypes.int32)
+    return out
+
+
+def _at(x: Any, which: Any, rows: Any, columns: Any) -> Any:
+    """Pixels at each pair of a row and a column, for each box."""
+    r = shapes.expand_dims(rows, 2) + 0 * shapes.expand_dims(columns, 1)
+    c = 0 * shapes.expand_dims(rows, 2) + shapes.expand_dims(columns, 1)
+    picture = shapes.reshape(which, [-1, 1, 1]) + 0 * r
+    out: Any = arrays.gather_nd(x, shapes.stack([picture, r, c], axis=3))
+    return out
+
+
+def _between(x: Any, which: Any, ys: Any, xs: Any, height: Any, width: Any) -> Any:
+    """Bilinear mixtures at places, for each box."""
+    top, left = math.floor(ys), math.floor(xs)
+    rows = [_index(v, height) for v in (top, math.ceil(ys))]
+    columns = [_index(v, width) for v in (left, math.ceil(xs))]
+    dy = shapes.reshape(ys - top, arrays.concat([shapes.shape(ys), [1, 1]], 0))
+    dx = shapes.expand_dims(shapes.expand_dims(xs - left, 1), 3)
+    above, below = (
+        _at(x, which, r, columns[0])
+        + (_at(x, which, r, columns[1]) - _at(x, which, r, columns[0])) * dx
+        for r in rows
+    )
+    out: Any = above + (below - above) * dy
+    return out

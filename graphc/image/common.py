@@ -1,0 +1,51 @@
+"""What all image functions share: pictures of three or four axes, sizes as numbers or tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc.ops import shapes
+from graphc.ops.convert import convert_to_tensor
+
+__all__ = ["as_images", "batched", "check_rank", "sizes", "tensor"]
+
+
+def as_images(image: Any, name: str = "image") -> Any:
+    """A picture (height, width, channels) or a batch of them as a tensor."""
+    out: Any = tensor(image, name=name)
+    check_rank(out)
+    return out
+
+
+def tensor(value: Any, dtype: Any = None, name: str | None = None) -> Any:
+    """`value` as a tensor of the face."""
+    return convert_to_tensor(value, dtype, name)
+
+
+def check_rank(image: Any) -> None:
+    """Refuse what cannot be pictures."""
+    if image.get_shape().ndims not in (None, 3, 4):
+        raise ValueError(
+            f"'image' must have either 3 or 4 dimensions, but has {image.get_shape()}."
+        )
+
+
+def batched(image: Any, body: Callable[[Any], Any], name: str = "images") -> Any:
+    """Apply `body`, which takes four axes, to a picture or a batch."""
+    given = as_images(image, name)
+    if given.get_shape().ndims is None:
+        raise ValueError("'images' contains no shape.")
+    if given.get_shape().ndims == 4:
+        return body(given)
+    one: Any = shapes.squeeze(body(shapes.expand_dims(given, 0)), axis=[0])
+    return one
+
+
+def sizes(image: Any) -> list[Any]:
+    """Sizes of the axes: numbers where they are known, else scalar tensors."""
+    static = image.get_shape().as_list()
+    if all(s is not None for s in static):
+        return list(static)
+    dynamic = shapes.shape(image)
+    return [dynamic[i] if s is None else s for i, s in enumerate(static)]
