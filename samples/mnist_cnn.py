@@ -1,8 +1,9 @@
 """TensorFlow's classic convolutional network, on 28×28 images made from real handwritten digits.
 
 Two 5×5 convolutions with 32 and 64 channels, each with max pooling, 1024 units with dropout, and
-a softmax. The images are the digits that ship with scikit-learn, enlarged, and moved by a pixel or two
-while training. Draws kernels, feature maps and saliency maps. The last line is the test accuracy.
+a softmax. The images are the digits that ship with scikit-learn, enlarged, and moved by a pixel or
+two while training. Draws kernels, feature maps and saliency maps. The last line is the accuracy on
+digits never trained on.
 """
 
 import argparse
