@@ -56,6 +56,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.train.monitored_session", "graphc.train.supervisor", "graphc.train.cluster",
         "graphc.train.sync_replicas",
     ),
+    "graph_util": ("graphc.graphdef.util",),
     "python_io": ("graphc.checkpoint.records",),
     "io": (
         "graphc.data.queues", "graphc.data.text", "graphc.train.input", "graphc.checkpoint.records",
@@ -256,6 +257,12 @@ NAMES: dict[str, str] = {
     "dtypes.as_dtype": "graphc.ir.dtypes:as_dtype",
     # ---- other spellings in tf
     "GraphDef": "graphc.proto:GraphDef",
+    "io.write_graph": "graphc.graphdef.meta:write_graph",
+    "train.export_meta_graph": "graphc.graphdef.meta:export_meta_graph",
+    "train.import_meta_graph": "graphc.graphdef.meta:import_meta_graph",
+    "train.write_graph": "graphc.graphdef.meta:write_graph",
+    "import_graph_def": "graphc.graphdef.importer:import_graph_def",
+    "graph_util.import_graph_def": "graphc.graphdef.importer:import_graph_def",
     "IndexedSlices": "graphc.ops.indexed:IndexedSlices",
     "IndexedSlicesValue": "graphc.face.convert:IndexedSlicesValue",
     "NodeDef": "graphc.proto:NodeDef",

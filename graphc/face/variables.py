@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -246,6 +247,18 @@ class Variable:
     @property
     def initial_value(self) -> Tensor:
         return self._initial_value  # type: ignore[return-value]
+
+    def to_proto(self, export_scope: str | None = None) -> Any:
+        """What it is, as a ``VariableDef`` message; None where it is of another scope."""
+        meta = importlib.import_module("graphc.graphdef.meta")  # needs the extra
+        return meta.variable_to_proto(self, export_scope)
+
+    @staticmethod
+    def from_proto(variable_def: Any, import_scope: str | None = None) -> Variable:
+        """The variable of the default graph that a ``VariableDef`` message means."""
+        meta = importlib.import_module("graphc.graphdef.meta")
+        out: Variable = meta.variable_from_proto(variable_def, import_scope)
+        return out
 
     def _set_save_slice_info(self, save_slice_info: Any) -> None:
         self._save_slice_info = save_slice_info

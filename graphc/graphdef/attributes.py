@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,32 +94,37 @@ def _item(kind: str, x: Any) -> Any:
 # --------------------------------------------------------------------- exactly, as JSON
 
 
-def to_plain(attrs: Any) -> str:
-    """Attributes as text that gives them back exactly.
+def to_plain(attrs: Any, numbers: dict[str, str]) -> str:
+    """Attributes as text that gives them back exactly; unknown sizes are numbered anew.
 
     Raises
     ------
     Plain
         When one of them is no data (a Python function).
     """
-    return json.dumps({k: _plain(v) for k, v in attrs.items()}, sort_keys=True)
+    return json.dumps({k: _plain(v, numbers) for k, v in attrs.items()}, sort_keys=True)
 
 
-def _plain(v: Any) -> Any:
+#: The name of a size of which nothing is known (`graphc.ir.dims.fresh`).
+_UNKNOWN = re.compile(r"\?\d+")
+
+
+def _plain(v: Any, numbers: dict[str, str]) -> Any:
     if v is None or isinstance(v, bool | int | str):
         return v
     if isinstance(v, float):
         return {"f": repr(v)}
     if isinstance(v, np.generic):
-        return _plain(v.item())
+        return _plain(v.item(), numbers)
     if isinstance(v, DType):
         return {"dtype": v.name}
     if isinstance(v, Expr):
-        return {"dim": str(v)}
+        name = _UNKNOWN.sub(lambda m: numbers.setdefault(m[0], f"?{len(numbers)}"), str(v))
+        return {"dim": name}
     if isinstance(v, bytes):
         return {"bytes": base64.b64encode(v).decode()}
     if isinstance(v, list | tuple):
-        return [_plain(x) for x in v]
+        return [_plain(x, numbers) for x in v]
     if isinstance(v, np.ndarray):
         raw = from_array(v, as_dtype(v.dtype)).SerializeToString()
         return {"array": base64.b64encode(raw).decode()}

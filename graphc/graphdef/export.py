@@ -38,6 +38,7 @@ class _Export:
         self.graph.versions.producer = PRODUCER
         self.add_shapes = add_shapes
         self.taken = set(taken)
+        self.numbers: dict[str, str] = {}
 
     def node(self, n: Node, kind: str) -> None:
         """Write one node, and the constants that are its operands."""
@@ -74,12 +75,11 @@ class _Export:
             if name not in inputs:
                 return
             places.append(inputs.index(name))
-        attrs = dict(n.attrs)
         try:
-            text = attributes.to_plain(attrs)
+            text = attributes.to_plain(n.attrs, self.numbers)
         except Plain:
             return
-        exact = {"op": n.op.name, "inputs": places, "attrs": json.loads(text)}
+        exact = {"op": n.op.name, "type": made.op, "inputs": places, "attrs": json.loads(text)}
         made.attr["_graphc"].s = json.dumps(exact, sort_keys=True).encode()
 
     def as_own(self, n: Node, kind: str) -> tuple[list[str], dict[str, Any]]:

@@ -13,12 +13,15 @@ A row says ``op = Type(operands) attributes``, and is read both ways.
 from __future__ import annotations
 
 import functools
+import importlib
+import pkgutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from graphc.ir import dtypes
 from graphc.ir.registry import OPS
 
-__all__ = ["DEFAULTS", "Attribute", "Form", "form_of", "forms_by_type"]
+__all__ = ["DEFAULTS", "Attribute", "Form", "form_of", "forms_by_type", "load_records"]
 
 _ROWS = """
 constant = Const() dtype
@@ -157,6 +160,7 @@ DEFAULTS: dict[str, object] = {
     "LRN.alpha": 1.0, "LRN.bias": 1.0, "LRN.beta": 0.5, "depth_radius": 5, "Pack.axis": 0,
     "Unpack.axis": 0, "Conv3D.data_format": "NDHWC", "Conv3D.dilations": (1, 1, 1, 1, 1),
     "MaxPool3D.data_format": "NDHWC", "AvgPool3D.data_format": "NDHWC", "shape": None,
+    "out_type": dtypes.int32, "out_idx": dtypes.int32, "output_type": dtypes.int64,
 }  # fmt: skip
 
 
@@ -204,6 +208,24 @@ def _table() -> dict[str, list[Form]]:
     return out
 
 
+@functools.cache
+def load_records() -> None:
+    """Import all modules that define ops, so that `OPS` is whole."""
+    ops = importlib.import_module("graphc.ops")
+    for found in pkgutil.iter_modules(ops.__path__):
+        importlib.import_module(f"graphc.ops.{found.name}")
+    for name in _ELSEWHERE:
+        importlib.import_module(name)
+
+
+#: Modules outside of `graphc.ops` whose ops graphs may hold.
+_ELSEWHERE = (
+    "graphc.checkpoint.ops", "graphc.summary.ops", "graphc.graphdef.foreign",
+    "graphc.data.iterator", "graphc.data.queues", "graphc.data.readers", "graphc.data.text",
+    "graphc.train.input",
+)  # fmt: skip
+
+
 def _simple(op: str, kind: str, args: Sequence[str]) -> Form:
     first = args[0].lstrip("*") if args else ""
     return Form(op, kind, tuple(args), (Attribute("T", "<" + first),) if args else ())
@@ -229,6 +251,7 @@ _OURS = frozenset({"log_sigmoid", "trigamma", "logical_xor"})
 @functools.cache
 def forms_by_type() -> dict[str, Form]:
     """Type of TensorFlow's → row."""
+    load_records()
     out = {}
     for name, record in OPS.items():
         for form in _table().get(name, ()):

@@ -135,7 +135,7 @@ def _listed(values: Any, count: int, dtype: DType, stored: np.dtype[Any]) -> Arr
     """Listed values; the last one stands for all that follow."""
     if len(values) > max(count, 1):
         raise ValueError(f"{len(values)} values for {count} elements")
-    if count > 1 << 31 and len(values) <= 1:
+    if count > 1 << 28 and len(values) <= 1:  # as a message it is a few bytes
         raise ValueError(f"{count} elements of one value")
     out = np.zeros(count, object if dtype.kind == "s" else stored)
     if dtype.kind == "s":

@@ -438,7 +438,7 @@ class Saver:
         save_debug_info: bool = False,
     ) -> Any:
         """The graph with this saver, as a ``MetaGraphDef`` message, written to a file if named."""
-        meta = importlib.import_module("graphc.graphdef.meta")
+        meta = importlib.import_module("graphc.graphdef.meta")  # needs the extra
         return meta.export_meta_graph(
             filename, saver_def=None if self.saver_def is None else self.as_saver_def(),
             collection_list=collection_list, as_text=as_text, export_scope=export_scope,

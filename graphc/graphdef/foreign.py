@@ -1,0 +1,77 @@
+"""Nodes of imported graphs that graphc has no op for: there by name, refused when they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.errors import UnimplementedError
+from graphc.graphdef.attributes import decode
+from graphc.ir.build import build
+from graphc.ir.dtypes import DType, as_dtype
+from graphc.ir.node import Node, Value
+from graphc.ops.record import Attrs, Types, no_grad, op
+
+__all__ = ["build_foreign", "outputs_of"]
+
+
+def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    return [(t, None) for t in attrs["types"]]
+
+
+def _refuse(context: Any, *arrays: Any, **attrs: Any) -> Any:
+    raise UnimplementedError(
+        None, None, f"graphc has no op {attrs['type']}; the graph it is imported from has"
+    )
+
+
+foreign_op = op(
+    "foreign", "Foreign", "host", doc="An op that graphc lacks, of an imported graph.",
+    args=("*inputs",), infer=_infer, host=_refuse, grad=no_grad, types="fiubs", stateful=True,
+    facts={"type": lambda inputs, attrs: attrs["type"]},
+)  # fmt: skip
+
+
+def build_foreign(kind: str, values: Sequence[Value], types: Sequence[DType], name: str) -> Node:
+    """A node of the type `kind`, with outputs of `types`."""
+    return build(foreign_op, values, {"type": kind, "types": tuple(types)}, name)
+
+
+def outputs_of(n: Any, definition: Any, readers: Sequence[Any]) -> list[DType]:
+    """Element types of its outputs: as its ``OpDef`` says, else as many as are read."""
+    if definition is not None:
+        out: list[DType] = []
+        for arg in definition.output_arg:
+            out += _types(n, arg)
+        return out
+    count = 0
+    for m in readers:
+        for i in m.input:
+            name, _, index = i.partition(":")
+            if name == n.name:
+                count = max(count, int(index or 0) + 1)
+    return [_guess(n)] * count
+
+
+def _types(n: Any, arg: Any) -> list[DType]:
+    if arg.type_list_attr:
+        return [_known(t) for t in n.attr[arg.type_list_attr].list.type]
+    kind = _known(arg.type or n.attr[arg.type_attr].type)
+    count = int(n.attr[arg.number_attr].i) if arg.number_attr else 1
+    return [kind] * count
+
+
+def _known(number: int) -> DType:
+    try:
+        return as_dtype(int(number) % 100)
+    except TypeError:  # resources, variants: nothing can read them here
+        return as_dtype("string")
+
+
+def _guess(n: Any) -> DType:
+    for key in ("dtype", "T", "DstT", "out_type"):
+        if key in n.attr:
+            found = decode(n.attr[key])
+            if isinstance(found, DType):
+                return found
+    return as_dtype("float32")

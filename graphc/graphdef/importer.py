@@ -1,0 +1,499 @@
+"""``GraphDef`` messages as recorded operations.
+
+A node that graphc wrote says exactly what it was (``_graphc``); one that TensorFlow wrote is looked
+up in `graphc.graphdef.forms`. Either way it is checked as when a program records it, and a graph
+that cannot be made leaves the one it was to join as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.checkpoint.ops import restore_v2, save_v2
+from graphc.errors import OpError
+from graphc.face.graph import Graph, Operation, get_default_graph, name_scope
+from graphc.graphdef import foreign
+from graphc.graphdef.attributes import decode, from_plain
+from graphc.graphdef.forms import DEFAULTS, Form, forms_by_type, load_records
+from graphc.graphdef.tensors import array_of, shape_of
+from graphc.ir.build import build
+from graphc.ir.node import Node, Value
+from graphc.ir.registry import OPS
+from graphc.ops.arrays import concat, strided_slice
+from graphc.ops.convert import constant_op, convert
+from graphc.ops.record import ints
+from graphc.ops.state import assign
+from graphc.proto import message
+
+__all__ = ["import_graph_def", "import_nodes"]
+
+#: Limits of what is read (names, nodes): larger messages are no graphs.
+_NODES, _NAME = 1_000_000, 10_000
+
+
+#: What a message that is damaged, or does not fit its op, may end in.
+_BAD = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, OpError)
+
+
+class _Unknown(Exception):
+    """A node that graphc has no op for; the text says what is missing."""
+
+
+def import_graph_def(
+    graph_def: Any,
+    input_map: Mapping[Any, Any] | None = None,
+    return_elements: Sequence[str] | None = None,
+    name: str | None = None,
+    op_dict: Any = None,
+    producer_op_list: Any = None,
+) -> list[Any] | None:
+    """Add the nodes of a ``GraphDef`` message to the default graph.
+
+    Parameters
+    ----------
+    graph_def : GraphDef
+    input_map : dict, optional
+        Name of an input in `graph_def` (``"x:0"``) → tensor to use in its place.
+    return_elements : list of str, optional
+        Names of operations or tensors to return.
+    name : str, optional
+        Put before all names: ``"import"`` by default, nothing for ``""``.
+    op_dict, producer_op_list
+        Accepted.
+
+    Returns
+    -------
+    list of Operation and Tensor, or None
+        Those of `return_elements`.
+
+    Raises
+    ------
+    TypeError
+        When an argument is of another type.
+    ValueError
+        When nodes are of types that graphc does not have (all are listed), inputs are missing, or
+        names are taken. The default graph is then as before.
+    """
+    if not isinstance(graph_def, message("GraphDef")):
+        raise TypeError("graph_def must be a GraphDef proto.")
+    wanted = _names(return_elements)
+    graph = get_default_graph()
+    with graph.transaction():
+        mapped = _mapping(input_map)
+        with name_scope(name, "import", list(mapped.values())) as scope:
+            made = import_nodes(graph_def, graph, scope, mapped, kept=wanted or ())
+        return None if wanted is None else [_element(made, n) for n in wanted]
+
+
+def _names(elements: Any) -> list[str] | None:
+    if elements is None:
+        return None
+    if isinstance(elements, str | bytes) or not isinstance(elements, Iterable):
+        raise TypeError("return_elements must be a list of strings.")
+    out = [e.decode() if isinstance(e, bytes) else e for e in elements]
+    if not all(isinstance(e, str) for e in out):
+        raise TypeError("return_elements must be a list of strings.")
+    return out
+
+
+def _mapping(input_map: Any) -> dict[str, Value]:
+    if input_map is None:
+        return {}
+    if not isinstance(input_map, Mapping):
+        raise TypeError("input_map must be a dictionary mapping strings to Tensor objects.")
+    out: dict[str, Value] = {}
+    for key, value in input_map.items():
+        key = key.decode() if isinstance(key, bytes) else key
+        if not isinstance(key, str):
+            raise TypeError("input_map must be a dictionary mapping strings to Tensor objects.")
+        out[_canonical(key)] = convert(value, None, None)
+    return out
+
+
+def _canonical(key: str) -> str:
+    return key if key.startswith("^") or ":" in key else key + ":0"
+
+
+def _element(made: Mapping[str, Operation], name: str) -> Any:
+    op_name, _, index = name.partition(":")
+    op = made.get(op_name)
+    if op is None:
+        raise ValueError(f"Requested return_element {name!r} not found in graph_def.")
+    if not index:
+        return op
+    if not index.isdigit() or int(index) >= len(op.outputs):
+        raise ValueError(f"Requested return_element {name!r} not found in graph_def.")
+    return op.outputs[int(index)]
+
+
+# --------------------------------------------------------------------- all nodes
+
+
+def import_nodes(
+    graph_def: Any, graph: Graph, prefix: str, input_map: Mapping[str, Value],
+    definitions: Mapping[str, Any] | None = None, kept: Iterable[str] = (),
+) -> dict[str, Operation]:  # fmt: skip
+    """Name in the message → operation made of it.
+
+    Parameters
+    ----------
+    kept : names, optional
+        Nodes to make though nothing needs them: constants of an export.
+    definitions : dict, optional
+        Type → ``OpDef``: nodes of types that graphc lacks become operations that only a run
+        refuses. Without it they are refused here, all in one message.
+    """
+    if len(graph_def.node) > _NODES:
+        raise ValueError(f"a graph of {len(graph_def.node)} nodes is beyond {_NODES}")
+    return _Importer(graph_def, graph, prefix, input_map, definitions, kept).run()
+
+
+class _Importer:
+    def __init__(
+        self, graph_def: Any, graph: Graph, prefix: str, input_map: Mapping[str, Value],
+        definitions: Mapping[str, Any] | None, kept: Iterable[str],
+    ) -> None:  # fmt: skip
+        self.kept = {_source(k) for k in kept}
+        self.graph, self.prefix, self.input_map = graph, prefix, input_map
+        self.definitions = definitions
+        self.nodes: dict[str, Any] = {}
+        for n in graph_def.node:
+            if n.name in self.nodes:
+                raise ValueError(f"Node '{n.name:.200}' is not unique")
+            if len(n.name) > _NAME:
+                raise ValueError(f"a name of {len(n.name)} characters")
+            self.nodes[n.name] = n
+        self.made: dict[str, Operation] = {}
+        self.used: set[str] = set()
+        self.symbols: dict[str, Any] = {}
+        self.unknown: dict[str, list[str]] = {}
+        self.exactly: dict[str, dict[str, Any] | None] = {}
+
+    def run(self) -> dict[str, Operation]:
+        load_records()
+        left_out = self.beside()
+        order = [n for n in self.order() if n.name not in left_out]
+        if self.definitions is None:
+            self.check(order)
+        for n in order:
+            try:
+                self.made[n.name] = self.node(n)
+            except _Unknown as e:
+                self.unknown.setdefault(str(e), []).append(n.name)
+                if self.definitions is None:
+                    raise ValueError(_listing(self.unknown)) from None
+                self.made[n.name] = self.foreign(n)
+        unused = sorted(set(self.input_map) - self.used)
+        if unused:
+            raise ValueError(
+                f"Attempted to map inputs that were not found in graph_def: [{', '.join(unused)}]"
+            )
+        return self.made
+
+    def check(self, order: Sequence[Any]) -> None:
+        """Refuse a graph with all types that graphc lacks in one message."""
+        for n in order:
+            if self.exact(n) is None and n.op not in forms_by_type() and n.op not in _SPECIAL:
+                self.unknown.setdefault(n.op, []).append(n.name)
+        if self.unknown:
+            raise ValueError(_listing(self.unknown))
+
+    def exact(self, n: Any) -> dict[str, Any] | None:
+        """What graphc wrote of the node, where it is as it was written."""
+        if "_graphc" not in n.attr:
+            return None
+        if n.name not in self.exactly:
+            self.exactly[n.name] = self.read_exact(n)
+        return self.exactly[n.name]
+
+    def read_exact(self, n: Any) -> dict[str, Any] | None:
+        try:
+            found = json.loads(n.attr["_graphc"].s)
+            same = isinstance(found, dict) and found["op"] in OPS
+        except (ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise ValueError(f"Node '{n.name}' has an attribute _graphc that graphc did not write")
+        if found.get("type") != n.op or len(n.input) <= max(found["inputs"], default=-1):
+            return None  # somebody made another node of it
+        return found  # type: ignore[no-any-return]
+
+    def beside(self) -> set[str]:
+        """Constants that are attributes of the one node that reads them: made by the export."""
+        found = {n.name for n in self.nodes.values() if "_graphc_operand" in n.attr}
+        if found:
+            for n in self.nodes.values():
+                exact = self.exact(n)
+                read = n.input if exact is None else [n.input[i] for i in exact["inputs"]]
+                found.difference_update([_source(i) for i in read])
+        return found - self.kept
+
+    # ---- order
+
+    def order(self) -> list[Any]:
+        """Nodes after what they need; back edges of loops (to ``Merge``) are left out."""
+        needs = {name: self.needs(n) for name, n in self.nodes.items()}
+        out: list[Any] = []
+        state: dict[str, int] = {}
+        for root in self.nodes:
+            stack = [root]
+            while stack:
+                name = stack[-1]
+                if state.get(name) == 2:
+                    stack.pop()
+                    continue
+                if state.get(name) == 1:
+                    state[name] = 2
+                    out.append(self.nodes[name])
+                    stack.pop()
+                    continue
+                state[name] = 1
+                for need in needs[name]:
+                    if state.get(need) == 1:
+                        raise ValueError(f"Node '{name}' is in a cycle of the graph")
+                    if need not in state:
+                        stack.append(need)
+        return out
+
+    def needs(self, n: Any) -> list[str]:
+        loop = n.op == "Merge"
+        out = []
+        for i in n.input:
+            if _canonical(i) in self.input_map:
+                continue
+            name = i.removeprefix("^").partition(":")[0]
+            source = self.nodes.get(name)
+            if source is None:
+                raise ValueError(
+                    f"Node '{n.name}': Unknown input node '{i}' (it is not in the graph_def)"
+                )
+            if not (loop and source.op == "NextIteration"):
+                out.append(name)
+        return out
+
+    # ---- one node
+
+    def value(self, n: Any, text: str) -> Value:
+        key = _canonical(text)
+        given = self.input_map.get(key)
+        if given is not None:
+            self.used.add(key)
+            return given
+        name, _, index = key.partition(":")
+        outputs = self.made[name].outputs
+        if not index.isdigit() or int(index) >= len(outputs):
+            raise ValueError(
+                f"Node '{n.name}': Connecting to invalid output {index} of source node {name} "
+                f"which has {len(outputs)} outputs."
+            )
+        return outputs[int(index)]
+
+    def inputs(self, n: Any) -> tuple[list[Value], list[Any]]:
+        values: list[Value] = []
+        control: list[Any] = []
+        for i in n.input:
+            if i.startswith("^"):
+                given = self.input_map.get(i)
+                if given is not None:
+                    self.used.add(i)
+                control.append(self.made[i[1:]] if given is None else given)
+            elif i.removeprefix("^").partition(":")[0] in self.made or (
+                _canonical(i) in self.input_map
+            ):
+                values.append(self.value(n, i))
+        return values, control
+
+    def node(self, n: Any) -> Operation:
+        values, control = self.inputs(n)
+        name = self.prefix + n.name + "/"
+        if self.prefix + n.name in self.graph._nodes_by_name:
+            raise ValueError(f"Node name '{self.prefix + n.name}' already exists in the Graph")
+        with self.graph.control_dependencies(None), self.graph.control_dependencies(control):
+            try:
+                made = self.build(n, values, name)
+            except _BAD as e:
+                raise ValueError(f"Node '{n.name}' of type {n.op}: {e}") from None
+        return made  # type: ignore[return-value]
+
+    def build(self, n: Any, values: list[Value], name: str) -> Node:
+        found = self.exact(n)
+        if found is not None:
+            attrs = from_plain(json.dumps(found["attrs"]), self.symbols)
+            if found["op"] == "variable":
+                attrs["var"] = name[:-1]
+            read = [self.value(n, n.input[i]) for i in found["inputs"]]
+            return build(OPS[found["op"]], read, attrs, name)
+        special = _SPECIAL.get(n.op)
+        if special is not None:
+            return special(n, values, name)
+        form = forms_by_type().get(n.op)
+        if form is None:
+            raise _Unknown(n.op)
+        return _by_form(n, form, values, name)
+
+    def foreign(self, n: Any) -> Operation:
+        values, control = self.inputs(n)
+        readers = [m for m in self.nodes.values() if any(_source(i) == n.name for i in m.input)]
+        types = foreign.outputs_of(n, (self.definitions or {}).get(n.op), readers)
+        with self.graph.control_dependencies(None), self.graph.control_dependencies(control):
+            made = foreign.build_foreign(n.op, values, types, self.prefix + n.name + "/")
+        return made  # type: ignore[return-value]
+
+
+def _source(text: str) -> str:
+    return text.removeprefix("^").partition(":")[0]
+
+
+def _listing(unknown: Mapping[str, Sequence[str]]) -> str:
+    lines = [
+        f"  {kind}: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"
+        for kind, names in sorted(unknown.items())
+    ]
+    return (
+        "graphc cannot import nodes of these types:\n" + "\n".join(lines) + "\n"
+        "Cut the graph above them (tf.graph_util.extract_sub_graph keeps what some outputs need), "
+        "replace them by tensors of your own (input_map), or freeze the graph for inference."
+    )
+
+
+# --------------------------------------------------------------------- nodes of TensorFlow's
+
+
+def _by_form(n: Any, form: Form, values: list[Value], name: str) -> Node:
+    """A node by its row of the table."""
+    operands, rest = _split(n, form, values)
+    attrs: dict[str, Any] = {}
+    dynamic: list[str] = []
+    more: list[Value] = []
+    for key, v in rest.items():
+        known = v.node.attrs.get("value") if v.node.op is constant_op else None
+        if known is None:
+            dynamic.append(key)
+            more.append(v)
+        else:
+            attrs[key] = ints(np.asarray(known)) if v.dtype.kind in "iu" else known.item()
+    if dynamic:
+        attrs["dynamic"] = tuple(dynamic)
+    for a in form.attributes:
+        if a.source == "-1":
+            attrs["axis"] = -1
+        elif not a.source.startswith(("<", "#")):
+            attrs[a.source] = _attribute(n, a.name)
+    record = OPS[form.op]
+    _adapt(n, record.name, attrs)
+    plain = [o for o in (record.args or form.plain) if o in form.plain]
+    inputs = [v for o in plain for v in operands[o]]
+    return build(record, [*inputs, *more], attrs, name)
+
+
+def _split(
+    n: Any, form: Form, values: list[Value]
+) -> tuple[dict[str, list[Value]], dict[str, Value]]:
+    """Operands by name, and those that are attributes here."""
+    fixed = [o for o in form.operands if not o.startswith("*")]
+    spread = len(values) - len(fixed)
+    if spread < 0 or (spread and len(fixed) == len(form.operands)):
+        raise ValueError(f"Node '{n.name}' of type {n.op} has {len(values)} inputs")
+    operands: dict[str, list[Value]] = {}
+    rest: dict[str, Value] = {}
+    at = 0
+    for o in form.operands:
+        if o.startswith("*"):
+            operands[o] = values[at : at + spread]
+            at += spread
+        elif o.startswith("@"):
+            rest[o[1:]] = values[at]
+            at += 1
+        else:
+            operands[o] = [values[at]]
+            at += 1
+    if form.op == "fused_batch_norm" and _attribute(n, "is_training"):
+        operands["*population"] = []
+    return operands, rest
+
+
+def _attribute(n: Any, name: str) -> Any:
+    if name in n.attr:
+        return decode(n.attr[name])
+    for key in (f"{n.op}.{name}", name):
+        if key in DEFAULTS:
+            return DEFAULTS[key]
+    raise ValueError(f"Node '{n.name}' of type {n.op} lacks the attribute {name!r}")
+
+
+#: Ops whose attributes are numbers of other types, or have names of their own.
+def _adapt(n: Any, op: str, attrs: dict[str, Any]) -> None:
+    if op == "variable":
+        attrs["var"] = ""
+    elif op == "squeeze":
+        attrs["axis"] = attrs["axis"] or ()
+    elif op == "assign":
+        if attrs.pop("validate_shape"):
+            attrs.pop("shape", None)
+        else:
+            attrs["validate_shape"] = False
+    elif op == "unique_with_counts":
+        attrs["counts"] = True
+    for key in ("strides", "ksize", "dilations", "explicit_paddings", "ksizes", "rates"):
+        if key in attrs and attrs[key] is not None:
+            attrs[key] = tuple([int(i) for i in attrs[key]])
+
+
+def _constant(n: Any, values: list[Value], name: str) -> Node:
+    array, dtype = array_of(n.attr["value"].tensor)
+    array.flags.writeable = False
+    attrs: dict[str, Any] = {"value": array}
+    if dtype.name == "bfloat16":
+        attrs["dtype"] = dtype
+    return build(constant_op, (), attrs, name)
+
+
+def _variable(n: Any, values: list[Value], name: str) -> Node:
+    dtype = decode(n.attr["dtype"])
+    attrs = {"var": name[:-1], "dtype": dtype, "shape": shape_of(n.attr["shape"].shape)}
+    return build(OPS["variable"], (), attrs, name)
+
+
+def _placeholder(n: Any, values: list[Value], name: str) -> Node:
+    shape = shape_of(n.attr["shape"].shape) if "shape" in n.attr else None
+    return build(OPS["placeholder"], (), {"dtype": decode(n.attr["dtype"]), "shape": shape}, name)
+
+
+def _strided_slice(n: Any, values: list[Value], name: str) -> Node:
+    masks = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
+    masked: Any = {m: _attribute(n, m) for m in masks}
+    x, begin, end, strides = values
+    return strided_slice(x, begin, end, strides, name=name, **masked).node
+
+
+def _concat(n: Any, values: list[Value], name: str) -> Node:
+    axis, *rest = values if n.op == "Concat" else [values[-1], *values[:-1]]
+    return concat(rest, axis, name=name).node
+
+
+def _assign(n: Any, values: list[Value], name: str) -> Node:
+    validate = bool(_attribute(n, "validate_shape"))
+    ref, value = values
+    return assign(ref, value, validate_shape=validate, name=name).node
+
+
+def _restore(n: Any, values: list[Value], name: str) -> Node:
+    prefix, names, slices = values
+    return restore_v2(prefix, names, slices, decode(n.attr["dtypes"]), name=name)[0].node
+
+
+def _save(n: Any, values: list[Value], name: str) -> Node:
+    prefix, names, slices, *tensors = values
+    node: Node = save_v2(prefix, names, slices, tensors, name=name)
+    return node
+
+
+_SPECIAL: dict[str, Callable[[Any, list[Value], str], Node]] = {
+    "Const": _constant, "VariableV2": _variable, "Variable": _variable,
+    "Placeholder": _placeholder, "StridedSlice": _strided_slice, "Concat": _concat,
+    "Assign": _assign, "RestoreV2": _restore, "SaveV2": _save,
+}  # fmt: skip
