@@ -31,7 +31,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.data.queues", "graphc.data.readers", "graphc.data.text",
         "graphc.face.asserts",
     ),
-    "nn": ("graphc.ops.nn", *_OPS, "graphc.nn", *_RNN),
+    "nn": ("graphc.ops.nn", *_OPS, "graphc.nn.sampled", "graphc.ops.sampling", "graphc.nn", *_RNN),
     "nn.rnn_cell": _CELLS,
     "contrib.rnn": (*_CELLS, *_RNN, "graphc.nn.contrib_cells"),
     "contrib.seq2seq": (
@@ -41,7 +41,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "contrib.legacy_seq2seq": ("graphc.seq2seq.legacy",),
     "math": _OPS,
     "linalg": _OPS,
-    "random": _OPS,
+    "random": (*_OPS, "graphc.ops.sampling"),
     "bitwise": ("graphc.ops.math",),
     "manip": _OPS,
     "debugging": (*_OPS, "graphc.face.asserts"),
@@ -68,7 +68,6 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "contrib.framework": ("graphc.contrib.framework.scoping", "graphc.contrib.framework.variables"),
     "contrib.losses": (),
     "contrib.metrics": (),
-    "contrib.distributions": (),
     "contrib.layers": (
         "graphc.contrib.layers.dense", "graphc.contrib.layers.images",
         "graphc.contrib.layers.normalization", "graphc.contrib.layers.shaping",
@@ -112,6 +111,7 @@ BORROWED: dict[str, tuple[str, ...]] = {
     "core.protobuf": (),
     "core.util": (),
     "contrib.slim": ("contrib.layers", "contrib.framework"),
+    "contrib.distributions": ("distributions",),
     "contrib.slim.losses": ("contrib.losses",),
     "contrib.slim.nets": (),
     "contrib.keras": ("keras",),
@@ -230,6 +230,9 @@ BORROWED: dict[str, tuple[str, ...]] = {
 _AVERAGES = "python.training.moving_averages."
 
 NAMES: dict[str, str] = {
+    "contrib.distributions.MultivariateNormalDiag": (
+        "graphc.distributions.vectors:MultivariateNormalDiag"
+    ),
     "confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     "math.confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     # ---- graphc's own

@@ -116,3 +116,58 @@ def contrib_losses(tf, np):
         C.cosine_distance(x, y, dim=1), C.get_total_loss(),
     ]  # fmt: skip
     return {"fetch": [t + 0.0 for t in fetch], "feed": {x: data(4, 3)}}
+
+
+def sampled(tf, np, f, **more):
+    tf.set_random_seed(2)
+    table = tf.Variable(tf.zeros([12, 3]), name="table")
+    w = tf.Variable(tf.zeros([12, 3]), name="w")
+    b = tf.Variable(tf.zeros([12]), name="b")
+    x = tf.nn.embedding_lookup(table, [1, 5, 2, 1])
+    each = f(
+        weights=w, biases=b, labels=tf.constant([[3], [0], [7], [1]]), inputs=x, num_sampled=5,
+        num_classes=12, **more,
+    )  # fmt: skip
+    loss = tf.reduce_mean(each)
+    step = tf.train.GradientDescentOptimizer(0.5).minimize(loss)
+    # each run draws anew: the losses of runs of their own are compared
+    return {"fetch": [tf.identity(each, name="each"), table, w, b], "step": step, "times": 2}
+
+
+@program
+def noise_contrastive(tf, np):
+    draws = tf.nn.log_uniform_candidate_sampler([[3], [0], [7], [1]], 1, 5, True, 12, seed=3)
+    return sampled(tf, np, tf.nn.nce_loss, sampled_values=draws)
+
+
+@program
+def noise_contrastive_without_hits(tf, np):
+    draws = tf.nn.uniform_candidate_sampler([[3], [0], [7], [1]], 1, 5, True, 12, seed=3)
+    return sampled(tf, np, tf.nn.nce_loss, sampled_values=draws, remove_accidental_hits=True)
+
+
+@program
+def sampled_softmax(tf, np):
+    return sampled(tf, np, tf.nn.sampled_softmax_loss, seed=3)
+
+
+@program
+def samplers(tf, np):
+    true = tf.constant([[3, 1], [7, 7]], tf.int64)
+    out = []
+    for unique, n, seed in ((True, 6, 1), (False, 7, 2)):
+        out += tf.nn.uniform_candidate_sampler(true, 2, n, unique, 20, seed=seed)
+        out += tf.nn.log_uniform_candidate_sampler(true, 2, n, unique, 50, seed=seed)
+        out += tf.nn.learned_unigram_candidate_sampler(true, 2, n, unique, 20, seed=seed)
+        out += tf.nn.fixed_unigram_candidate_sampler(
+            true, 2, n, unique, 20, unigrams=list(range(1, 21)), distortion=0.75, seed=seed
+        )
+    return {"fetch": out, "step": tf.no_op(), "times": 1}
+
+
+@program
+def accidental_hits(tf, np):
+    hits = tf.nn.compute_accidental_hits(
+        tf.constant([[3, 7], [5, 3]], tf.int64), tf.constant([3, 9, 5], tf.int64), 2
+    )
+    return {"fetch": list(hits)}

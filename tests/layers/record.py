@@ -39,5 +39,5 @@ def record(what):
 
 
 if __name__ == "__main__":
-    for chosen in sys.argv[1:] or ["layers", "losses", "metrics", "contrib"]:
+    for chosen in sys.argv[1:] or ["layers", "losses", "metrics", "contrib", "distributions"]:
         record(chosen)

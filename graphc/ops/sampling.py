@@ -1,0 +1,407 @@
+"""Candidate samplers: classes drawn by the host, from the numbers TF1 would draw.
+
+Each op keeps its place in its Philox stream in the session. A run reserves 512 blocks for each
+candidate; the draws are lane after lane of them.
+"""
+
+from __future__ import annotations
+
+import math as _math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphc.errors import InvalidArgumentError
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.build import build
+from graphc.ir.node import Value
+from graphc.ops import philox
+from graphc.ops.convert import convert_to_tensor
+from graphc.ops.random import _seeds, seeds_of
+from graphc.ops.record import Attrs, Types, no_grad, op, shape_error
+
+__all__ = [
+    "all_candidate_sampler", "compute_accidental_hits", "fixed_unigram_candidate_sampler",
+    "learned_unigram_candidate_sampler", "log_uniform_candidate_sampler",
+    "uniform_candidate_sampler",
+]  # fmt: skip
+
+_BLOCKS = 512
+
+
+class Stream:
+    """Numbers of a Philox stream one after the other."""
+
+    def __init__(self, seeds: tuple[int, int], skip: int) -> None:
+        self.seeds, self.skip = seeds, skip
+        self.words: list[int] = []
+        self.at = 0
+
+    def word(self) -> int:
+        """The next 32 bits."""
+        if self.at == len(self.words):
+            first = len(self.words) // 4
+            more = philox.blocks(*self.seeds, self.skip, np.arange(first, first + 64))
+            self.words += more.reshape(-1).tolist()
+        self.at += 1
+        return self.words[self.at - 1]
+
+    def below(self, n: int) -> int:
+        """A number in [0, n): of 32 bits, drawn again where it would not be uniform."""
+        if n & (n - 1) == 0:
+            return self.word() & (n - 1)
+        top = 0xFFFFFFFF
+        end = top - (top % n + 1) % n if (top % n + 1) != n else top
+        while True:
+            x = self.word()
+            if x <= end:
+                return x % n
+
+    def below64(self, n: int) -> int:
+        """A number in [0, n): of 64 bits."""
+        top = 0xFFFFFFFFFFFFFFFF
+        if n & (n - 1) == 0:
+            return (self.word() | self.word() << 32) & (n - 1)
+        end = top - (top % n + 1)
+        while True:
+            low = self.word()
+            x = low | self.word() << 32
+            if x <= end:
+                return x % n
+
+    def unit(self) -> float:
+        """A number in [0, 1) of 52 bits."""
+        high = self.word() & 0xFFFFF
+        return ((high << 32) | self.word()) / 2.0**52
+
+    def unit32(self) -> float:
+        """A number in [0, 1) of 23 bits."""
+        return (self.word() & 0x7FFFFF) / 2.0**23
+
+
+class Source:
+    """Where candidates come from: a draw and the probability of each class."""
+
+    def draw(self, s: Stream) -> int:
+        raise NotImplementedError
+
+    def probability(self, x: int) -> float:
+        raise NotImplementedError
+
+    def learn(self, true: Sequence[int]) -> None:
+        """Take note of the true classes of a run."""
+
+
+class Uniform(Source):
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def draw(self, s: Stream) -> int:
+        return s.below64(self.n)
+
+    def probability(self, x: int) -> float:
+        return 1.0 / self.n
+
+
+class LogUniform(Source):
+    """Zipf's law, for classes sorted by frequency."""
+
+    def __init__(self, n: int) -> None:
+        self.n, self.log = n, _math.log1p(n)
+
+    def draw(self, s: Stream) -> int:
+        return (int(_math.exp(s.unit() * self.log)) - 1) % self.n
+
+    def probability(self, x: int) -> float:
+        return _math.log((x + 2.0) / (x + 1.0)) / self.log
+
+
+class Learned(Source):
+    """Classes as often as they were true before, each once at first."""
+
+    def __init__(self, n: int) -> None:
+        self.weights = np.ones(n, np.int64)
+
+    def draw(self, s: Stream) -> int:
+        sums = np.cumsum(self.weights)
+        return int(np.searchsorted(sums, s.below(int(sums[-1])), side="right"))
+
+    def probability(self, x: int) -> float:
+        return float(self.weights[x]) / float(self.weights.sum())
+
+    def learn(self, true: Sequence[int]) -> None:
+        np.add.at(self.weights, np.asarray(true, np.int64), 1)
+
+
+class Fixed(Source):
+    """Classes by given weights; drawn by Vose's alias method."""
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        self.weights = [float(np.float32(w)) for w in weights]
+        self.total = float(np.float32(sum(self.weights)))
+        n = len(weights)
+        share = [w * n / sum(self.weights) for w in self.weights]
+        self.other = [-1] * n
+        low = [i for i, p in enumerate(share) if p < 1.0]
+        high = [i for i, p in enumerate(share) if p >= 1.0]
+        while high and low:
+            small, big = low.pop(), high.pop()
+            self.other[small] = big
+            share[big] -= 1.0 - share[small]
+            (low if share[big] < 1.0 else high).append(big)
+        for i in high + low:
+            share[i], self.other[i] = 1.0, i
+        self.share = [float(np.float32(p)) for p in share]
+
+    def draw(self, s: Stream) -> int:
+        share = s.unit32()
+        i = s.below(len(self.share))
+        return i if share < self.share[i] else self.other[i]
+
+    def probability(self, x: int) -> float:
+        return self.weights[x] / self.total
+
+
+class _State:
+    """What a sampler keeps in a session."""
+
+    def __init__(self, source: Source, seeds: tuple[int, int]) -> None:
+        self.source, self.seeds = source, seeds
+        self.skip = 0
+
+
+def _source(attrs: Attrs) -> Source:
+    kind, n = attrs["kind"], attrs["range_max"]
+    if kind == "uniform":
+        return Uniform(n)
+    if kind == "log_uniform":
+        return LogUniform(n)
+    return Learned(n) if kind == "learned" else Fixed(attrs["weights"])
+
+
+def _expected(p: float, size: int, tries: int) -> float:
+    if tries == size:
+        return p * size
+    return -_math.expm1(tries * _math.log1p(-p)) if p < 1.0 else 1.0
+
+
+def _sample(context: Any, true: Any, **attrs: Any) -> Any:
+    n, unique = attrs["num_sampled"], attrs["unique"]
+    if unique and n > attrs["range_max"]:
+        raise InvalidArgumentError(None, None, "Sampler's range is too small.")
+    if true.ndim != 2 or true.shape[1] != attrs["num_true"]:
+        columns = true.shape[1] if true.ndim == 2 else true.ndim
+        raise InvalidArgumentError(
+            None, None,
+            f"true_classes must have num_true columns, expected: {attrs['num_true']} was: "
+            f"{columns}",
+        )  # fmt: skip
+    state = context.resource(
+        f"sampler/{context.node.name}", lambda: _State(_source(attrs), seeds_of(context.node))
+    )
+    stream = Stream(state.seeds, state.skip)
+    state.skip += _BLOCKS * n
+    source = state.source
+    drawn: list[int] = []
+    seen: set[int] = set()
+    tries = 0
+    while len(drawn) < n:
+        tries += 1
+        x = source.draw(stream)
+        if not unique or x not in seen:
+            seen.add(x)
+            drawn.append(x)
+    flat = [int(x) for x in true.reshape(-1)]
+    for x in flat:
+        if not 0 <= x < attrs["range_max"]:
+            raise InvalidArgumentError(
+                None, None, f"class {x} is outside [0, {attrs['range_max']}): see true_classes"
+            )
+    of = {x: _expected(source.probability(x), n, tries) for x in {*flat, *drawn}}
+    source.learn(flat)
+    expected = np.array([of[x] for x in flat], np.float32).reshape(true.shape)
+    return np.array(drawn, np.int64), expected, np.array([of[x] for x in drawn], np.float32)
+
+
+def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    true = inputs[0]
+    if true.rank not in (2, None):
+        raise shape_error(f"Shape must be rank 2 but is rank {true.rank}")
+    n = attrs["num_sampled"]
+    rows = D.fresh() if true.static_shape is None else true.static_shape[0]
+    return [
+        (dtypes.int64, (n,)), (dtypes.float32, (rows, attrs["num_true"])), (dtypes.float32, (n,))
+    ]  # fmt: skip
+
+
+def _kind(attrs: Attrs) -> str:
+    words = {"uniform": "Uniform", "log_uniform": "LogUniform", "learned": "LearnedUnigram",
+             "fixed": "FixedUnigram"}  # fmt: skip
+    return words[attrs["kind"]] + "CandidateSampler"
+
+
+sample_op = op(
+    "candidate_sampler", "CandidateSampler", "host", doc="Classes drawn at random.",
+    args=("true_classes",), types="i", infer=_infer, host=_sample, grad=no_grad, stateful=True,
+    facts={"effect": True, "type": lambda inputs, attrs: _kind(attrs)},
+)  # fmt: skip
+
+
+class CandidateSamples(NamedTuple):
+    """What a sampler gives."""
+
+    sampled_candidates: Any
+    true_expected_count: Any
+    sampled_expected_count: Any
+
+
+def _sampled(
+    kind: str, true_classes: Any, num_true: int, num_sampled: int, unique: bool, range_max: int,
+    seed: int | None, name: str | None, **more: Any,
+) -> CandidateSamples:  # fmt: skip
+    true = convert_to_tensor(true_classes, dtypes.int64, "true_classes")
+    attrs = {
+        "kind": kind, "num_true": int(num_true), "num_sampled": int(num_sampled),
+        "unique": bool(unique), "range_max": int(range_max), **_seeds(seed), **more,
+    }  # fmt: skip
+    for key, least in (("num_true", 1), ("num_sampled", 1), ("range_max", 1)):
+        if attrs[key] < least:
+            raise ValueError(f"Attr '{key}' of '{_kind(attrs)}' Op passed {attrs[key]} less than "
+                             f"minimum {least}.")  # fmt: skip
+    return CandidateSamples(*build(sample_op, [true], attrs, name or _kind(attrs)).outputs)
+
+
+def _sampler(kind: str, doc: str) -> Callable[..., CandidateSamples]:
+    def f(
+        true_classes: Any, num_true: int, num_sampled: int, unique: bool, range_max: int,
+        seed: int | None = None, name: str | None = None,
+    ) -> CandidateSamples:  # fmt: skip
+        return _sampled(kind, true_classes, num_true, num_sampled, unique, range_max, seed, name)
+
+    f.__name__ = f.__qualname__ = f"{kind}_candidate_sampler"
+    f.__doc__ = f"""Draw candidate classes {doc}.
+
+    Parameters
+    ----------
+    true_classes : tensor
+        ``[batch, num_true]``.
+    num_sampled : int
+    unique : bool
+        Whether no class is drawn twice.
+    range_max : int
+        Classes are in [0, range_max).
+
+    Returns
+    -------
+    sampled_candidates, true_expected_count, sampled_expected_count
+        The classes, and how often true and drawn ones are expected among them.
+    """
+    return f
+
+
+uniform_candidate_sampler = _sampler("uniform", "uniformly")
+log_uniform_candidate_sampler = _sampler(
+    "log_uniform", "by Zipf's law: class numbers are ranks of frequency"
+)
+learned_unigram_candidate_sampler = _sampler("learned", "as often as they were true so far")
+learned_unigram_candidate_sampler.__name__ = "learned_unigram_candidate_sampler"
+
+
+def fixed_unigram_candidate_sampler(
+    true_classes: Any, num_true: int, num_sampled: int, unique: bool, range_max: int,
+    vocab_file: str = "", distortion: float = 1.0, num_reserved_ids: int = 0, num_shards: int = 1,
+    shard: int = 0, unigrams: Sequence[float] = (), seed: int | None = None,
+    name: str | None = None,
+) -> CandidateSamples:  # fmt: skip
+    """Draw candidate classes by given weights, each to the power of `distortion`.
+
+    Parameters
+    ----------
+    vocab_file : str
+        A text file whose lines end in ``,weight``; or
+    unigrams : list of float
+        the weights.
+    num_reserved_ids : int
+        Classes at the start that are never drawn.
+    num_shards, shard : int
+        Draw only every `num_shards`-th class, from `shard` on.
+
+    Raises
+    ------
+    ValueError
+        For both or neither of the two, or for other than `range_max` weights.
+    """
+    if bool(vocab_file) == bool(len(unigrams)):
+        raise ValueError("Must provide either unigrams or a vocab_file, and not both.")
+    if vocab_file:
+        with open(vocab_file, encoding="utf-8") as f:
+            unigrams = [float(line.rsplit(",", 1)[-1]) for line in f if line.strip()]
+    weights = [0.0] * num_reserved_ids + [float(u) ** distortion for u in unigrams]
+    if len(weights) != range_max:
+        raise ValueError(f"range_max is {range_max} but there are {len(weights)} weights")
+    if num_shards > 1:
+        weights = [w if i % num_shards == shard else 0.0 for i, w in enumerate(weights)]
+    return _sampled(
+        "fixed", true_classes, num_true, num_sampled, unique, range_max, seed, name,
+        weights=tuple(weights),
+    )  # fmt: skip
+
+
+def all_candidate_sampler(
+    true_classes: Any, num_true: int, num_sampled: int, unique: bool, seed: int | None = None,
+    name: str | None = None,
+) -> CandidateSamples:  # fmt: skip
+    """All classes as candidates: for tests of what uses samplers."""
+    from graphc.ops import math, shapes  # here only
+
+    true = convert_to_tensor(true_classes, dtypes.int64, "true_classes")
+    return CandidateSamples(
+        shapes.range(num_sampled, dtype=dtypes.int64),
+        math.cast(shapes.ones_like(true), dtypes.float32), shapes.ones([num_sampled]),
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------- accidental hits
+
+
+class AccidentalHits(NamedTuple):
+    """What `compute_accidental_hits` gives."""
+
+    indices: Any
+    ids: Any
+    weights: Any
+
+
+def _hits(true: Any, sampled: Any, *, num_true: int) -> Any:
+    where: dict[int, int] = {int(x): i for i, x in enumerate(sampled)}
+    found = [
+        (row, where[int(x)]) for row, xs in enumerate(true) for x in xs if int(x) in where
+    ]  # fmt: skip
+    rows = np.array([r for r, _ in found], np.int32)
+    places = np.array([p for _, p in found], np.int64)
+    return rows, places, np.full(len(found), -np.finfo(np.float32).max, np.float32)
+
+
+def _hits_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    n = D.fresh()
+    return [(dtypes.int32, (n,)), (dtypes.int64, (n,)), (dtypes.float32, (n,))]
+
+
+hits_op = op(
+    "compute_accidental_hits", "ComputeAccidentalHits", "host",
+    doc="Where drawn candidates are true classes.", args=("true_classes", "sampled_candidates"),
+    types="i", infer=_hits_infer, numpy=_hits, grad=no_grad,
+)  # fmt: skip
+
+
+def compute_accidental_hits(
+    true_classes: Any, sampled_candidates: Any, num_true: int, seed: int | None = None,
+    name: str | None = None,
+) -> AccidentalHits:  # fmt: skip
+    """Rows and positions of candidates that are true classes, and a large negative weight each."""
+    true = convert_to_tensor(true_classes, dtypes.int64, "true_classes")
+    sampled = convert_to_tensor(sampled_candidates, dtypes.int64, "sampled_candidates")
+    node = build(hits_op, [true, sampled], {"num_true": num_true}, name)
+    return AccidentalHits(*node.outputs)
