@@ -69,7 +69,10 @@ class Cut(Exception):
         super().__init__(f"needs {(*hosts, *needs)}")
         self.hosts = hosts
         self.reads = reads
-        self.needs = needs
+        first: dict[Value, Node] = {}
+        for v, n in needs:  # several may need the same
+            first.setdefault(v, n)
+        self.needs = tuple(first.items())
         self.alone = alone
         self.source = source or {}
         self.inner = inner or {}

@@ -18,7 +18,7 @@ _OPS = (
 )  # fmt: skip
 
 _CELLS = ("graphc.nn.cells", "graphc.nn.wrappers")
-_RNN = ("graphc.nn.unrolled",)
+_RNN = ("graphc.nn.unrolled", "graphc.nn.looped")
 
 #: Namespace → modules whose ``__all__`` is public there, as far as TF1 has the name there.
 EXPORTS: dict[str, tuple[str, ...]] = {
@@ -33,10 +33,12 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "nn": ("graphc.ops.nn", *_OPS, "graphc.nn.sampled", "graphc.ops.sampling", "graphc.nn", *_RNN),
     "nn.rnn_cell": _CELLS,
-    "contrib.rnn": (*_CELLS, *_RNN, "graphc.nn.contrib_cells"),
+    "contrib.rnn": (
+        *_CELLS, *_RNN, "graphc.nn.contrib_cells", "graphc.nn.fused", "graphc.nn.recurrent",
+    ),
     "contrib.seq2seq": (
         "graphc.seq2seq.loss", "graphc.seq2seq.attention", "graphc.seq2seq.wrapper",
-        "graphc.seq2seq.helpers",
+        "graphc.seq2seq.helpers", "graphc.seq2seq.decoder", "graphc.seq2seq.beam",
     ),
     "contrib.legacy_seq2seq": ("graphc.seq2seq.legacy",),
     "math": _OPS,

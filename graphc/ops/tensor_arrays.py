@@ -27,13 +27,13 @@ __all__ = ["array_grow", "array_new", "array_stack", "array_unstack", "fitted", 
 
 def is_unset(shape: Shape | None) -> bool:
     """Whether an array of this shape may be one whose elements' shape is not known yet."""
-    return shape is not None and len(shape) == 2 and type(shape[1]) is int and shape[1] == 0
+    return shape is not None and any([type(d) is int and d == 0 for d in shape[1:]])
 
 
 def fitted(buffer: Value, element: Shape) -> Value:
     """`buffer`, or an empty array of elements of the shape `element` where it has none yet."""
     s = buffer.static_shape
-    if s is None or not is_unset(s) or element == (0,):
+    if s is None or not is_unset(s) or element == s[1:]:
         return buffer
     return shapes.fill_static((s[0], *element), 0, buffer.dtype)
 
@@ -41,17 +41,16 @@ def fitted(buffer: Value, element: Shape) -> Value:
 # ------------------------------------------------------------------------- making
 
 
-def _element(attrs: Attrs) -> Shape | None:
-    """The shape of an element where all of it is known."""
+def _element(attrs: Attrs) -> Shape:
+    """The shape of an element, with zeros for sizes that are not known yet."""
     element: Shape | None = attrs["element"]
-    return element if D.is_known(element) else None
+    return (0,) if element is None else tuple([d if type(d) is int else 0 for d in element])
 
 
 def _new_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     size = static(inputs, attrs, "size")
-    element = _element(attrs)
     if D.facts() is not None:
-        return [(attrs["dtype"], (size, *(element if element is not None else (0,))))]
+        return [(attrs["dtype"], (size, *_element(attrs)))]
     if attrs["element"] is None:
         return [(attrs["dtype"], None)]
     first = D.fresh() if size is None or attrs["grows"] else size
@@ -59,12 +58,12 @@ def _new_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _new(*, size: int, dtype: DType, element: Any, grows: bool) -> Any:
-    shape = (size, *(element if D.is_known(element) else (0,)))
+    shape: Any = (size, *_element({"element": element}))
     return np.full(shape, b"", object) if dtype.kind == "s" else np.zeros(shape, dtype.np)
 
 
 def _new_expand(*, size: Any, dtype: DType, element: Any, grows: bool) -> Value:
-    shape = (size, *(element if D.is_known(element) else (0,)))
+    shape = (size, *_element({"element": element}))
     return shapes.fill_static(shape, 0, dtype)
 
 

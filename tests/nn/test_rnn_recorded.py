@@ -54,12 +54,12 @@ def test_recorded(name: str) -> None:
         tf.get_variable_scope().set_initializer(MODULE.start(tf, np))
         try:
             plan = PROGRAMS[name](tf, np)
-        except AttributeError as e:
-            if "graphc has no" in str(e):
+            rounds = rounds_of(plan)
+        except LookupError as e:
+            if "(op type: While)" in str(e):
                 pytest.xfail(str(e))
             raise
         made = [[v.name, v.shape.as_list()] for v in tf.global_variables()]
-        rounds = rounds_of(plan)
     assert made == facts["variables"]
     assert plan.get("said") == facts["said"]
     assert len(plan["fetch"]) == len(facts["fetch"])
