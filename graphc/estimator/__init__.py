@@ -1,0 +1,1 @@
+"""tf.estimator: its public names are in `graphc.face.names`."""

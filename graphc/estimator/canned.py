@@ -1,0 +1,347 @@
+"""Ready-made estimators: linear models and multi-layer perceptrons."""
+
+from __future__ import annotations
+
+import math as pymath
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import layers, losses, metrics
+from graphc.estimator.estimator import Estimator
+from graphc.estimator.spec import EstimatorSpec, ModeKeys
+from graphc.face.scopes import variable_scope
+from graphc.feature_column.columns import input_layer, linear_model, vocabulary_op
+from graphc.ir import dtypes
+from graphc.ir.build import build
+from graphc.ir.node import Value
+from graphc.ops import arrays, math, nn, reduce, shapes
+from graphc.ops.convert import constant, convert_to_tensor
+from graphc.train.optimizer import (
+    AdagradOptimizer,
+    AdamOptimizer,
+    FtrlOptimizer,
+    GradientDescentOptimizer,
+    Optimizer,
+    RMSPropOptimizer,
+)
+from graphc.train.steps import get_global_step
+
+__all__ = ["DNNClassifier", "DNNRegressor", "LinearClassifier", "LinearRegressor"]
+
+_OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
+    "Adagrad": AdagradOptimizer, "Adam": AdamOptimizer, "Ftrl": FtrlOptimizer,
+    "RMSProp": RMSPropOptimizer, "SGD": GradientDescentOptimizer,
+}  # fmt: skip
+
+
+def _optimizer(given: Any, rate: float) -> Any:
+    """An optimizer from what a user gives: itself, its name, a class, or a function."""
+    if isinstance(given, str):
+        if given not in _OPTIMIZERS:
+            raise ValueError(f"Unsupported optimizer name: {given}. Supported names are: "
+                             f"{tuple(sorted(_OPTIMIZERS))}")  # fmt: skip
+        return _OPTIMIZERS[given](rate)
+    if isinstance(given, type):
+        return given(rate)
+    return given() if callable(given) and not isinstance(given, Optimizer) else given
+
+
+# ------------------------------------------------------------------------- heads
+
+
+class Head:
+    """What logits mean: loss, predictions, metrics."""
+
+    def __init__(self, units: int, weight_column: Any, reduction: str) -> None:
+        self.units = units
+        self.weight_column = weight_column
+        self.reduction = reduction
+
+    def weights(self, features: Any) -> Any:
+        if self.weight_column is None:
+            return 1.0
+        key = getattr(self.weight_column, "key", self.weight_column)
+        w: Any = math.cast(convert_to_tensor(features[key]), dtypes.float32)
+        return shapes.expand_dims(w, -1) if w.shape.ndims == 1 else w
+
+    def predictions(self, logits: Value) -> dict[str, Value]:
+        raise NotImplementedError
+
+    def losses(self, logits: Value, labels: Value) -> Value:
+        """A column: the loss of each example."""
+        raise NotImplementedError
+
+    def labels(self, labels: Any) -> Value:
+        raise NotImplementedError
+
+    def metrics(
+        self, logits: Value, labels: Value, each: Value, weights: Any
+    ) -> dict[str, tuple[Value, Value]]:
+        raise NotImplementedError
+
+    def spec(
+        self, features: Any, labels: Any, mode: Any, logits: Value,
+        train: Callable[[Value], Any],
+    ) -> EstimatorSpec:  # fmt: skip
+        """What the model function gives."""
+        predictions = self.predictions(logits)
+        if mode == ModeKeys.PREDICT:
+            return EstimatorSpec(mode, predictions)
+        if labels is None:
+            raise ValueError("You must provide a labels Tensor. Given: None. Suggested "
+                             "troubleshooting steps: Check that your data contain your label "
+                             "feature. Check that your input_fn properly parses and returns "
+                             "labels.")  # fmt: skip
+        wanted = self.labels(labels)
+        each = self.losses(logits, wanted)
+        weights = self.weights(features)
+        loss = losses.compute_weighted_loss(each, weights, reduction=self.reduction)
+        if mode == ModeKeys.EVAL:
+            found = self.metrics(logits, wanted, each, weights)
+            return EstimatorSpec(mode, predictions, loss, eval_metric_ops=found)
+        return EstimatorSpec(mode, predictions, loss, train(loss))
+
+
+def _column(labels: Any) -> Any:
+    t: Any = convert_to_tensor(labels)
+    return shapes.expand_dims(t, -1) if t.shape.ndims == 1 else t
+
+
+class Regression(Head):
+    def predictions(self, logits: Value) -> dict[str, Value]:
+        return {"predictions": logits}
+
+    def labels(self, labels: Any) -> Value:
+        made: Value = math.cast(_column(labels), dtypes.float32)
+        return made
+
+    def losses(self, logits: Value, labels: Value) -> Value:
+        made: Value = math.squared_difference(logits, labels)
+        return made
+
+    def metrics(self, logits: Value, labels: Value, each: Value, weights: Any) -> dict[str, Any]:
+        return {
+            "average_loss": metrics.mean(each, _like(weights, each)),
+            "label/mean": metrics.mean(labels, _like(weights, labels)),
+            "prediction/mean": metrics.mean(logits, _like(weights, logits)),
+        }
+
+
+def _like(weights: Any, values: Value) -> Any:
+    return None if isinstance(weights, float) else weights
+
+
+class Classification(Head):
+    """Of two classes by one logit, or of more by a logit for each."""
+
+    def __init__(self, classes: int, vocabulary: Any, weight_column: Any, reduction: str) -> None:
+        if classes < 2:
+            raise ValueError(f"n_classes must be >= 2: {classes}")
+        super().__init__(1 if classes == 2 else classes, weight_column, reduction)
+        self.classes = classes
+        self.vocabulary = None if vocabulary is None else [
+            v.encode() if isinstance(v, str) else bytes(v) for v in vocabulary
+        ]  # fmt: skip
+
+    def labels(self, labels: Any) -> Value:
+        t = _column(labels)
+        if self.vocabulary is not None:
+            attrs = {"vocabulary": tuple(self.vocabulary), "default": -1, "more": 0}
+            t = build(vocabulary_op, (t,), attrs).outputs[0]
+        kind = dtypes.float32 if self.units == 1 else dtypes.int64
+        made: Value = math.cast(t, kind)
+        return made
+
+    def losses(self, logits: Value, labels: Value) -> Value:
+        if self.units == 1:
+            return nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)  # type: ignore[no-any-return]
+        flat = shapes.squeeze(labels, [1])
+        each = nn.sparse_softmax_cross_entropy_with_logits(labels=flat, logits=logits)
+        return shapes.expand_dims(each, 1)  # type: ignore[no-any-return]
+
+    def _ids(self, logits: Value) -> Value:
+        if self.units == 1:
+            made: Value = math.cast(math.greater(logits, 0.0), dtypes.int64)
+            return made
+        return shapes.expand_dims(reduce.argmax(logits, 1), 1)  # type: ignore[no-any-return]
+
+    def predictions(self, logits: Value) -> dict[str, Value]:
+        ids = self._ids(logits)
+        words = self.vocabulary or [str(i).encode() for i in range(self.classes)]
+        names = constant(np.array(words, object), dtypes.string)
+        out: dict[str, Value] = {"logits": logits}
+        if self.units == 1:
+            out["logistic"] = nn.sigmoid(logits)
+            two = shapes.concat([shapes.zeros_like(logits), logits], 1)
+            out["probabilities"] = nn.softmax(two)
+        else:
+            out["probabilities"] = nn.softmax(logits)
+        out["class_ids"] = ids
+        out["classes"] = arrays.gather(names, ids)
+        return out
+
+    def metrics(self, logits: Value, labels: Value, each: Value, weights: Any) -> dict[str, Any]:
+        w = _like(weights, each)
+        ids = self._ids(logits)
+        out = {
+            "average_loss": metrics.mean(each, w),
+            "accuracy": metrics.accuracy(math.cast(labels, dtypes.int64), ids, w),
+        }
+        if self.units > 1:
+            return out
+        p = nn.sigmoid(logits)
+        mean_label = metrics.mean(labels, w)
+        out["precision"] = metrics.precision(labels, ids, w)
+        out["recall"] = metrics.recall(labels, ids, w)
+        out["prediction/mean"] = metrics.mean(p, w)
+        out["label/mean"] = mean_label
+        base = [math.maximum(t, 1.0 - t) for t in mean_label]
+        out["accuracy_baseline"] = (base[0], base[1])
+        out["auc"] = metrics.auc(labels, p, w)
+        out["auc_precision_recall"] = metrics.auc(
+            labels, p, w, curve="PR", summation_method="careful_interpolation"
+        )
+        return out
+
+
+# ------------------------------------------------------------------------- models
+
+
+def _dnn(
+    features: Any, columns: Any, hidden: Sequence[int], units: int, activation: Any, dropout: Any,
+    batch_norm: bool, mode: Any,
+) -> Value:  # fmt: skip
+    training = mode == ModeKeys.TRAIN
+    with variable_scope("dnn"):
+        with variable_scope("input_from_feature_columns"):
+            net: Any = input_layer(features, columns)
+        for i, n in enumerate(hidden):
+            with variable_scope(f"hiddenlayer_{i}") as scope:
+                net = layers.dense(net, n, activation, name=scope)
+                if dropout is not None and training:
+                    net = layers.dropout(net, dropout, training=True)
+                if batch_norm:
+                    net = layers.batch_normalization(
+                        net, momentum=0.999, training=training, name=f"batchnorm_{i}"
+                    )
+        with variable_scope("logits") as scope:
+            return layers.dense(net, units, name=scope)  # type: ignore[no-any-return]
+
+
+def _linear(features: Any, columns: Any, units: int, combiner: str) -> Value:
+    with variable_scope("linear"):
+        return linear_model(features, columns, units, combiner)
+
+
+def _trained(optimizer: Any, rate: float) -> Callable[[Value], Any]:
+    def train(loss: Value) -> Any:
+        from graphc.face.control import group
+        from graphc.face.graph import GraphKeys, get_default_graph
+
+        step = _optimizer(optimizer, rate).minimize(loss, global_step=get_global_step())
+        return group(step, *get_default_graph().get_collection(GraphKeys.UPDATE_OPS))
+
+    return train
+
+
+class _Dnn(Estimator):
+    def __init__(
+        self, head: Head, hidden: Sequence[int], columns: Any, optimizer: Any, activation: Any,
+        dropout: Any, batch_norm: bool, model_dir: Any, config: Any, warm: Any,
+    ) -> None:  # fmt: skip
+        def model_fn(features: Any, labels: Any, mode: Any, config: Any) -> EstimatorSpec:
+            logits = _dnn(
+                features, columns, hidden, head.units, activation, dropout, batch_norm, mode
+            )
+            return head.spec(features, labels, mode, logits, _trained(optimizer, 0.05))
+
+        super().__init__(model_fn, model_dir, config, None, warm)
+
+
+class _Linear(Estimator):
+    def __init__(
+        self, head: Head, columns: Any, optimizer: Any, combiner: str, model_dir: Any, config: Any,
+        warm: Any,
+    ) -> None:  # fmt: skip
+        rate = min(0.2, 1.0 / pymath.sqrt(len(columns)))
+
+        def model_fn(features: Any, labels: Any, mode: Any, config: Any) -> EstimatorSpec:
+            logits = _linear(features, columns, head.units, combiner)
+            return head.spec(features, labels, mode, logits, _trained(optimizer, rate))
+
+        super().__init__(model_fn, model_dir, config, None, warm)
+
+
+class DNNClassifier(_Dnn):
+    """A multi-layer perceptron that tells classes apart.
+
+    Parameters
+    ----------
+    hidden_units : list of int
+    feature_columns : list
+        Dense columns.
+    n_classes : int
+    weight_column : str, optional
+        A feature that weighs examples.
+    label_vocabulary : list of str, optional
+        Where labels are strings.
+    optimizer : Optimizer, str or callable
+    activation_fn : callable
+    dropout : float, optional
+    """
+
+    def __init__(
+        self, hidden_units: Sequence[int], feature_columns: Any, model_dir: str | None = None,
+        n_classes: int = 2, weight_column: Any = None, label_vocabulary: Any = None,
+        optimizer: Any = "Adagrad", activation_fn: Any = nn.relu, dropout: Any = None,
+        input_layer_partitioner: Any = None, config: Any = None, warm_start_from: Any = None,
+        loss_reduction: str = "weighted_sum", batch_norm: bool = False,
+    ) -> None:  # fmt: skip
+        head = Classification(n_classes, label_vocabulary, weight_column, loss_reduction)
+        super().__init__(head, hidden_units, feature_columns, optimizer, activation_fn, dropout,
+                         batch_norm, model_dir, config, warm_start_from)  # fmt: skip
+
+
+class DNNRegressor(_Dnn):
+    """A multi-layer perceptron that predicts numbers: see `DNNClassifier`."""
+
+    def __init__(
+        self, hidden_units: Sequence[int], feature_columns: Any, model_dir: str | None = None,
+        label_dimension: int = 1, weight_column: Any = None, optimizer: Any = "Adagrad",
+        activation_fn: Any = nn.relu, dropout: Any = None, input_layer_partitioner: Any = None,
+        config: Any = None, warm_start_from: Any = None, loss_reduction: str = "weighted_sum",
+        batch_norm: bool = False,
+    ) -> None:  # fmt: skip
+        head = Regression(label_dimension, weight_column, loss_reduction)
+        super().__init__(head, hidden_units, feature_columns, optimizer, activation_fn, dropout,
+                         batch_norm, model_dir, config, warm_start_from)  # fmt: skip
+
+
+class LinearClassifier(_Linear):
+    """A linear model that tells classes apart: see `DNNClassifier`."""
+
+    def __init__(
+        self, feature_columns: Any, model_dir: str | None = None, n_classes: int = 2,
+        weight_column: Any = None, label_vocabulary: Any = None, optimizer: Any = "Ftrl",
+        config: Any = None, partitioner: Any = None, warm_start_from: Any = None,
+        loss_reduction: str = "weighted_sum", sparse_combiner: str = "sum",
+    ) -> None:  # fmt: skip
+        head = Classification(n_classes, label_vocabulary, weight_column, loss_reduction)
+        super().__init__(head, feature_columns, optimizer, sparse_combiner, model_dir, config,
+                         warm_start_from)  # fmt: skip
+
+
+class LinearRegressor(_Linear):
+    """A linear model that predicts numbers: see `DNNClassifier`."""
+
+    def __init__(
+        self, feature_columns: Any, model_dir: str | None = None, label_dimension: int = 1,
+        weight_column: Any = None, optimizer: Any = "Ftrl", config: Any = None,
+        partitioner: Any = None, warm_start_from: Any = None,
+        loss_reduction: str = "weighted_sum", sparse_combiner: str = "sum",
+    ) -> None:  # fmt: skip
+        head = Regression(label_dimension, weight_column, loss_reduction)
+        super().__init__(head, feature_columns, optimizer, sparse_combiner, model_dir, config,
+                         warm_start_from)  # fmt: skip

@@ -1,0 +1,1 @@
+"""tf.feature_column: its public names are in `graphc.face.names`."""
