@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from graphc import layers, losses, metrics
 from graphc.estimator.estimator import Estimator
 from graphc.estimator.spec import EstimatorSpec, ModeKeys
 from graphc.face.scopes import variable_scope
@@ -16,6 +15,11 @@ from graphc.feature_column.columns import input_layer, linear_model, vocabulary_
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
+from graphc.layers import core, normalization
+from graphc.losses.functions import compute_weighted_loss
+from graphc.metrics.averages import accuracy, mean
+from graphc.metrics.counting import precision, recall
+from graphc.metrics.curves import auc
 from graphc.ops import arrays, math, nn, reduce, shapes
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.train.optimizer import (
@@ -97,7 +101,7 @@ class Head:
         wanted = self.labels(labels)
         each = self.losses(logits, wanted)
         weights = self.weights(features)
-        loss = losses.compute_weighted_loss(each, weights, reduction=self.reduction)
+        loss = compute_weighted_loss(each, weights, reduction=self.reduction)
         if mode == ModeKeys.EVAL:
             found = self.metrics(logits, wanted, each, weights)
             return EstimatorSpec(mode, predictions, loss, eval_metric_ops=found)
@@ -123,9 +127,9 @@ class Regression(Head):
 
     def metrics(self, logits: Value, labels: Value, each: Value, weights: Any) -> dict[str, Any]:
         return {
-            "average_loss": metrics.mean(each, _like(weights, each)),
-            "label/mean": metrics.mean(labels, _like(weights, labels)),
-            "prediction/mean": metrics.mean(logits, _like(weights, logits)),
+            "average_loss": mean(each, _like(weights, each)),
+            "label/mean": mean(labels, _like(weights, labels)),
+            "prediction/mean": mean(logits, _like(weights, logits)),
         }
 
 
@@ -156,16 +160,16 @@ class Classification(Head):
 
     def losses(self, logits: Value, labels: Value) -> Value:
         if self.units == 1:
-            return nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)  # type: ignore[no-any-return]
+            return nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
         flat = shapes.squeeze(labels, [1])
         each = nn.sparse_softmax_cross_entropy_with_logits(labels=flat, logits=logits)
-        return shapes.expand_dims(each, 1)  # type: ignore[no-any-return]
+        return shapes.expand_dims(each, 1)
 
     def _ids(self, logits: Value) -> Value:
         if self.units == 1:
             made: Value = math.cast(math.greater(logits, 0.0), dtypes.int64)
             return made
-        return shapes.expand_dims(reduce.argmax(logits, 1), 1)  # type: ignore[no-any-return]
+        return shapes.expand_dims(reduce.argmax(logits, 1), 1)
 
     def predictions(self, logits: Value) -> dict[str, Value]:
         ids = self._ids(logits)
@@ -186,21 +190,21 @@ class Classification(Head):
         w = _like(weights, each)
         ids = self._ids(logits)
         out = {
-            "average_loss": metrics.mean(each, w),
-            "accuracy": metrics.accuracy(math.cast(labels, dtypes.int64), ids, w),
+            "average_loss": mean(each, w),
+            "accuracy": accuracy(math.cast(labels, dtypes.int64), ids, w),
         }
         if self.units > 1:
             return out
         p = nn.sigmoid(logits)
-        mean_label = metrics.mean(labels, w)
-        out["precision"] = metrics.precision(labels, ids, w)
-        out["recall"] = metrics.recall(labels, ids, w)
-        out["prediction/mean"] = metrics.mean(p, w)
+        mean_label = mean(labels, w)
+        out["precision"] = precision(labels, ids, w)
+        out["recall"] = recall(labels, ids, w)
+        out["prediction/mean"] = mean(p, w)
         out["label/mean"] = mean_label
         base = [math.maximum(t, 1.0 - t) for t in mean_label]
         out["accuracy_baseline"] = (base[0], base[1])
-        out["auc"] = metrics.auc(labels, p, w)
-        out["auc_precision_recall"] = metrics.auc(
+        out["auc"] = auc(labels, p, w)
+        out["auc_precision_recall"] = auc(
             labels, p, w, curve="PR", summation_method="careful_interpolation"
         )
         return out
@@ -219,15 +223,16 @@ def _dnn(
             net: Any = input_layer(features, columns)
         for i, n in enumerate(hidden):
             with variable_scope(f"hiddenlayer_{i}") as scope:
-                net = layers.dense(net, n, activation, name=scope)
+                net = core.dense(net, n, activation, name=scope)
                 if dropout is not None and training:
-                    net = layers.dropout(net, dropout, training=True)
+                    net = core.dropout(net, dropout, training=True)
                 if batch_norm:
-                    net = layers.batch_normalization(
+                    net = normalization.batch_normalization(
                         net, momentum=0.999, training=training, name=f"batchnorm_{i}"
                     )
         with variable_scope("logits") as scope:
-            return layers.dense(net, units, name=scope)  # type: ignore[no-any-return]
+            made: Value = core.dense(net, units, name=scope)
+            return made
 
 
 def _linear(features: Any, columns: Any, units: int, combiner: str) -> Value:

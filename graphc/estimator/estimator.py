@@ -95,7 +95,8 @@ class Estimator:
 
     @property
     def config(self) -> RunConfig:
-        return self._config
+        kept: RunConfig = self._config
+        return kept
 
     @property
     def params(self) -> dict[str, Any]:
@@ -219,14 +220,15 @@ class Estimator:
             create_global_step(g)
             features, labels, inputs = self._inputs(input_fn, ModeKeys.TRAIN)
             spec = self._call_model(features, labels, ModeKeys.TRAIN, config)
-            self._start_warm()
             everything = [*inputs, *hooks, NanTensorHook(spec.loss)]
             if config.log_step_count_steps:
                 shown = {"loss": spec.loss, "step": get_global_step(g)}
-                everything.append(LoggingTensorHook(shown, every_n_iter=config.log_step_count_steps))
+                everything.append(
+                    LoggingTensorHook(shown, every_n_iter=config.log_step_count_steps)
+                )
             everything += spec.training_hooks
             _summarise_loss(spec.loss)
-            scaffold = spec.scaffold or Scaffold()
+            scaffold = self._warm_started(spec.scaffold)
             if scaffold.saver is None and not g.get_collection(GraphKeys.SAVERS):
                 g.add_to_collection(GraphKeys.SAVERS, self._saver())
             chief = list(spec.training_chief_hooks)
@@ -257,25 +259,35 @@ class Estimator:
             save_relative_paths=True,
         )  # fmt: skip
 
-    def _start_warm(self) -> None:
-        """Let variables begin with the values of a checkpoint."""
+    def _warm_started(self, scaffold: Scaffold | None) -> Scaffold:
+        """A scaffold that gives new variables the values of a checkpoint."""
         start = self._warm_start
         if start is None:
-            return
-        from graphc.train.checkpoints import init_from_checkpoint, list_variables
+            return scaffold or Scaffold()
+        from graphc.train.checkpoints import load_checkpoint
 
         path = start if isinstance(start, str) else start.ckpt_to_initialize_from
         pattern: Any = ".*" if isinstance(start, str) else start.vars_to_warm_start
         renamed = {} if isinstance(start, str) else dict(start.var_name_to_prev_var_name or {})
-        stored = {name for name, _ in list_variables(path)}
-        chosen = trainable_variables()
-        if isinstance(pattern, str):
-            chosen = [v for v in chosen if re.match(pattern, v.op.name)]
-        elif pattern is not None:
-            wanted = [p if isinstance(p, str) else p.op.name for p in pattern]
-            chosen = [v for v in global_variables() if any(re.match(w, v.op.name) for w in wanted)]
-        table = {renamed.get(v.op.name, v.op.name): v for v in chosen}
-        init_from_checkpoint(path, {k: v for k, v in table.items() if k in stored})
+        reader = load_checkpoint(path)
+        stored = reader.get_variable_to_shape_map()
+        chosen = trainable_variables() if isinstance(pattern, str) else global_variables()
+        patterns = [pattern] if isinstance(pattern, str) else [
+            p if isinstance(p, str) else p.op.name for p in pattern or ()
+        ]  # fmt: skip
+        values = {}
+        for v in chosen:
+            name = renamed.get(v.op.name, v.op.name)
+            if name in stored and any(re.match(p, v.op.name) for p in patterns):
+                values[v] = reader.get_tensor(name)
+
+        def init_fn(s: Scaffold, session: Any) -> None:
+            if scaffold is not None and scaffold.init_fn is not None:
+                scaffold.init_fn(session)
+            for v, value in values.items():
+                v.load(value, session)
+
+        return Scaffold(init_fn=init_fn, copy_from_scaffold=scaffold)
 
     # ---- evaluation
 
@@ -330,7 +342,11 @@ class Estimator:
 
         s = graphc.Summary()
         for key, value in sorted(result.items()):
-            if key != GraphKeys.GLOBAL_STEP and np.ndim(value) == 0 and not isinstance(value, bytes):
+            if (
+                key != GraphKeys.GLOBAL_STEP
+                and np.ndim(value) == 0
+                and not isinstance(value, bytes)
+            ):
                 s.value.add(tag=key, simple_value=float(value))
         writer.add_summary(s, int(result.get(GraphKeys.GLOBAL_STEP, 0)))
         writer.flush()
@@ -457,7 +473,7 @@ class _Last:
 
 def _metrics(spec: EstimatorSpec) -> tuple[dict[str, Any], Any]:
     """Values of metrics by name, and the operation that takes a batch into account."""
-    from graphc.metrics import mean
+    from graphc.metrics.averages import mean
 
     pairs = dict(spec.eval_metric_ops)
     pairs.setdefault("loss", mean(spec.loss))
@@ -481,7 +497,6 @@ def _chosen(predictions: Any, keys: Any) -> Any:
 def _summarise_loss(loss: Any) -> None:
     """The curve of the loss, unless the model has one, where summaries can be made."""
     import graphc
-
     from graphc.face.graph import get_default_graph
 
     names = [s.op.name for s in get_default_graph().get_collection(GraphKeys.SUMMARIES)]
@@ -521,5 +536,3 @@ def train_and_evaluate(
         eval_spec.input_fn, eval_spec.steps, eval_spec.hooks, name=eval_spec.name
     )
     return metrics, None
-
-

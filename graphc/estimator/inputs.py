@@ -9,7 +9,11 @@ import numpy as np
 
 from graphc.data.dataset import Dataset
 
-__all__ = ["numpy_input_fn", "pandas_input_fn"]
+__all__ = [
+    "ClassificationOutput", "PredictOutput", "RegressionOutput", "ServingInputReceiver",
+    "TensorServingInputReceiver", "build_parsing_serving_input_receiver_fn",
+    "build_raw_serving_input_receiver_fn", "numpy_input_fn", "pandas_input_fn",
+]  # fmt: skip
 
 
 def numpy_input_fn(

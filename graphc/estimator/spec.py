@@ -216,5 +216,3 @@ class VocabInfo(NamedTuple):
     old_vocab_size: int = -1
     backup_initializer: Any = None
     axis: int = 0
-
-

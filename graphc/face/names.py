@@ -87,6 +87,12 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.distributions.divergence",
     ),
     "queue": ("graphc.data.queues",),
+    "estimator": (
+        "graphc.estimator.spec", "graphc.estimator.estimator", "graphc.estimator.canned",
+    ),
+    "estimator.inputs": ("graphc.estimator.inputs",),
+    "estimator.export": ("graphc.estimator.inputs",),
+    "feature_column": ("graphc.feature_column.columns",),
     "data": ("graphc.data.dataset", "graphc.data.files", "graphc.data.iterator"),
     "data.experimental": ("graphc.data.experimental",),
     "contrib.data": ("graphc.data.experimental",),

@@ -178,7 +178,7 @@ class BucketizedColumn(DenseColumn, CategoricalColumn):
         return self.buckets
 
     def dense(self, features: Mapping[str, Any], trainable: bool) -> Value:
-        hot = arrays.one_hot(self._bucket(features), self.each)
+        hot = shapes.one_hot(self._bucket(features), self.each)
         return shapes.reshape(hot, [-1, self.buckets])
 
     def _key_types(self) -> dict[str, Any]:
@@ -226,7 +226,9 @@ class CrossedColumn(CategoricalColumn):
             parts.append(x if x.dtype is dtypes.string else graphc.as_string(x))
         joined = parts[0]
         for p in parts[1:]:  # every value of one with every value of the other
-            pair = graphc.string_join([shapes.expand_dims(joined, 2), shapes.expand_dims(p, 1)], "_X_")
+            pair = graphc.string_join(
+                [shapes.expand_dims(joined, 2), shapes.expand_dims(p, 1)], "_X_"
+            )
             joined = shapes.reshape(pair, [shapes.shape(p)[0], -1])
         made: Value = graphc.string_to_hash_bucket_fast(joined, self.buckets)
         return made
@@ -270,7 +272,7 @@ class IndicatorColumn(DenseColumn):
         return self.source.buckets
 
     def dense(self, features: Mapping[str, Any], trainable: bool) -> Value:
-        hot = arrays.one_hot(self.source.ids(features), self.source.buckets)
+        hot = shapes.one_hot(self.source.ids(features), self.source.buckets)
         weights = self.source.weights(features)
         if weights is not None:
             hot = hot * shapes.expand_dims(weights, -1)
@@ -370,7 +372,8 @@ def categorical_column_with_identity(
             return build(checked_op, (ids,), {"buckets": int(num_buckets)}).outputs[0]
         fits = math.logical_and(math.greater_equal(ids, np.int64(0)),
                                 math.less(ids, np.int64(num_buckets)))  # fmt: skip
-        return math.select(fits, ids, shapes.ones_like(ids) * np.int64(default_value))
+        made: Value = math.select(fits, ids, shapes.ones_like(ids) * np.int64(default_value))
+        return made
 
     return KeyColumn(key, num_buckets, dtypes.int64, find)
 
