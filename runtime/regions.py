@@ -38,6 +38,11 @@ __all__ = ["Regions", "Scope"]
 _SOURCES = frozenset({"input", "read", "constant"})
 
 
+def overwrites(n: Node) -> bool:
+    """Whether a node can take over the memory of what it reads."""
+    return n.op.family == "control" or "replaces" in n.op.facts
+
+
 def begins_as(n: Node) -> list[tuple[Value, Value]]:
     """Pairs (operand, result) of a node whose result starts out with the operand's contents."""
     if n.op.name == "while":
@@ -71,7 +76,11 @@ class Scope:
 
     def arrange(self, ends: Mapping[Node, Sequence[Value]]) -> None:
         """Choose the order of nodes; `ends` names more values that a node overwrites."""
-        self.order = scheduled(self.graph.nodes(), ends)
+        nodes = self.graph.nodes()
+        if not ends and not any(map(overwrites, nodes)):
+            self.order = nodes
+            return
+        self.order = scheduled(nodes, ends)
         self.place = {n: i for i, n in enumerate(self.order)}
         for i, n in enumerate(self.order):
             if not is_alias(n):
@@ -87,7 +96,7 @@ class Scope:
 
     def want(self) -> None:
         """What begins as another value and is wanted somewhere: there the other is made, too."""
-        for n in reversed(self.order):
+        for n in reversed(self.order if self.wanted and self.place else ()):
             for v, out in begins_as(n):
                 target = self.wanted.get(out)
                 if target is not None and v.node.op.name not in _SOURCES and self.dies(v, n):
@@ -101,6 +110,8 @@ def scheduled(nodes: list[Node], ends: Mapping[Node, Sequence[Value]]) -> list[N
     """
     over: dict[Node, set[Value]] = {}
     for n in nodes:
+        if n not in ends and not overwrites(n):
+            continue
         found = {base(v) for v, _ in begins_as(n)}
         if n.op.name == "cond":
             found |= {base(v) for v in n.inputs[1:]}
