@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import flow_programs
 import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.runtime import executor
+from graphc.runtime import executor, regions
 
 
 @pytest.fixture(autouse=True)
@@ -135,3 +136,31 @@ def test_ten_thousand_iterations_leave_no_memory() -> None:
         sess.run(y, {n: 10_000, x: np.ones(5000)})
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert after - before < 4096  # kilobytes; one byte for each of the values would be 50 MB
+
+
+def outcome(name: str, **config: Any) -> Any:
+    with tf.Graph().as_default():
+        fetches, feeds = flow_programs.PROGRAMS[name](tf, np)
+        with tf.Session(config=tf.ConfigProto(**config)) as s:
+            s.run(tf.global_variables_initializer())
+            return s.run(fetches, feeds)
+
+
+def same(a: Any, b: Any) -> None:
+    if isinstance(a, dict):
+        same(list(a.values()), list(b.values()))
+    elif isinstance(a, (list, tuple)):
+        for x, y in zip(a, b, strict=True):
+            same(x, y)
+    else:
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", flow_programs.PROGRAMS)
+def test_one_kernel_and_steps_and_threads_give_the_same_bits(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = outcome(name, intra_op_parallelism_threads=1)
+    same(outcome(name, intra_op_parallelism_threads=2), first)
+    monkeypatch.setattr(regions, "lower_loop", lambda *args: None)
+    same(outcome(name), first)
