@@ -28,7 +28,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.face.flow", "graphc.face.tensor_array", "graphc.face.functional",
         "graphc.face.initializers", "graphc.face.compat", "graphc.ops.convert", *_OPS,
         "graphc.face.gradients", "graphc.train.clip", "graphc.data.structure",
-        "graphc.data.queues", "graphc.data.readers", "graphc.data.text",
+        "graphc.data.parsing", "graphc.data.queues", "graphc.data.readers", "graphc.data.text",
         "graphc.face.asserts",
     ),
     "nn": ("graphc.ops.nn", *_OPS, "graphc.nn.sampled", "graphc.ops.sampling", "graphc.nn", *_RNN),
@@ -61,7 +61,8 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "graph_util": ("graphc.graphdef.util",),
     "python_io": ("graphc.checkpoint.records",),
     "io": (
-        "graphc.data.queues", "graphc.data.text", "graphc.train.input", "graphc.checkpoint.records",
+        "graphc.data.parsing", "graphc.data.queues", "graphc.data.text", "graphc.train.input",
+        "graphc.checkpoint.records",
     ),
     "layers": (
         "graphc.layers.core", "graphc.layers.convolutional", "graphc.layers.pooling",
