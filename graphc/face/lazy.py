@@ -16,7 +16,7 @@ import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from graphc.face.names import BORROWED, EXPORTS, NAMES
+from graphc.face.names import BORROWED, EXPORTS, NAMES, PRIVATE
 
 __all__ = ["aliases", "alternatives", "install", "lookup", "namespace", "spaces"]
 
@@ -36,11 +36,19 @@ def spaces() -> frozenset[str]:
 
     out: set[str] = set()
     inner = (p.rpartition(".")[0] for p in NAMES)
-    for path in [*EXPORTS, *BORROWED, *TF1, *MORE, *inner, "compat.v1"]:
+    for path in [*EXPORTS, *BORROWED, *TF1, *MORE, *PRIVATE, *inner, "compat.v1"]:
         while path and path not in out:
             out.add(path)
             path = path.rpartition(".")[0]
     return frozenset(out)
+
+
+def _private(space: str) -> tuple[str, ...]:
+    """Whose names a module inside TensorFlow has that no table knows; nothing for no module."""
+    parts = space.split(".")
+    if parts[0] == "contrib" and parts[2:3] == ["python"] and len(parts) < 6:
+        return f"contrib.{parts[1]}", ""
+    return ("",) if space.rpartition(".")[0] in PRIVATE else ()
 
 
 def _load(module: str) -> Any:
@@ -81,13 +89,17 @@ def _lookup(space: str, name: str) -> Any:
             found = _load(module)
             if found is not None and name in getattr(found, "__all__", ()):
                 return _plain(found.__dict__.get(name, _MISSING))
-    for other in BORROWED.get(space, ()):
+    for other in BORROWED.get(space) or _private(space):
         module_ = sys.modules[_ROOT] if not other else importlib.import_module(f"{_ROOT}.{other}")
         value = module_.__dict__.get(name, _MISSING)
         if value is _MISSING or name.startswith("_"):
             value = _lookup(other, name)
         if value is not _MISSING:
             return value
+    if _private(space):  # modules inside TensorFlow import each other: rnn.array_ops is a module
+        for package in sorted(PRIVATE):
+            if f"{package}.{name}" in spaces():
+                return importlib.import_module(f"{_ROOT}.{package}.{name}")
     return _MISSING
 
 
@@ -208,7 +220,9 @@ class _Finder:
             if name == alias or name.startswith(alias + "."):
                 return _aliased(name, real + name[len(alias) :])
         root, _, space = name.partition(".")
-        if root != _ROOT or space.partition(".")[0] in _PARTS or space not in spaces():
+        if root != _ROOT or space.partition(".")[0] in _PARTS:
+            return None
+        if space not in spaces() and not _private(space):
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None or spec.loader is None:  # no such file, or a folder without modules

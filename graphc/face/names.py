@@ -7,7 +7,7 @@ namespace (`graphc.face.tf1`). `NAMES` says the rest, one line each: a path belo
 
 from __future__ import annotations
 
-__all__ = ["BORROWED", "EXPORTS", "NAMES"]
+__all__ = ["BORROWED", "EXPORTS", "NAMES", "PRIVATE"]
 
 _OPS = (
     "graphc.ops.math", "graphc.ops.reduce", "graphc.ops.shapes", "graphc.ops.arrays",
@@ -233,9 +233,22 @@ BORROWED: dict[str, tuple[str, ...]] = {
     "python.training.supervisor": ("train",),
     "python.training.training": ("train",),
     "python.training.training_util": ("train",),
+    "python.util": (),
+    "python.util.compat": ("compat",),
     "python.util.nest": ("contrib.framework.nest", "nest"),
 }
 
+#: Packages inside TensorFlow any of whose modules may be imported; one that no table knows has
+#: the names of ``tf``, so that a program fails only where it uses what is not there.
+PRIVATE = frozenset(
+    "python python.client python.data python.data.ops python.data.util python.distribute "
+    "python.eager python.feature_column python.framework python.keras python.layers python.lib "
+    "python.lib.io python.ops python.ops.distributions python.ops.linalg python.ops.losses "
+    "python.ops.signal python.platform python.profiler python.saved_model python.summary "
+    "python.tools python.training python.training.tracking python.util".split()
+)
+
+_UTIL = "python.util."
 _AVERAGES = "python.training.moving_averages."
 
 NAMES: dict[str, str] = {
@@ -420,6 +433,30 @@ NAMES: dict[str, str] = {
     "examples.tutorials.mnist.input_data.read_data_sets": "graphc.face.mnist:read_data_sets",
     "keras.datasets.mnist.load_data": "graphc.face.mnist:load_mnist",
     "python.client.device_lib.list_local_devices": "graphc.face.compat:list_local_devices",
+    _UTIL + "compat.as_str_any": "graphc.face.compat:as_str_any",
+    _UTIL + "deprecation.deprecated": "graphc.face.private:deprecated",
+    _UTIL + "deprecation.deprecated_alias": "graphc.face.private:deprecated_alias",
+    _UTIL + "deprecation.deprecated_arg_values": "graphc.face.private:deprecated_arg_values",
+    _UTIL + "deprecation.deprecated_args": "graphc.face.private:deprecated_args",
+    _UTIL
+    + "deprecation.deprecated_argument_lookup": "graphc.face.private:deprecated_argument_lookup",
+    _UTIL + "tf_contextlib.contextmanager": "contextlib:contextmanager",
+    _UTIL + "tf_decorator.make_decorator": "graphc.face.private:make_decorator",
+    _UTIL + "tf_decorator.unwrap": "graphc.face.private:unwrap",
+    _UTIL + "tf_export.keras_export": "graphc.face.private:keras_export",
+    _UTIL + "tf_export.tf_export": "graphc.face.private:tf_export",
+    _UTIL + "tf_inspect.Parameter": "inspect:Parameter",
+    _UTIL + "tf_inspect.currentframe": "inspect:currentframe",
+    _UTIL + "tf_inspect.getdoc": "inspect:getdoc",
+    _UTIL + "tf_inspect.getfullargspec": "inspect:getfullargspec",
+    _UTIL + "tf_inspect.getargspec": "inspect:getfullargspec",
+    _UTIL + "tf_inspect.getmembers": "inspect:getmembers",
+    _UTIL + "tf_inspect.getmodule": "inspect:getmodule",
+    _UTIL + "tf_inspect.getsource": "inspect:getsource",
+    _UTIL + "tf_inspect.isclass": "inspect:isclass",
+    _UTIL + "tf_inspect.isfunction": "inspect:isfunction",
+    _UTIL + "tf_inspect.ismethod": "inspect:ismethod",
+    _UTIL + "tf_inspect.signature": "inspect:signature",
     "python.lib.io.file_io.file_exists": "graphc.face.files:exists",
     "python.lib.io.file_io.FileIO": "graphc.face.files:GFile",
     "python.lib.io.file_io.read_file_to_string": "graphc.face.files:read_file_to_string",

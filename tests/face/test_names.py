@@ -84,6 +84,25 @@ def test_modules_that_are_not_public_have_the_public_names() -> None:
         array_ops.qqq  # noqa: B018
 
 
+def test_private_modules_that_no_table_knows() -> None:
+    """They can be imported; what they lack is said where it is used."""
+    from graphc.contrib.rnn.python.ops import core_rnn_cell
+    from graphc.python import pywrap_tensorflow
+    from graphc.python.ops import control_flow_ops, sparse_ops
+    from graphc.python.util import tf_contextlib, tf_inspect
+    from graphc.python.util.deprecation import deprecated
+
+    assert core_rnn_cell.GRUCell is tf.contrib.rnn.GRUCell
+    assert control_flow_ops.array_ops.reshape is tf.reshape
+    assert sparse_ops.math_ops is control_flow_ops.math_ops
+    assert tf_inspect.isfunction(tf_contextlib.contextmanager)
+    assert deprecated("2017", "use another")(len) is len
+    with pytest.raises(AttributeError, match=r"tf\.python\.pywrap_tensorflow\.qqq is not a name"):
+        pywrap_tensorflow.qqq  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'qqq'"):
+        from graphc.python.ops.array_ops import qqq  # noqa: F401
+
+
 def test_a_module_that_there_is_not() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"graphc\.contrib\.nowhere"):
         __import__("graphc.contrib.nowhere")

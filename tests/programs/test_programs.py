@@ -33,7 +33,7 @@ PENDING = dict.fromkeys(
     "assertions bandit batch_norm bidirectional char_rnn cond contrib_layers ctc estimator "
     "gaussian_process graph_def gru_static layers_conv linear_algebra lstm_classifier monitored "
     "queues regularisation scan_map_fold seq2seq slim_net sparse strings summaries tensor_array "
-    "threads while_loop actor_critic".split(),
+    "threads while_loop actor_critic word2vec".split(),
     "waits for parts that are being written",
 )
 
