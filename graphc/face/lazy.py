@@ -96,10 +96,14 @@ def _lookup(space: str, name: str) -> Any:
             value = _lookup(other, name)
         if value is not _MISSING:
             return value
-    if _private(space):  # modules inside TensorFlow import each other: rnn.array_ops is a module
-        for package in sorted(PRIVATE):
-            if f"{package}.{name}" in spaces():
-                return importlib.import_module(f"{_ROOT}.{package}.{name}")
+    return _sibling(name) if _private(space) else _MISSING
+
+
+def _sibling(name: str) -> Any:
+    """Modules inside TensorFlow import each other: ``rnn.array_ops`` is a module."""
+    for package in sorted(PRIVATE):
+        if f"{package}.{name}" in spaces():
+            return importlib.import_module(f"{_ROOT}.{package}.{name}")
     return _MISSING
 
 
