@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,38 @@ SCALAR: dict[str, ir.Type] = {
 }  # fmt: skip
 
 
+@cache
+def _vector(t: ir.Type, lanes: int, name: str) -> ir.Type:
+    return ir.VectorType(t, lanes)
+
+
 def llvm_type(dtype: DType, lanes: int = 1) -> ir.Type:
     """The register type of `lanes` elements (bool is i1, bfloat16 is computed in float32)."""
     t = SCALAR["f32" if dtype.code == "bf16" else dtype.code]
-    return ir.VectorType(t, lanes) if lanes > 1 else t
+    return _vector(t, lanes, str(t)) if lanes > 1 else t
 
 
 def memory_type(dtype: DType, lanes: int = 1) -> ir.Type:
     """The type of `lanes` elements in memory (bool is a byte, rule C14)."""
     t = i8 if dtype.kind == "b" else SCALAR[dtype.code]
-    return ir.VectorType(t, lanes) if lanes > 1 else t
+    return _vector(t, lanes, str(t)) if lanes > 1 else t
+
+
+@lru_cache(maxsize=1024)
+def _mask(lanes: tuple[int, ...]) -> ir.Constant:
+    """The lanes of a shuffle (llvmlite looks at the elements)."""
+    return ir.Constant(_vector(i32, len(lanes), "i32"), list(lanes))
+
+
+class _Vector(ir.Constant):  # type: ignore[misc]
+    """A constant vector; llvmlite's own is put together anew from its elements at each use."""
+
+    def __init__(self, element: ir.Type, items: Sequence[str]) -> None:
+        self.type = _vector(element, len(items), str(element))
+        self.constant = f"<{', '.join([f'{element} {item}' for item in items])}>"
+
+    def _get_reference(self) -> str:
+        return str(self.constant)
 
 
 class V:
@@ -174,7 +197,7 @@ class Fn:
         else:
             c = ir.Constant(t, int(value))
         if lanes > 1:
-            c = ir.Constant(ir.VectorType(t, lanes), [c] * lanes)
+            c = _Vector(t, [c.get_reference()] * lanes)
         return V(self, c, dtype, lanes)
 
     def index(self, value: int | V) -> V:
@@ -198,14 +221,10 @@ class Fn:
             raise ValueError(f"cannot splat {x.lanes} lanes to {lanes}")
         t = llvm_type(x.dtype, lanes)
         if isinstance(x.ll, ir.Constant):
-            return V(
-                self,
-                ir.Constant(t, [ir.Constant(x.ll.type, x.ll.constant)] * lanes),
-                x.dtype,
-                lanes,
-            )
+            made = _Vector(x.ll.type, [x.ll.get_reference()] * lanes)
+            return V(self, made, x.dtype, lanes)
         one = self.b.insert_element(ir.Constant(t, None), x.ll, ir.Constant(i32, 0))
-        mask = ir.Constant(ir.VectorType(i32, lanes), [0] * lanes)
+        mask = _mask((0,) * lanes)
         return V(self, self.b.shuffle_vector(one, ir.Constant(t, None), mask), x.dtype, lanes)
 
     def lane_ids(self, lanes: int, dtype: DType = dtypes.int64) -> V:
@@ -213,12 +232,8 @@ class Fn:
         t = llvm_type(dtype)
         if lanes == 1:
             return self.const(0, dtype)
-        return V(
-            self,
-            ir.Constant(ir.VectorType(t, lanes), [ir.Constant(t, k) for k in range(lanes)]),
-            dtype,
-            lanes,
-        )
+        items = [ir.Constant(t, k).get_reference() for k in range(lanes)]
+        return V(self, _Vector(t, items), dtype, lanes)
 
     def extract(self, x: V, lane: int | V) -> V:
         if x.lanes == 1:
@@ -236,7 +251,7 @@ class Fn:
         """Lanes of `x` followed by `y`, by number."""
         if y is None:
             y = V(self, ir.Constant(llvm_type(x.dtype, x.lanes), None), x.dtype, x.lanes)
-        mask = ir.Constant(ir.VectorType(i32, len(lanes)), list(lanes))
+        mask = _mask(tuple(lanes))
         return V(self, self.b.shuffle_vector(x.ll, y.ll, mask), x.dtype, len(lanes))
 
     def bitcast(self, x: V, dtype: DType) -> V:
