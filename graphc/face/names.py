@@ -33,6 +33,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "nn": ("graphc.ops.nn", *_OPS, "graphc.nn.sampled", "graphc.ops.sampling", "graphc.nn", *_RNN),
     "nn.rnn_cell": _CELLS,
+    "contrib.crf": ("graphc.nn.crf",),
     "contrib.rnn": (
         *_CELLS, *_RNN, "graphc.nn.contrib_cells", "graphc.nn.fused", "graphc.nn.recurrent",
     ),

@@ -278,6 +278,11 @@ class _UnitsCell(LayerRNNCell):
         """Its parameters."""
         return {**super().get_config(), "num_units": self._num_units, "reuse": self._reuse}
 
+    def _depth(self, shape: Any) -> int:
+        """The size of the inputs."""
+        _check_floating(self.dtype)
+        return input_depth(shape)
+
 
 class BasicRNNCell(_UnitsCell):
     """``tanh([x, h] @ kernel + bias)``.
@@ -304,7 +309,7 @@ class BasicRNNCell(_UnitsCell):
     def build(self, input_shape: Any) -> None:
         """Make kernel and bias."""
         n = self._num_units
-        self._kernel = self.add_variable("kernel", [input_depth(input_shape) + n, n])
+        self._kernel = self.add_variable("kernel", [self._depth(input_shape) + n, n])
         self._bias = self.add_variable("bias", [n], initializer=Zeros())
         self.built = True
 
@@ -344,7 +349,7 @@ class GRUCell(_UnitsCell):
 
     def build(self, input_shape: Any) -> None:
         """Make kernels and biases of the gates and of the candidate."""
-        n, rows = self._num_units, input_depth(input_shape) + self._num_units
+        n, rows = self._num_units, self._depth(input_shape) + self._num_units
 
         def pair(name: str, columns: int, start: Any) -> tuple[Any, Any]:
             kernel = self.add_variable(
@@ -434,7 +439,7 @@ class BasicLSTMCell(_UnitsCell):
     def build(self, input_shape: Any) -> None:
         """Make kernel and bias of the four gates."""
         n = self._num_units
-        self._kernel = self.add_variable("kernel", [input_depth(input_shape) + n, 4 * n])
+        self._kernel = self.add_variable("kernel", [self._depth(input_shape) + n, 4 * n])
         self._bias = self.add_variable("bias", [4 * n], initializer=Zeros())
         self.built = True
 
@@ -513,7 +518,7 @@ class LSTMCell(_UnitsCell):
     def build(self, input_shape: Any) -> None:
         """Make kernel, bias, peepholes and projection."""
         n, start = self._num_units, self._initializer
-        rows = input_depth(input_shape) + self.output_size
+        rows = self._depth(input_shape) + self.output_size
         self._kernel = self.add_variable("kernel", [rows, 4 * n], initializer=start)
         self._bias = self.add_variable("bias", [4 * n], initializer=Zeros())
         self._peepholes: list[Any] = []

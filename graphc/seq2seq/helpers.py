@@ -193,13 +193,15 @@ class TrainingHelper(_ScalarSamples):
             finished = math.equal(0, self._sequence_length)
             return finished, self._read(0, reduce.reduce_all(finished))
 
-    def sample(self, time: Any, outputs: Any, state: Any = None, name: str | None = None) -> Any:
+    def sample(  # type: ignore[override]
+        self, time: Any, outputs: Any, name: str | None = None, **unused: Any
+    ) -> Any:
         """The likeliest symbols."""
         with name_scope(name, "TrainingHelperSample", [time, outputs]):
             return math.cast(reduce.argmax(outputs, axis=-1), dtypes.int32)
 
-    def next_inputs(
-        self, time: Any, outputs: Any, state: Any, sample_ids: Any = None, name: str | None = None
+    def next_inputs(  # type: ignore[override]
+        self, time: Any, outputs: Any, state: Any, name: str | None = None, **unused: Any
     ) -> Any:
         """``(finished, next inputs, next state)``."""
         with name_scope(name, "TrainingHelperNextInputs", [time, outputs]):
@@ -258,7 +260,9 @@ class ScheduledEmbeddingTrainingHelper(TrainingHelper):
             self._scheduling_seed = scheduling_seed
             super().__init__(inputs, sequence_length, time_major, name)
 
-    def sample(self, time: Any, outputs: Any, state: Any = None, name: str | None = None) -> Any:
+    def sample(  # type: ignore[override]
+        self, time: Any, outputs: Any, state: Any, name: str | None = None
+    ) -> Any:
         """Drawn symbols, and -1 where the given input is read."""
         with name_scope(name, "ScheduledEmbeddingTrainingHelperSample", [time, outputs]):
             chosen = _bernoulli(
@@ -267,12 +271,12 @@ class ScheduledEmbeddingTrainingHelper(TrainingHelper):
             drawn = _categorical(outputs, self._seed)
             return math.where(chosen, drawn, shapes.fill([self._batch_size], -1))
 
-    def next_inputs(
+    def next_inputs(  # type: ignore[override]
         self, time: Any, outputs: Any, state: Any, sample_ids: Any = None, name: str | None = None
     ) -> Any:
         """``(finished, next inputs, next state)``."""
         with name_scope(name, "ScheduledEmbeddingTrainingHelperNextInputs", [time, outputs]):
-            finished, base, state = super().next_inputs(time, outputs, state, sample_ids)
+            finished, base, state = super().next_inputs(time, outputs, state)
             sampled = self._embedding_fn(math.maximum(sample_ids, 0))
             taken = math.logical_and(sample_ids > -1, math.logical_not(reduce.reduce_all(finished)))
             return finished, math.where(taken, sampled, base), state
@@ -311,19 +315,21 @@ class ScheduledOutputTrainingHelper(TrainingHelper):
             self._next_inputs_fn = next_inputs_fn
             super().__init__(inputs, sequence_length, time_major, name)
 
-    def sample(self, time: Any, outputs: Any, state: Any = None, name: str | None = None) -> Any:
+    def sample(  # type: ignore[override]
+        self, time: Any, outputs: Any, state: Any = None, name: str | None = None
+    ) -> Any:
         """One where the output is read, else zero."""
         with name_scope(name, "ScheduledOutputTrainingHelperSample", [time, outputs]):
             return _bernoulli(
                 self._sampling_probability, self._batch_size, self._seed, dtypes.int32
             )
 
-    def next_inputs(
+    def next_inputs(  # type: ignore[override]
         self, time: Any, outputs: Any, state: Any, sample_ids: Any = None, name: str | None = None
     ) -> Any:
         """``(finished, next inputs, next state)``."""
         with name_scope(name, "ScheduledOutputTrainingHelperNextInputs", [time, outputs]):
-            finished, base, state = super().next_inputs(time, outputs, state, sample_ids)
+            finished, base, state = super().next_inputs(time, outputs, state)
             made = outputs if self._next_inputs_fn is None else self._next_inputs_fn(outputs)
             if self._auxiliary is not None:
                 last = math.maximum(shapes.shape(self._auxiliary)[0] - 1, 0)

@@ -843,3 +843,36 @@ def beam_functions(tf, np):
             )
         ]
     }
+
+
+# ---- crf -----------------------------------------------------------------------------------------
+
+
+@program
+def crf(tf, np):
+    c = tf.contrib.crf
+    x = tf.placeholder(tf.float32, [None, 4, 3])
+    tags = tf.constant([[0, 2, 1, 1], [2, 2, 0, 0], [1, 0, 0, 0]])
+    lengths = tf.placeholder(tf.int32, [None])
+    likelihood, transitions = c.crf_log_likelihood(x, tags, lengths)
+    best, score = c.crf_decode(x, transitions, lengths)
+    bitmap = tf.one_hot(tags, 3, on_value=True, off_value=False, dtype=tf.bool)
+    shown = [
+        likelihood, best, score, c.crf_unary_score(tags, lengths, x),
+        c.crf_binary_score(tags, lengths, transitions), c.crf_log_norm(x, lengths, transitions),
+        c.crf_multitag_sequence_score(x, bitmap, lengths, transitions),
+    ]  # fmt: skip
+    return {
+        "fetch": [tf.identity(t) for t in shown],
+        "loss": -tf.reduce_sum(likelihood),
+        "feed": {x: 2.0 * data(np, 3, 4, 3), lengths: [4, 2, 1]},
+    }
+
+
+@program
+def crf_one_step(tf, np):
+    c = tf.contrib.crf
+    x = tf.constant(data(np, 2, 1, 3))
+    likelihood, transitions = c.crf_log_likelihood(x, tf.constant([[1], [0]]), tf.constant([1, 1]))
+    best, score = c.crf_decode(x, transitions, tf.constant([1, 1]))
+    return {"fetch": [tf.identity(t) for t in (likelihood, best, score)]}
