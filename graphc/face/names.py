@@ -53,7 +53,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "logging": ("graphc.face.logging",),
     "train": (
         "graphc.train.optimizer", "graphc.train.averages", "graphc.train.decay",
-        "graphc.train.steps", "graphc.train.checkpoints", "graphc.train.saver",
+        "graphc.train.steps", "graphc.train.checkpoints", "graphc.train.saver", "graphc.train.warm",
         "graphc.train.coordinator", "graphc.train.queue_runner", "graphc.train.input",
         "graphc.train.session_run_hook", "graphc.train.hooks", "graphc.train.session_manager",
         "graphc.train.monitored_session", "graphc.train.supervisor", "graphc.train.cluster",
@@ -323,6 +323,11 @@ NAMES: dict[str, str] = {
     "random.shuffle": "graphc.ops.random:random_shuffle",
     "random.truncated_normal": "graphc.ops.random:truncated_normal",
     "random.uniform": "graphc.ops.random:random_uniform",
+    # ---- checkpoints under contrib
+    "contrib.framework.init_from_checkpoint": "graphc.train.warm:init_from_checkpoint",
+    "contrib.framework.list_variables": "graphc.train.checkpoints:list_variables",
+    "contrib.framework.load_checkpoint": "graphc.train.checkpoints:load_checkpoint",
+    "contrib.framework.load_variable": "graphc.train.checkpoints:load_variable",
     # ---- protocol buffers (extra `tensorboard`)
     "Event": "graphc.proto:Event",
     "HistogramProto": "graphc.proto:HistogramProto",
