@@ -328,6 +328,18 @@ NAMES: dict[str, str] = {
     "contrib.framework.list_variables": "graphc.train.checkpoints:list_variables",
     "contrib.framework.load_checkpoint": "graphc.train.checkpoints:load_checkpoint",
     "contrib.framework.load_variable": "graphc.train.checkpoints:load_variable",
+    "contrib.tensorboard.plugins.projector.EmbeddingInfo": (
+        "graphc.summary.projector:EmbeddingInfo"
+    ),
+    "contrib.tensorboard.plugins.projector.ProjectorConfig": (
+        "graphc.summary.projector:ProjectorConfig"
+    ),
+    "contrib.tensorboard.plugins.projector.SpriteMetadata": (
+        "graphc.summary.projector:SpriteMetadata"
+    ),
+    "contrib.tensorboard.plugins.projector.visualize_embeddings": (
+        "graphc.summary.projector:visualize_embeddings"
+    ),
     # ---- protocol buffers (extra `tensorboard`)
     "Event": "graphc.proto:Event",
     "HistogramProto": "graphc.proto:HistogramProto",

@@ -288,6 +288,8 @@ class Saver:
         if saved is not None and write_state:
             self._list(folder, saved, latest_filename)
             self._remove_old(meta_graph_suffix)
+        if saved is not None and os.path.exists(os.path.join(folder, "projector_config.pbtxt")):
+            importlib.import_module("graphc.summary.projector").publish(folder, saved)
         return saved
 
     def _numbered(self, sess: Any, path: str, step: Any) -> str:
