@@ -491,6 +491,8 @@ class _Run:
                 g = codegen.gemm_of(con)
                 sizes = [facts.value(d) for d in (con.m, con.n, con.k, con.batch)]
                 variant = g.kernel(*sizes[:3])
+                if variant == "local" and s.ahead is not None:
+                    variant = "packed"
                 c.variants[i] = variant
                 phases = g.plan(*sizes, self.executor.threads, kernel=variant).phases
                 keys[i] = []
@@ -719,9 +721,9 @@ class _Binder:
         outs: _Patches = {}
         b.steps = []
         places: dict[StepSpec, int] = {}
-        for i, s in enumerate(self.c.plan.steps):
-            places[s] = len(steps)
-            for step, binds in self.steps_of(i, s):
+
+        def add(s: StepSpec, made: list[tuple[Step, list[tuple[int, Buf]]]]) -> None:
+            for step, binds in made:
                 at = len(steps)
                 for word, buf in binds:
                     if buf.kind in ("feed", "out"):
@@ -729,6 +731,18 @@ class _Binder:
                         patches.setdefault(buf.index, []).append((at, word))
                 steps.append(step)
                 b.steps.append(s)
+
+        made = [self.steps_of(i, s) for i, s in enumerate(self.c.plan.steps)]
+        early: dict[StepSpec, list[int]] = {}  # what is packed before which loop
+        for i, s in enumerate(self.c.plan.steps):
+            if s.ahead is not None and len(made[i]) > 1:
+                early.setdefault(s.ahead[0], []).append(i)
+        for i, s in enumerate(self.c.plan.steps):
+            for j in early.get(s, ()):
+                add(self.c.plan.steps[j], made[j][:1])
+                made[j] = made[j][1:]
+            places[s] = len(steps)
+            add(s, made[i])
         for at, s in enumerate(b.steps):
             if s.target is not None:
                 steps[at] = entry.branch(steps[at].words[1], places[s.target])
@@ -762,7 +776,8 @@ class _Binder:
         """Offsets in the arena: a buffer may lie where another one's life has ended."""
         items: list[tuple[int, int, int, int]] = []  # first, last, bytes, id
         seen: set[int] = set()
-        for i, s in enumerate(self.c.plan.steps):
+        places = {s: i for i, s in enumerate(self.c.plan.steps)}
+        for s, i in places.items():
             for b in s.binds:
                 if b.kind == "arena" and id(b) not in seen:
                     seen.add(id(b))
@@ -772,8 +787,10 @@ class _Binder:
                 elif b.kind == "scratch":
                     items.append((i, i, self.size(b.data) * self.threads, id(b)))
             if i in self.gemms:
-                p = self.gemms[i][1]
-                items.append((i, i, p.scratch + p.packed, -1 - i))
+                p, ahead = self.gemms[i][1], s.ahead
+                items.append((i, i, p.scratch, -1 - i))
+                start, end = (places[ahead[0]], places[ahead[1]]) if ahead else (i, i)
+                items.append((start, end, p.packed, -1 - i - len(places)))
         total = pack(items, self.offset)
         arena = self.c.arena
         if arena is None or arena.size < total + 64:
@@ -855,7 +872,7 @@ class _Binder:
             p, self.address(binds[0]), self.address(binds[1]), scratch,
             [self.address(b) for b in outs],
             [*[self.address(b) for b in extra], *[self.env[x] for x in con.kernel.sizes]],
-            packed=scratch + p.scratch,
+            packed=self.base + self.offset[-1 - i - len(self.c.plan.steps)],
         )  # fmt: skip
         first_out = g.extra_word(0) - len(outs)
         places = [(1, binds[0]), (2, binds[1])]

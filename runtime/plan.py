@@ -407,6 +407,14 @@ class _Planner(Regions):
                 for b in s.binds:
                     if b.first < start:
                         b.last = max(b.last, end)
+        for again, done in self.loops:  # outer loops first
+            inside = self.steps[at[id(again)] : at[id(done)]]
+            written = {b for s in inside for b in s.writes}
+            for s in inside:
+                con = s.code.contraction
+                if con is not None and s.ahead is None and con.batch == 1:
+                    if s.binds[1] not in written:
+                        s.ahead = again, done
 
 
 class Structured:

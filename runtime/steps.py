@@ -64,6 +64,9 @@ class StepSpec:
         Only a place; there is no code.
     varies : bool
         What it takes says little about the next time.
+    ahead : (StepSpec, StepSpec) or None
+        A matrix product: the labels of a loop around it in which the right operand stays the same,
+        so that its panels may be packed once, before the loop.
     """
 
     code: Code
@@ -79,6 +82,7 @@ class StepSpec:
     target: StepSpec | None = None
     label: bool = False
     varies: bool = False
+    ahead: tuple[StepSpec, StepSpec] | None = None
 
     @property
     def calls(self) -> bool:

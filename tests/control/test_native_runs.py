@@ -164,3 +164,39 @@ def test_one_kernel_and_steps_and_threads_give_the_same_bits(
     same(outcome(name, intra_op_parallelism_threads=2), first)
     monkeypatch.setattr(regions, "lower_loop", lambda *args: None)
     same(outcome(name), first)
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 6])
+def test_weights_that_stay_are_packed_once(rounds: int) -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal((64, 64)).astype("f") / 8
+    w = tf.Variable(weights)
+    x, n = tf.placeholder(tf.float32, [None, 64]), tf.placeholder(tf.int32, [])
+
+    def inner(j: Any, y: Any) -> Any:
+        return j + 1, tf.tanh(tf.matmul(y, w, transpose_b=True))
+
+    def outer(i: Any, y: Any, v: Any) -> Any:
+        _, y = tf.while_loop(lambda j, y: j < 2, inner, [0, y])
+        # v changes in each round: its panels cannot be kept
+        return i + 1, tf.matmul(y, v, transpose_b=True), v * 0.5
+
+    _, y, _ = tf.while_loop(lambda i, y, v: i < n, outer, [0, x, tf.constant(weights)])
+    compiled: list[Any] = []
+    executor.observers.append(lambda run, c: compiled.append(c))
+    try:
+        with tf.Session() as sess:
+            sess.run(w.initializer)
+            compiled.clear()
+            for size in (200, 70):
+                given = rng.standard_normal((size, 64)).astype("f")
+                want, v = given.astype("d"), weights.astype("d")
+                for _ in range(rounds):
+                    for _ in range(2):
+                        want = np.tanh(want @ weights.T.astype("d"))
+                    want, v = want @ v.T, v * 0.5
+                got = sess.run(y, {x: given, n: rounds})
+                np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+    finally:
+        executor.observers.pop()
+    assert sorted(compiled[0].variants.values()) == ["local", "packed"]
