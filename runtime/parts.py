@@ -39,7 +39,9 @@ class Parts:
             if v in known:
                 message = f"{v.name!r} decides a shape, but has too many elements for that"
                 raise UnimplementedError(None, n, run_error(n, message))
-        self.fed = (*[v for h in cut.hosts for v in cut.made_by(h)], *[v for v, _ in cut.needs])
+        #: Once each, as its first reader sees it.
+        self.needs = {v: n for v, n in reversed(cut.needs)}
+        self.fed = (*[v for h in cut.hosts for v in cut.made_by(h)], *self.needs)
         self.driven = {n: HostDriven(run, n, inner) for n, inner in cut.inner.items()}
         self._make_first(known)
         self.rest = self._make_rest()
@@ -49,7 +51,9 @@ class Parts:
 
     def _make_first(self, known: dict[Value, int]) -> None:
         run, cut = self.run, self.cut
-        self.wanted = [s for s in dict.fromkeys((*cut.reads, *cut.needs)) if s[0] not in known]
+        self.wanted = [
+            s for s in dict.fromkeys((*cut.reads, *self.needs.items())) if s[0] not in known
+        ]
         hosts = frozenset(cut.hosts)
         readers = [*cut.hosts, *[n for _, n in cut.needs]]
         before = dict.fromkeys(c for n in readers for c in n.control if c not in hosts)
@@ -114,7 +118,7 @@ class Parts:
                     place[v] if v in place else later[made] if made is not None else seen[v, h]
                 )
             self.calls.append((h, tuple(args)))
-        self.needs = [seen[s] for s in self.cut.needs]
+        self.known = [seen[v, n] for v, n in self.needs.items()]
         of_first = {} if self.first is None else {v: place[v] for v in self.first.feeds}
         self.to_first = tuple(of_first.values())
         self.to_rest = tuple([place[v] if v in place else later[v] for v in self.rest.feeds])
@@ -148,7 +152,7 @@ class Parts:
             else:
                 arrays = [np.asarray(known[i]) for i in args]
                 known += host.apply(n, arrays, state, run.executor)
-        known += [known[i] for i in self.needs]
+        known += [known[i] for i in self.known]
         return [known[i] for i in self.to_rest]
 
     def _stored(self, n: Node) -> Any:
