@@ -313,6 +313,7 @@ class _Lower:
         self.buffers: dict[tuple[str, int, tuple[int, ...]], Buffer] = {}
         self.at: dict[int, Dim] = {}
         self.memo: list[dict[Any, Operand]] = [{}]
+        self.mask: Operand | None = None  # where what is being computed is read at all
         self.kept_rows: dict[Value, Buffer] = {}  # scratch rows of costly values
         self.storing: set[Value] = set()  # rows being written in this pass
         self.stored: set[Value] = set()  # rows that earlier passes have written
@@ -887,6 +888,9 @@ class _Lower:
         return self.k.let(n.op.name, *args, dtype=v.dtype, **attrs)
 
     def check(self, n: Node, ok: Operand, message: str, position: Dim) -> None:
+        if self.mask is not None:  # what is not read cannot fail
+            idle = self.k.let("logical_not", self.mask, dtype=dtypes.bool_)
+            ok = self.k.let("logical_or", idle, ok, dtype=dtypes.bool_)
         self.result.checks.append((self.number[n], message))
         self.k.check(ok, len(self.result.checks), position)
 
@@ -898,8 +902,14 @@ class _Lower:
         return made
 
     def read(self, v: Value, index: tuple[Dim, ...], where: Operand | None, other: Any) -> Operand:
-        """`v` at any index."""
+        """`v` at any index, where it and what it is part of are read."""
         n = v.node
+        if self.mask is not None and where is not self.mask:
+            where = (
+                self.mask
+                if where is None
+                else self.k.let("logical_and", self.mask, where, dtype=dtypes.bool_)
+            )
         key = ("at", index, where)
         x = self.found(v, key)
         if x is not None:
@@ -921,26 +931,25 @@ class _Lower:
             x = lit(n.attrs["value"].reshape(-1)[0], v.dtype)
             if where is not None:
                 x = self.k.select(where, x, lit(other, v.dtype))
-        elif is_view(n):
-            x = self.element(n, v, index)
-            if where is not None:
-                x = self.k.select(where, x, lit(other, v.dtype))
         else:
-            args = []
-            for o in n.inputs:
-                s = o.static_shape
-                assert s is not None
-                pad = len(index) - len(s)
-                args.append(
-                    self.read(
-                        o, tuple(0 if d == 1 else index[pad + i] for i, d in enumerate(s)), where, 0
-                    )
-                )
-            x = self.apply(n, v, args)
+            outside, self.mask = self.mask, where
+            x = self.element(n, v, index) if is_view(n) else self.computed(n, v, index)
+            self.mask = outside
             if where is not None:
                 x = self.k.select(where, x, lit(other, v.dtype))
         self.keep(v, key, x)
         return x
+
+    def computed(self, n: Node, v: Value, index: tuple[Dim, ...]) -> Operand:
+        """A pointwise op's element at any index."""
+        args = []
+        for o in n.inputs:
+            s = o.static_shape
+            assert s is not None
+            pad = len(index) - len(s)
+            at = tuple(0 if d == 1 else index[pad + i] for i, d in enumerate(s))
+            args.append(self.read(o, at, self.mask, 0))
+        return self.apply(n, v, args)
 
 
 class Lowering(Protocol):

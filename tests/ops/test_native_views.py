@@ -305,3 +305,17 @@ def test_batched_matmul(t: Any) -> None:
                 ]  # fmt: skip
                 for g, w in zip(sess.run(outs, {x: a, y: c}), want, strict=True):
                     np.testing.assert_array_equal(g, w)
+
+
+def test_a_gather_inside_a_joined_tensor_reads_and_checks_only_its_own_part() -> None:
+    tf.reset_default_graph()
+    x = tf.placeholder(tf.float32, [None])
+    at, source = tf.placeholder(tf.int64, [None]), tf.placeholder(tf.int64, [None])
+    y = tf.gather(tf.concat([tf.gather(x, at), [9.0]], 0), source)
+    with tf.Session() as sess:
+        feeds = {x: [1.0, 2.0, 3.0], at: [0, 1], source: [0, 2, 1, 2]}
+        np.testing.assert_array_equal(sess.run(y, feeds), [1.0, 9.0, 2.0, 9.0])
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not in"):
+            sess.run(y, {**feeds, at: [0, 3]})
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not in"):
+            sess.run(y, {**feeds, source: [3]})
