@@ -1,0 +1,110 @@
+"""Strings taken apart: the parts of all of them are a sparse tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.face.graph import name_scope
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.build import build
+from graphc.ir.node import Value
+from graphc.ops.convert import convert_to_tensor
+from graphc.ops.record import Attrs, Types, no_grad, op
+from graphc.sparse.tensor import SparseTensor, sparse_of
+
+__all__ = ["split", "string_split"]
+
+
+def _cut_any(s: bytes, separators: bytes, skip: bool) -> list[bytes]:
+    """Cut at every byte that is a separator; into single bytes where there is none."""
+    if not separators:
+        parts = [s[i : i + 1] for i in range(len(s))]
+    else:
+        table = bytes.maketrans(separators, separators[:1] * len(separators))
+        parts = s.translate(table).split(separators[:1])
+    return [p for p in parts if p or not skip] if s or not skip else []
+
+
+def _cut(s: bytes, separator: bytes, most: int) -> list[bytes]:
+    return s.split(separator or None, most)
+
+
+def _parts(x: Any, separator: Any, *, skip: bool, most: int, whole: bool) -> Any:
+    if x.ndim != 1:
+        raise ValueError(f"input must be a vector, got shape: {list(x.shape)}")
+    mark = separator[()]
+    rows = [_cut(s, mark, most) if whole else _cut_any(s, mark, skip) for s in x]
+    ids = [(i, j) for i, row in enumerate(rows) for j in range(len(row))]
+    values = np.empty(len(ids), object)
+    values[:] = [p for row in rows for p in row]
+    shape = np.array([len(rows), max((len(r) for r in rows), default=0)], np.int64)
+    return np.array(ids, np.int64).reshape(-1, 2), values, shape
+
+
+def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    n = D.fresh()
+    return [(dtypes.int64, (n, 2)), (dtypes.string, (n,)), (dtypes.int64, (2,))]
+
+
+split_op = op(
+    "string_split", "StringSplit", "host", args=("input", "delimiter"), types="s", numpy=_parts,
+    doc="The parts of strings between separators.", infer=_infer, grad=no_grad,
+    facts={"type": lambda inputs, attrs: "StringSplitV2" if attrs["whole"] else "StringSplit"},
+)  # fmt: skip
+
+
+def _split(source: Any, mark: Any, name: str | None, **attrs: Any) -> SparseTensor:
+    with name_scope(name, "StringSplit"):
+        x = convert_to_tensor(source, dtype=None if isinstance(source, Value) else dtypes.string)
+        if x.rank not in (1, None):
+            raise ValueError(f"Shape must be rank 1 but is rank {x.rank}")
+        sep = convert_to_tensor(mark, dtype=None if isinstance(mark, Value) else dtypes.string)
+        return sparse_of(*build(split_op, (x, sep), attrs).outputs)
+
+
+def _check(result_type: str) -> None:
+    if result_type == "RaggedTensor":
+        raise NotImplementedError("graphc has no ragged tensors: use result_type='SparseTensor'")
+    if result_type != "SparseTensor":
+        raise ValueError("result_type must be 'RaggedTensor' or 'SparseTensor'.")
+
+
+def string_split(
+    source: Any, sep: Any = None, skip_empty: bool = True, delimiter: Any = None,
+    result_type: str = "SparseTensor", name: str | None = None,
+) -> SparseTensor:  # fmt: skip
+    """The parts of each string of a vector, as a row of a sparse tensor.
+
+    Parameters
+    ----------
+    sep : str, optional
+        Every byte of it separates; a space by default. Empty: each byte is a part.
+    skip_empty : bool
+        Whether parts without a byte are left out.
+    """
+    _check(result_type)
+    mark = delimiter if sep is None else sep
+    return _split(source, " " if mark is None else mark, name, skip=bool(skip_empty), most=-1,
+                  whole=False)  # fmt: skip
+
+
+def split(
+    input: Any = None, sep: Any = None, maxsplit: int = -1, result_type: str = "SparseTensor",
+    source: Any = None, name: str | None = None,
+) -> SparseTensor:  # fmt: skip
+    """The parts of each string of a vector between separators, as Python's split.
+
+    Parameters
+    ----------
+    sep : str, optional
+        White space by default.
+    maxsplit : int
+        How many cuts at most.
+    """
+    _check(result_type)
+    x = source if input is None else input
+    return _split(x, "" if sep is None else sep, name, skip=False, most=int(maxsplit), whole=True)
