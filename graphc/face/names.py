@@ -368,7 +368,6 @@ NAMES: dict[str, str] = {
     "strings.split": "graphc.sparse.strings:split",
     "io.decode_base64": "graphc.ops.strings:decode_base64",
     "io.encode_base64": "graphc.ops.strings:encode_base64",
-    "io.decode_raw": "graphc.ops.strings:decode_raw",
     "lookup.KeyValueTensorInitializer": "graphc.contrib.lookup:KeyValueTensorInitializer",
     "lookup.StaticHashTable": "graphc.contrib.lookup:StaticHashTable",
     "lookup.StaticVocabularyTable": "graphc.contrib.lookup:StaticVocabularyTable",

@@ -30,7 +30,7 @@ from graphc.ops.record import (
 )
 
 __all__ = [
-    "as_string", "decode_base64", "decode_raw", "encode_base64", "reduce_join",
+    "as_string", "decode_base64", "encode_base64", "reduce_join",
     "regex_full_match", "regex_replace", "string_join", "string_length", "string_lower",
     "string_strip", "string_to_hash_bucket", "string_to_hash_bucket_fast",
     "string_to_hash_bucket_strong", "string_to_number", "string_upper", "substr",
@@ -503,47 +503,6 @@ def decode_base64(input: Any, name: str | None = None) -> Value:
 def encode_base64(input: Any, pad: bool = False, name: str | None = None) -> Value:
     """Web-safe base64, with "=" at the end where `pad`."""
     return _apply(encode64_op, input, {"pad": bool(pad)}, name)
-
-
-def _raw(x: Array, *, dtype: Any, little: bool) -> Array:
-    lengths = {len(s) for s in x.flat}
-    if len(lengths) > 1:
-        raise InvalidArgumentError(
-            None, None,
-            f"DecodeRaw requires input strings to all be the same size, but element 1 has size "
-            f"{sorted(lengths)[1]} != {sorted(lengths)[0]}",
-        )  # fmt: skip
-    size = next(iter(lengths), 0)
-    if size % dtype.np.itemsize:
-        raise InvalidArgumentError(
-            None, None,
-            f"Input to DecodeRaw has length {size} that is not a multiple of "
-            f"{dtype.np.itemsize}, the size of {dtype.name}",
-        )  # fmt: skip
-    kind = dtype.np.newbyteorder("<" if little else ">")
-    flat = np.frombuffer(b"".join(x.flat), kind).astype(dtype.np)
-    return flat.reshape(*x.shape, size // dtype.np.itemsize)
-
-
-def _raw_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    s = inputs[0].static_shape
-    return [(attrs["dtype"], None if s is None else (*s, D.fresh()))]
-
-
-raw_op = op(
-    "decode_raw", "DecodeRaw", "host", args=("bytes",), types="s", numpy=_raw, infer=_raw_infer,
-    doc="Numbers from their bytes.", grad=no_grad,
-)  # fmt: skip
-
-
-def decode_raw(
-    input_bytes: Any = None, out_type: Any = None, little_endian: bool = True,
-    name: str | None = None, bytes: Any = None,
-) -> Value:  # fmt: skip
-    """The bytes of strings as a vector of numbers each; all must have one length."""
-    x = bytes if input_bytes is None else input_bytes
-    attrs = {"dtype": as_dtype(out_type), "little": bool(little_endian)}
-    return _apply(raw_op, x, attrs, name)
 
 
 def _codepoints(x: Any, *, encoding: str, errors: str, char: int) -> Array:
