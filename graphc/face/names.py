@@ -95,6 +95,11 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "estimator": (
         "graphc.estimator.spec", "graphc.estimator.estimator", "graphc.estimator.canned",
     ),
+    "contrib.opt": ("graphc.contrib.opt.optimizers", "graphc.contrib.opt.external"),
+    "contrib.learn": ("graphc.contrib.learn.models",),
+    "contrib.learn.preprocessing": ("graphc.contrib.learn.preprocessing",),
+    "contrib.tpu": ("graphc.contrib.tpu",),
+    "contrib.training": ("graphc.contrib.training",),
     "estimator.inputs": ("graphc.estimator.inputs",),
     "estimator.export": ("graphc.estimator.inputs",),
     "feature_column": ("graphc.feature_column.columns",),

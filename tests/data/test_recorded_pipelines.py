@@ -17,7 +17,7 @@ ORACLE = pathlib.Path(__file__).resolve().parents[1] / "oracle"
 sys.path.insert(0, str(ORACLE))
 CASES = [
     (module, name)
-    for module in ("data", "queue", "session", "estimator")
+    for module in ("data", "queue", "session", "estimator", "optimizer")
     for name in sorted(importlib.import_module(f"{module}_programs").PROGRAMS)
 ]
 

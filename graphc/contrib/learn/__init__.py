@@ -1,0 +1,1 @@
+"""tf.contrib.learn: its public names are in `graphc.face.names`."""

@@ -1,0 +1,1 @@
+"""tf.contrib.opt: its public names are in `graphc.face.names`."""
