@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -134,7 +135,7 @@ class ScipyOptimizerInterface(ExternalOptimizerInterface):
         **kwargs: Any,
     ) -> Any:  # fmt: skip
         try:
-            import scipy.optimize
+            optimize = importlib.import_module("scipy.optimize")
         except ImportError:
             raise ImportError("ScipyOptimizerInterface needs SciPy: pip install scipy") from None
         options = dict(optimizer_kwargs or {})
@@ -146,7 +147,7 @@ class ScipyOptimizerInterface(ExternalOptimizerInterface):
                                  ("ineq", inequality_funcs, inequality_grad_funcs))
             for f, j in zip(fs, js, strict=True)
         ]  # fmt: skip
-        result = scipy.optimize.minimize(
+        result = optimize.minimize(
             loss_grad_func, initial_val, jac=True, callback=step_callback, method=method,
             constraints=constraints, bounds=packed_bounds, **options,
         )  # fmt: skip
