@@ -315,3 +315,14 @@ def test_rows_that_differ() -> None:
         with pytest.raises(tf.errors.InvalidArgumentError):
             sess.run(out, {feed: np.zeros((4, 3, 2)), n: [1, 2]})
         assert sess.run(out, {feed: np.zeros((2, 3, 2)), n: [1, 2]}).shape == (2, 3, 2)
+
+
+def test_names_of_other_times_and_places() -> None:
+    from graphc.contrib.rnn import static_rnn
+    from graphc.python.ops import rnn, rnn_cell, seq2seq
+
+    assert tf.nn.rnn is tf.nn.static_rnn is static_rnn is rnn.static_rnn
+    assert rnn_cell.BasicLSTMCell is tf.contrib.rnn.BasicLSTMCell is tf.nn.rnn_cell.BasicLSTMCell
+    assert tf.nn.rnn_cell.OutputProjectionWrapper is tf.contrib.rnn.OutputProjectionWrapper
+    assert seq2seq.sequence_loss is tf.nn.seq2seq.sequence_loss
+    assert tf.nn.seq2seq.sequence_loss is tf.contrib.legacy_seq2seq.sequence_loss

@@ -876,3 +876,42 @@ def crf_one_step(tf, np):
     likelihood, transitions = c.crf_log_likelihood(x, tf.constant([[1], [0]]), tf.constant([1, 1]))
     best, score = c.crf_decode(x, transitions, tf.constant([1, 1]))
     return {"fetch": [tf.identity(t) for t in (likelihood, best, score)]}
+
+
+# ---- drawing in loops ----------------------------------------------------------------------------
+
+
+@program
+def dynamic_dropout(tf, np):
+    tf.set_random_seed(3)
+    x = tf.placeholder(tf.float32, [None, 4, 2])
+    keep = tf.placeholder_with_default(0.5, [])
+    c = tf.nn.rnn_cell
+    cell = c.DropoutWrapper(c.GRUCell(3), output_keep_prob=keep, input_keep_prob=0.8, seed=7)
+    out, state = tf.nn.dynamic_rnn(cell, x, dtype=tf.float32, parallel_iterations=1)
+    return {"fetch": [out, tf.identity(state)], "feed": {x: data(np, 3, 4, 2)}}
+
+
+@program
+def decode_sampled(tf, np):
+    tf.set_random_seed(3)
+    s = tf.contrib.seq2seq
+    table = tf.get_variable("table", [5, 2])
+    helper = s.SampleEmbeddingHelper(table, [1, 2, 3], 0, softmax_temperature=0.7, seed=5)
+    cell = tf.nn.rnn_cell.GRUCell(5)
+    decoder = s.BasicDecoder(cell, helper, cell.zero_state(3, tf.float32))
+    outputs, _, count = s.dynamic_decode(decoder, maximum_iterations=6)
+    return {"fetch": [tf.identity(t) for t in [*outputs, count]]}
+
+
+@program
+def decode_scheduled_sometimes(tf, np):
+    tf.set_random_seed(3)
+    s = tf.contrib.seq2seq
+    x = tf.placeholder(tf.float32, [None, 4, 2])
+    table = tf.get_variable("table", [5, 2])
+    helper = s.ScheduledEmbeddingTrainingHelper(x, [4, 2, 3], table, 0.5, seed=4, scheduling_seed=9)
+    cell = tf.nn.rnn_cell.GRUCell(5)
+    decoder = s.BasicDecoder(cell, helper, cell.zero_state(3, tf.float32))
+    outputs, _, count = s.dynamic_decode(decoder)
+    return {"fetch": [tf.identity(t) for t in [*outputs, count]], "feed": {x: data(np, 3, 4, 2)}}
