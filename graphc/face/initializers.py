@@ -245,7 +245,7 @@ class Orthogonal(Initializer):
         self.dtype = _float(dtype)
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
-        from graphc.ops import linalg  # only this initializer needs them
+        from graphc.ops import factor  # only this initializer needs them
         from graphc.ops import math as elementwise
 
         sizes = _sizes(shape)
@@ -254,8 +254,7 @@ class Orthogonal(Initializer):
         rows, columns = math.prod(sizes[:-1]), sizes[-1]
         flat = (columns, rows) if rows < columns else (rows, columns)
         a = _random().random_normal(flat, dtype=self._type(dtype), seed=self.seed)
-        factors: Any = linalg
-        q, r = factors.qr(a, full_matrices=False)
+        q, r = factor.qr(a, full_matrices=False)
         q *= elementwise.sign(shapes.diag_part(r))
         if rows < columns:
             q = shapes.matrix_transpose(q)

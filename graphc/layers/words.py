@@ -11,7 +11,7 @@ from graphc.ir.known import known
 from graphc.ir.node import Value
 
 __all__ = [
-    "activation_of", "initializer_of", "regularizer_of", "sizes_of", "smart_select",
+    "activation_of", "initializer_of", "regularizer_of", "sizes_of", "smart_cond", "smart_select",
     "static_flag",
 ]  # fmt: skip
 
@@ -126,13 +126,31 @@ def static_flag(flag: Any) -> bool | None:
 
 
 def smart_select(flag: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
-    """What one of two functions gives: chosen here where `flag` is known, else in the run."""
+    """What one of two functions gives: chosen here where `flag` is known, else in the run.
+
+    Both are computed in the run; the tensors must have one shape.
+    """
     fixed = static_flag(flag)
     if fixed is not None:
         return yes() if fixed else no()
+    _check_flag(flag)
     from graphc.ops import math  # only for flags that are fed
 
-    if flag.dtype.name != "bool":
-        raise TypeError(f"pred must not be a Python bool, and must be of type bool, got {flag}")
     a, b = yes(), no()
     return math.select(flag, a, b)
+
+
+def smart_cond(flag: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
+    """`smart_select`, where only the chosen one is computed."""
+    fixed = static_flag(flag)
+    if fixed is not None:
+        return yes() if fixed else no()
+    _check_flag(flag)
+    from graphc.face.lazy import lookup  # control flow is a part of its own
+
+    return lookup("", "cond")(flag, yes, no)
+
+
+def _check_flag(flag: Any) -> None:
+    if flag.dtype.base_dtype.name != "bool":
+        raise TypeError(f"pred must not be a Python bool, and must be of type bool, got {flag}")

@@ -236,3 +236,23 @@ def constraints(tf, np):
     x = tf.placeholder(tf.float32, [None, 2])
     y = tf.layers.dense(x, 2, kernel_constraint=lambda w: tf.clip_by_value(w, -0.3, 0.3))
     return trained(tf, x, y, data(2, 2))
+
+
+@program
+def initializers(tf, np):
+    I = tf.initializers  # noqa: E741
+    made = {
+        "a": I.orthogonal(seed=3), "b": I.orthogonal(2.0, seed=4), "c": I.identity(2.0),
+        "d": I.glorot_normal(seed=5), "e": I.lecun_normal(seed=6), "f": I.lecun_uniform(seed=7),
+        "g": I.he_normal(seed=8), "h": I.variance_scaling(2.0, "fan_out", "uniform", seed=9),
+        "i": I.variance_scaling(mode="fan_avg", distribution="untruncated_normal", seed=1),
+        "j": I.uniform_unit_scaling(1.5, seed=2), "k": tf.keras.initializers.RandomNormal(seed=3),
+        "l": tf.keras.initializers.RandomUniform(seed=3), "m": tf.keras.initializers.he_uniform(5),
+        "n": tf.keras.initializers.TruncatedNormal(seed=2), "o": tf.keras.initializers.Ones(),
+        "p": tf.contrib.layers.xavier_initializer(False, seed=3),
+        "q": tf.contrib.layers.variance_scaling_initializer(1.5, "FAN_AVG", True, seed=3),
+    }  # fmt: skip
+    shapes = {"a": [4, 3], "b": [2, 3, 4], "c": [3, 3], "q": [2, 2, 3, 4]}
+    for name, initializer in sorted(made.items()):
+        tf.get_variable(name, shapes.get(name, [3, 4]), initializer=initializer)
+    return {"fetch": list(tf.global_variables()), "load": False}

@@ -14,7 +14,7 @@ from graphc.face.control import group
 from graphc.face.graph import GraphKeys, add_to_collection, get_collection, name_scope
 from graphc.face.variables import Variable, VariableAggregation, VariableSynchronization
 from graphc.ir import dtypes
-from graphc.layers.words import smart_select, static_flag
+from graphc.layers.words import static_flag
 from graphc.ops import state
 
 __all__ = [
@@ -297,6 +297,4 @@ def smart_cond(pred: Any, true_fn: Any = None, false_fn: Any = None, name: Any =
     from graphc.face.lazy import lookup  # control flow is a part of its own
 
     cond = lookup("", "cond")
-    if cond is None:
-        return smart_select(pred, true_fn, false_fn)
     return cond(pred, true_fn=true_fn, false_fn=false_fn, name=name)

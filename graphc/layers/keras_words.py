@@ -1,0 +1,123 @@
+"""tf.keras's initializers, regularizers and constraints, for layers that are given them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.face import initializers
+from graphc.ir import dtypes
+from graphc.layers.words import activation_of, initializer_of
+from graphc.ops import math, reduce
+from graphc.ops.convert import convert_to_tensor
+
+__all__ = [
+    "L1L2", "MaxNorm", "NonNeg", "RandomNormal", "RandomUniform", "TruncatedNormal", "UnitNorm",
+    "get_activation", "get_initializer", "l1", "l1_l2", "l2",
+]  # fmt: skip
+
+
+class RandomNormal(initializers.RandomNormal):
+    """Normal; the standard deviation is 0.05 by default."""
+
+    def __init__(
+        self, mean: Any = 0.0, stddev: Any = 0.05, seed: int | None = None,
+        dtype: Any = dtypes.float32,
+    ) -> None:  # fmt: skip
+        super().__init__(mean, stddev, seed, dtype)
+
+
+class TruncatedNormal(initializers.TruncatedNormal):
+    """Normal within two standard deviations; 0.05 by default."""
+
+    def __init__(
+        self, mean: Any = 0.0, stddev: Any = 0.05, seed: int | None = None,
+        dtype: Any = dtypes.float32,
+    ) -> None:  # fmt: skip
+        super().__init__(mean, stddev, seed, dtype)
+
+
+class RandomUniform(initializers.RandomUniform):
+    """Uniform in [-0.05, 0.05) by default."""
+
+    def __init__(
+        self, minval: Any = -0.05, maxval: Any = 0.05, seed: int | None = None,
+        dtype: Any = dtypes.float32,
+    ) -> None:  # fmt: skip
+        super().__init__(minval, maxval, seed, dtype)
+
+
+def get_initializer(identifier: Any) -> Any:
+    """The initializer for a word; a callable stays."""
+    return initializer_of(identifier)
+
+
+def get_activation(identifier: Any) -> Any:
+    """The activation for a word; a callable stays; None is the identity."""
+    return activation_of(identifier) or activation_of("linear")
+
+
+class L1L2:
+    """``l1 * sum(|w|) + l2 * sum(w ** 2)``."""
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1, self.l2 = float(l1), float(l2)
+
+    def __call__(self, x: Any) -> Any:
+        """The loss of weights."""
+        w = convert_to_tensor(x)
+        total: Any = 0.0
+        if self.l1:
+            total = total + reduce.reduce_sum(self.l1 * math.abs(w))
+        if self.l2:
+            total = total + reduce.reduce_sum(self.l2 * math.square(w))
+        return convert_to_tensor(total)
+
+
+def l1(l: float = 0.01) -> L1L2:  # noqa: E741
+    """``l * sum(|w|)``."""
+    return L1L2(l1=l)
+
+
+def l2(l: float = 0.01) -> L1L2:  # noqa: E741
+    """``l * sum(w ** 2)``."""
+    return L1L2(l2=l)
+
+
+def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+    """Both."""
+    return L1L2(l1=l1, l2=l2)
+
+
+class NonNeg:
+    """Weights below 0 become 0."""
+
+    def __call__(self, w: Any) -> Any:
+        """The projection."""
+        x = convert_to_tensor(w)
+        return x * math.cast(math.greater_equal(x, 0.0), x.dtype)
+
+
+class MaxNorm:
+    """Weights are scaled down to at most a length along axes."""
+
+    def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
+        self.max_value, self.axis = max_value, axis
+
+    def __call__(self, w: Any) -> Any:
+        """The projection."""
+        x = convert_to_tensor(w)
+        norms = math.sqrt(reduce.reduce_sum(math.square(x), self.axis, keepdims=True))
+        wanted = math.clip_by_value(norms, 0.0, float(self.max_value))
+        return x * (wanted / (1e-7 + norms))
+
+
+class UnitNorm:
+    """Weights are scaled to length 1 along axes."""
+
+    def __init__(self, axis: Any = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        """The projection."""
+        x = convert_to_tensor(w)
+        return x / (1e-7 + math.sqrt(reduce.reduce_sum(math.square(x), self.axis, keepdims=True)))
