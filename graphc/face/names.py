@@ -130,7 +130,11 @@ BORROWED: dict[str, tuple[str, ...]] = {
     "core.util": (),
     "contrib.slim": ("contrib.layers", "contrib.framework"),
     "contrib.distributions": ("distributions",),
+    "contrib.slim.initializers": ("contrib.layers",),
+    "contrib.slim.layers": ("contrib.layers",),
     "contrib.slim.losses": ("contrib.losses",),
+    "contrib.slim.regularizers": ("contrib.layers",),
+    "contrib.slim.variables": ("contrib.framework",),
     "contrib.slim.nets": (),
     "contrib.keras": ("keras",),
     "examples.tutorials.mnist": (),
@@ -265,6 +269,9 @@ NAMES: dict[str, str] = {
     "contrib.distributions.MultivariateNormalDiag": (
         "graphc.distributions.vectors:MultivariateNormalDiag"
     ),
+    "contrib.slim.learning": "graphc.contrib.slim.learning",
+    "contrib.slim.model_analyzer": "graphc.contrib.slim.model_analyzer",
+    "contrib.slim.utils": "graphc.contrib.slim.utils",
     "confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     "math.confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     # ---- graphc's own
