@@ -244,7 +244,8 @@ def write_state(
             f"Save path '{_path(latest)}' conflicts with path used for checkpoint state.  Please "
             "use a different save path."
         )
-    files.replace(target, str(state).encode())
+    with files.exclusive(os.path.dirname(target) or "."):
+        files.replace(target, str(state).encode())
 
 
 def _below(folder: str, path: Any) -> str:

@@ -242,11 +242,12 @@ def train(
                 if stop:
                     break
         finally:
+            # the supervisor's thread that saves has to end first
+            supervisor.stop(threads, close_summary_writer=False)
             if saver is not None and supervisor.is_chief and supervisor.save_path:
                 supervisor.saver.save(
                     sess, supervisor.save_path, global_step=supervisor.global_step
                 )
-        supervisor.stop(threads)
     return loss
 
 
