@@ -24,6 +24,7 @@ from graphc.ir.kernel import (
     bodies,
     verify,
 )
+from graphc.ir.kernel import Value as KernelValue
 from graphc.ir.node import Value
 from graphc.passes.fuse import is_pointwise
 
@@ -100,9 +101,10 @@ def within_kernel(index: DType, rows: Dim) -> Kernel:
     """Fails where an index is outside of [0, rows)."""
     k = KernelBuilder("within")
     x = k.cast(k.load(k.input("index", index, ()), ()), dtypes.int64)
+    assert isinstance(x, KernelValue)
     low = k.let("greater_equal", x, k.index(0), dtype=dtypes.bool_)
     high = k.let("less", x, k.index(rows), dtype=dtypes.bool_)
-    k.check(k.let("logical_and", low, high, dtype=dtypes.bool_), 1, 0)
+    k.check(k.let("logical_and", low, high, dtype=dtypes.bool_), 1, x.index)
     return k.build()
 
 

@@ -18,6 +18,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Operand, lit
 from graphc.ir.node import Node, Value
+from graphc.ops.control import no_room
 from graphc.passes.fuse import COSTLY, is_alias, is_pointwise
 from graphc.passes.lower import Scalar, check_operands
 
@@ -277,7 +278,7 @@ class _Lower:
         i = k.as_index(self.number(at))
         size = k.shape(array)[0]
         inside = k.both(k.compare("less_equal", 0, i), k.compare("less", i, size))
-        k.check(inside, "the index is not in the array", i)
+        k.check(inside, no_room("<position>", f"<{size}>"), i)
         rest = (0,) * (len(buf.shape) - 1)
         self.k.store(buf, (i, *rest), self.number(value))
         out = n.outputs[0]

@@ -582,7 +582,7 @@ class _Run:
             recorded = self.executor.graph.get_operation_by_name(node.name)
         except (KeyError, ValueError, AttributeError):
             recorded = None
-        message = with_sizes(message, b.env)
+        message = with_numbers(message, b.env, status.position)
         if recorded is not None:
             message = self.explain(recorded, arrays) or message
         raise InvalidArgumentError(None, recorded, run_error(node, message))
@@ -618,16 +618,18 @@ def compile_only(run: Any, values: Sequence[Any], variables: Any) -> Compilation
         del run.variable
 
 
-def with_sizes(message: str, env: Mapping[Symbol, int]) -> str:
-    """A message of a kernel whose ranges ``[0, n)`` are those of this run."""
+def with_numbers(message: str, env: Mapping[Symbol, int], position: int) -> str:
+    """A kernel's message with numbers for ``<position>``, sizes ``<n>`` and ranges ``[0, n)``."""
+    sizes = {**env, Symbol("position"): position}
 
     def known(m: re.Match[str]) -> str:
         try:
-            return f"[0, {D.evaluate(parse_dim(Tokens(m[1])), env)})"
+            n = D.evaluate(parse_dim(Tokens(m[1] or m[2])), sizes)
         except (ParseError, KeyError):
             return m[0]
+        return str(n) if m[1] else f"[0, {n})"
 
-    return re.sub(r"\[0, ([^\[\]]+?)\)(?!\))", known, message)
+    return re.sub(r"<([^<>]+)>|\[0, ([^\[\]]+?)\)(?!\))", known, message)
 
 
 _Patches = dict[int, list[tuple[int, int]]]

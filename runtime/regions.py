@@ -18,6 +18,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType, bool_
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
+from graphc.ops.control import no_room
 from graphc.passes.fuse import is_alias
 from graphc.passes.slots import into_slot, reads_element_only, within_kernel
 from graphc.passes.small_loop import SmallLoop, lower_loop
@@ -367,7 +368,7 @@ class Regions:
         s.reads = [*s.reads, at]
         s.sizes = kernel.sizes
         check = within_kernel(index.dtype, rows)
-        message = f"the index is not in the array, [0, {rows})"
+        message = no_room("<position>", f"<{rows}>")
         self.steps.insert(
             first,
             StepSpec(Code("within", check), [at], n, [(0, message)], [], [at], sizes=check.sizes),

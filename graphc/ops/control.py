@@ -143,11 +143,21 @@ def _get_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(inputs[0].dtype, None if s is None else s[1:])]
 
 
-def _at(buffer: Any, index: Any) -> int:
+def _at(buffer: Any, index: Any, writes: bool = False) -> int:
     i = int(index)
     if not 0 <= i < len(buffer):
-        raise InvalidArgumentError(None, None, outside(i, len(buffer)))
+        message = no_room(i, len(buffer)) if writes else outside(i, len(buffer))
+        raise InvalidArgumentError(None, None, message)
     return i
+
+
+def no_room(i: Any, n: Any) -> str:
+    """What is said of an index to write to that no element has; of the numbers of a run in text.
+
+    A kernel's message has its position, which is the index here, as ``<position>`` and sizes as
+    ``<n>``: they become numbers when it fails (`runtime.executor.with_numbers`).
+    """
+    return f"Tried to write to index {i} but array is not resizeable and size is: {n}"
 
 
 def outside(i: int | str, n: int) -> str:
@@ -166,13 +176,13 @@ def _fit(inputs: Sequence[Value]) -> tuple[Value, ...]:
 
 def _set_numpy(buffer: Any, index: Any, value: Any) -> Any:
     out = np.array(buffer)
-    out[_at(buffer, index)] = value
+    out[_at(buffer, index, True)] = value
     return out
 
 
 def _add_numpy(buffer: Any, index: Any, value: Any) -> Any:
     out = np.array(buffer)
-    out[_at(buffer, index)] += value
+    out[_at(buffer, index, True)] += value
     return out
 
 
@@ -200,7 +210,7 @@ def _lower_set(n: Node, s: Site) -> None:
     with k.loop("vector", "c", inner) as c:
         k.store(y, (g.index, c), k.load(v, (c,)))
     s.step(k.build(), [s.input(1), s.input(2), s.output()],
-           ["the index is not in the array"])  # fmt: skip
+           [no_room("<position>", f"<{rows}>")])  # fmt: skip
 
 
 array_set_op = op(

@@ -200,3 +200,18 @@ def test_weights_that_stay_are_packed_once(rounds: int) -> None:
     finally:
         executor.observers.pop()
     assert sorted(compiled[0].variants.values()) == ["local", "packed"]
+
+
+@pytest.mark.parametrize("shape", [(), (3,)], ids=["one kernel", "steps"])
+def test_a_write_outside_of_an_array_has_the_words_of_tensorflow(shape: tuple[int, ...]) -> None:
+    n = tf.placeholder(tf.int32, [])
+    x = tf.placeholder(tf.float32, [None, *shape])
+    ta = tf.TensorArray(tf.float32, size=4)
+    _, end = tf.while_loop(lambda i, t: i < n, lambda i, t: (i + 1, t.write(i, x[i])), [0, ta])
+    out = end.stack()
+    given = np.ones((9, *shape))
+    words = "Tried to write to index 4 but array is not resizeable and size is: 4"
+    with tf.Session() as sess:
+        np.testing.assert_array_equal(sess.run(out, {n: 4, x: given}), given[:4])
+        with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+            sess.run(out, {n: 6, x: given})

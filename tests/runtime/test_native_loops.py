@@ -461,7 +461,7 @@ def test_an_index_outside_an_array(text: str, at: int) -> None:
     feeds = feeds_of(text, *given)
     g = parse_graph(text)
     run = Executor(None, State(), Options()).prepare(list(g.roots), g.inputs)
-    with pytest.raises(InvalidArgumentError, match="array"):
+    with pytest.raises(InvalidArgumentError, match=f"write to index {at} but .* size is: 4"):
         run(*feeds.values())
 
 
