@@ -137,15 +137,7 @@ def _running(host: Any, handle: Sequence[Any], iterator: str) -> Running:
 
 
 def _next(host: Any, *handle: Any, iterator: str, types: Any, shapes: Any) -> tuple[Any, ...]:
-    running = _running(host, handle, iterator)
-    element = running.next()
-    for i, (x, v) in enumerate(zip(element, host.node.outputs, strict=True)):
-        if not v.shape.is_compatible_with(list(np.shape(x))):
-            raise InvalidArgumentError(
-                None, None, f"the iterator's component {i} has the shape {list(np.shape(x))}, "
-                f"expected was {v.shape}",
-            )  # fmt: skip
-    return element
+    return _running(host, handle, iterator).next()
 
 
 def _handle(host: Any, *handle: Any, iterator: str) -> Any:

@@ -20,6 +20,7 @@ class Draws:
     def __init__(self, seed: int, seed2: int) -> None:
         self.first, self.second = seed, seed2
         self.block = 0
+        #: Numbers at hand, the next one last; always the same list.
         self.left: list[int] = []
 
     def __call__(self) -> int:
@@ -28,20 +29,18 @@ class Draws:
         return self.left.pop()
 
     def fill(self, blocks: int) -> None:
-        """Make the numbers of the next blocks, the first one last, in place of those at hand."""
+        """Make the numbers of at least so many blocks, more each time: behind those at hand."""
+        blocks = max(blocks, min(self.block, 2048))
         index = np.arange(blocks, dtype=np.uint64)
         lanes = philox.blocks(self.first, self.second, self.block, index)
-        self.left = lanes.reshape(-1).tolist()[::-1]
+        self.left[:0] = lanes.reshape(-1).tolist()[::-1]
         self.block += blocks
 
     def some(self, n: int) -> list[int]:
         """The next `n` numbers."""
         left = self.left
-        if n == 1 and left:
-            return [left.pop()]
-        while len(left) < n:
-            self.fill(max(64, n // 4))
-            left[:0], self.left = self.left, left
+        if len(left) < n:
+            self.fill(n // 4 + 1)
         taken = left[len(left) - n :]
         del left[len(left) - n :]
         taken.reverse()
@@ -68,6 +67,7 @@ def shuffle(
     slices = [[0, 0]]  # begin and end of each epoch in the buffer, counted from the very first item
     items = _items(epochs, slices)
     out: list[Any] = []
+    left = draws.left
     held = 0
     while True:
         while held < size:
@@ -88,14 +88,21 @@ def shuffle(
             del slices[0]
             first = slices[0]
         begin, end = first
-        # once the source has ended nothing changes but the slice: a tight loop
-        for number in draws.some(min(end - begin, block) if held < size else 1):
+        if held >= size:  # one out, one in
+            number = left.pop() if left else draws()
             i = (begin + number % (end - begin)) % size
             out.append(ring[i])
             ring[i] = ring[begin % size]
-            begin += 1
+            first[0] = begin + 1
             held -= 1
-        first[0] = begin
+        else:  # the source has ended: nothing changes but the slice
+            for number in draws.some(min(end - begin, block)):
+                i = (begin + number % (end - begin)) % size
+                out.append(ring[i])
+                ring[i] = ring[begin % size]
+                begin += 1
+            held -= begin - first[0]
+            first[0] = begin
         if len(out) >= block:
             yield _chunk(out, block)
             out = []
