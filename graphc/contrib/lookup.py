@@ -87,7 +87,7 @@ def _find(
     out = np.empty((len(flat), *shape), dtype.np)
     for i, k in enumerate(flat.tolist()):
         out[i] = items.get(k, other)
-    return out.reshape(*keys.shape, *shape)
+    return out.reshape((*keys.shape, *shape))
 
 
 def _insert(context: Any, keys: Any, values: Any, *, table: str) -> tuple[()]:
