@@ -12,9 +12,9 @@ __all__ = ["crc32c", "masked_crc32c", "unmask"]
 U32 = np.ndarray[Any, np.dtype[np.uint32]]
 
 _POLYNOMIAL = 0x82F63B78
-#: Bytes of one lane, and lanes worked on at once (their states stay in the cache).
-_LANE = 1024
-_LANES = 4096
+#: Bytes of one lane, for little data and for much; and how much is worked on at once.
+_LANE, _LONG = 64, 1024
+_MUCH, _BLOCK = 1 << 18, 1 << 22
 #: Below this many bytes a loop over bytes is quicker than lanes.
 _SMALL = 2048
 
@@ -53,38 +53,43 @@ def _halves() -> tuple[U32, U32]:
 
 @cache
 def _shift(level: int) -> U32:
-    """The matrix that pushes ``_LANE << level`` zero bytes through: the image of each bit."""
-    if level:
-        last = _shift(level - 1)
-        return _apply(last, last)
-    low, high = _halves()
+    """Tables that push ``_LANE << level`` zero bytes through, for each byte of a register."""
     bits: U32 = np.uint32(1) << np.arange(32, dtype=np.uint32)
-    for _ in range(_LANE // 4):
-        bits = low[bits & np.uint32(0xFFFF)] ^ high[bits >> np.uint32(16)]
-    return bits
+    if level:
+        images = _push(_shift(level - 1), _push(_shift(level - 1), bits))
+    else:
+        low, high = _halves()
+        images = bits
+        for _ in range(_LANE // 4):
+            images = low[images & np.uint32(0xFFFF)] ^ high[images >> np.uint32(16)]
+    tables: U32 = np.zeros((4, 256), np.uint32)
+    byte = np.arange(256, dtype=np.uint32)
+    for i in range(32):  # pushing is linear: the image of a byte is that of its bits
+        tables[i // 8] ^= images[i] * ((byte >> np.uint32(i % 8)) & np.uint32(1))
+    return tables
 
 
-def _apply(matrix: U32, registers: U32) -> U32:
-    out: U32 = np.zeros_like(registers)
-    for i in range(32):
-        out ^= matrix[i] * ((registers >> np.uint32(i)) & np.uint32(1))
+def _push(tables: U32, registers: U32) -> U32:
+    out: U32 = tables[0][registers & np.uint32(0xFF)]
+    for i in (1, 2, 3):
+        out ^= tables[i][(registers >> np.uint32(8 * i)) & np.uint32(0xFF)]
     return out
 
 
-def _lanes(block: U32, register: int) -> int:
+def _lanes(block: U32, register: int, lane: int) -> int:
     """The register after `block`, whole lanes; what was in it goes into the first word."""
     low, high = _halves()
-    words = np.ascontiguousarray(block.reshape(-1, _LANE // 4).T)
+    words = np.ascontiguousarray(block.reshape(-1, lane // 4).T)
     words[0, 0] ^= np.uint32(register)
     state = np.zeros(words.shape[1], np.uint32)
     for w in words:
         state ^= w
         state = low[state & np.uint32(0xFFFF)] ^ high[state >> np.uint32(16)]
-    level = 0
+    level = (lane // _LANE).bit_length() - 1
     while len(state) > 1:
         if len(state) % 2:  # zeros before the data change nothing
             state = np.concatenate([np.zeros(1, np.uint32), state])
-        state = _apply(_shift(level), state[0::2]) ^ state[1::2]
+        state = _push(_shift(level), state[0::2]) ^ state[1::2]
         level += 1
     return int(state[0])
 
@@ -101,11 +106,12 @@ def crc32c(data: Any, crc: int = 0) -> int:
     register = crc ^ 0xFFFFFFFF
     n = len(view)
     if n >= _SMALL:
-        whole = n - n % _LANE
+        lane = _LONG if n >= _MUCH else _LANE
+        whole = n - n % lane
         block = np.frombuffer(view[:whole], np.dtype("<u4"))
-        step = _LANES * _LANE // 4
-        for i in range(0, len(block), step):
-            register = _lanes(block[i : i + step].astype(np.uint32, copy=False), register)
+        for i in range(0, len(block), _BLOCK // 4):
+            part = block[i : i + _BLOCK // 4].astype(np.uint32, copy=False)
+            register = _lanes(part, register, lane)
         view = view[whole:]
     return _plain(bytes(view), register) ^ 0xFFFFFFFF
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphc.checkpoint import files
 from graphc.checkpoint.ops import restore_v2, save_v2
 from graphc.errors import DataLossError, InvalidArgumentError, NotFoundError
 from graphc.face import logging
@@ -151,6 +152,8 @@ class Saver:
         self._last: list[tuple[str, float]] = []
         self._doomed: list[tuple[str, float]] = []
         self._next_kept = 0.0
+        #: The graph as it was last written, and what it was made of.
+        self._written: tuple[Any, bytes] | None = None
         if saver_def is not None:
             self.saver_def = SaverDefinition.of(saver_def)
             self._name = name or self._prefix()
@@ -308,11 +311,18 @@ class Saver:
         return str(written.decode() if isinstance(written, bytes) else written)
 
     def _write_graph(self, sess: Any, path: str) -> None:
-        with sess.graph.as_default():
-            try:
-                self.export_meta_graph(path)
-            except ImportError as e:
-                _note_once(f"{path} is not written: {e}")
+        graph = sess.graph
+        sizes = [(k, len(graph.get_collection(k))) for k in graph.get_all_collection_keys()]
+        key = (graph, graph.version, sizes)
+        if self._written is None or self._written[0] != key:
+            with graph.as_default():
+                try:
+                    made = self.export_meta_graph()
+                except ImportError as e:
+                    _note_once(f"{path} is not written: {e}")
+                    return
+            self._written = (key, made.SerializeToString())
+        files.replace(path, self._written[1])
 
     def _remember(self, path: str) -> None:
         if not self.saver_def.max_to_keep:
