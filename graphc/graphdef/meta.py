@@ -20,6 +20,8 @@ __all__ = [
 ]  # fmt: skip
 
 VERSION = "1.15.0"
+#: Ops of TensorFlow's sharded savers, which only saving would run.
+_SHARDS = frozenset({"MergeV2Checkpoints", "ShardedFilename", "StringJoin"})
 #: Collections of objects of one process, or of how TensorFlow builds control flow.
 _SKIPPED = frozenset({"cond_context", "while_context", "queue_runners", "losses_context"})
 
@@ -308,7 +310,7 @@ def add_meta_graph(
     mapped = {k if ":" in k else f"{k}:0": v for k, v in (input_map or {}).items()}
     with graph.transaction(), graph.name_scope(prefix):
         made = import_nodes(meta.graph_def, graph, prefix, mapped, definitions)
-        lacking = sorted({o.type for o in made.values() if o.op.name == "foreign"})
+        lacking = sorted({o.type for o in made.values() if o.op.name == "foreign"} - _SHARDS)
         if lacking:
             logging.warning(
                 "graphc has no %s: their nodes of this graph are there by name, but cannot be run",
