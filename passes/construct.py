@@ -416,10 +416,13 @@ class _Loop(_Construct):
     ) -> None:  # fmt: skip
         """Loop variables that count the iterations and keep what values had in each."""
         self.count: Dim | None = None
+        self.most: Dim | None = None
         if not saves and self.loop not in self.reach.counted:
             return
         most = trip_count(params, results, test[1], test[2][0], self.first, self.parent.facts)
-        self.count = most[0] if most is not None and most[1] else None
+        if most is not None:
+            self.most, exact = most
+            self.count = most[0] if exact else None
         at = self.carry(_number(0), None, params, results, "iteration")
         results[-1] = math.add(at, _number(1))
         if not saves:
@@ -462,6 +465,8 @@ class _Loop(_Construct):
         if not made:
             return
         count = made[0] if self.count is None else shapes.sizes(self.count, dtypes.int32)
+        if self.most is not None:
+            f.facts.most[count] = self.most
         for n in self.reach.counted.get(self.loop, ()):
             f.new[n.outputs[0]] = count
         for nodes, v in zip(saves.values(), made[1:], strict=True):

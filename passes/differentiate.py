@@ -15,8 +15,11 @@ from graphc.ir import build
 from graphc.ir.dtypes import int64
 from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
+from graphc.ir.region import Context, context_of
 from graphc.ops import math, reduce, shapes
+from graphc.ops.control import ElementGradient
 from graphc.ops.indexed import IndexedSlices, to_dense
+from graphc.passes.flow_gradient import construct_gradient
 
 __all__ = ["OVERRIDES", "differentiate", "sum_to"]
 
@@ -76,18 +79,23 @@ def differentiate(
         Where an op in between has no gradient function.
     """
     with paused_gc():
-        return _Reverse(ys, xs, grad_ys or [None] * len(ys), set(stop_gradients)).run()
+        out = Reverse(ys, xs, grad_ys or [None] * len(ys), set(stop_gradients)).run()
+        return [g.dense() if isinstance(g, ElementGradient) else g for g in out]
 
 
-class _Reverse:
+class Reverse:
     def __init__(
         self,
         ys: Sequence[Value],
         xs: Sequence[Value],
         grad_ys: Sequence[Gradient],
         stop: set[Value],
+        inside: Context | None = None,
     ) -> None:
         self.ys, self.xs, self.stop = ys, xs, stop
+        self.inside = inside  # a context: what is outside of it is reached, not gone through
+        #: For loops the gradients of stacks of what they saved.
+        self.sides: dict[Node, list[tuple[Node, Gradient]]] = {}
         self.grads: dict[Value, list[Gradient]] = {}
         for i, (y, g) in enumerate(zip(ys, grad_ys, strict=True)):
             if g is None:
@@ -101,7 +109,7 @@ class _Reverse:
         stack = [y.node for y in self.ys if y not in self.stop]
         while stack:
             n = stack.pop()
-            if n not in seen:
+            if n not in seen and self.reached(n):
                 seen.add(n)
                 stack.extend(
                     [v.node for v in n.inputs if v not in self.stop and v.node not in seen]
@@ -112,6 +120,25 @@ class _Reverse:
             if any(v in xs or (v.node in active and v not in self.stop) for v in n.inputs):
                 active.add(n)
         return active, active | {x.node for x in xs if x.node in seen}
+
+    def reached(self, n: Node) -> bool:
+        """Whether to go through `n`."""
+        if self.inside is None:
+            return True
+        c = context_of(n)
+        return c is not None and c.within(self.inside)
+
+    def gradients(self, n: Node, outs: list[Gradient], nodes: set[Node]) -> Sequence[Gradient]:
+        """Gradients of the inputs of a node, where those of its outputs count."""
+        sides = self.sides.get(n, ())
+        if not sides and all(g is None for g in outs):
+            return ()
+        with build.current().scope(None, n.name + "_grad"):
+            if "contexts" not in n.op.facts:
+                return node_gradient(n, outs)
+            xs = set(self.xs)
+            wanted = {v for v in n.inputs if v in xs or (v.node in nodes and v not in self.stop)}
+            return construct_gradient(n, outs, wanted, self.stop, sides)
 
     def run(self) -> list[Gradient]:
         """Go from `ys` to `xs`, a node when all its users are done: TF1's order, so its names."""
@@ -129,10 +156,12 @@ class _Reverse:
             outs = [None if v in stop else self.total(v) for v in n.outputs]
             if n not in active:
                 continue
-            ins: Sequence[Gradient] = ()
-            if any(g is not None for g in outs):
-                with build.current().scope(None, n.name + "_grad"):
-                    ins = node_gradient(n, outs)
+            if n.op.name == "saved":
+                if outs[0] is not None:
+                    self.sides.setdefault(n.attrs["loop"].node, []).append((n, outs[0]))
+                ins: Sequence[Gradient] = ()
+            else:
+                ins = self.gradients(n, outs, nodes)
             for v, g in itertools.zip_longest(n.inputs, ins):
                 inner = v.node in nodes and v not in stop
                 if g is not None and (inner or v in xs) and v.dtype.kind == "f":
@@ -148,11 +177,28 @@ class _Reverse:
         if not gs:
             return None
         if len(gs) > 1:
-            if all(isinstance(g, IndexedSlices) for g in gs):
+            if any(isinstance(g, ElementGradient) for g in gs):
+                gs[:] = [summed(gs)]
+            elif all(isinstance(g, IndexedSlices) for g in gs):
                 gs[:] = [concatenated(gs)]
             else:
                 gs[:] = [math.add_n([dense(g) for g in gs])]
         return gs[0]
+
+
+    def parts(self, v: Value) -> list[Gradient]:
+        """What the gradient of `v` is the sum of."""
+        return self.grads.get(v, [])
+
+
+def summed(gs: Sequence[Gradient]) -> Value:
+    """The sum of gradients of an array, some of them of single elements."""
+    whole = [dense(g) for g in gs if not isinstance(g, ElementGradient)]
+    single = [g for g in gs if isinstance(g, ElementGradient)]
+    total = math.add_n(whole) if whole else shapes.zeros_like(single[0].array)
+    for g in single:
+        total = g.added_to(total)
+    return total
 
 
 def concatenated(slices: Sequence[Any]) -> IndexedSlices:
@@ -209,6 +255,8 @@ def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
 
 def dense(g: Gradient) -> Gradient:
     """A sparse gradient as a whole tensor; others as they are."""
+    if isinstance(g, ElementGradient):
+        return g.dense()
     return to_dense(g) if isinstance(g, IndexedSlices) else g
 
 

@@ -1,13 +1,317 @@
-"""Gradients of loops and conds, recorded as loops and conds."""
+"""Gradients of loops and conds, recorded as loops and conds.
+
+The gradient of a loop is a loop that goes through its iterations from the last to the first. Its
+variables are the gradients of the loop's float variables, and sums of what the iterations add to
+the gradients of captured values. What it reads of an iteration of the first loop is saved there:
+``saved`` is the stack of all values that something inside had. Such a loop is like any other, so
+it has a gradient itself; a gradient that arrives at a stack goes back into the iterations.
+
+The gradient of a cond is a cond. Its branches read what they need of the branches of the first.
+"""
 
 from __future__ import annotations
 
-from graphc.ir.node import Value
-from graphc.ir.region import Loop
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-__all__ = ["read_back"]
+import numpy as np
+
+from graphc.ir import dtypes
+from graphc.ir.build import current
+from graphc.ir.node import Node, Value
+from graphc.ir.region import Branch, Context, Loop, context_of
+from graphc.ops import control, flow, math, reduce, shapes, state
+from graphc.ops.convert import make_constant
+
+__all__ = ["construct_gradient", "read_back"]
+
+#: Nodes that are computed again rather than kept, at most.
+AGAIN = 20
+
+
+# ------------------------------------------------------------------------- reading back
 
 
 def read_back(back: Loop, v: Value) -> Value:
     """What stands in `back`, a loop that goes back through another, for a value inside of that."""
-    raise LookupError(f"No gradient defined for the loop of '{v.node.name}'")
+    loop = back.mirror
+    assert loop is not None
+    graph: Any = current()
+    n = v.node
+    if n.op.name == "constant":
+        return make_constant(n.attrs["value"], v.dtype, n.name.rsplit("/", 1)[-1])
+    if n.op is state.identity_op and not n.control:
+        made: Value = graph.real(n.inputs[0], None)
+        return made
+    counted = _counter(loop, v)
+    if counted is not None:
+        return _counted(back, *counted)
+    if _sizes_only(v) or _invariant(v, loop):
+        again: Value = graph.add(n.op, n.inputs, n.attrs, n.op.tf).outputs[v.index]
+        return again
+    stack = flow.saved(loop, v, capacity(loop))
+    assert back.index is not None
+    return control.array_get(stack, back.index)
+
+
+def _counter(loop: Loop, v: Value) -> tuple[Value, Value] | None:
+    """The first value and the step, where `v` is a loop variable that only counts."""
+    if v not in loop.params or v.dtype.code != "i32" or loop.node is None:
+        return None
+    j = loop.params.index(v)
+    n = loop.results[j].node
+    if n.op.name != "add":
+        return None
+    a, b = n.inputs
+    for x, step in ((a, b), (b, a)):
+        while x.node.op is state.identity_op and not x.node.control:
+            x = x.node.inputs[0]
+        if x is v and step.node.op.name == "constant":
+            return loop.node.inputs[j], step
+    return None
+
+
+def _counted(back: Loop, first: Value, step: Value) -> Value:
+    at = back.index
+    assert at is not None
+    k = int(step.node.attrs["value"])
+    if k != 1:
+        at = math.multiply(at, _int(k))
+    if first.node.op.name == "constant" and int(first.node.attrs["value"]) == 0:
+        return at
+    return math.add(at, first)
+
+
+def _int(k: int) -> Value:
+    return make_constant(np.array(k, np.int32), dtypes.int32, "Const")
+
+
+def _sizes_only(v: Value) -> bool:
+    """Whether `v` is arithmetic on sizes: cheap, and known when a plan is made."""
+    n = v.node
+    if n.op.dims is None or v.dtype.kind not in "iu" or v.rank is None or v.rank > 1:
+        return False
+    return bool(n.inputs) and not n.op.stateful
+
+
+def _invariant(v: Value, loop: Loop) -> bool:
+    """Whether `v` is the same in all iterations, and not much to compute."""
+    stack, seen = [v.node], set()
+    while stack:
+        n = stack.pop()
+        if n in seen:
+            continue
+        seen.add(n)
+        c = context_of(n)
+        if c is None or not c.within(loop):
+            continue
+        r = n.op
+        if len(seen) > AGAIN or c is not loop or r.stateful or n.control:
+            return False
+        if r.family in ("random", "control", "host", "contraction") or "update" in r.facts:
+            return False
+        if not n.inputs and r.name != "constant":
+            return False
+        stack += [x.node for x in n.inputs]
+    return True
+
+
+def capacity(loop: Loop) -> Value:
+    """The number of iterations of a loop; of one in a loop the most that it ever makes.
+
+    Recorded outside of all loops: a run may have to know it before the rest is planned.
+    """
+    count = flow.trips(loop)
+    around: Context | None = loop.outer
+    graph: Any = current()
+    while around is not None:
+        if isinstance(around, Loop) and around.node is not None:
+            with graph.inside(around.outer):
+                each = flow.saved(around, count, capacity(around))
+                count = math.maximum(reduce.reduce_max(each), _int(0))
+        elif isinstance(around, Loop):
+            return count  # still being recorded: asked for again when it is closed
+        around = around.outer
+    return count
+
+
+# ------------------------------------------------------------------------- which gradients
+
+
+def _reaches(roots: Iterable[Value], inside: Context, stop: set[Value]) -> set[Value]:
+    """The float values that `roots` are made of, up to those outside of `inside`."""
+    out: set[Value] = set()
+    stack = [v for v in roots if v.dtype.kind == "f" and v not in stop]
+    while stack:
+        v = stack.pop()
+        if v in out:
+            continue
+        out.add(v)
+        c = context_of(v.node)
+        if c is None or not c.within(inside):
+            continue
+        inputs = v.node.inputs
+        if v.node.op.name == "saved":
+            around = v.node.attrs["loop"].node
+            inputs = around.inputs if around is not None else ()
+        stack += [x for x in inputs if x.dtype.kind == "f" and x not in stop]
+    return out
+
+
+def construct_gradient(
+    n: Node,
+    outs: Sequence[Any],
+    wanted: set[Value],
+    stop: set[Value],
+    sides: Sequence[tuple[Node, Any]],
+) -> list[Any]:
+    """Gradients of the inputs of a construct.
+
+    Parameters
+    ----------
+    outs : sequence
+        Gradients of its outputs, None where there is none.
+    wanted : set of Value
+        Inputs whose gradients count.
+    stop : set of Value
+        Taken as constants.
+    sides : sequence of (node, gradient)
+        ``saved`` nodes of a loop, with the gradients of their stacks.
+    """
+    if n.op.name == "loop":
+        return _loop(n, outs, wanted, stop, sides)
+    return _cond(n, outs, wanted, stop)
+
+
+# ------------------------------------------------------------------------- loops
+
+
+def _loop(
+    n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value],
+    sides: Sequence[tuple[Node, Any]],
+) -> list[Any]:  # fmt: skip
+    from graphc.passes.differentiate import Reverse, dense
+
+    loop: Loop = n.attrs["loop"]
+    none: list[Any] = [None] * len(n.inputs)
+    if not loop.back_prop:
+        return none
+    count = len(loop.params)
+    inner = [s.attrs["value"] for s, _ in sides]
+    active = {j for j in range(count) if outs[j] is not None}
+    while True:
+        reached = _reaches([*[loop.results[j] for j in sorted(active)], *inner], loop, stop)
+        more = {j for j in range(count) if loop.params[j] in reached} - active
+        if not more:
+            break
+        active |= more
+    order = sorted(active)
+    shared = [
+        c for c in dict.fromkeys(n.inputs[count:]) if c in wanted and c in reached
+    ]
+    if not order and not shared:
+        return none
+    graph: Any = current()
+    first = [
+        dense(outs[j]) if outs[j] is not None else shapes.zeros_like(n.outputs[j]) for j in order
+    ]
+    sums = [shapes.zeros_like(c) for c in shared]
+    stacks = [dense(g) for _, g in sides]
+    back = Loop(graph.context, mirror=loop)
+    total = flow.trips(loop)
+
+    def test(values: list[Value]) -> Value:
+        return math.less(values[0], total)
+
+    def body(values: list[Value]) -> list[Value]:
+        at, grads = values[0], values[1 : 1 + len(order)]
+        so_far = values[1 + len(order) :]
+        back.index = math.subtract(math.subtract(total, _int(1)), at)
+        ys = [*[loop.results[j] for j in order], *inner]
+        gys = [*grads, *[control.array_get(s, back.index) for s in stacks]]
+        xs = [*[loop.params[j] for j in order], *shared]
+        reverse = Reverse(ys, xs, gys, stop, loop)
+        reverse.run()
+        out = [math.add(at, _int(1))]
+        for j, g in zip(order, grads, strict=True):
+            made = dense(reverse.total(loop.params[j]))
+            out.append(shapes.zeros_like(g) if made is None else made)
+        for c, s in zip(shared, so_far, strict=True):
+            out.append(_added(s, reverse.parts(c)))
+        return out
+
+    with graph.scope(None, "while_grad"):
+        ends = flow.loop(back, [_int(0), *first, *sums], test, body)
+    grads = none
+    for j, g in zip(order, ends[1:], strict=False):
+        grads[j] = g
+    place = {c: count + i for i, c in enumerate(n.inputs[count:])}
+    for c, g in zip(shared, ends[1 + len(order) :], strict=True):
+        grads[place[c]] = g
+    return grads
+
+
+def _added(total: Value, parts: Sequence[Any]) -> Value:
+    """`total` with the gradients of one iteration."""
+    from graphc.passes.differentiate import dense
+
+    for g in parts:
+        if isinstance(g, control.ElementGradient):
+            total = g.added_to(total)
+        else:
+            total = math.add(total, dense(g))
+    return total
+
+
+# ------------------------------------------------------------------------- conds
+
+
+def _cond(
+    n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value]
+) -> list[Any]:
+    from graphc.passes.differentiate import Reverse, dense
+
+    contexts: tuple[Branch, Branch] = (n.attrs["then"], n.attrs["orelse"])
+    graph: Any = current()
+    reached = []
+    for c in contexts:
+        roots = [r for r, g in zip(c.results, outs, strict=False) if g is not None]
+        reached.append(_reaches(roots, c, stop))
+    shared = [
+        v
+        for v in dict.fromkeys(n.inputs)
+        if v in wanted and v.dtype.kind == "f" and any(v in r for r in reached)
+    ]
+    grads: list[Any] = [None] * len(n.inputs)
+    if not shared:
+        return grads
+    given = [None if g is None else dense(g) for g in outs]
+
+    def branch(inner: Branch) -> list[Value]:
+        pairs = [(r, g) for r, g in zip(inner.results, given, strict=False) if g is not None]
+        ys, gys = [r for r, _ in pairs], [g for _, g in pairs]
+        reverse = Reverse(ys, shared, gys, stop, inner)
+        reverse.run()
+        out = []
+        for v in shared:
+            made = dense(reverse.total(v))
+            out.append(shapes.zeros_like(v) if made is None else made)
+        return out
+
+    with graph.scope(None, "cond_grad"):
+        name = graph.taken("Switch")
+        pred = graph.real(contexts[0].pred, None)
+        graph.reserve("switch_t", "switch_f", "pred_id")
+        made = []
+        for c in contexts:
+            context = Branch(graph.context, pred, c.taken)
+            flow.branch(context, _bound(branch, c))
+            made.append(context)
+        results = flow.conditional(made[0], made[1], name)
+    for v, g in zip(shared, results, strict=True):
+        grads[n.inputs.index(v)] = g
+    return grads
+
+
+def _bound(f: Any, c: Branch) -> Any:
+    return lambda: f(c)

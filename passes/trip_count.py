@@ -123,6 +123,8 @@ def _upper(
             v = first[i]
         elif facts is not None and facts.inner.get(v) is not None:
             v = facts.inner[v]
+        elif facts is not None and v in facts.most:
+            return facts.most[v], False
         elif v.node.op.name == "minimum":
             exact = False
             a, b = v.node.inputs

@@ -356,6 +356,8 @@ class Facts:
         self.fed: dict[Any, Any] = {}
         #: Inputs of regions, with the value outside that each stands for (None: a loop variable).
         self.inner: dict[Any, Any] = {}
+        #: Numbers that values are at most: iterations of loops.
+        self.most: dict[Any, Dim] = {}
         #: Gives the fed array of an input value, while the plan is made.
         self.feeds: Callable[[Any], Any] | None = None
 

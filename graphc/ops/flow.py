@@ -193,8 +193,11 @@ def loop(
     return [build(exit_op, (v,), {"shape": v.static_shape}, "Exit").outputs[0] for v in outputs]
 
 
-def saved(context: Loop, v: Value) -> Value:
-    """All values that `v` had inside of a closed loop, recorded where the loop is."""
+def saved(context: Loop, v: Value, capacity: Value) -> Value:
+    """All values that `v` had inside of a closed loop, recorded where the loop is.
+
+    `capacity` is the number of iterations, outside of all loops.
+    """
     made = context.saved.get(v)
     if made is None:
         assert context.node is not None
@@ -202,6 +205,7 @@ def saved(context: Loop, v: Value) -> Value:
         attrs = {
             "value": v,
             "loop": context,
+            "capacity": capacity,
             "dtype": v.dtype,
             "shape": None if shape is None else (D.fresh(), *(unknown(shape) or ())),
         }

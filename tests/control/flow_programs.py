@@ -1,6 +1,6 @@
 """Programs with control flow: each gives what to fetch and what to feed, under TF 1.15 and here."""
 
-# ruff: noqa: B023, E501
+# ruff: noqa: B023, E501, E741
 
 PROGRAMS = {}
 
@@ -420,3 +420,224 @@ def map_with_variable(tf, np):
     return tf.map_fn(lambda r: tf.squeeze(tf.matmul(r[None], w), 0), x), {
         x: [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     }
+
+
+# --------------------------------------------------------------------- gradients
+
+
+def with_gradients(tf, y, xs):
+    total = y if not isinstance(y, (list, tuple)) else list(y)
+    grads = tf.gradients(total, xs)
+    return [y, [tf.convert_to_tensor(g) for g in grads]]
+
+
+@program
+def gradient_of_powers(tf, np):
+    x, w = tf.constant(3.0), tf.constant(2.0)
+    _, y = tf.while_loop(lambda i, a: i < 4, lambda i, a: (i + 1, a * w), [0, x])
+    return with_gradients(tf, y, [x, w]), {}
+
+
+@program
+def gradient_of_recurrence(tf, np):
+    x = tf.constant([[1.0, 2.0]])
+    w, b = tf.Variable([[0.5, 0.2], [0.1, 0.3]]), tf.Variable([0.1, -0.2])
+    _, y = tf.while_loop(
+        lambda i, a: i < 5, lambda i, a: (i + 1, tf.tanh(tf.matmul(a, w) + b)), [0, x]
+    )
+    return with_gradients(tf, tf.reduce_sum(y * y), [x, w, b]), {}
+
+
+@program
+def gradient_of_unknown_trips(tf, np):
+    x = tf.placeholder(tf.float32, [])
+    y = tf.while_loop(lambda a: a < 100.0, lambda a: a * a, [x])
+    return with_gradients(tf, y, [x]), {x: 1.5}
+
+
+@program
+def gradient_of_fed_trips(tf, np):
+    x, n = tf.constant([1.0, 2.0]), tf.placeholder(tf.int32, [])
+    _, y = tf.while_loop(lambda i, a: i < n, lambda i, a: (i + 1, tf.sin(a) + a), [0, x])
+    return with_gradients(tf, y, [x]), {n: 5}
+
+
+@program
+def gradient_without_iteration(tf, np):
+    x, w = tf.constant([1.0, 2.0]), tf.constant(3.0)
+    n = tf.placeholder(tf.int32, [])
+    _, y = tf.while_loop(lambda i, a: i < n, lambda i, a: (i + 1, a * w), [0, x])
+    return with_gradients(tf, y, [x, w]), {n: 0}
+
+
+@program
+def gradient_of_nested_loops(tf, np):
+    x, w = tf.constant(0.5), tf.constant(1.1)
+
+    def outer(i, a):
+        _, b = tf.while_loop(
+            lambda j, b: j < i, lambda j, b: (j + 1, tf.sin(b) * w + a), [0, a]
+        )
+        return i + 1, b * a
+
+    _, y = tf.while_loop(lambda i, a: i < 4, outer, [0, x])
+    return with_gradients(tf, y, [x, w]), {}
+
+
+@program
+def gradient_of_nested_loops_of_unknown_trips(tf, np):
+    x = tf.placeholder(tf.float64, [])
+
+    def outer(i, a):
+        b = tf.while_loop(lambda b: b < tf.cast(10 * i, tf.float64), lambda b: b * a + 1.0, [a])
+        return i + 1, a + tf.log(b)
+
+    _, y = tf.while_loop(lambda i, a: i < 4, outer, [1, x])
+    return with_gradients(tf, y, [x]), {x: 1.2}
+
+
+@program
+def gradient_of_a_cond(tf, np):
+    x, z = tf.placeholder(tf.float32, []), tf.constant(2.0)
+    y = tf.cond(x > 1.0, lambda: tf.sin(x) * z, lambda: x * x)
+    return with_gradients(tf, y, [x, z]), {x: 3.0}
+
+
+@program
+def gradient_of_the_other_branch(tf, np):
+    x, z = tf.placeholder(tf.float32, []), tf.constant(2.0)
+    y = tf.cond(x > 1.0, lambda: tf.sin(x) * z, lambda: x * x)
+    return with_gradients(tf, y, [x, z]), {x: 0.5}
+
+
+@program
+def gradient_of_cond_in_loop(tf, np):
+    x, w = tf.constant(0.7), tf.constant(1.3)
+
+    def body(i, a):
+        return i + 1, tf.cond(
+            tf.equal(i % 2, 0), lambda: tf.exp(a * 0.1) * w, lambda: a * a + w * w
+        )
+
+    _, y = tf.while_loop(lambda i, a: i < 5, body, [0, x])
+    return with_gradients(tf, y, [x, w]), {}
+
+
+@program
+def gradient_of_loop_in_cond(tf, np):
+    x, p = tf.constant(0.7), tf.placeholder(tf.bool, [])
+
+    def loop():
+        return tf.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, tf.sin(a) + x), [0, x])[1]
+
+    y = tf.cond(p, loop, lambda: x * 5.0)
+    return with_gradients(tf, y, [x]), {p: True}
+
+
+@program
+def gradient_of_a_map(tf, np):
+    x, w = tf.placeholder(tf.float32, [None, 2]), tf.Variable([[1.0, 2.0], [3.0, -1.0]])
+    y = tf.map_fn(lambda r: tf.tanh(tf.squeeze(tf.matmul(r[None], w), 0)), x)
+    return with_gradients(tf, y, [x, w]), {x: np.arange(6.0).reshape(3, 2) / 5.0}
+
+
+@program
+def gradient_of_a_map_of_several(tf, np):
+    x, y = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
+    a, b = tf.map_fn(
+        lambda p: (p[0] * p[1], tf.sin(p[0])), (x, y), dtype=(tf.float32, tf.float32)
+    )
+    return with_gradients(tf, [a, b * b], [x, y]), {x: [1.0, 2.0, 3.0], y: [4.0, 5.0, 6.0]}
+
+
+@program
+def gradient_of_a_scan(tf, np):
+    x, h, w = tf.placeholder(tf.float64, [None]), tf.constant(0.5, tf.float64), tf.Variable(
+        0.9, dtype=tf.float64
+    )
+    y = tf.scan(lambda a, e: tf.tanh(a * w + e), x, initializer=h)
+    return with_gradients(tf, y, [x, h, w]), {x: [0.1, 0.2, 0.3, 0.4]}
+
+
+@program
+def gradient_of_a_scan_without_initializer(tf, np):
+    x = tf.placeholder(tf.float64, [None])
+    return with_gradients(tf, tf.scan(lambda a, e: a * e, x), [x]), {x: [1.1, 1.2, 1.3, 1.4]}
+
+
+@program
+def gradient_of_a_reverse_scan(tf, np):
+    x = tf.placeholder(tf.float64, [None, 2])
+    y = tf.scan(
+        lambda a, e: (a[0] * 0.5 + e, a[1] * e), x,
+        initializer=(tf.zeros([2], tf.float64), tf.ones([2], tf.float64)), reverse=True,
+    )
+    return with_gradients(tf, [y[0], y[1]], [x]), {x: np.arange(8.0).reshape(4, 2) / 4.0 + 0.5}
+
+
+@program
+def gradient_of_folds(tf, np):
+    x = tf.placeholder(tf.float64, [None])
+    a, b = tf.foldl(lambda a, e: a * e + e, x), tf.foldr(lambda a, e: tf.sin(a) * e, x)
+    return with_gradients(tf, [a, b], [x]), {x: [1.1, 1.2, 1.3, 1.4]}
+
+
+@program
+def gradient_of_rows_read_in_a_loop(tf, np):
+    table = tf.Variable(np.arange(10.0).reshape(5, 2).astype(np.float32))
+    ids = tf.constant([1, 3, 1, 0])
+
+    def body(i, a):
+        return i + 1, a * 0.5 + tf.nn.embedding_lookup(table, ids[i])
+
+    _, y = tf.while_loop(lambda i, a: i < 4, body, [0, tf.zeros([2])])
+    return with_gradients(tf, y * y, [table]), {}
+
+
+@program
+def gradient_through_an_array(tf, np):
+    x, w = tf.constant([1.0, 2.0]), tf.constant(1.5)
+    n = tf.placeholder(tf.int32, [])
+    ta = tf.TensorArray(tf.float32, size=n)
+    _, last, ta = tf.while_loop(
+        lambda i, a, t: i < n, lambda i, a, t: (i + 1, tf.sin(a) * w, t.write(i, a)), [0, x, ta]
+    )
+    y = ta.stack() * tf.constant([[1.0, 10.0]])
+    return with_gradients(tf, [y, last], [x, w]), {n: 4}
+
+
+@program
+def gradient_of_some_variables_only(tf, np):
+    x, z = tf.constant(2.0), tf.constant(5.0)
+    out = tf.while_loop(
+        lambda i, a, b: i < 3, lambda i, a, b: (i + 1, a * a, b + 1.0), [0, x, z]
+    )
+    ga, gb = tf.gradients(out[1], [x, z])
+    return [ga, tf.gradients(out[2], [x, z])[1]], {}
+
+
+@program
+def gradient_stopped_inside(tf, np):
+    x = tf.constant(2.0)
+    _, y = tf.while_loop(
+        lambda i, a: i < 3, lambda i, a: (i + 1, a * x + tf.stop_gradient(a * a)), [0, x]
+    )
+    return with_gradients(tf, y, [x]), {}
+
+
+@program
+def gradient_of_swapping(tf, np):
+    a, b = tf.constant(2.0), tf.constant(3.0)
+    _, x, y = tf.while_loop(
+        lambda i, x, y: i < 5, lambda i, x, y: (i + 1, y, x * y), [0, a, b]
+    )
+    return with_gradients(tf, [x, y], [a, b]), {}
+
+
+@program
+def gradient_with_limit(tf, np):
+    x = tf.constant(1.1)
+    y = tf.while_loop(
+        lambda a: a < 1e9, lambda a: a * a * x, [x], maximum_iterations=3
+    )
+    return with_gradients(tf, y, [x]), {}
