@@ -29,7 +29,7 @@ from graphc.ops.tensor_arrays import is_unset
 from graphc.passes.control import native
 from graphc.passes.cuts import Batch, Cut, Inner, is_effect
 from graphc.passes.functionalize import Functionalizer, is_snapshot, variable_of
-from graphc.passes.reach import Reach, insides
+from graphc.passes.reach import Reach, first_inputs, insides
 from graphc.passes.trip_count import trip_count
 
 __all__ = ["make"]
@@ -73,8 +73,8 @@ def make(f: Functionalizer, n: Node, mask: int) -> None:
             outside = all(f.sees(v) for v, _ in e.needs)
             if outside:
                 raise Cut(needs=tuple([(v, n) for v, _ in e.needs])) from None
-        reads = tuple([(v, n) for v in n.inputs])
-        raise Cut((n,), reads, inner={n: wanted(f.reach, n)}) from None
+        inner = wanted(f.reach, n)
+        raise Cut((n,), tuple([(v, n) for v in inner.operands]), inner={n: inner}) from None
 
 
 def wanted(reach: Reach, n: Node) -> Inner:
@@ -92,7 +92,10 @@ def wanted(reach: Reach, n: Node) -> Inner:
             values[c] = tuple(reach.escapes.get(c, ()))
             outputs += values[c]
     targets = {c: tuple([m for m in reach.inner.get(c, ()) if is_effect(m)]) for c in contexts}
-    return Inner(tuple(outputs), values, targets)
+    first = first_inputs(n)
+    changed = set(n.attrs["updates"])
+    captured = [v for v in n.inputs[len(first) :] if v in reach.read or v in changed]
+    return Inner((*first, *captured), tuple(outputs), values, targets)
 
 
 class _Inside(Functionalizer):

@@ -25,6 +25,8 @@ class Inner:
 
     Attributes
     ----------
+    operands : tuple of Value
+        What the host is given: predicate or initial values, then the captured values needed.
     outputs : tuple of Value
         Recorded values that are fed to the rest besides the construct's outputs.
     values : dict
@@ -33,6 +35,7 @@ class Inner:
         For each of its contexts the nodes in it that must run for their effect.
     """
 
+    operands: tuple[Value, ...]
     outputs: tuple[Value, ...]
     values: Mapping[Context, tuple[Value, ...]]
     targets: Mapping[Context, tuple[Node, ...]]
@@ -166,7 +169,9 @@ class Batch:
             if h.op.name != "variable":  # read by each as it sees it
                 self.source.update((v, v) for v in cut.made_by(h))
         self.reads.update((r, None) for r in cut.reads if r[0] not in self.source)
-        self.needs.update((r, None) for r in cut.needs)
+        # what itself waits for this pause is asked for again after it
+        ready = [r for r in cut.needs if r[0] not in self.source and r[0].node not in self.waiting]
+        self.needs.update((r, None) for r in ready)
 
     def delays(self, n: Node) -> bool:
         """Whether `n` comes after this pause, or is done in it."""

@@ -185,7 +185,6 @@ class Reverse:
                 gs[:] = [math.add_n([dense(g) for g in gs])]
         return gs[0]
 
-
     def parts(self, v: Value) -> list[Gradient]:
         """What the gradient of `v` is the sum of."""
         return self.grads.get(v, [])

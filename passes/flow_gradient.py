@@ -76,10 +76,10 @@ def _counted(back: Loop, first: Value, step: Value) -> Value:
     assert at is not None
     k = int(step.node.attrs["value"])
     if k != 1:
-        at = math.multiply(at, _int(k))
+        at = at * _int(k)
     if first.node.op.name == "constant" and int(first.node.attrs["value"]) == 0:
         return at
-    return math.add(at, first)
+    return at + first
 
 
 def _int(k: int) -> Value:
@@ -206,9 +206,7 @@ def _loop(
             break
         active |= more
     order = sorted(active)
-    shared = [
-        c for c in dict.fromkeys(n.inputs[count:]) if c in wanted and c in reached
-    ]
+    shared = [c for c in dict.fromkeys(n.inputs[count:]) if c in wanted and c in reached]
     if not order and not shared:
         return none
     graph: Any = current()
@@ -221,7 +219,7 @@ def _loop(
     total = flow.trips(loop)
 
     def test(values: list[Value]) -> Value:
-        return math.less(values[0], total)
+        return values[0] < total
 
     def body(values: list[Value]) -> list[Value]:
         at, grads = values[0], values[1 : 1 + len(order)]
@@ -266,9 +264,7 @@ def _added(total: Value, parts: Sequence[Any]) -> Value:
 # ------------------------------------------------------------------------- conds
 
 
-def _cond(
-    n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value]
-) -> list[Any]:
+def _cond(n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value]) -> list[Any]:
     from graphc.passes.differentiate import Reverse, dense
 
     contexts: tuple[Branch, Branch] = (n.attrs["then"], n.attrs["orelse"])

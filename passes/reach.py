@@ -119,6 +119,7 @@ class Reach:
             self.counted.setdefault(loop, []).append(n)
         else:
             v = n.attrs["value"]
+            self.read.add(n.attrs["capacity"])
             self.saves.setdefault(loop, {}).setdefault(v, []).append(n)
             self._read(v, loop)
 

@@ -40,7 +40,7 @@ class HostDriven:
         self.refs: tuple[Value, ...] = node.attrs["updates"]
         self.variables = tuple([variable_of(v) for v in self.refs])
         self.first = len(first_inputs(node))
-        captures = node.inputs[self.first :]
+        captures = inner.operands[self.first :]
         changed = set(self.variables)
         #: Where among the operands each captured value is that the regions are given.
         self.given = {
@@ -142,14 +142,22 @@ class HostDriven:
     def _stacked(self, v: Value, rows: Sequence[Any]) -> Any:
         if not rows:
             return np.zeros((0, *_nothing(v).shape), _storage(v.dtype))
+        arrays = [np.asarray(a) for a in rows]
+        if v.node.op.name == "saved":  # of a loop inside, that makes fewer iterations at times
+            most = max(len(a) for a in arrays)
+            arrays = [_padded(a, most) for a in arrays]
         try:
-            return np.stack([np.asarray(a) for a in rows])
+            return np.stack(arrays)
         except ValueError:
             message = (
                 f"the gradient of a loop needs the values that {v.name} had in all iterations, but "
                 "they have different shapes"
             )
             raise UnimplementedError(None, self.node, run_error(self.node, message)) from None
+
+
+def _padded(a: Any, rows: int) -> Any:
+    return np.concatenate([a, np.zeros((rows - len(a), *a.shape[1:]), a.dtype)])
 
 
 def _storage(dtype: DType) -> Any:

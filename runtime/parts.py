@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import FailedPreconditionError, UnimplementedError
 from graphc.ir.node import Node, Value
-from graphc.passes.functionalize import Cut, changes, live_nodes, run_error, variable_of
+from graphc.passes.functionalize import Cut, changes, live, run_error, variable_of
 from graphc.passes.reach import is_construct
 from graphc.runtime import host
 from graphc.runtime.feeds import as_feed, from_storage, given_shape
@@ -87,8 +87,8 @@ class Parts:
         """A run of only those of `feeds` that it reads: other sizes would make it more plans."""
         given = {v for v in feeds if v not in made}
         home = self.run.home
-        nodes = live_nodes(fetches, targets, given, set(feeds), done, home)
-        read = {v for n in nodes for v in n.inputs}
+        reach = live(fetches, targets, given, set(feeds), done, home)
+        read = {v for n in reach.nodes for v in n.inputs} | reach.read
         read.update(fetches)
         read.update(v for n in done if is_construct(n) for v in changes(n))
         if home is not None:
@@ -112,7 +112,8 @@ class Parts:
         self.calls = []
         for h in self.cut.hosts:
             args = []
-            for v in _operands(h):
+            inner = self.cut.inner.get(h)
+            for v in _operands(h) if inner is None else inner.operands:
                 made = source.get(v)
                 args.append(
                     place[v] if v in place else later[made] if made is not None else seen[v, h]

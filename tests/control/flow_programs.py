@@ -1,6 +1,6 @@
 """Programs with control flow: each gives what to fetch and what to feed, under TF 1.15 and here."""
 
-# ruff: noqa: B023, E501, E741
+# ruff: noqa: B023, E501
 
 PROGRAMS = {}
 
@@ -475,9 +475,7 @@ def gradient_of_nested_loops(tf, np):
     x, w = tf.constant(0.5), tf.constant(1.1)
 
     def outer(i, a):
-        _, b = tf.while_loop(
-            lambda j, b: j < i, lambda j, b: (j + 1, tf.sin(b) * w + a), [0, a]
-        )
+        _, b = tf.while_loop(lambda j, b: j < i, lambda j, b: (j + 1, tf.sin(b) * w + a), [0, a])
         return i + 1, b * a
 
     _, y = tf.while_loop(lambda i, a: i < 4, outer, [0, x])
@@ -544,16 +542,16 @@ def gradient_of_a_map(tf, np):
 @program
 def gradient_of_a_map_of_several(tf, np):
     x, y = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
-    a, b = tf.map_fn(
-        lambda p: (p[0] * p[1], tf.sin(p[0])), (x, y), dtype=(tf.float32, tf.float32)
-    )
+    a, b = tf.map_fn(lambda p: (p[0] * p[1], tf.sin(p[0])), (x, y), dtype=(tf.float32, tf.float32))
     return with_gradients(tf, [a, b * b], [x, y]), {x: [1.0, 2.0, 3.0], y: [4.0, 5.0, 6.0]}
 
 
 @program
 def gradient_of_a_scan(tf, np):
-    x, h, w = tf.placeholder(tf.float64, [None]), tf.constant(0.5, tf.float64), tf.Variable(
-        0.9, dtype=tf.float64
+    x, h, w = (
+        tf.placeholder(tf.float64, [None]),
+        tf.constant(0.5, tf.float64),
+        tf.Variable(0.9, dtype=tf.float64),
     )
     y = tf.scan(lambda a, e: tf.tanh(a * w + e), x, initializer=h)
     return with_gradients(tf, y, [x, h, w]), {x: [0.1, 0.2, 0.3, 0.4]}
@@ -569,8 +567,10 @@ def gradient_of_a_scan_without_initializer(tf, np):
 def gradient_of_a_reverse_scan(tf, np):
     x = tf.placeholder(tf.float64, [None, 2])
     y = tf.scan(
-        lambda a, e: (a[0] * 0.5 + e, a[1] * e), x,
-        initializer=(tf.zeros([2], tf.float64), tf.ones([2], tf.float64)), reverse=True,
+        lambda a, e: (a[0] * 0.5 + e, a[1] * e),
+        x,
+        initializer=(tf.zeros([2], tf.float64), tf.ones([2], tf.float64)),
+        reverse=True,
     )
     return with_gradients(tf, [y[0], y[1]], [x]), {x: np.arange(8.0).reshape(4, 2) / 4.0 + 0.5}
 
@@ -609,10 +609,8 @@ def gradient_through_an_array(tf, np):
 @program
 def gradient_of_some_variables_only(tf, np):
     x, z = tf.constant(2.0), tf.constant(5.0)
-    out = tf.while_loop(
-        lambda i, a, b: i < 3, lambda i, a, b: (i + 1, a * a, b + 1.0), [0, x, z]
-    )
-    ga, gb = tf.gradients(out[1], [x, z])
+    out = tf.while_loop(lambda i, a, b: i < 3, lambda i, a, b: (i + 1, a * a, b + 1.0), [0, x, z])
+    ga, _ = tf.gradients(out[1], [x, z])
     return [ga, tf.gradients(out[2], [x, z])[1]], {}
 
 
@@ -628,16 +626,12 @@ def gradient_stopped_inside(tf, np):
 @program
 def gradient_of_swapping(tf, np):
     a, b = tf.constant(2.0), tf.constant(3.0)
-    _, x, y = tf.while_loop(
-        lambda i, x, y: i < 5, lambda i, x, y: (i + 1, y, x * y), [0, a, b]
-    )
+    _, x, y = tf.while_loop(lambda i, x, y: i < 5, lambda i, x, y: (i + 1, y, x * y), [0, a, b])
     return with_gradients(tf, [x, y], [a, b]), {}
 
 
 @program
 def gradient_with_limit(tf, np):
     x = tf.constant(1.1)
-    y = tf.while_loop(
-        lambda a: a < 1e9, lambda a: a * a * x, [x], maximum_iterations=3
-    )
+    y = tf.while_loop(lambda a: a < 1e9, lambda a: a * a * x, [x], maximum_iterations=3)
     return with_gradients(tf, y, [x]), {}

@@ -32,7 +32,8 @@ def agree(got: Any, want: Any) -> None:
         a, b = np.asarray(got), np.asarray(want)
         assert a.shape == b.shape
         if a.dtype.kind == "f":
-            np.testing.assert_allclose(a, b, rtol=1e-12 if a.dtype == np.float64 else 2e-6)
+            eps = 1e-12 if a.dtype == np.float64 else 2e-6
+            np.testing.assert_allclose(a, b, rtol=eps, atol=eps * max(1.0, abs(b).max(initial=0)))
         else:
             np.testing.assert_array_equal(a, b)
 
