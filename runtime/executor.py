@@ -46,6 +46,7 @@ from graphc.runtime.llvm.entry import COMMIT, DIMS, OK, SLOW, FeedSpec, OutSpec,
 from graphc.runtime.parts import Parts
 from graphc.runtime.plan import Plan, make_plan
 from graphc.runtime.steps import Buf, StepSpec
+from graphc.runtime.tail import Tail, late_nodes
 
 __all__ = ["Cell", "Counters", "Executor", "Options", "State", "counters"]
 
@@ -221,7 +222,7 @@ class Executor:
         self.options = options or Options()
         self.threads = self.options.threads or available_threads()
         self.passes = pipeline(self.options.passes, self.options.level, self.options.off)
-        self.prepared: dict[Any, _Run] = {}
+        self.prepared: dict[Any, _Run | Tail] = {}
         entry.begin()
 
     def prepare(
@@ -239,8 +240,20 @@ class Executor:
         if run is None:
             values = tuple(f for f in fetches if isinstance(f, Value))
             targets = tuple(f for f in fetches if isinstance(f, Node))
-            run = self.prepared[key] = _Run(self, values, targets, tuple(feeds))
+            late = late_nodes(values, targets, feeds)
+            if late:
+                run = Tail(self.part, values, targets, feeds, late)
+            else:
+                run = self.part(values, targets, tuple(feeds))
+            self.prepared[key] = run
         return run
+
+    def part(
+        self, fetches: tuple[Value, ...], targets: tuple[Node, ...], feeds: tuple[Value, ...],
+        readers: tuple[Node | None, ...] = (),
+    ) -> _Run:  # fmt: skip
+        """A run that nothing follows."""
+        return _Run(self, fetches, targets, feeds, readers=readers)
 
 
 @dataclass

@@ -117,6 +117,7 @@ def compile_run(
         for v in missing:
             feeds[v] = _example(v, sizes, number)
         run = ex.prepare(tuple(elements), tuple(feeds))
+        run = getattr(run, "main", run)  # what the host does afterwards is not compiled
         try:
             parts = _parts(rt, run, list(feeds.values()), lookup, (sizes, number))
         except InvalidArgumentError as e:

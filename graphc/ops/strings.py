@@ -61,6 +61,7 @@ def _unary(name: str, tf: str, doc: str, f: Any, out: Any = dtypes.string) -> Op
     return op(
         name, tf, "host", doc=doc, args=("input",), types="s", grad=no_grad,
         numpy=_each(f, object if out is dtypes.string else out.np), infer=_same(out),
+        facts={"late": True},
     )  # fmt: skip
 
 
@@ -265,7 +266,7 @@ def _join_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 join_op = op(
     "string_join", "StringJoin", "host", args=("*inputs",), types="s", numpy=_join,
-    doc="Strings one after the other.", infer=_join_infer, grad=no_grad,
+    doc="Strings one after the other.", infer=_join_infer, grad=no_grad, facts={"late": True},
 )  # fmt: skip
 
 
@@ -390,6 +391,7 @@ def _text(x: Any, *, form: str) -> bytes:
 as_string_op = op(
     "as_string", "AsString", "host", args=("input",), types="fib", grad=no_grad,
     doc="Numbers in their decimal form.", infer=_same(dtypes.string),
+    facts={"late": True},
     numpy=lambda x, *, form: _each(lambda s: _text(np.asarray(s, x.dtype)[()], form=form))(x),
 )  # fmt: skip
 

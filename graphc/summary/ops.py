@@ -29,7 +29,7 @@ def _one_string(inputs: Sequence[Value], attrs: Attrs) -> Types:
 def _record(name: str, tf: str, args: str, numpy: Callable[..., Any], types: str, doc: str) -> Op:
     return op(
         name, tf, "host", doc=doc, args=tuple(args.split()), types=types, infer=_one_string,
-        numpy=numpy, grad=no_grad,
+        numpy=numpy, grad=no_grad, facts={"late": True},
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ class Log:
 
     def op(self, tag: str, *xs: Any, dtype: Any = tf.float32) -> Any:
         def f(*arrays: Any) -> Any:
-            self.calls.append((tag, arrays[0].tolist()))
+            self.calls.append((tag, np.asarray(arrays[0]).tolist()))
             return arrays[0]
 
         return tf.py_func(f, list(xs), dtype, name=tag)
@@ -331,3 +331,68 @@ def test_string_constants_placeholders_and_comparisons(sess: Any) -> None:
     assert sess.run(tf.not_equal(c, "x")).tolist() == [False, True]
     assert sess.run([tf.identity(p), tf.shape(p)], {p: ["q"]})[0].tolist() == [b"q"]
     assert sess.run(tf.constant("one")) == b"one"
+
+
+# --------------------------------------------------------------------- after the run
+
+
+def train_with_text(fails: bool = False) -> tuple[Any, Any, Any]:
+    """A variable, an update of it, and a text made of the value before the update."""
+    v = tf.Variable(1.0)
+    loss = v * 10.0
+    with tf.control_dependencies([loss]):
+        step = tf.assign_add(v, 1.0)
+    text = tf.string_join(["loss ", tf.as_string(loss, precision=1)])
+    return v, step, tf.decode_base64(text) if fails else text
+
+
+def test_texts_at_the_end_do_not_cut_the_run(sess: Any) -> None:
+    v, step, text = train_with_text()
+    sess.run(v.initializer)
+    before = counters.plans
+    assert sess.run([step, text, v]) == [2.0, b"loss 10.0", 1.0]
+    assert sess.run([step.op, text]) == [None, b"loss 20.0"]
+    assert counters.plans - before == 2
+    assert sess.run(text) == b"loss 30.0"
+    assert sess.run(text.op) is None
+    assert sess.run({"a": text, "b": tf.constant("c")}) == {"a": b"loss 30.0", "b": b"c"}
+
+
+def test_a_failing_text_puts_variables_back(sess: Any) -> None:
+    v, step, text = train_with_text(fails=True)
+    r = tf.random_uniform([], seed=1)
+    w = tf.Variable(5.0)
+    start = tf.assign(w, 7.0)
+    sess.run(v.initializer)
+    for _ in range(2):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="base64"):
+            sess.run([step, text, start, r])
+    assert sess.run(v) == 1.0
+    assert not sess.run(tf.is_variable_initialized(w))
+    first = sess.run(r)
+    with tf.Session() as other:
+        assert other.run(r) == first
+
+
+def test_a_text_that_others_wait_for_comes_before_them(sess: Any) -> None:
+    v, _, text = train_with_text()
+    log = Log()
+    with tf.control_dependencies([log.op("a", text, dtype=tf.string)]):
+        up = tf.assign(v, 0.0)
+    with tf.control_dependencies([text]):
+        last = tf.assign(v, 3.0)
+    sess.run(v.initializer)
+    assert sess.run([up, last, text]) == [0.0, 3.0, b"loss 10.0"]
+    assert log.calls == [("a", b"loss 10.0")]
+
+
+def test_texts_of_fed_and_of_updated_values(sess: Any) -> None:
+    v, step, _ = train_with_text()
+    p = tf.placeholder(tf.float32, [])
+    with tf.control_dependencies([step]):
+        after = tf.as_string(v.read_value(), precision=0)
+    fed = tf.as_string(p, precision=0)
+    words = tf.placeholder(tf.string, [])
+    sess.run(v.initializer)
+    got = sess.run([after, fed, tf.string_join([words, fed]), v], {p: 4, words: "n="})
+    assert got == [b"2", b"4", b"n=4", 1.0]
