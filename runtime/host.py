@@ -17,10 +17,10 @@ from graphc.errors import (
     UnknownError,
 )
 from graphc.ir.node import Node, Value
-from graphc.ops.record import meaning, typed
+from graphc.ops.record import meaning, strings, typed
 from graphc.passes.functionalize import run_error
 
-__all__ = ["Context", "apply"]
+__all__ = ["Context", "apply", "operand"]
 
 Array = np.ndarray[Any, Any]
 T = TypeVar("T")
@@ -61,6 +61,11 @@ class Context:
         feeds = feeds or {}
         out: list[Any] = self.executor.prepare(tuple(fetches), tuple(feeds))(*feeds.values())
         return out
+
+
+def operand(x: Any) -> Array:
+    """A value as a host op gets it; numpy would cut zeros off the end of bytes."""
+    return strings(x) if isinstance(x, bytes) else np.asarray(x)
 
 
 def apply(n: Node, arrays: Sequence[Any], state: Any, executor: Any) -> list[Array]:

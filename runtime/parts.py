@@ -151,7 +151,7 @@ class Parts:
             elif n.op.facts.get("query"):
                 known += self._query(n) or ()
             else:
-                arrays = [np.asarray(known[i]) for i in args]
+                arrays = [host.operand(known[i]) for i in args]
                 known += host.apply(n, arrays, state, run.executor)
         known += [known[i] for i in self.known]
         return [known[i] for i in self.to_rest]

@@ -85,6 +85,7 @@ class Tail:
             for n in needed(values, rest, given)
             if n.op.facts.get("update")
         })  # fmt: skip
+        self.first = len(wanted)
         place: dict[Value, int] = {}
         for n in (*self.texts, *self.late):
             for v in n.outputs:
@@ -102,13 +103,13 @@ class Tail:
         try:
             known += [n.attrs["value"] for n in self.texts]
             for n, places in self.operands:
-                arrays = [np.asarray(known[i]) for i in places]
-                known += [a[()] for a in host.apply(n, arrays, self.state, self.executor)]
+                arrays = [host.operand(known[i]) for i in places]
+                known += host.apply(n, arrays, self.state, self.executor)
         except BaseException:
             if before is not None:
                 self.restore(before)
             raise
-        return [known[i] for i in self.results]
+        return [known[i][()] if i >= self.first else known[i] for i in self.results]
 
     def saved(self) -> tuple[dict[str, Any], dict[Node, int]]:
         """The variables that the run changes, and the counters of random ops."""

@@ -396,3 +396,11 @@ def test_texts_of_fed_and_of_updated_values(sess: Any) -> None:
     sess.run(v.initializer)
     got = sess.run([after, fed, tf.string_join([words, fed]), v], {p: 4, words: "n="})
     assert got == [b"2", b"4", b"n=4", 1.0]
+
+
+def test_zero_bytes_at_the_end_are_kept(sess: Any) -> None:
+    odd = tf.py_func(lambda: b"a\0\0", [], tf.string)
+    p = tf.placeholder(tf.string, [])
+    joined = tf.string_join([odd, p])
+    same = tf.py_func(lambda a: a, [p], tf.string)
+    assert sess.run([joined, same, p], {p: b"b\0"}) == [b"a\0\0b\0", b"b\0", b"b\0"]
