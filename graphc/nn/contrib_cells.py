@@ -21,6 +21,7 @@ from graphc.nn.cells import (
     warn_concatenated,
 )
 from graphc.ops import arrays, conv, linalg, lookup, math, nn, reduce, shapes
+from graphc.ops import state as state_ops
 
 __all__ = [
     "AttentionCellWrapper",
@@ -458,7 +459,9 @@ class LSTMBlockCell(LayerRNNCell):
             i, f = i + w_i * c_prev, f + w_f * c_prev
         c = math.sigmoid(f + self._forget_bias) * c_prev + math.sigmoid(i) * math.tanh(j)
         if self._cell_clip is not None and self._cell_clip > 0:
-            c = math.clip_by_value(c, -self._cell_clip, self._cell_clip)
+            # TensorFlow's fused kernel passes gradients as if nothing were clipped
+            clipped = math.clip_by_value(c, -self._cell_clip, self._cell_clip)
+            c = c + state_ops.stop_gradient(clipped - c)
         if self._use_peephole:
             o = o + w_o * c
         h = math.sigmoid(o) * math.tanh(c)
