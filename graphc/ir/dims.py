@@ -386,6 +386,8 @@ class Facts:
             return True
         if type(a) is int and type(b) is int:
             return False
+        if type(a) is int or ("==", b, a) in self.guards:  # one question, whichever comes first
+            a, b = b, a
         return self._ask("==", a, b)
 
     def less(self, a: Dim, b: Dim) -> bool:
