@@ -26,6 +26,7 @@ STRICTER = {
     "constant_int_overflow": "2**40 as int32 became 0",
     "feed_none": "None became NaN",
     "minimize_string_rate": "a string as learning rate",
+    "while_dtype_changes": "a loop variable is of another type after an iteration",
 }
 #: Another exception type, with the reason.
 OTHER_TYPE = {
@@ -40,13 +41,14 @@ OTHER_TYPE = {
 #: The same type in other words (types listed, operands that are attributes here, positions).
 OTHER_WORDS = set(
     """argmax_empty feed_string_for_float feed_ragged feed_complex_for_float reduce_axis_at_run
-    negative_size_at_run softmax_xent_at_run""".split()
+    negative_size_at_run softmax_xent_at_run scatter_out_of_range""".split()
 )
 
 
 def sentence(message: str) -> str:
     """The message without source lines, ops and positions."""
     message = message.split("\n")[0].split(" for '")[0]
+    message = re.sub(r"pyfunc_\d+", "pyfunc", message)
     return re.sub(r"0x[0-9a-f]{6,}", "0x", message).rstrip(" .:")
 
 
