@@ -33,7 +33,10 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.sparse.tensor", "graphc.sparse.ops",
         "graphc.sparse.strings", "graphc.contrib.lookup",
     ),
-    "nn": ("graphc.ops.nn", *_OPS, "graphc.nn.sampled", "graphc.ops.sampling", "graphc.nn", *_RNN),
+    "nn": (
+        "graphc.ops.nn", *_OPS, "graphc.nn.sampled", "graphc.nn.ctc", "graphc.ops.sampling",
+        "graphc.nn", *_RNN,
+    ),
     "nn.rnn_cell": _CELLS,
     "contrib.crf": ("graphc.nn.crf",),
     "contrib.rnn": (

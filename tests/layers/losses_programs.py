@@ -171,3 +171,54 @@ def accidental_hits(tf, np):
         tf.constant([[3, 7], [5, 3]], tf.int64), tf.constant([3, 9, 5], tf.int64), 2
     )
     return {"fetch": list(hits)}
+
+
+def speech(tf, np):
+    x = tf.constant(2.0 * data(6, 4, 5))
+    where = [[0, 0], [0, 1], [1, 0], [1, 1], [1, 2], [2, 0], [3, 0], [3, 1], [3, 2]]
+    labels = tf.SparseTensor(where, tf.constant([1, 1, 0, 2, 3, 2, 0, 0, 1]), [4, 3])
+    return x, labels
+
+
+@program
+def ctc(tf, np):
+    x, labels = speech(tf, np)
+    lengths = [6, 4, 1, 5]
+    out = [
+        tf.nn.ctc_loss(labels, x, lengths),
+        tf.nn.ctc_loss(labels, x, lengths, ctc_merge_repeated=False),
+        tf.nn.ctc_loss(labels, x, [6, 6, 6, 6], preprocess_collapse_repeated=True),
+        tf.nn.ctc_loss(labels, tf.transpose(x, [1, 0, 2]), lengths, time_major=False),
+        tf.nn.ctc_loss(labels, x, [6, 2, 1, 5], ignore_longer_outputs_than_inputs=True),
+    ]  # fmt: skip
+    weight = tf.constant([1.0, 2.0, -1.0, 0.5])
+    out += [tf.gradients(v * weight, x)[0] for v in out]
+    return {"fetch": out}
+
+
+@program
+def ctc_dense_labels(tf, np):
+    x, labels = speech(tf, np)
+    dense = tf.constant([[1, 1, 0], [2, 3, 4], [1, 0, 0], [2, 2, 0]])
+    loss = tf.nn.ctc_loss_v2(dense, x, [2, 3, 1, 2], [6, 4, 1, 5])
+    last = tf.nn.ctc_loss_v2(labels, x, None, [6, 4, 1, 5], blank_index=-1)
+    # behind a row's last step TF 1.15 has a gradient here: the probabilities; graphc has none
+    used = tf.transpose(tf.sequence_mask([6, 4, 1, 5], 6, tf.float32))
+    out = [loss, tf.gradients(loss, x)[0] * tf.expand_dims(used, -1), last]
+    return {"fetch": [tf.identity(v, name="v") for v in out]}
+
+
+@program
+def ctc_decoders(tf, np):
+    x, _ = speech(tf, np)
+    out = []
+    for found, score in (
+        tf.nn.ctc_greedy_decoder(x, [6, 4, 1, 5]),
+        tf.nn.ctc_greedy_decoder(x, [6, 4, 1, 5], merge_repeated=False),
+        tf.nn.ctc_beam_search_decoder(x, [6, 4, 3, 5], beam_width=20, top_paths=3),
+        tf.nn.ctc_beam_search_decoder(x, [6, 4, 3, 5], 20, 2, merge_repeated=False),
+    ):
+        out.append(score)
+        for s in found:
+            out += [s.indices, s.values, s.dense_shape]
+    return {"fetch": [tf.reshape(tf.identity(v), tf.shape(v), name="v") for v in out]}

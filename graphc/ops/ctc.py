@@ -1,0 +1,292 @@
+"""Connectionist temporal classification: the loss with its gradient, and two decoders.
+
+A. Graves and others, Connectionist temporal classification, ICML 2006. The host applies them, for
+a whole batch at once; sums are in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import InvalidArgumentError
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.node import Value
+from graphc.ops import shapes
+from graphc.ops.record import Attrs, Types, op, quiet, shape_error
+
+__all__ = ["beam_op", "greedy_op", "loss_op"]
+
+Array = np.ndarray[Any, Any]
+_NONE = -np.inf
+
+
+def _log_softmax(x: Array) -> Array:
+    z = x.astype(np.float64)
+    z = z - z.max(-1, keepdims=True)
+    out: Array = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    return out
+
+
+def _shift(a: Array, by: int) -> Array:
+    """Columns moved right (or left), with nothing coming in."""
+    out = np.full_like(a, _NONE)
+    if by > 0:
+        out[:, by:] = a[:, :-by]
+    else:
+        out[:, :by] = a[:, -by:]
+    return out
+
+
+def _extended(labels: Sequence[Sequence[int]], blank: int) -> tuple[Array, Array]:
+    """Labels with a blank before, between and behind them; and how many that are."""
+    most = max([len(x) for x in labels], default=0)
+    out = np.full((len(labels), 2 * most + 1), blank, np.int64)
+    for row, given in zip(out, labels, strict=True):
+        row[1 : 2 * len(given) : 2] = given
+    return out, np.array([2 * len(x) + 1 for x in labels], np.int64)
+
+
+def _collapsed(labels: Sequence[int]) -> list[int]:
+    return [x for i, x in enumerate(labels) if i == 0 or x != labels[i - 1]]
+
+
+def forward_backward(
+    x: Array, labels: Sequence[Sequence[int]], lengths: Array, blank: int, merge: bool
+) -> tuple[Array, Array]:
+    """The loss of each row of ``x[time, batch, classes]``, and its gradient by `x`."""
+    steps, batch, classes = x.shape
+    logs = _log_softmax(x)
+    extended, count = _extended(labels, blank)
+    width = extended.shape[1]
+    rows = np.arange(batch)[:, None]
+    inside = np.arange(width)[None, :] < count[:, None]
+    spoken = logs[:, rows, extended]  # [time, batch, width]
+    stays = np.ones_like(inside) if merge else extended == blank
+    before = np.full_like(extended, -1)
+    before[:, 2:] = extended[:, :-2]
+    skips = (extended != blank) & (np.arange(width)[None, :] > 1)
+    if merge:
+        skips &= extended != before
+    alpha = np.full((steps, batch, width), _NONE)
+    live = lengths > 0
+    if steps:
+        first = np.full((batch, width), _NONE)
+        first[:, :2] = spoken[0][:, :2]
+        alpha[0] = np.where(inside & live[:, None], first, _NONE)
+    for t in range(1, steps):
+        old = alpha[t - 1]
+        total = np.logaddexp(np.where(stays, old, _NONE), _shift(old, 1))
+        total = np.logaddexp(total, np.where(skips, _shift(old, 2), _NONE))
+        new = np.where(inside, total + spoken[t], _NONE)
+        alpha[t] = np.where((t < lengths)[:, None], new, _NONE)
+    beta = np.full((steps, batch, width), _NONE)
+    ends = np.arange(width)[None, :]
+    final = np.where((ends == count[:, None] - 1) | (ends == count[:, None] - 2), 0.0, _NONE)
+    for t in range(steps - 1, -1, -1):
+        if t + 1 < steps:
+            ahead = beta[t + 1] + spoken[t + 1]
+            total = np.logaddexp(np.where(stays, ahead, _NONE), _shift(ahead, -1))
+            total = np.logaddexp(total, _shift(np.where(skips, ahead, _NONE), -2))
+            beta[t] = np.where(inside, total, _NONE)
+        beta[t] = np.where((t == lengths - 1)[:, None], final, beta[t])
+        beta[t] = np.where((t < lengths)[:, None], beta[t], _NONE)
+    both = alpha + beta
+    last = np.maximum(lengths - 1, 0)
+    log_p = np.logaddexp.reduce(both[last, np.arange(batch)], axis=1)
+    log_p = np.where(live, log_p, np.where(count == 1, 0.0, _NONE))
+    finite = np.asarray(np.isfinite(log_p))
+    share = np.where(finite.reshape(1, -1, 1), np.exp(both - log_p[None, :, None]), 0.0)
+    posterior = np.zeros((batch, classes, steps))
+    np.add.at(posterior, (rows, extended), share.transpose(1, 2, 0))
+    posterior = posterior.transpose(2, 0, 1)
+    used = (np.arange(steps)[:, None] < lengths[None, :])[:, :, None]
+    gradient = np.where(used, np.exp(logs) - posterior, 0.0)
+    return -log_p, gradient
+
+
+def _rows(indices: Array, values: Array, batch: int) -> list[list[int]]:
+    out: list[list[int]] = [[] for _ in range(batch)]
+    for (b, _), v in zip(indices, values, strict=True):
+        if not 0 <= b < batch:
+            raise InvalidArgumentError(None, None, f"labels have row {b}, the batch {batch} rows")
+        out[int(b)].append(int(v))
+    return out
+
+
+def _refuse(text: str) -> None:
+    raise InvalidArgumentError(None, None, text)
+
+
+def _check(labels: Sequence[Sequence[int]], x: Array, lengths: Array, attrs: Attrs) -> None:
+    steps, batch, classes = x.shape
+    if lengths.shape != (batch,):
+        _refuse(f"len(sequence_length) != batch_size.  len(sequence_length):  {lengths.size} "
+                f"batch_size: {batch}")  # fmt: skip
+    if (lengths > steps).any():
+        _refuse(f"sequence_length({int(np.argmax(lengths > steps))}) <= {steps}")
+    for b, given in enumerate(labels):
+        if not given and attrs["strict"]:
+            _refuse(f"Labels length is zero in batch {b}")
+        for v in given:
+            if not 0 <= v < classes or v == attrs["blank"] % classes:
+                _refuse(f"Saw a non-null label (index >= num_classes - 1) or an unknown class in "
+                        f"batch {b}: {v}, num_classes: {classes}")  # fmt: skip
+        if len(given) > lengths[b] and not attrs["ignore"]:
+            _refuse(
+                f"Not enough time for target transition sequence (required: {len(given)}, "
+                f"available: {int(lengths[b])}){b}You can turn this error into a warning by using "
+                "the flag ignore_longer_outputs_than_inputs"
+            )
+
+
+def _loss(x: Array, indices: Array, values: Array, lengths: Array, **attrs: Any) -> Any:
+    batch, classes = x.shape[1:]
+    labels = _rows(indices, values, batch)
+    _check(labels, x, lengths, attrs)
+    if attrs["collapse"]:
+        labels = [_collapsed(row) for row in labels]
+    long = np.array([len(row) > n for row, n in zip(labels, lengths, strict=True)], bool)
+    labels = [[] if z else row for row, z in zip(labels, long, strict=True)]
+    loss, gradient = forward_backward(
+        x, labels, lengths.astype(np.int64), attrs["blank"] % classes, attrs["merge"]
+    )
+    loss[long] = 0.0  # left out
+    gradient[:, long] = 0.0
+    return loss.astype(x.dtype), gradient.astype(x.dtype)
+
+
+def _loss_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    x = inputs[0]
+    if x.rank not in (3, None):
+        raise shape_error(f"Shape must be rank 3 but is rank {x.rank}")
+    s = x.static_shape
+    return [(x.dtype, None if s is None else (s[1],)), (x.dtype, s)]
+
+
+def _loss_grad(y: Any, dy: Any, x: Value, *rest: Value, **attrs: Any) -> Any:
+    none = (None,) * len(rest)
+    if dy[0] is None:
+        return (None, *none)
+    wide = shapes.expand_dims(shapes.expand_dims(dy[0], 0), -1)
+    return (y[1] * wide, *none)
+
+
+loss_op = op(
+    "ctc_loss", "CTCLoss", "host", doc="The CTC loss of logits, and its gradient by them.",
+    args=("inputs", "labels_indices", "labels_values", "sequence_length"), types="fi",
+    infer=_loss_infer, numpy=quiet(_loss), grad=_loss_grad, facts={"partial_gradients": True},
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------------- decoders
+
+
+def _sparse(rows: Sequence[Sequence[int]]) -> tuple[Array, Array, Array]:
+    indices = [(b, i) for b, row in enumerate(rows) for i in range(len(row))]
+    values = [v for row in rows for v in row]
+    most = max([len(row) for row in rows], default=0)
+    return (
+        np.array(indices, np.int64).reshape(-1, 2), np.array(values, np.int64),
+        np.array([len(rows), most], np.int64),
+    )  # fmt: skip
+
+
+def _greedy(x: Array, lengths: Array, *, merge: bool) -> Any:
+    steps, batch, classes = x.shape
+    _check([[]] * batch, x, lengths, {"strict": False, "blank": -1, "ignore": True})
+    best = x.argmax(-1) if steps else np.zeros((0, batch), np.int64)
+    rows = []
+    score = np.zeros((batch, 1), x.dtype)
+    for b in range(batch):
+        n = int(lengths[b])
+        path = best[:n, b].tolist()
+        score[b, 0] = -x[:n, b].max(-1).sum(dtype=np.float64) if n else 0.0
+        kept = [
+            c for i, c in enumerate(path)
+            if c != classes - 1 and not (merge and i and c == path[i - 1])
+        ]  # fmt: skip
+        rows.append(kept)
+    return (*_sparse(rows), score)
+
+
+def _decoded() -> Types:
+    found = D.fresh()
+    return [(dtypes.int64, (found, 2)), (dtypes.int64, (found,)), (dtypes.int64, (2,))]
+
+
+def _batch(x: Value) -> Any:
+    return D.fresh() if x.static_shape is None else x.static_shape[1]
+
+
+greedy_op = op(
+    "ctc_greedy_decoder", "CTCGreedyDecoder", "host", doc="The most probable class of each step.",
+    args=("inputs", "sequence_length"), types="fi", numpy=_greedy,
+    infer=lambda inputs, attrs: [*_decoded(), (inputs[0].dtype, (_batch(inputs[0]), 1))],
+)  # fmt: skip
+
+Prefix = tuple[int, ...]
+
+
+def beams(logs: Array, width: int) -> list[tuple[Prefix, float]]:
+    """The most probable label sequences of ``logs[time, classes]``, best first."""
+    blank = logs.shape[1] - 1
+    live: dict[Prefix, tuple[float, float]] = {(): (0.0, _NONE)}  # ends in a blank, or not
+    for row in logs:
+        p = row.tolist()
+        new: dict[Prefix, tuple[float, float]] = {}
+        total = {prefix: float(np.logaddexp(*pair)) for prefix, pair in live.items()}
+        for prefix, (_, spoken) in live.items():
+            same = _NONE
+            if prefix:
+                same = spoken
+                parent = live.get(prefix[:-1])
+                if parent is not None:
+                    again = len(prefix) > 1 and prefix[-1] == prefix[-2]
+                    more = parent[0] if again else total[prefix[:-1]]
+                    same = float(np.logaddexp(same, more))
+                same += p[prefix[-1]]
+            new[prefix] = (total[prefix] + p[blank], same)
+        for prefix, (silent, _) in live.items():
+            for c in range(blank):
+                longer = (*prefix, c)
+                if longer not in live:
+                    start = silent if prefix and prefix[-1] == c else total[prefix]
+                    new[longer] = (_NONE, start + p[c])
+        score = {prefix: float(np.logaddexp(*pair)) for prefix, pair in new.items()}
+        kept = sorted(new, key=lambda prefix: -score[prefix])[:width]
+        live = {prefix: new[prefix] for prefix in kept if score[prefix] > _NONE}
+    found = [(prefix, float(np.logaddexp(*pair))) for prefix, pair in live.items()]
+    return sorted(found, key=lambda pair: -pair[1])
+
+
+def _beam(x: Array, lengths: Array, *, width: int, top: int, merge: bool) -> Any:
+    batch = x.shape[1]
+    _check([[]] * batch, x, lengths, {"strict": False, "blank": -1, "ignore": True})
+    paths: list[list[Sequence[int]]] = [[] for _ in range(top)]
+    score = np.zeros((batch, top), x.dtype)
+    logs = _log_softmax(x)
+    for b in range(batch):
+        found = beams(logs[: int(lengths[b]), b], width)
+        if len(found) < top:
+            _refuse("Less leaves in the beam search than requested.")
+        for k, (prefix, p) in enumerate(found[:top]):
+            paths[k].append(_collapsed(prefix) if merge else prefix)
+            score[b, k] = p
+    parts = [_sparse(rows) for rows in paths]
+    return (*(a for part in parts for a in part), score)
+
+
+def _beam_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    out = [t for _ in range(attrs["top"]) for t in _decoded()]
+    return [*out, (inputs[0].dtype, (_batch(inputs[0]), attrs["top"]))]
+
+
+beam_op = op(
+    "ctc_beam_search_decoder", "CTCBeamSearchDecoder", "host",
+    doc="The most probable label sequences.", args=("inputs", "sequence_length"), types="fi",
+    infer=_beam_infer, numpy=quiet(_beam),
+)  # fmt: skip
