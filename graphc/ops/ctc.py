@@ -72,7 +72,7 @@ def forward_backward(
     if merge:
         skips &= extended != before
     alpha = np.full((steps, batch, width), _NONE)
-    live = lengths > 0
+    live: Array = np.asarray(lengths > 0)
     if steps:
         first = np.full((batch, width), _NONE)
         first[:, :2] = spoken[0][:, :2]
@@ -92,11 +92,11 @@ def forward_backward(
             total = np.logaddexp(np.where(stays, ahead, _NONE), _shift(ahead, -1))
             total = np.logaddexp(total, _shift(np.where(skips, ahead, _NONE), -2))
             beta[t] = np.where(inside, total, _NONE)
-        beta[t] = np.where((t == lengths - 1)[:, None], final, beta[t])
+        beta[t] = np.where(np.equal(lengths, t + 1)[:, None], final, beta[t])
         beta[t] = np.where((t < lengths)[:, None], beta[t], _NONE)
     both = alpha + beta
     last = np.maximum(lengths - 1, 0)
-    log_p = np.logaddexp.reduce(both[last, np.arange(batch)], axis=1)
+    log_p: Array = np.asarray(np.logaddexp.reduce(both[last, np.arange(batch)], axis=1))
     log_p = np.where(live, log_p, np.where(count == 1, 0.0, _NONE))
     finite = np.asarray(np.isfinite(log_p))
     share = np.where(finite.reshape(1, -1, 1), np.exp(both - log_p[None, :, None]), 0.0)
