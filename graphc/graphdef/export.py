@@ -57,7 +57,8 @@ class _Export:
         made.input.extend([f"^{c.name}" for c in n.control])
         for key, value in attrs.items():
             made.attr[key].CopyFrom(value)
-        self.exactly(n, made, inputs)
+        if not self.exactly(n, made, inputs):
+            made.attr["_graphc_types"].CopyFrom(encode(tuple([v.dtype for v in n.outputs])))
         if self.add_shapes:
             shapes = made.attr["_output_shapes"].list.shape
             shapes.extend([shape_proto(v.static_shape) for v in n.outputs])
@@ -65,22 +66,23 @@ class _Export:
             shapes.extend([shape_proto(None)] * more)
             made.attr["_output_shapes"].list.SetInParent()
 
-    def exactly(self, n: Node, made: Any, inputs: Sequence[str]) -> None:
-        """What graphc needs to make the same node again."""
+    def exactly(self, n: Node, made: Any, inputs: Sequence[str]) -> bool:
+        """Write what graphc needs to make the same node again; whether that is data."""
         if n.op.name == "constant":
-            return
+            return True
         places = []
         for v in n.inputs:
             name = reference(v)
             if name not in inputs:
-                return
+                return False
             places.append(inputs.index(name))
         try:
             text = attributes.to_plain(n.attrs, self.numbers)
         except Plain:
-            return
+            return False
         exact = {"op": n.op.name, "type": made.op, "inputs": places, "attrs": json.loads(text)}
         made.attr["_graphc"].s = json.dumps(exact, sort_keys=True).encode()
+        return True
 
     def as_own(self, n: Node, kind: str) -> tuple[list[str], dict[str, Any]]:
         """A node of a type of graphc's own, or of one that TensorFlow describes otherwise."""

@@ -21,7 +21,10 @@ def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 def _refuse(context: Any, *arrays: Any, **attrs: Any) -> Any:
     raise UnimplementedError(
-        None, None, f"graphc has no op {attrs['type']}; the graph it is imported from has"
+        None,
+        None,
+        f"graphc has no op {attrs['type']} for imported graphs: build this part in Python, and "
+        "restore its variables with tf.train.Saver",
     )
 
 
@@ -39,6 +42,8 @@ def build_foreign(kind: str, values: Sequence[Value], types: Sequence[DType], na
 
 def outputs_of(n: Any, definition: Any, readers: Sequence[Any]) -> list[DType]:
     """Element types of its outputs: as its ``OpDef`` says, else as many as are read."""
+    if "_graphc_types" in n.attr:
+        return [_known(t) for t in n.attr["_graphc_types"].list.type]
     if definition is not None:
         out: list[DType] = []
         for arg in definition.output_arg:

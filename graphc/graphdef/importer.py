@@ -316,6 +316,8 @@ class _Importer:
             try:
                 made = self.build(n, values, name)
             except _BAD as e:
+                if self.definitions is not None and "_graphc" not in n.attr:
+                    raise _Unknown(n.op) from None  # behind a node that is not known well
                 raise ValueError(f"Node '{n.name}' of type {n.op}: {e}") from None
         return made  # type: ignore[return-value]
 

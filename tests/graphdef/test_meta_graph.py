@@ -114,6 +114,24 @@ def test_export_and_import(graph, tmp_path, as_text):
             sess.run("loss:0")
 
 
+def test_what_is_no_data_is_there_by_name():
+    """Loops and Python functions are not read back: the rest of the graph is."""
+    x = tf.placeholder(tf.float32, [], name="x")
+    v = tf.get_variable("v", initializer=2.0)
+    tf.while_loop(lambda i: i < 3.0, lambda i: i + x, [v], name="loop")
+    y = tf.py_func(lambda a: a * 2, [x * v], tf.float32, name="y")
+    z = tf.add(tf.cond(x > 0, lambda: x, lambda: -x) ** 2, 1.0, name="z")
+    made = tf.train.export_meta_graph()
+    with tf.Graph().as_default() as g, tf.Session() as sess:
+        tf.train.import_meta_graph(made)
+        sess.run(tf.global_variables_initializer())
+        assert sess.run("v:0") == 2
+        for t in (y, z):
+            assert g.get_tensor_by_name(t.name).dtype is t.dtype
+            with pytest.raises(tf.errors.UnimplementedError, match="build this part in Python"):
+                sess.run(t.name, {"x:0": 1.0})
+
+
 def test_refusals(tmp_path):
     with pytest.raises(OSError, match="does not exist"):
         tf.train.import_meta_graph(str(tmp_path / "none.meta"))
