@@ -327,6 +327,8 @@ class _Planner(Regions):
             return False
         # nothing but results may follow: what reads this step's outputs must itself be final
         outs = set(map(id, step.writes))
+        if any(s is not step and any(id(b) in outs for b in s.writes) for s in self.steps):
+            return False  # an element of an array, among others that are written later
         for s in self.steps:
             if (
                 s is not step

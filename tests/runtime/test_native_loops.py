@@ -13,8 +13,10 @@ import pytest
 
 from graphc.errors import InvalidArgumentError
 from graphc.ir.text import parse_graph
+from graphc.passes.pipeline import optimize_ir, pipeline
 from graphc.runtime import executor, reference
 from graphc.runtime.executor import Executor, Options, State
+from graphc.runtime.plan import make_plan
 
 Array = np.ndarray[Any, Any]
 
@@ -583,6 +585,27 @@ def test_a_side_that_is_not_chosen_does_not_fail() -> None:
     for z in (1, 8, 99):
         with pytest.raises(InvalidArgumentError, match="zero"):
             run(np.int32(9), np.int32(z))
+
+
+def test_what_is_written_into_an_array_is_not_put_off() -> None:
+    """The step that updates v also sets an element, which a later step sets again."""
+    g = parse_graph("""graph main() {
+      %v = read {var="v"} : f32[4]
+      %i = input {index=0} : i32[]
+      %x = input {index=1} : f32[3,4]
+      %a = add %x, %x : f32[3,4]
+      %y = multiply %v, %v : f32[4]
+      %s = array_set %a, %i, %y : f32[3,4]
+      %z = reverse %v {axis=[0]} : f32[4]
+      %t = array_set %s, %i, %z : f32[3,4]
+      update "v" = %y
+      return %t
+    }""")
+    steps = make_plan(optimize_ir(g, pipeline(None, 0))).steps
+    sets = [s for s in steps if s.code.name.endswith("_array")]
+    assert len(sets) == 2
+    assert not any(s.commit for s in sets)
+    assert [s.code.name for s in steps if s.commit] == ["copy"]
 
 
 def test_only_the_side_that_is_chosen_can_fail() -> None:
