@@ -9,6 +9,7 @@ from graphc.data.function import Context
 from graphc.data.structure import (
     flatten,
     pack,
+    parts,
     spec_of,
 )
 from graphc.errors import InvalidArgumentError
@@ -17,6 +18,7 @@ from graphc.ir.build import current
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Value
 from graphc.ops.convert import constant, constant_op, convert_to_tensor
+from graphc.sparse.tensor import SparseTensor
 
 __all__ = [
     "batch_numbers",
@@ -40,10 +42,14 @@ def int64_tensor(x: Any, name: str) -> Value:
 def components(tensors: Any, scope: str = "normalize_element") -> tuple[Any, list[Value]]:
     """The structure of `tensors` and its leaves as tensors, with TF1's names."""
     with current().scope(None, scope):
-        flat = [convert_to_tensor(t, name=f"component_{i}") for i, t in enumerate(flatten(tensors))]
+        leaves = [
+            t if isinstance(t, SparseTensor) else convert_to_tensor(t, name=f"component_{i}")
+            for i, t in enumerate(flatten(tensors))
+        ]
+    flat = [p for x in leaves for p in parts(x)]
     if not isinstance(tensors, (tuple, Mapping)):
-        return spec_of(flat[0]), flat
-    return pack(tensors, [spec_of(t) for t in flat]), flat
+        return spec_of(leaves[0]), flat
+    return pack(tensors, [spec_of(x) for x in leaves]), flat
 
 
 def seed_tensors(seed: Any) -> list[Value]:

@@ -15,11 +15,13 @@ from graphc.data.sources import Leaf, ListDataset, TensorSliceDataset, row_spec
 from graphc.data.streams import Stream, gather, regroup
 from graphc.data.structure import (
     DatasetSpec,
+    SparseSpec,
     TensorSpec,
     flatten,
     map_leaves,
     pack,
     stack,
+    stack_sparse,
 )
 from graphc.errors import InvalidArgumentError
 from graphc.face.shape import TensorShape, as_shape
@@ -102,6 +104,9 @@ class BatchDataset(Dataset):
             if isinstance(s, DatasetSpec):
                 parts.append(_windows_of(s, values))
                 continue
+            if isinstance(s, SparseSpec):
+                parts.append(stack_sparse(values))
+                continue
             try:
                 parts.append(stack(values, s.dtype))
             except ValueError as e:
@@ -126,8 +131,8 @@ def batched(s: Any, rows: int | None) -> Any:
     """The spec of stacked components."""
     if isinstance(s, DatasetSpec):
         return DatasetSpec(s)
-    shape = s.shape
-    return TensorSpec(None if shape.ndims is None else [rows, *shape.as_list()], s.dtype)
+    full = None if s.shape.ndims is None else [rows, *s.shape.as_list()]
+    return SparseSpec(s.dtype, full) if isinstance(s, SparseSpec) else TensorSpec(full, s.dtype)
 
 
 class PaddedBatchDataset(Dataset):
@@ -137,6 +142,8 @@ class PaddedBatchDataset(Dataset):
         self, source: Dataset, batch_size: Any, padded_shapes: Any, padding_values: Any,
         drop_remainder: Any,
     ) -> None:  # fmt: skip
+        if any(isinstance(s, SparseSpec) for s in source._specs):
+            raise TypeError("Batching of padded sparse tensors is not currently supported")
         size = int64_tensor(batch_size, "batch_size")
         types = map_leaves(lambda s: s.dtype, source._structure)
         shapes = _padded_shapes(source._structure, padded_shapes)

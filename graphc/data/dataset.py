@@ -23,7 +23,7 @@ from graphc.data.structure import (
     flatten,
     map_leaves,
 )
-from graphc.face.graph import Tensor, get_default_graph
+from graphc.face.graph import get_default_graph
 from graphc.ir.build import current
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
@@ -147,9 +147,9 @@ class Dataset:
     @property
     def output_classes(self) -> Any:
         """The class of each component."""
-        return map_leaves(
-            lambda s: Dataset if isinstance(s, DatasetSpec) else Tensor, self._structure
-        )
+        from graphc.data.iterator import class_of
+
+        return map_leaves(class_of, self._structure)
 
     def __repr__(self) -> str:
         shapes = map_leaves(lambda s: str(s.shape), self._structure)

@@ -10,20 +10,24 @@ import numpy as np
 
 from graphc.data.structure import (
     DatasetSpec,
+    SparseSpec,
     TensorSpec,
     flatten,
     map_leaves,
     pack,
+    parts,
+    record_types,
     spec_of,
     symbolic,
 )
 from graphc.errors import InvalidArgumentError
-from graphc.face.graph import Graph, Operation, Tensor, get_default_graph
+from graphc.face.graph import Graph, Operation, get_default_graph
 from graphc.ir.build import build
 from graphc.ir.node import Value
 from graphc.ops.convert import constant_op, convert_to_tensor
 from graphc.ops.record import Op
 from graphc.ops.state import placeholder_op
+from graphc.sparse.tensor import SparseTensor, SparseTensorValue, sparse_of
 
 if TYPE_CHECKING:
     from graphc.data.dataset import Dataset
@@ -203,19 +207,30 @@ class Function:
         )
         self._plan()
 
-    def _argument(self, spec: TensorSpec | DatasetSpec) -> Any:
+    def _argument(self, spec: TensorSpec | SparseSpec | DatasetSpec) -> Any:
         """The symbolic argument of one leaf."""
         if isinstance(spec, DatasetSpec):
             from graphc.data.sources import ArgumentDataset
 
             made: Any = ArgumentDataset(spec.element)
+        elif isinstance(spec, SparseSpec):
+            name = f"args_{len(self.arguments)}"
+            made = sparse_of(
+                *[
+                    build(placeholder_op, (), {"dtype": t, "shape": s}, name).outputs[0]
+                    for t, s in record_types([spec])
+                ]
+            )
         else:
             attrs = {"dtype": spec.dtype, "shape": symbolic(spec.shape)}
             made = build(placeholder_op, (), attrs, f"args_{len(self.arguments)}").outputs[0]
         self.arguments.append(made)
         return made
 
-    def _tensor(self, x: Any, what: str) -> Value:
+    def _tensor(self, x: Any, what: str) -> Any:
+        if isinstance(x, SparseTensor):
+            inside = [self.graph.capture(t) for t in parts(x)]
+            return x if inside == parts(x) else sparse_of(*inside)
         try:
             t = convert_to_tensor(x)
         except (TypeError, ValueError):
@@ -230,18 +245,18 @@ class Function:
 
         wanted: list[Value] = []
         for r in self.results:
-            wanted += r._all_tensors() if isinstance(r, Dataset) else [r]
+            wanted += r._all_tensors() if isinstance(r, Dataset) else parts(r)
         wanted = [self.graph.capture(w) for w in wanted]
         self.captured = [v for v, t in self.graph.captures.items() if t.node.op is placeholder_op]
         inner = [self.graph.captures[v] for v in self.captured]
-        tensors = [a for a in self.arguments if isinstance(a, Value)]
+        tensors = [t for a in self.arguments for t in parts(a)]
         self.feeds = (*tensors, *inner)
         fed = set(self.feeds)
         self.fetches = tuple(
             dict.fromkeys(w for w in wanted if w not in fed and w.node.op is not constant_op)
         )
         places = {a: i for i, a in enumerate(self.arguments)}
-        pure = not self.targets and all(isinstance(r, Tensor) and r in places for r in self.results)
+        pure = not self.targets and all(parts(r) and r in places for r in self.results)
         self.selection = tuple(places[r] for r in self.results) if pure else None
 
     def bind(self, context: Context) -> Callable[[Element], list[Any]]:
@@ -250,29 +265,32 @@ class Function:
             picked = self.selection
             return lambda element: [element[i] for i in picked]
         captured = [context.value(v) for v in self.captured]
-        is_tensor = [isinstance(a, Value) for a in self.arguments]
+        sizes = [len(parts(a)) for a in self.arguments]  # 0 for a dataset, 3 for a sparse tensor
         run = context.run(self) if self.fetches or self.targets else (lambda *values: [])
 
         def call(element: Element) -> list[Any]:
-            values = [x for x, t in zip(element, is_tensor, strict=True) if t] + captured
+            values: list[Any] = []
+            for x, n in zip(element, sizes, strict=True):
+                values += [x] if n == 1 else x if n else ()
+            values += captured
             known = dict(zip(self.feeds, values, strict=True))
             known.update(zip(self.fetches, run(*values), strict=True))
             datasets = {
-                a: x for a, x, t in zip(self.arguments, element, is_tensor, strict=True) if not t
+                a: x for a, x, n in zip(self.arguments, element, sizes, strict=True) if not n
             }
             return [self._result(r, known, datasets, context) for r in self.results]
 
-        simple = self.results == list(self.fetches) and all(is_tensor)
-        if simple:
+        if self.results == list(self.fetches) and all(n == 1 for n in sizes):
             return lambda element: run(*element, *captured)
         return call
 
     def _result(
         self, r: Any, known: Mapping[Value, Any], datasets: Mapping[Any, Any], context: Context
     ) -> Any:
-        if not isinstance(r, Value):
+        made = [t.node.attrs["value"] if t.node.op is constant_op else known[t] for t in parts(r)]
+        if not made:
             return BoundDataset(r, context.inner(_outside(known, self.graph), datasets))
-        return r.node.attrs["value"] if r.node.op is constant_op else known[r]
+        return made[0] if len(made) == 1 else SparseTensorValue(*made)
 
     def scalar(self, context: Context, what: str) -> Callable[[Element], Any]:
         """The function as one that gives a number."""

@@ -19,12 +19,14 @@ from graphc.data.dataset import Dataset
 from graphc.data.function import Context, Function
 from graphc.data.structure import (
     DatasetSpec,
+    SparseSpec,
     TensorSpec,
     flatten,
+    grouped,
     map_leaves,
     pack,
+    record_types,
     specs,
-    symbolic,
 )
 from graphc.errors import FailedPreconditionError, InvalidArgumentError, OutOfRangeError
 from graphc.face.graph import Operation, Tensor, get_default_graph
@@ -33,6 +35,7 @@ from graphc.ir.build import build, current
 from graphc.ir.node import Value
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.record import Attrs, Types, no_grad, op
+from graphc.sparse.tensor import SparseTensor, SparseTensorValue, sparse_of
 
 __all__ = [
     "Iterator", "get_output_classes", "get_output_shapes", "get_output_types", "initializable",
@@ -137,7 +140,7 @@ def _running(host: Any, handle: Sequence[Any], iterator: str) -> Running:
 
 
 def _next(host: Any, *handle: Any, iterator: str, types: Any, shapes: Any) -> tuple[Any, ...]:
-    return _running(host, handle, iterator).next()
+    return _flat(_running(host, handle, iterator).next())
 
 
 def _handle(host: Any, *handle: Any, iterator: str) -> Any:
@@ -212,8 +215,7 @@ def _only(host: Any, *arrays: Any, dataset: Dataset, types: Any, shapes: Any) ->
         raise InvalidArgumentError(None, None, "Dataset was empty.")
     if len(found) > 1:
         raise InvalidArgumentError(None, None, "Dataset had more than one element.")
-    only: tuple[Any, ...] = found[0]
-    return only
+    return _flat(found[0])
 
 
 single_op = op(
@@ -227,16 +229,20 @@ single_op = op(
 
 def _types(flat: Sequence[Any]) -> dict[str, Any]:
     """Attributes for ops whose outputs are an element."""
-    for s in flat:
-        if isinstance(s, DatasetSpec):
-            raise TypeError(
-                "An element that holds datasets (of `window`) cannot be a tensor: "
-                "turn it into one with `flat_map` and `batch`."
-            )
-    return {
-        "types": tuple([s.dtype for s in flat]),
-        "shapes": tuple([symbolic(s.shape) for s in flat]),
-    }
+    found = record_types(flat)
+    return {"types": tuple([t for t, _ in found]), "shapes": tuple([s for _, s in found])}
+
+
+def _packed(structure: Any, outputs: Sequence[Value]) -> Any:
+    """Outputs of an op as an element."""
+    return pack(structure, grouped(flatten(structure), outputs, sparse_of))
+
+
+def _flat(element: Sequence[Any]) -> tuple[Any, ...]:
+    """An element as outputs of an op: the parts of sparse values one by one."""
+    if not any(isinstance(x, SparseTensorValue) for x in element):
+        return tuple(element)
+    return tuple([p for x in element for p in (x if isinstance(x, SparseTensorValue) else (x,))])
 
 
 def _named(kind: str, shared_name: str | None = None) -> str:
@@ -245,6 +251,13 @@ def _named(kind: str, shared_name: str | None = None) -> str:
     name = graph.unique_name(kind)
     graph._last_id += 1
     return shared_name or name
+
+
+def class_of(s: Any) -> Any:
+    """The class of a leaf."""
+    if isinstance(s, DatasetSpec):
+        return Dataset
+    return SparseTensor if isinstance(s, SparseSpec) else Tensor
 
 
 class Iterator:
@@ -275,7 +288,8 @@ class Iterator:
     ) -> Iterator:  # fmt: skip
         """An iterator for several datasets with elements of one kind: see `make_initializer`."""
         types = map_leaves(dtypes.as_dtype, output_types)
-        return Iterator(_named("IteratorV2", shared_name), specs(types, output_shapes))
+        structure = specs(types, output_shapes, output_classes)
+        return Iterator(_named("IteratorV2", shared_name), structure)
 
     @staticmethod
     def from_string_handle(
@@ -292,7 +306,7 @@ class Iterator:
         types = map_leaves(dtypes.as_dtype, output_types)
         handle = convert_to_tensor(string_handle, dtypes.string, "string_handle")
         name = _named("IteratorFromStringHandleV2")
-        return Iterator(name, specs(types, output_shapes), handle=handle)
+        return Iterator(name, specs(types, output_shapes, output_classes), handle=handle)
 
     @property
     def initializer(self) -> Operation:
@@ -344,7 +358,7 @@ class Iterator:
         flat = flatten(self._structure)
         attrs = {**self._attrs, **_types(flat)}
         node = build(get_next_op, self._inputs, attrs, name or "IteratorGetNext")
-        return pack(self._structure, node.outputs)
+        return _packed(self._structure, node.outputs)
 
     def string_handle(self, name: str | None = None) -> Value:
         """A string tensor whose value stands for this iterator."""
@@ -366,7 +380,7 @@ class Iterator:
 
     @property
     def output_classes(self) -> Any:
-        return map_leaves(lambda s: Tensor, self._structure)
+        return map_leaves(class_of, self._structure)
 
 
 def _initializer(dataset: Dataset, name: str, op_name: str) -> Operation:
@@ -482,4 +496,4 @@ def single_element(dataset: Dataset) -> Any:
     """The one element of a dataset: tensors."""
     attrs = {"dataset": dataset, **_types(dataset._specs)}
     node = build(single_op, dataset._all_tensors(), attrs, "DatasetToSingleElement")
-    return pack(dataset._structure, node.outputs)
+    return _packed(dataset._structure, node.outputs)

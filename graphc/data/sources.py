@@ -13,10 +13,12 @@ from graphc.data.dataset import Dataset
 from graphc.data.function import BoundDataset, Context, Element
 from graphc.data.streams import Stream
 from graphc.data.structure import (
+    SparseSpec,
     TensorSpec,
     component,
     contents,
     flatten,
+    grouped,
     map_leaves,
     specs,
 )
@@ -25,6 +27,7 @@ from graphc.face.shape import as_shape
 from graphc.ir.build import current
 from graphc.ir.dtypes import as_dtype, int64, string
 from graphc.ops.convert import convert_to_tensor
+from graphc.sparse.tensor import SparseTensorValue
 
 __all__ = [
     "ArgumentDataset",
@@ -49,7 +52,8 @@ class TensorDataset(Dataset):
         super().__init__(structure, (), flat)
 
     def _open(self, context: Context) -> Stream:
-        return Stream([tuple([context.value(t) for t in self._tensors])])
+        values = [context.value(t) for t in self._tensors]
+        return Stream([tuple(grouped(self._specs, values, SparseTensorValue))])
 
 
 class TensorSliceDataset(Dataset):
@@ -57,6 +61,8 @@ class TensorSliceDataset(Dataset):
 
     def __init__(self, tensors: Any) -> None:
         structure, flat = components(tensors)
+        if any(isinstance(s, SparseSpec) for s in flatten(structure)):
+            raise TypeError("from_tensor_slices takes no SparseTensor: use from_tensors")
         rows: Any = None
         for t in flat:
             shape = contents(t._shape_tuple())  # type: ignore[attr-defined]

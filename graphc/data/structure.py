@@ -13,13 +13,30 @@ import numpy as np
 from graphc.face.shape import TensorShape, as_shape, from_dims
 from graphc.ir import dims as D
 from graphc.ir.dims import Shape
-from graphc.ir.dtypes import DType, as_dtype
+from graphc.ir.dtypes import DType, as_dtype, int64
 from graphc.ir.node import Value
 from graphc.ops.convert import as_array
+from graphc.sparse.tensor import SparseTensor, SparseTensorValue
 
 __all__ = [
-    "DatasetSpec", "TensorSpec", "component", "contents", "flatten", "map_leaves", "pack",
-    "same_structure", "spec_of", "specs", "stack", "symbolic", "text_of",
+    "DatasetSpec",
+    "SparseSpec",
+    "TensorSpec",
+    "component",
+    "contents",
+    "flatten",
+    "grouped",
+    "map_leaves",
+    "pack",
+    "parts",
+    "record_types",
+    "same_structure",
+    "spec_of",
+    "specs",
+    "stack",
+    "stack_sparse",
+    "symbolic",
+    "text_of",
 ]  # fmt: skip
 
 
@@ -166,13 +183,71 @@ class DatasetSpec:
         return f"DatasetSpec({self.element!r})"
 
 
-def spec_of(tensor: Any) -> TensorSpec:
-    """The spec of a recorded tensor."""
+class SparseSpec:
+    """A leaf that is a `SparseTensor`: its value is a `SparseTensorValue`."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, dtype: Any, shape: Any) -> None:
+        self.dtype: DType = as_dtype(dtype)
+        self.shape: TensorShape = as_shape(shape)
+
+    def __repr__(self) -> str:
+        return f"SparseTensorSpec({self.shape!r}, {self.dtype!r})"
+
+
+def parts(x: Any) -> list[Any]:
+    """The tensors that a symbolic leaf is made of."""
+    if isinstance(x, SparseTensor):
+        return [x.indices, x.values, x.dense_shape]
+    return [x] if isinstance(x, Value) else []
+
+
+def grouped(flat: Sequence[Any], items: Iterable[Any], make: Callable[..., Any]) -> list[Any]:
+    """Items as the leaves that specs say: three are one for a sparse leaf, ``make(a, b, c)``."""
+    it = iter(items)
+    return [
+        make(next(it), next(it), next(it)) if isinstance(s, SparseSpec) else next(it) for s in flat
+    ]
+
+
+def record_types(flat: Sequence[Any]) -> list[tuple[DType, Shape | None]]:
+    """Types of the outputs of an op that gives these leaves.
+
+    Raises
+    ------
+    TypeError
+        For a leaf that is a dataset.
+    """
+    out: list[tuple[DType, Shape | None]] = []
+    for s in flat:
+        if isinstance(s, DatasetSpec):
+            raise TypeError(
+                "An element that holds datasets (of `window`) cannot be a tensor: "
+                "turn it into one with `flat_map` and `batch`."
+            )
+        if isinstance(s, SparseSpec):
+            n, rank = D.fresh(), D.fresh() if s.shape.ndims is None else s.shape.ndims
+            out += [(int64, (n, rank)), (s.dtype, (n,)), (int64, (rank,))]
+        else:
+            out.append((s.dtype, symbolic(s.shape)))
+    return out
+
+
+def spec_of(tensor: Any) -> Any:
+    """The spec of a recorded tensor or sparse tensor."""
+    if isinstance(tensor, SparseTensor):
+        return SparseSpec(tensor.dtype, tensor.shape)
     return TensorSpec(tensor.shape, tensor.dtype)
 
 
-def specs(types: Any, shapes: Any = None) -> Any:
+def specs(types: Any, shapes: Any = None, classes: Any = None) -> Any:
     """The structure of specs that types and shapes say; without shapes they are unknown."""
+    if classes is not None:
+        return map_leaves(
+            lambda s, c: SparseSpec(s.dtype, s.shape) if c is SparseTensor else s,
+            specs(types, shapes), classes,
+        )  # fmt: skip
     if shapes is None:
         return map_leaves(lambda t: TensorSpec(None, t), types)
     return map_leaves(lambda t, s: TensorSpec(s, t), types, _as_shapes(types, shapes))
@@ -226,6 +301,18 @@ def text_of(x: Any) -> str:
     """A scalar string as Python has it."""
     found: Any = np.asarray(x, object)[()]
     return bytes(found).decode()
+
+
+def stack_sparse(values: Sequence[SparseTensorValue]) -> SparseTensorValue:
+    """Sparse values as one, with one more axis in front."""
+    indices = [
+        np.concatenate([np.full((len(v.indices), 1), i, np.int64), np.asarray(v.indices)], 1)
+        for i, v in enumerate(values)
+    ]
+    most = np.max([np.asarray(v.dense_shape, np.int64) for v in values], axis=0)
+    shape = np.concatenate([[len(values)], most]).astype(np.int64)
+    elements = np.concatenate([np.asarray(v.values) for v in values])
+    return SparseTensorValue(np.concatenate(indices), elements, shape)
 
 
 def stack(values: Sequence[Any], dtype: DType | None) -> Any:

@@ -63,7 +63,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.train.coordinator", "graphc.train.queue_runner", "graphc.train.input",
         "graphc.train.session_run_hook", "graphc.train.hooks", "graphc.train.session_manager",
         "graphc.train.monitored_session", "graphc.train.supervisor", "graphc.train.cluster",
-        "graphc.train.sync_replicas",
+        "graphc.train.sync_replicas", "graphc.estimator.spec",
     ),
     "graph_util": ("graphc.graphdef.util",),
     "saved_model": ("graphc.saved_model.signatures", "graphc.saved_model.models"),
@@ -105,6 +105,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "queue": ("graphc.data.queues",),
     "estimator": (
         "graphc.estimator.spec", "graphc.estimator.estimator", "graphc.estimator.canned",
+        "graphc.train.hooks", "graphc.train.session_run_hook",
     ),
     "contrib.opt": ("graphc.contrib.opt.optimizers", "graphc.contrib.opt.external"),
     "contrib.learn": ("graphc.contrib.learn.models",),

@@ -276,6 +276,30 @@ def iterators(tf: Any, np: Any, folder: str) -> Any:
 
 
 @program
+def sparse(tf: Any, np: Any, folder: str) -> Any:
+    """Components that are sparse tensors."""
+    d = tf.data.Dataset
+
+    def row(v: Any) -> Any:
+        i = tf.stack([[v % 3]])
+        return {"s": tf.SparseTensor(i, tf.stack([tf.cast(v, tf.float32)]), [4]), "v": v}
+
+    one = d.from_tensors((tf.SparseTensor([[0, 1], [2, 0]], [1.0, 2.0], [3, 4]), 5))
+    made = d.range(1, 6).map(row)
+    dense = made.map(lambda e: tf.sparse_tensor_to_dense(e["s"]) * 2.0)
+    batched = made.batch(2)
+    kept = made.filter(lambda e: tf.reduce_sum(e["s"].values) > 2.0).map(lambda e: e["s"].indices)
+    kinds = [repr(x.output_types) + repr(x.output_shapes) for x in (one, made, batched)]
+    classes = [c.__name__ for c in one.output_classes]
+    x = batched.make_one_shot_iterator().get_next()
+    total = tf.sparse_reduce_sum(x["s"])
+    with tf.Session() as s:
+        both = plain(s.run([total, x["s"].dense_shape]))
+    return [drain(tf, one), drain(tf, dense), drain(tf, kept), drain(tf, batched), kinds, classes,
+            both]  # fmt: skip
+
+
+@program
 def generators(tf: Any, np: Any, folder: str) -> Any:
     d = tf.data.Dataset
 
