@@ -575,6 +575,7 @@ NAMES: dict[str, str] = {
     "examples.tutorials.mnist.input_data.read_data_sets": "graphc.face.mnist:read_data_sets",
     "keras.datasets.mnist.load_data": "graphc.face.mnist:load_mnist",
     "python.client.device_lib.list_local_devices": "graphc.face.compat:list_local_devices",
+    "python.ops.array_ops.shape_internal": "graphc.face.private:shape_internal",
     _UTIL + "compat.as_str_any": "graphc.face.compat:as_str_any",
     _UTIL + "deprecation.deprecated": "graphc.face.private:deprecated",
     _UTIL + "deprecation.deprecated_alias": "graphc.face.private:deprecated_alias",

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 __all__ = [
     "deprecated", "deprecated_alias", "deprecated_arg_values", "deprecated_args",
-    "deprecated_argument_lookup", "keras_export", "make_decorator", "tf_export", "unwrap",
+    "deprecated_argument_lookup", "keras_export", "make_decorator", "shape_internal", "tf_export",
+    "unwrap",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,6 +35,16 @@ def deprecated_argument_lookup(new_name: str, new_value: Any, old_name: str, old
             raise ValueError(f"Cannot specify both '{old_name}' and '{new_name}'")
         return old_value
     return new_value
+
+
+def shape_internal(
+    input: Any, name: str | None = None, optimize: bool = True, out_type: Any = None
+) -> Any:
+    """``tf.shape``; `optimize` makes no difference."""
+    from graphc.ir import dtypes
+    from graphc.ops.shapes import shape
+
+    return shape(input, name=name, out_type=out_type or dtypes.int32)
 
 
 def make_decorator(
