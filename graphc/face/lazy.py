@@ -89,7 +89,9 @@ def _lookup(space: str, name: str) -> Any:
             found = _load(module)
             if found is not None and name in getattr(found, "__all__", ()):
                 return _plain(found.__dict__.get(name, _MISSING))
-    for other in BORROWED.get(space) or _private(space):
+    public = _public(space)
+    others = () if public and name not in public else BORROWED.get(space) or _private(space)
+    for other in others:
         module_ = sys.modules[_ROOT] if not other else importlib.import_module(f"{_ROOT}.{other}")
         value = module_.__dict__.get(name, _MISSING)
         if value is _MISSING or name.startswith("_"):
@@ -228,6 +230,8 @@ class _Finder:
             return None
         if space not in spaces() and not _private(space):
             return None
+        if space in NAMES and ":" not in NAMES[space]:  # a module of another name
+            return _aliased(name, NAMES[space])
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None or spec.loader is None:  # no such file, or a folder without modules
             places = list(spec.submodule_search_locations or ()) if spec else []

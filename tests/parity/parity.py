@@ -153,12 +153,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--absent", action="store_true", help="list the names that graphc lacks")
     parser.add_argument("--different", action="store_true", help="list names that differ, and how")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--write", action="store_true", help="accept all differences there are")
     parser.add_argument("namespaces", nargs="*", help="only these (tf itself is a dot)")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")
     found = survey([n.strip(".") for n in args.namespaces])
     if args.json:
         print(json.dumps(found, indent=1))
+        return 0
+    if args.write:
+        rows = {
+            f"{space}.{name}".lstrip("."): how
+            for space, names in survey().items()
+            for name, (what, how) in names.items()
+            if what == "different"
+        }
+        target = Path(__file__).parent / "different.json"
+        target.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
         return 0
     total = dict.fromkeys(("present", "different", "absent"), 0)
     for space, rows in found.items():
