@@ -108,11 +108,15 @@ class HParams:
             r"\s*(?P<name>[a-zA-Z][\w.]*)\s*(?:\[\s*(?P<index>\d+)\s*\])?\s*="
             r"\s*(?:\[(?P<list>[^\]]*)\]|(?P<value>[^,\[]*))\s*(?:,|$)"
         )
+        given: set[tuple[str, str | None]] = set()
         while rest.strip():
             m = pattern.match(rest)
             if m is None:
                 raise ValueError(f"Malformed hyperparameter value: {rest}")
             rest = rest[m.end() :]
+            if (m["name"], m["index"]) in given:
+                raise ValueError(f"Multiple assignments to variable '{m['name']}' in {values}")
+            given.add((m["name"], m["index"]))
             self._set(m["name"], m["index"], m["list"], m["value"])
         return self
 
@@ -173,7 +177,7 @@ class HParams:
         return key in self._names
 
     def __str__(self) -> str:
-        return str(sorted(self.values().items()))
+        return ",".join(f"{name}={value}" for name, value in sorted(self.values().items()))
 
     def __repr__(self) -> str:
         return f"HParams({self!s})"

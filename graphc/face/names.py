@@ -121,7 +121,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "summary": ("graphc.summary.ops", "graphc.summary.writer"),
     "test": ("graphc.face.compat",),
     "image": (
-        "graphc.image.resize", "graphc.image.geometry", "graphc.image.colour",
+        "graphc.image.sizing", "graphc.image.geometry", "graphc.image.colour",
         "graphc.image.quality", "graphc.image.boxes", "graphc.image.files", "graphc.ops.arrays",
         "graphc.ops.random",
     ),
