@@ -30,7 +30,7 @@ from graphc.passes.control import native
 from graphc.passes.cuts import Batch, Cut, Inner, is_effect
 from graphc.passes.functionalize import Functionalizer, is_snapshot, variable_of
 from graphc.passes.reach import Reach, first_inputs, insides
-from graphc.passes.trip_count import trip_count
+from graphc.passes.trip_count import counter, trip_count
 
 __all__ = ["make"]
 
@@ -391,7 +391,7 @@ class _Loop(_Construct):
         count, more = len(first), len(state)
         self.finish(made[:count], zip(self.variables, made[count : count + more], strict=True))
         f.checks += made[count + more : count + more + len(body.checks)]
-        self._answer(saves, made[count + more + len(body.checks) :])
+        self._answer(saves, made)
 
     def _inside(self) -> tuple[_Inside, list[Value]]:
         """A region's functionalizer, with the loop variables as its inputs."""
@@ -420,14 +420,19 @@ class _Loop(_Construct):
         """Loop variables that count the iterations and keep what values had in each."""
         self.count: Dim | None = None
         self.most: Dim | None = None
+        self.counter: int | None = None
         if not saves and self.loop not in self.reach.counted:
             return
         most = trip_count(params, results, test[1], test[2][0], self.first, self.parent.facts)
         if most is not None:
             self.most, exact = most
             self.count = most[0] if exact else None
-        at = self.carry(_number(0), None, params, results, "iteration")
-        results[-1] = math.add(at, _number(1))
+        j = counter(params, results, self.first)
+        if j is None:
+            j = len(params)
+            self.carry(_number(0), None, params, results, "iteration")
+            results[j] = math.add(params[j], _number(1))
+        self.counter, at = j, params[j]
         if not saves:
             return
         room = most[0] if most is not None else self._capacity(next(iter(saves.values()))[0])
@@ -465,14 +470,14 @@ class _Loop(_Construct):
     def _answer(self, saves: Mapping[Value, list[Node]], made: Sequence[Value]) -> None:
         """The values of the nodes that asked for a stack or for the number of iterations."""
         f = self.parent
-        if not made:
+        if self.counter is None:
             return
-        count = made[0] if self.count is None else shapes.sizes(self.count, dtypes.int32)
+        count = made[self.counter] if self.count is None else shapes.sizes(self.count, dtypes.int32)
         if self.most is not None:
             f.facts.most[count] = self.most
         for n in self.reach.counted.get(self.loop, ()):
             f.new[n.outputs[0]] = count
-        for nodes, v in zip(saves.values(), made[1:], strict=True):
+        for nodes, v in zip(saves.values(), made[len(made) - len(saves) :], strict=True):
             for n in nodes:
                 f.new[n.outputs[0]] = v
 

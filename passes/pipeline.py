@@ -16,6 +16,7 @@ from graphc.passes.cse import cse
 from graphc.passes.expand import expand
 from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
+from graphc.passes.hoist import hoist
 from graphc.passes.layout import layout
 from graphc.passes.pools import pools
 from graphc.passes.rewrite import licensed
@@ -23,6 +24,7 @@ from graphc.passes.share import share
 from graphc.passes.simplify import simplify
 from graphc.passes.sizes import sizes
 from graphc.passes.stabilize import stabilize
+from graphc.passes.trim import trim
 from graphc.passes.verify import verify
 
 __all__ = ["LEVELS", "PASSES", "PassRecord", "Trace", "optimize_ir", "pipeline", "register"]
@@ -38,6 +40,8 @@ PASSES: dict[str, Pass] = {
     "simplify": simplify,
     "chain": chain,
     "pools": pools,
+    "trim": trim,
+    "hoist": hoist,
     "expand": expand,
     "layout": layout,
     "fuse": fuse,
@@ -52,8 +56,8 @@ RULED = frozenset({"stabilize", "simplify", "chain", "layout"})
 LEVELS: dict[int, str] = {
     0: "sizes,expand,sizes,fuse",
     1: "sizes,fold,expand,sizes,fold,cse,fuse,share",
-    2: "sizes,fold,cse,stabilize,simplify,chain,pools,expand,sizes,fold,layout,simplify,cse,fuse,"
-    "share",
+    2: "sizes,fold,trim,cse,stabilize,simplify,chain,pools,trim,hoist,expand,sizes,fold,layout,"
+    "simplify,cse,trim,fuse,share",
 }
 REQUIRED = ("sizes", "expand", "fuse")
 

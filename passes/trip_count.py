@@ -9,7 +9,7 @@ from graphc.ir.dims import Dim, Facts
 from graphc.ir.known import known
 from graphc.ir.node import Value
 
-__all__ = ["trip_count"]
+__all__ = ["counter", "trip_count"]
 
 
 def trip_count(
@@ -96,6 +96,17 @@ def _step(param: Value, result: Value) -> int | None:
     a, b = n.inputs
     k = _whole(b if a is param else a)
     return k if type(k) is int and k > 0 else None
+
+
+def counter(
+    params: Sequence[Value], results: Sequence[Value], first: Sequence[Value]
+) -> int | None:
+    """Which loop variable is the number of the iteration, if one is."""
+    for i, (p, r, v) in enumerate(zip(params, results, first, strict=True)):
+        if p.dtype.code == "i32" and p.rank == 0 and v.node.op.name == "constant":
+            if int(v.node.attrs["value"]) == 0 and _step(p, r) == 1:
+                return i
+    return None
 
 
 def _whole(v: Value) -> Dim | None:
