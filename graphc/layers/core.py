@@ -11,7 +11,7 @@ from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.layers.base import Layer, functional
 from graphc.layers.spec import InputSpec
-from graphc.layers.words import activation_of, smart_select
+from graphc.layers.words import activation_of, smart_cond
 from graphc.ops import linalg, math, nn, shapes, state
 from graphc.ops.convert import convert_to_tensor
 
@@ -151,7 +151,7 @@ class Dropout(Layer):
         )
 
     def call(self, inputs: Any, training: Any = False) -> Any:
-        return smart_select(
+        return smart_cond(
             training,
             lambda: nn.dropout(
                 inputs, noise_shape=self._noise(inputs), seed=self.seed, rate=self.rate

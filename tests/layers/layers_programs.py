@@ -256,3 +256,16 @@ def initializers(tf, np):
     for name, initializer in sorted(made.items()):
         tf.get_variable(name, shapes.get(name, [3, 4]), initializer=initializer)
     return {"fetch": list(tf.global_variables()), "load": False}
+
+
+@program
+def dropout_flag(tf, np):
+    x = tf.placeholder(tf.float32, [None, 8])
+    t = tf.placeholder(tf.bool)
+    y = tf.layers.dropout(x, 0.5, training=t, seed=3)
+    z = tf.contrib.layers.dropout(tf.ones_like(x), 0.25, is_training=t, seed=4)
+    g = tf.gradients(tf.reduce_sum(y * x), x)[0]
+    feeds = [{x: data(3, 8), t: True}, {x: data(3, 8), t: False}, {x: data(2, 8), t: True}]
+    v = tf.Variable(0.0, trainable=False)
+    step = tf.assign(v, tf.reduce_sum(y))
+    return {"fetch": [y, z, g, v], "feed": feeds, "step": step, "times": 3}
