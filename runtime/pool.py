@@ -149,7 +149,6 @@ _dropped: list[Any] = []  # blocks that a native thread may still look at are ne
 def install(loop: int, wake: int, publish: Callable[[int, int], None]) -> None:
     """Give this module its native half (called once by `graphc.runtime.llvm.entry`)."""
     _Native.loop, _Native.wake, _Native.publish = loop, wake, publish
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_forked)
     atexit.register(shutdown, 0.5)
 
 
@@ -206,3 +205,8 @@ def _forked() -> None:
     if _Native.publish is not None:
         _Native.publish(0, MAX_THREADS)
     _lock.release()
+
+
+# with the module, not with the first use of it: another thread may fork meanwhile
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_forked)
