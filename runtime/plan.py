@@ -245,6 +245,10 @@ class _Planner(Regions):
         """Every update reaches its variable: in place, or by a copy at the very end."""
         late: list[tuple[Buf, Buf, Node]] = []
         in_place = set(self.commits)
+        self.written: dict[Buf, list[int]] = {}
+        for i, s in enumerate(self.steps):
+            for buf in s.writes:
+                self.written.setdefault(buf, []).append(i)
         for v in self.commits:
             if not self.may_commit(v):
                 in_place.discard(v)
@@ -319,16 +323,20 @@ class _Planner(Regions):
         name = self.commits[v]
         if buf is None or buf.kind != "arena":
             return False
-        makers = [s for s in self.steps if buf in s.writes]
+        makers = self.written[buf]
         if len(makers) != 1:
             return False
-        step = makers[0]
+        at = makers[0]
+        step = self.steps[at]
         if step.checks:
+            return False
+        # run later it would read what takes the memory of its operands over, or write over it
+        if any(self.written.get(b, [0])[-1] > at for b in step.reads):
+            return False
+        if any(len(self.written[b]) > 1 for b in step.writes):
             return False
         # nothing but results may follow: what reads this step's outputs must itself be final
         outs = set(map(id, step.writes))
-        if any(s is not step and any(id(b) in outs for b in s.writes) for s in self.steps):
-            return False  # an element of an array, among others that are written later
         for s in self.steps:
             if (
                 s is not step

@@ -608,6 +608,26 @@ def test_what_is_written_into_an_array_is_not_put_off() -> None:
     assert [s.code.name for s in steps if s.commit] == ["copy"]
 
 
+def test_an_update_is_not_put_off_beyond_the_life_of_its_operands() -> None:
+    """The array that the update reads is changed in place afterwards."""
+    g = parse_graph("""graph main() {
+      %v = read {var="v"} : f32[4]
+      %i = input {index=0} : i32[]
+      %x = input {index=1} : f32[4]
+      %e = input {index=2} : f32[]
+      %a = reverse %x {axis=[0]} : f32[4]
+      %y = multiply %v, %a : f32[4]
+      %s = array_set %a, %i, %e : f32[4]
+      %t = reverse %s {axis=[0]} : f32[4]
+      update "v" = %y
+      return %t
+    }""")
+    steps = make_plan(optimize_ir(g, pipeline(None, 0))).steps
+    names = [s.code.name for s in steps]
+    assert "copy" not in names[: names.index("array_set")]  # it is in place
+    assert [s.code.name for s in steps if s.commit] == ["copy"]
+
+
 def test_only_the_side_that_is_chosen_can_fail() -> None:
     g = parse_graph(SIDES)
     run = Executor(None, State(), Options()).prepare(list(g.roots), g.inputs)
