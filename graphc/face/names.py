@@ -14,7 +14,7 @@ _OPS = (
     "graphc.ops.linalg", "graphc.ops.random", "graphc.ops.state", "graphc.ops.nn",
     "graphc.ops.conv", "graphc.ops.pool", "graphc.ops.script",
     "graphc.ops.check", "graphc.ops.printing", "graphc.ops.factor",
-    "graphc.ops.scatter", "graphc.ops.ordering", "graphc.ops.strings",
+    "graphc.ops.scatter", "graphc.ops.ordering", "graphc.ops.strings", "graphc.ops.special",
 )  # fmt: skip
 
 _CELLS = ("graphc.nn.cells", "graphc.nn.wrappers")
@@ -387,6 +387,10 @@ NAMES: dict[str, str] = {
     "nn.embedding_lookup_sparse": "graphc.sparse.lookup:embedding_lookup_sparse",
     "nn.safe_embedding_lookup_sparse": "graphc.sparse.lookup:safe_embedding_lookup_sparse",
     "logging": "graphc.face.logging",
+    "random.gamma": "graphc.ops.special:random_gamma",
+    "random.poisson": "graphc.ops.special:random_poisson_v2",
+    "count_up_to": "graphc.train.input:count_up_to",
+    "no_gradient": "graphc.face.gradients:NoGradient",
     "math.divide_no_nan": "graphc.ops.math:div_no_nan",
     "strings.as_string": "graphc.ops.strings:as_string",
     "strings.join": "graphc.ops.strings:string_join",

@@ -426,3 +426,30 @@ def to_dims(shape: Any, like: Shape | None = None) -> Shape | None:
         return tuple([D.fresh() if d.value is None else d.value for d in dims])
     pairs = zip(dims, like, strict=True)
     return tuple([old if d.value is None else d.value for d, old in pairs])
+
+
+def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:
+    """The shape of two tensors broadcast against each other, as far as it is known.
+
+    Raises
+    ------
+    ValueError
+        When two sizes differ and neither is 1.
+    """
+    x, y = TensorShape(shape_x), TensorShape(shape_y)
+    if x.ndims is None or y.ndims is None:
+        return TensorShape(None)
+    a, b = x.as_list(), y.as_list()
+    n = max(len(a), len(b))
+    out = []
+    for i, j in zip([1] * (n - len(a)) + a, [1] * (n - len(b)) + b, strict=True):
+        if i == 1 or j == 1:
+            out.append(j if i == 1 else i)
+        elif i is None or j is None or i == j:
+            out.append(j if i is None else i)
+        else:
+            raise ValueError(f"Incompatible shapes for broadcasting: {x} and {y}")
+    return TensorShape(out)
+
+
+__all__ += ["broadcast_static_shape"]

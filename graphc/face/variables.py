@@ -320,11 +320,11 @@ class Variable:
             )
         session.run(self._initializer_op, {self._initializer_op.inputs[1]: value})
 
-    def count_up_to(self, limit: int) -> NoReturn:
-        """Not supported: use ``assign_add`` and a comparison."""
-        raise NotImplementedError("graphc has no count_up_to; use assign_add and tf.less")
+    def count_up_to(self, limit: int) -> Any:
+        """Its value, which is one more afterwards; OutOfRangeError where it is `limit`."""
+        from graphc.train.input import count_up_to
 
-    # ---- changing it
+        return count_up_to(self, limit)
 
     def assign(
         self, value: Any, use_locking: bool = False, name: str | None = None,

@@ -2154,8 +2154,26 @@ def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: in
         At run time, for an index outside `params`.
     """
     if batch_dims:
-        raise NotImplementedError("gather_nd with batch_dims")
+        return _batched_gather_nd(as_value(params), as_value(indices), batch_dims, name)
     return make(gather_nd_op, [("params", params), ("indices", indices)], None, name).outputs[0]
+
+
+def _batched_gather_nd(x: Value, i: Value, batch: int, name: str | None) -> Value:
+    """The batch's own indices put before those of each index vector."""
+    if i.rank is None or x.rank is None or not 0 < batch < i.rank or batch >= x.rank:
+        raise ValueError(
+            f"batch_dims = {batch} must be less than the ranks of params ({x.rank}) and indices "
+            f"({i.rank})"
+        )
+    one = getitem(i, (..., builtins.slice(0, 1)))
+    sizes = shape(i, out_type=i.dtype)
+    columns = []
+    for axis in _ax(batch):
+        form = [1] * i.rank
+        form[axis] = -1
+        row = range_(getitem(sizes, axis), dtype=i.dtype)
+        columns.append(reshape(row, form) + zeros_like(one))
+    return gather_nd(x, concat([*columns, i], -1), name)
 
 
 gather_nd_op.call = gather_nd

@@ -18,7 +18,7 @@ from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
 
 __all__ = [
     "argsort", "bincount", "broadcast_dynamic_shape", "guarantee_const", "histogram_fixed_width",
-    "histogram_fixed_width_bins", "parallel_stack", "searchsorted", "setdiff1d", "sort",
+    "histogram_fixed_width_bins", "parallel_stack", "searchsorted", "setdiff1d", "sort", "sparse_matmul",
     "sparse_segment_mean", "sparse_segment_sqrt_n", "sparse_segment_sum", "unravel_index",
 ]  # fmt: skip
 
@@ -331,6 +331,16 @@ def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Value:
     if m > n:
         y = arrays.concat([shapes.ones([m - n], dtype=y.dtype), y], 0)
     return math.select(math.equal(x, 1), y, x)  # type: ignore[no-any-return]
+
+
+def sparse_matmul(
+    a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False,
+    a_is_sparse: bool = False, b_is_sparse: bool = False, name: str | None = None,
+) -> Value:  # fmt: skip
+    """A matrix product; that operands hold many zeros changes nothing."""
+    from graphc.ops import linalg
+
+    return linalg.matmul(a, b, transpose_a, transpose_b, name=name)
 
 
 def guarantee_const(input: Any, name: str | None = None) -> Value:

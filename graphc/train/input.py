@@ -77,6 +77,15 @@ def limit_epochs(tensor: Any, num_epochs: int | None = None, name: str | None = 
             return state.identity(convert_to_tensor(tensor), name=scope)
 
 
+def count_up_to(ref: Any, limit: int, name: str | None = None) -> Value:
+    """The value of a variable, which is one more afterwards; OutOfRangeError at `limit`."""
+    with name_scope(name, "CountUpTo", [ref]) as scope:
+        target = state.reference(ref, "CountUpTo")
+        before = build(below_limit_op, (target,), {"limit": int(limit)}).outputs[0]
+        with control_dependencies([state.assign(target, before + 1)]):
+            return state.identity(before, name=scope)
+
+
 def _full_summary(name: str, value: Value) -> None:
     """A curve of how full a queue is, where summaries can be made."""
     try:
