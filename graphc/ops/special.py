@@ -104,7 +104,7 @@ def _beta_fraction(a: Array, b: Array, x: Array) -> Array:
     qab, qap, qam = a + b, a + 1.0, a - 1.0
     c = np.ones_like(x)
     d = 1.0 / _away(1.0 - qab * x / qap)
-    h = d.copy()
+    h: Array = d.copy()
     for m in range(1, 500):
         m2 = 2 * m
         aa = m * (b - m) * x / ((qam + m2) * (a + m2))
