@@ -19,7 +19,8 @@ from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
 __all__ = [
     "argsort", "bincount", "broadcast_dynamic_shape", "guarantee_const", "histogram_fixed_width",
     "histogram_fixed_width_bins", "parallel_stack", "searchsorted", "setdiff1d", "sort",
-    "sparse_matmul", "sparse_segment_mean", "sparse_segment_sqrt_n", "sparse_segment_sum", "unravel_index",
+    "sparse_matmul", "sparse_segment_mean", "sparse_segment_sqrt_n", "sparse_segment_sum",
+    "unravel_index",
 ]  # fmt: skip
 
 # ------------------------------------------------------------------------- sorting
