@@ -72,6 +72,8 @@ def _loop(n: Node, inputs: tuple[Value, ...], used: list[bool]) -> Sequence[Valu
         for i in range(len(inputs))
         if (i >= count or i in still) and (body.inputs[i] in wanted or cond.inputs[i] in tested)
     ]
+    if not live:
+        return None  # a loop that changes nothing ends at once or never: that stays so
     if len(live) == count and len(rest) == len(inputs) - count:
         return None
     carried = sorted(live)

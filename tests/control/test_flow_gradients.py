@@ -1,0 +1,164 @@
+"""Gradients of loops and conds: against differences, of second order, against unrolled graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+
+
+@pytest.fixture(autouse=True)
+def graph() -> Iterator[None]:
+    with tf.Graph().as_default():
+        yield
+
+
+def powers(x: Any) -> Any:
+    return tf.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, tf.sin(a) * x), [0, x])[1]
+
+
+def until_large(x: Any) -> Any:
+    def small(a: Any) -> Any:
+        return tf.reduce_max(tf.abs(a)) < 9.0
+
+    return tf.while_loop(small, lambda a: a * a + 0.5 * x, [x + 1.5])
+
+
+def nested(x: Any) -> Any:
+    def body(i: Any, a: Any) -> Any:
+        inner = tf.while_loop(lambda j, b: j < i, lambda j, b: (j + 1, tf.tanh(b) * a + x), [0, a])
+        return i + 1, inner[1]
+
+    return tf.while_loop(lambda i, a: i < 4, body, [0, x])[1]
+
+
+def cond_in_loop(x: Any) -> Any:
+    def body(i: Any, a: Any) -> Any:
+        return i + 1, tf.cond(i % 2 > 0, lambda: tf.exp(a * 0.3), lambda: a * x + tf.sin(x))
+
+    return tf.while_loop(lambda i, a: i < 4, body, [0, x])[1]
+
+
+def loop_in_cond(x: Any) -> Any:
+    return tf.cond(tf.reduce_sum(x) > -99.0, lambda: powers(x), lambda: x)
+
+
+def mapped(x: Any) -> Any:
+    return tf.map_fn(lambda e: tf.sin(e) * e + tf.reduce_sum(x * x), x)
+
+
+def scanned(x: Any) -> Any:
+    return tf.scan(lambda a, e: tf.tanh(a * e) + e, x, initializer=tf.constant(0.3, tf.float64))
+
+
+def folded(x: Any) -> Any:
+    return tf.foldr(lambda a, e: a * e + tf.cos(e), x)
+
+
+def through_an_array(x: Any) -> Any:
+    ta = tf.TensorArray(tf.float64, size=4).write(0, x)
+    step = lambda i, t: (i + 1, t.write(i, tf.sin(t.read(i - 1)) * x))  # noqa: E731
+    return tf.while_loop(lambda i, t: i < 4, step, [1, ta])[1].stack()
+
+
+FUNCTIONS = [
+    powers, until_large, nested, cond_in_loop, loop_in_cond, mapped, scanned, folded,
+    through_an_array,
+]  # fmt: skip
+
+
+def differences(f: Callable[[Any], Any], x: Any) -> Any:
+    out = np.zeros_like(x)
+    for i in range(x.size):
+        e = np.zeros_like(x)
+        e[i] = 1e-5
+        out[i] = (f(x + e) - f(x - e)) / 2e-5
+    return out
+
+
+@pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)
+def test_first_and_second_derivative(f: Callable[[Any], Any]) -> None:
+    x = tf.placeholder(tf.float64, [3])
+    y = tf.reduce_sum(f(x) * tf.constant([1.0, 2.0, -1.0], tf.float64))
+    weights = tf.constant([0.5, -1.0, 2.0], tf.float64)
+    (g,) = tf.gradients(y, x)
+    (h,) = tf.gradients(tf.reduce_sum(g * weights), x)
+    at = np.array([0.3, 0.7, -0.4])
+    with tf.Session() as s:
+        first, second = s.run([g, h], {x: at})
+        np.testing.assert_allclose(
+            first, differences(lambda v: s.run(y, {x: v}), at), rtol=1e-6, atol=1e-8
+        )
+        directed = lambda v: s.run(g, {x: v}) @ np.array([0.5, -1.0, 2.0])  # noqa: E731
+        np.testing.assert_allclose(second, differences(directed, at), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("trips", [0, 1, 2, 5])
+def test_a_loop_is_its_unrolled_graph(trips: int) -> None:
+    x, w = tf.placeholder(tf.float64, [None, 3]), tf.placeholder(tf.float64, [3, 3])
+
+    def step(i: Any, a: Any, b: Any) -> Any:
+        return tf.tanh(tf.matmul(a, w)) + b, tf.where(a > 0.0, a, b) * tf.cast(i + 1, tf.float64)
+
+    looped = tf.while_loop(
+        lambda i, a, b: i < trips, lambda i, a, b: (i + 1, *step(i, a, b)), [0, x, x * 0.5]
+    )[1:]
+    a, b = x, x * 0.5
+    for i in range(trips):
+        a, b = step(tf.constant(i), a, b)
+    rng = np.random.default_rng(trips)
+    feeds = {x: rng.normal(size=(4, 3)), w: rng.normal(size=(3, 3))}
+    results = []
+    for y in (list(looped), [a, b]):
+        grads = tf.gradients([tf.reduce_sum(y[0] * y[0]), y[1]], [x, w])
+        results.append([*y, grads[0], *([grads[1]] if trips else [])])
+    with tf.Session() as s:
+        for got, want in zip(*s.run(results, feeds), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+def test_result_and_gradient_of_one_loop_run_it_once() -> None:
+    calls = []
+
+    def body(i: Any, a: Any) -> Any:
+        y = tf.py_func(lambda v: calls.append(0) or v * 1.0, [a], tf.float64)
+        y.set_shape([])
+        with tf.control_dependencies([y]):
+            return i + 1, a * a
+
+    x = tf.constant(1.5, tf.float64)
+    _, y = tf.while_loop(lambda i, a: i < 3, body, [0, x])
+    (g,) = tf.gradients(y, x)
+    with tf.Session() as s:
+        value, grad = s.run([y, g])
+    np.testing.assert_allclose([value, grad], [1.5**8, 8 * 1.5**7])
+    assert len(calls) == 3
+
+
+def test_what_has_no_gradient() -> None:
+    x, z = tf.constant(2.0), tf.constant(1.0)
+    i, y = tf.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, a * 2.0), [0, x])
+    assert tf.gradients(y, z) == [None]
+    assert tf.gradients(i, x) == [None]
+    n = tf.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, a * 2.0), [0, x], back_prop=False)
+    assert tf.gradients(n[1], x) == [None]
+    c = tf.cond(x > 1.0, lambda: z * 1.0, lambda: z)
+    assert tf.gradients(c, x) == [None]
+
+
+def test_new_trip_counts_make_no_new_plan() -> None:
+    from graphc.runtime.executor import counters
+
+    n, x = tf.placeholder(tf.int32, []), tf.constant([1.0, 2.0])
+    _, y = tf.while_loop(lambda i, a: i < n, lambda i, a: (i + 1, tf.sin(a) + a), [0, x])
+    (g,) = tf.gradients(y, x)
+    with tf.Session() as s:
+        s.run([y, g], {n: 5})
+        before = counters.plans
+        for k in (7, 3, 11):
+            s.run([y, g], {n: k})
+        assert counters.plans == before
