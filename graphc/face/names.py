@@ -41,6 +41,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "contrib.crf": ("graphc.nn.crf",),
     "contrib.rnn": (
         *_CELLS, *_RNN, "graphc.nn.contrib_cells", "graphc.nn.fused", "graphc.nn.recurrent",
+        "graphc.nn.more_cells",
     ),
     "contrib.seq2seq": (
         "graphc.seq2seq.loss", "graphc.seq2seq.attention", "graphc.seq2seq.wrapper",

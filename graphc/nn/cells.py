@@ -21,7 +21,7 @@ from graphc.ops import arrays, convert, linalg, math, nn, shapes
 
 __all__ = [
     "BasicLSTMCell", "BasicRNNCell", "GRUCell", "LSTMCell", "LSTMStateTuple", "LayerRNNCell",
-    "RNNCell", "check_cell", "concat_shape", "linear_parts", "static_concat_shape",
+    "RNNCell", "UnitsCell", "check_cell", "concat_shape", "linear_parts", "static_concat_shape",
 ]  # fmt: skip
 
 
@@ -253,7 +253,7 @@ def linear_parts(x: Any, h: Any, kernel: Any, bias: Any) -> Value:
     return out
 
 
-class _UnitsCell(LayerRNNCell):
+class UnitsCell(LayerRNNCell):
     """What the cells of one size have in common."""
 
     def __init__(
@@ -284,7 +284,7 @@ class _UnitsCell(LayerRNNCell):
         return input_depth(shape)
 
 
-class BasicRNNCell(_UnitsCell):
+class BasicRNNCell(UnitsCell):
     """``tanh([x, h] @ kernel + bias)``.
 
     Parameters
@@ -320,7 +320,7 @@ class BasicRNNCell(_UnitsCell):
         return out, out
 
 
-class GRUCell(_UnitsCell):
+class GRUCell(UnitsCell):
     """A gated recurrent unit.
 
     Parameters
@@ -400,7 +400,7 @@ def warn_concatenated(cell: Any) -> None:
     )  # fmt: skip
 
 
-class BasicLSTMCell(_UnitsCell):
+class BasicLSTMCell(UnitsCell):
     """A long short-term memory cell.
 
     Parameters
@@ -462,7 +462,7 @@ class BasicLSTMCell(_UnitsCell):
         return {**super().get_config(), **own}
 
 
-class LSTMCell(_UnitsCell):
+class LSTMCell(UnitsCell):
     """A long short-term memory cell with peepholes, clipping and projection where wanted.
 
     Parameters

@@ -280,6 +280,9 @@ CONTRIB_CELLS = {
     "layer_norm_without": lambda tf, c: c.LayerNormBasicLSTMCell(3, layer_norm=False),
     "ugrnn": lambda tf, c: c.UGRNNCell(3),
     "ind_rnn": lambda tf, c: c.IndRNNCell(3),
+    "nas": lambda tf, c: c.NASCell(3, use_bias=True),
+    "nas_projection": lambda tf, c: c.NASCell(4, num_proj=3),
+    "sru": lambda tf, c: c.SRUCell(3),
 }
 
 
@@ -915,3 +918,38 @@ def decode_scheduled_sometimes(tf, np):
     decoder = s.BasicDecoder(cell, helper, cell.zero_state(3, tf.float32))
     outputs, _, count = s.dynamic_decode(decoder)
     return {"fetch": [tf.identity(t) for t in [*outputs, count]], "feed": {x: data(np, 3, 4, 2)}}
+
+
+@program
+def conv_lstm(tf, np):
+    x = tf.placeholder(tf.float32, [2, 2, 4, 4, 1])
+    r = tf.contrib.rnn
+    cell = r.Conv2DLSTMCell(input_shape=[4, 4, 1], output_channels=2, kernel_shape=[3, 3])
+    out, state = tf.nn.static_rnn(cell, tf.unstack(x, axis=1), dtype=tf.float32)
+    line = r.Conv1DLSTMCell(input_shape=[4, 4], output_channels=2, kernel_shape=[3], use_bias=False)
+    one, _ = tf.nn.static_rnn(line, [x[:, 0, :, :, 0]], dtype=tf.float32, scope="line")
+    loss = tf.reduce_sum(tf.square(out[-1])) + tf.reduce_sum(one[0])
+    shown = [tf.identity(t) for t in [out[-1], *state, one[0]]]
+    return {"fetch": shown, "loss": loss, "feed": {x: data(np, 2, 2, 4, 4, 1)}}
+
+
+@program
+def indy_cells(tf, np):
+    """The weights of the states are drawn without a seed, so they are made first."""
+    fetch, feed, r = [], None, tf.contrib.rnn
+    cells = [
+        ("indy_gru_cell", r.IndyGRUCell(3, reuse=tf.AUTO_REUSE), {"gates/": 6, "candidate/": 3}),
+        ("indy_lstm_cell", r.IndyLSTMCell(3, reuse=tf.AUTO_REUSE), {"": 12}),
+    ]
+    _, steps, feed = steps_of(tf, np, 3)
+    for name, cell, sizes in cells:
+        with tf.variable_scope("rnn/" + name):
+            for prefix, n in sizes.items():
+                tf.get_variable(prefix + "kernel_u", [1, n])
+        out, state = tf.nn.static_rnn(cell, steps, dtype=tf.float32)
+        fetch += [out[-1], *flat(tf, state)]
+    return {
+        "fetch": [tf.identity(t) for t in fetch],
+        "loss": tf.reduce_sum(tf.square(fetch[0])) + tf.reduce_sum(fetch[1]),
+        "feed": feed,
+    }
