@@ -45,9 +45,10 @@ class _Export:
         form = form_of(n.op.name, kind)
         start = len(self.graph.node)
         written = None
-        if form is not None:
+        expansion = EXPANSIONS.get(n.op.name)
+        if form is not None or expansion is not None:
             try:
-                written = self.as_form(n, form)
+                written = expansion(self, n) if expansion else self.as_form(n, form)
             except (_Unfit, Plain):
                 del self.graph.node[start:]
         if written is None:
@@ -70,12 +71,9 @@ class _Export:
         """Write what graphc needs to make the same node again; whether that is data."""
         if n.op.name == "constant":
             return True
-        places = []
-        for v in n.inputs:
-            name = reference(v)
-            if name not in inputs:
-                return False
-            places.append(inputs.index(name))
+        # where each input is among those of the message, or its name where it is not one of them
+        names = [reference(v) for v in n.inputs]
+        places = [inputs.index(name) if name in inputs else name for name in names]
         try:
             text = attributes.to_plain(n.attrs, self.numbers)
         except Plain:
@@ -95,9 +93,19 @@ class _Export:
             attrs["dtype"] = encode(n.outputs[0].dtype)
         return [reference(v) for v in n.inputs], attrs
 
-    def as_form(self, n: Node, form: Form) -> tuple[list[str], dict[str, Any]]:
+    def aux(self, n: Node, name: str, op: str, inputs: Sequence[str], **attrs: Any) -> str:
+        """A node of TensorFlow's that `n` needs there; its name."""
+        full = self.free(f"{n.name}/{name}")
+        made = self.graph.node.add(name=full, op=op, input=inputs)
+        for key, value in attrs.items():
+            made.attr[key].CopyFrom(encode(value))
+        made.attr["_graphc_operand"].b = True
+        return full
+
+    def as_form(self, n: Node, form: Form | None) -> tuple[list[str], dict[str, Any]]:
         if n.op.name == "constant":
             return [], self.constant(n.attrs["value"], n.outputs[0].dtype)
+        assert form is not None
         dynamic = dict(zip(n.attrs.get("dynamic", ()), _last(n), strict=True))
         operands = _operands(n, form, len(dynamic))
         inputs: list[str] = []
@@ -166,18 +174,22 @@ class _Export:
 
     def beside(self, n: Node, name: str, value: Any, dtype: DType) -> str:
         """A constant that is an operand of `n`."""
-        base = full = f"{n.name}/{_OPERANDS.get(name, name)}"
-        i = 0
-        while full in self.taken:
-            i += 1
-            full = f"{base}_{i}"
-        self.taken.add(full)
+        full = self.free(f"{n.name}/{_OPERANDS.get(name, name)}")
         made = self.graph.node.add(name=full, op="Const")
         attrs = self.constant(value, dtype)
         attrs.pop("op")
         for key, a in attrs.items():
             made.attr[key].CopyFrom(a)
         made.attr["_graphc_operand"].b = True
+        return full
+
+    def free(self, base: str) -> str:
+        """A name that no node has."""
+        full, i = base, 0
+        while full in self.taken:
+            i += 1
+            full = f"{base}_{i}"
+        self.taken.add(full)
         return full
 
     def constant(self, value: Any, dtype: DType) -> dict[str, Any]:
@@ -196,6 +208,72 @@ _IMPLIED = {
 _OUTPUTS = {"FusedBatchNorm": 5, "FusedBatchNormV2": 5, "FusedBatchNormV3": 6}
 #: What TensorFlow calls the operand, in the name of the constant.
 _OPERANDS = {"axis": "reduction_indices"}
+
+
+# --------------------------------------------------------------------- made of several
+
+
+def _shape_operand(e: _Export, n: Node, like: Value, name: str = "Shape") -> str:
+    return e.aux(n, name, "Shape", [reference(like)], T=like.dtype, out_type=int32)
+
+
+def _reshape_like(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
+    x, like = n.inputs
+    attrs = {"op": "Reshape", "T": encode(x.dtype), "Tshape": encode(int32)}
+    return [reference(x), _shape_operand(e, n, like)], attrs
+
+
+def _broadcast_like(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
+    x, like = n.inputs
+    attrs = {"op": "BroadcastTo", "T": encode(x.dtype), "Tidx": encode(int32)}
+    return [reference(x), _shape_operand(e, n, like)], attrs
+
+
+def _sum_to_like(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
+    x, like = n.inputs
+    to = _shape_operand(e, n, like)
+    given = _shape_operand(e, n, x, "Shape_1")
+    axes = e.aux(n, "BroadcastGradientArgs", "BroadcastGradientArgs", [given, to], T=int32)
+    total = e.aux(n, "Sum", "Sum", [reference(x), axes], T=x.dtype, Tidx=int32, keep_dims=False)
+    attrs = {"op": "Reshape", "T": encode(x.dtype), "Tshape": encode(int32)}
+    return [total, to], attrs
+
+
+def _count(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
+    (x,), out = n.inputs, n.outputs[0].dtype
+    axis = n.attrs.get("axis")
+    if out not in (int32, int64):
+        raise _Unfit
+    if axis is None:
+        return [reference(x)], {"op": "Size", "T": encode(x.dtype), "out_type": encode(out)}
+    axes = e.beside(n, "axis", np.ravel(axis).astype(np.int32), int32)
+    zero = e.beside(n, "zero", np.zeros((), np.int32), int32)
+    shape = e.aux(n, "Shape", "Shape", [reference(x)], T=x.dtype, out_type=out)
+    sizes = e.aux(n, "GatherV2", "GatherV2", [shape, axes, zero], Tparams=out, Tindices=int32,
+                  Taxis=int32, batch_dims=0)  # fmt: skip
+    attrs = {"op": "Prod", "T": encode(out), "Tidx": encode(int32), "keep_dims": encode(False)}
+    return [sizes, zero], attrs
+
+
+def _log_sigmoid(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
+    t = n.inputs[0].dtype
+    minus = e.aux(n, "Neg", "Neg", [reference(n.inputs[0])], T=t)
+    return [e.aux(n, "Softplus", "Softplus", [minus], T=t)], {"op": "Neg", "T": encode(t)}
+
+
+def _select(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
+    """TensorFlow has one for operands of one shape, and one that broadcasts."""
+    equal = len({v.static_shape for v in n.inputs}) == 1 and n.inputs[0].static_shape is not None
+    attrs = {"op": "Select" if equal else "SelectV2", "T": encode(n.inputs[1].dtype)}
+    return [reference(v) for v in n.inputs], attrs
+
+
+#: Ops that TensorFlow makes of several, or has under several types.
+EXPANSIONS = {
+    "reshape_like": _reshape_like, "broadcast_like": _broadcast_like,
+    "sum_to_like": _sum_to_like, "count": _count, "log_sigmoid": _log_sigmoid,
+    "select": _select,
+}  # fmt: skip
 
 
 def _last_axis(n: Node) -> None:

@@ -42,6 +42,8 @@ one_hot = OneHot(indices, @depth, on_value, off_value) T=<on_value TI=<indices a
 slice = Slice(input, @begin, @size) T Index=<@begin
 strided_slice = StridedSlice(input, @begin, @end, @strides) T Index=<@begin begin_mask end_mask \
 ellipsis_mask new_axis_mask shrink_axis_mask
+strided_slice_grad = StridedSliceGrad(@shape, @begin, @end, @strides, dy) T=<dy Index=<@begin \
+begin_mask end_mask ellipsis_mask new_axis_mask shrink_axis_mask
 concat = ConcatV2(*values, @axis) T=<values N=# Tidx=<@axis
 stack = Pack(*values) T=<values N=# axis
 unstack = Unpack(value) T num axis
@@ -109,6 +111,11 @@ softmax = Softmax(logits) T axis=-1
 log_softmax = LogSoftmax(logits) T axis=-1
 softmax_cross_entropy = SoftmaxCrossEntropyWithLogits(logits, labels) T axis=-1
 sparse_softmax_cross_entropy = SparseSoftmaxCrossEntropyWithLogits(logits, labels) T Tlabels=<labels
+avg_pool_grad = AvgPoolGrad(@orig_input_shape, grad) T=<grad ksize strides padding data_format
+depthwise_conv2d_native_backprop_input = DepthwiseConv2dNativeBackpropInput(@input_sizes, filter, \
+out_backprop) T=<filter strides padding data_format dilations
+depthwise_conv2d_native_backprop_filter = DepthwiseConv2dNativeBackpropFilter(input, \
+@filter_sizes, out_backprop) T strides padding data_format dilations
 leaky_relu = LeakyRelu(features) T alpha
 l2_loss = L2Loss(t) T
 max_pool = MaxPool(input) T ksize strides padding data_format

@@ -218,19 +218,23 @@ class _Importer:
             same = False
         if not same:
             raise ValueError(f"Node '{n.name}' has an attribute _graphc that graphc did not write")
-        if found.get("type") != n.op or len(n.input) <= max(found["inputs"], default=-1):
+        places = [i for i in found["inputs"] if isinstance(i, int)]
+        if found.get("type") != n.op or len(n.input) <= max(places, default=-1):
             return None  # somebody made another node of it
         return found  # type: ignore[no-any-return]
 
     def beside(self) -> set[str]:
-        """Constants that are attributes of the one node that reads them: made by the export."""
-        found = {n.name for n in self.nodes.values() if "_graphc_operand" in n.attr}
-        if found:
-            for n in self.nodes.values():
-                exact = self.exact(n)
-                read = n.input if exact is None else [n.input[i] for i in exact["inputs"]]
-                found.difference_update([_source(i) for i in read])
-        return found - self.kept
+        """Nodes that the export made for TensorFlow only: nothing that is made here reads them."""
+        found = {n.name for n in self.nodes.values() if "_graphc_operand" in n.attr} - self.kept
+        stack = [n for n in self.nodes.values() if n.name not in found] if found else []
+        while stack:
+            n = stack.pop()
+            exact = self.exact(n)
+            for i in n.input if exact is None else _read(n, exact):
+                if _source(i) in found:
+                    found.discard(_source(i))
+                    stack.append(self.nodes[_source(i)])
+        return found
 
     # ---- order
 
@@ -262,7 +266,8 @@ class _Importer:
     def needs(self, n: Any) -> list[str]:
         loop = n.op == "Merge"
         out = []
-        for i in n.input:
+        exact = self.exact(n)
+        for i in [*n.input, *(_read(n, exact) if exact else ())]:
             if _canonical(i) in self.input_map:
                 continue
             name = i.removeprefix("^").partition(":")[0]
@@ -327,7 +332,7 @@ class _Importer:
             attrs = from_plain(json.dumps(found["attrs"]), self.symbols)
             if found["op"] == "variable":
                 attrs["var"] = name[:-1]
-            read = [self.value(n, n.input[i]) for i in found["inputs"]]
+            read = [self.value(n, i) for i in _read(n, found)]
             return build(OPS[found["op"]], read, attrs, name)
         special = _SPECIAL.get(n.op)
         if special is not None:
@@ -344,6 +349,11 @@ class _Importer:
         with self.graph.control_dependencies(None), self.graph.control_dependencies(control):
             made = foreign.build_foreign(n.op, values, types, self.prefix + n.name + "/")
         return made  # type: ignore[return-value]
+
+
+def _read(n: Any, exact: Mapping[str, Any]) -> list[str]:
+    """The inputs of a node as graphc wrote it."""
+    return [n.input[i] if isinstance(i, int) else str(i) for i in exact["inputs"]]
 
 
 def _source(text: str) -> str:
