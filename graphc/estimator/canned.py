@@ -10,6 +10,8 @@ import numpy as np
 
 from graphc.estimator.estimator import Estimator
 from graphc.estimator.spec import EstimatorSpec, ModeKeys
+from graphc.face.control import group
+from graphc.face.graph import GraphKeys, control_dependencies, get_default_graph
 from graphc.face.scopes import variable_scope
 from graphc.feature_column.columns import input_layer, linear_model, vocabulary_op
 from graphc.ir import dtypes
@@ -32,7 +34,14 @@ from graphc.train.optimizer import (
 )
 from graphc.train.steps import get_global_step
 
-__all__ = ["DNNClassifier", "DNNRegressor", "LinearClassifier", "LinearRegressor"]
+__all__ = [
+    "DNNClassifier",
+    "DNNLinearCombinedClassifier",
+    "DNNLinearCombinedRegressor",
+    "DNNRegressor",
+    "LinearClassifier",
+    "LinearRegressor",
+]
 
 _OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
     "Adagrad": AdagradOptimizer, "Adam": AdamOptimizer, "Ftrl": FtrlOptimizer,
@@ -242,9 +251,6 @@ def _linear(features: Any, columns: Any, units: int, combiner: str) -> Value:
 
 def _trained(optimizer: Any, rate: float) -> Callable[[Value], Any]:
     def train(loss: Value) -> Any:
-        from graphc.face.control import group
-        from graphc.face.graph import GraphKeys, get_default_graph
-
         step = _optimizer(optimizer, rate).minimize(loss, global_step=get_global_step())
         return group(step, *get_default_graph().get_collection(GraphKeys.UPDATE_OPS))
 
@@ -349,4 +355,93 @@ class LinearRegressor(_Linear):
     ) -> None:  # fmt: skip
         head = Regression(label_dimension, weight_column, loss_reduction)
         super().__init__(head, feature_columns, optimizer, sparse_combiner, model_dir, config,
+                         warm_start_from)  # fmt: skip
+
+
+class _Both(Estimator):
+    """The sum of a linear model and a perceptron, each with an optimizer of its own."""
+
+    def __init__(
+        self, head: Head, wide: Any, wide_optimizer: Any, deep: Any, deep_optimizer: Any,
+        hidden: Sequence[int] | None, activation: Any, dropout: Any, batch_norm: bool,
+        combiner: str, model_dir: Any, config: Any, warm: Any,
+    ) -> None:  # fmt: skip
+        if not wide and not deep:
+            raise ValueError("Either linear_feature_columns or dnn_feature_columns must be "
+                             "defined.")  # fmt: skip
+        if deep and not hidden:
+            raise ValueError("dnn_hidden_units must be defined when dnn_feature_columns is "
+                             "specified.")  # fmt: skip
+
+        def model_fn(features: Any, labels: Any, mode: Any, config: Any) -> EstimatorSpec:
+            parts = []
+            if deep:
+                parts.append(
+                    _dnn(features, deep, hidden or (), head.units, activation, dropout, batch_norm,
+                         mode)
+                )  # fmt: skip
+            if wide:
+                parts.append(_linear(features, wide, head.units, combiner))
+            logits = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+            def train(loss: Value) -> Any:
+                steps = []
+                for columns, optimizer, scope, rate in (
+                    (deep, deep_optimizer, "dnn", 0.001),
+                    (wide, wide_optimizer, "linear", _linear_rate(wide)),
+                ):
+                    if columns:
+                        mine = get_default_graph().get_collection(
+                            GraphKeys.TRAINABLE_VARIABLES, scope=scope
+                        )
+                        steps.append(_optimizer(optimizer, rate).minimize(loss, var_list=mine))
+                steps += get_default_graph().get_collection(GraphKeys.UPDATE_OPS)
+                with control_dependencies(steps):
+                    return get_global_step().assign_add(1).op
+
+            return head.spec(features, labels, mode, logits, train)
+
+        super().__init__(model_fn, model_dir, config, None, warm)
+
+
+def _linear_rate(columns: Any) -> float:
+    return min(0.005, 1.0 / pymath.sqrt(len(columns))) if columns else 0.005
+
+
+class DNNLinearCombinedClassifier(_Both):
+    """A linear model and a perceptron together that tell classes apart ("wide and deep")."""
+
+    def __init__(
+        self, model_dir: str | None = None, linear_feature_columns: Any = None,
+        linear_optimizer: Any = "Ftrl", dnn_feature_columns: Any = None,
+        dnn_optimizer: Any = "Adagrad", dnn_hidden_units: Any = None,
+        dnn_activation_fn: Any = nn.relu, dnn_dropout: Any = None, n_classes: int = 2,
+        weight_column: Any = None, label_vocabulary: Any = None,
+        input_layer_partitioner: Any = None, config: Any = None, warm_start_from: Any = None,
+        loss_reduction: str = "weighted_sum", batch_norm: bool = False,
+        linear_sparse_combiner: str = "sum",
+    ) -> None:  # fmt: skip
+        head = Classification(n_classes, label_vocabulary, weight_column, loss_reduction)
+        super().__init__(head, linear_feature_columns, linear_optimizer, dnn_feature_columns,
+                         dnn_optimizer, dnn_hidden_units, dnn_activation_fn, dnn_dropout,
+                         batch_norm, linear_sparse_combiner, model_dir, config,
+                         warm_start_from)  # fmt: skip
+
+
+class DNNLinearCombinedRegressor(_Both):
+    """A linear model and a perceptron together that predict numbers."""
+
+    def __init__(
+        self, model_dir: str | None = None, linear_feature_columns: Any = None,
+        linear_optimizer: Any = "Ftrl", dnn_feature_columns: Any = None,
+        dnn_optimizer: Any = "Adagrad", dnn_hidden_units: Any = None,
+        dnn_activation_fn: Any = nn.relu, dnn_dropout: Any = None, label_dimension: int = 1,
+        weight_column: Any = None, input_layer_partitioner: Any = None, config: Any = None,
+        warm_start_from: Any = None, loss_reduction: str = "weighted_sum",
+        batch_norm: bool = False, linear_sparse_combiner: str = "sum",
+    ) -> None:  # fmt: skip
+        head = Regression(label_dimension, weight_column, loss_reduction)
+        super().__init__(head, linear_feature_columns, linear_optimizer, dnn_feature_columns,
+                         dnn_optimizer, dnn_hidden_units, dnn_activation_fn, dnn_dropout,
+                         batch_norm, linear_sparse_combiner, model_dir, config,
                          warm_start_from)  # fmt: skip

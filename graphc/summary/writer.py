@@ -93,8 +93,9 @@ _open: weakref.WeakSet[FileWriter] = weakref.WeakSet()
 @atexit.register
 def _flush_all() -> None:
     for w in list(_open):
-        with contextlib.suppress(Exception):
-            w.flush()
+        if not w._closed:
+            with contextlib.suppress(Exception):
+                w.flush()
 
 
 class FileWriter:

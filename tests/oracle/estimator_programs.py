@@ -140,6 +140,26 @@ def perceptron(tf: Any, np: Any, folder: str) -> Any:
 
 
 @program
+def both(tf: Any, np: Any, folder: str) -> Any:
+    """A linear model beside a perceptron whose first layer is constant."""
+    x = np.linspace(-1, 1, 12).astype(np.float32)
+    c = np.array([0, 1, 2] * 4)
+    fc = tf.feature_column
+    e = tf.estimator.DNNLinearCombinedRegressor(
+        folder, [fc.categorical_column_with_identity("c", 3)],
+        tf.train.GradientDescentOptimizer(0.05), [fc.numeric_column("x")],
+        tf.train.GradientDescentOptimizer(0.0), [2], config=config(tf),
+    )  # fmt: skip
+    make = tf.estimator.inputs.numpy_input_fn
+    e.train(make({"x": x, "c": c}, c * 2.0, 12, None, False), steps=60)
+    names = [n for n in sorted(e.get_variable_names()) if "Sgd" not in n]
+    step = int(e.get_variable_value("global_step"))
+    kinds = error(lambda: tf.estimator.DNNLinearCombinedClassifier())[0]
+    w = e.get_variable_value("linear/linear_model/c/weights")
+    return [names, step, kinds, bool(w[2] - w[1] > 1.0), bool(w[1] - w[0] > 1.0)]
+
+
+@program
 def columns(tf: Any, np: Any, folder: str) -> Any:
     fc = tf.feature_column
     features = {
