@@ -280,15 +280,12 @@ class _Native:
 
 _native: _Native | None = None
 _native_lock = threading.Lock()
+_beginning: threading.Thread | None = None
 
 
 def _forked() -> None:
     global _native_lock
     _native_lock = threading.Lock()  # its holder may not exist here
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
 
 
 def native() -> _Native:
@@ -308,10 +305,22 @@ def begin() -> None:
         with contextlib.suppress(Exception):  # whoever needs it asks again and is told
             native()
 
-    if _native is None and _native_lock.acquire(blocking=False):
-        _native_lock.release()
+    global _beginning
+    if _native is None and _beginning is None:
+        thread = threading.Thread(target=make, name="graphc-runtime")
         with contextlib.suppress(RuntimeError):  # no more threads
-            threading.Thread(target=make, name="graphc-runtime").start()
+            thread.start()
+            _beginning = thread
+
+
+def _before_fork() -> None:
+    """A child whose parent was importing in another thread could never import that again."""
+    if _beginning is not None and _beginning is not threading.current_thread():
+        _beginning.join()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_forked)
 
 
 # ------------------------------------------------------------- programs

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -564,3 +567,31 @@ def test_sessions_in_threads_compile_at_once() -> None:
     for t in threads:
         t.join()
     assert not wrong
+
+
+_FORKS = """
+import os, sys, time
+import numpy as np
+import graphc as tf
+
+x = tf.placeholder(tf.float32, [None])
+y = tf.tanh(x) * 2 + 1
+sess = tf.Session()  # a thread begins to make the runtime
+time.sleep(float(sys.argv[1]))
+child = os.fork()
+right = sess.run(y, {x: np.zeros(4)})[0] == 1
+if child == 0:
+    os._exit(0 if right else 3)
+assert right and os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("after", ["0", "0.05"])
+def test_a_fork_while_the_runtime_is_made(after, tmp_path):
+    env = {**os.environ, "GRAPHC_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", _FORKS, after]
+    done = subprocess.run(
+        command, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
