@@ -29,11 +29,10 @@ CELLS = {
 
 def classifier(cell, images, digits, units):
     """Loss, accuracy and training step of one recurrent net."""
-    rows = tf.unstack(images, axis=1)
-    outputs, _ = tf.nn.static_rnn(cell(units), rows, dtype=tf.float32)
+    outputs, _ = tf.nn.dynamic_rnn(cell(units), images, dtype=tf.float32)
     w = tf.get_variable("w", [units, 10])
     b = tf.get_variable("b", [10], initializer=tf.zeros_initializer())
-    logits = tf.matmul(outputs[-1], w) + b
+    logits = tf.matmul(outputs[:, -1], w) + b
     loss = tf.reduce_mean(
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels=digits, logits=logits)
     )

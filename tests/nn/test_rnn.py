@@ -96,12 +96,17 @@ def test_other_sizes_need_no_other_kernels() -> None:
     ],
     ids=["rnn", "gru", "lstm", "multi"],
 )
-def test_gradients(make: Callable[[], Any]) -> None:
+@pytest.mark.parametrize("form", ["loop", "unrolled"])
+def test_gradients(make: Callable[[], Any], form: str) -> None:
     """Against differences, in float64, by weights and by inputs."""
     random = np.random.default_rng(1)
     feed = tf.placeholder(tf.float64, [None, 3, 2])
-    out, _ = tf.nn.static_rnn(make(), tf.unstack(feed, axis=1), dtype=tf.float64)
-    loss = tf.reduce_sum(tf.square(tf.stack(out)))
+    if form == "loop":
+        out, _ = tf.nn.dynamic_rnn(make(), feed, sequence_length=[3, 2], dtype=tf.float64)
+    else:
+        steps, _ = tf.nn.static_rnn(make(), tf.unstack(feed, axis=1), dtype=tf.float64)
+        out = tf.stack(steps)
+    loss = tf.reduce_sum(tf.square(out))
     data = random.normal(size=(2, 3, 2))
     variables = tf.trainable_variables()
     slopes = tf.gradients(loss, [feed, *variables])
@@ -122,6 +127,23 @@ def test_gradients(make: Callable[[], Any]) -> None:
             v.load(value, sess)
             want = (ends[0] - ends[1]) / (2 * step)
             np.testing.assert_allclose(np.sum(g * direction), want, rtol=1e-5, atol=1e-7)
+
+
+def test_second_derivative_through_a_loop() -> None:
+    """Of what a gradient penalty needs; TensorFlow refuses it for loops."""
+    feed = tf.placeholder(tf.float64, [None, 3, 2])
+    cell = c.GRUCell(3)
+    out, _ = tf.nn.dynamic_rnn(cell, feed, dtype=tf.float64)
+    unrolled, _ = tf.nn.static_rnn(cell, tf.unstack(feed, axis=1), dtype=tf.float64)
+    penalties = []
+    for y in (out, tf.stack(unrolled, axis=1)):
+        slope = tf.gradients(tf.reduce_sum(tf.square(y)), feed)[0]
+        penalties.append(tf.gradients(tf.reduce_sum(tf.square(slope)), [feed, *cell.variables]))
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        looped, plain = sess.run(penalties, {feed: np.random.default_rng(0).normal(size=(2, 3, 2))})
+    for a, b in zip(looped, plain, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
 # ------------------------------------------------------------------------------ dropout
