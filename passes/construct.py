@@ -58,6 +58,8 @@ def make(f: Functionalizer, n: Node, mask: int) -> None:
     maker: type[_Construct] = _Loop if n.op.name == "loop" else _Cond
     draws = len(f.frozen.random)
     try:
+        if any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
+            raise Varying  # strings pass by native code
         one = maker(f, n, mask)
         while True:
             try:
@@ -402,7 +404,8 @@ class _Loop(_Construct):
             p = self.param(v.dtype, v.static_shape, recorded.node.name)
             params.append(p)
             inside.new[recorded] = p
-        for v, var in zip(self.first[count:], self.variables, strict=True):
+        state = self.first[count : count + len(self.variables)]  # without what was added since
+        for v, var in zip(state, self.variables, strict=True):
             p = self.param(v.dtype, v.static_shape, var)
             params.append(p)
             inside.start[var] = p

@@ -92,7 +92,13 @@ _NATIVE = frozenset({"state", "reduction", "contraction", "random", "fused", "co
 def on_host(n: Node) -> bool:
     """Whether the op has no native form: host ops, strings, sizes that depend on data."""
     r = n.op
-    if "update" in r.facts or "lazy" in r.facts or r.facts.get("alias") or r.facts.get("aliases"):
+    if (
+        "update" in r.facts
+        or "lazy" in r.facts
+        or r.facts.get("contexts")
+        or r.facts.get("alias")
+        or r.facts.get("aliases")
+    ):
         return False
     if r.family == "host" or any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
         return True

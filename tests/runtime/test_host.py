@@ -404,3 +404,47 @@ def test_zero_bytes_at_the_end_are_kept(sess: Any) -> None:
     joined = tf.string_join([odd, p])
     same = tf.py_func(lambda a: a, [p], tf.string)
     assert sess.run([joined, same, p], {p: b"b\0"}) == [b"a\0\0b\0", b"b\0", b"b\0"]
+
+
+# --------------------------------------------------------------------- inside loops and branches
+
+
+def test_in_the_branch_that_is_taken(sess: Any) -> None:
+    p, x = tf.placeholder(tf.bool, []), tf.placeholder(tf.float32, [])
+    log = Log()
+
+    def branch() -> Any:
+        with tf.control_dependencies([tf.Assert(x > 0.0, ["bad"])]):
+            return log.op("a", tf.identity(x))
+
+    y = tf.cond(p, branch, lambda: x * 2.0)
+    assert sess.run(y, {p: False, x: -1.0}) == -2.0
+    assert log.tags == ""
+    assert sess.run(y, {p: True, x: 3.0}) == 3.0
+    assert log.tags == "a"
+    with pytest.raises(tf.errors.InvalidArgumentError, match="assertion failed"):
+        sess.run(y, {p: True, x: -1.0})
+    text = tf.cond(p, lambda: tf.constant("yes"), lambda: tf.string_join(["n", "o"]))
+    assert [sess.run(text, {p: v}) for v in (True, False)] == [b"yes", b"no"]
+
+
+def test_in_each_iteration(sess: Any) -> None:
+    n = tf.placeholder(tf.float32, [])
+
+    def body(i: Any, a: Any) -> Any:
+        with tf.control_dependencies([tf.assert_less(i, 5.0)]):
+            return i + 1.0, a * 2.0
+
+    native = tf.while_loop(lambda i, a: i < n, body, [0.0, 1.0])
+    assert sess.run(native, {n: 4.0}) == (4.0, 16.0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="assertion failed"):
+        sess.run(native, {n: 7.0})
+    log = Log()
+    scalar = tf.TensorShape([])
+    driven = tf.while_loop(
+        lambda i, t, a: i < n,
+        lambda i, t, a: (i + 1.0, tf.string_join([t, "x"]), tf.reshape(log.op("b", a * 2.0), [])),
+        [0.0, "s", 1.0], shape_invariants=[scalar] * 3,
+    )  # fmt: skip
+    assert sess.run(driven, {n: 3.0}) == (3.0, b"sxxx", 8.0)
+    assert log.calls == [("b", 2.0), ("b", 4.0), ("b", 8.0)]
