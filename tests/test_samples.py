@@ -30,6 +30,7 @@ PROMISES = {
     "attention_reader": ("attention_reader.png", r"test accuracy 0\.\d{4}"),
     "char_rnn": ("char_rnn.txt", r"perplexity [\d.]+"),
     "seq2seq_sort": ("seq2seq_sort.png", r"sorted without a mistake [01]\.\d{4}"),
+    "rare_digit": ("rare_digit.png", r"test precision .*, recall .*, F1 [01]\.\d{4}, AUC .*"),
     "custom_op": ("custom_op.png", r"tanh: error [\d.]+ where learned, [\d.]+ beyond"),
     "custom_rule": ("custom_rule.gc", r"largest relative error: .* with the rule"),
     "custom_pass": ("custom_pass.png", r" 1 bits: test accuracy 0\.\d{4}"),

@@ -295,6 +295,14 @@ NAMES: dict[str, str] = {
     "contrib.distributions.MultivariateNormalDiag": (
         "graphc.distributions.vectors:MultivariateNormalDiag"
     ),
+    "contrib.framework.is_tensor": "graphc.face.convert:is_tensor",
+    "contrib.framework.convert_to_tensor_or_sparse_tensor": (
+        "graphc.sparse.tensor:convert_to_tensor_or_sparse_tensor"
+    ),
+    "contrib.framework.arg_scope_func_key": "graphc.contrib.framework.scoping:arg_scope_func_key",
+    "contrib.slim.summarize_biases": "graphc.contrib.layers.summaries:summarize_biases",
+    "contrib.slim.summarize_weights": "graphc.contrib.layers.summaries:summarize_weights",
+    "contrib.slim.summarize_variables": "graphc.contrib.layers.summaries:summarize_variables",
     "contrib.slim.learning": "graphc.contrib.slim.learning",
     "contrib.slim.model_analyzer": "graphc.contrib.slim.model_analyzer",
     "contrib.slim.utils": "graphc.contrib.slim.utils",

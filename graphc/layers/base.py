@@ -258,6 +258,46 @@ non_trainable_weights, losses, updates : list
     def output_shape(self) -> Any:
         return _tuple_shape(self._only_call("output_shape", 1))
 
+    def _call_at(self, index: int, what: int) -> Any:
+        if not self._calls:
+            raise RuntimeError(
+                "The layer has never been called and thus has no defined input and output."
+            )
+        if not 0 <= index < len(self._calls):
+            raise ValueError(
+                f"Asked to get call {index}, but the layer has only {len(self._calls)} inbound "
+                "nodes."
+            )
+        return self._calls[index][what]
+
+    def get_input_at(self, node_index: int) -> Any:
+        """The input of one of its calls."""
+        return self._call_at(node_index, 0)
+
+    def get_output_at(self, node_index: int) -> Any:
+        """The output of one of its calls."""
+        return self._call_at(node_index, 1)
+
+    def get_input_shape_at(self, node_index: int) -> Any:
+        """The shape of the input of one of its calls."""
+        return _tuple_shape(self._call_at(node_index, 0))
+
+    def get_output_shape_at(self, node_index: int) -> Any:
+        """The shape of the output of one of its calls."""
+        return _tuple_shape(self._call_at(node_index, 1))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """What mask the output has: that of the input."""
+        return mask
+
+    @property
+    def dynamic(self) -> bool:
+        return False
+
+    @property
+    def metrics(self) -> list[Any]:
+        return []
+
     # ---- what subclasses define
 
     def build(self, input_shape: Any) -> None:

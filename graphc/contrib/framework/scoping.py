@@ -29,20 +29,21 @@ def current_arg_scope() -> Scope:
     return _stack.items[-1]
 
 
-def _key(f: Any) -> str:
+def arg_scope_func_key(f: Any) -> str:
+    """The key of a function in a scope."""
     return getattr(f, "_key_op", str(f))
 
 
 def has_arg_scope(func: Any) -> bool:
     """Whether a function takes defaults from `arg_scope`."""
-    return _key(func) in _known
+    return arg_scope_func_key(func) in _known
 
 
 def arg_scoped_arguments(func: Any) -> tuple[str, ...]:
     """The keyword arguments that a function may get from `arg_scope`."""
     if not has_arg_scope(func):
         raise ValueError(f"{func.__module__}::{func.__name__} is not decorated with @add_arg_scope")
-    return _known[_key(func)]
+    return _known[arg_scope_func_key(func)]
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def arg_scope(list_ops_or_scope: Any, **kwargs: Any) -> Iterator[Scope]:
                 module = getattr(f, "__module__", None)
                 name = getattr(f, "__name__", f)
                 raise ValueError(f"('{module}', '{name}') is not decorated with @add_arg_scope")
-            scope[_key(f)] = {**scope.get(_key(f), {}), **kwargs}
+            scope[arg_scope_func_key(f)] = {**scope.get(arg_scope_func_key(f), {}), **kwargs}
     _stack.items.append(scope)
     try:
         yield scope
