@@ -397,7 +397,7 @@ NAMES: dict[str, str] = {
     "nn.safe_embedding_lookup_sparse": "graphc.sparse.lookup:safe_embedding_lookup_sparse",
     "logging": "graphc.face.logging",
     "random.gamma": "graphc.ops.special:random_gamma",
-    "random.poisson": "graphc.ops.special:random_poisson_v2",
+    "random.poisson": "graphc.ops.special:random_poisson",
     "count_up_to": "graphc.train.input:count_up_to",
     "no_gradient": "graphc.face.gradients:NoGradient",
     "math.divide_no_nan": "graphc.ops.math:div_no_nan",

@@ -29,9 +29,9 @@ def current_arg_scope() -> Scope:
     return _stack.items[-1]
 
 
-def arg_scope_func_key(f: Any) -> str:
+def arg_scope_func_key(op: Any) -> str:
     """The key of a function in a scope."""
-    return getattr(f, "_key_op", str(f))
+    return getattr(op, "_key_op", str(op))
 
 
 def has_arg_scope(func: Any) -> bool:
