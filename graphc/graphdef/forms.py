@@ -129,6 +129,19 @@ fused_batch_norm = FusedBatchNormV2(x, scale, offset, *population) T U=<scale ep
 is_training
 fused_batch_norm = FusedBatchNorm(x, scale, offset, *population) T epsilon data_format is_training
 lrn = LRN(input) T depth_radius bias alpha beta
+scatter_update = ScatterUpdate(ref, indices, updates) T Tindices=<indices
+scatter_add = ScatterAdd(ref, indices, updates) T Tindices=<indices
+scatter_sub = ScatterSub(ref, indices, updates) T Tindices=<indices
+scatter_mul = ScatterMul(ref, indices, updates) T Tindices=<indices
+scatter_div = ScatterDiv(ref, indices, updates) T Tindices=<indices
+scatter_min = ScatterMin(ref, indices, updates) T Tindices=<indices
+scatter_max = ScatterMax(ref, indices, updates) T Tindices=<indices
+matrix_inverse = MatrixInverse(input) T adjoint
+matrix_solve = MatrixSolve(matrix, rhs) T adjoint
+matrix_determinant = MatrixDeterminant(input) T
+cholesky = Cholesky(input) T
+string_join = StringJoin(*inputs) N=# separator
+dynamic_partition = DynamicPartition(data, partitions) T num_partitions
 space_to_depth = SpaceToDepth(input) T block_size data_format
 depth_to_space = DepthToSpace(input) T block_size data_format
 extract_image_patches = ExtractImagePatches(images) T ksizes strides rates padding
@@ -167,6 +180,7 @@ DEFAULTS: dict[str, object] = {
     "LRN.alpha": 1.0, "LRN.bias": 1.0, "LRN.beta": 0.5, "depth_radius": 5, "Pack.axis": 0,
     "Unpack.axis": 0, "Conv3D.data_format": "NDHWC", "Conv3D.dilations": (1, 1, 1, 1, 1),
     "MaxPool3D.data_format": "NDHWC", "AvgPool3D.data_format": "NDHWC", "shape": None,
+    "adjoint": False, "separator": "",
     "out_type": dtypes.int32, "out_idx": dtypes.int32, "output_type": dtypes.int64,
 }  # fmt: skip
 

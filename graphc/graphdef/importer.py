@@ -448,6 +448,8 @@ def _adapt(n: Any, op: str, attrs: dict[str, Any]) -> None:
             attrs.pop("shape", None)
         else:
             attrs["validate_shape"] = False
+    elif op == "string_join":
+        attrs["separator"] = attrs["separator"].encode()
     elif op == "unique_with_counts":
         attrs["counts"] = True
     for key in ("strides", "ksize", "dilations", "explicit_paddings", "ksizes", "rates"):

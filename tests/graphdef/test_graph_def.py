@@ -316,3 +316,24 @@ def test_what_tensorflow_makes_of_several(graph):
             got = sess.run([t.name for t in out], {"x:0": values})
             for a, b in zip(got, expected, strict=True):
                 assert np.allclose(a, b, rtol=1e-6)
+
+
+def test_more_ops_there_and_back(graph):
+    x = tf.placeholder(tf.float32, [2, 2], name="x")
+    v = tf.get_variable("v", [3, 2], initializer=tf.zeros_initializer())
+    out = [
+        tf.matrix_inverse(x), tf.matrix_solve(x, x), tf.matrix_determinant(x),
+        tf.cholesky(tf.matmul(x, x, transpose_b=True)), tf.string_join(["a", "b"], "-"),
+        *tf.dynamic_partition(x, [0, 1], 2), tf.scatter_add(v, [0, 1], x),
+        tf.scatter_update(v, [2], [[1.0, 1.0]]),
+    ]  # fmt: skip
+    feeds = {"x:0": [[2.0, 1.0], [1.0, 3.0]]}
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        expected = [sess.run(t, feeds) for t in out]
+    made = without_ours(graph.as_graph_def())
+    with tf.Graph().as_default(), tf.Session() as sess:
+        tf.import_graph_def(made, name="")
+        sess.run("v/Assign")
+        for t, a in zip(out, expected, strict=True):
+            assert np.asarray(sess.run(t.name, feeds)).tolist() == np.asarray(a).tolist(), t.name
