@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value, reachable
 from graphc.ir.registry import REGIONS
 from graphc.ops.pure import input_op
@@ -33,7 +33,8 @@ def region_with(region: Graph, inputs: Sequence[Value], outputs: Sequence[Value]
 def trim(g: Graph) -> Graph:
     """Loop variables and results that nobody reads are gone, with all that made only them.
 
-    A loop variable that stays as it is becomes a captured value.
+    A loop variable that stays as it is becomes a captured value, and a cond whose predicate is
+    known the branch that runs.
     """
     if not any(n.op.name in REGIONS for n in g.nodes()):
         return g
@@ -92,7 +93,20 @@ def _loop(n: Node, inputs: tuple[Value, ...], used: list[bool]) -> Sequence[Valu
     return [place.get(i, inputs[i]) for i in range(count)]
 
 
+def _inlined(region: Graph, inputs: Sequence[Value]) -> list[Value]:
+    """The results of a region that runs in any case, as values outside."""
+    new: dict[Value, Value] = dict(zip(region.inputs, inputs, strict=True))
+    for n in region.nodes():
+        if n.inputs:
+            made = copy(n, [new.get(v, v) for v in n.inputs])
+            new.update(zip(n.outputs, made.outputs, strict=True))
+    return [new.get(v, v) for v in region.outputs]
+
+
 def _cond(n: Node, inputs: tuple[Value, ...], used: list[bool]) -> Sequence[Value] | None:
+    if inputs[0].node.op.name == "constant":
+        taken = "then" if inputs[0].node.attrs["value"] else "orelse"
+        return _inlined(n.attrs[taken], inputs[1:])
     then, orelse = n.attrs["then"], n.attrs["orelse"]
     outputs = [i for i, u in enumerate(used) if u]
     wanted = []
