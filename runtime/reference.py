@@ -5,7 +5,7 @@ It is the oracle of all tests and the meaning of host calls, and is never on a h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -130,7 +130,7 @@ def _run(
         types = [v.type for v in node.outputs]
         try:
             if node.op.name in REGIONS:
-                out = control(node, arrays, sizes, check)
+                out = control(node, arrays, lambda r, given: _region(r, given, sizes, check))
             else:
                 out = meaning(node.op, arrays, attrs, types, check)
         except AssertionError as e:
@@ -141,13 +141,13 @@ def _run(
             _learn_new(v, a, sizes)
 
 
-def control(node: Node, arrays: Sequence[Array], env: Env, check: bool = True) -> list[Array]:
-    """What a node with regions gives: its loop, or the branch that its predicate chooses."""
+def control(
+    node: Node, arrays: Sequence[Array], run: Callable[[Graph, Sequence[Array]], list[Array]]
+) -> list[Array]:
+    """What a node with regions gives: its loop, or the branch that its predicate chooses.
 
-    def run(region: Graph, given: Sequence[Array]) -> list[Array]:
-        feeds = dict(zip(region.inputs, given, strict=True))
-        return evaluate(region.outputs, feeds, env=env, check=check)
-
+    `run` gives the results of a region for its inputs.
+    """
     if node.op.name == "cond":
         pred, *captured = arrays
         return run(node.attrs["then" if pred else "orelse"], captured)
@@ -156,6 +156,11 @@ def control(node: Node, arrays: Sequence[Array], env: Env, check: bool = True) -
     while run(node.attrs["cond"], [*values, *captured])[0]:
         values = run(node.attrs["body"], [*values, *captured])
     return values
+
+
+def _region(region: Graph, given: Sequence[Array], env: Env, check: bool) -> list[Array]:
+    feeds = dict(zip(region.inputs, given, strict=True))
+    return evaluate(region.outputs, feeds, env=env, check=check)
 
 
 def _learn_new(value: Value, a: Array, env: Env) -> None:

@@ -13,6 +13,7 @@ from graphc.ir.dims import Expr, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
+from graphc.ir.registry import REGIONS
 from graphc.ops.record import meaning
 from graphc.passes.pipeline import LEVELS
 from graphc.runtime import reference
@@ -125,6 +126,11 @@ def twin(
 def _apply(
     n: Node, done: Mapping[Value, Array], env: Mapping[Symbol, int], rng: np.random.Generator | None
 ) -> list[Array]:
+    if n.op.name in REGIONS:
+        given = [done[v] for v in n.inputs]
+        return reference.control(
+            n, given, lambda r, a: twin(r, dict(zip(r.inputs, a, strict=True)), env, rng)
+        )
     attrs = {k: wide(reference.resolve(a, env)) for k, a in n.attrs.items()}
     arrays = [done[v] for v in n.inputs]
     types = [(wide(v.dtype), v.static_shape) for v in n.outputs]
