@@ -386,13 +386,14 @@ class _Run:
         run = self
         with self.state.one_run():
             while True:
-                if run.parts is None:
+                parts = run.parts  # another thread may put its own there
+                if parts is None:
                     try:
                         return run.native(values) if run.bound is None else run(*values)
                     except Cut as cut:
-                        run.parts = Parts(run, cut)
-                values = run.parts.pause(values)
-                run = run.parts.rest
+                        parts = run.parts = Parts(run, cut)
+                values = parts.pause(values)
+                run = parts.rest
 
     def native(self, values: Sequence[Any]) -> list[Any]:
         """Run as one native part; strings pass by it."""

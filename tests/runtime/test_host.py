@@ -448,3 +448,24 @@ def test_in_each_iteration(sess: Any) -> None:
     )  # fmt: skip
     assert sess.run(driven, {n: 3.0}) == (3.0, b"sxxx", 8.0)
     assert log.calls == [("b", 2.0), ("b", 4.0), ("b", 8.0)]
+
+
+def test_threads_share_a_run_in_parts(sess: Any) -> None:
+    x = tf.placeholder(tf.float32, [None])
+    y = tf.py_func(lambda a: a * 2.0, [x + 1.0], tf.float32)
+    z = tf.reduce_sum(tf.py_func(lambda a: a + 1.0, [y * 3.0], tf.float32))
+    wrong: list[Any] = []
+
+    def work(k: int) -> None:
+        for n in range(1, 9):
+            a = np.full(n, float(k), np.float32)
+            got = sess.run(z, {x: a})
+            if got != n * ((k + 1) * 6 + 1):
+                wrong.append((k, n, got))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+    assert not wrong
