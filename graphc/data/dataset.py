@@ -180,6 +180,11 @@ class Dataset:
         return make("TensorSliceDataset", tensors)
 
     @staticmethod
+    def from_sparse_tensor_slices(sparse_tensor: Any) -> Dataset:
+        """An element for each row of a `SparseTensor` in row-major order: a `SparseTensor`."""
+        return make("SparseSliceDataset", sparse_tensor)
+
+    @staticmethod
     def from_generator(
         generator: Callable[..., Any], output_types: Any, output_shapes: Any = None,
         args: Any = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from graphc.data.structure import (
     flatten,
     grouped,
     map_leaves,
+    parts,
     specs,
 )
 from graphc.errors import InvalidArgumentError
@@ -27,7 +29,7 @@ from graphc.face.shape import as_shape
 from graphc.ir.build import current
 from graphc.ir.dtypes import as_dtype, int64, string
 from graphc.ops.convert import convert_to_tensor
-from graphc.sparse.tensor import SparseTensorValue
+from graphc.sparse.tensor import SparseTensor, SparseTensorValue
 
 __all__ = [
     "ArgumentDataset",
@@ -36,6 +38,7 @@ __all__ = [
     "Leaf",
     "ListDataset",
     "RangeDataset",
+    "SparseSliceDataset",
     "TensorDataset",
     "TensorSliceDataset",
 ]
@@ -84,6 +87,29 @@ class TensorSliceDataset(Dataset):
                 None, None, f"from_tensor_slices needs tensors with equally many rows, got {shapes}"
             )
         return Stream(chunks=iter([range(sizes.pop())]), columns=columns)
+
+
+class SparseSliceDataset(Dataset):
+    """The rows of a sparse tensor."""
+
+    _type = "SparseTensorSliceDataset"
+
+    def __init__(self, sparse: Any) -> None:
+        if not isinstance(sparse, SparseTensor):
+            raise TypeError(f"`sparse_tensor` must be a `tf.SparseTensor` object. Was {sparse}.")
+        shape = sparse.get_shape()
+        row = None if shape.ndims is None else shape.as_list()[1:]
+        super().__init__(SparseSpec(sparse.dtype, row), (), parts(sparse))
+
+    def _open(self, context: Context) -> Stream:
+        indices, values, shape = (np.asarray(context.value(t)) for t in self._tensors)
+        if (np.diff(indices[:, 0]) < 0).any():
+            raise InvalidArgumentError(None, None, "the rows of the sparse tensor are not in order")
+        ends = np.searchsorted(indices[:, 0], np.arange(int(shape[0]) + 1))
+        return Stream(
+            (SparseTensorValue(indices[a:b, 1:], values[a:b], shape[1:]),)
+            for a, b in itertools.pairwise(ends)
+        )
 
 
 def row_spec(s: TensorSpec) -> TensorSpec:

@@ -295,7 +295,10 @@ def sparse(tf: Any, np: Any, folder: str) -> Any:
     total = tf.sparse_reduce_sum(x["s"])
     with tf.Session() as s:
         both = plain(s.run([total, x["s"].dense_shape]))
-    return [drain(tf, one), drain(tf, dense), drain(tf, kept), drain(tf, batched), kinds, classes,
+    slices = d.from_sparse_tensor_slices(
+        tf.SparseTensor([[0, 1], [0, 2], [3, 0]], [1, 2, 3], [4, 5])
+    )
+    return [drain(tf, slices), drain(tf, one), drain(tf, dense), drain(tf, kept), drain(tf, batched), kinds, classes,
             both]  # fmt: skip
 
 
