@@ -298,8 +298,8 @@ def sparse(tf: Any, np: Any, folder: str) -> Any:
     slices = d.from_sparse_tensor_slices(
         tf.SparseTensor([[0, 1], [0, 2], [3, 0]], [1, 2, 3], [4, 5])
     )
-    return [drain(tf, slices), drain(tf, one), drain(tf, dense), drain(tf, kept), drain(tf, batched), kinds, classes,
-            both]  # fmt: skip
+    found = [drain(tf, x) for x in (slices, one, dense, kept, batched)]
+    return [*found, kinds, classes, both]
 
 
 @program
