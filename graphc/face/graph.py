@@ -124,7 +124,7 @@ class Tensor(Value):
     graph : Graph
     """
 
-    __slots__ = ()
+    __slots__ = ("__dict__",)  # programs hang things of their own on them
 
     #: numpy leaves ``array + tensor`` to the tensor.
     __array_priority__ = 100
@@ -308,7 +308,7 @@ class Operation(Node):
     graph : Graph
     """
 
-    __slots__ = ()
+    __slots__ = ("__dict__",)  # programs hang things of their own on them
 
     value_class: ClassVar[type[Value]] = Tensor  # type: ignore[misc]
 

@@ -988,8 +988,10 @@ def local_response_normalization(
     x = as_value(input, None, "input")
     check_kind(lrn_op, "input", x.dtype, "f")
     attrs = {
-        "depth_radius": int(depth_radius), "bias": float(bias), "alpha": float(alpha),
-        "beta": float(beta),
+        "depth_radius": 5 if depth_radius is None else int(depth_radius),
+        "bias": 1.0 if bias is None else float(bias),
+        "alpha": 1.0 if alpha is None else float(alpha),
+        "beta": 0.5 if beta is None else float(beta),
     }  # fmt: skip
     return build(lrn_op, (x,), attrs, name).outputs[0]
 

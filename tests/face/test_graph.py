@@ -287,3 +287,14 @@ def test_recording_is_linear_and_quick() -> None:
     small, large = build(10_000), build(100_000)
     assert large < 40e-6
     assert large < small * 4
+
+
+def test_programs_hang_things_on_tensors_and_operations() -> None:
+    x = tf.placeholder(tf.float32, [2], name="x")
+    x.scope = "mine"
+    x.op.layer = 3
+    again = tf.get_default_graph().get_tensor_by_name("x:0")
+    assert again.scope == "mine"
+    assert again.op.layer == 3
+    with pytest.raises(AttributeError):
+        x.nothing  # noqa: B018
