@@ -93,7 +93,7 @@ def test_distributions(sess: Any) -> None:
     assert not np.array_equal(sess.run(g), a)
     with tf.Session() as again:
         np.testing.assert_array_equal(again.run(g), a)
-        assert again.run(tf.random.poisson([2], 3.0, dtype=tf.int64)).dtype == np.int64
+        assert again.run(tf.random.poisson(3.0, [2], dtype=tf.int64)).dtype == np.int64
 
 
 def test_count_up_to(sess: Any) -> None:
