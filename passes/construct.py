@@ -443,7 +443,7 @@ class _Loop(_Construct):
             value = body.value(v, None)
             if value.static_shape is None or value.dtype.kind == "s":
                 raise Varying
-            empty = shapes.fill_static((room, *value.static_shape), 0, value.dtype)
+            empty = control.blank((room, *value.static_shape), value.dtype)
             stack = self.carry(empty, None, params, results, "saved")
             results[-1] = control.array_set(stack, at, value)
 

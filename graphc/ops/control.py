@@ -30,6 +30,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.dims import Dim
+from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import KernelBuilder, lit
 from graphc.ir.kernel import Value as KernelValue
@@ -40,8 +41,8 @@ from graphc.ops.lowering import Site
 from graphc.ops.record import Attrs, InferError, Types, op
 
 __all__ = [
-    "ElementGradient", "array_add", "array_get", "array_set", "cond_op", "nested", "regions_of",
-    "while_op", "with_regions",
+    "ElementGradient", "array_add", "array_get", "array_set", "blank", "cond_op", "nested",
+    "regions_of", "while_op", "with_regions",
 ]  # fmt: skip
 
 
@@ -237,6 +238,20 @@ array_get_op = op(
     grad=lambda y, dy, buffer, index: (ElementGradient(buffer, index, dy), None),
     expand=lambda buffer, index: arrays.gather(buffer, index, axis=0), fails=True,
 )  # fmt: skip
+
+
+# What a loop keeps of its iterations begins as this: every element that is read was written before,
+# so there is nothing to fill. Two of them stay two (`stateful`): each is a place of its own.
+blank_op = op(
+    "blank", "TensorArrayV3", "state", doc="An array to write before it is read.",
+    infer=lambda inputs, attrs: [(attrs["dtype"], attrs["shape"])], types="fiub", stateful=True,
+    numpy=lambda *, dtype, shape: np.zeros(shape, dtype.np), lower=lambda n, s: None,
+)  # fmt: skip
+
+
+def blank(shape: Sequence[Dim], dtype: DType, name: str | None = None) -> Value:
+    """An array to write to; who reads an element must have written it."""
+    return build(blank_op, (), {"dtype": dtype, "shape": tuple(shape)}, name).outputs[0]
 
 
 class ElementGradient:

@@ -215,3 +215,23 @@ def test_a_write_outside_of_an_array_has_the_words_of_tensorflow(shape: tuple[in
         np.testing.assert_array_equal(sess.run(out, {n: 4, x: given}), given[:4])
         with pytest.raises(tf.errors.InvalidArgumentError, match=words):
             sess.run(out, {n: 6, x: given})
+
+
+def test_what_iterations_leave_for_the_gradient_is_written_once() -> None:
+    x = tf.placeholder(tf.float64, [8])
+    _, y = tf.while_loop(lambda i, y: i < 5, lambda i, y: (i + 1, tf.sin(y) * x), [0, x])
+    (g,) = tf.gradients(y, x)
+    given, eps = np.linspace(0.2, 1.5, 8), 1e-6
+    compiled: list[Any] = []
+    executor.observers.append(lambda run, c: compiled.append(c))
+    try:
+        with tf.Session() as sess:
+            got = sess.run(g, {x: given})
+            up, down = (sess.run(y, {x: given + d}) for d in (eps, -eps))
+    finally:
+        executor.observers.pop()
+    np.testing.assert_allclose(got, (up - down) / (2 * eps), rtol=1e-6)
+    steps = compiled[0].plan.steps
+    assert [s for s in steps if s.code.name.endswith("_array")]
+    moved = [s.writes[0].count for s in steps if s.code.name == "copy" or "fill" in s.code.name]
+    assert all(n in (1, 8) for n in moved)
