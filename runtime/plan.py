@@ -25,7 +25,7 @@ from graphc.passes.fuse import is_alias
 from graphc.passes.lower import Lowered, lower_body
 from graphc.passes.share import body_key
 from graphc.runtime.regions import Regions, Scope, begins_as
-from graphc.runtime.steps import Buf, Code, StepSpec, base, copy_step, count, same_type
+from graphc.runtime.steps import Buf, Code, StepSpec, base, copy_step, count, label_step, same_type
 
 __all__ = ["Plan", "make_plan"]
 
@@ -462,6 +462,11 @@ class Structured:
             StepSpec(Code(kernel.name, kernel, None, native), list(binds), self.node,
                      [(0, m) for m in checks], writes, reads, sizes=kernel.sizes, attrs=attrs)
         )  # fmt: skip
+
+    def hold(self, buffer: Buf) -> None:
+        """The buffer is in use from here on: a loop behind may write it in parts."""
+        self.planner.steps.append(label_step(self.node))
+        self.planner.steps[-1].binds = [buffer]
 
     def scratch(self, stride: Dim, dtype: DType) -> Buf:
         return Buf("scratch", dtype, 0, 0, "scratch", stride)

@@ -245,7 +245,7 @@ array_get_op = op(
 blank_op = op(
     "blank", "TensorArrayV3", "state", doc="An array to write before it is read.",
     infer=lambda inputs, attrs: [(attrs["dtype"], attrs["shape"])], types="fiub", stateful=True,
-    numpy=lambda *, dtype, shape: np.zeros(shape, dtype.np), lower=lambda n, s: None,
+    numpy=lambda *, dtype, shape: np.zeros(shape, dtype.np), lower=lambda n, s: s.hold(s.output()),
 )  # fmt: skip
 
 

@@ -34,6 +34,9 @@ class Site(Protocol):
     def temp(self, dtype: DType, n: Dim) -> Any:
         """A buffer of `n` elements that only this op uses."""
 
+    def hold(self, buffer: Any) -> None:
+        """The buffer is in use from here on, although nothing is written yet."""
+
     def scratch(self, stride: Dim, dtype: DType) -> Any:
         """A buffer of which each worker has a copy, `stride` bytes apart."""
 
