@@ -21,8 +21,10 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.known import NeedsValue, resolve
 from graphc.ir.node import Node, Value
-from graphc.ir.region import Context
+from graphc.ir.region import Branch, Context, context_of
 from graphc.ir.registry import REGIONS
+from graphc.ops import math
+from graphc.ops.check import is_true
 from graphc.ops.pure import input_op, read_op
 from graphc.passes.cuts import Batch, Cut, is_effect, on_host, operands
 from graphc.passes.reach import Reach, is_construct
@@ -189,11 +191,13 @@ class Functionalizer:
         rewriter = build.Rewriter()
         with build.use(rewriter), dims.assuming(self.facts):
             inputs = self.inputs(rewriter)
-            self.reach = Reach(fetches, targets, self.given, (), self.home)
+            around = self.around(fetches)
+            read = [*fetches, *[c.pred for c in around]]
+            self.reach = Reach(read, targets, self.given, (), self.home)
             wanted = self.reach.nodes
             later = bool(self.made or self.done)
             if later:
-                self.reach = live(fetches, targets, self.given, self.feeds, self.done, self.home)
+                self.reach = live(read, targets, self.given, self.feeds, self.done, self.home)
             alive = set(self.reach.nodes)
             self.used.update(fetches, self.reach.read)
             for n in wanted:
@@ -210,6 +214,8 @@ class Functionalizer:
                     self.batch.add(cut, v.node)
             if not self.batch:
                 outputs += [self.last(var) for var in self.finals]
+                for c in around:
+                    self.taken(c)
         if self.batch:
             raise self.batch.cut()
         if self.home is not None:
@@ -276,6 +282,24 @@ class Functionalizer:
             attrs = {"var": var, "dtype": dtype, "shape": shape}
             v = self.start[var] = build.build(read_op, (), attrs, var).outputs[0]
         return v
+
+    def around(self, fetches: Sequence[Value]) -> list[Branch]:
+        """The branches in which values are that are fetched from outside of them."""
+        if self.home is not None or self.made:
+            return []  # the user's own fetches only
+        found: dict[Branch, None] = {}
+        for v in fetches:
+            c = None if v in self.feeds else context_of(v.node)
+            found.update(dict.fromkeys(k for k in c.chain() if isinstance(k, Branch)) if c else {})
+        return list(found)
+
+    def taken(self, branch: Branch) -> None:
+        """A run fails that fetches a value of a branch that it does not take."""
+        pred = self.value(branch.pred, None)
+        rewriter = build.current()
+        assert isinstance(rewriter, build.Rewriter)
+        rewriter.like = branch.node
+        self.checks.append(is_true(pred if branch.taken else math.logical_not(pred)))
 
     def last(self, var: str) -> Value:
         """The value of a variable at the end."""

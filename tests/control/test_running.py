@@ -113,3 +113,19 @@ def test_shapes_that_change_without_leave(native: bool) -> None:
     with tf.Session() as s:
         assert s.run(y, {x: [1.0]}).shape == (16,)
         assert s.run(y, {x: [1.0, 2.0, 3.0]}).shape == (12,)
+
+
+def test_a_value_of_the_branch_not_taken_is_an_error() -> None:
+    kept = []
+
+    def then() -> Any:
+        kept.append(tf.constant(3.0) * 2.0)
+        return kept[0] + 1.0
+
+    p = tf.placeholder(tf.bool, [])
+    y = tf.cond(p, then, lambda: 1.0)
+    with tf.Session() as s:
+        assert s.run([y, kept[0]], {p: True}) == [7.0, 6.0]
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            s.run([y, kept[0]], {p: False})
+        assert s.run(y, {p: False}) == 1.0
