@@ -154,6 +154,8 @@ class Tensor(Value):
         """The static shape."""
         return from_dims(self.static_shape)
 
+    _shape = property(get_shape)  # libraries read it
+
     def set_shape(self, shape: Any) -> None:
         """Add what is known of the static shape.
 

@@ -29,10 +29,10 @@ TOLERANCE = {"default": 2e-4}
 AS_SCRIPTS = ["linear_regression", "slim_net", "flags_main"]
 
 #: Programs that do not agree yet, and why.
-PENDING = dict.fromkeys(
-    "batch_norm bidirectional char_rnn ctc gru_static layers_conv lstm_classifier seq2seq".split(),
-    "waits for parts that are being written",
-)
+PENDING = {
+    "batch_norm": "batch normalisation switched by a placeholder",
+    "ctc": "tf.cast of a SparseTensor",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 tf.set_random_seed(9)
+tf.get_variable_scope().set_initializer(tf.random_uniform_initializer(-0.5, 0.5, seed=3))
 data = np.random.RandomState(16).randn(4, 6, 3).astype(np.float32)
 x = tf.placeholder(tf.float32, [None, None, 3])
 lengths = tf.constant([6, 3, 1, 5])

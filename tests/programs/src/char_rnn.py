@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 tf.set_random_seed(5)
+tf.get_variable_scope().set_initializer(tf.random_uniform_initializer(-0.5, 0.5, seed=3))
 text = "hello world, hello there " * 8
 chars = sorted(set(text))
 ids = np.array([chars.index(c) for c in text])

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tensorflow.contrib import rnn
 
 tf.set_random_seed(8)
+tf.get_variable_scope().set_initializer(tf.random_uniform_initializer(-0.5, 0.5, seed=3))
 data = np.random.RandomState(15).randn(5, 4, 3).astype(np.float32)
 x = tf.placeholder(tf.float32, [None, 4, 3])
 steps = tf.unstack(x, 4, 1)

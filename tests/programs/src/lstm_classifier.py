@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 tf.set_random_seed(6)
+tf.get_variable_scope().set_initializer(tf.random_uniform_initializer(-0.5, 0.5, seed=3))
 rng = np.random.RandomState(14)
 data = rng.randn(10, 7, 3).astype(np.float32)
 lengths = rng.randint(2, 8, 10)
