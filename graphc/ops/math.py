@@ -843,6 +843,10 @@ def _cast_call(x: Any, dtype: Any, name: str | None = None) -> Value:
     to = as_dtype(dtype).base_dtype
     if isinstance(x, Value):
         return x if x.dtype is to else build(cast, (x,), {"dtype": to}, name).outputs[0]
+    if hasattr(x, "dense_shape") and isinstance(x.values, Value):  # sparse: its values
+        values = _cast_call(x.values, to, name)
+        made: Any = type(x)(indices=x.indices, values=values, dense_shape=x.dense_shape)
+        return made  # type: ignore[no-any-return]
     with current().scope(name, "Cast") as scope:
         v = as_value(x, name="x")
         return v if v.dtype is to else build(cast, (v,), {"dtype": to}, scope or name).outputs[0]

@@ -31,7 +31,6 @@ AS_SCRIPTS = ["linear_regression", "slim_net", "flags_main"]
 #: Programs that do not agree yet, and why.
 PENDING = {
     "batch_norm": "batch normalisation switched by a placeholder",
-    "ctc": "tf.cast of a SparseTensor",
 }
 
 
