@@ -17,6 +17,7 @@ from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import arrays, linalg, math, nn, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.hashing import farm64
 from graphc.ops.record import Attrs, Types, no_grad, op
 
 __all__ = [
@@ -43,7 +44,8 @@ def _looked_up(x: Any, *, vocabulary: Any, default: int, more: int) -> Any:
     for i, v in enumerate(a.reshape(-1).tolist()):
         found = table.get(v)
         if found is None and v not in (b"", -1):
-            found = len(vocabulary) + hash(v) % more if more else default
+            word = v if isinstance(v, bytes) else str(v).encode()
+            found = len(vocabulary) + farm64(word) % more if more else default
         flat[i] = -1 if found is None else found
     return out
 
