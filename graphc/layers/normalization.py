@@ -248,7 +248,9 @@ class BatchNormalization(Layer):
         if static_flag(training) is not None:
             return now
         with name_scope("cond"):
-            return math.select(training, now, before, name="Merge")  # type: ignore[no-any-return]
+            chosen: Any = math.select(training, now, before, name="Merge")
+        chosen.set_shape(now.static_shape)  # a flag without a shape hides it
+        return chosen  # type: ignore[no-any-return]
 
     def _moved(self, variable: Any, value: Value, training: Any, inputs: Value) -> None:
         """Update an average, while training only."""

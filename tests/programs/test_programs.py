@@ -29,9 +29,7 @@ TOLERANCE = {"default": 2e-4}
 AS_SCRIPTS = ["linear_regression", "slim_net", "flags_main"]
 
 #: Programs that do not agree yet, and why.
-PENDING = {
-    "batch_norm": "batch normalisation switched by a placeholder",
-}
+PENDING: dict[str, str] = {}
 
 
 @pytest.fixture(autouse=True)
