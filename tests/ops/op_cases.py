@@ -54,15 +54,15 @@ BY_KIND: dict[str, list[DType]] = {
 def draw(rng: np.random.Generator, record: Op, shape: Sequence[int], t: DType) -> Array:
     """Elements of a type from the record's domain."""
     shape = tuple(shape)
+    must = record.facts.get("check", {}).get("must")
     if t.kind == "b":
-        return rng.integers(0, 2, shape).astype(bool)
+        return rng.integers(must == "nonzero", 2, shape).astype(bool)
     if t.kind in "iu":
         low = -9 if t.kind == "i" else 0
         a = rng.integers(low, 10, shape).astype(t.np)
-        rule = record.facts.get("check", {}).get("must")
-        if rule == "nonzero":
+        if must == "nonzero":
             a = np.where(a == 0, 3, a).astype(t.np)
-        return np.absolute(a) if rule == "nonnegative" else a
+        return np.absolute(a) if must == "nonnegative" else a
     low, high = record.sample
     a = rng.uniform(low, high, shape).astype(t.np)
     return _bf16(a) if t is dtypes.bfloat16 else a
