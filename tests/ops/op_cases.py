@@ -7,11 +7,14 @@ broadcasting operands a row in `OPERANDS`; `test_generated` fails for a record w
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import graphc.ops
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ops.record import OPS, Op
@@ -149,6 +152,9 @@ def families(*names: str) -> list[Op]:
     """The records of families, by name."""
     return [r for _, r in sorted(OPS.items()) if r.family in names]
 
+
+for _module in pkgutil.iter_modules(graphc.ops.__path__):  # some are imported when first used
+    importlib.import_module(f"graphc.ops.{_module.name}")
 
 #: Records that this table draws for: those whose operands these modules know.
 CLOSED = [
