@@ -122,18 +122,23 @@ def optimize_ir(
     g: Graph, names: Sequence[str], trace: Trace | None = None, check: bool = False
 ) -> Graph:
     """Run passes in order; `check` verifies after each, `trace` keeps every graph."""
+    apply = everywhere if any(n.op.name in REGIONS for n in g.nodes()) else _here
     for name in names:
         t = time.perf_counter()
         notes: dict[str, int] = {}
         word, _, options = name.partition(":")
         more = (options, notes) if word in RULED else ()
-        g = everywhere(PASSES[word], g, more)
+        g = apply(PASSES[word], g, more)
         if trace is not None:
             seconds = time.perf_counter() - t
             trace.records.append(PassRecord(name, g, seconds, len(g.nodes()), notes))
         if check:
             verify(g, name)
     return g
+
+
+def _here(f: Pass, g: Graph, more: tuple[Any, ...]) -> Graph:
+    return f(g, *more)  # no pass makes a region where there was none
 
 
 def everywhere(f: Pass, g: Graph, more: tuple[Any, ...]) -> Graph:

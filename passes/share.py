@@ -7,7 +7,7 @@ terms) would compile as many kernels as it has steps.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from graphc.ir.graph import Graph
@@ -22,20 +22,39 @@ __all__ = ["MANY", "body_key", "share"]
 MANY = 8
 
 
-def body_key(body: Graph, without: Container[Node] = ()) -> Any:
-    """Equal for bodies that compute the same in the same way, but for the values `without`."""
+def body_key(body: Graph) -> Any:
+    """Equal for bodies that compute the same in the same way."""
+    return _keys(body)[0]
+
+
+def _keys(body: Graph) -> tuple[Any, Any, list[Node]]:
+    """The key of a body, its key but for its numbers, and these (found once)."""
+    known = body.__dict__.get("_keys")
+    if known is None:
+        known = body.__dict__["_keys"] = _find_keys(body)
+    return known  # type: ignore[no-any-return]
+
+
+def _find_keys(body: Graph) -> tuple[Any, Any, list[Node]]:
     number: dict[Value, int] = {v: -1 - i for i, v in enumerate(body.inputs)}
-    parts: list[Any] = [tuple((v.dtype.code, v.static_shape) for v in body.inputs)]
+    parts: list[Any] = [tuple([(v.dtype.code, v.static_shape) for v in body.inputs])]
+    values: list[Any] = []
+    numbers: list[Node] = []
     for n in _in_order_of_use(body):
-        attrs = () if n in without else sorted((k, attribute_key(a)) for k, a in n.attrs.items())
+        attrs = tuple(sorted([(k, attribute_key(a)) for k, a in n.attrs.items()]))
+        if n.op.name == "constant" and n.attrs["value"].size == 1:
+            numbers.append(n)
+            values.append(attrs)
+            attrs = ()
         parts.append(
-            (n.op.name, tuple([number[v] for v in n.inputs]), tuple(attrs),
-             tuple((v.dtype.code, v.static_shape) for v in n.outputs))
+            (n.op.name, tuple([number[v] for v in n.inputs]), attrs,
+             tuple([(v.dtype.code, v.static_shape) for v in n.outputs]))
         )  # fmt: skip
         for v in n.outputs:
             number[v] = len(number)
-    parts.append(tuple(number[v] for v in body.outputs))
-    return tuple(parts)
+    parts.append(tuple([number[v] for v in body.outputs]))
+    form = tuple(parts)
+    return (form, tuple(values)), form, numbers
 
 
 def _in_order_of_use(body: Graph) -> list[Node]:
@@ -53,13 +72,9 @@ def share(g: Graph) -> Graph:
     for n in g.nodes():
         if n.op is not fused_op:
             continue
-        inside = _in_order_of_use(n.attrs["body"])
-        if any(is_contraction(m) for m in inside):
-            continue
-        numbers = _numbers(inside)
-        if numbers:
-            key = body_key(n.attrs["body"], set(numbers))
-            families.setdefault(key, []).append((n, numbers))
+        _, form, numbers = _keys(n.attrs["body"])
+        if numbers and not any(is_contraction(m) for m in n.attrs["body"].nodes()):
+            families.setdefault(form, []).append((n, numbers))
     outside: dict[Node, list[Node]] = {}
     for members in families.values():
         columns = list(zip(*[numbers for _, numbers in members], strict=True))
@@ -80,10 +95,6 @@ def share(g: Graph) -> Graph:
         return Node(fused_op, given, attrs, types, n.name, (), n.source).outputs
 
     return g.rebuild(step, ops={fused_op.name})
-
-
-def _numbers(nodes: Iterable[Node]) -> list[Node]:
-    return [m for m in nodes if m.op.name == "constant" and m.attrs["value"].size == 1]
 
 
 def _number(n: Node) -> Any:
