@@ -32,7 +32,7 @@ def _keys(body: Graph) -> tuple[Any, Any, list[Node]]:
     known = body.__dict__.get("_keys")
     if known is None:
         known = body.__dict__["_keys"] = _find_keys(body)
-    return known  # type: ignore[no-any-return]
+    return known
 
 
 def _find_keys(body: Graph) -> tuple[Any, Any, list[Node]]:
