@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from graphc.ir import build
@@ -221,13 +222,12 @@ def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
         f = OVERRIDES.get(custom) if isinstance(custom, str) else custom
         if f is None:
             raise LookupError(f"No gradient defined for operation '{n.name}' (op type: {custom})")
-        made = f(
-            n,
-            *[
-                dense(g) if g is not None else shapes.zeros_like(v)
-                for g, v in zip(outs, n.outputs, strict=True)
-            ],
-        )
+        given = [
+            dense(g) if g is not None else shapes.zeros_like(v)
+            for g, v in zip(outs, n.outputs, strict=True)
+        ]
+        with nullcontext() if n.graph is None else n.graph.from_line(()):
+            made = f(n, *given)
         return padded(made, n)
     if n.op.grad is None:
         if n.op.facts.get("no_gradient_error"):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphc.ir import dims as D
-from graphc.ir.dims import Dim, Shape
+from graphc.ir.dims import Shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ops import conv
@@ -90,7 +90,8 @@ def is_alias(n: Node) -> bool:
 
 
 def is_contraction(n: Node) -> bool:
-    return n.op.family == "contraction" or is_convolution(n)
+    family = n.op.family
+    return family == "contraction" or (family == "convolution" and conv.grids(n) is not None)
 
 
 def is_convolution(n: Node) -> bool:
@@ -307,9 +308,10 @@ class _Fuser:
         home = {n: g.root() for n, g in self.group.items()}
         readers: dict[Value, dict[Group, None]] = {}
         for n in self.nodes:
+            own = home[n]
             for v in n.inputs:
-                if home[n] is not home[v.node]:
-                    readers.setdefault(v, {})[home[n]] = None
+                if own is not home[v.node]:
+                    readers.setdefault(v, {})[own] = None
         made = [v for v in readers if not home[v.node].closed]
         for v in sorted(made, key=lambda v: -v.node.id):
             if v.node in self.fetched or not is_pointwise(v.node):
@@ -503,7 +505,7 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
     inner: dict[Value, Value] = {}
     outer: list[Value] = []
     params: list[Value] = []
-    sources: list[Any] = []
+    sources: dict[Any, None] = {}
     offsets: dict[str, int] = {}
     factors = {v for n in members if is_contraction(n) for v in n.inputs}
     inside: list[Node] = []
@@ -517,7 +519,8 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
                     inside.append(v.node)
                 else:
                     attrs = {"index": len(params), "dtype": v.dtype, "shape": v.static_shape}
-                    made = Node(input_op, (), attrs, [v.type], v.node.name).outputs[0]
+                    of = [(v.dtype, v.static_shape)]
+                    made = Node(input_op, (), attrs, of, v.node.name).outputs[0]
                     inside.append(made.node)
                     params.append(made)
                     outer.append(new.get(v, v))
@@ -532,16 +535,19 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
             record = pick_op
             shape = n.outputs[0].static_shape
             given = {"axis": picked[0], "at": D.Expr.symbol(name), "shape": shape}
-        copy = Node(record, ins, given, [o.type for o in n.outputs], n.name, (), n.source)
+        types = [(o.dtype, o.static_shape) for o in n.outputs]
+        copy = Node(record, ins, given, types, n.name, (), n.source)
         inside.append(copy)
-        inner.update(zip(n.outputs, copy.outputs, strict=True))
-        sources += [s for s in n.source if s not in sources]
+        for o, made in zip(n.outputs, copy.outputs, strict=True):
+            inner[o] = made
+        for source in n.source:
+            sources[source] = None
     body = Graph(tuple(inner[v] for v in outs), (), tuple(params), "body").of_nodes(inside)
     last = members[-1]
     made_of: dict[str, Any] = {"body": body}
     if offsets:
         made_of["offsets"] = offsets
-    types = [v.type for v in outs]
+    types = [(v.dtype, v.static_shape) for v in outs]
     return Node(fused_op, outer, made_of, types, last.name, (), tuple(sources))
 
 
@@ -578,13 +584,7 @@ def kept_shape(g: Group, like: Shape | None) -> Shape | None:
 
 
 def same_shape(a: Shape | None, b: Shape | None) -> bool:
-    if a is None or b is None or len(a) != len(b):
-        return False
-    return a == b or all(same_dim(x, y) for x, y in zip(a, b, strict=True))
-
-
-def same_dim(x: Dim, y: Dim) -> bool:
-    return x == y
+    return a is not None and a == b
 
 
 __all__ += [

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from graphc.face.graph import get_default_graph
+from graphc.face.graph import get_default_graph, user_source
 from graphc.face.variables import Variable, trainable_variables
 from graphc.ir import build
 from graphc.ir.node import Node, Value
@@ -142,7 +142,9 @@ def gradients(
         x = _values(xs, "x")
         gy = [_grad_y(g, v, i) for i, (g, v) in enumerate(zip(gys, y, strict=True))]
         kept = [i for i, v in enumerate(y) if v.dtype.kind == "f"]
-        out = differentiate([y[i] for i in kept], x, [gy[i] for i in kept], _values(stop, "stop"))
+        stop_at = _values(stop, "stop")
+        with graph.from_line(user_source()):
+            out = differentiate([y[i] for i in kept], x, [gy[i] for i in kept], stop_at)
         if unconnected_gradients == "zero":
             out = [shapes.zeros_like(v) if g is None else g for g, v in zip(out, x, strict=True)]
     return out

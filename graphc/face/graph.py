@@ -12,7 +12,8 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import CodeType, TracebackType
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
@@ -610,6 +611,7 @@ class Graph(Contexts):
         self._collections: dict[Any, list[Any]] = {}
         self._finalized = False
         self._seed: int | None = None
+        self._line: tuple[Source, ...] = ()
         self._lock = threading.RLock()
         self._journal: list[tuple[Any, Any, Any]] | None = None
         self._unfeedable: set[Node] = set()
@@ -648,7 +650,7 @@ class Graph(Contexts):
         node.inputs = inputs if type(inputs) is tuple else tuple(inputs)
         node.attrs = attrs
         node.control = self._control
-        node.source = user_source()
+        node.source = self._line or user_source()
         node.graph = self
         outputs: list[Tensor] = []
         for dtype, shape in types:
@@ -704,6 +706,18 @@ class Graph(Contexts):
     def scope(self, name: str | None, default: str) -> _FunctionScope:
         """The name scope of a function made of several ops; undone when it fails."""
         return _FunctionScope(self, default if name is None else name)
+
+    @contextmanager
+    def from_line(self, source: tuple[Source, ...]) -> Iterator[None]:
+        """What is recorded inside comes from one line of the user's; (): from where it is called.
+
+        The stack is not searched for each node then, which counts where there are many.
+        """
+        was, self._line = self._line, source
+        try:
+            yield
+        finally:
+            self._line = was
 
     def transaction(self) -> _Transaction:
         """A context that undoes everything recorded inside when an error leaves it."""
