@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import os
 import struct
+import weakref
 import zlib
 from collections.abc import Iterator
 from types import TracebackType
@@ -178,6 +179,8 @@ class TFRecordWriter:
             )
         else:
             self._file = _Deflate(raw, level) if kind else raw
+        # where the garbage collector meets writer and file together, the writer comes first
+        self._lost = weakref.finalize(self, _finish, self._file, self._raw)
 
     def write(self, record: bytes) -> None:
         """Append a record.
@@ -207,6 +210,7 @@ class TFRecordWriter:
         """Finish the file; a second call does nothing."""
         file, self._file = self._file, None
         if file is not None:
+            self._lost.detach()
             file.close()
         if self._raw is not None:
             self._raw.close()
@@ -222,9 +226,13 @@ class TFRecordWriter:
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        with contextlib.suppress(Exception):
-            self.close()
+
+def _finish(*files: Any) -> None:
+    """Close the files of a writer that nobody closed."""
+    for f in files:
+        if f is not None:
+            with contextlib.suppress(Exception):
+                f.close()
 
 
 def _not_found(path: str) -> Exception:

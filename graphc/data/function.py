@@ -62,9 +62,9 @@ class FunctionGraph(Graph):
         """What stands for a tensor of the graph around this one."""
         if v.node.graph is self:
             return v
-        found = self.captures.get(v) or self._further.get(v)
-        if found is not None:
-            return found
+        for known in (self.captures, self._further):
+            if v in known:
+                return known[v]
         if v.node.graph is not self.outer:
             if not isinstance(self.outer, FunctionGraph):
                 raise ValueError(f"{v!s} must be from the graph in which the dataset is made.")

@@ -71,6 +71,15 @@ class Running:
             context.executors = self.executors
             self.elements = iter(dataset._open(context))
 
+    def close(self) -> None:
+        """The session is closed: let go of open files, unless a thread is reading."""
+        if self.lock.acquire(blocking=False):
+            try:
+                self.elements = self.begin = None
+                self.executors.clear()
+            finally:
+                self.lock.release()
+
     def next(self) -> tuple[Any, ...]:
         """The next element.
 

@@ -45,6 +45,14 @@ class _Progress:
         self.produced = 0
         self.units = 0
 
+    def close(self) -> None:
+        """The session is closed: let go of the open file, unless a thread is reading."""
+        if self.lock.acquire(blocking=False):
+            try:
+                self.current = None
+            finally:
+                self.lock.release()
+
     def next(self, names: Any, wait: bool = True) -> tuple[bytes, bytes] | None:
         """The next record, of the next file where this one has ended."""
         while True:

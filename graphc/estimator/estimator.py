@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
@@ -21,8 +22,11 @@ from graphc.ir.node import Value
 from graphc.train.checkpoints import latest_checkpoint
 from graphc.train.hooks import (
     CheckpointSaverHook,
+    CheckpointSaverListener,
+    FinalOpsHook,
     LoggingTensorHook,
     NanTensorHook,
+    SecondOrStepTimer,
     StopAtStepHook,
     summary_writer_for,
 )
@@ -60,7 +64,7 @@ class Estimator:
     ) -> None:  # fmt: skip
         if model_fn is None:
             raise ValueError("model_fn must be provided to Estimator.")
-        names = set(inspect.signature(model_fn).parameters)
+        names = _arguments(model_fn)
         unknown = names - {"features", "labels", "mode", "params", "config", "self"}
         if "features" not in names:
             raise ValueError(f"model_fn ({model_fn}) must include features argument.")
@@ -138,7 +142,7 @@ class Estimator:
     # ---- building
 
     def _call_input(self, input_fn: Callable[..., Any], mode: Any) -> Any:
-        names = set(inspect.signature(input_fn).parameters)
+        names = _arguments(input_fn)
         given = {"mode": mode, "params": self.params, "config": self._config}
         return input_fn(**{k: v for k, v in given.items() if k in names})
 
@@ -232,6 +236,11 @@ class Estimator:
             if scaffold.saver is None and not g.get_collection(GraphKeys.SAVERS):
                 g.add_to_collection(GraphKeys.SAVERS, self._saver())
             chief = list(spec.training_chief_hooks)
+            if listeners and not (config.save_checkpoints_secs or config.save_checkpoints_steps):
+                raise ValueError(
+                    "There should be a CheckpointSaverHook to use saving_listeners. Please set one "
+                    "of the RunConfig.save_checkpoints_steps or RunConfig.save_checkpoints_secs."
+                )
             if config.save_checkpoints_secs or config.save_checkpoints_steps:
                 chief.append(
                     CheckpointSaverHook(
@@ -320,15 +329,14 @@ class Estimator:
             creator = ChiefSessionCreator(
                 scaffold, config=self._config.session_config, checkpoint_filename_with_path=path
             )
-            everything = [*inputs, *(hooks or ()), *spec.evaluation_hooks]
+            final = FinalOpsHook(values)
+            everything = [*inputs, *(hooks or ()), *spec.evaluation_hooks, final]
             with MonitoredSession(creator, everything) as s:
-                last: Any = _Last(values)
                 done = 0
                 while not s.should_stop() and (steps is None or done < steps):
                     s.run(update)
-                    last.take(s)
                     done += 1
-            result: dict[str, Any] = last.values or {}
+            result: dict[str, Any] = final.final_ops_values
         shown = ", ".join(f"{k} = {v}" for k, v in sorted(result.items()))
         logging.info("Saving dict for global step %s: %s", result.get("global_step"), shown)
         self._write_result(result, name)
@@ -437,6 +445,13 @@ class Estimator:
     export_savedmodel = export_saved_model
 
 
+def _arguments(f: Callable[..., Any]) -> set[str]:
+    """Names of the arguments that a function takes; those that a partial has bound are left out."""
+    if isinstance(f, functools.partial):
+        return _arguments(f.func).intersection(inspect.signature(f).parameters) - set(f.keywords)
+    return set(inspect.signature(f).parameters)
+
+
 class _Initialise(StopAtStepHook):
     """Begins an iterator when a session is made."""
 
@@ -454,21 +469,6 @@ class _Initialise(StopAtStepHook):
 
     def after_run(self, run_context: Any, run_values: Any) -> None:
         pass
-
-
-class _Last:
-    """The values of metrics after the last batch."""
-
-    def __init__(self, fetches: dict[str, Any]) -> None:
-        self.fetches = fetches
-        self.values: dict[str, Any] | None = None
-
-    def take(self, session: MonitoredSession) -> None:
-        self.values = session.run_step_fn(self._values)
-
-    def _values(self, step_context: Any) -> dict[str, Any]:
-        got: dict[str, Any] = step_context.session.run(self.fetches)
-        return got
 
 
 def _metrics(spec: EstimatorSpec) -> tuple[dict[str, Any], Any]:
@@ -507,32 +507,54 @@ def _summarise_loss(loss: Any) -> None:
             return
 
 
+class _Evaluate(CheckpointSaverListener):
+    """Evaluates with checkpoints as they are saved, and with the last one in any case."""
+
+    def __init__(self, estimator: Estimator, spec: EvalSpec) -> None:
+        self._estimator, self._spec = estimator, spec
+        self._timer = SecondOrStepTimer(every_secs=spec.throttle_secs)
+        self._trained = False
+        self.metrics: Any = None
+
+    def after_save(self, session: Any, global_step_value: int) -> None:
+        if self._trained and self._timer.should_trigger_for_step(global_step_value):
+            self._evaluate(global_step_value)
+        self._trained = True  # the first checkpoint is that of the beginning
+
+    def end(self, session: Any, global_step_value: int) -> None:
+        if global_step_value != self._timer.last_triggered_step():
+            self._evaluate(global_step_value)
+
+    def _evaluate(self, step: int) -> None:
+        self._timer.update_last_triggered_step(step)
+        s = self._spec
+        self.metrics = self._estimator.evaluate(s.input_fn, s.steps, s.hooks, name=s.name)
+
+
 def train_and_evaluate(
     estimator: Estimator, train_spec: TrainSpec, eval_spec: EvalSpec
 ) -> tuple[Any, Any]:
-    """Train, evaluating when a checkpoint is due and at the end.
+    """Train, in one go, evaluating when a checkpoint is saved and at the end.
+
+    Between two evaluations there are at least ``eval_spec.throttle_secs`` seconds.
 
     Returns
     -------
     metrics, exports
+        Of the last evaluation; (None, None) when there was nothing to train.
+
+    Raises
+    ------
+    NotImplementedError
+        For exporters: `Estimator.export_saved_model` writes the model.
     """
-    metrics: Any = None
-    config = estimator.config
-    if config.save_checkpoints_steps and train_spec.max_steps is not None:
-        done = estimator._step_so_far()
-        while done < train_spec.max_steps:
-            part = min(done + config.save_checkpoints_steps, train_spec.max_steps)
-            estimator.train(train_spec.input_fn, train_spec.hooks, max_steps=part)
-            metrics = estimator.evaluate(
-                eval_spec.input_fn, eval_spec.steps, eval_spec.hooks, name=eval_spec.name
-            )
-            reached = estimator._step_so_far()
-            if reached <= done:
-                break  # the data has ended
-            done = reached
-        return metrics, None
-    estimator.train(train_spec.input_fn, train_spec.hooks, max_steps=train_spec.max_steps)
-    metrics = estimator.evaluate(
-        eval_spec.input_fn, eval_spec.steps, eval_spec.hooks, name=eval_spec.name
-    )
-    return metrics, None
+    if eval_spec.exporters:
+        raise NotImplementedError(
+            "train_and_evaluate has no exporters: call estimator.export_saved_model afterwards"
+        )
+    listener = _Evaluate(estimator, eval_spec)
+    estimator.train(
+        train_spec.input_fn, train_spec.hooks, max_steps=train_spec.max_steps,
+        saving_listeners=[listener],
+    )  # fmt: skip
+    return listener.metrics, None if listener.metrics is None else []

@@ -177,7 +177,10 @@ def _fit(inputs: Sequence[Value]) -> tuple[Value, ...]:
 
 def _set_numpy(buffer: Any, index: Any, value: Any) -> Any:
     out = np.array(buffer)
-    out[_at(buffer, index, True)] = value
+    shape = np.shape(value)
+    if out.shape[1:] != shape and 0 in out.shape[1:]:  # see `_fit`
+        out = np.full((len(out), *shape), b"" if out.dtype == object else 0, out.dtype)
+    out[_at(buffer, index, True), ...] = value  # so that strings stay what they are
     return out
 
 

@@ -20,7 +20,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops import arrays, shapes
-from graphc.ops.record import Attrs, InferError, Types, op, shape_error
+from graphc.ops.record import Attrs, InferError, Types, no_grad, op, shape_error
 
 __all__ = ["array_grow", "array_new", "array_stack", "array_unstack", "fitted", "is_unset"]
 
@@ -185,15 +185,36 @@ def _stack_fit(x: Value, *, shape: Shape | None) -> Value:
 
 
 array_stack_op = op(
-    "array_stack", "TensorArrayGatherV3", "state", args=("flow",), types="fiubs",
+    "array_stack", "TensorArrayGatherV3", "state", args=("flow",), types="fiub",
     doc="All elements of an array.", infer=_stack_infer, numpy=lambda x, *, shape: x,
     grad=lambda y, dy, x, shape: dy, facts={"alias": True, "fit_alias": _stack_fit},
 )  # fmt: skip
 
 
+def _stack_strings(x: Any, *, shape: Shape | None) -> Any:
+    """The same for strings, which the host has: see `_stack_fit`."""
+    element = None if shape is None else shape[1:]
+    if (
+        element is None
+        or not D.is_known(element)
+        or not is_unset(x.shape)
+        or x.shape[1:] == element
+    ):
+        return x
+    return np.full((len(x), *element), b"", object)
+
+
+array_stack_strings_op = op(
+    "array_stack_strings", "TensorArrayGatherV3", "host", args=("flow",), types="s",
+    doc="All elements of an array of strings.", infer=_stack_infer,
+    host=lambda context, x, *, shape: _stack_strings(x, shape=shape), grad=no_grad,
+)  # fmt: skip
+
+
 def array_stack(flow: Value, shape: Shape | None, name: str | None) -> Value:
     """The elements of an array as one tensor, with what is known of its shape."""
-    return build(array_stack_op, (flow,), {"shape": shape}, name).outputs[0]
+    record = array_stack_strings_op if flow.dtype.kind == "s" else array_stack_op
+    return build(record, (flow,), {"shape": shape}, name).outputs[0]
 
 
 # ------------------------------------------------------------------------- growing

@@ -181,7 +181,8 @@ def sparse_tensor_dense_matmul(
         if adjoint_b:
             y = shapes.matrix_transpose(y)
         row, column = (a.indices[:, i] for i in ((1, 0) if adjoint_a else (0, 1)))
-        rows = arrays.gather(y, column) * a.values[:, None]
+        # along an inner axis, since the gradient of `b` is a whole tensor, not IndexedSlices
+        rows = arrays.gather(y[None], column, axis=1)[0] * a.values[:, None]
         return arrays.unsorted_segment_sum(rows, row, a.dense_shape[1 if adjoint_a else 0])
 
 

@@ -271,12 +271,13 @@ class FileWriterCache:
 
     @staticmethod
     def get(logdir: Any) -> FileWriter:
-        """The writer of a folder, made when there is none."""
+        """The writer of a folder, made when there is none, and opened again when it is closed."""
         key = os.fspath(logdir)
         with FileWriterCache._lock:
             found = FileWriterCache._cache.get(key)
             if found is None:
                 found = FileWriterCache._cache[key] = FileWriter(key, graph=get_default_graph())
+            found.reopen()
             return found
 
     @staticmethod

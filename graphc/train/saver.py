@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -148,6 +149,7 @@ class Saver:
         self._filename = filename
         self._is_empty = False
         self._built = False
+        self._lock = threading.Lock()
         self.saver_def: Any = None
         self._last: list[tuple[str, float]] = []
         self._doomed: list[tuple[str, float]] = []
@@ -284,13 +286,14 @@ class Saver:
             raise TypeError(f"'sess' must be a Session; {sess}")
         folder = os.path.dirname(save_path)
         saved = None if self._is_empty else self._write(sess, path, folder)
-        if saved is not None and write_state:
-            self._remember(saved)
-        if write_meta_graph:
-            self._write_graph(sess, f"{path}.{meta_graph_suffix}")
-        if saved is not None and write_state:
-            self._list(folder, saved, latest_filename)
-            self._remove_old(meta_graph_suffix)
+        with self._lock:  # threads may share the saver
+            if saved is not None and write_state:
+                self._remember(saved)
+            if write_meta_graph:
+                self._write_graph(sess, f"{path}.{meta_graph_suffix}")
+            if saved is not None and write_state:
+                self._list(folder, saved, latest_filename)
+                self._remove_old(meta_graph_suffix)
         if saved is not None and os.path.exists(os.path.join(folder, "projector_config.pbtxt")):
             importlib.import_module("graphc.summary.projector").publish(folder, saved)
         return saved

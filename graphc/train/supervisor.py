@@ -172,6 +172,8 @@ class Supervisor:
     ) -> Session:  # fmt: skip
         """A session that is ready; the chief prepares it, others wait for it."""
         self._coord.clear_stop()
+        if self._writer is not None:
+            self._writer.reopen()
         if not self._is_chief:
             sess = self._manager.wait_for_session(master, config, max_wait_secs)
         else:

@@ -2,6 +2,9 @@
 
 import os
 import random
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -314,6 +317,39 @@ def test_a_kill_at_any_step_keeps_a_whole_checkpoint(tmp_path, monkeypatch, link
         assert last == ["m.data-00000-of-00001", "m.index"] or not links
         assert not [f for f in last if f.endswith(files.TEMPORARY)]
     assert outcomes == {0.0, 1.0}
+
+
+def test_only_what_dead_processes_left_is_removed(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    assert dead.wait(60) == 0
+    mine = [tmp_path / f"m.index.{n}{files.TEMPORARY}" for n in (dead.pid, f"{dead.pid}-3", "x")]
+    others = tmp_path / f"m.index.{os.getppid()}-0{files.TEMPORARY}"
+    for path in (*mine, others):
+        path.write_bytes(b"")
+    with files.replacing(str(tmp_path / "state")) as f:  # as another thread has one open
+        f.write(b"whole")
+        write_bundle(str(tmp_path / "m"), [Item("a", np.zeros(3, "f"), F32)])
+    assert (tmp_path / "state").read_bytes() == b"whole"
+    assert others.exists()
+    assert not [path for path in mine if path.exists()]
+
+
+def test_threads_write_into_one_folder(tmp_path):
+    values = [np.full(100, i, "f") for i in range(4)]
+
+    def work(i):
+        for _ in range(5):
+            write_bundle(str(tmp_path / f"m{i}"), [Item("a", values[i], F32)])
+            write_bundle(str(tmp_path / "same"), [Item("a", values[i], F32)])
+            files.replace(str(tmp_path / "state"), b"whole")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    for i in range(4):
+        assert np.array_equal(BundleReader(str(tmp_path / f"m{i}")).tensor("a"), values[i])
+    assert len(set(BundleReader(str(tmp_path / "same")).tensor("a"))) == 1
+    assert (tmp_path / "state").read_bytes() == b"whole"
+    assert not list(tmp_path.glob("*" + files.TEMPORARY))
 
 
 def test_no_space_left_keeps_the_old(tmp_path, monkeypatch):

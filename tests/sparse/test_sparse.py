@@ -357,3 +357,14 @@ def test_conversions() -> None:
     with pytest.raises(TypeError, match="Neither a SparseTensor nor"):
         tf.SparseTensor.from_value(3)
     assert tf.convert_to_tensor_or_sparse_tensor([1.0]).shape.as_list() == [1]
+
+
+def test_the_gradient_of_a_dense_factor_is_a_whole_tensor(sess: Any) -> None:
+    """As in TensorFlow: a Momentum optimizer moves rows that have no gradient any more, too."""
+    w = tf.Variable(np.arange(8.0, dtype="f").reshape(4, 2))
+    a = tf.SparseTensor([[0, 1], [2, 0], [2, 3]], [1.0, 2.0, 3.0], [3, 4])
+    loss = tf.reduce_sum(tf.sparse_tensor_dense_matmul(a, w) ** 2)
+    (g,) = tf.gradients(loss, w)
+    assert isinstance(g, tf.Tensor)
+    sess.run(tf.global_variables_initializer())
+    assert sess.run(g).tolist() == [[72, 92], [4, 6], [0, 0], [108, 138]]

@@ -1,0 +1,86 @@
+"""`train_and_evaluate` and how estimators call the functions they are given.
+
+Numbers are those of TensorFlow 1.15.
+"""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+from typing import Any
+
+import pytest
+
+import graphc as tf
+
+
+def model_fn(features: Any, labels: Any, mode: str, params: Any) -> Any:
+    params.setdefault("modes", []).append(mode)
+    w = tf.get_variable("w", [], initializer=tf.zeros_initializer())
+    loss = tf.reduce_mean(tf.square(w * features - labels))
+    train = tf.train.GradientDescentOptimizer(0.01).minimize(
+        loss, global_step=tf.train.get_global_step()
+    )
+    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train)
+
+
+def numbers(count: int) -> Any:
+    x = tf.data.Dataset.range(count).map(lambda i: tf.cast(i, tf.float32))
+    return x.map(lambda v: (v, 2.0 * v)).batch(1)
+
+
+def steps_of(folder: pathlib.Path) -> int:
+    return int(tf.train.load_variable(str(folder), "global_step"))
+
+
+@pytest.mark.parametrize(("throttle", "evaluations"), [(0, 3), (600, 2)])
+def test_training_goes_on_behind_an_evaluation(
+    tmp_path: pathlib.Path, throttle: int, evaluations: int
+) -> None:
+    """The data is read once: it does not begin again behind an evaluation."""
+    seen: list[int] = []
+
+    def evaluated() -> Any:
+        seen.append(1)
+        return numbers(2)
+
+    config = tf.estimator.RunConfig(save_checkpoints_steps=4, tf_random_seed=1)
+    e = tf.estimator.Estimator(model_fn, str(tmp_path), config, {})
+    result = tf.estimator.train_and_evaluate(
+        e,
+        tf.estimator.TrainSpec(lambda: numbers(9), max_steps=100),
+        tf.estimator.EvalSpec(evaluated, steps=None, throttle_secs=throttle),
+    )
+    assert steps_of(tmp_path) == 9
+    assert len(seen) == evaluations
+    assert result[0]["global_step"] == 9
+    assert result[1] == []
+
+
+def test_nothing_to_train(tmp_path: pathlib.Path) -> None:
+    e = tf.estimator.Estimator(model_fn, str(tmp_path), params={})
+    e.train(lambda: numbers(3))
+    specs = (
+        tf.estimator.TrainSpec(lambda: numbers(3), max_steps=3),
+        tf.estimator.EvalSpec(lambda: numbers(3)),
+    )
+    assert tf.estimator.train_and_evaluate(e, *specs) == (None, None)
+
+
+def test_what_a_partial_has_bound_stays(tmp_path: pathlib.Path) -> None:
+    seen: list[Any] = []
+
+    def input_fn(mode: Any, params: Any) -> Any:
+        seen.append((mode, params["n"]))
+        return numbers(params["n"])
+
+    e = tf.estimator.Estimator(model_fn, str(tmp_path), params={"n": 5})
+    e.train(functools.partial(input_fn, params={"n": 2}))
+    e.train(functools.partial(input_fn, "mine"))
+    assert seen == [("train", 2), ("mine", 5)]
+
+
+def test_evaluation_of_no_data(tmp_path: pathlib.Path) -> None:
+    e = tf.estimator.Estimator(model_fn, str(tmp_path), params={})
+    e.train(lambda: numbers(3))
+    assert e.evaluate(lambda: numbers(0)) == {"loss": 0.0, "global_step": 3}
