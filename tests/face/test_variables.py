@@ -124,7 +124,6 @@ def test_initializer_ops() -> None:
         assert sess.run(tf.is_variable_initialized(a))
 
 
-@pytest.mark.xfail(reason="strings do not come out of a run yet", strict=False)
 def test_report_uninitialized() -> None:
     a = tf.Variable(1.0, name="a")
     report = tf.report_uninitialized_variables()
@@ -134,7 +133,6 @@ def test_report_uninitialized() -> None:
         assert list(sess.run(report)) == []
 
 
-@pytest.mark.xfail(reason="the runtime does not choose yet", strict=False)
 def test_initialized_value_runs() -> None:
     a = tf.Variable([1.0, 2.0], name="a")
     b = tf.Variable(a.initialized_value() * 2.0)
