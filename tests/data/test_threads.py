@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 
@@ -55,16 +57,18 @@ def test_closing_with_cancel_ends_those_who_put_in() -> None:
 
 
 def test_interrupt_ends_a_wait() -> None:
-    import _thread
-
-    with tf.Graph().as_default(), tf.Session() as sess:
-        q = tf.FIFOQueue(1, tf.float32, [[]])
-        take, put = q.dequeue(), q.enqueue(3.0)
-        threading.Timer(0.2, _thread.interrupt_main).start()
-        with pytest.raises(KeyboardInterrupt):
-            sess.run(take)
-        sess.run(put)  # the queue still works
-        assert sess.run(take) == 3.0
+    was = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    try:
+        with tf.Graph().as_default(), tf.Session() as sess:
+            q = tf.FIFOQueue(1, tf.float32, [[]])
+            take, put = q.dequeue(), q.enqueue(3.0)
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+            with pytest.raises(KeyboardInterrupt):
+                sess.run(take)
+            sess.run(put)  # the queue still works
+            assert sess.run(take) == 3.0
+    finally:
+        signal.signal(signal.SIGINT, was)
 
 
 def test_many_threads_update_one_variable() -> None:
