@@ -174,7 +174,7 @@ class PaddedBatchDataset(Dataset):
         pads = [np.asarray(context.value(t))[()] for t in self._tensors[2:]]
         stream = self._inputs[0]._open(context)
         groups = regroup(zip(stream), size, drop)
-        return Stream(self._padded(g, pads) for g in groups)
+        return Stream(map(lambda g: self._padded(g, pads), groups))
 
     def _padded(self, elements: Sequence[Element], pads: Sequence[Any]) -> Element:
         parts: list[Any] = []

@@ -78,8 +78,31 @@ def interleave(
         place = (place + 1) % cycle
 
 
+class _Resumed:
+    """An iterator that is begun anew behind an error: who catches that can go on."""
+
+    def __init__(self, make: Callable[[], Iterator[Chunk]]) -> None:
+        self._make, self._now = make, make()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self
+
+    def __next__(self) -> Chunk:
+        try:
+            return next(self._now)
+        except StopIteration:
+            raise
+        except Exception:
+            self._now = self._make()
+            raise
+
+
 def regroup(chunks: Iterator[Chunk], size: int, drop: bool) -> Iterator[Chunk]:
-    """Chunks of `size`, the last one perhaps smaller."""
+    """Chunks of `size`, the last one perhaps smaller; those with a failing element are left out."""
+    return _Resumed(lambda: _regrouped(chunks, size, drop))
+
+
+def _regrouped(chunks: Iterator[Chunk], size: int, drop: bool) -> Iterator[Chunk]:
     parts: list[Chunk] = []
     have = 0
     for chunk in chunks:

@@ -119,7 +119,7 @@ def _collection(made: Any, key: str, items: Sequence[Any], scope: str | None) ->
     """Write a collection; what has no form in a message is left out, with a note."""
     out = made.collection_def[key]
     for x in items:
-        kind, value = _as_message(x, scope)
+        kind, value = _as_message(key, x, scope)
         if kind is None:
             logging.info("Collection %s: %s is not written", key, type(x).__name__)
         elif value is not None:
@@ -128,9 +128,9 @@ def _collection(made: Any, key: str, items: Sequence[Any], scope: str | None) ->
         del made.collection_def[key]
 
 
-def _as_message(x: Any, scope: str | None) -> tuple[str | None, Any]:
+def _as_message(key: str, x: Any, scope: str | None) -> tuple[str | None, Any]:
     """The kind of list that holds an item, and the item there; None where it is out of scope."""
-    if isinstance(x, Tensor | Operation):
+    if isinstance(x, Tensor | Operation) or (isinstance(x, Variable) and key not in _VARIABLES):
         prefix = _prefix(scope)
         return "node_list", x.name.removeprefix(prefix) if x.name.startswith(prefix) else None
     if isinstance(x, int):

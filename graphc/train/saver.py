@@ -149,7 +149,7 @@ class Saver:
         self._filename = filename
         self._is_empty = False
         self._built = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.saver_def: Any = None
         self._last: list[tuple[str, float]] = []
         self._doomed: list[tuple[str, float]] = []
@@ -276,17 +276,17 @@ class Saver:
         if os.path.split(latest_filename)[0]:
             raise ValueError("'latest_filename' must not contain path components")
         save_path = save_path.decode() if isinstance(save_path, bytes) else os.fspath(save_path)
-        path = self._numbered(sess, save_path, global_step)
+        if not isinstance(sess, BaseSession):
+            raise TypeError(f"'sess' must be a Session; {sess}")
         if os.path.basename(save_path) == latest_filename and not global_step:
             raise ValueError(
                 f"'latest_filename' collides with 'save_path': '{latest_filename}' and "
                 f"'{save_path}'"
             )
-        if not isinstance(sess, BaseSession):
-            raise TypeError(f"'sess' must be a Session; {sess}")
         folder = os.path.dirname(save_path)
-        saved = None if self._is_empty else self._write(sess, path, folder)
-        with self._lock:  # threads may share the saver
+        with self._lock:  # of threads that share the saver the last one's checkpoint is the latest
+            path = self._numbered(sess, save_path, global_step)
+            saved = None if self._is_empty else self._write(sess, path, folder)
             if saved is not None and write_state:
                 self._remember(saved)
             if write_meta_graph:

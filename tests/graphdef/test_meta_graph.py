@@ -166,3 +166,16 @@ def test_without_the_extra(tmp_path, monkeypatch, caplog):
         ]
     finally:
         proto.message.cache_clear()
+
+
+def test_a_variable_in_a_collection_of_ones_own(graph, tmp_path):
+    """TensorFlow writes its name, and reads the tensor."""
+    v = tf.get_variable("v", [2])
+    tf.add_to_collection("mine", v)
+    made = tf.train.export_meta_graph(str(tmp_path / "g.meta"))
+    assert list(made.collection_def["mine"].node_list.value) == ["v:0"]
+    with tf.Graph().as_default():
+        tf.train.import_meta_graph(str(tmp_path / "g.meta"))
+        (found,) = tf.get_collection("mine")
+        assert found.name == "v:0"
+        assert found.op is tf.global_variables()[0].op

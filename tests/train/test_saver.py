@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -410,3 +411,29 @@ def test_kills(tmp_path):
         a, b = reader.get_tensor("a"), reader.get_tensor("b")
         assert (a == a[0]).all()
         assert np.array_equal(a, b)
+
+
+def test_the_last_thread_to_save_has_the_latest_checkpoint(tmp_path, monkeypatch):
+    """A supervisor's thread that is slow to write step 0 must not hide step 1."""
+    step = tf.train.get_or_create_global_step()
+    more = step.assign_add(1)
+    saver = tf.train.Saver()
+    begun, go_on = threading.Event(), threading.Event()
+    real = saver._write
+
+    def slow(*args):
+        begun.set()
+        if not go_on.wait(0.2):
+            go_on.set()
+        return real(*args)
+
+    monkeypatch.setattr(saver, "_write", slow)
+    with tf.Session() as sess:
+        sess.run(step.initializer)
+        t = threading.Thread(target=save, args=(saver, sess, str(tmp_path / "m"), step))
+        t.start()
+        assert begun.wait(10)
+        sess.run(more)
+        save(saver, sess, str(tmp_path / "m"), step)
+        t.join(10)
+    assert tf.train.latest_checkpoint(str(tmp_path)).endswith("m-1")
