@@ -15,7 +15,7 @@ import numpy as np
 from graphc.errors import UnimplementedError
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value
-from graphc.ir.region import Branch, Context, Loop
+from graphc.ir.region import Branch, Context, Loop, context_of
 from graphc.passes.cuts import Inner
 from graphc.passes.functionalize import is_snapshot, run_error, variable_of
 from graphc.passes.reach import first_inputs, insides
@@ -146,6 +146,8 @@ class HostDriven:
         if v.node.op.name == "saved":  # of a loop inside, that makes fewer iterations at times
             most = max(len(a) for a in arrays)
             arrays = [_padded(a, most) for a in arrays]
+        elif isinstance(context_of(v.node), Branch):
+            arrays = _taken_only(arrays, _nothing(v).shape)
         try:
             return np.stack(arrays)
         except ValueError:
@@ -158,6 +160,14 @@ class HostDriven:
 
 def _padded(a: Any, rows: int) -> Any:
     return np.concatenate([a, np.zeros((rows - len(a), *a.shape[1:]), a.dtype)])
+
+
+def _taken_only(arrays: list[Any], nothing: tuple[int, ...]) -> list[Any]:
+    """Where the branch did not run (`_nothing`), zeros of the shape of where it did."""
+    full = next((a for a in arrays if a.shape != nothing), None)
+    if full is None:
+        return arrays
+    return [np.zeros_like(full) if a.shape == nothing else a for a in arrays]
 
 
 def _storage(dtype: DType) -> Any:

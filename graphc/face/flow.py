@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.face import nest
@@ -183,6 +184,7 @@ def case(
     Parameters
     ----------
     pred_fn_pairs : list of (predicate, callable) or dict
+        A dict that is no OrderedDict is taken in the order of the predicates' names.
     default : callable, optional
         Without it one of the predicates must be true.
     exclusive : bool
@@ -228,8 +230,10 @@ def _choice(p: Value, f: Any, otherwise: Any, strict: bool) -> Callable[[], Any]
 
 
 def _pairs(given: Any) -> list[tuple[Value, Callable[[], Any]]]:
-    if isinstance(given, Mapping):
+    if isinstance(given, OrderedDict):
         given = list(given.items())
+    elif isinstance(given, dict):  # TF1 knows no order of these but that of the names
+        given = sorted(given.items(), key=lambda pair: getattr(pair[0], "name", ""))
     if not isinstance(given, list | tuple):
         raise TypeError("fns must be a list, tuple, or dict")
     out = []

@@ -12,7 +12,7 @@ from graphc.ir import dtypes
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
 from graphc.ir.region import Context
-from graphc.ops import arrays, control, math, shapes, state, tensor_arrays
+from graphc.ops import arrays, control, math, reduce, shapes, state, tensor_arrays
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["TensorArray"]
@@ -264,25 +264,25 @@ class TensorArray:
             v = self._converted(value)
             self._merge(from_dims(v.static_shape)[1:])
             at = convert_to_tensor(indices, dtypes.int32, "indices")
-            size = self.size()
+            flow = self._flow
             if self._shared.grows:
-                from graphc.ops import reduce
-
-                size = math.maximum(size, reduce.reduce_max(at) + 1)
-            rows = arrays.unsorted_segment_sum(v, at, size)
-            return self._with(self._filled(rows, "TensorArrayScatterV3"))
+                flow = tensor_arrays.array_grow(flow, reduce.reduce_max(at))
+            made = tensor_arrays.array_scatter(flow, at, v, "TensorArrayScatterV3")
+            return self._with(self._entered(made))
 
     def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
         """The array with the pieces of `value` along its first axis; all are of one length."""
         with name_scope(name, "TensorArraySplit"):
             v = self._converted(value)
-            count = convert_to_tensor(lengths, dtypes.int64)
+            count = math.cast(convert_to_tensor(lengths), dtypes.int64)
             sizes = count.node.attrs["value"] if count.node.op.name == "constant" else None
             if sizes is not None and len(set(sizes.tolist())) > 1:
                 raise NotImplementedError(
                     f"TensorArray.split into pieces of different lengths {sizes.tolist()}: the "
                     "elements of an array have one shape here"
                 )
+            if sizes is None:
+                v = _in_equal_pieces(v, count)
             inner = arrays.getitem(shapes.shape(v), slice(1, None))
             n = shapes.size(count, out_type=dtypes.int32)
             head = arrays.stack([n, -1])
@@ -309,6 +309,18 @@ class TensorArray:
         """An operation that does nothing: arrays go when nobody needs them."""
         op: Any = state.no_op(name=name or "TensorArrayCloseV3")
         return op  # type: ignore[no-any-return]
+
+
+def _in_equal_pieces(v: Value, lengths: Value) -> Value:
+    """`v`, in a run that fails where the pieces are of different lengths or do not make `v`."""
+    from graphc.ops.check import Assert
+
+    rows = math.cast(arrays.getitem(shapes.shape(v), 0), lengths.dtype)
+    even = math.equal(lengths * math.cast(shapes.size(lengths), lengths.dtype), rows)
+    words = "TensorArray.split needs pieces of one length that make the whole value:"
+    check = Assert(reduce.reduce_all(even), [words, lengths, rows])
+    with get_default_graph().control_dependencies([check]):
+        return state.identity(v)
 
 
 def rows_of(values: Sequence[Value]) -> Any:

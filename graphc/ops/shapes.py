@@ -878,7 +878,7 @@ def _fill_dims(value: Any, *rest: Any, **attrs: Any) -> Any:
 fill_op = op(
     "fill", "Fill", "view", doc="A tensor of one value.", args=("value",), types="fiubs",
     infer=_fill_infer,
-    element=lambda k, index, value, **a: k.read(value, ()),
+    element=lambda k, index, value, *dims, **a: k.read(value, ()),
     dims=_fill_dims,
     numpy=lambda value, *, dims: np.full(dims, value, value.dtype),
     grad=lambda y, dy, value, *rest, **a: (_sum_all(dy), *(None for _ in rest)),

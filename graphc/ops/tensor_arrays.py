@@ -15,14 +15,17 @@ import numpy as np
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir.build import build
-from graphc.ir.dims import Shape
+from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops import arrays, shapes
 from graphc.ops.record import Attrs, InferError, Types, no_grad, op, shape_error
 
-__all__ = ["array_grow", "array_new", "array_stack", "array_unstack", "fitted", "is_unset"]
+__all__ = [
+    "array_grow", "array_new", "array_scatter", "array_stack", "array_unstack", "fitted",
+    "is_unset",
+]  # fmt: skip
 
 
 def is_unset(shape: Shape | None) -> bool:
@@ -146,6 +149,73 @@ array_unstack_op = op(
 def array_unstack(flow: Value, value: Value, grows: bool, name: str | None) -> Value:
     """The array `flow` with the rows of `value` as its first elements."""
     return build(array_unstack_op, (flow, value), {"grows": grows}, name).outputs[0]
+
+
+def _scatter_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    flow, _, value = inputs
+    s, t = flow.static_shape, value.static_shape
+    if t == ():
+        raise shape_error("Shape must be at least rank 1 but is rank 0")
+    rows = D.fresh() if s is None else s[0]
+    return [(value.dtype, None if t is None else (rows, *t[1:]))]
+
+
+def _scatter(flow: Any, indices: Any, value: Any) -> Any:
+    n = len(flow)
+    if len(indices) and not 0 <= indices.min() <= indices.max() < n:
+        bad = indices.max() if indices.min() >= 0 else indices.min()
+        raise InvalidArgumentError(
+            None, None, f"Max scatter index must be < array size ({bad} vs. {n})"
+        )
+    out = np.array(flow)
+    if flow.shape[1:] != value.shape[1:]:
+        out = np.zeros((n, *value.shape[1:]), value.dtype)
+    out[indices] = value
+    return out
+
+
+def _summed(value: Value, indices: Value, rows: Dim) -> Value:
+    attrs = {"num_segments": rows}
+    return build(arrays.unsorted_segment_sum_op, (value, indices), attrs).outputs[0]
+
+
+def _written(hits: Value) -> Value:
+    """Which elements some indices name, of how often they name each."""
+    from graphc.ops import math
+
+    return math.greater(hits, shapes.zeros_like(hits))  # type: ignore[no-any-return]
+
+
+def _scatter_expand(flow: Value, indices: Value, value: Value) -> Value:
+    from graphc.ops import math
+
+    s, t = flow.static_shape, value.static_shape
+    assert s is not None
+    assert t is not None
+    hits = _summed(shapes.ones_like(indices), indices, s[0])
+    rows = _summed(value, indices, s[0])
+    return math.where(_written(hits), rows, fitted(flow, t[1:]))  # type: ignore[no-any-return]
+
+
+def _scatter_grad(y: Value, dy: Value, flow: Value, indices: Value, value: Value) -> Any:
+    from graphc.ops import math
+
+    count = arrays.getitem(shapes.shape(dy), 0)
+    hits = arrays.unsorted_segment_sum(shapes.ones_like(indices), indices, count)
+    rest = math.where(_written(hits), shapes.zeros_like(dy), dy)
+    return (rest, None, arrays.gather(dy, indices, axis=0))
+
+
+array_scatter_op = op(
+    "array_scatter", "TensorArrayScatterV3", "composite", args=("flow", "indices", "value"),
+    types="fiubs", doc="An array with the rows of a tensor as its elements at some indices.",
+    infer=_scatter_infer, numpy=_scatter, expand=_scatter_expand, fails=True, grad=_scatter_grad,
+)  # fmt: skip
+
+
+def array_scatter(flow: Value, indices: Value, value: Value, name: str | None) -> Value:
+    """The array `flow` with the rows of `value` as its elements at `indices`."""
+    return build(array_scatter_op, (flow, indices, value), {}, name).outputs[0]
 
 
 def _head_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:

@@ -635,3 +635,50 @@ def gradient_with_limit(tf, np):
     x = tf.constant(1.1)
     y = tf.while_loop(lambda a: a < 1e9, lambda a: a * a * x, [x], maximum_iterations=3)
     return with_gradients(tf, y, [x]), {}
+
+
+@program
+def gradient_of_cond_of_vectors_in_loop(tf, np):
+    x, w = tf.placeholder(tf.float32, [None]), tf.constant(1.3)
+
+    def body(i, a):
+        return i + 1, tf.cond(
+            tf.equal(i % 2, 0), lambda: tf.exp(a * 0.1) * w, lambda: tf.sin(a) * a
+        )
+
+    _, y = tf.while_loop(lambda i, a: i < 5, body, [0, x])
+    return with_gradients(tf, y, [x, w]), {x: [0.5, 0.7, -1.0]}
+
+
+@program
+def rows_of_a_variable_in_a_loop(tf, np):
+    v, total = tf.Variable(tf.zeros([4])), tf.Variable(0.0)
+
+    def body(i, a):
+        with tf.control_dependencies([tf.scatter_update(v, i, a)]):
+            return i + 1, a * 2.0 + total.assign_add(1.0)
+
+    return tf.while_loop(lambda i, a: i < 4, body, [0, 1.0], parallel_iterations=1), {}
+
+
+@program
+def scatter_into_a_written_array(tf, np):
+    x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    ta = tf.TensorArray(tf.float32, 4, clear_after_read=False).write(0, x[0] * 3.0)
+    ta = ta.scatter([3, 1], x * x)
+    y = ta.read(0) * ta.read(3) + ta.read(1)
+    return with_gradients(tf, y, [x]), {}
+
+
+@program
+def split_by_fed_lengths(tf, np):
+    n = tf.placeholder(tf.int32, [None])
+    return tf.TensorArray(tf.float32, 3).split(tf.range(6.0), n).stack(), {n: [2, 2, 2]}
+
+
+@program
+def case_of_a_dict(tf, np):
+    x = tf.placeholder(tf.int32, [])
+    more, some = tf.greater(x, 1, name="b"), tf.greater(x, 0, name="a")
+    pairs = {more: lambda: tf.constant(1), some: lambda: tf.constant(2)}
+    return tf.case(pairs, default=lambda: tf.constant(3)), {x: 2}

@@ -386,3 +386,16 @@ def test_a_line_is_found(make: Any) -> None:
         for _ in range(200):
             session.run(train)
         assert session.run(loss) < 0.02
+
+
+def test_rows_that_adamax_leaves_alone() -> None:
+    rows = tf.Variable(np.arange(6.0, dtype=np.float32).reshape(3, 2))
+    ids = tf.placeholder(tf.int32, [None])
+    loss = tf.reduce_sum(tf.square(tf.gather(rows, ids)))
+    train = tf.contrib.opt.AdaMaxOptimizer(0.5).minimize(loss)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for batch in ([0, 2, 2], [2]):
+            session.run(train, {ids: batch})
+        want = [[0.0, 0.5], [2.0, 3.0], [3.147674083709717, 4.144381046295166]]  # as TensorFlow
+        np.testing.assert_allclose(session.run(rows), want, rtol=2e-6)

@@ -18,6 +18,7 @@ from graphc.train.optimizer import (
     AdamOptimizer,
     MomentumOptimizer,
     Optimizer,
+    _Masked,
     touched_rows,
 )
 
@@ -60,8 +61,11 @@ class LazyAdamOptimizer(AdamOptimizer):
         return group(*updates)
 
 
-class AdaMaxOptimizer(AdamOptimizer):
-    """Adam with the infinity norm (Kingma and Ba 2015, section 7.1)."""
+class AdaMaxOptimizer(_Masked, AdamOptimizer):
+    """Adam with the infinity norm (Kingma and Ba 2015, section 7.1).
+
+    Rows that a sparse gradient does not name stay, moments included.
+    """
 
     def __init__(
         self, learning_rate: Any = 0.001, beta1: Any = 0.9, beta2: Any = 0.999,
@@ -86,10 +90,10 @@ class AdaMaxOptimizer(AdamOptimizer):
         )
         new_m = m + (grad - m) * (1 - b1)
         new_v = math.maximum(b2 * v, math.abs(grad))
-        keep = [state.assign(m, new_m), state.assign(v, new_v)]
+        keep = [self._update(m, new_m), self._update(v, new_v)]
         rate = lr / (1 - self._hyper(self._get_beta_accumulators(), var))
         step = rate * new_m / (new_v + eps)
-        return group(*keep, state.assign(var, var - step, name="ApplyAdaMax"))
+        return group(*keep, self._update(var, var - step, name="ApplyAdaMax"))
 
     def _finish(self, update_ops: Sequence[Any], name_scope: str) -> Any:
         power = self._get_beta_accumulators()
