@@ -194,7 +194,7 @@ def _scatter_expand(flow: Value, indices: Value, value: Value) -> Value:
     assert t is not None
     hits = _summed(shapes.ones_like(indices), indices, s[0])
     rows = _summed(value, indices, s[0])
-    return math.where(_written(hits), rows, fitted(flow, t[1:]))  # type: ignore[no-any-return]
+    return math.where(_written(hits), rows, fitted(flow, t[1:]))
 
 
 def _scatter_grad(y: Value, dy: Value, flow: Value, indices: Value, value: Value) -> Any:

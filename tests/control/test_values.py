@@ -66,12 +66,6 @@ def test_every_program_has_a_value() -> None:
     assert set(WANT) == set(flow_programs.PROGRAMS)
 
 
-def test_map_of_strings() -> None:
-    with tf.Graph().as_default(), tf.Session() as s:
-        words = tf.constant(["a", "bcd", ""])
-        made = tf.map_fn(lambda w: tf.string_join([w, "!"]), words)
-        assert s.run(made).tolist() == [b"a!", b"bcd!", b"!"]
-
 
 def test_split_into_pieces_of_other_lengths() -> None:
     with tf.Graph().as_default(), tf.Session() as s:
