@@ -66,7 +66,6 @@ def test_every_program_has_a_value() -> None:
     assert set(WANT) == set(flow_programs.PROGRAMS)
 
 
-
 def test_split_into_pieces_of_other_lengths() -> None:
     with tf.Graph().as_default(), tf.Session() as s:
         n = tf.placeholder(tf.int32, [None])
