@@ -45,6 +45,12 @@ CASES: dict[str, tuple[Callable[[], Any], list[bytes]]] = {
     ),
     "grown": (grown, [b"0", b"1", b"2", b"3"]),
     "written": (written, [b"x", b"", b"y"]),
+    "scattered": (
+        lambda: tf.TensorArray(tf.string, size=4)
+        .scatter([2, 0, 3], tf.constant(["a", "b", "c"]))
+        .gather([0, 2, 3]),
+        [b"b", b"a", b"c"],
+    ),
     "unstacked": (
         lambda: tf.TensorArray(tf.string, size=2).unstack(tf.constant(["p", "q"])).gather([1, 0]),
         [b"q", b"p"],
