@@ -437,9 +437,10 @@ class Estimator:
             receiver = serving_input_receiver_fn()
             spec = self._call_model(receiver.features, None, experimental_mode, self._config)
             Saver().restore(s, path)
-            predictions = spec.predictions
-            outputs = predictions if isinstance(predictions, dict) else {"output": predictions}
-            graphc.saved_model.simple_save(s, folder, receiver.receiver_tensors, outputs)
+            inputs, outputs = receiver.receiver_tensors, _served(spec)
+            inputs = inputs if isinstance(inputs, Mapping) else {"input": inputs}
+            outputs = outputs if isinstance(outputs, Mapping) else {"output": outputs}
+            graphc.saved_model.simple_save(s, folder, inputs, outputs)
         return folder.encode()
 
     export_savedmodel = export_saved_model
@@ -480,6 +481,13 @@ def _metrics(spec: EstimatorSpec) -> tuple[dict[str, Any], Any]:
     values = {k: v[0] for k, v in pairs.items()}
     updates = [v[1] for v in pairs.values()]
     return values, group(*[u.op if isinstance(u, Value) else u for u in updates])  # type: ignore[attr-defined]
+
+
+def _served(spec: EstimatorSpec) -> Any:
+    """What the model is served for: the default of its export outputs, else its predictions."""
+    given = dict(spec.export_outputs or {})
+    chosen = given.get("serving_default", next(iter(given.values()), None))
+    return getattr(chosen, "outputs", spec.predictions)
 
 
 def _chosen(predictions: Any, keys: Any) -> Any:

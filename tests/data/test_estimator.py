@@ -84,3 +84,32 @@ def test_evaluation_of_no_data(tmp_path: pathlib.Path) -> None:
     e = tf.estimator.Estimator(model_fn, str(tmp_path), params={})
     e.train(lambda: numbers(3))
     assert e.evaluate(lambda: numbers(0)) == {"loss": 0.0, "global_step": 3}
+
+
+def test_a_model_of_one_tensor_is_exported(tmp_path: pathlib.Path) -> None:
+    pytest.importorskip("tensorboard")
+
+    def doubled(features: Any, labels: Any, mode: str) -> Any:
+        w = tf.get_variable("w", [], initializer=tf.constant_initializer(2.0))
+        y = w * features
+        if mode == tf.estimator.ModeKeys.PREDICT:
+            out = tf.estimator.export.PredictOutput({"out": y})
+            return tf.estimator.EstimatorSpec(
+                mode, predictions=y, export_outputs={"serving_default": out}
+            )
+        loss = tf.reduce_mean(y)
+        train = tf.assign_add(tf.train.get_global_step(), 1).op
+        return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train)
+
+    def receiver() -> Any:
+        x = tf.placeholder(tf.float32, [None])
+        return tf.estimator.export.TensorServingInputReceiver(x, x)
+
+    e = tf.estimator.Estimator(doubled, str(tmp_path / "model"))
+    e.train(lambda: numbers(1))
+    path = e.export_savedmodel(str(tmp_path / "served"), receiver)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        made = tf.saved_model.loader.load(sess, ["serve"], path.decode())
+        signature = made.signature_def["serving_default"]
+        x, y = signature.inputs["input"].name, signature.outputs["out"].name
+        assert sess.run(y, {x: [3.0]}).tolist() == [6.0]
