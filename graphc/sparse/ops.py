@@ -199,8 +199,10 @@ def _axes(x: SparseTensor, axis: Any) -> list[int]:
 
 def _kept(x: SparseTensor, axis: Any) -> tuple[list[int], Value, Value, Value]:
     """Axes that stay, the segment of each element, how many there are, and their sizes."""
-    gone = _axes(x, axis)
-    kept = [i for i in range(_rank(x)) if i not in gone]
+    kept: list[int] = []  # of all axes none, whatever the rank
+    if axis is not None:
+        gone = _axes(x, axis)
+        kept = [i for i in range(_rank(x)) if i not in gone]
     sizes = [x.dense_shape[i] for i in kept]
     columns = [x.indices[:, i] for i in kept]
     ids = _linear(columns, sizes) if kept else shapes.zeros_like(x.indices[:, 0])

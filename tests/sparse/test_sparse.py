@@ -368,3 +368,9 @@ def test_the_gradient_of_a_dense_factor_is_a_whole_tensor(sess: Any) -> None:
     assert isinstance(g, tf.Tensor)
     sess.run(tf.global_variables_initializer())
     assert sess.run(g).tolist() == [[72, 92], [4, 6], [0, 0], [108, 138]]
+
+
+def test_a_sum_of_all_elements_needs_no_rank(sess: Any) -> None:
+    x = tf.sparse_placeholder(tf.float32)
+    total = tf.sparse_reduce_sum(x)
+    assert sess.run(total, {x: tf.SparseTensorValue([[0, 0], [1, 1]], [1.0, 2.0], [2, 2])}) == 3.0
