@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _CHAINS = 12  # independent multiply-adds: latency times units of every current CPU
-_ROUNDS = 200_000
-_COPY = 1 << 26  # bytes a thread copies
+_ROUNDS = 4_000_000
+_COPY = 1 << 27  # bytes a thread copies
 
 
 class Machine(NamedTuple):
@@ -63,7 +63,8 @@ def measure(threads: int) -> Machine:
             k.store(base, k.index(lanes * i), x)
         k.ret(0)
 
-    code = compile_kernels({f"peak {lanes}": emit})[f"peak {lanes}"]
+    key = f"peak {lanes} {_ROUNDS}"
+    code = compile_kernels({key: emit})[key]
     function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64)(
         code.address("peak")
     )

@@ -71,10 +71,31 @@ class Reach:
         self._stack: list[Node] = list(targets)
         for v in fetches:
             self._read(v, home)
-        self._walk()
+        if home is None and not any(getattr(n.graph, "contexts", True) for n in self._stack):
+            self._walk_plainly()
+        else:
+            self._walk()
         self.nodes.sort(key=_by_id)
         for nodes in self.inner.values():
             nodes.sort(key=_by_id)
+
+    def _walk_plainly(self) -> None:
+        """`_walk` where the graph has no construct at all."""
+        seen, stack, fed, done = self._seen, self._stack, self.fed, self.done
+        read, nodes = self.read, self.nodes
+        while stack:
+            n = stack.pop()
+            if n in seen or n in done:
+                continue
+            if n.op.name == "placeholder" and n.outputs[0] in fed:
+                continue  # something waits for it
+            seen.add(n)
+            nodes.append(n)
+            for v in operands(n):
+                read.add(v)
+                if v not in fed:
+                    stack.append(v.node)
+            stack.extend(n.control)
 
     def _walk(self) -> None:
         seen, stack, home = self._seen, self._stack, self.home
