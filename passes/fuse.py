@@ -9,7 +9,6 @@ groups free of cycles without searching it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from graphc.ir import dims as D
@@ -91,7 +90,7 @@ def is_alias(n: Node) -> bool:
 
 def is_contraction(n: Node) -> bool:
     family = n.op.family
-    return family == "contraction" or (family == "convolution" and conv.grids(n) is not None)
+    return family == "contraction" or (family == "convolution" and is_convolution(n))
 
 
 def is_convolution(n: Node) -> bool:
@@ -600,5 +599,4 @@ __all__ += [
     "largest_part",
     "make_fused",
     "reduction_axes",
-    "replace",
 ]

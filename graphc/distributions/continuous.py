@@ -9,9 +9,8 @@ import numpy as np
 
 from graphc.distributions.base import FULLY_REPARAMETERIZED, Elementwise
 from graphc.face.graph import name_scope
-from graphc.face.lazy import lookup
 from graphc.ir.node import Value
-from graphc.ops import math, random, shapes
+from graphc.ops import math, random, shapes, special
 
 __all__ = ["Beta", "Exponential", "Gamma", "Laplace", "Normal", "StudentT", "Uniform"]
 
@@ -36,14 +35,6 @@ def log_ndtr(x: Any) -> Any:
     series = 1.0 - u * (1.0 - 3.0 * u * (1.0 - 5.0 * u))
     below = -0.5 * math.square(t) - math.log(-t) - _HALF_LOG_2PI + math.log(series)
     return math.select(x > high, -ndtr(-x), math.select(x > low, inside, below))
-
-
-def _special(name: str) -> Any:
-    """A special function of `tf` that only some methods need."""
-    f = lookup("", name)
-    if f is None:
-        raise NotImplementedError(f"graphc has no tf.{name} yet, which this needs")
-    return f
 
 
 class Normal(Elementwise):
@@ -195,7 +186,7 @@ class Gamma(Elementwise):
         return self._rate
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        return _special("random_gamma")(
+        return special.random_gamma(
             shape=[n], alpha=self._concentration, beta=self._rate, dtype=self.dtype, seed=seed
         )
 
@@ -204,7 +195,7 @@ class Gamma(Elementwise):
         return top - math.lgamma(self._concentration) + self._concentration * math.log(self._rate)
 
     def _cdf(self, x: Any) -> Any:
-        return _special("igamma")(self._spread(self._concentration), self._rate * x)
+        return special.igamma(self._spread(self._concentration), self._rate * x)
 
     def _entropy(self) -> Any:
         c = self._concentration
@@ -324,7 +315,7 @@ class Beta(Elementwise):
         return self._total
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        gamma = _special("random_gamma")
+        gamma = special.random_gamma
         ones = shapes.ones_like(self._total)
         first = gamma([n], self._concentration1 * ones, dtype=self.dtype, seed=seed)
         other = None if seed is None else seed + 1
@@ -343,7 +334,7 @@ class Beta(Elementwise):
         return first + (self._concentration0 - 1.0) * math.log1p(-x) - self.log_normalization()
 
     def _cdf(self, x: Any) -> Any:
-        return _special("betainc")(self._concentration1, self._concentration0, x)
+        return special.betainc(self._concentration1, self._concentration0, x)
 
     def _entropy(self) -> Any:
         a, b = self._concentration1, self._concentration0
@@ -392,7 +383,7 @@ class StudentT(Elementwise):
         normal = random.random_normal(self._draw_shape(n), dtype=self.dtype, seed=seed)
         df = self._spread(self._df)
         other = None if seed is None else seed + 1
-        chi = _special("random_gamma")([n], 0.5 * df, beta=0.5, dtype=self.dtype, seed=other)
+        chi = special.random_gamma([n], 0.5 * df, beta=0.5, dtype=self.dtype, seed=other)
         return normal * math.rsqrt(chi / df) * self._scale + self._loc
 
     def _log_norm(self) -> Any:

@@ -11,11 +11,10 @@ from graphc.distributions.base import (
     Distribution,
     logits_and_probs,
 )
-from graphc.distributions.continuous import _special
 from graphc.face.graph import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import math, nn, random, reduce, shapes
+from graphc.ops import math, nn, random, reduce, shapes, special
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["Dirichlet", "DirichletMultinomial", "Multinomial", "MultivariateNormalDiag"]
@@ -71,7 +70,7 @@ class Dirichlet(_Vector):
         return self._total
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        g = _special("random_gamma")([n], self._concentration, dtype=self.dtype, seed=seed)
+        g = special.random_gamma([n], self._concentration, dtype=self.dtype, seed=seed)
         return g / reduce.reduce_sum(g, -1, keepdims=True)
 
     def _log_prob(self, x: Any) -> Any:
