@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphc.ir import journal
 from graphc.ir.graph import Graph
+from graphc.ir.journal import Journal
 from graphc.ir.node import Node, Value
 from graphc.ir.registry import REGIONS
 from graphc.ops.control import with_regions
@@ -75,9 +77,10 @@ class PassRecord:
 
 @dataclass
 class Trace:
-    """The graphs after each pass of one compilation."""
+    """The graphs after each pass of one compilation, and what was written down meanwhile."""
 
     records: list[PassRecord] = field(default_factory=list)
+    journal: Journal | None = field(default_factory=journal.current)
 
 
 def register(name: str, f: Callable[[Graph], Graph]) -> None:
@@ -123,8 +126,11 @@ def optimize_ir(
 ) -> Graph:
     """Run passes in order; `check` verifies after each, `trace` keeps every graph."""
     apply = everywhere if any(n.op.name in REGIONS for n in g.nodes()) else _here
+    log = journal.current()
     for name in names:
         t = time.perf_counter()
+        if log is not None:
+            log.begin(name)
         notes: dict[str, int] = {}
         word, _, options = name.partition(":")
         more = (options, notes) if word in RULED else ()

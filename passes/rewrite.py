@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir import build
+from graphc.ir import build, journal
 from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value
 from graphc.ops.convert import make_constant
@@ -219,6 +219,7 @@ class Rewriting:
         self.index: dict[Any, tuple[Rule, ...]] = {}
         self.failing: dict[Node, bool] = {}
         self.left = self.LIMIT
+        self.journal = journal.current()
 
     def step(self, n: Node, inputs: tuple[Value, ...]) -> Value | None:
         """For `Graph.rebuild`: the normal form of a node."""
@@ -272,6 +273,8 @@ class Rewriting:
             self.left -= 1
             if self.counts is not None:
                 self.counts[r.name] = self.counts.get(r.name, 0) + 1
+            if self.journal is not None:
+                self.journal.applied(r.name, v, made)
             return self.settle(made, mark)
         return None
 

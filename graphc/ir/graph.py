@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from graphc.ir import build, dims
+from graphc.ir import build, dims, journal
 from graphc.ir.dims import Facts
 from graphc.ir.node import Node, Value, reachable
 
@@ -110,7 +110,12 @@ class Graph:
                 for a, b in zip(n.outputs, made, strict=True):
                     if a is not b:
                         new[a] = b
-        return self.with_roots(lambda v: get(v, v)) if new else self
+        if not new:
+            return self
+        log = journal.current()
+        if log is not None:
+            log.moved(new)
+        return self.with_roots(lambda v: get(v, v))
 
 
 @contextmanager

@@ -1,0 +1,120 @@
+"""What the compiler changed and decided, and why: written down while somebody wants to know.
+
+Normally nobody does: `current()` is None, and a decision costs one look at it. Whoever asks
+(reports, `explain`, dumps, the search for a faulty rule) compiles inside `recording()`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from graphc.ir.node import Node, Value
+
+__all__ = ["Change", "Journal", "Reason", "current", "recording"]
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """One value took the place of another.
+
+    Attributes
+    ----------
+    stage : str
+        The pass, as stages of dumps are called: ``"fold.2"`` is its second time.
+    old, new : Value
+    rule : str
+        The name of the rule; "" where the pass itself did it.
+    """
+
+    stage: str
+    old: Value
+    new: Value
+    rule: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Reason:
+    """Why something was done, or was not.
+
+    Attributes
+    ----------
+    kind : str
+        What was decided: ``"fuse"``, ``"fold"``, ``"rule"``, ``"vector"``, ``"buffer"``,
+        ``"compile"``.
+    nodes : tuple of Node
+        What it was decided about.
+    text : str
+        The reason, as a sentence.
+    remedy : str
+        The smallest change of the program or the options that would alter it; "" if there is none.
+    stage : str
+        The pass in which it was decided.
+    """
+
+    kind: str
+    nodes: tuple[Node, ...]
+    text: str
+    remedy: str = ""
+    stage: str = ""
+
+
+@dataclass(eq=False)
+class Journal:
+    """Everything written down in one compilation.
+
+    Attributes
+    ----------
+    changes : list of Change
+        In the order in which they happened.
+    reasons : list of Reason
+    stage : str
+        The pass that runs now.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+    stage: str = ""
+    _times: dict[str, int] = field(default_factory=dict)
+
+    def begin(self, name: str) -> None:
+        """The pass `name` begins."""
+        k = self._times[name] = self._times.get(name, 0) + 1
+        self.stage = name if k == 1 else f"{name}.{k}"
+
+    def moved(self, new: Mapping[Value, Value]) -> None:
+        """The pass put values in the place of others."""
+        self.changes += [Change(self.stage, a, b) for a, b in new.items()]
+
+    def applied(self, rule: str, old: Value, new: Value) -> None:
+        """A rule made `new` of `old`."""
+        self.changes.append(Change(self.stage, old, new, rule))
+
+    def because(self, kind: str, nodes: Iterable[Node], text: str, remedy: str = "") -> None:
+        """Something was decided about `nodes`."""
+        self.reasons.append(Reason(kind, tuple(nodes), text, remedy, self.stage))
+
+
+class _Current(threading.local):
+    journal: Journal | None = None
+
+
+_now = _Current()
+
+
+def current() -> Journal | None:
+    """The journal of this thread's compilation; None when nobody asked for one."""
+    return _now.journal
+
+
+@contextmanager
+def recording(journal: Journal | None = None) -> Iterator[Journal]:
+    """Compilations of this thread inside the block are written down."""
+    was = _now.journal
+    _now.journal = journal = journal or Journal()
+    try:
+        yield journal
+    finally:
+        _now.journal = was
