@@ -1,199 +1,128 @@
-"""The command line: ``python -m graphc run script.py``, ``python -m graphc dump script.py``."""
+"""The command line, ``python -m graphc``: the table of commands.
+
+A command is a row of `COMMANDS` and a module (mostly in `graphc.commands`) with two functions:
+``arguments(parser)`` enters its options in an argparse parser, ``execute(args)`` does the work
+and returns the exit status. It raises `Misuse` for what the user got wrong. A module with
+``main(argv)`` instead reads its arguments itself.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import os
-import runpy
 import sys
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
-__all__ = ["main"]
-
-_EXAMPLES = """examples:
-  python -m graphc dump samples/xor.py
-  python -m graphc dump samples/train_digits.py -- --epochs 1
-  python -m graphc dump --run -1 --stage fuse,kernels samples/xor.py
-  python -m graphc dump --stage everything --out dumps samples/xor.py
-  python -m graphc run a_program_that_imports_tensorflow.py --its options
-  python -m graphc bench --workloads mlp_train --backends graphc,jax
-
-stages: graph (as recorded), pure, one for each pass (sizes, fold, cse, ..., fuse; fold.2 after
-its second time), kernels, plan, llvm, optimized (LLVM IR after its optimiser), asm.
-Without `dump`: GRAPHC_DUMP=folder python script.py writes all but LLVM's stages there.
-"""
+__all__ = ["COMMANDS", "Command", "Misuse", "main", "say"]
 
 
-def bench(argv: Sequence[str]) -> int:
-    """Run the suite of ``benchmarks/``, which comes with the sources of graphc."""
-    folder = Path(__file__).resolve().parent.parent / "benchmarks"
-    if not (folder / "suite.py").is_file():
-        print(
-            "graphc bench: the benchmarks come with graphc's sources, not with the installed "
-            "package; run it in a checkout.",
-            file=sys.stderr,
-        )
-        return 2
-    sys.path.insert(0, str(folder))
-    try:
-        return int(importlib.import_module("suite").main(argv))
-    finally:
-        sys.path.remove(str(folder))
+class Command(NamedTuple):
+    """A command of the command line.
+
+    Attributes
+    ----------
+    module : str
+        Imported when the command is used.
+    summary : str
+        What it does, in a few words.
+    examples : tuple of str
+        What may stand behind ``python -m graphc``; at least one.
+    """
+
+    module: str
+    summary: str
+    examples: tuple[str, ...]
+
+
+#: Every command by its name: one row each.
+COMMANDS: dict[str, Command] = {
+    "run": Command(
+        "graphc.commands.run", "run a program that imports tensorflow, on graphc",
+        ("run a_program_that_imports_tensorflow.py --its options",),
+    ),
+    "dump": Command(
+        "graphc.commands.dump", "show every stage of what a script or a graph becomes",
+        (
+            "dump samples/xor.py",
+            "dump samples/train_digits.py -- --epochs 1",
+            "dump --run -1 --stage fuse,kernels samples/xor.py",
+            "dump --stage everything --out dumps samples/xor.py",
+        ),
+    ),
+    "opt": Command(
+        "graphc.commands.opt", "apply passes to graphs in IR text",
+        (
+            'opt --passes "fold,cse,simplify:REASSOC" graph.gc',
+            "opt --level 2 --print-after-all - < graph.gc",
+        ),
+    ),
+    "bench": Command(
+        "graphc.commands.bench", "measure graphc beside its peers",
+        ("bench --workloads mlp_train --backends graphc,jax",),
+    ),
+}  # fmt: skip
+
+
+class Misuse(Exception):
+    """The user asked for what there is not: one line on the error stream, status 2 (or another)."""
+
+    def __init__(self, message: str, status: int = 2) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def say(message: object) -> None:
+    """A message of graphc's own on the error stream."""
+    print(f"graphc: {message}", file=sys.stderr)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors are one line; examples keep their lines."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        text = " ".join(message.split())
+        self.exit(2, f"{self.prog}: {text} (--help says more)\n")
+
+
+def _examples(commands: Sequence[Command]) -> str:
+    return "\n".join(
+        ["examples:", *(f"  python -m graphc {e}" for c in commands for e in c.examples)]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     given = sys.argv[1:] if argv is None else list(argv)
-    if given[:1] == ["run"]:
-        from graphc.face.run import run  # its arguments are the program's, not argparse's
-
-        return run(given[1:])
-    if given[:1] == ["bench"]:
-        return bench(given[1:])
-    style = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        "graphc", description="A compiler for static computation graphs.", epilog=_EXAMPLES,
-        formatter_class=style,
+    parser = _Parser(
+        "graphc", description="A compiler for static computation graphs.",
+        epilog=_examples(list(COMMANDS.values())),
     )  # fmt: skip
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    commands.add_parser("run", help="run a program that imports tensorflow, on graphc")
-    commands.add_parser("bench", help="measure graphc beside its peers (bench --help)")
-    d = commands.add_parser(
-        "dump", help="run a script and show every stage of what it compiled", epilog=_EXAMPLES,
-        description="Run a script and show every stage of what it compiled.", formatter_class=style,
-    )  # fmt: skip
-    d.add_argument(
-        "--stage",
-        default="all",
-        help="stages with commas, or 'everything' (default: all but LLVM's)",
-    )
-    d.add_argument(
-        "--run",
-        type=int,
-        default=None,
-        metavar="N",
-        help="only the N-th compilation (from 0; -1 is the largest)",
-    )
-    d.add_argument(
-        "--out",
-        type=Path,
-        default=None,
-        metavar="FOLDER",
-        help="write one file a stage into a folder for each compilation",
-    )
-    d.add_argument("script", help="the Python file to run")
-    d.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
+    chosen: Any = None
+    for name, c in COMMANDS.items():
+        if given[:1] != [name]:
+            commands.add_parser(name, help=c.summary)
+            continue
+        chosen = importlib.import_module(c.module)
+        if hasattr(chosen, "main"):
+            return int(chosen.main(given[1:]))
+        text = c.summary[0].upper() + c.summary[1:] + "."
+        sub = commands.add_parser(name, help=c.summary, description=text, epilog=_examples([c]))
+        chosen.arguments(sub)
     args = parser.parse_args(given)
     try:
-        return _dump(args)
+        status = int(chosen.execute(args))
+        sys.stdout.flush()
+    except Misuse as e:
+        say(e)
+        return e.status
     except BrokenPipeError:  # the reader of the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-
-
-def _say(message: str) -> int:
-    print(f"graphc: {message}", file=sys.stderr)
-    return 2
-
-
-def _dump(args: argparse.Namespace) -> int:
-    if not Path(args.script).is_file():
-        return _say(f"there is no file {args.script!r}")
-    if args.run is not None and args.run < -1:
-        return _say(f"--run takes a number from 0, or -1 for the largest, not {args.run}")
-    if args.out is not None:
-        try:
-            args.out.mkdir(parents=True, exist_ok=True)
-            if not os.access(args.out, os.W_OK | os.X_OK):
-                raise PermissionError(f"no permission to write to {str(args.out)!r}")
-        except OSError as e:
-            return _say(f"cannot write to {str(args.out)!r}: {e}")
-    seen: list[tuple[Any, list[Any]]] = []
-    status = _run(args.script, [a for i, a in enumerate(args.args) if a != "--" or i], seen)
-    if not seen:
-        if not status:
-            print("graphc: the script compiled nothing", file=sys.stderr)
-        return status or 1
-    numbered = list(enumerate(seen))
-    if args.run is not None:
-        if args.run >= len(seen):
-            return _say(f"there is no compilation {args.run}: they are 0 to {len(seen) - 1}")
-        largest = max(numbered, key=lambda p: len(p[1][0].plan.steps))
-        numbered = [largest if args.run == -1 else numbered[args.run]]
-    return _show(numbered, args.stage, args.out) or status
-
-
-def _run(script: str, arguments: list[str], seen: list[tuple[Any, list[Any]]]) -> int:
-    """Run the script, collecting what it compiles; its exit status."""
-    from graphc import shim
-    from graphc.runtime import executor
-
-    if "tensorflow" not in sys.modules:
-        shim.install()
-
-    def observer(run: Any, c: Any) -> None:
-        seen.append((c, [*run.fetches, *run.targets]))
-
-    executor.observers.append(observer)
-    argv, path = sys.argv, list(sys.path)
-    sys.argv = [script, *arguments]
-    sys.path[0:0] = [str(Path(script).resolve().parent)]
-    try:
-        runpy.run_path(script, run_name="__main__")
-    except SystemExit as e:
-        if e.code is None or isinstance(e.code, int):
-            return e.code or 0
-        print(e.code, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("graphc: interrupted; what was compiled so far follows", file=sys.stderr)
-        return 130
-    except BaseException as e:
-        _explain(e, script)
-        return 1
-    finally:
-        sys.argv, sys.path = argv, path
-        executor.observers.remove(observer)
-    return 0
-
-
-def _explain(e: BaseException, script: str) -> None:
-    """The traceback of an error in the script, from the script on."""
-    tb = e.__traceback__
-    while tb is not None and tb.tb_frame.f_code.co_filename != script:
-        tb = tb.tb_next
-    sys.stdout.flush()
-    traceback.print_exception(type(e), e, tb)
-
-
-def _show(numbered: list[tuple[int, tuple[Any, list[Any]]]], stage: str, out: Path | None) -> int:
-    from graphc.face import dump
-
-    every = [(i, c, dump.stages(c, elements)) for i, (c, elements) in numbered]
-    known = list(dict.fromkeys(name for _, _, made in every for name, _ in made))
-    try:
-        wanted = dump.chosen(stage, known)
-    except ValueError as e:
-        return _say(str(e))
-    for i, c, made in every:
-        title = dump.title(i, c)
-        try:
-            if out is not None:
-                dump.write(out / title, made, wanted)
-                continue
-        except OSError as e:
-            return _say(f"cannot write to {str(out)!r}: {e}")
-        for name, make in made:
-            if name in wanted:
-                _print(f"# ==== {title}: {name}\n{make()}\n")
-    return 0
-
-
-def _print(text: str) -> None:
-    """Print, whatever the terminal's encoding can show."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
+    return status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.cli import main
-from graphc.ir.text import parse_graph
+from graphc.cli import COMMANDS, main
+from graphc.ir.text import parse_graph, parse_graphs
+from graphc.passes.pipeline import PASSES, pipeline
 from graphc.runtime import executor
 
 
@@ -270,12 +272,23 @@ def test_interrupted(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_help(capsys: Any) -> None:
-    for arguments in (["--help"], ["dump", "--help"]):
+    for name, command in COMMANDS.items():
+        if name in ("bench", "run"):  # they read their arguments themselves
+            continue
         with pytest.raises(SystemExit) as e:
-            main(arguments)
+            main([name, "--help"])
         assert e.value.code == 0
         out = capsys.readouterr().out
-        assert "examples:\n  python -m graphc dump samples/" in out
+        assert f"examples:\n  python -m graphc {command.examples[0]}" in out
+        assert out.startswith(f"usage: graphc {name} ")
+    with pytest.raises(SystemExit) as e:
+        main(["--help"])
+    assert e.value.code == 0
+    out = capsys.readouterr().out
+    for name, command in COMMANDS.items():
+        assert command.summary in out
+        assert command.examples
+        assert all(x.startswith(name + " ") or x == name for x in command.examples)
     with pytest.raises(SystemExit) as e:
         main([])
     assert e.value.code == 2
@@ -307,3 +320,133 @@ def test_graphc_dump_that_cannot_be_written(tmp_path: Path) -> None:
     assert done.stdout == "arguments []\n"
     assert done.stderr.startswith("graphc: GRAPHC_DUMP: nothing more is written to 'file': ")
     assert done.stderr.count("\n") == 1
+
+
+# ------------------------------------------------------------------- opt
+
+TEXT = """# a comment
+graph main(b) {
+  %x = input {index=0} : f32[b,3]
+  %c = constant {value=1.0} : f32[]
+  %y = multiply %x, %c : f32[b,3]
+  return %y
+}
+graph other() {
+  %a = constant {value=[1, 2]} : i32[2]
+  %s = add %a, %a : i32[2]
+  return %s
+}
+"""
+
+
+def opt(tmp_path: Path, capsys: Any, text: str, *arguments: str) -> tuple[int, str, str]:
+    path = tmp_path / "g.gc"
+    path.write_text(text, encoding="utf-8")
+    status = main(["opt", *arguments, str(path)])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_opt_applies_passes_to_each_graph(tmp_path: Path, capsys: Any) -> None:
+    status, out, err = opt(tmp_path, capsys, TEXT, "--passes", "fold, simplify:REASSOC", "--verify")
+    assert (status, err) == (0, "")
+    first, second = parse_graphs(out)
+    assert [n.op.name for n in first.nodes()] == ["input"]
+    assert second.outputs[0].node.attrs["value"].tolist() == [2, 4]
+    status, out, _ = opt(tmp_path, capsys, TEXT)
+    assert out.strip() == TEXT.removeprefix("# a comment\n").strip()
+    status, out, _ = opt(tmp_path, capsys, TEXT, "--level", "2", "--print-after-all")
+    assert out.count("# ---- ") == 2 * len(pipeline(None, 2))
+    assert "# multiply(x, 1): 1\n" in out
+    assert len(parse_graphs(out)) == 2 * len(pipeline(None, 2))
+
+
+def test_opt_reads_and_writes(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(TEXT))
+    out = tmp_path / "out.gc"
+    assert main(["opt", "--passes", "fold", "--out", str(out), "-"]) == 0
+    assert capsys.readouterr().out == ""
+    assert len(parse_graphs(out.read_text())) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "status", "message"),
+    [
+        (("multiply", "multply"), [], 1, "line 5, column 8: unknown op 'multply'\n    %y = mul"),
+        (("f32[b,3]\n  ret", "f32[b,4]\n  ret"), [], 1, "line 5, column 26: written as f32[b,4]"),
+        (("return %y", "return %q"), [], 1, "line 6, column 10: %q is not defined"),
+        (("graph other", "grph other"), [], 1, "line 8, column 1: expected 'graph', found 'grph'"),
+        (("", ""), ["--passes", "nope"], 2, "unknown pass 'nope'; there are: sizes, fold"),
+        (("", ""), ["--passes", "fold:X"], 2, "pass 'fold' has no options, got 'X'"),
+        (("", ""), ["--passes", "simplify:X"], 2, "unknown licence 'X'; there are NO_SIGNED_ZERO"),
+        (("", ""), ["--out", "/nowhere/at/all"], 2, "cannot write '/nowhere/at/all': No such file"),
+    ],
+)
+def test_opt_errors(
+    tmp_path: Path, capsys: Any, change: tuple[str, str], arguments: list[str], status: int,
+    message: str,
+) -> None:  # fmt: skip
+    got, out, err = opt(tmp_path, capsys, TEXT.replace(*change), *arguments)
+    assert (got, out) == (status, "")
+    assert err.startswith("graphc: ")
+    assert message in err
+    assert "Traceback" not in err
+    assert ("    ^" in err or "\n  ^" in err) == (status == 1)
+
+
+def test_opt_names_a_pass_that_fails(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    def broken(g: Any) -> Any:
+        raise IndexError("planted")
+
+    monkeypatch.setitem(PASSES, "broken", broken)
+    status, _, err = opt(tmp_path, capsys, TEXT, "--passes", "fold,broken")
+    assert (status, err) == (1, "graphc: pass 'broken' failed on graph 'main': planted\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nope"], "graphc: argument command: invalid choice: 'nope'"),
+        (["dump"], "graphc dump: the following arguments are required: script"),
+        (["opt", "--level", "7", "x"], "graphc opt: argument --level: invalid choice: 7"),
+        (["opt", "--nope", "x"], "graphc: unrecognized arguments: --nope"),
+    ],
+)
+def test_misuse_is_one_line(capsys: Any, arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit) as e:
+        main(arguments)
+    assert e.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [("none.gc", "cannot read 'none.gc': No such file"), ("/", "cannot read '/': Is a directory")],
+)
+def test_files_that_cannot_be_read(capsys: Any, file: str, message: str) -> None:
+    assert main(["opt", file]) == 2
+    assert (
+        capsys.readouterr().err
+        == f"graphc: {message}{' or directory' if 'No' in message else ''}\n"
+    )
+
+
+def test_text_that_is_none(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "b.gc").write_bytes(b"\xff\xfe")
+    assert main(["opt", str(tmp_path / "b.gc")]) == 2
+    assert capsys.readouterr().err.endswith("b.gc is not text in UTF-8\n")
+    (tmp_path / "b.gc").write_text("")
+    assert main(["opt", str(tmp_path / "b.gc")]) == 1
+    assert capsys.readouterr().err.endswith("b.gc has no graph\n")
+
+
+def test_a_reader_who_leaves(tmp_path: Path) -> None:
+    (tmp_path / "g.gc").write_text(TEXT * 3000)
+    done = subprocess.run(
+        [f"{sys.executable} -m graphc opt g.gc | head -1"], shell=True, cwd=tmp_path, text=True,
+        capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("graph main(b) {\n", "")

@@ -1,0 +1,125 @@
+"""Running a user's script and watching what it compiles: for every command that takes a script."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from graphc.cli import Misuse, say
+
+__all__ = ["Seen", "arguments", "observed", "pick", "shown"]
+
+
+class Seen(NamedTuple):
+    """Something that a script compiled.
+
+    Attributes
+    ----------
+    run : object
+        The prepared run (`graphc.runtime.executor`).
+    compilation : object
+    elements : list
+        What was fetched.
+    number : int
+        The how manieth compilation it is, from 0.
+    """
+
+    run: Any
+    compilation: Any
+    elements: list[Any]
+    number: int
+
+
+def arguments(parser: argparse.ArgumentParser, what: str = "the Python file to run") -> None:
+    """The script and its own arguments, which are last; and ``--run``."""
+    parser.add_argument(
+        "--run", type=int, default=None, metavar="N",
+        help="only the N-th compilation (from 0; -1 is the largest)",
+    )  # fmt: skip
+    parser.add_argument("script", help=what)
+    parser.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
+
+
+def observed(script: str, given: list[str]) -> tuple[int, list[Seen]]:
+    """Run the script: its exit status, and everything it compiled, in order.
+
+    An error in the script is printed, from the script on.
+
+    Raises
+    ------
+    Misuse
+        When there is no such file.
+    """
+    from graphc import shim
+    from graphc.runtime import executor
+
+    if not Path(script).is_file():
+        raise Misuse(f"there is no file {script!r}")
+    if "tensorflow" not in sys.modules:
+        shim.install()
+    seen: list[Seen] = []
+
+    def observer(run: Any, c: Any) -> None:
+        seen.append(Seen(run, c, [*run.fetches, *run.targets], len(seen)))
+
+    executor.observers.append(observer)
+    argv, path = sys.argv, list(sys.path)
+    sys.argv = [script, *(a for i, a in enumerate(given) if a != "--" or i)]
+    sys.path[0:0] = [str(Path(script).resolve().parent)]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as e:
+        if e.code is None or isinstance(e.code, int):
+            return e.code or 0, seen
+        print(e.code, file=sys.stderr)
+        return 1, seen
+    except KeyboardInterrupt:
+        say("interrupted; what was compiled so far follows")
+        return 130, seen
+    except BaseException as e:
+        _explain(e, script)
+        return 1, seen
+    finally:
+        sys.argv, sys.path = argv, path
+        executor.observers.remove(observer)
+    return 0, seen
+
+
+def pick(seen: list[Seen], number: int | None) -> list[Seen]:
+    """The compilation that ``--run`` asks for; all of them without it.
+
+    Raises
+    ------
+    Misuse
+        When there is none, or none of this number.
+    """
+    if not seen:
+        raise Misuse("the script compiled nothing", 1)
+    if number is None:
+        return seen
+    if number == -1:
+        return [max(seen, key=lambda s: len(s.compilation.plan.steps))]
+    if number < 0:
+        raise Misuse(f"--run takes a number from 0, or -1 for the largest, not {number}")
+    if number >= len(seen):
+        raise Misuse(f"there is no compilation {number}: they are 0 to {len(seen) - 1}")
+    return [seen[number]]
+
+
+def _explain(e: BaseException, script: str) -> None:
+    """The traceback of an error in the script, from the script on."""
+    tb = e.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename != script:
+        tb = tb.tb_next
+    sys.stdout.flush()
+    traceback.print_exception(type(e), e, tb)
+
+
+def shown(text: str) -> None:
+    """Print, whatever the terminal's encoding can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
