@@ -239,6 +239,7 @@ class _Construct:
             inputs.append(v)
         for i, v in enumerate(inputs):
             v.node.attrs["index"] = i  # type: ignore[index]
+        inside.write_down()
         return Graph(tuple(outputs), (), tuple(inputs), name, self.parent.facts)
 
     def param(self, dtype: DType, shape: Shape | None, name: str) -> Value:

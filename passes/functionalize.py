@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.errors import FailedPreconditionError, InvalidArgumentError
-from graphc.ir import build, dims
+from graphc.ir import build, dims, journal
 from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
@@ -216,11 +216,21 @@ class Functionalizer:
                 outputs += [self.last(var) for var in self.finals]
                 for c in around:
                     self.taken(c)
+        self.write_down()
         if self.batch:
             raise self.batch.cut()
         if self.home is not None:
             self.history.clear()
         return self.freeze([v for v in outputs if v is not None], inputs, name)
+
+    def write_down(self) -> None:
+        """What recorded values are in the pure graph, for whoever asks."""
+        log = journal.current()
+        if log is not None:
+            log.moved(self.new)
+            for var, v in self.start.items():
+                if var in self.refs:
+                    log.moved({self.refs[var].outputs[0]: v})
 
     def inputs(self, rewriter: build.Rewriter) -> tuple[Value, ...]:
         """What is fed, in the pure graph."""

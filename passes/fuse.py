@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.ir import dims as D
+from graphc.ir import journal
 from graphc.ir.dims import Shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
@@ -444,6 +445,9 @@ class _Fuser:
                 continue
             node = make_fused(self.needed_for(members, outs), outs, new)
             new.update(zip(outs, node.outputs, strict=True))
+        log = journal.current()
+        if log is not None:
+            log.moved(new)
         return self.g.with_roots(lambda v: new.get(v, v))
 
     @staticmethod
@@ -543,6 +547,9 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
             sources[source] = None
     body = Graph(tuple(inner[v] for v in outs), (), tuple(params), "body").of_nodes(inside)
     last = members[-1]
+    log = journal.current()
+    if log is not None:
+        log.moved({v: inner[v] for n in members for v in n.outputs})
     made_of: dict[str, Any] = {"body": body}
     if offsets:
         made_of["offsets"] = offsets

@@ -274,7 +274,8 @@ class Rewriting:
             if self.counts is not None:
                 self.counts[r.name] = self.counts.get(r.name, 0) + 1
             if self.journal is not None:
-                self.journal.applied(r.name, v, made)
+                within = [x for k, x in found.items() if isinstance(k, Value) and x is not v]
+                self.journal.applied(r.name, v, made, within)
             return self.settle(made, mark)
         return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from graphc.ir import journal
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ops.pure import fused_op, input_op
@@ -123,5 +124,8 @@ def _opened(body: Graph, numbers: Sequence[Node]) -> Graph:
             made = Node(n.op, inputs, n.attrs, types, n.name, (), n.source)
             new.update(zip(n.outputs, made.outputs, strict=True))
         nodes.append(made)
+    log = journal.current()
+    if log is not None:
+        log.moved(new)
     outputs = tuple(new.get(v, v) for v in body.outputs)
     return Graph(outputs, (), tuple(params), body.name)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from graphc.ir import journal
 from graphc.ir.node import Node, Source, Value
 
 if TYPE_CHECKING:
@@ -37,16 +38,20 @@ class Rewriter:
 
     def __init__(self, like: Node | None = None) -> None:
         self.like = like
+        self.journal = journal.current()
 
     def add(
         self, op: Op, inputs: Sequence[Value], attrs: Mapping[str, Any], name: str | None
     ) -> Node:
         like = self.like
-        return Node(
+        made = Node(
             op, inputs, attrs, op.infer(inputs, attrs),
             name or (like.name if like is not None else op.name), (),
             like.source if like is not None else (),
         )  # fmt: skip
+        if self.journal is not None and like is not None:
+            self.journal.built(made, like)
+        return made
 
     def reserve(self, *bases: str) -> None:
         pass

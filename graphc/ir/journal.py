@@ -13,7 +13,21 @@ from dataclasses import dataclass, field
 
 from graphc.ir.node import Node, Value
 
-__all__ = ["Change", "Journal", "Reason", "current", "recording"]
+__all__ = ["KINDS", "Change", "Journal", "Reason", "current", "recording"]
+
+
+#: What reasons are about.
+KINDS: dict[str, str] = {
+    "fuse": "why two nodes are, or are not, in one kernel",
+    "epilogue": "why a matrix product has nothing behind it in its kernel",
+    "fold": "why a value is not computed before the run",
+    "rule": "why a rule does not apply",
+    "size": "why a size is not known before the run",
+    "host": "why Python takes part in the run",
+    "vector": "why a loop does not load, compute or store whole vectors",
+    "buffer": "why memory is not used again, or not written in place",
+    "compile": "why something was compiled",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +41,15 @@ class Change:
     old, new : Value
     rule : str
         The name of the rule; "" where the pass itself did it.
+    within : tuple of Value
+        What the rule matched besides `old`: between it and the operands of `new`.
     """
 
     stage: str
     old: Value
     new: Value
     rule: str = ""
+    within: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +59,7 @@ class Reason:
     Attributes
     ----------
     kind : str
-        What was decided: ``"fuse"``, ``"fold"``, ``"rule"``, ``"vector"``, ``"buffer"``,
-        ``"compile"``.
+        What was decided; `KINDS` has them.
     nodes : tuple of Node
         What it was decided about.
     text : str
@@ -71,12 +87,15 @@ class Journal:
         In the order in which they happened.
     reasons : list of Reason
     stage : str
-        The pass that runs now.
+        The pass that runs now: "" before the first, while the run becomes a pure graph.
+    origin : dict
+        For each node that a pass built the node in whose place it was building.
     """
 
     changes: list[Change] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
     stage: str = ""
+    origin: dict[Node, Node] = field(default_factory=dict)
     _times: dict[str, int] = field(default_factory=dict)
 
     def begin(self, name: str) -> None:
@@ -88,9 +107,13 @@ class Journal:
         """The pass put values in the place of others."""
         self.changes += [Change(self.stage, a, b) for a, b in new.items()]
 
-    def applied(self, rule: str, old: Value, new: Value) -> None:
-        """A rule made `new` of `old`."""
-        self.changes.append(Change(self.stage, old, new, rule))
+    def applied(self, rule: str, old: Value, new: Value, within: Iterable[Value] = ()) -> None:
+        """A rule made `new` of `old`, in which it matched the values `within` too."""
+        self.changes.append(Change(self.stage, old, new, rule, tuple(within)))
+
+    def built(self, node: Node, like: Node) -> None:
+        """A pass built `node` while it was at `like`."""
+        self.origin[node] = like
 
     def because(self, kind: str, nodes: Iterable[Node], text: str, remedy: str = "") -> None:
         """Something was decided about `nodes`."""
