@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,28 +94,42 @@ def _item(kind: str, x: Any) -> Any:
 # --------------------------------------------------------------------- exactly, as JSON
 
 
-def to_plain(attrs: Any, numbers: dict[str, str]) -> str:
+def to_plain(attrs: Any, numbers: dict[str, str], other: Callable[[Any], Any] | None = None) -> str:
     """Attributes as text that gives them back exactly; unknown sizes are numbered anew.
+
+    Parameters
+    ----------
+    other : callable, optional
+        Gives what else there is as ``{kind: data}``.
 
     Raises
     ------
     Plain
         When one of them is no data (a Python function).
     """
-    return json.dumps({k: _plain(v, numbers) for k, v in attrs.items()}, sort_keys=True)
+    made = {k: _plain(v, numbers, other or _no_data) for k, v in attrs.items()}
+    return json.dumps(made, sort_keys=True)
+
+
+def _no_data(v: Any) -> Any:
+    raise Plain(type(v).__name__)
+
+
+def _not_ours(kind: str, x: Any) -> Any:
+    raise ValueError(f"an attribute of kind {kind!r}")
 
 
 #: The name of a size of which nothing is known (`graphc.ir.dims.fresh`).
 _UNKNOWN = re.compile(r"\?\d+")
 
 
-def _plain(v: Any, numbers: dict[str, str]) -> Any:
+def _plain(v: Any, numbers: dict[str, str], other: Callable[[Any], Any]) -> Any:
     if v is None or isinstance(v, bool | int | str):
         return v
     if isinstance(v, float):
         return {"f": repr(v)}
     if isinstance(v, np.generic):
-        return _plain(v.item(), numbers)
+        return _plain(v.item(), numbers, other)
     if isinstance(v, DType):
         return {"dtype": v.name}
     if isinstance(v, Expr):
@@ -124,32 +138,38 @@ def _plain(v: Any, numbers: dict[str, str]) -> Any:
     if isinstance(v, bytes):
         return {"bytes": base64.b64encode(v).decode()}
     if isinstance(v, list | tuple):
-        return [_plain(x, numbers) for x in v]
+        return [_plain(x, numbers, other) for x in v]
     if isinstance(v, np.ndarray):
         raw = from_array(v, as_dtype(v.dtype)).SerializeToString()
         return {"array": base64.b64encode(raw).decode()}
     if isinstance(v, Graph):
         return {"graph": print_graph(v, full=True)}
-    raise Plain(type(v).__name__)
+    return other(v)
 
 
-def from_plain(text: str, symbols: dict[str, Any]) -> dict[str, Any]:
-    """Attributes from their text; sizes that were equal symbols are one new symbol each.
+def from_plain(
+    made: Any, symbols: dict[str, Any], other: Callable[[str, Any], Any] = _not_ours
+) -> dict[str, Any]:
+    """Attributes from what `to_plain` wrote as JSON; equal sizes are one new symbol.
+
+    Parameters
+    ----------
+    other : callable, optional
+        ``(kind, data) -> value`` for what `to_plain` was given a function for.
 
     Raises
     ------
     ValueError
-        When it is no such text.
+        When it is no such data.
     """
-    made = json.loads(text)
     if not isinstance(made, dict):
         raise ValueError("attributes are no mapping")
-    return {k: _value(v, symbols) for k, v in made.items()}
+    return {k: _value(v, symbols, other) for k, v in made.items()}
 
 
-def _value(v: Any, symbols: dict[str, Any]) -> Any:
+def _value(v: Any, symbols: dict[str, Any], other: Callable[[str, Any], Any]) -> Any:
     if isinstance(v, list):
-        return tuple([_value(x, symbols) for x in v])
+        return tuple([_value(x, symbols, other) for x in v])
     if not isinstance(v, dict):
         return v
     ((kind, x),) = v.items()
@@ -167,4 +187,4 @@ def _value(v: Any, symbols: dict[str, Any]) -> Any:
         return array_of(message("TensorProto").FromString(base64.b64decode(x)))[0]
     if kind == "graph":
         return parse_graph(x)
-    raise ValueError(f"an attribute of kind {kind!r}")
+    return other(kind, x)

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from graphc.graphdef import attributes
+from graphc.graphdef import attributes, contexts
 from graphc.graphdef.attributes import Plain, encode
 from graphc.graphdef.forms import Form, form_of
 from graphc.graphdef.tensors import from_array, shape_proto
 from graphc.ir.dims import is_known
 from graphc.ir.dtypes import DType, as_dtype, int32, int64
 from graphc.ir.node import Node, Value
+from graphc.ir.region import Context, context_of
 from graphc.proto import message
 
 __all__ = ["export_graph", "export_nodes", "node_proto"]
@@ -33,7 +34,8 @@ class _Unfit(Exception):
 
 
 class _Export:
-    def __init__(self, add_shapes: bool, taken: Iterable[str]) -> None:
+    def __init__(self, add_shapes: bool, taken: Iterable[str], prefix: str) -> None:
+        self.prefix = prefix
         self.graph = message("GraphDef")()
         self.graph.versions.producer = PRODUCER
         self.add_shapes = add_shapes
@@ -72,15 +74,41 @@ class _Export:
         if n.op.name == "constant":
             return True
         # where each input is among those of the message, or its name where it is not one of them
-        names = [reference(v) for v in n.inputs]
-        places = [inputs.index(name) if name in inputs else name for name in names]
+        places = [
+            inputs.index(name) if name in inputs else self.refer(v)
+            for v, name in zip(n.inputs, map(reference, n.inputs), strict=True)
+        ]
         try:
-            text = attributes.to_plain(n.attrs, self.numbers)
+            text = attributes.to_plain(n.attrs, self.numbers, lambda x: self.other(n, x))
         except Plain:
             return False
         exact = {"op": n.op.name, "type": made.op, "inputs": places, "attrs": json.loads(text)}
+        context = context_of(n)
+        if context is not None:
+            exact["in"] = contexts.place(context, self.named)
+        needs = contexts.roots(n)
+        if needs:
+            made.input.extend([f"^{m.name}" for m in needs])
+            exact["needs"] = len(needs)
         made.attr["_graphc"].s = json.dumps(exact, sort_keys=True).encode()
         return True
+
+    def named(self, n: Node) -> str:
+        return n.name.removeprefix(self.prefix)
+
+    def refer(self, v: Value) -> str:
+        """How what is written as JSON names a value."""
+        return reference(v).removeprefix(self.prefix)
+
+    def other(self, n: Node, x: Any) -> Any:
+        """An attribute of `n` that is a part of the graph."""
+        if isinstance(x, Value):
+            return {"value": self.refer(x)}
+        if isinstance(x, Context):
+            if x.node is n:
+                return {"inside": contexts.inside(x, self.refer, self.named)}
+            return {"context": contexts.place(x, self.named)}
+        raise Plain(type(x).__name__)
 
     def as_own(self, n: Node, kind: str) -> tuple[list[str], dict[str, Any]]:
         """A node of a type of graphc's own, or of one that TensorFlow describes otherwise."""
@@ -313,9 +341,11 @@ def reference(v: Value) -> str:
     return v.node.name if v.index == 0 else f"{v.node.name}:{v.index}"
 
 
-def export_nodes(nodes: Sequence[Any], add_shapes: bool = False, taken: Iterable[str] = ()) -> Any:
-    """A ``GraphDef`` of some nodes of a graph."""
-    out = _Export(add_shapes, taken or [n.name for n in nodes])
+def export_nodes(
+    nodes: Sequence[Any], add_shapes: bool = False, taken: Iterable[str] = (), prefix: str = ""
+) -> Any:
+    """A ``GraphDef`` of some nodes of a graph; `prefix` will be taken from all names."""
+    out = _Export(add_shapes, taken or [n.name for n in nodes], prefix)
     for n in nodes:
         out.node(n, n.type)
     return out.graph

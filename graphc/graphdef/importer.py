@@ -7,6 +7,7 @@ that cannot be made leaves the one it was to join as it was.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -16,12 +17,13 @@ import numpy as np
 from graphc.checkpoint.ops import restore_v2, save_v2
 from graphc.errors import OpError
 from graphc.face.graph import Graph, Operation, get_default_graph, name_scope
-from graphc.graphdef import foreign
+from graphc.graphdef import contexts, foreign
 from graphc.graphdef.attributes import decode, from_plain
 from graphc.graphdef.forms import DEFAULTS, Form, forms_by_type, load_records
 from graphc.graphdef.tensors import array_of, shape_of
 from graphc.ir.build import build
 from graphc.ir.node import Node, Value
+from graphc.ir.region import Context, Loop
 from graphc.ir.registry import OPS
 from graphc.ops.arrays import concat, strided_slice
 from graphc.ops.convert import constant_op, convert
@@ -172,6 +174,8 @@ class _Importer:
         self.symbols: dict[str, Any] = {}
         self.unknown: dict[str, list[str]] = {}
         self.exactly: dict[str, dict[str, Any] | None] = {}
+        #: What is inside of constructs that graphc wrote, by name of the construct and key.
+        self.contexts: dict[tuple[str, str], Context] = {}
 
     def run(self) -> dict[str, Operation]:
         load_records()
@@ -187,6 +191,7 @@ class _Importer:
                 if self.definitions is None:
                     raise ValueError(_listing(self.unknown)) from None
                 self.made[n.name] = self.foreign(n)
+        self.linked()
         unused = sorted(set(self.input_map) - self.used)
         if unused:
             raise ValueError(
@@ -267,7 +272,7 @@ class _Importer:
         loop = n.op == "Merge"
         out = []
         exact = self.exact(n)
-        for i in [*n.input, *(_read(n, exact) if exact else ())]:
+        for i in [*n.input, *(_read(n, exact) if exact else ()), *self.condition(exact)]:
             if _canonical(i) in self.input_map:
                 continue
             name = i.removeprefix("^").partition(":")[0]
@@ -279,6 +284,65 @@ class _Importer:
             if not (loop and source.op == "NextIteration"):
                 out.append(name)
         return out
+
+    # ---- insides of constructs
+
+    def inside(self, place: Sequence[str]) -> Mapping[str, Any]:
+        """What is written of a context."""
+        construct = self.nodes.get(place[0])
+        exact = None if construct is None else self.exact(construct)
+        data = {} if exact is None else exact["attrs"].get(place[1], {}).get("inside")
+        if not data:
+            raise ValueError(f"the graph_def has no loop or cond '{place[0]:.200}'")
+        found: Mapping[str, Any] = data
+        return found
+
+    def condition(self, exact: Mapping[str, Any] | None) -> list[str]:
+        """What must be there before anything in the same branch."""
+        if exact is None or not exact.get("in"):
+            return []
+        data = self.inside(exact["in"])
+        return [data["pred"]] if "pred" in data else []
+
+    def context(self, place: Sequence[str] | None) -> Context | None:
+        """The context that is meant by a place, made when it is needed first."""
+        if not place:
+            return None
+        key = (str(place[0]), str(place[1]))
+        if key not in self.contexts:
+            data = self.inside(key)
+            construct = self.nodes[key[0]]
+            outer = self.context((self.exact(construct) or {}).get("in"))
+            value = functools.partial(self.value, construct)
+            self.contexts[key] = contexts.start(data, outer, value)
+        return self.contexts[key]
+
+    def other(self, n: Any, kind: str, x: Any) -> Any:
+        """An attribute that is a part of the graph."""
+        if kind == "value":
+            return self.value(n, x)
+        if kind == "context":
+            return self.context(x)
+        if kind != "inside":
+            raise ValueError(f"an attribute of kind {kind!r}")
+        exact = self.exact(n) or {}
+        key = next(
+            k for k, v in exact["attrs"].items() if isinstance(v, dict) and v.get("inside") is x
+        )
+        context = self.context((n.name, key))
+        assert context is not None
+        contexts.fill(context, x, functools.partial(self.value, n))
+        return context
+
+    def linked(self) -> None:
+        """Loops that go back through others are told which."""
+        for place, context in self.contexts.items():
+            data = self.inside(place)
+            mirror = data.get("mirror")
+            if isinstance(context, Loop) and mirror and tuple(mirror) in self.contexts:
+                context.mirror = self.contexts[tuple(mirror)]  # type: ignore[assignment]
+                if data["index"] is not None:
+                    context.index = self.value(self.nodes[place[0]], data["index"])
 
     # ---- one node
 
@@ -300,7 +364,8 @@ class _Importer:
     def inputs(self, n: Any) -> tuple[list[Value], list[Any]]:
         values: list[Value] = []
         control: list[Any] = []
-        for i in n.input:
+        needs = (self.exact(n) or {}).get("needs", 0)  # these say only what a part must hold
+        for i in n.input[: len(n.input) - needs]:
             if i.startswith("^"):
                 given = self.input_map.get(i)
                 if given is not None:
@@ -317,7 +382,11 @@ class _Importer:
         name = self.prefix + n.name + "/"
         if self.prefix + n.name in self.graph._nodes_by_name:
             raise ValueError(f"Node name '{self.prefix + n.name}' already exists in the Graph")
-        with self.graph.control_dependencies(None), self.graph.control_dependencies(control):
+        with (
+            self.graph.control_dependencies(None),
+            self.graph.inside(self.context_of(n)),
+            self.graph.control_dependencies(control),
+        ):
             try:
                 made = self.build(n, values, name)
             except _BAD as e:
@@ -326,14 +395,20 @@ class _Importer:
                 raise ValueError(f"Node '{n.name}' of type {n.op}: {e}") from None
         return made  # type: ignore[return-value]
 
+    def context_of(self, n: Any) -> Context | None:
+        exact = self.exact(n)
+        return None if exact is None else self.context(exact.get("in"))
+
     def build(self, n: Any, values: list[Value], name: str) -> Node:
         found = self.exact(n)
         if found is not None:
-            attrs = from_plain(json.dumps(found["attrs"]), self.symbols)
+            attrs = from_plain(found["attrs"], self.symbols, functools.partial(self.other, n))
             if found["op"] == "variable":
                 attrs["var"] = name[:-1]
             read = [self.value(n, i) for i in _read(n, found)]
-            return build(OPS[found["op"]], read, attrs, name)
+            node = build(OPS[found["op"]], read, attrs, name)
+            contexts.after(node)
+            return node
         special = _SPECIAL.get(n.op)
         if special is not None:
             return special(n, values, name)

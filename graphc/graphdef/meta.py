@@ -259,7 +259,7 @@ def _scoped(graph: Graph, scope: str | None) -> Any:
                 raise ValueError(
                     f"Unbound inputs: {v.name} is outside of the scope {scope!r} to export"
                 )
-    made = export_nodes(inside, add_shapes=True)
+    made = export_nodes(inside, add_shapes=True, prefix=prefix)
     for node in made.node:
         node.name = node.name.removeprefix(prefix)
         for i, text in enumerate(node.input):
