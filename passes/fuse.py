@@ -18,6 +18,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ops import conv
 from graphc.ops.pure import fused_op, input_op, pick_op
+from graphc.passes.obstacles import say
 
 __all__ = ["LIMIT", "fuse"]
 
@@ -62,6 +63,10 @@ class Group:
         self.nodes.append(n)
         self.contracts = self.contracts or is_contraction(n)
         self.views = self.views or is_view(n)
+
+    def closed_word(self) -> str:
+        """The obstacle that a group which fuses with nothing is; "" for others."""
+        return ("alias" if is_alias(self.nodes[0]) else "closed") if self.closed else ""
 
     def root(self) -> Group:
         g = self
@@ -129,6 +134,7 @@ class _Fuser:
                 self.users.setdefault(v.node, []).append(n)
         self.fetched = {v.node for v in g.roots}
         self.group: dict[Node, Group] = {}
+        self.journal = journal.current()
 
     def run(self) -> Graph:
         for n in reversed(self.nodes):
@@ -164,11 +170,15 @@ class _Fuser:
             top = max(g.height for g in groups)
             best = [g for g in groups if g.height == top]
             escapes = n in self.fetched or len(groups) > len(best)
-            if not best[0].closed and all(self.fits(n, g, escapes or len(best) > 1) for g in best):
-                g = self.merge(best)
-                if g is not None:
-                    self.join(n, g, escapes)
-                    return
+            first = next((g for g in best if g.axes is not None), best[0])
+            word = self.obstacle(n, best, first, escapes)
+            if self.journal is not None:
+                self.write_down(n, word, best)
+            if not word:
+                self.join(n, self.merge(best, first), escapes)
+                return
+        elif self.journal is not None and is_contraction(n):
+            say(self.journal, "no reader", n, (), None)
         closed = not (is_pointwise(n) or is_reduction(n) or is_view(n) or is_contraction(n))
         g = Group(top_height(groups), n.outputs[0].static_shape, closed)
         part = largest_part(n)
@@ -189,18 +199,41 @@ class _Fuser:
         if escapes:
             g.outputs += 1
 
-    def merge(self, groups: list[Group]) -> Group | None:
-        """Groups of one height depend on no one of each other: they may become one."""
-        first = next((g for g in groups if g.axes is not None), groups[0])
+    def write_down(self, n: Node, word: str, best: list[Group]) -> None:
+        """Why `n` is not in the kernels of its readers, `best` and others, where it is not."""
+        assert self.journal is not None
+        near = {u for u in self.users[n] if self.group[u].root() in best}
+        if word:
+            say(self.journal, word, n, sorted(near, key=lambda u: u.id), best[0].domain)
+        for u in self.users[n]:
+            if u not in near:
+                far = self.group[u].root()
+                say(self.journal, far.closed_word() or "depth", n, [u], far.domain)
+
+    def obstacle(self, n: Node, groups: list[Group], first: Group, escapes: bool) -> str:
+        """What keeps `n` out of `groups`, a word of `OBSTACLES`; "" if it can join them."""
+        for g in groups:
+            word = self.misfit(n, g, escapes or len(groups) > 1)
+            if word:
+                return word
         if len(groups) == 1:
-            return first
-        if sum(len(g.nodes) for g in groups) > LIMIT or any(
+            return ""
+        if sum(len(g.nodes) for g in groups) > LIMIT:
+            return "apart limit"
+        return "apart" if any(self.apart(g, first) for g in groups) else ""
+
+    @staticmethod
+    def apart(g: Group, first: Group) -> bool:
+        """Whether two groups of one height cannot be one."""
+        return (
             g.closed or g.joint is not None or g.axes not in (None, first.axes)
             or not same_shape(g.domain, first.domain)
             or g.contracts or (g.views and first.axes is not None)
-            for g in groups
-        ):  # fmt: skip
-            return None
+        )  # fmt: skip
+
+    @staticmethod
+    def merge(groups: list[Group], first: Group) -> Group:
+        """Groups of one height depend on no one of each other: they may become one."""
         for g in groups:
             if g is not first:
                 g.parent = first
@@ -210,47 +243,71 @@ class _Fuser:
                 first.outputs += g.outputs
         return first
 
-    def fits(self, n: Node, g: Group, escapes: bool) -> bool:
-        """Whether `n`, all of whose users here are in `g`, may be computed inside it."""
-        if g.closed or len(g.nodes) >= LIMIT or g.outputs >= BUFFERS // 2:
-            return False
-        shape = n.outputs[0].static_shape
+    def misfit(self, n: Node, g: Group, escapes: bool) -> str:
+        """Why `n`, all of whose users here are in `g`, cannot be in it too; "" if it can."""
+        if g.closed:
+            return g.closed_word()
+        if len(g.nodes) >= LIMIT:
+            return "limit"
+        if g.outputs >= BUFFERS // 2:
+            return "buffers"
         users = [u for u in self.users[n] if self.group[u].root() is g]
         if is_contraction(n):
-            return (
-                g.axes is None
-                and not (g.contracts or g.views)
-                and same_shape(shape, g.domain)
-                and all(
-                    is_pointwise(u) and same_shape(u.outputs[0].static_shape, shape) for u in users
-                )
-            )
+            return self.product_misfit(n, g, users)
         if is_reduction(n):
-            return self.reduction_fits(n, g, users)
+            return self.reduction_misfit(n, g, users)
         if g.contracts:
-            # an epilogue's operands are read element by element as the product finishes
-            return (
-                is_pointwise(n) and same_shape(shape, g.domain) and not self.feeds_contraction(n, g)
-            )
+            return self.epilogue_misfit(n, g)
         if g.joint is not None and self.parted(n, g, users):
-            return True
+            return ""
         if any(is_view(u) for u in users):
             # a value read through an index map is recomputed at each place it is read from
-            return not escapes and is_view(n) and not n.op.facts.get("heavy")
+            if not is_view(n):
+                return "view computed"
+            return "view stored" if escapes else "view heavy" if n.op.facts.get("heavy") else ""
         if is_pointwise(n) or is_view(n):
-            if same_shape(shape, g.domain):
-                # a sum of products: each adds to the one before in its own epilogue
-                core = self.product_of(n)
-                return core is None or g.product is None or g.product is core
-            if g.axes is None and is_pointwise(n) and self.row_of(n, g) is not None:
-                return not g.views
-            return (
-                g.axes is not None
-                and is_pointwise(n)
-                and same_shape(shape, kept_shape(g, shape))
-                and row_aligned(n, g, users)
-            )
-        return False
+            return self.pointwise_misfit(n, g, users)
+        return "alone"
+
+    @staticmethod
+    def product_misfit(n: Node, g: Group, users: list[Node]) -> str:
+        """Whether a matrix product can have the group behind it, as its epilogue."""
+        shape = n.outputs[0].static_shape
+        if g.axes is not None:
+            return "product reduction"
+        if g.contracts:
+            return "product product"
+        if g.views:
+            return "product view"
+        if not all(map(is_pointwise, users)):
+            return "product user"
+        whole = all(same_shape(u.outputs[0].static_shape, shape) for u in users)
+        return "" if whole and same_shape(shape, g.domain) else "product shape"
+
+    def epilogue_misfit(self, n: Node, g: Group) -> str:
+        """An epilogue's operands are read element by element as the product finishes."""
+        if self.feeds_contraction(n, g):
+            return "operand"
+        if not is_pointwise(n):
+            return "epilogue op"
+        return "" if same_shape(n.outputs[0].static_shape, g.domain) else "epilogue shape"
+
+    def pointwise_misfit(self, n: Node, g: Group, users: list[Node]) -> str:
+        """Whether a value computed or read element by element has its place in the loops."""
+        shape = n.outputs[0].static_shape
+        if same_shape(shape, g.domain):
+            # a sum of products: each adds to the one before in its own epilogue
+            core = self.product_of(n)
+            return "" if core is None or g.product is None or g.product is core else "two sums"
+        if g.axes is None:
+            if not is_pointwise(n) or self.row_of(n, g) is None:
+                return "space"
+            return "view rows" if g.views else ""
+        if not is_pointwise(n):
+            return "view rows"
+        if not same_shape(shape, kept_shape(g, shape)):
+            return "space"
+        return "" if row_aligned(n, g, users) else "rows"
 
     def product_of(self, n: Node) -> Node | None:
         """The matrix product that only `n` reads, and reads at its own places, if there is one."""
@@ -316,16 +373,15 @@ class _Fuser:
         for v in sorted(made, key=lambda v: -v.node.id):
             if v.node in self.fetched or not is_pointwise(v.node):
                 continue
-            cone = self.cone(v, home, readers)
-            if cone is None:
-                continue
-            inside, leaves = cone
+            inside: dict[Node, None] = {}
+            leaves: dict[Value, None] = {}
             targets = list(readers[v])
-            if not all(self.takes(g, v, inside, leaves, home) for g in targets):
-                continue
-            big = [x for x in leaves if same_shape(x.static_shape, v.static_shape)]
-            extra = sum(g not in readers.get(x, ()) for x in big for g in targets)
-            if extra > len(targets):
+            word = self.cone(v, home, readers, inside, leaves)
+            word = word or self.untaken(v, targets, inside, leaves, home, readers)
+            if word:
+                if self.journal is not None:
+                    far = [u for u in self.users[v.node] if home[u] in readers[v]]
+                    say(self.journal, word, v.node, far, targets[0].domain)
                 continue
             del readers[v]
             for g in targets:
@@ -334,13 +390,23 @@ class _Fuser:
                     if home[x.node] is not g:
                         readers.setdefault(x, {})[g] = None
 
+    def untaken(
+        self, v: Value, targets: list[Group], inside: dict[Node, None], leaves: dict[Value, None],
+        home: dict[Node, Group], readers: dict[Value, dict[Group, None]],
+    ) -> str:  # fmt: skip
+        """Why groups cannot compute `v` each for itself; "" if they can."""
+        if not all(self.takes(g, v, inside, leaves, home) for g in targets):
+            return "again place"
+        big = [x for x in leaves if same_shape(x.static_shape, v.static_shape)]
+        extra = sum(g not in readers.get(x, ()) for x in big for g in targets)
+        return "again loads" if extra > len(targets) else ""
+
     def cone(
-        self, v: Value, home: dict[Node, Group], readers: dict[Value, dict[Group, None]]
-    ) -> tuple[dict[Node, None], dict[Value, None]] | None:
-        """What it takes to make `v` from values in memory: nodes, and those values."""
+        self, v: Value, home: dict[Node, Group], readers: dict[Value, dict[Group, None]],
+        inside: dict[Node, None], leaves: dict[Value, None],
+    ) -> str:  # fmt: skip
+        """Find what it takes to make `v`: nodes, and values in memory; what keeps from it."""
         own = home[v.node]
-        inside: dict[Node, None] = {}
-        leaves: dict[Value, None] = {}
         cost = 0
         stack = [v]
         while stack:
@@ -352,15 +418,15 @@ class _Fuser:
                 leaves[x] = None
                 continue
             if not is_pointwise(n) or n.op.fails or len(n.outputs) != 1:
-                return None
+                return "again op"
             if not same_shape(x.static_shape, v.static_shape):
-                return None
+                return "again op"
             inside[n] = None
             cost += 14 if n.op.name in COSTLY else 1
             if cost > RECOMPUTE:
-                return None
+                return "again cost"
             stack += n.inputs
-        return inside, leaves
+        return ""
 
     def takes(
         self, g: Group, v: Value, inside: dict[Node, None], leaves: dict[Value, None],
@@ -389,21 +455,28 @@ class _Fuser:
     def feeds_contraction(self, n: Node, g: Group) -> bool:
         return any(is_contraction(u) for u in self.users[n] if self.group[u].root() is g)
 
-    def reduction_fits(self, n: Node, g: Group, users: list[Node]) -> bool:
-        if g.views or g.contracts or n.op.facts.get("alone"):
-            return False
+    @staticmethod
+    def reduction_misfit(n: Node, g: Group, users: list[Node]) -> str:
+        """Whether the group can go on with the results of a reduction, or with its rows."""
+        if n.op.facts.get("alone"):
+            return "alone"
+        if g.views or g.contracts:
+            return "reduction view" if g.views else "reduction product"
         full = n.inputs[0].static_shape
-        axes = reduction_axes(n)
-        out = n.outputs[0].static_shape
         if g.axes is not None:
-            return (
-                g.axes == axes and same_shape(g.domain, full)
-                and not any(is_view(u) for u in users) and row_aligned(n, g, users)
-            )  # fmt: skip
+            if g.axes != reduction_axes(n):
+                return "axes"
+            if not same_shape(g.domain, full):
+                return "space"
+            if any(is_view(u) for u in users):
+                return "reduction user"
+            return "" if row_aligned(n, g, users) else "rows"
         # the group so far is pointwise: either it works on the results, or on the full shape
+        if not all(map(is_pointwise, users)):
+            return "reduction user"
         if same_shape(g.domain, full):
-            return bool(n.attrs.get("keepdims")) and all(is_pointwise(u) for u in users)
-        return same_shape(g.domain, out) and all(is_pointwise(u) for u in users)
+            return "" if n.attrs.get("keepdims") else "keepdims"
+        return "" if same_shape(g.domain, n.outputs[0].static_shape) else "space"
 
     # ---------------------------------------------------------------- building
 
