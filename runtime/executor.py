@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,9 @@ from graphc.passes.functionalize import (
     run_error,
 )
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
+from graphc.runtime import trace
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
-from graphc.runtime.llvm import codegen, entry
+from graphc.runtime.llvm import codegen, entry, tracing
 from graphc.runtime.llvm.entry import COMMIT, DIMS, OK, SLOW, FeedSpec, OutSpec, Program, Step
 from graphc.runtime.parts import Parts
 from graphc.runtime.plan import Plan, make_plan
@@ -124,6 +126,10 @@ class Cell:
         self.ready = False
 
 
+#: No epoch is this.
+NEVER = -2
+
+
 class _Draws(threading.local):
     skips: dict[Node, int] | None = None
 
@@ -136,12 +142,30 @@ class State:
         self.skips: dict[Node, int] = {}
         self.seeds: dict[Node, tuple[int, int]] = {}
         self.lock = threading.RLock()
-        #: Changes when storage moves or a variable becomes initialised.
-        self.epoch = 0
+        self._epoch = 0
+        self._slow = 0
+        #: The epoch while runs may take the quick path, else a number that is no epoch.
+        self.quick = 0
         #: What host ops keep between runs, by name; set `closed` makes those that wait give up.
         self.resources: dict[str, Any] = {}
         self.closed = threading.Event()
         self._run = _Draws()
+
+    @property
+    def epoch(self) -> int:
+        """Changes when storage moves or a variable becomes initialised."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, n: int) -> None:
+        self._epoch = n
+        self.quick = NEVER if self._slow else n
+
+    def slowly(self, more: int) -> None:
+        """From here on one reason more (or less) keeps runs from the quick path."""
+        with self.lock:
+            self._slow += more
+            self.epoch = self._epoch
 
     def load(self, name: str, dtype: DType, value: np.ndarray[Any, Any]) -> None:
         """Set a variable from outside a run."""
@@ -256,7 +280,7 @@ class Executor:
         return _Run(self, fetches, targets, feeds, readers=readers)
 
 
-@dataclass
+@dataclass(eq=False)
 class Compilation:
     """One plan of a run with what it was made from: everything a dump shows."""
 
@@ -274,8 +298,8 @@ class Bound:
     """A plan with sizes: the program, its output arrays, and the counters of its random ops."""
 
     __slots__ = (
-        "call", "counters", "drawn", "env", "epoch", "fresh", "program", "scalars", "shown",
-        "steps", "streams",
+        "call", "counters", "drawn", "env", "epoch", "fresh", "phases", "program", "scalars",
+        "shown", "steps", "streams",
     )  # fmt: skip
 
     call: Callable[..., int]
@@ -287,7 +311,9 @@ class Bound:
     scalars: list[tuple[Any, _Empty | None]]
     #: The same, without outputs that are only there to be checked.
     shown: list[tuple[Any, _Empty | None]]
+    #: What each step of the program is: of the plan, and which phase of a matrix product.
     steps: list[StepSpec]
+    phases: list[str]
     streams: list[tuple[Node, int]]
     #: The streams of ops in loops, which leave in their counters what was drawn.
     drawn: set[int]
@@ -301,6 +327,7 @@ class Bound:
         self.scalars = []
         self.shown = []
         self.steps = []
+        self.phases = []
         self.streams = []
 
 
@@ -351,7 +378,7 @@ class _Run:
         b = self.bound
         state = self.state
         with state.lock:
-            if b is not None and b.epoch == state.epoch:
+            if b is not None and b.epoch == state.quick:
                 outs = [a if e is None else e(a) for a, e in b.scalars]
                 code = b.call(*values, *outs)
                 if code == SLOW and b.call is not _never:
@@ -392,7 +419,8 @@ class _Run:
                         return run.native(values) if run.bound is None else run(*values)
                     except Cut as cut:
                         parts = run.parts = Parts(run, cut)
-                values = parts.pause(values)
+                with trace.span("pause", "pause"):
+                    values = parts.pause(values)
                 run = parts.rest
 
     def native(self, values: Sequence[Any]) -> list[Any]:
@@ -428,7 +456,8 @@ class _Run:
             full = self.sizes(c.plan.facts, env, arrays)
             if c.plan.facts.holds(full) and self.same_variables(c):
                 return c, full
-        c = self.compile(shapes, env, arrays)
+        with trace.span("compile", "compile"):
+            c = self.compile(shapes, env, arrays)
         found.append(c)
         return c, self.sizes(c.plan.facts, env, arrays)
 
@@ -540,7 +569,8 @@ class _Run:
         if b is None:
             counters.bindings += 1
             arena = c.arena
-            b = _Binder(self, c, env).run()
+            with trace.span("bind", "bind"):
+                b = _Binder(self, c, env).run()
             key = (self.state.epoch, *env.values())
             if arena is not c.arena or next(iter(c.bindings), key)[0] != key[0]:
                 c.bindings.clear()  # they hold memory that is no longer used
@@ -557,7 +587,11 @@ class _Run:
             outs = [a if e is None else e(a) for a, e in b.scalars]
         except MemoryError as e:
             raise OutOfMemoryError(None, None, f"OOM when allocating a result: {e}") from None
-        run = _Drawing(self, b) if b.streams else b.program.run
+        program = b.program.run
+        tracer = trace.current()
+        if tracer is not None:
+            program = partial(self.traced, tracer.native(c, b))
+        run = _Drawing(self, b, program) if b.streams else program
         code = run(*arrays, *outs)
         if code != OK:
             self.failed(b, code, arrays)
@@ -576,6 +610,13 @@ class _Run:
             from_storage(o, t)[()] if e is None else from_storage(o, t)
             for o, (_, e), t in zip(outs, b.shown, types, strict=False)
         ]
+
+    @staticmethod
+    def traced(native: trace.Native, *arrays: Any) -> int:
+        """One run of a program that is written down."""
+        native.runs += 1
+        with trace.span("native", native.compilation.plan.graph.name):
+            return tracing.run(native.bound.program, native.log, arrays)
 
     def failed(self, b: Bound, code: int, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
         status = b.program.status()
@@ -735,7 +776,7 @@ class _Binder:
         steps: list[Step] = []
         feeds: _Patches = {}
         outs: _Patches = {}
-        b.steps = []
+        b.steps, b.phases = [], []
         places: dict[StepSpec, int] = {}
 
         def add(s: StepSpec, made: list[tuple[Step, list[tuple[int, Buf]]]]) -> None:
@@ -747,6 +788,7 @@ class _Binder:
                         patches.setdefault(buf.index, []).append((at, word))
                 steps.append(step)
                 b.steps.append(s)
+                b.phases.append(step.phase)
 
         made = [self.steps_of(i, s) for i, s in enumerate(self.c.plan.steps)]
         early: dict[StepSpec, list[int]] = {}  # what is packed before which loop
@@ -901,7 +943,16 @@ class _Binder:
             cost = flops / 60.0 / max(phase.units, 1)
             made.append(
                 (
-                    Step(owner, address, words, phase.units, phase.grain, flags, max(1.0, cost)),
+                    Step(
+                        owner,
+                        address,
+                        words,
+                        phase.units,
+                        phase.grain,
+                        flags,
+                        max(1.0, cost),
+                        phase.kernel,
+                    ),
                     places,
                 )
             )
@@ -961,9 +1012,9 @@ class _Drawing:
 
     __slots__ = ("bound", "program", "pure", "state")
 
-    def __init__(self, run: _Run, bound: Bound) -> None:
+    def __init__(self, run: _Run, bound: Bound, program: Callable[..., int] | None = None) -> None:
         self.bound = bound
-        self.program = bound.program.run
+        self.program = program or bound.program.run
         self.state = run.state
         self.pure = run.pure
 

@@ -61,6 +61,7 @@ class P(IntEnum):
     GRAIN = 73
     NEVER = 74  # a word that is always 0
     CPU = 75  # core the owner is on
+    TRACE = 76  # whether the times of the job are wanted
     CHUNK = 80  # units of the next task
     CANCEL = 96
     SLEEPERS = 112

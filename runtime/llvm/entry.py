@@ -72,6 +72,8 @@ __all__ = [
 OK, SLOW, DIMS, BUSY, STOPPED, COUNT = 0, -1, -2, -3, -4, -5
 YIELD = -100  # the walker wants its caller to look at signals, then to call it again
 
+SHORT_NS = 20_000  # a run below this keeps the GIL, looks at no clock and has one thread
+
 COMMIT = 1  # step flag: part of the commit, never interrupted
 LEARNED = 2  # step flag: its cost was measured
 BRANCH = 4  # step flag: calls nothing; see `branch`
@@ -101,6 +103,7 @@ class H(IntEnum):
     ARGUMENT = 15
     RUNS = 16
     LOOPS = 17  # whether there are branches: nobody knows how long the run takes
+    TRACE = 18  # a log, while the run is a traced one (`graphc.runtime.llvm.tracing`)
     SIZE = 24
 
 
@@ -207,21 +210,24 @@ _EXTERNS = (
 )  # fmt: skip
 
 
-def _compile(layout: Layout | None) -> Any:
-    """The code of `runner`, from the cache where it is there."""
-    key = hashlib.sha256(repr(layout).encode())
+def compile_native(what: str, emit: Callable[[Any], None]) -> Any:
+    """Code that `runner` emits, from the cache where it is there."""
+    key = hashlib.sha256(what.encode())
     here = os.path.dirname(os.path.abspath(__file__))
-    for name in ("runner.py", "emit.py", "entry.py", os.path.join("..", "pool.py")):
+    for name in ("runner.py", "emit.py", "entry.py", "tracing.py", os.path.join("..", "pool.py")):
         with contextlib.suppress(OSError), open(os.path.join(here, name), "rb") as f:
             key.update(f.read())
+    name = f"entry {key.hexdigest()}"
+    return compile_kernels({name: emit}, Options(extern_names=_EXTERNS))[name]
 
+
+def _compile(layout: Layout | None) -> Any:
     def emit(module: Any) -> None:
         from graphc.runtime.llvm import runner
 
         runner.emit(module, layout)
 
-    name = f"entry {key.hexdigest()}"
-    return compile_kernels({name: emit}, Options(extern_names=_EXTERNS))[name]
+    return compile_native(repr(layout), emit)
 
 
 class _MethodDef(ctypes.Structure):
@@ -346,6 +352,8 @@ class Step(NamedTuple):
         that takes a long time now and none the next time.
     cost : float
         Nanoseconds a unit is thought to take.
+    phase : str
+        Which part of a matrix product it is.
     """
 
     owner: object
@@ -355,6 +363,7 @@ class Step(NamedTuple):
     grain: int = 0
     flags: int = 0
     cost: float = 1.0
+    phase: str = ""
 
 
 def branch(flag: int, target: int) -> Step:
@@ -564,11 +573,15 @@ class _Portable:
         if not self.lock.acquire(blocking=False):
             return BUSY
         try:
-            return self._bind(arrays) or self._walk()
+            nat = native()
+            if self.block[H.THREADS] > 1:
+                pool.ensure(int(self.block[H.THREADS]))
+            return self.bind(arrays) or self.walk(nat.walk)
         finally:
             self.lock.release()
 
-    def _bind(self, arrays: Sequence[Any]) -> int:
+    def bind(self, arrays: Sequence[Any]) -> int:
+        """Check the arrays and patch their addresses in."""
         block = self.block
         for k, (a, (dtype, out)) in enumerate(zip(arrays, self.specs, strict=True)):
             row = block[H.SIZE + A.SIZE * k :][: A.SIZE]
@@ -585,12 +598,11 @@ class _Portable:
                 block[(address - block.ctypes.data) // 8] = a.ctypes.data
         return OK
 
-    def _walk(self) -> int:
-        nat, block = native(), self.block
+    def walk(self, walker: Callable[[int], int]) -> int:
+        """Run all steps."""
+        block = self.block
         block[H.STEP] = block[H.UNIT] = block[H.STOP] = 0
-        if block[H.THREADS] > 1:
-            pool.ensure(int(block[H.THREADS]))
         code = YIELD
         while code == YIELD:  # between two calls the interpreter runs signal handlers
-            code = nat.walk(block.ctypes.data)
+            code = walker(block.ctypes.data)
         return int(code)

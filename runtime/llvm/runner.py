@@ -28,12 +28,12 @@ from graphc.ir import dtypes
 from graphc.runtime import pool
 from graphc.runtime.llvm import entry as e
 from graphc.runtime.llvm.emit import Fn, V, i32, i64, ptr
-from graphc.runtime.llvm.entry import LEARNED, SCRATCH_HEAD, A, G, H, Layout, S
+from graphc.runtime.llvm.entry import LEARNED, SCRATCH_HEAD, SHORT_NS, A, G, H, Layout, S
+from graphc.runtime.llvm.tracing import T
 from graphc.runtime.pool import P
 
-__all__ = ["emit"]
+__all__ = ["emit", "emit_traced"]
 
-SHORT_NS = 20_000  # a run below this keeps the GIL and looks at no clock
 POLL_NS = 50_000_000  # between two looks at Python's signals
 SLICE_NS = 10_000_000  # a slice of a step
 QUICK_NS = 1_000  # a step below this runs without a look at the clock,
@@ -219,6 +219,11 @@ def _emit_work(m: ir.Module, now: Any) -> Any:
     units, grain = c.read_i64(home, P.UNITS), c.read_i64(home, P.GRAIN)
     main = me.eq(0)
     start, before, done = c.var(0), c.var(0), c.var(0)
+    traced = c.read_i64(home, P.TRACE).ne(0)
+    with c.if_(traced):
+        for word in (2, 3):
+            c.put(area, word, _clock(c, now))
+        c.put(area, 4, 0)
     with c.if_(main):
         start.set(_clock(c, now))
         before.set(start.get())
@@ -251,6 +256,9 @@ def _emit_work(m: ir.Module, now: Any) -> Any:
         step = c.read_ptr(home, P.STEP)
         old, new = c.read_f64(step, S.COST), _cost(c, before.get() - start.get(), done.get())
         _put_f64(c, step, S.COST, c.minimum(new, old + (new - old) * (1 / 16)))
+    with c.if_(traced):
+        c.put(area, 3, _clock(c, now))
+        c.put(area, 4, done.get())
     c.ret()
     return c.func
 
@@ -318,8 +326,11 @@ def _await(c: _Code, home: Any) -> None:
             c.extern("nanosleep", i32, [nap, ir.Constant(ptr, None)])
 
 
-def _emit_parallel(m: ir.Module, work: Any) -> Any:
-    """`i32 parallel(pool, block, step, unit, chunk, take, deadline, stop)`: one job."""
+def _emit_parallel(m: ir.Module, work: Any, note: Any = None) -> Any:
+    """`i32 parallel(pool, block, step, unit, chunk, take, deadline, stop)`: one job.
+
+    With `note` the time of each participant is written down.
+    """
     c = _internal(_Code(m, "parallel", [ptr, ptr, ptr, i64, i64, i64, i64, ptr], i32))
     home, block, step, stop = c.args[0], c.args[1], c.args[2], c.args[7]
     unit, chunk, take, deadline = c.arg(3), c.arg(4), c.arg(5), c.arg(6)
@@ -338,6 +349,7 @@ def _emit_parallel(m: ir.Module, work: Any) -> Any:
     c.put(home, P.CHUNK, chunk)
     c.put(home, P.NEXT, unit)
     c.put(home, P.CANCEL, 0)
+    c.put(home, P.TRACE, int(note is not None))
     if _LINUX:
         cpu = V(c, c.extern("sched_getcpu", i32, []), dtypes.int32)
         c.put(home, P.CPU, c.cast(cpu, dtypes.int64))
@@ -356,6 +368,9 @@ def _emit_parallel(m: ir.Module, work: Any) -> Any:
             lowest.set(begin)
             code.set(c.read_i64(area, 0))
             where.set(c.read_i64(area, SCRATCH_HEAD))
+        if note is not None:
+            times = [c.read_i64(area, word) for word in (2, 3, 4)]
+            c.call_fn(note, [block, c.read_i64(block, H.STEP), k.i, *times])
     c.put(block, H.UNIT, c.minimum(c.read_i64(home, P.NEXT), units))
     c.put(block, H.WHERE, where.get())
     c.ret(c.cast(code.get(), dtypes.int32))
@@ -474,14 +489,43 @@ def _fail(c: _Code, block: Any, step: V, code: V, where: V) -> V:
     return c.select(code < 0, c.index(2**31 - 1), code)
 
 
-def _emit_walk(m: ir.Module, now: Any, parallel: Any) -> Any:
-    """`i64 walk(block, poll)`: run steps from the cursor on; touches nothing of Python."""
+def _emit_note(m: ir.Module) -> Any:
+    """`void note(block, step, who, begin, end, units)`: an event of the log."""
+    c = _internal(_Code(m, "note", [ptr, i64, i64, i64, i64, i64], _VOID))
+    log = c.read_ptr(c.args[0], H.TRACE)
+    count = c.read_i64(log, T.COUNT)
+    with c.if_(count >= c.read_i64(log, T.CAPACITY)):
+        c.put(log, T.LOST, c.read_i64(log, T.LOST) + 1)
+        c.ret()
+    c.put(log, T.COUNT, count + 1)
+    row = c.at(c.read_ptr(log, T.EVENTS), count * T.EVENT)
+    for k in range(T.EVENT):
+        c.put(row, k, c.arg(1 + k))
+    c.ret()
+    return c.func
+
+
+def _count(c: _Code, block: Any, at: V, calls: V | int, ns: V | int) -> None:
+    """Add to the totals of a step."""
+    row = c.at(c.read_ptr(c.read_ptr(block, H.TRACE), T.TOTALS), at * T.TOTAL)
+    c.put(row, 0, c.read_i64(row, 0) + calls)
+    c.put(row, 1, c.read_i64(row, 1) + ns)
+
+
+def _emit_walk(m: ir.Module, now: Any, parallel: Any, note: Any = None) -> Any:
+    """`i64 walk(block, poll)`: run steps from the cursor on; touches nothing of Python.
+
+    With `note` the walker of traced runs: every step is timed.
+    """
     c = _internal(_Code(m, "walk", [ptr, i64], i64))
     block = c.args[0]
     clock = c.var(_clock(c, now))
     deadline = c.select(c.arg(1).ne(0), clock.get() + POLL_NS, c.index(_MAX))
     steps, number = c.read_ptr(block, H.STEPS), c.read_i64(block, H.NSTEPS)
     threads = c.read_i64(block, H.THREADS)
+    if note is not None:  # as many as an ordinary run would use
+        short = (c.read_i64(block, H.COST) < SHORT_NS) & c.read_i64(block, H.LOOPS).eq(0)
+        threads = c.select(short, c.index(1), threads)
     home = c.read_ptr(c.read_ptr(block, H.GLOBALS), G.POOL)
     index = c.var(c.read_i64(block, H.STEP))
     unit = c.var(c.read_i64(block, H.UNIT))
@@ -505,8 +549,12 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any) -> Any:
         with c.if_(branches):
             index.set(_branch(c, step, at))
             quiet.set(quiet.get() + 1)
+            if note is not None:
+                _count(c, block, at, 1, 0)
         c.again(branches)
         quick = _quick(c, step, units, flags) & unit.get().eq(0)
+        if note is not None:
+            quick = c.index(0).ne(0)
         with c.if_(quick):
             fn, words = c.read_ptr(step, S.FN), c.read_ptr(step, S.WORDS)
             zero = c.index(0)
@@ -520,6 +568,9 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any) -> Any:
             clock.set(_clock(c, now))
             quiet.set(0)
         commit = (flags & e.COMMIT).ne(0)
+        if note is not None:
+            c.put(block, H.STEP, at)
+            _count(c, block, at, c.cast(unit.get().eq(0) & (units > 0), dtypes.int64), 0)
         with c.forever():
             here = unit.get()
             c.leave(here >= units)
@@ -541,6 +592,8 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any) -> Any:
                     code.set(c.cast(r, dtypes.int64))
                     unit.set(c.read_i64(block, H.UNIT))
                     after = _clock(c, now)
+                    if note is not None:
+                        _count(c, block, at, 0, after - clock.get())
                     _judge(c, step, after - clock.get(), unit.get() - here, parked)
                     clock.set(after)
             with c.if_(share.eq(0)):
@@ -551,6 +604,9 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any) -> Any:
                 code.set(c.cast(r, dtypes.int64))
                 unit.set(here + n)
                 after = _clock(c, now)
+                if note is not None:
+                    _count(c, block, at, 0, after - clock.get())
+                    c.call_fn(note, [block, at, c.index(0), clock.get(), after, n])
                 _learn(c, step, after - clock.get(), n)
                 clock.set(after)
                 with c.if_(c.cold(r.ne(0))):
@@ -727,9 +783,9 @@ def _emit_long(m: ir.Module, now: Any, walk: Any, hire: Any) -> Any:
     return c.func
 
 
-def _emit_walk_alone(m: ir.Module, walk: Any) -> None:
+def _emit_walk_alone(m: ir.Module, walk: Any, name: str = "graphc_walk") -> None:
     """`i64 graphc_walk(block)`: the walker for callers that are not the entry."""
-    c = _Code(m, "graphc_walk", [ptr], i64)
+    c = _Code(m, name, [ptr], i64)
     saved = _get_mxcsr(c)
     _set_mxcsr(c, MXCSR)
     code = V(c, c.call_fn(walk, [c.args[0], c.index(1)]), dtypes.int64)
@@ -750,6 +806,13 @@ def emit(m: ir.Module, layout: Layout | None) -> None:
     _emit_walk_alone(m, walk)
     if layout is not None:
         _emit_entry(m, layout, now, walk)
+
+
+def emit_traced(m: ir.Module) -> None:
+    """Fill `m`: `graphc_walk_traced`, which writes into the log of its program."""
+    now, note = _emit_clock(m), _emit_note(m)
+    parallel = _emit_parallel(m, _emit_work(m, now), note) if _POSIX else None
+    _emit_walk_alone(m, _emit_walk(m, now, parallel, note), "graphc_walk_traced")
 
 
 def _emit_entry(m: ir.Module, layout: Layout, now: Any, walk: Any) -> None:
