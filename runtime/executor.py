@@ -41,10 +41,20 @@ from graphc.passes.functionalize import (
     run_error,
 )
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
-from graphc.runtime import trace
+from graphc.runtime import numerics, trace
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
 from graphc.runtime.llvm import codegen, entry, tracing
-from graphc.runtime.llvm.entry import COMMIT, DIMS, OK, SLOW, FeedSpec, OutSpec, Program, Step
+from graphc.runtime.llvm.entry import (
+    COMMIT,
+    DIMS,
+    NOT_FINITE,
+    OK,
+    SLOW,
+    FeedSpec,
+    OutSpec,
+    Program,
+    Step,
+)
 from graphc.runtime.parts import Parts
 from graphc.runtime.plan import Plan, make_plan
 from graphc.runtime.steps import Buf, StepSpec
@@ -105,6 +115,8 @@ class Options:
         Threads of a run; 0 is one for each core.
     check : bool
         Verify after each pass.
+    numerics : bool
+        Stop a run that makes an infinity or a NaN, before it commits anything.
     """
 
     level: int = 2
@@ -112,6 +124,7 @@ class Options:
     off: tuple[str, ...] = ()
     threads: int = 0
     check: bool = False
+    numerics: bool = False
 
 
 class Cell:
@@ -292,6 +305,8 @@ class Compilation:
     variables: dict[str, tuple[int, ...]] = field(default_factory=dict)
     bindings: OrderedDict[tuple[int, ...], Bound] = field(default_factory=OrderedDict)
     arena: np.ndarray[Any, Any] | None = None
+    #: Steps whose bad numbers are only on the way to good ones.
+    unwatched: set[int] = field(default_factory=set)
 
 
 class Bound:
@@ -511,7 +526,8 @@ class _Run:
             frozen.string_updates = []
         trace = Trace()
         g = optimize_ir(frozen.graph, self.executor.passes, trace, self.executor.options.check)
-        c = Compilation(frozen, trace, make_plan(g))
+        plan = make_plan(g, revocable=self.executor.options.numerics)
+        c = Compilation(frozen, trace, plan)
         for n in frozen.graph.nodes():
             if n.op.name == "read":
                 c.variables[n.attrs["var"]] = n.attrs["shape"]
@@ -524,11 +540,13 @@ class _Run:
         """Compile the kernels of a plan that are neither in memory nor on disk."""
         wanted: dict[str, Any] = {}
         keys: dict[int, list[tuple[str, str]]] = {}
-        by_kernel: dict[int, str] = {}
+        by_kernel: dict[Any, str] = {}
         facts = c.plan.facts
+        looks = self.executor.options.numerics
         for i, s in enumerate(c.plan.steps):
             if not s.calls:
                 continue
+            watch = s.watched() if looks and i not in c.unwatched else frozenset()
             con = s.code.contraction
             if con is not None:
                 g = codegen.gemm_of(con)
@@ -540,17 +558,17 @@ class _Run:
                 phases = g.plan(*sizes, self.executor.threads, kernel=variant).phases
                 keys[i] = []
                 for p in phases:
-                    key = codegen.kernel_key(s.code.kernel, f"gemm|{g!r}|{p.kernel}")
+                    key = codegen.kernel_key(s.code.kernel, f"gemm|{g!r}|{p.kernel}", watch)
                     keys[i].append((p.kernel, key))
-                    wanted.setdefault(key, codegen.gemm_emitter(con, p.kernel))
+                    wanted.setdefault(key, codegen.gemm_emitter(con, p.kernel, bool(watch)))
                 continue
             if s.code.native is not None:
                 key, emit = s.code.native
             else:
-                known = by_kernel.get(id(s.code.kernel))
-                key = known or codegen.kernel_key(s.code.kernel)
-                by_kernel[id(s.code.kernel)] = key
-                emit = None if known else codegen.kernel_emitter(s.code.kernel)
+                known = by_kernel.get((id(s.code.kernel), watch))
+                key = known or codegen.kernel_key(s.code.kernel, watch=watch)
+                by_kernel[id(s.code.kernel), watch] = key
+                emit = None if known else codegen.kernel_emitter(s.code.kernel, watch)
             keys[i] = [("kernel", key)]
             if emit is not None:
                 wanted.setdefault(key, emit)
@@ -593,6 +611,8 @@ class _Run:
             program = partial(self.traced, tracer.native(c, b))
         run = _Drawing(self, b, program) if b.streams else program
         code = run(*arrays, *outs)
+        if code == NOT_FINITE:
+            return self.not_finite(c, b, arrays)
         if code != OK:
             self.failed(b, code, arrays)
         changed = bool(b.fresh)
@@ -617,6 +637,20 @@ class _Run:
         native.runs += 1
         with trace.span("native", native.compilation.plan.graph.name):
             return tracing.run(native.bound.program, native.log, arrays)
+
+    def not_finite(
+        self, c: Compilation, b: Bound, arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> list[Any]:
+        """A kernel wrote an infinity or a NaN: say which op made it."""
+        spec = b.steps[b.program.status().step]
+        error = numerics.explain(self, c, b, arrays, spec.node)
+        if error is not None:
+            raise error
+        c.unwatched.add(c.plan.steps.index(spec))
+        self.generate(c)
+        c.bindings.clear()
+        self.bound = None
+        return self.execute(c, self.bind(c, b.env), arrays)
 
     def failed(self, b: Bound, code: int, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
         status = b.program.status()

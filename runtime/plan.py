@@ -54,8 +54,11 @@ class Plan:
 
 
 class _Planner(Regions):
-    def __init__(self, g: Graph, native: Callable[[Node], Any] | None) -> None:
+    def __init__(
+        self, g: Graph, native: Callable[[Node], Any] | None, revocable: bool = False
+    ) -> None:
         self.g = g
+        self.revocable = revocable  # every step may fail: what is committed is copied at the end
         self.native = native
         self.scope = Scope(g)
         self.steps: list[StepSpec] = []
@@ -191,6 +194,8 @@ class _Planner(Regions):
             )
             return
         temps = [self.temp(t, size, n.name) for t, size in lowered.temps]
+        for t in temps:
+            t.inner = True
         for part in lowered.parts:
             binds = []
             writes: list[Buf] = []
@@ -328,7 +333,7 @@ class _Planner(Regions):
             return False
         at = makers[0]
         step = self.steps[at]
-        if step.checks:
+        if step.checks or self.revocable:
             return False
         # run later it would read what takes the memory of its operands over, or write over it
         if any(self.written.get(b, [0])[-1] > at for b in step.reads):
@@ -441,7 +446,9 @@ class Structured:
         return self.planner.of(self.node.outputs[i])
 
     def temp(self, dtype: DType, n: Dim) -> Buf:
-        return self.planner.temp(dtype, n, self.node.name)
+        made = self.planner.temp(dtype, n, self.node.name)
+        made.inner = True
+        return made
 
     def step(
         self,
@@ -488,6 +495,8 @@ def draw_step(n: Node) -> StepSpec:
     )
 
 
-def make_plan(g: Graph, native: Callable[[Node], Any] | None = None) -> Plan:
-    """The plan of a fused graph."""
-    return _Planner(g, native).run()
+def make_plan(
+    g: Graph, native: Callable[[Node], Any] | None = None, revocable: bool = False
+) -> Plan:
+    """The plan of a fused graph; with `revocable` no variable changes before all is computed."""
+    return _Planner(g, native, revocable).run()

@@ -22,7 +22,7 @@ __all__ = ["Buf", "Code", "StepSpec", "base", "copy_kernel", "copy_step", "count
 class Buf:
     """A place in memory: fed array, variable, constant, output, or a piece of the arena."""
 
-    __slots__ = ("count", "data", "dtype", "first", "index", "kind", "last", "name")
+    __slots__ = ("count", "data", "dtype", "first", "index", "inner", "kind", "last", "name")
 
     def __init__(
         self, kind: str, dtype: DType, count: Dim, index: int = 0, name: str = "", data: Any = None
@@ -35,6 +35,7 @@ class Buf:
         self.data = data
         self.first = -1
         self.last = -1
+        self.inner = False  # no value of the graph: what kernels of one node hand on
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name or self.index} {self.dtype.code}[{self.count}]>"
@@ -88,6 +89,14 @@ class StepSpec:
     def calls(self) -> bool:
         """Whether the step runs a kernel."""
         return self.target is None and not self.label
+
+    def watched(self) -> frozenset[str]:
+        """The parameters of the kernel into which it writes floats that are values."""
+        if self.code.name == "copy":
+            return frozenset()
+        made = {b for b in self.writes if b.dtype.kind == "f" and not b.inner}
+        params = zip(self.code.kernel.params, self.binds, strict=False)
+        return frozenset(p.name for p, b in params if b in made)
 
     def replace(self, old: Buf, new: Buf) -> None:
         """Work on `new` wherever the step worked on `old`."""

@@ -187,6 +187,9 @@ class ConfigProto(Message):
         Passes to leave out.
     graphc_check : bool
         Verify the graph after each pass.
+    graphc_check_numerics : bool
+        A run that makes an infinity or a NaN raises InvalidArgumentError, which names the op and
+        what it was given; nothing is committed.
 
     Other fields of TF1 are accepted.
 
@@ -206,6 +209,7 @@ class ConfigProto(Message):
         "cluster_def": None, "isolate_session_state": False,
         "share_cluster_devices_in_session": False, "experimental": None,
         "graphc_level": 2, "graphc_passes": "", "graphc_passes_off": [], "graphc_check": False,
+        "graphc_check_numerics": False,
     }  # fmt: skip
 
 

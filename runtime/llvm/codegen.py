@@ -33,9 +33,11 @@ def compile_all(
     return jit.compile_kernels(wanted, jit.Options(level=level, opt=opt))
 
 
-def kernel_key(kernel: Kernel, extra: str = "") -> str:
-    """The content key of a kernel."""
+def kernel_key(kernel: Kernel, extra: str = "", watch: frozenset[str] = frozenset()) -> str:
+    """The content key of a kernel; `watch` are the buffers in which it looks for NaN."""
     text = kernel_text.structure_text(kernel)
+    if watch:
+        extra += f"|watch {[i for i, p in enumerate(kernel.params) if p.name in watch]}"
     own = "".join([f"|{name} {_code_digest(f)}" for name, f in _users_ops() if name in text])
     return hashlib.sha256(f"{VERSION}|{_sources()}|{extra}|{text}{own}".encode()).hexdigest()
 
@@ -83,7 +85,7 @@ def _code_digest(f: Any) -> str:
     return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
-def kernel_emitter(kernel: Kernel) -> Callable[[Any], object]:
+def kernel_emitter(kernel: Kernel, watch: frozenset[str] = frozenset()) -> Callable[[Any], object]:
     """What emits a kernel of loops."""
 
     def emit(module: Any) -> object:
@@ -92,7 +94,7 @@ def kernel_emitter(kernel: Kernel) -> Callable[[Any], object]:
 
         table = {**philox_emit.TEMPLATES, **conv.TEMPLATES}
         return walk.emit_kernel(
-            module, kernel, "kernel", scalar_table(), table, function=maker(Math)
+            module, kernel, "kernel", scalar_table(), table, function=maker(Math), watch=watch
         )
 
     return emit
@@ -130,7 +132,7 @@ def gemm_of(c: Contraction) -> Any:
     return Gemm(c.dtype, c.ta, c.tb, batched, m=m, n=n, k=k, outputs=c.outputs, target=target)
 
 
-def gemm_emitter(c: Contraction, variant: str) -> Callable[[Any], object]:
+def gemm_emitter(c: Contraction, variant: str, watch: bool = False) -> Callable[[Any], object]:
     """What emits one kernel of a matrix product with its epilogue."""
 
     def emit(module: Any) -> object:
@@ -138,7 +140,7 @@ def gemm_emitter(c: Contraction, variant: str) -> Callable[[Any], object]:
 
         g = gemm_of(c)
         make = None if variant == "pack_b" or c.epilogue is None else _Epilogue(g, c)
-        return g.emit(module, "kernel", variant, make, function=maker(Math))
+        return g.emit(module, "kernel", variant, make, maker(Math), watch)
 
     return emit
 

@@ -331,7 +331,10 @@ class _Conv(_Tiles):
             values = self.walk.epilogue(e, [given], [*at, Ramp(col, 1)], self.lanes, mask)
         to = row * (self.f * self.groups) + col
         for (p, b), v in zip(self.out, values, strict=True):
-            fn.store(p, to, fn.cast(v, b.dtype), mask)
+            x = fn.cast(v, b.dtype)
+            if b.name in self.walk.watch:
+                fn.look(x, mask)
+            fn.store(p, to, x, mask)
 
 
 class _Block:
@@ -721,9 +724,12 @@ class _Depth(_Tiles):
             self.keep(td.results, row * f + first, masks)
 
     def keep(self, sums: Sequence[V], at: V, masks: Sequence[V | None]) -> None:
-        out = self.buffers[2].dtype
+        out = self.buffers[2]
         for v, x in enumerate(sums):
-            self.fn.store(self.pointers[2], at + v * self.lanes, self.fn.cast(x, out), masks[v])
+            y = self.fn.cast(x, out.dtype)
+            if out.name in self.walk.watch:
+                self.fn.look(y, masks[v])
+            self.fn.store(self.pointers[2], at + v * self.lanes, y, masks[v])
 
     def input(self) -> None:
         """The gradient by the image: every result that an element has a part in."""

@@ -19,6 +19,7 @@ from llvmlite import ir
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
+from graphc.runtime.llvm.entry import NOT_FINITE
 
 __all__ = ["Carry", "Fn", "V"]
 
@@ -30,6 +31,10 @@ SCALAR: dict[str, ir.Type] = {
     "i8": i8, "i16": ir.IntType(16), "i32": i32, "i64": i64,
     "u8": i8, "u16": ir.IntType(16), "u32": i32, "u64": i64, "bool": i1,
 }  # fmt: skip
+
+
+#: The bits of infinity, by the size of the type.
+_EXPONENT = {2: 0x7C00, 4: 0x7F800000, 8: 0x7FF0000000000000}
 
 
 @cache
@@ -182,6 +187,8 @@ class Fn:
         self.b = ir.IRBuilder(self.entry)
         self.args = list(self.func.args)
         self._hoisted: dict[Any, V] = {}
+        #: Where stored floats are looked at: the largest exponents so far, by type and lanes.
+        self.watched: dict[tuple[DType, int], Any] | None = None
 
     # ------------------------------------------------------------- constants and conversion
 
@@ -716,6 +723,47 @@ class Fn:
             a.align = 64
         a.type = ptr  # llvmlite types it as a pointer to one element; vectors go there too
         return a
+
+    # ------------------------------------------------------------- numbers that are none
+
+    def look(self, x: V, mask: V | None = None) -> None:
+        """Remember whether a lane of a stored `x` is infinite or NaN; `done` returns what was seen.
+
+        The bits without the sign are largest where the exponent is all ones: two instructions a
+        vector, and a register that the whole kernel keeps.
+        """
+        if self.watched is None or x.dtype.kind != "f":
+            return
+        code = "f32" if x.dtype.code == "bf16" else x.dtype.code
+        bits = {"f16": dtypes.uint16, "f32": dtypes.uint32, "f64": dtypes.uint64}[code]
+        slot = self.watched.get((bits, x.lanes))
+        if slot is None:
+            t = llvm_type(bits, x.lanes)
+            with self.b.goto_entry_block():
+                slot = self.b.alloca(t)
+                self.b.store(self.const(0, bits, x.lanes).ll, slot, align=bits.size)
+            self.watched[bits, x.lanes] = slot
+        old = V(self, self.b.load(slot, align=bits.size, typ=slot.allocated_type), bits, x.lanes)
+        new = self.bitcast(x, bits) & (2 ** (8 * bits.size - 1) - 1)
+        if mask is not None and mask.lanes == x.lanes:
+            new = self.select(mask, new, self.like(0, new))
+        most = self.select(self.cmp("<", old, new), new, old)
+        self.b.store(most.ll, slot, align=bits.size)
+
+    def done(self) -> None:
+        """End a kernel: it gives `NOT_FINITE` where a number that `look` saw was none."""
+        for (bits, lanes), slot in (self.watched or {}).items():
+            ll = self.b.load(slot, align=bits.size, typ=slot.allocated_type)
+            most = V(self, ll, bits, lanes)
+            bad = self.cmp("<=", self.like(_EXPONENT[bits.size], most), most)
+            if lanes > 1:
+                ll = self.call_intrinsic(
+                    "llvm.vector.reduce.or", [bad.ll.type], ir.IntType(1), [bad.ll]
+                )
+                bad = V(self, ll, dtypes.bool_)
+            with self.if_(bad):
+                self.ret(NOT_FINITE)
+        self.ret(0)
 
     def ret(self, code: int | V = 0) -> None:
         if isinstance(self.func.function_type.return_type, ir.VoidType):

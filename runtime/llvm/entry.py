@@ -65,11 +65,12 @@ from graphc.runtime import pool
 from graphc.runtime.llvm.jit import Options, compile_kernels
 
 __all__ = [
-    "BRANCH", "BUSY", "COMMIT", "COUNT", "DIMS", "OK", "SLOW", "STOPPED", "VARIES",
+    "BRANCH", "BUSY", "COMMIT", "COUNT", "DIMS", "NOT_FINITE", "OK", "SLOW", "STOPPED", "VARIES",
     "FeedSpec", "OutSpec", "Program", "Status", "Step", "branch", "native",
 ]  # fmt: skip
 
 OK, SLOW, DIMS, BUSY, STOPPED, COUNT = 0, -1, -2, -3, -4, -5
+NOT_FINITE = 1 << 20  # a kernel that watches its results wrote an infinity or a NaN
 YIELD = -100  # the walker wants its caller to look at signals, then to call it again
 
 SHORT_NS = 20_000  # a run below this keeps the GIL, looks at no clock and has one thread

@@ -353,9 +353,12 @@ class Gemm:
 
     def emit(
         self, module: Any, name: str, kernel: str, epilogue: Epilogue | None = None,
-        function: Callable[..., Any] | None = None,
+        function: Callable[..., Any] | None = None, watch: bool = False,
     ) -> Any:  # fmt: skip
-        """Add the kernel to the module under `name`; `function` makes the `Fn` (`vmath.Math`)."""
+        """Add the kernel to the module under `name`; `function` makes the `Fn` (`vmath.Math`).
+
+        With `watch` it looks for results that are infinite or NaN (`Fn.look`).
+        """
         from graphc.runtime.llvm import gemm_emit
 
-        return gemm_emit.emit(self, module, name, kernel, epilogue, function)
+        return gemm_emit.emit(self, module, name, kernel, epilogue, function, watch)

@@ -18,16 +18,18 @@ __all__ = ["emit"]
 
 def emit(
     g: Gemm, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None,
-    function: Callable[..., Fn] | None,
+    function: Callable[..., Fn] | None, watch: bool = False,
 ) -> ir.Function:  # fmt: skip
     """Add a kernel of `g` to the module under `name`."""
     fn = (function or Fn)(module, name, [ptr, i64, i64, i64])
+    if watch:
+        fn.watched = {}
     body = _Kernel(g, fn, kernel, epilogue)
     if kernel == "pack_b":
         body.pack_b()
     else:
         body.main()
-    fn.ret(0)
+    fn.done()
     return fn.func
 
 
@@ -347,7 +349,9 @@ class _Kernel:
             values = self.epilogue(fn, acc, row, col, self.index, mask)
         at = (self.out_row + row) * self.n + col
         for p, t, v in zip(self.out, g.stored, values or (), strict=False):
-            fn.store(p, at, fn.cast(v, t), mask)
+            x = fn.cast(v, t)
+            fn.look(x, mask)
+            fn.store(p, at, x, mask)
 
     # ------------------------------------------------------------- packing
 

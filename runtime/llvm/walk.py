@@ -89,6 +89,7 @@ def emit_kernel(
     templates: TemplateTable | None = None,
     *,
     function: Callable[..., Fn] = Fn,
+    watch: frozenset[str] = frozenset(),
 ) -> ir.Function:
     """Add ``i32 name(ptr args, i64 begin, i64 end, i64 worker)`` to `module`.
 
@@ -100,12 +101,17 @@ def emit_kernel(
         For each template kind, ``f(walk, statement)``.
     function : callable
         Makes the `Fn`; `vmath.Math` where ops call vector maths.
+    watch : frozenset of str
+        Buffers in which a number that is infinite or NaN makes the kernel return `NOT_FINITE`.
     """
     k = function(module, name, [ptr, i64, i64, i64])
     args, begin, end, worker = k.args
+    if watch:
+        k.watched = {}
     w = Walk(k, kernel, scalar, templates or {}, args, V(k, worker, int64))
+    w.watch = watch
     w.run(V(k, begin, int64), V(k, end, int64))
-    k.ret(0)
+    k.done()
     return k.func
 
 
@@ -146,6 +152,8 @@ class Walk:
         self.symbols: dict[Symbol, Index] = {}
         self.buffers: dict[str, Buffer] = {}
         self.pointers: dict[str, Any] = {}
+        self.watch: frozenset[str] = frozenset()  # buffers whose numbers must be finite
+        self.noted = False
         self.streaming: Store | None = None  # the store that bypasses the cache here
         first_size = 1 + len(kernel.params)
         for slot, size in enumerate(kernel.sizes, first_size):
@@ -684,6 +692,7 @@ class Walk:
         base, at = self.pointers[s.buf], self.offset(s.buf, s.index)
         x = self.operand(s.value)
         where = None if s.where is None else self.operand(s.where)
+        self.noted = s.buf in self.watch
         ramp = at if isinstance(at, Ramp) else None
         if s is self.streaming and self.mask is None and ramp is not None:
             self.put_stream(base, k.index(ramp.base), self.wide(x))
@@ -705,7 +714,14 @@ class Walk:
 
     def put_one(self, base: Any, at: V, x: V, mode: str) -> None:
         k = self.k
-        k.store(base, at, x if mode == "set" else k.load(base, at, x.dtype) + x)
+        x = x if mode == "set" else k.load(base, at, x.dtype) + x
+        self.note(x)
+        k.store(base, at, x)
+
+    def note(self, x: V, mask: V | None = None) -> None:
+        """Look at what is stored, where the buffer is one of `watch`."""
+        if self.noted:
+            self.k.look(x, mask)
 
     def put_ramp(self, base: Any, at: Ramp, x: V, mask: V | None, mode: str) -> None:
         """Store to evenly spaced elements, all different."""
@@ -716,11 +732,13 @@ class Walk:
                 first, x, mask = first - (self.lanes - 1), self.reverse(x), self.reverse(mask)
             if mode == "add":
                 x = k.load(base, first, x.dtype, self.lanes, mask) + x
+            self.note(x, mask)
             k.store(base, first, x, mask)
             return
         where = self.vector(at)
         if mode == "add":
             x = self.gather_small(base, where, x.dtype, mask) + x
+        self.note(x, mask)
         ps, t = self.addresses(base, where, x.dtype), memory_type(x.dtype, x.lanes)
         mask = mask or k.const(True, bool_, x.lanes)
         args = [k._to_memory(x), ps, ir.Constant(i32, x.dtype.size), mask.ll]
@@ -729,6 +747,7 @@ class Walk:
     def put_stream(self, base: Any, at: V, x: V) -> None:
         """Store a vector past the cache; `vectors` has found a start that is aligned."""
         k = self.k
+        self.note(x)
         p = k.b.gep(base, [at.ll], source_etype=memory_type(x.dtype), name="al64")
         store = k.b.store(k._to_memory(x), p, align=STREAM_ALIGN)
         store.set_metadata("nontemporal", k.module.add_metadata([ir.Constant(i32, 1)]))
