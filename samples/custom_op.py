@@ -17,12 +17,10 @@ import numpy as np
 from tqdm import trange
 
 import graphc as tf
-from graphc.ops.record import elementwise
 
-snake = elementwise(
+snake = tf.extend.elementwise(
     "snake",
-    "Snake",
-    "Returns x + sin(x)**2 element-wise.",
+    doc="Returns x + sin(x)**2 element-wise.",
     numpy=lambda x: x + np.square(np.sin(x)),  # its meaning: oracle and constant folding
     grad=lambda y, dy, x: dy * (1.0 + tf.sin(2.0 * x)),  # in tf's own operators
     scalar=lambda k, x: x + k.sin(x) * k.sin(x),  # one element, or a vector of them

@@ -19,8 +19,7 @@ from sklearn.model_selection import train_test_split
 from tqdm import trange
 
 import graphc as tf
-from graphc.ir.graph import copy
-from graphc.passes.pipeline import LEVELS, register
+from graphc.extend import copy, graph_pass, passes
 
 
 def narrower(bits):
@@ -44,7 +43,7 @@ def narrower(bits):
 
 BITS = (23, 10, 7, 4, 2, 1)
 for bits in BITS[1:]:
-    register(f"narrow{bits}", narrower(bits))
+    graph_pass(narrower(bits), name=f"narrow{bits}")
 
 
 def main():
@@ -74,10 +73,10 @@ def main():
 
     curves, scores = {}, {}
     for bits in BITS:
-        passes = LEVELS[2] if bits == 23 else LEVELS[2].replace("fuse", f"narrow{bits},fuse")
+        text = passes(before={} if bits == 23 else {"fuse": f"narrow{bits}"})
         random = np.random.RandomState(args.seed)
         losses = []
-        with tf.Session(config=tf.ConfigProto(graphc_passes=passes)) as sess:
+        with tf.Session(config=tf.ConfigProto(graphc_passes=text)) as sess:
             sess.run(tf.global_variables_initializer())
             for _ in trange(args.steps, desc=f"{bits:2} bits", unit="step"):
                 rows = random.choice(len(train_x), 64, replace=False)

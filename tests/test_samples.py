@@ -39,6 +39,7 @@ PROMISES = {
     "optimizers": ("optimizers.png", r"loss \w.*"),
     "cart_pole": ("cart_pole.png", r"steps of the last episodes: policy_gradient \d+, .*"),
     "custom_op": ("custom_op.png", r"tanh: error [\d.]+ where learned, [\d.]+ beyond"),
+    "custom_gradient": ("custom_gradient.png", r"test accuracy real weights 0\.\d{4}, custom .*"),
     "custom_rule": ("custom_rule.gc", r"largest relative error: .* with the rule"),
     "custom_pass": ("custom_pass.png", r" 1 bits: test accuracy 0\.\d{4}"),
 }

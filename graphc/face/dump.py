@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -221,7 +221,7 @@ def optimize(
     ...     y = tf.identity(x * 1.0 + 0.5, name="y")
     ...     pure = tf.optimize(g, y, passes="simplify")
     >>> [n.op.name for n in pure.nodes()]
-    ['constant', 'input', 'add']
+    ['input', 'constant', 'add']
     """
     from graphc.passes.functionalize import Frozen
     from graphc.passes.pipeline import optimize_ir, pipeline
@@ -287,7 +287,8 @@ def dump(
         if len(shown) == 1:
             lines.append(shown[0][1])
         else:
-            lines += [f"# ---- {name}\n{text}\n" for name, text in shown]
+            did = notes(p.compilation)
+            lines += [f"# ---- {name}\n{did.get(name, '')}{text}\n" for name, text in shown]
         texts.append("\n".join(lines).rstrip())
     return "\n\n".join(texts)
 
@@ -305,9 +306,13 @@ def chosen(stage: str, known: Sequence[str]) -> list[str]:
     if stage == "all":
         return [s for s in known if s not in _LONG]
     wanted = [s.strip() for s in str(stage).split(",")]
-    for s in wanted:
+    short = {re.sub(r":[^.]*", "", s): s for s in reversed(known)}  # passes without licences
+    for i, s in enumerate(wanted):
         if s not in known:
-            raise ValueError(f"unknown stage {s!r}; there are: {', '.join(known)}, all, everything")
+            if s not in short:
+                there = f"{', '.join(known)}, all, everything"
+                raise ValueError(f"unknown stage {s!r}; there are: {there}")
+            wanted[i] = short[s]
     return wanted
 
 
@@ -317,10 +322,7 @@ def stages(c: Any, elements: Sequence[Value | Node]) -> list[tuple[str, Callable
         ("graph", lambda: recorded(elements)),
         ("pure", lambda: print_graph(c.frozen.graph)),
     ]
-    count: dict[str, int] = {}
-    for r in c.trace.records:
-        count[r.name] = k = count.get(r.name, 0) + 1
-        name = r.name if k == 1 else f"{r.name}.{k}"
+    for name, r in passes_of(c):
         out.append((name, lambda g=r.graph: print_graph(g)))  # type: ignore[misc]
     out += [
         ("kernels", lambda: kernels(c)),
@@ -330,6 +332,22 @@ def stages(c: Any, elements: Sequence[Value | Node]) -> list[tuple[str, Callable
         ("asm", lambda: native(c, "assembly")),
     ]
     return out
+
+
+def passes_of(c: Any) -> Iterator[tuple[str, Any]]:
+    """The records of the passes of a compilation by the names of their stages."""
+    count: dict[str, int] = {}
+    for r in c.trace.records:
+        count[r.name] = k = count.get(r.name, 0) + 1
+        yield r.name if k == 1 else f"{r.name}.{k}", r
+
+
+def notes(c: Any) -> dict[str, str]:
+    """What passes say they did, rules by name, as remarks."""
+    return {
+        name: "".join(f"# {what}: {times}\n" for what, times in r.notes.items())
+        for name, r in passes_of(c)
+    }
 
 
 def recorded(elements: Sequence[Value | Node]) -> str:

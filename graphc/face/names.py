@@ -310,6 +310,7 @@ NAMES: dict[str, str] = {
     "math.confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     # ---- graphc's own
     "dump": "graphc.face.dump:dump",
+    "extend": "graphc.extend",
     "optimize": "graphc.face.dump:optimize",
     # ---- element types
     "DType": "graphc.ir.dtypes:DType",

@@ -15,7 +15,7 @@ from typing import Any
 from graphc import ops
 from graphc.ir import kernel_text
 from graphc.ir.kernel import Kernel
-from graphc.ops.record import OPS
+from graphc.ops.record import OPS, Op
 from graphc.passes.contract import Contraction
 from graphc.runtime.llvm import jit
 from graphc.runtime.llvm.cpu import host
@@ -102,11 +102,11 @@ def kernel_emitter(kernel: Kernel, watch: frozenset[str] = frozenset()) -> Calla
 
 def scalar_table() -> dict[str, Callable[..., Any]]:
     """The scalar meaning of every elementwise op."""
-    return _scalar_table(len(OPS))
+    return _scalar_table(len(OPS), next(reversed(OPS.values())))  # one made again is the last
 
 
 @lru_cache(maxsize=1)
-def _scalar_table(count: int) -> dict[str, Callable[..., Any]]:
+def _scalar_table(count: int, last: Op) -> dict[str, Callable[..., Any]]:
     return {name: record.scalar for name, record in OPS.items() if record.scalar is not None}
 
 
