@@ -15,12 +15,12 @@ import numpy as np
 
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
-from graphc.ir import dtypes
+from graphc.ir import dtypes, journal
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.known import known
-from graphc.ir.node import Node, Value
+from graphc.ir.node import Node, Value, type_text
 from graphc.ir.region import Branch, Context, Loop, context_of
 from graphc.ops import control, math, shapes
 from graphc.ops.convert import make_constant
@@ -59,7 +59,7 @@ def make(f: Functionalizer, n: Node, mask: int) -> None:
     draws = len(f.frozen.random)
     try:
         if any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
-            raise Varying  # strings pass by native code
+            raise Varying("it carries or gives strings, which native code does not")
         one = maker(f, n, mask)
         while True:
             try:
@@ -75,6 +75,7 @@ def make(f: Functionalizer, n: Node, mask: int) -> None:
             outside = all(f.sees(v) for v, _ in e.needs)
             if outside:
                 raise Cut(needs=tuple([(v, n) for v, _ in e.needs])) from None
+        say_driven(n, e)
         inner = wanted(f.reach, n)
         raise Cut((n,), tuple([(v, n) for v in inner.operands]), inner={n: inner}) from None
 
@@ -254,7 +255,7 @@ class _Construct:
         attrs = dict(regions)
         node = Node(op, inputs, attrs, op.infer(inputs, attrs), n.name, (), n.source)
         if not native(node):
-            raise Varying
+            raise Varying("no plan may hold it")
         return node.outputs
 
     def finish(self, outputs: Sequence[Value], finals: Iterable[tuple[str, Value]]) -> None:
@@ -282,6 +283,33 @@ def same_type(a: Value, b: Value) -> bool:
     if a.dtype is not b.dtype or s is None or t is None or len(s) != len(t):
         return False
     return all(D.same(x, y) for x, y in zip(s, t, strict=True))
+
+
+def _both(a: Value, b: Value) -> str:
+    return f"{type_text(a.type)} and {type_text(b.type)}"
+
+
+def say_driven(n: Node, e: Exception) -> None:
+    """Write down why Python drives a construct, for whoever asks."""
+    log = journal.current()
+    if log is None:
+        return
+    remedy = "let shapes and types be the same in all iterations and both branches"
+    if isinstance(e, Cut):
+        names = ", ".join(repr(h.name) for h in e.hosts)
+        why = f"Python does {names} inside of it"
+        remedy = f"take {names} out of it, or use ops that have a native form"
+        if not e.hosts:
+            names = ", ".join(repr(v.name) for v, _ in e.needs)
+            why = f"sizes inside of it are what the elements of {names} say"
+            remedy = f"make {names} of tf.shape and constants alone"
+        nodes = (n, *e.hosts, *[v.node for v, _ in e.needs])
+    else:
+        why, nodes = str(e).split("\n", 1)[0], (n,)
+        if isinstance(e, InvalidArgumentError):
+            remedy = ""
+    text = f"{n.name!r} is driven from Python, each iteration or branch a run of its own: {why}"
+    log.because("host", nodes, text, remedy)
 
 
 def agreed(a: Value, b: Value) -> bool:
@@ -316,7 +344,7 @@ class _Cond(_Construct):
                     results[side][i] = _zeros(b)
         for a, b in zip([*results[0], *finals[0]], [*results[1], *finals[1]], strict=True):
             if not same_type(a, b):
-                raise Varying
+                raise Varying(f"its branches give {_both(a, b)}, and a result has one type")
         for e, inside in zip(escaped, insides, strict=True):
             e += inside.checks  # nobody reads these, but they must be computed
         outputs = [
@@ -358,7 +386,7 @@ class _Loop(_Construct):
         assert loop.test is not None
         self.tests = self.reach.closure([loop.test], loop)
         if any(is_effect(m) for m in self.tests):
-            raise Varying
+            raise Varying("its condition has an effect")
         saves = self.reach.saves.get(loop, {})
         body, params = self._inside()
         saved_values = list(saves)
@@ -375,7 +403,8 @@ class _Loop(_Construct):
             raise Fitted({**self.fitted, **fitted})
         for a, b in zip(params, results, strict=True):
             if not same_type(a, b):
-                raise Varying
+                name = a.node.name
+                raise Varying(f"its variable {name!r} changes its type: {_both(a, b)}")
         for v in body.checks:
             self.carry(_zeros(v), v, params, results, "check")
         test, test_params = self._inside()
@@ -443,7 +472,7 @@ class _Loop(_Construct):
         for v in saves:
             value = body.value(v, None)
             if value.static_shape is None or value.dtype.kind == "s":
-                raise Varying
+                raise Varying(f"what {v.name!r} had in each iteration has no shape to keep it in")
             empty = control.blank((room, *value.static_shape), value.dtype)
             stack = self.carry(empty, None, params, results, "saved")
             results[-1] = control.array_set(stack, at, value)

@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
+from graphc.ir import journal
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Context
 
-__all__ = ["Batch", "Cut", "Inner", "has_effect", "is_effect", "on_host", "operands"]
+__all__ = [
+    "HOST", "Batch", "Cut", "Inner", "has_effect", "host_word", "is_effect", "on_host", "operands",
+    "say_host",
+]  # fmt: skip
 
 #: What a part of a run must compute: a value, as a node sees it.
 Seen = tuple[Value, Node]
@@ -89,8 +93,25 @@ class Cut(Exception):
 _NATIVE = frozenset({"state", "reduction", "contraction", "random", "fused", "control"})
 
 
-def on_host(n: Node) -> bool:
-    """Whether the op has no native form: host ops, strings, sizes that depend on data."""
+#: Why an op runs in Python, by `host_word`: in words, and the smallest change that alters it.
+HOST: dict[str, tuple[str, str]] = {
+    "host": (
+        "{n} ({op}) is done by Python or numpy, between two native parts of the run",
+        "do it outside of the run, or with ops that have a native form",
+    ),
+    "string": (
+        "{n} ({op}) works on strings, which only Python does",
+        "turn the strings into numbers before the run",
+    ),
+    "data": (
+        "the shape of what {n} ({op}) gives depends on data, so the run stops there to see it",
+        "keep the shape and mask instead: multiply by the mask, or tf.where with three arguments",
+    ),
+}
+
+
+def host_word(n: Node) -> str:
+    """Why the op has no native form, a word of `HOST`: "" where it has one."""
     r = n.op
     if (
         "update" in r.facts
@@ -99,10 +120,12 @@ def on_host(n: Node) -> bool:
         or r.facts.get("alias")
         or r.facts.get("aliases")
     ):
-        return False
-    if r.family == "host" or any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
-        return True
-    return not (
+        return ""
+    if any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
+        return "string"
+    if r.family == "host":
+        return "host"
+    native = (
         r.scalar
         or r.element
         or r.expand
@@ -110,6 +133,20 @@ def on_host(n: Node) -> bool:
         or r.family in _NATIVE
         or r.facts.get("reshape")
     )
+    return "" if native else "data"
+
+
+def on_host(n: Node) -> bool:
+    """Whether the op has no native form: host ops, strings, sizes that depend on data."""
+    return bool(host_word(n))
+
+
+def say_host(n: Node) -> None:
+    """Write down why Python does an op, for whoever asks."""
+    log = journal.current()
+    if log is not None:
+        text, remedy = HOST[host_word(n)]
+        log.because("host", (n,), text.format(n=repr(n.name), op=n.op.name), remedy)
 
 
 def operands(n: Node) -> tuple[Value, ...]:

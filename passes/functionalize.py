@@ -26,7 +26,7 @@ from graphc.ir.registry import REGIONS
 from graphc.ops import math
 from graphc.ops.check import is_true
 from graphc.ops.pure import input_op, read_op
-from graphc.passes.cuts import Batch, Cut, is_effect, on_host, operands
+from graphc.passes.cuts import Batch, Cut, is_effect, on_host, operands, say_host
 from graphc.passes.reach import Reach, is_construct
 
 __all__ = [
@@ -190,6 +190,7 @@ class Functionalizer:
     ) -> Frozen:
         rewriter = build.Rewriter()
         with build.use(rewriter), dims.assuming(self.facts):
+            self.name_sizes()
             inputs = self.inputs(rewriter)
             around = self.around(fetches)
             read = [*fetches, *[c.pred for c in around]]
@@ -217,6 +218,7 @@ class Functionalizer:
                 for c in around:
                     self.taken(c)
         self.write_down()
+        self.name_fed_sizes()
         if self.batch:
             raise self.batch.cut()
         if self.home is not None:
@@ -231,6 +233,46 @@ class Functionalizer:
             for var, v in self.start.items():
                 if var in self.refs:
                     log.moved({self.refs[var].outputs[0]: v})
+
+    @staticmethod
+    def because_of_size(n: Node, v: Value) -> None:
+        """The elements of `v` decide the shape of `n`."""
+        log = journal.current()
+        if log is not None:
+            log.because(
+                "size", (n, v.node),
+                f"the shape of {n.name!r} is what the elements of {v.node.name!r} say, and these"
+                " are computed in the run: it stops there to see them",
+                f"make {v.node.name!r} of tf.shape, constants and fed integers alone",
+            )  # fmt: skip
+
+    def name_sizes(self) -> None:
+        """Write down which sizes of feeds are symbols, for whoever asks."""
+        log = journal.current()
+        for v, (_, shape) in self.feeds.items() if log is not None else ():
+            for axis, d in enumerate(shape):
+                if type(d) is int or log is None:
+                    continue
+                size = self.facts.value(d)
+                log.because(
+                    "size", (v.node,),
+                    f"the size of axis {axis} of {v.node.name!r} is not declared: it is {d} in the"
+                    f" plan, which holds for any {d} ({size} in this run)",
+                    f"declare it: a shape with {size} at axis {axis} of {v.node.name!r}",
+                )  # fmt: skip
+
+    def name_fed_sizes(self) -> None:
+        """Write down which fed integers are read as sizes."""
+        log = journal.current()
+        for v, symbols in self.facts.fed.items() if log is not None else ():
+            names = symbols if isinstance(symbols, tuple) else (symbols,)
+            if log is not None:
+                log.because(
+                    "size", (v.node,),
+                    f"the integers fed as {v.node.name!r} decide sizes: they are"
+                    f" {', '.join(map(str, names))} in the plan",
+                    f"make {v.node.name!r} a tf.constant",
+                )  # fmt: skip
 
     def inputs(self, rewriter: build.Rewriter) -> tuple[Value, ...]:
         """What is fed, in the pure graph."""
@@ -402,6 +444,7 @@ class Functionalizer:
             return
         alias = facts.get("alias") or facts.get("aliases")
         if not alias and on_host(n):
+            say_host(n)
             raise Cut((n,), tuple([(v, n) for v in n.inputs]))
         inputs = tuple([self.value(v, n) for v in n.inputs])
         if alias:
@@ -447,7 +490,9 @@ class Functionalizer:
             try:
                 inputs, attrs = resolve(inputs, attrs)
             except NeedsValue as e:
-                raise Cut(needs=((n.inputs[inputs.index(e.value)], n),)) from None
+                v = n.inputs[inputs.index(e.value)]
+                self.because_of_size(n, v)
+                raise Cut(needs=((v, n),)) from None
         draws = n.op.family == "random"
         if draws:
             attrs = {**attrs, "stream": len(self.frozen.random)}

@@ -39,8 +39,9 @@ from graphc.passes.pattern import (
 )  # fmt: skip
 
 __all__ = [
-    "DEFAULT", "LICENCES", "RULES", "VIEWS", "Match", "Rewriting", "Rule", "any_of", "apply_rules",
-    "attr", "constant_wild", "cost", "licensed", "many", "node", "ops", "rule", "wild",
+    "DEFAULT", "LICENCES", "PASSED", "RULES", "VIEWS", "Match", "Rewriting", "Rule", "any_of",
+    "apply_rules", "attr", "constant_wild", "cost", "licensed", "many", "node", "ops", "rule",
+    "wild",
 ]  # fmt: skip
 
 #: What a rule may assume, and what that changes.
@@ -210,22 +211,33 @@ class Rewriting:
         graph: Graph | None = None,
     ) -> None:
         self.graph = graph
-        allowed = set(licences)
+        allowed = self.allowed = set(licences)
         self.counts = counts
         self.by_op: dict[str, list[Rule]] = {}
+        self.journal = journal.current()
+        #: With a journal: the rules by op that do not apply for want of a licence or for a type.
+        self.barred: dict[str, list[Rule]] = {}
         for r in rules:
+            name = r.left.node.op.name
             if allowed.issuperset(r.needs.split()):
-                self.by_op.setdefault(r.left.node.op.name, []).append(r)
+                self.by_op.setdefault(name, []).append(r)
+                if self.journal is None or r.kinds == Rule.kinds:
+                    continue
+            elif self.journal is None:
+                continue
+            self.barred.setdefault(name, []).append(r)
+            self.by_op.setdefault(name, [])
         self.index: dict[Any, tuple[Rule, ...]] = {}
         self.failing: dict[Node, bool] = {}
         self.left = self.LIMIT
-        self.journal = journal.current()
 
     def step(self, n: Node, inputs: tuple[Value, ...]) -> Value | None:
         """For `Graph.rebuild`: the normal form of a node."""
         if len(n.outputs) != 1:
             return None
         if not inputs or not self.candidates(n, inputs):
+            if n.op.name in self.barred:
+                self.bar(n.outputs[0] if inputs == n.inputs else copy(n, inputs).outputs[0], n)
             return None
         v = n.outputs[0] if inputs == n.inputs else copy(n, inputs).outputs[0]
         self.left = self.LIMIT
@@ -252,6 +264,8 @@ class Rewriting:
             rules = self.candidates(n, n.inputs)
             made = self.rewrite(v, rules) if rules else None
             if made is None:
+                if n.op.name in self.barred:
+                    self.bar(v, n)
                 return v
             v = made
         return v
@@ -260,15 +274,20 @@ class Rewriting:
         """What the first rule that applies makes of `v`; None when none does."""
         for r in rules:
             found: Match = {}
-            if not match(r.left, v, found, r.kinds) or (r.once and not self.read_once(v, r)):
+            if not match(r.left, v, found, r.kinds):
+                continue
+            if r.once and not self.read_once(v, r):
+                self.passed(r, v, "once")
                 continue
             mark = Node(wildcard, (), {}, ()).id  # what is made from here on has a higher one
             made = instantiate(r, found, v)
             if made is None or made is v:
                 continue
             if made.dtype is not v.dtype or made.static_shape != v.static_shape:
+                self.passed(r, v, "type")
                 continue
             if self.loses_error(made, found, mark):
+                self.passed(r, v, "error")
                 continue
             self.left -= 1
             if self.counts is not None:
@@ -278,6 +297,46 @@ class Rewriting:
                 self.journal.applied(r.name, v, made, within)
             return self.settle(made, mark)
         return None
+
+    def bar(self, v: Value, n: Node) -> None:
+        """Write down the rules that would apply to `v` with a licence, or to other types."""
+        if self.graph is None:
+            return
+        guards = self.graph.facts.guards
+        known = len(guards)
+        for r in self.barred[v.node.op.name]:
+            free = self.allowed.issuperset(r.needs.split())
+            found: Match = {}
+            if free and match(r.left, v, {}, r.kinds):
+                continue  # it could, and something else kept it
+            if not match(r.left, v, found, Rule.kinds):
+                continue
+            if r.once and not self.read_once(v, r):
+                continue
+            try:
+                made = instantiate(r, found, v)
+            except Exception:  # a right side that holds for other types only
+                made = None
+            if made is not None and made is not v and made.static_shape == v.static_shape:
+                self.passed(r, v, "kind" if free else "licence")
+        while len(guards) > known:  # asked here only
+            guards.popitem()
+
+    def passed(self, r: Rule, v: Value, word: str) -> None:
+        """Write down why a rule that matches `v` does not apply."""
+        if self.journal is None:
+            return
+        text, remedy = PASSED[word]
+        stage = self.journal.stage.partition(".")[0]
+        name = stage.partition(":")[0]
+        asked = "+".join(x for x in (stage.partition(":")[2], r.needs.replace(" ", "+")) if x)
+        words = {
+            "needs": " and ".join(f"{s} ({LICENCES[s]})" for s in r.needs.split()),
+            "grant": f"{name}:{asked}", "name": name, "once": r.once,
+            "kinds": " or ".join(_KINDS[k] for k in r.kinds),
+        }  # fmt: skip
+        what = f"the rule {r.name} does not apply to {v.node.name!r}: "
+        self.journal.because("rule", (v.node,), what + text.format(**words), remedy.format(**words))
 
     def read_once(self, v: Value, r: Rule) -> bool:
         """Whether one node reads what the rule says nobody else may (copies keep their name)."""
@@ -353,6 +412,25 @@ class Rewriting:
 
 
 _DEEP = 4  # levels of a pattern
+
+#: Why a rule does not apply: in words, and the smallest change that alters it.
+PASSED: dict[str, tuple[str, str]] = {
+    "licence": (
+        "it needs the licence {needs}",
+        "write '{grant}' for '{name}' in graphc_passes",
+    ),
+    "kind": ("it holds for {kinds} only", "compute in {kinds}, where the values allow it"),
+    "once": (
+        "the {once} in it is read elsewhere too, and would have to be computed all the same",
+        "let nothing else read the {once}: do not fetch it in the same run",
+    ),
+    "type": ("the result would have another type or shape", ""),
+    "error": (
+        "an operand that can fail would not be computed any more, and its error would be lost",
+        "let the operand be something that cannot fail",
+    ),
+}
+_KINDS = {"f": "floats", "i": "integers", "u": "unsigned integers", "b": "bools", "s": "strings"}
 
 
 def can_fail(n: Node) -> bool:

@@ -7,7 +7,7 @@ import math
 import re
 import sys
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +23,7 @@ from graphc.errors import (
     ResourceExhaustedError,
 )
 from graphc.ir import dims as D
+from graphc.ir import journal
 from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import paused_gc
@@ -41,7 +42,7 @@ from graphc.passes.functionalize import (
     run_error,
 )
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
-from graphc.runtime import numerics, trace
+from graphc.runtime import causes, numerics, trace
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
 from graphc.runtime.llvm import codegen, entry, tracing
 from graphc.runtime.llvm.entry import (
@@ -260,6 +261,8 @@ class Executor:
         self.threads = self.options.threads or available_threads()
         self.passes = pipeline(self.options.passes, self.options.level, self.options.off)
         self.prepared: dict[Any, _Run | Tail] = {}
+        #: Why the last plans were made.
+        self.causes: deque[causes.Cause] = deque(maxlen=causes.KEPT)
         entry.begin()
 
     def prepare(
@@ -471,8 +474,12 @@ class _Run:
             full = self.sizes(c.plan.facts, env, arrays)
             if c.plan.facts.holds(full) and self.same_variables(c):
                 return c, full
+        cause = causes.find(
+            self, shapes, env, found, lambda c: self.sizes(c.plan.facts, env, arrays)
+        )
         with trace.span("compile", "compile"):
             c = self.compile(shapes, env, arrays)
+        self.executor.causes.append(cause)
         found.append(c)
         return c, self.sizes(c.plan.facts, env, arrays)
 
@@ -864,7 +871,7 @@ class _Binder:
                 out[i] = g, g.plan(*sizes, self.threads, kernel=self.c.variants[i], **shared)
         return out
 
-    def place(self) -> None:
+    def arrange(self) -> int:
         """Offsets in the arena: a buffer may lie where another one's life has ended."""
         items: list[tuple[int, int, int, int]] = []  # first, last, bytes, id
         seen: set[int] = set()
@@ -883,7 +890,16 @@ class _Binder:
                 items.append((i, i, p.scratch, -1 - i))
                 start, end = (places[ahead[0]], places[ahead[1]]) if ahead else (i, i)
                 items.append((start, end, p.packed, -1 - i - len(places)))
-        total = pack(items, self.offset)
+        log = journal.current()
+        fresh: dict[int, int] | None = None if log is None else {}
+        total = pack(items, self.offset, fresh)
+        if log is not None and fresh is not None:
+            tell_places(log, self.c.plan.steps, items, fresh)
+        return total
+
+    def place(self) -> None:
+        """Memory for what `arrange` has given offsets."""
+        total = self.arrange()
         arena = self.c.arena
         if arena is None or arena.size < total + 64:
             arena = self.c.arena = self.allocate(total, 0 if arena is None else arena.size)
@@ -1113,10 +1129,14 @@ class _Free:
         return n
 
 
-def pack(items: Sequence[tuple[int, int, int, int]], offset: dict[int, int]) -> int:
+def pack(
+    items: Sequence[tuple[int, int, int, int]], offset: dict[int, int],
+    fresh: dict[int, int] | None = None,
+) -> int:  # fmt: skip
     """Place (first step, last step, bytes, id) so that what lives together does not overlap.
 
-    Best fit in order of first use, among gaps left by what has ended; returns the total.
+    Best fit in order of first use, among gaps left by what has ended; returns the total. `fresh`
+    learns what found no gap, with the largest gap there was.
     """
     free = _Free()
     ends: dict[int, list[tuple[int, int]]] = {}
@@ -1128,12 +1148,45 @@ def pack(items: Sequence[tuple[int, int, int, int]], offset: dict[int, int]) -> 
                 free.give(o, n)
             now += 1
         gap = free.take(size) if size else 0
+        if gap is None and fresh is not None:
+            fresh[key] = free.by_size[-1][0] if free.by_size else 0
         o = total if gap is None else gap
         total += size if gap is None else 0
         offset[key] = o
         if size:
             ends.setdefault(last, []).append((o, size))
     return total
+
+
+def layout(run: Any, c: Compilation) -> tuple[int, dict[int, int]]:
+    """The bytes of the arena and where in it each buffer (by `id`) lies; nothing is allocated."""
+    binder = _Binder(run, c, c.plan.facts.env)
+    binder.gemms = binder.plan_gemms()
+    return binder.arrange(), binder.offset
+
+
+def tell_places(
+    log: journal.Journal, steps: Sequence[StepSpec], items: Sequence[tuple[int, int, int, int]],
+    fresh: Mapping[int, int],
+) -> None:  # fmt: skip
+    """Write down why buffers took new memory of the arena: `fresh` has the largest gap of each."""
+    named = {id(b): b.name for s in steps for b in s.binds if b.kind == "arena"}
+    alive: list[tuple[int, int, int]] = []  # those in use, by last step: (last, bytes, id)
+    for first, last, size, key in sorted(items, key=lambda t: (t[0], -t[2])):
+        del alive[: bisect.bisect_left(alive, (first, 0, 0))]
+        if key in fresh and key in named and first:
+            gap = f"the largest free piece has {fresh[key]:,}" if fresh[key] else "no piece is free"
+            text = f"{named[key]!r} takes {size:,} bytes of new memory (steps {first} to {last}): "
+            text, remedy = text + gap, ""
+            over = next((t for t in alive if t[1] >= size and t[2] in named), None)
+            if over is not None:
+                end, name = over[0], named[over[2]]
+                reader = f"{steps[end].node.name!r} reads it at step {end}"
+                why = "the same kernel reads it" if end == first else reader
+                text += f"; it cannot lie over {name!r}: {why}"
+                remedy = f"let {name!r} be read for the last time before {named[key]!r} is made"
+            log.because("buffer", (steps[first].node,), text, remedy)
+        bisect.insort(alive, (last, size, key))
 
 
 def missing_feed(n: Node) -> str:

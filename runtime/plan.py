@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.ir import dims as D
+from graphc.ir import journal
 from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType, int64
 from graphc.ir.graph import Graph
@@ -53,12 +54,46 @@ class Plan:
     facts: Facts
 
 
+#: Why a new value of a variable is not written in place: in words, and what would alter it.
+LATE: dict[str, tuple[str, str]] = {
+    "elsewhere": (
+        "no kernel of this run makes it alone (it is fed, fetched, a constant, another variable's"
+        " value, or the new value of two variables)",
+        "compute it in this run, for {name} only",
+    ),
+    "several": ("more than one step makes it", ""),
+    "checks": (
+        "a check in its kernel can fail, and a run that fails leaves variables as they were",
+        "compute what can fail in another run",
+    ),
+    "revocable": (
+        "with check_numerics any kernel can fail, and a run that fails leaves variables as they"
+        " were",
+        "run without check_numerics",
+    ),
+    "read": (
+        "other kernels read what its kernel makes, and nothing may come after the first change of"
+        " a variable",
+        "let nothing read the new value of {name} in this run, nor what its kernel makes besides",
+    ),
+    "places": (
+        "its kernel reads the old value at other places than the one it writes",
+        "let the new value of {name} depend on its old one element by element",
+    ),
+    "circle": (
+        "other variables' new values are made of the old value of this one, and its of theirs",
+        "update {name} in a run of its own",
+    ),
+}
+
+
 class _Planner(Regions):
     def __init__(
         self, g: Graph, native: Callable[[Node], Any] | None, revocable: bool = False
     ) -> None:
         self.g = g
         self.revocable = revocable  # every step may fail: what is committed is copied at the end
+        self.journal = journal.current()
         self.native = native
         self.scope = Scope(g)
         self.steps: list[StepSpec] = []
@@ -254,10 +289,13 @@ class _Planner(Regions):
         for i, s in enumerate(self.steps):
             for buf in s.writes:
                 self.written.setdefault(buf, []).append(i)
-        for v in self.commits:
-            if not self.may_commit(v):
+        for v, var in self.commits.items():
+            word = self.commit_obstacle(v)
+            if word:
                 in_place.discard(v)
-        self.break_cycles(in_place)
+                self.say_late(word, var, v)
+        for v in self.break_cycles(in_place):
+            self.say_late("circle", self.commits[v], v)
         for name, v in self.g.updates:
             b = base(v)
             target = Buf("var", v.dtype, count(v), 1, name)  # 1: its storage after the run
@@ -275,11 +313,13 @@ class _Planner(Regions):
                 src = t
             if not (src.kind == "var" and src.name == name):
                 late.append((src, target, v.node))
+                if self.commits.get(b) != name:
+                    self.say_late("elsewhere", name, b)
         for src, target, node in late:
             self.copy(src, target, node, commit=True)
 
-    def break_cycles(self, in_place: set[Value]) -> None:
-        """Take away from `in_place` what closes a circle.
+    def break_cycles(self, in_place: set[Value]) -> list[Value]:
+        """Take away from `in_place` what closes a circle, and return it.
 
         Each step there reads a variable's old value, which the next one writes; a copy at the end
         of the run writes it instead.
@@ -299,6 +339,7 @@ class _Planner(Regions):
         writers = {self.commits[v]: v for v in maker}
         ready = [v for v, n in waits.items() if not n]
         left = dict.fromkeys(maker)
+        taken: list[Value] = []
         while left:
             v = ready.pop() if ready else next(reversed(left))
             if v not in left:
@@ -306,12 +347,14 @@ class _Planner(Regions):
             del left[v]
             if waits[v]:
                 in_place.discard(v)
+                taken.append(v)
             for name in sorted(reads[v]):
                 w = writers.get(name)
                 if w is not None and maker[w] is not maker[v]:
                     waits[w] -= 1
                     if not waits[w]:
                         ready.append(w)
+        return taken
 
     def redirect(self, v: Value, target: Buf) -> None:
         """Let the kernels that make `v` write the variable itself."""
@@ -322,24 +365,29 @@ class _Planner(Regions):
             s.replace(old, target)
         self.scope.buf[v] = target
 
-    def may_commit(self, v: Value) -> bool:
-        """Whether the step that makes `v` may write its variable in place, as the run ends."""
+    def commit_obstacle(self, v: Value) -> str:
+        """What keeps the step that makes `v` from writing its variable, as the run ends.
+
+        A word of `LATE`; "" where it may.
+        """
         buf = self.scope.buf.get(v)
         name = self.commits[v]
         if buf is None or buf.kind != "arena":
-            return False
+            return "elsewhere"
         makers = self.written[buf]
         if len(makers) != 1:
-            return False
+            return "several"
         at = makers[0]
         step = self.steps[at]
-        if step.checks or self.revocable:
-            return False
+        if step.checks:
+            return "checks"
+        if self.revocable:
+            return "revocable"
         # run later it would read what takes the memory of its operands over, or write over it
         if any(self.written.get(b, [0])[-1] > at for b in step.reads):
-            return False
+            return "several"
         if any(len(self.written[b]) > 1 for b in step.writes):
-            return False
+            return "several"
         # nothing but results may follow: what reads this step's outputs must itself be final
         outs = set(map(id, step.writes))
         for s in self.steps:
@@ -348,9 +396,20 @@ class _Planner(Regions):
                 and any(id(b) in outs for b in s.reads)
                 and not (s.code.name == "copy" and s.binds[1].kind == "out")
             ):
-                return False
+                return "read"
         # inside the step the old value is read only at the place that is written
-        return self.reads_in_place(step, name, v)
+        return "" if self.reads_in_place(step, name, v) else "places"
+
+    def say_late(self, word: str, name: str, v: Value) -> None:
+        """Write down why an update is not written in place, for whoever asks."""
+        if self.journal is not None:
+            text, remedy = LATE[word]
+            self.journal.because(
+                "buffer", (v.node,),
+                f"the new value of the variable {name!r} is made in memory of its own and copied as"
+                f" the run ends: {text}",
+                remedy.format(name=repr(name)),
+            )  # fmt: skip
 
     def reads_in_place(self, step: StepSpec, name: str, v: Value) -> bool:
         read = self.var_reads.get(name)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType, bool_
 from graphc.ir.graph import Graph
+from graphc.ir.journal import Journal
 from graphc.ir.node import Node, Value
 from graphc.ops.control import no_room
 from graphc.passes.fuse import is_alias
@@ -195,6 +196,7 @@ class Regions:
     scope: Scope
     steps: list[StepSpec]
     loops: list[tuple[StepSpec, StepSpec]]
+    journal: Journal | None
 
     # what the planner supplies
 
@@ -251,8 +253,35 @@ class Regions:
             target = self.temp(v.dtype, src.count, n.name)
         if target is not src:
             self.steps.append(copy_step(src, target, n))
+            self.say_copy(n, v)
         scope.buf[out] = target
         return target
+
+    def say_copy(self, n: Node, v: Value) -> None:
+        """Write down why `n` begins with a copy of `v`, for whoever asks."""
+        if self.journal is None:
+            return
+        v = base(v)
+        if v.node.op.name in _SOURCES and v not in self.scope.owned:
+            why = "it is fed, a variable or a constant, whose memory a run may not write to"
+            remedy = ""
+        else:
+            why = "its old value is read again later, or wanted as a result"
+            remedy = f"let {n.name!r} be the last that reads {v.node.name!r}"
+        text = f"{n.name!r} does not change {v.node.name!r} in place, but a copy: {why}"
+        self.journal.because("buffer", (n, v.node), text, remedy)
+
+    def say_moves(self, n: Node, moves: Iterable[tuple[Buf, Buf]]) -> None:
+        """Write down which results of a region are copied to their places, for whoever asks."""
+        if self.journal is None:
+            return
+        for src, target in moves:
+            if src is not target:
+                name = src.name or target.name
+                text = f"{name!r} is copied to its place at the end of {n.name!r}: the value that"
+                text += " is there is still read, or what it becomes is in memory that is not free"
+                remedy = "read the old value for the last time where the new one is made"
+                self.journal.because("buffer", (n,), text, remedy)
 
     def loop(self, n: Node) -> None:
         """A ``while``: its condition, a branch out of it, its body, a branch back."""
@@ -305,6 +334,7 @@ class Regions:
                 s.replace(src, target)
             self.steps[start:] = [s for s in self.steps[start:] if not is_idle(s)]
             made = [target if b is src else b for b in made]
+        self.say_moves(n, zip(made, targets, strict=True))
         self.move(list(zip(made, targets, strict=True)), n)
 
     def straight(self, src: Buf, target: Buf, start: int) -> bool:

@@ -21,7 +21,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from graphc.ir import dtypes
+from graphc.ir import dtypes, journal
 from graphc.ir.dims import Dim, Expr, Func, Symbol, product
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import (
@@ -76,6 +76,54 @@ class Ramp:
         self.base = base
         self.stride = stride
 
+
+#: Why a loop does not work on whole vectors: in words (of what, how many, at least), and what
+#: would alter it. ``<x0>`` is a buffer of the kernel.
+SLOW: dict[str, tuple[str, str]] = {
+    "one": ("it computes one element: there is no loop", "compute many elements in one op"),
+    "for": (
+        "its loop of {1} runs one element after another: what it does is no work of equal and"
+        " independent elements",
+        "",
+    ),
+    "short": (
+        "its loop has {1} elements, and a vector {2}: the other lanes are switched off",
+        "let the last axis have a multiple of 16 elements, or be of unknown size and long",
+    ),
+    "reduce": (
+        "it reduces {1} elements one after another: they do not lie side by side, and neither do"
+        " the results",
+        "reduce over the last axis",
+    ),
+    "scan": (
+        "it goes through {1} elements one after another: each needs the one before",
+        "accumulate along another axis than the last, so that lanes run along the last",
+    ),
+    "repeat": (
+        "its rounds come one after another: each needs what the one before computed",
+        "write the loop as ops on whole arrays (tf.scan and tf.map_fn are loops as well)",
+    ),
+    "steps": (
+        "the elements of <{0}> that one vector needs lie {2} apart: each is loaded or stored by"
+        " itself",
+        "let the axis that the result's last axis runs along be the last one of the operand too"
+        " (transpose once, before), or take no steps in slices",
+    ),
+    "gather": (
+        "where the elements of <{0}> are that one vector needs is computed lane by lane (an index"
+        " from data, or from a division): each is loaded by itself",
+        "index or reshape along the first axes, so that whole rows are taken",
+    ),
+    "scatter": (
+        "where the elements of <{0}> go is computed lane by lane: each is stored by itself",
+        "index along the first axes, so that whole rows are written",
+    ),
+    "each": (
+        "the elements of <{0}> may go to one and the same place: they are stored one by one, in"
+        " order",
+        "let indices be along the first axes, so that whole rows are written",
+    ),
+}
 
 Index = int | V | Ramp
 """An index expression's value: a number, an i64 scalar or vector, or a ramp over the lanes."""
@@ -154,6 +202,7 @@ class Walk:
         self.pointers: dict[str, Any] = {}
         self.watch: frozenset[str] = frozenset()  # buffers whose numbers must be finite
         self.noted = False
+        self.journal = journal.current()
         self.streaming: Store | None = None  # the store that bypasses the cache here
         first_size = 1 + len(kernel.params)
         for slot, size in enumerate(kernel.sizes, first_size):
@@ -169,8 +218,10 @@ class Walk:
 
     def run(self, begin: V, end: V) -> None:
         """The units from `begin` to `end`."""
-        k, loop = self.k, self.kernel.parallel
+        k, loop, b = self.k, self.kernel.parallel, self.kernel.body
         if loop is None:
+            if not any(isinstance(s, Loop | Reduce | Scan | Repeat | Template) for s in b):
+                self.say("one", b[0])
             with k.if_((begin <= 0) & (end > 0)):
                 self.body(self.kernel.body)
             return
@@ -192,6 +243,14 @@ class Walk:
                     self.body(before)
                     self.vectors(loop, inside, begin * block, stop)
                     self.fence()
+
+    def say(self, word: str, s: Stmt, what: str = "", *, least: int = 0) -> None:
+        """Write down, for whoever asks, why vectors are not what they could be here."""
+        if self.journal is None:
+            return
+        text, remedy = SLOW[word]
+        extent = getattr(s, "extent", "")
+        self.journal.because("vector", (), text.format(what, extent, least), remedy)
 
     def fence(self) -> None:
         """Stores past the cache are seen by other threads before the call returns."""
@@ -231,6 +290,8 @@ class Walk:
             if s.kind == "vector":
                 self.vectors(s, inside, k.index(0), n)
                 return
+            if self.lanes == 1 and not _has_vectors(inside):
+                self.say("for", s)
             with k.loop(0, n) as p:
                 self.symbols[Symbol(s.var)] = p.i
                 self.body(inside)
@@ -262,6 +323,8 @@ class Walk:
                     self.body(inside)
             start = first
         full = start + ((stop - start) & -wide)
+        if count is not None and count < lanes:
+            self.say("short", s, least=lanes)
         if count is None or count >= wide:
             self.streaming = stream
             self.whole_vectors(s.var, inside, start, full, wide)
@@ -472,6 +535,8 @@ class Walk:
     ) -> list[V]:
         """One element after another (in each lane of a vector loop around it)."""
         k = self.k
+        if self.lanes == 1 and not _has_vectors(inside):
+            self.say("reduce", s)
         copies = s.unroll or (4 if _cost(inside) <= 8 else 1)
         short = isinstance(s.extent, int) and s.extent <= SUM_RUN
         whole = 1
@@ -520,6 +585,8 @@ class Walk:
 
     def scan(self, s: Scan) -> None:
         k = self.k
+        if self.lanes == 1:
+            self.say("scan", s)
         groups = [_Reducer(k, kind, b.dtype) for kind, b in zip(s.kinds, s.before, strict=True)]
         start = [
             g.identity(self.lanes)[0] if o is None else self.wide(self.operand(o))
@@ -540,6 +607,8 @@ class Walk:
         self.values.update(zip(s.names, p.results, strict=True))
 
     def repeat(self, s: Repeat) -> None:
+        self.say("repeat", s)
+
         def test(carry: list[V]) -> V:
             self.values.update((v.name, c) for v, c in zip(s.before, carry, strict=True))
             self.body(s.head)
@@ -649,10 +718,19 @@ class Walk:
             first = k.index(at.base) - (self.lanes - 1)
             x = self.reverse(k.load(base, first, s.dtype, self.lanes, self.reverse(mask)))
         elif where is None or s.dtype.size >= 4:
+            self.say_index(s, at)
             x = k.gather(base, self.vector(at), s.dtype, mask)
         else:
+            self.say_index(s, at)
             x = self.gather_small(base, self.vector(at), s.dtype, mask)
         self.values[s.name] = x if where is None else k.select(where, x, other)
+
+    def say_index(self, s: Load | Store, at: Index) -> None:
+        """Elements that lie apart: at even steps, or at places that data or a division decides."""
+        if isinstance(at, Ramp) and isinstance(at.stride, int):
+            self.say("steps", s, s.buf, least=at.stride)
+        else:
+            self.say("gather" if isinstance(s, Load) else "scatter", s, s.buf)
 
     def load_one(self, base: Any, at: V, where: V | None, other: V) -> V:
         """The same element in all lanes, read where a lane wants it."""
@@ -700,8 +778,11 @@ class Walk:
             with self.only_where(where):
                 self.put_one(base, k.index(self.scalar_of(at)), x, s.mode)
         elif ramp is not None and isinstance(ramp.stride, int):
+            if ramp.stride not in (1, -1):
+                self.say_index(s, ramp)
             self.put_ramp(base, ramp, self.wide(x), self.where_mask(where), s.mode)
         else:
+            self.say("each", s, s.buf)
             self.put_each(base, self.vector(at), self.wide(x), self.where_mask(where), s.mode)
 
     @contextmanager
@@ -1008,6 +1089,15 @@ def _names(s: Stmt) -> set[str]:
         if isinstance(d, Expr):
             names |= {x.name for x in d.symbols()}
     return names
+
+
+def _has_vectors(body: Sequence[Stmt]) -> bool:
+    """Whether a loop inside works on vectors."""
+    return any(
+        (isinstance(s, Loop | Reduce) and s.kind == "vector")
+        or any(_has_vectors(inner) for inner in bodies(s))
+        for s in body
+    )
 
 
 def _streams(body: Sequence[Stmt]) -> bool:
