@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 __all__ = [
     "ConfigProto", "GPUOptions", "GraphOptions", "OptimizerOptions", "RewriterConfig",
-    "RunMetadata", "RunOptions", "ThreadPoolOptionProto",
+    "RunOptions", "ThreadPoolOptionProto",
 ]  # fmt: skip
 
 M = TypeVar("M", bound="Message")
@@ -17,7 +17,7 @@ class Message:
     """A record with known fields, used like a protocol buffer message.
 
     ``fields`` gives each field's default; a message class is a nested message, made when it is
-    first asked for; lists and dicts are copied.
+    first asked for; lists and dicts are copied; a list of one class holds messages of that class.
     """
 
     fields: ClassVar[dict[str, Any]] = {}
@@ -37,6 +37,8 @@ class Message:
                 f"Parameter to initialize message field must be dict or instance of same class: "
                 f"expected {kind.__name__} got {type(value).__name__}."
             )
+        elif isinstance(kind, list) and kind:
+            value = [kind[0](**v) if isinstance(v, dict) else v for v in value]
         elif isinstance(kind, list | dict) and not isinstance(kind, type):
             value = type(kind)(value)
         elif isinstance(kind, bool):
@@ -54,7 +56,7 @@ class Message:
         if isinstance(kind, type):
             value = self.__dict__[name] = kind()
         elif isinstance(kind, list | dict):
-            value = self.__dict__[name] = copy.copy(kind)
+            value = self.__dict__[name] = type(kind)()
         else:
             value = kind
         return value
@@ -214,7 +216,18 @@ class ConfigProto(Message):
 
 
 class RunOptions(Message):
-    """Options of a run; accepted."""
+    """Options of a run.
+
+    Attributes
+    ----------
+    trace_level : int
+        Anything but ``NO_TRACE`` has the run write down when each step began and ended, into the
+        `RunMetadata` given beside it.
+    output_partition_graphs : bool
+        Put the part of the graph that the run needs into the metadata.
+
+    Other fields of TF1 are accepted.
+    """
 
     NO_TRACE = 0
     SOFTWARE_TRACE = 1
@@ -227,9 +240,74 @@ class RunOptions(Message):
     }  # fmt: skip
 
 
-class RunMetadata(Message):
-    """What a run reports; graphc leaves it empty."""
+class AllocatorMemoryUsed(Message):
+    """What an allocator holds."""
 
     fields: ClassVar[dict[str, Any]] = {
-        "step_stats": None, "cost_graph": None, "partition_graphs": [], "function_graphs": [],
+        "allocator_name": "", "total_bytes": 0, "peak_bytes": 0, "live_bytes": 0,
+        "allocation_records": [], "allocator_bytes_in_use": 0,
+    }  # fmt: skip
+
+
+class _Dim(Message):
+    fields: ClassVar[dict[str, Any]] = {"size": 0, "name": ""}
+
+
+class _Shape(Message):
+    fields: ClassVar[dict[str, Any]] = {"dim": [_Dim], "unknown_rank": False}
+
+
+class _Allocation(Message):
+    fields: ClassVar[dict[str, Any]] = {
+        "requested_bytes": 0, "allocated_bytes": 0, "allocator_name": "", "allocation_id": 0,
+        "has_single_reference": False, "ptr": 0,
+    }  # fmt: skip
+
+
+class _Tensor(Message):
+    fields: ClassVar[dict[str, Any]] = {
+        "dtype": 0, "shape": _Shape, "allocation_description": _Allocation,
+    }  # fmt: skip
+
+
+class NodeOutput(Message):
+    """A result of a step."""
+
+    fields: ClassVar[dict[str, Any]] = {"slot": 0, "tensor_description": _Tensor}
+
+
+class NodeExecStats(Message):
+    """One step, once."""
+
+    fields: ClassVar[dict[str, Any]] = {
+        "node_name": "", "all_start_micros": 0, "op_start_rel_micros": 0, "op_end_rel_micros": 0,
+        "all_end_rel_micros": 0, "memory": [AllocatorMemoryUsed], "output": [NodeOutput],
+        "timeline_label": "", "scheduled_micros": 0, "thread_id": 0, "referenced_tensor": [],
+        "memory_stats": None, "all_start_nanos": 0, "op_start_rel_nanos": 0,
+        "op_end_rel_nanos": 0, "all_end_rel_nanos": 0, "scheduled_nanos": 0,
+    }  # fmt: skip
+
+
+class DeviceStepStats(Message):
+    """The steps on a device."""
+
+    fields: ClassVar[dict[str, Any]] = {
+        "device": "", "node_stats": [NodeExecStats], "thread_names": {},
+    }  # fmt: skip
+
+
+class StepStats(Message):
+    """The steps of a run."""
+
+    fields: ClassVar[dict[str, Any]] = {"dev_stats": [DeviceStepStats]}
+
+
+class RunMetadata(Message):
+    """What a run reports, where the tensorboard package with TensorFlow's message is missing.
+
+    See `graphc.see.metadata`.
+    """
+
+    fields: ClassVar[dict[str, Any]] = {
+        "step_stats": StepStats, "cost_graph": None, "partition_graphs": [], "function_graphs": [],
     }  # fmt: skip

@@ -292,6 +292,10 @@ _UTIL = "python.util."
 _AVERAGES = "python.training.moving_averages."
 
 NAMES: dict[str, str] = {
+    "RunMetadata": "graphc.see.metadata:RunMetadata",
+    "python.client.timeline.AllocationMaximum": "graphc.see.timeline:AllocationMaximum",
+    "python.client.timeline.StepStatsAnalysis": "graphc.see.timeline:StepStatsAnalysis",
+    "python.client.timeline.Timeline": "graphc.see.timeline:Timeline",
     "contrib.distributions.MultivariateNormalDiag": (
         "graphc.distributions.vectors:MultivariateNormalDiag"
     ),

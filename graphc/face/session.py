@@ -418,8 +418,9 @@ class BaseSession:
         feed_dict : dict, optional
             Values for placeholders, or for any other tensors. They are converted to the tensor's
             element type and must fit its static shape.
-        options, run_metadata
-            Accepted.
+        options : RunOptions, optional
+            With a `trace_level`, the times of all steps are written into `run_metadata`.
+        run_metadata : RunMetadata, optional
 
         Raises
         ------
@@ -438,6 +439,9 @@ class BaseSession:
         ...     print(sess.run(x * 2.0, {x: [1, 2, 3]}))
         [2. 4. 6.]
         """
+        if options is not None or run_metadata is not None:
+            see = importlib.import_module("graphc.see.metadata")
+            return see.run_with_options(self, fetches, feed_dict, options, run_metadata)
         kind = type(fetches)
         try:
             if kind is list:
@@ -538,6 +542,8 @@ class BaseSession:
     ) -> Callable[..., Any]:
         """A function that runs `fetches`; its arguments are the values of `feed_list`.
 
+        It takes `options` and `run_metadata` by name, as `run` does.
+
         Raises
         ------
         TypeError, ValueError
@@ -546,8 +552,12 @@ class BaseSession:
         if feed_list is not None and not isinstance(feed_list, list | tuple):
             raise TypeError("`feed_list` must be a list or tuple.")
         keys = list(feed_list or ())
+
+        def with_options(*args: Any, **options: Any) -> Any:
+            return self.run(fetches, dict(zip(keys, args, strict=True)), **options)
+
         if any(isinstance(k, list | tuple) or _expansion(k) for k in keys):
-            return lambda *args, **options: self.run(fetches, dict(zip(keys, args, strict=True)))
+            return with_options
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")
         feeds = tuple([self._fed_tensor(k) for k in keys])
@@ -560,6 +570,8 @@ class BaseSession:
         def call(*args: Any, **options: Any) -> Any:
             if len(args) != count or self._closed:
                 self._refuse_call(args, count)
+            if options:
+                return with_options(*args, **options)
             return pack(run(*args))
 
         return call

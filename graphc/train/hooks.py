@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import importlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc.face import logging
+from graphc.face.config import RunOptions
 from graphc.face.graph import GraphKeys, get_default_graph
 from graphc.train.session_run_hook import (
     SessionRunArgs,
@@ -533,9 +534,7 @@ class FeedFnHook(SessionRunHook):
 
 
 class ProfilerHook(SessionRunHook):
-    """Writes how long runs took, as ``timeline-<step>.json`` for Chrome's trace viewer.
-
-    A run is one native call: the trace has one event for it.
+    """Writes where the time of runs went, as ``timeline-<step>.json`` for Chrome's trace viewer.
 
     Parameters
     ----------
@@ -543,7 +542,7 @@ class ProfilerHook(SessionRunHook):
         How often; exactly one of them.
     output_dir : str
     show_dataflow, show_memory : bool
-        Accepted.
+        Whether to draw arrows from steps to their readers, and the memory in use.
     """
 
     def __init__(
@@ -552,6 +551,7 @@ class ProfilerHook(SessionRunHook):
     ) -> None:  # fmt: skip
         self._file = os.path.join(output_dir, "timeline-{}.json")
         self._timer = SecondOrStepTimer(every_secs=save_secs, every_steps=save_steps)
+        self._show = show_dataflow, show_memory
 
     def begin(self) -> None:
         self._next: int | None = None
@@ -559,11 +559,10 @@ class ProfilerHook(SessionRunHook):
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
         self._wanted = self._next is not None and self._timer.should_trigger_for_step(self._next)
-        self._began = time.perf_counter()
-        return SessionRunArgs({"global_step": self._step})
+        options = RunOptions(trace_level=RunOptions.FULL_TRACE) if self._wanted else None
+        return SessionRunArgs({"global_step": self._step}, options=options)
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
-        took = time.perf_counter() - self._began
         stale = int(run_values.results["global_step"])
         if self._next is None:
             self._timer.update_last_triggered_step(stale)
@@ -571,11 +570,14 @@ class ProfilerHook(SessionRunHook):
         if self._wanted:
             step = _new_value(run_context, self._step)
             self._timer.update_last_triggered_step(step)
-            event = {"name": "Session.run", "ph": "X", "pid": 0, "tid": 0,
-                     "ts": self._began * 1e6, "dur": took * 1e6}  # fmt: skip
-            folder = os.path.dirname(self._file)
-            if folder:
-                os.makedirs(folder, exist_ok=True)
-            with open(self._file.format(step), "w") as f:
-                json.dump({"traceEvents": [event]}, f)
+            self._save(step, run_values.run_metadata.step_stats)
         self._next = step + 1
+
+    def _save(self, step: int, step_stats: Any) -> None:
+        timeline = importlib.import_module("graphc.see.timeline").Timeline(step_stats)
+        text = timeline.generate_chrome_trace_format(*self._show)
+        folder = os.path.dirname(self._file)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        with open(self._file.format(step), "w", encoding="utf-8") as f:
+            f.write(text)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.errors import AbortedError, OutOfRangeError, UnavailableError
 from graphc.face import logging
+from graphc.face.config import RunMetadata, RunOptions
 from graphc.face.control import group
 from graphc.face.graph import Graph, GraphKeys, get_default_graph
 from graphc.face.session import Session
@@ -34,6 +36,13 @@ __all__ = [
 ]  # fmt: skip
 
 _DEFAULT: Any = object()
+
+
+def _merged(options: Any, more: Any) -> RunOptions:
+    """The options of a run and those that a hook asks for: of each the larger."""
+    names = ("trace_level", "timeout_in_ms", "output_partition_graphs")
+    given = [o for o in (options, more) if o is not None]
+    return RunOptions(**{n: max(getattr(o, n) for o in given) for n in names})
 
 
 def collected(key: Any, make: Callable[[], Any]) -> Any:
@@ -375,7 +384,11 @@ class _MonitoredSession:
                 continue
             if request.fetches is not None:
                 wanted[h] = request.fetches
+            if request.options is not None:
+                options = _merged(options, request.options)
             self._feed(feeds, request.feed_dict, feed_dict)
+        if options is not None and run_metadata is None:
+            run_metadata = importlib.import_module("graphc.see.metadata").RunMetadata()
         try:
             got = self._session.run(wanted, feeds or None, options, run_metadata)
         except (AbortedError, UnavailableError):
@@ -384,7 +397,12 @@ class _MonitoredSession:
             self._coord.raise_requested_exception()  # a thread's error is the cause
             raise e
         for h in self._hooks:
-            h.after_run(context, SessionRunValues(got.get(h), options, run_metadata))
+            h.after_run(
+                context,
+                SessionRunValues(
+                    got.get(h), options or RunOptions(), run_metadata or RunMetadata()
+                ),
+            )
         self._stop = self._stop or context.stop_requested
         return got["caller"]
 
