@@ -91,6 +91,14 @@ def inverse(c: Value) -> Value | None:
     return r if all(is_power_of_two(float(e)) for e in r.node.attrs["value"].reshape(-1)) else None
 
 
+def doubled_sigmoid(x: Value, c: Value) -> Value | None:
+    """sigmoid(x c + x c) with one product: its rounding is the same, but for results so small that
+    the sigmoid is 1/2.
+    """
+    twice = fold_constant(lambda a: a + a, c)
+    return math.sigmoid(x * twice) if np.isfinite(twice.node.attrs["value"]).all() else None
+
+
 def no_zero(*cs: Value) -> bool:
     """No element of constants is zero: the sign of a zero never decides then."""
     return all(bool((v.node.attrs["value"] != 0).all()) for v in cs)
@@ -219,6 +227,7 @@ with build.use(build.Rewriter()):
         needs="REASSOC NO_NAN",
         kinds="f",
     )
+    rule(math.sigmoid(x * c + x * c), doubled_sigmoid, kinds="f")
     rule(x * y + x * z, x * (y + z), kinds="iu")
     rule(x * y - x * z, x * (y - z), kinds="iu")
     rule(x * y + x * z, x * (y + z), needs="REASSOC NO_NAN", kinds="f")

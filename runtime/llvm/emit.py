@@ -629,6 +629,20 @@ class Fn:
         self.b.branch(head)
         self.b.position_at_end(done)
 
+    def aside(self, build: Callable[[], object]) -> list[Any] | None:
+        """The instructions that `build` adds, which become no part of the function.
+
+        None when they branch.
+        """
+        before, blocks = self.b.block, len(self.func.blocks)
+        block = ir.Block(self.func, "aside")
+        self.b.position_at_end(block)
+        build()
+        straight = self.b.block is block
+        del self.func.blocks[blocks:]
+        self.b.position_at_end(before)
+        return list(block.instructions) if straight else None
+
     def repeat(
         self,
         start: Sequence[V],

@@ -426,13 +426,6 @@ class Math(Fn):
         high, tail = self._exp_terms(x, n, low)
         return self._scaled((high + tail) + 1.0, n, t, scale)
 
-    def _exp_near(self, x: V) -> V:
-        """exp(x) for x <= 0, no less than `Format.exp`, or NaN: within 1.2 ulp."""
-        f = self._format(x)
-        n, t = self._nearest(x, LOG2E, 2 * f.bias)
-        r = self._mad(n, -f.ln2[1], self._mad(n, -f.ln2[0], x))
-        return self._scaled(self._mad(r * r, self._poly(r, EXP), r) + 1.0, n, t)
-
     def _expm1(self, x: V, scale: float = 1.0, exact: bool = False) -> V:
         """(exp(x) - 1)*scale for x >= -Format.expm1; scale 1/2 lets the exponent be maximal.
 
@@ -471,9 +464,13 @@ class Math(Fn):
 
     @_lift()
     def sigmoid(self, x: V) -> V:
-        """1/(1 + exp(-x)); the small side is exp(x)/(1 + exp(x)), subnormal results included."""
-        e = self._exp_near(self._at_least(-self.abs(x), self._format(x).exp[0]))
-        return self.select(x < 0.0, e, self.like(1.0, x)) / (e + 1.0)
+        """2**n/(2**n + exp(-r)) for x = n ln2 + r; subnormal results too."""
+        f = self._format(x)
+        x = self._at_most(self._at_least(x, f.exp[0]), f.exp[1] - 1.0)
+        n, t = self._nearest(x, LOG2E, 2 * f.bias)
+        r = self._mad(n, f.ln2[1], self._mad(n, f.ln2[0], -x))
+        p = self._scaled(self.like(1.0, x), n, t)
+        return p / (p + (self._mad(r * r, self._poly(r, EXP), r) + 1.0))
 
     @_lift()
     def softplus(self, x: V) -> V:

@@ -50,6 +50,7 @@ from graphc.ir.kernel import (
     scratch_stride,
 )  # fmt: skip
 from graphc.runtime.llvm.emit import Fn, V, memory_type, ptr
+from graphc.runtime.llvm.stages import Stages, cut
 
 __all__ = ["Index", "Ramp", "ScalarTable", "TemplateTable", "Walk", "emit_kernel"]
 
@@ -327,7 +328,8 @@ class Walk:
             self.say("short", s, least=lanes)
         if count is None or count >= wide:
             self.streaming = stream
-            self.whole_vectors(s.var, inside, start, full, wide)
+            trips = s.extent // wide if isinstance(s.extent, int) else None
+            self.whole_vectors(s.var, inside, start, full, wide, trips=trips)
             self.streaming = None
         if count is None or count % wide:
             with k.loop(full, stop, lanes) as p:
@@ -337,38 +339,86 @@ class Walk:
     def whole_vectors(
         self, var: str, inside: Sequence[Stmt], start: V, stop: V, wide: int,
         state: Sequence[V] = (), end: Callable[[Sequence[V]], list[V]] = list,
-        values: Sequence[Operand] = (),
+        values: Sequence[Operand] = (), trips: int | None = None,
     ) -> list[V]:  # fmt: skip
         """A loop over full vectors; `end` makes the next `state` from it and `values`.
 
-        A long body runs in two halves: each iteration does the first half of the next vector
-        and the second half of its own. A chain of a hundred instructions that wait for each other
-        fills a processor's window; two shorter ones side by side keep its units busy.
+        A long body runs in stages (`stages.py`), each iteration one of every stage.
         """
         k = self.k
-        first, rest = _halves(inside)
-        used = {"%" + o.name for o in values if isinstance(o, Value)}
-        used = used.union(*[_names(s) for s in rest])
-        names = [n[1:] for s in first for n in sorted(_results(s)) if n in used]
-
-        def ahead(i: V) -> list[V]:
-            with self.lane_context(var, i, wide, None):
-                self.body(first)
-            return [k.splat(self.values[n], wide) for n in names]
-
-        def nothing() -> list[V]:
-            return [k.const(0, v.dtype, wide) for v in (self.values[n] for n in names)]
-
-        begun = k.choose(start < stop, lambda: ahead(start), nothing) if first else []
+        parts = self.stages(var, inside, wide, values, trips)
         count = len(state)
-        with k.loop(start, stop, wide, carry=[*state, *begun]) as p:
-            after = p.i + wide
-            following = ahead(k.select(after < stop, after, p.i)) if first else []
-            self.values.update(zip(names, p.carry[count:], strict=True))
+        if parts is None:
+            with k.loop(start, stop, wide, carry=state) as p:
+                with self.lane_context(var, p.i, wide, None):
+                    self.body(inside)
+                    p.next(end(p.carry))
+            return p.results
+        last = parts.count - 1
+        begun = [V(k, ir.Constant(v.type, None), dtypes.float32) for b in parts.live for v in b]
+        final = stop - wide
+
+        def ahead(at: Callable[[int], V], carried: Sequence[V]) -> list[V]:
+            """All stages but the last, each of the vector at `at(stage)`."""
+            kept = _known(carried, parts.live)
+            out = []
+            for b in range(last):
+                known = {parts.body[0]: at(b).ll, **(kept[b - 1] if b else {})}
+                parts.emit(k.b, b, known)
+                out += [V(k, known[v], dtypes.float32) for v in parts.live[b]]
+            return out
+
+        # the first vectors come as far as they would have come; the stages that have none
+        # yet work on zeros, and nobody looks at what they make
+        enough = start + last * wide
+        with k.loop(k.select(start < stop, start, enough), enough, wide, carry=begun) as p:
+
+            def first(b: int, now: V = p.i) -> V:
+                i = now - b * wide
+                i = k.select(i < start, start, i)
+                return k.select(i < final, i, final)
+
+            p.next(ahead(first, p.carry))
+        with k.loop(start, stop, wide, carry=[*state, *p.results]) as p:
+
+            def later(b: int, now: V = p.i) -> V:
+                i = now + (last - b) * wide
+                return k.select(i < final, i, final)
+
+            kept = p.carry[count:]
+            following = ahead(later, kept)
+            known = {parts.body[0]: p.i.ll, **_known(kept, parts.live)[-1]}
+            made = [self.values[o.name] for o in values if isinstance(o, Value)]
+            parts.emit(k.b, last, known, [v.ll for v in made])
+            for o, v in zip([o for o in values if isinstance(o, Value)], made, strict=True):
+                self.values[o.name] = V(k, known.get(v.ll, v.ll), v.dtype, v.lanes)
             with self.lane_context(var, p.i, wide, None):
-                self.body(rest)
                 p.next([*end(p.carry[:count]), *following])
         return p.results[:count]
+
+    def stages(
+        self, var: str, inside: Sequence[Stmt], wide: int, values: Sequence[Operand],
+        trips: int | None,
+    ) -> Stages | None:  # fmt: skip
+        """The stages of a long body; None for others, and for those with branches in them."""
+        simple = all(
+            isinstance(s, Let | Load | Store) and not any(n[0] == "%" for n in _index_names(s))
+            for s in inside
+        )
+        if not simple or _cost(inside) < LONG or (trips is not None and trips < MANY):
+            return None
+        k = self.k
+
+        def build() -> None:
+            at = V(k, k.b.add(k.index(0).ll, k.index(0).ll), dtypes.int64)
+            with self.lane_context(var, at, wide, None):
+                self.body(inside)
+
+        body = k.aside(build)
+        if body is None:
+            return None
+        results = [self.values[o.name].ll for o in values if isinstance(o, Value)]
+        return cut(body, results)
 
     def find_stream(self, var: str, inside: Sequence[Stmt], lanes: int) -> Store | None:
         """The store of a loop that bypasses the cache: of consecutive elements, the first one.
@@ -509,8 +559,9 @@ class Walk:
                     return _flat([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)])
 
                 done = self.whole_vectors(
-                    s.var, inside, start, full, wide, _flat(state), end, s.values
-                )
+                    s.var, inside, start, full, wide, _flat(state), end, s.values,
+                    None if count is None else count // wide,
+                )  # fmt: skip
             else:
                 with k.loop(start, full, wide, carry=_flat(state)) as p:
                     new = _shaped(p.carry, state)
@@ -1128,20 +1179,18 @@ def _cost(body: Sequence[Stmt]) -> int:
     return total
 
 
-LONG = 90  # instructions from which on a body runs in two halves
+LONG = 12  # instructions from which on a body may run in stages
+MANY = 16  # vectors from which on that pays
 
 
-def _halves(body: Sequence[Stmt]) -> tuple[Sequence[Stmt], Sequence[Stmt]]:
-    """A long body cut where half of its work is done, loads first; no first half for others."""
-    total = _cost(body)
-    if total < LONG or not all(isinstance(s, Let | Load | Store) for s in body):
-        return (), body
-    done = 0
-    for cut, s in enumerate(body):
-        if isinstance(s, Store) or 2 * done >= total:
-            return body[:cut], body[cut:]
-        done += _cost((s,))
-    return (), body
+def _index_names(s: Stmt) -> set[str]:
+    return {x.name for d in indices(s) if isinstance(d, Expr) for x in d.symbols()}
+
+
+def _known(flat: Sequence[V], live: Sequence[Sequence[Any]]) -> list[dict[Any, Any]]:
+    """What each stage leaves, by the instruction it stands for."""
+    items = iter(flat)
+    return [{v: next(items).ll for v in part} for part in live]
 
 
 def _copies(s: Reduce, inside: Sequence[Stmt]) -> int:
