@@ -140,9 +140,30 @@ class TensorSpec:
         """A spec with another name."""
         return cls(spec.shape, spec.dtype, name or spec.name)
 
-    def is_compatible_with(self, other: Any) -> bool:
+    def is_compatible_with(self, spec_or_tensor: Any) -> bool:
         """Whether a tensor or spec can have this type and shape."""
+        other = spec_or_tensor
         return bool(self.dtype == other.dtype and self.shape.is_compatible_with(other.shape))
+
+    @property
+    def value_type(self) -> type[Any]:
+        """What it describes."""
+        from graphc.face.graph import Tensor
+
+        return Tensor
+
+    def most_specific_compatible_type(self, other: TensorSpec) -> TensorSpec:
+        """The spec of what is like this or like `other`.
+
+        Raises
+        ------
+        ValueError
+            For other element types.
+        """
+        if self.dtype is not other.dtype:
+            raise ValueError(f"Types are not compatible: {self!r} vs {other!r}")
+        shape = self.shape.most_specific_compatible_shape(other.shape)
+        return TensorSpec(shape, self.dtype, self.name if self.name == other.name else None)
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -140,6 +140,41 @@ class Distribution:
         """Whether it is one distribution."""
         return convert_to_tensor(self.batch_shape.ndims == 0)
 
+    #: Parameters that have the shape of a sample.
+    _shaped: tuple[str, ...] = ()
+
+    @classmethod
+    def _param_shapes(cls, sample_shape: Any) -> dict[str, Any]:
+        if not cls._shaped:
+            raise NotImplementedError("_param_shapes not implemented")
+        return dict.fromkeys(cls._shaped, sample_shape)
+
+    @classmethod
+    def param_shapes(
+        cls, sample_shape: Any, name: str = "DistributionParamShapes"
+    ) -> dict[str, Value]:
+        """Shapes of the parameters with which a sample has the shape `sample_shape`."""
+        with name_scope(name):
+            return {
+                k: convert_to_tensor(v, dtypes.int32)
+                for k, v in cls._param_shapes(sample_shape).items()
+            }
+
+    @classmethod
+    def param_static_shapes(cls, sample_shape: Any) -> dict[str, TensorShape]:
+        """The same as static shapes.
+
+        Raises
+        ------
+        ValueError
+            Where `sample_shape` is not known.
+        """
+        known = sample_shape if isinstance(sample_shape, TensorShape) else _static(sample_shape)
+        if known is None or not as_shape(known).is_fully_defined():
+            raise ValueError("sample_shape must be a fully-defined TensorShape or list/tuple")
+        made = cls._param_shapes(as_shape(known).as_list())
+        return {k: as_shape([int(n) for n in v]) for k, v in made.items()}
+
     def copy(self, **override_parameters_kwargs: Any) -> Any:
         """The same with other parameters."""
         return type(self)(**{**self.parameters, **override_parameters_kwargs})

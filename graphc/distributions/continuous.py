@@ -58,6 +58,8 @@ class Normal(Elementwise):
     0.1995
     """
 
+    _shaped: tuple[str, ...] = ("loc", "scale")
+
     def __init__(
         self, loc: Any, scale: Any, validate_args: bool = False, allow_nan_stats: bool = True,
         name: str = "Normal",
@@ -109,6 +111,8 @@ class Normal(Elementwise):
 
 class Uniform(Elementwise):
     """The uniform distribution on [`low`, `high`)."""
+
+    _shaped: tuple[str, ...] = ("low", "high")
 
     def __init__(
         self, low: Any = 0.0, high: Any = 1.0, validate_args: bool = False,
@@ -167,6 +171,8 @@ class Uniform(Elementwise):
 class Gamma(Elementwise):
     """The gamma distribution with density ``x**(concentration - 1) exp(-rate x)``, normalised."""
 
+    _shaped: tuple[str, ...] = ("concentration", "rate")
+
     def __init__(
         self, concentration: Any, rate: Any, validate_args: bool = False,
         allow_nan_stats: bool = True, name: str = "Gamma",
@@ -218,6 +224,8 @@ class Gamma(Elementwise):
 class Exponential(Gamma):
     """The exponential distribution with mean ``1 / rate``."""
 
+    _shaped: tuple[str, ...] = ("rate",)
+
     def __init__(
         self, rate: Any, validate_args: bool = False, allow_nan_stats: bool = True,
         name: str = "Exponential",
@@ -241,6 +249,8 @@ class Exponential(Gamma):
 
 class Laplace(Elementwise):
     """The Laplace distribution: density ``exp(-|x - loc| / scale) / (2 scale)``."""
+
+    _shaped: tuple[str, ...] = ("loc", "scale")
 
     def __init__(
         self, loc: Any, scale: Any, validate_args: bool = False, allow_nan_stats: bool = True,
@@ -289,6 +299,8 @@ class Laplace(Elementwise):
 
 class Beta(Elementwise):
     """The beta distribution on (0, 1)."""
+
+    _shaped: tuple[str, ...] = ("concentration1", "concentration0")
 
     def __init__(
         self, concentration1: Any = None, concentration0: Any = None, validate_args: bool = False,
@@ -356,6 +368,8 @@ class Beta(Elementwise):
 
 class StudentT(Elementwise):
     """Student's t distribution with `df` degrees of freedom, moved and scaled."""
+
+    _shaped: tuple[str, ...] = ("df", "loc", "scale")
 
     def __init__(
         self, df: Any, loc: Any, scale: Any, validate_args: bool = False,

@@ -54,6 +54,8 @@ class Bernoulli(_OfLogits):
         Of samples.
     """
 
+    _shaped: tuple[str, ...] = ("logits",)
+
     def __init__(
         self, logits: Any = None, probs: Any = None, dtype: Any = dtypes.int32,
         validate_args: bool = False, allow_nan_stats: bool = True, name: str = "Bernoulli",

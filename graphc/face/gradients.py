@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
+
+import numpy as np
 
 from graphc.face.graph import get_default_graph, user_source
 from graphc.face.variables import Variable, trainable_variables
@@ -346,15 +349,121 @@ def _takes_variables(grad: Callable[..., Any]) -> bool:
 
 
 class GradientTape:
-    """TF1's eager tape; graphc records graphs only.
+    """Gradients of what is recorded in its block; in a graph those of `gradients`.
 
-    Raises
-    ------
-    RuntimeError
-        Always, saying what to use instead.
+    Parameters
+    ----------
+    persistent : bool
+        Whether `gradient` may be called more than once.
+    watch_accessed_variables : bool
+        Accepted: in a graph every tensor can be asked for.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError(
-            "GradientTape needs eager execution; in a graph use tf.gradients(ys, xs)"
-        )
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
+        self._persistent = persistent
+        self._used = False
+        self._watched: list[Any] = []
+        self._accessed = watch_accessed_variables
+        self._before: set[int] = set()
+
+    def __enter__(self) -> GradientTape:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def watch(self, tensor: Any) -> None:
+        """Accepted: every tensor can be asked for."""
+        self._watched += _flat(tensor)
+
+    @contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Accepted: what is recorded in the block is part of the graph all the same."""
+        yield
+
+    def reset(self) -> None:
+        """Forget what was watched."""
+        self._watched, self._used = [], False
+
+    def watched_variables(self) -> tuple[Any, ...]:
+        """The variables given to `watch`."""
+        return tuple([v for v in self._watched if not isinstance(v, Value)])
+
+    def _once(self, what: str) -> None:
+        if self._used and not self._persistent:
+            raise RuntimeError(
+                f"GradientTape.{what} can only be called once on non-persistent tapes."
+            )
+        self._used = True
+
+    def gradient(
+        self, target: Any, sources: Any, output_gradients: Any = None,
+        unconnected_gradients: Any = UnconnectedGradients.NONE,
+    ) -> Any:  # fmt: skip
+        """Derivatives of `target` with respect to `sources`, in their structure.
+
+        Raises
+        ------
+        RuntimeError
+            At the second call where the tape is not persistent.
+        """
+        self._once("gradient")
+        made = gradients(
+            _flat(target), _flat(sources),
+            None if output_gradients is None else _flat(output_gradients),
+            unconnected_gradients=unconnected_gradients,
+        )  # fmt: skip
+        return _packed(sources, iter(made))
+
+    def jacobian(
+        self, target: Any, sources: Any, unconnected_gradients: Any = UnconnectedGradients.NONE,
+        parallel_iterations: int | None = None, experimental_use_pfor: bool = True,
+    ) -> Any:  # fmt: skip
+        """One derivative of each element of `target`, whose size must be known."""
+        self._once("jacobian")
+        y = convert_to_tensor(target)
+        shape = y.shape.as_list()  # type: ignore[attr-defined]
+        if None in shape:
+            raise ValueError(f"jacobian needs the static shape of its target, which is {shape}")
+        n = int(np.prod(shape))
+        flat = shapes.reshape(y, [n])
+        rows = [
+            gradients(flat[i], _flat(sources), unconnected_gradients=unconnected_gradients)
+            for i in range(n)
+        ]
+        out: list[Any] = []
+        for k, x in enumerate(_flat(sources)):
+            parts = [r[k] for r in rows]
+            if all(p is None for p in parts):
+                out.append(None)
+                continue
+            v = convert_to_tensor(x)
+            zero = shapes.zeros_like(v)
+            whole = shapes.stack([zero if p is None else convert_to_tensor(p) for p in parts])
+            out.append(shapes.reshape(whole, _lengths(shape, v)))
+        return _packed(sources, iter(out))
+
+    def batch_jacobian(
+        self, target: Any, source: Any,
+        unconnected_gradients: Any = UnconnectedGradients.NONE,
+        parallel_iterations: int | None = None, experimental_use_pfor: bool = True,
+    ) -> Any:  # fmt: skip
+        """For each entry of the first axis, derivatives of its elements to those of its source."""
+        self._once("batch_jacobian")
+        y, x = convert_to_tensor(target), convert_to_tensor(source)
+        shape = y.shape.as_list()[1:]  # type: ignore[attr-defined]
+        n = int(np.prod(shape))
+        flat = shapes.reshape(y, [-1, n])
+        rows = [convert_to_tensor(gradients(flat[:, i], x)[0]) for i in range(n)]
+        sizes = shapes.shape(x)
+        lead = [sizes[0], *shape]
+        rest = [sizes[i + 1] if d is None else d
+                for i, d in enumerate(x.shape.as_list()[1:])]  # type: ignore[attr-defined]  # fmt: skip
+        return shapes.reshape(shapes.stack(rows, 1), [*lead, *rest])
+
+
+def _lengths(shape: list[Any], x: Value) -> list[Any]:
+    known = x.shape.as_list()  # type: ignore[attr-defined]
+    live = shapes.shape(x) if None in known else None
+    return [*shape, *[live[i] if d is None and live is not None else d
+                      for i, d in enumerate(known)]]  # fmt: skip

@@ -25,6 +25,7 @@ from graphc.ir import node as node_module
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Source, Value
 from graphc.ops.indexed import IndexedSlices
+from graphc.ops.operators import OPERATORS
 from graphc.ops.record import InferError, Op, show_shapes
 
 __all__ = [
@@ -111,6 +112,28 @@ def source_text(source: Iterable[Source], caret: bool = False) -> str:
 # --------------------------------------------------------------------- tensors and operations
 
 
+class Reference:
+    """Something as a key: equal where the thing is the same."""
+
+    __slots__ = ("_thing",)
+
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+
+    def deref(self) -> Any:
+        """The thing."""
+        return self._thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reference) and self._thing is other._thing
+
+    def __hash__(self) -> int:
+        return hash(id(self._thing))
+
+    def __repr__(self) -> str:
+        return f"<Reference wrapping {self._thing!r}>"
+
+
 class Tensor(Value):
     """One output of an operation of a recorded graph: a name for what a run computes.
 
@@ -185,6 +208,10 @@ class Tensor(Value):
                 )
             new.append(a if b is None else b)
         self.static_shape = tuple(new)
+
+    def experimental_ref(self) -> Reference:
+        """The tensor as a key of dictionaries."""
+        return Reference(self)
 
     def consumers(self) -> list[Operation]:
         """The operations that read this tensor."""
@@ -298,6 +325,9 @@ class OpDef(NamedTuple):
     is_stateful: bool
 
 
+Tensor.OVERLOADABLE_OPERATORS = frozenset(OPERATORS) | {"__eq__", "__ne__"}  # type: ignore[attr-defined]
+
+
 class Operation(Node):
     """A node of a recorded graph.
 
@@ -351,6 +381,10 @@ class Operation(Node):
             (s.file, s.line, s.function, linecache.getline(s.file, s.line).strip())
             for s in self.source
         ]
+
+    @property
+    def traceback_with_start_lines(self) -> list[tuple[str, int, str, str, int]]:
+        return [(*row, row[1]) for row in self.traceback]
 
     def values(self) -> tuple[Tensor, ...]:
         """The outputs."""

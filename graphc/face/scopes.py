@@ -54,6 +54,7 @@ class _Store:
 
     def __init__(self) -> None:
         self.variables: dict[str, Variable] = {}
+        self.partitioned: dict[str, Any] = {}
 
 
 class _Scopes(threading.local):
@@ -282,12 +283,25 @@ def _get_single(
     constraint: Any = None,
     synchronization: int = VariableSynchronization.AUTO,
     aggregation: int = VariableAggregation.NONE,
-) -> Variable:
+) -> Any:
     from_value = initializer is not None and not callable(initializer)
     if shape is not None and from_value:
         raise ValueError("If initializer is a constant, do not specify shape.")
     dtype = as_dtype(dtype)
     static = as_shape(shape)
+    whole = store.partitioned.get(name)
+    if partitioner is not None or whole is not None:
+        if whole is not None:
+            return _found(name, whole, static, dtype, reuse)
+        if from_value:
+            static = convert.convert_to_tensor(initializer, dtype).shape  # type: ignore[attr-defined]
+        if static.ndims != 0:
+            return _get_partitioned(
+                store, name, static, dtype, initializer, partitioner, regularizer=regularizer,
+                reuse=reuse, trainable=trainable, collections=collections,
+                caching_device=caching_device, validate_shape=validate_shape,
+                constraint=constraint, synchronization=synchronization, aggregation=aggregation,
+            )  # fmt: skip
     found = store.variables.get(name)
     if found is not None:
         return _found(name, found, static, dtype, reuse)
@@ -309,6 +323,34 @@ def _get_single(
         if regularizer:
             _regularize(graph, name, v, regularizer)
     return v
+
+
+def _get_partitioned(
+    store: _Store, name: str, shape: TensorShape, dtype: DType, initializer: Any,
+    partitioner: Any, **options: Any,
+) -> Any:  # fmt: skip
+    """A new variable in the parts that `partitioner` says."""
+    from graphc.face.partitioned import made_in_parts  # few programs cut variables
+
+    if not shape.is_fully_defined():
+        raise ValueError(
+            f"Shape of a new partitioned variable must be fully defined, but instead was {shape}."
+        )
+    cuts = partitioner(shape=shape, dtype=dtype)
+    if not isinstance(cuts, list | tuple):
+        raise ValueError(f"Partitioner must return a sequence, but saw: {cuts}")
+    graph = get_default_graph()
+    with graph.transaction():
+        made = made_in_parts(
+            lambda part, wanted, given: _get_single(
+                store, part, wanted, dtype, given, **options
+            ),
+            name, shape.as_list(), cuts,  # type: ignore[arg-type]
+            dtype, initializer,
+        )  # fmt: skip
+        graph.log(store.partitioned, name)
+        store.partitioned[name] = made
+    return made
 
 
 def _regularize(graph: Graph, name: str, v: Variable, regularizer: Any) -> None:

@@ -361,6 +361,15 @@ class TensorShape:
         if not self.is_fully_defined():
             raise ValueError(f"Shape {self} is not fully defined")
 
+    def as_proto(self) -> Any:
+        """The shape as a ``TensorShapeProto`` message."""
+        from graphc.proto import TensorShapeProto  # needs the extra
+
+        if self._dims is None:
+            return TensorShapeProto(unknown_rank=True)
+        sizes = [-1 if d.value is None else d.value for d in self._dims]
+        return TensorShapeProto(dim=[TensorShapeProto.Dim(size=n) for n in sizes])
+
     def as_list(self) -> list[int | None]:
         """The sizes, None for unknown ones; ValueError when the rank is unknown."""
         if self._dims is None:

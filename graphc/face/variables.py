@@ -398,6 +398,32 @@ class Variable:
         """The minimum of rows and `IndexedSlices`."""
         return self._scatter("min", sparse_delta, name)
 
+    def batch_scatter_update(
+        self, sparse_delta: Any, use_locking: bool = False, name: str | None = None
+    ) -> Any:
+        """Set rows within each entry of the batch axes to `IndexedSlices`."""
+        return scatter.batch_scatter_update(
+            self, sparse_delta.indices, sparse_delta.values, use_locking, name
+        )
+
+    def sparse_read(self, indices: Any, name: str | None = None) -> Any:
+        """Its rows at `indices`."""
+        from graphc.ops import arrays
+
+        return arrays.gather(self._snapshot, indices, name=name)
+
+    def gather_nd(self, indices: Any, name: str | None = None) -> Any:
+        """Its elements at `indices`."""
+        from graphc.ops import arrays
+
+        return arrays.gather_nd(self._snapshot, indices, name=name)
+
+    def experimental_ref(self) -> Any:
+        """The variable as a key of dictionaries."""
+        from graphc.face.graph import Reference
+
+        return Reference(self)
+
     def scatter_nd_add(self, indices: Any, updates: Any, name: str | None = None) -> Any:
         """Add `updates` at `indices`."""
         return scatter.scatter_nd_add(self._variable, indices, updates, name=name)

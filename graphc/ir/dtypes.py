@@ -59,6 +59,10 @@ class DType:
         return False
 
     @property
+    def is_quantized(self) -> bool:
+        return False
+
+    @property
     def is_numpy_compatible(self) -> bool:
         return True
 
@@ -182,14 +186,15 @@ _LOOKUP.update(
 )  # fmt: skip
 
 
-def as_dtype(value: Any) -> DType:
+def as_dtype(type_value: Any) -> DType:
     """The type meant by a DType, a numpy type, a Python type or a name.
 
     Raises
     ------
     TypeError
-        When `value` names no type that graphc has.
+        When `type_value` names no type that graphc has.
     """
+    value = type_value
     if isinstance(value, DType):
         return value
     if type(value) is int and value in _BY_ENUM:

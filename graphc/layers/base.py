@@ -18,14 +18,16 @@ from graphc.face.graph import (
     get_default_session,
     name_scope,
 )
+from graphc.face.partitioned import PartitionedVariable
 from graphc.face.shape import TensorShape, as_shape
 from graphc.face.variables import VariableAggregation, VariableSynchronization
 from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
+from graphc.layers.calls import Call, Remembering, own_config
 from graphc.layers.spec import InputSpec, check_inputs, flat_values
 from graphc.layers.words import initializer_of, regularizer_of
-from graphc.ops import math, shapes
+from graphc.ops import math, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["InputSpec", "Layer"]
@@ -50,7 +52,7 @@ def _unique_name(base: str) -> str:
     return f"{base}_{counts[base]}"
 
 
-class Layer:
+class Layer(Remembering):
     """A function of tensors with variables: `build` makes them at the first call, `call` uses them.
 
     Parameters
@@ -93,7 +95,9 @@ non_trainable_weights, losses, updates : list
         self._own_fixed: list[Any] = []
         self._own_losses: list[tuple[Any, list[Any]]] = []
         self._own_updates: list[tuple[Any, list[Any]]] = []
-        self._calls: list[tuple[Any, Any]] = []
+        self._calls = []
+        self._outbound = []
+        self._own_metrics: list[Any] = []
         self._again: Any = None
         self._scope: Any = None
         self._current: Any = None
@@ -223,68 +227,23 @@ non_trainable_weights, losses, updates : list
             v.load(value)
 
     def get_config(self) -> dict[str, Any]:
-        """Its name, whether it trains, and its element type."""
+        """Its name, whether it trains, its element type, and the arguments of graphc's own class.
+
+        Functions and objects are given by name and configuration, as Keras does.
+        """
         kind = None if self._dtype is None else self._dtype.name
-        return {"name": self.name, "trainable": self.trainable, "dtype": kind}
+        out = {"name": self.name, "trainable": self.trainable, "dtype": kind}
+        return out | own_config(self)
 
-    def _only_call(self, what: str, index: int) -> Any:
-        if not self._calls:
-            kind = f"no {what} to return." if "shape" not in what else ""
-            if kind:
-                raise AttributeError(f"Layer {self.name} is not connected, {kind}")
-            raise AttributeError(
-                f"The layer has never been called and thus has no defined {what.replace('_', ' ')}."
-            )
-        if len(self._calls) > 1 and "shape" not in what:
-            raise AttributeError(
-                f"Layer {self.name} has multiple inbound nodes, hence the notion of "
-                f'"layer {what}" is ill-defined. Use `get_{what}_at(node_index)` instead.'
-            )
-        return self._calls[0][index]
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer made as `get_config` says."""
+        return cls(**config)
 
     @property
-    def input(self) -> Any:
-        return self._only_call("input", 0)
-
-    @property
-    def output(self) -> Any:
-        return self._only_call("output", 1)
-
-    @property
-    def input_shape(self) -> Any:
-        return _tuple_shape(self._only_call("input_shape", 0))
-
-    @property
-    def output_shape(self) -> Any:
-        return _tuple_shape(self._only_call("output_shape", 1))
-
-    def _call_at(self, index: int, what: int) -> Any:
-        if not self._calls:
-            raise RuntimeError(
-                "The layer has never been called and thus has no defined input and output."
-            )
-        if not 0 <= index < len(self._calls):
-            raise ValueError(
-                f"Asked to get call {index}, but the layer has only {len(self._calls)} inbound "
-                "nodes."
-            )
-        return self._calls[index][what]
-
-    def get_input_at(self, node_index: int) -> Any:
-        """The input of one of its calls."""
-        return self._call_at(node_index, 0)
-
-    def get_output_at(self, node_index: int) -> Any:
-        """The output of one of its calls."""
-        return self._call_at(node_index, 1)
-
-    def get_input_shape_at(self, node_index: int) -> Any:
-        """The shape of the input of one of its calls."""
-        return _tuple_shape(self._call_at(node_index, 0))
-
-    def get_output_shape_at(self, node_index: int) -> Any:
-        """The shape of the output of one of its calls."""
-        return _tuple_shape(self._call_at(node_index, 1))
+    def name_scope(self) -> str:
+        """Of its variables and operations."""
+        return self._name if self._scope is None else str(self._scope.original_name_scope)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """What mask the output has: that of the input."""
@@ -296,7 +255,17 @@ non_trainable_weights, losses, updates : list
 
     @property
     def metrics(self) -> list[Any]:
-        return []
+        return list(self._own_metrics)
+
+    def compute_output_signature(self, input_signature: Any) -> Any:
+        """The shape and type of the output for those of the input."""
+        from graphc.data.structure import TensorSpec  # seldom
+
+        if isinstance(input_signature, list | tuple):
+            shape = self.compute_output_shape([s.shape for s in input_signature])
+            return TensorSpec(shape, self._dtype or input_signature[0].dtype)
+        shape = self.compute_output_shape(input_signature.shape)
+        return TensorSpec(shape, self._dtype or input_signature.dtype)
 
     # ---- what subclasses define
 
@@ -353,13 +322,15 @@ non_trainable_weights, losses, updates : list
                     collections=kwargs.get("collections"),
                 )  # fmt: skip
                 regularizer = regularizer_of(regularizer)
-                if regularizer is not None and v not in before:
-                    with name_scope(f"{name}/Regularizer"):
-                        loss = regularizer(v)
-                    if loss is not None:
-                        self.add_loss(loss)
+                parts = list(v) if isinstance(v, PartitionedVariable) else [v]
+                for part in parts:
+                    if regularizer is not None and part not in before:
+                        with name_scope(f"{name}/Regularizer"):
+                            loss = regularizer(part)
+                        if loss is not None:
+                            self.add_loss(loss)
         own = self._own_trainable if trainable else self._own_fixed
-        own.append(v)
+        own.extend(parts)
         return v
 
     add_variable = add_weight
@@ -371,6 +342,28 @@ non_trainable_weights, losses, updates : list
         made = list(losses) if isinstance(losses, list | tuple) else [losses]
         self._own_losses += [(v, flat_values(inputs)) for v in made if v is not None]
         _collect(made, GraphKeys.REGULARIZATION_LOSSES)
+
+    def add_metric(
+        self, value: Any, aggregation: str | None = None, name: str | None = None
+    ) -> None:
+        """Add a tensor to what models report of the layer.
+
+        Parameters
+        ----------
+        aggregation : {"mean", None}
+            None where `value` is the result of a metric.
+
+        Raises
+        ------
+        ValueError
+            For another aggregation.
+        """
+        if aggregation not in (None, "mean"):
+            raise ValueError(
+                "We currently support only `mean` sample-wise metric aggregation. You provided "
+                f"aggregation={aggregation}"
+            )
+        self._own_metrics.append(value if aggregation is None else reduce.reduce_mean(value))
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """Add update operations: to the layer, and (when it is called) to ``UPDATE_OPS``."""
@@ -445,8 +438,17 @@ non_trainable_weights, losses, updates : list
             outputs = self.call(inputs, *args, **kwargs)
             if self._activity_regularizer is not None:
                 self._regularize_activity(inputs, outputs)
-        self._calls.append((inputs, outputs))
+        self._remember(Call(self, inputs, outputs))
         return outputs
+
+    def _remember(self, call: Call) -> None:
+        self._calls.append(call)
+        makers = self._graph.extras.setdefault("layer_calls", {}) if self._graph else {}
+        for v in flat_values(call.input_tensors):
+            maker = makers.get(v)
+            if maker is not None:
+                maker._outbound.append(call)
+        makers.update(dict.fromkeys(flat_values(call.output_tensors), self))
 
     def _build(self, inputs: Any) -> None:
         flat = flat_values(inputs)
@@ -475,17 +477,9 @@ non_trainable_weights, losses, updates : list
         out = type(self).__new__(type(self))
         memo[id(self)] = out
         for key, value in vars(self).items():
-            shared = key in ("_graph", "_scope", "_again", "_current", "_calls")
+            shared = key in ("_graph", "_scope", "_again", "_current", "_calls", "_outbound")
             setattr(out, key, value if shared else copy.deepcopy(value, memo))
         return out
-
-
-def _tuple_shape(x: Any) -> Any:
-    flat = flat_values(x)
-    if len(flat) == 1:
-        shape = flat[0].shape  # type: ignore[attr-defined]
-        return None if shape.ndims is None else tuple(shape.as_list())
-    return [_tuple_shape(v) for v in flat]
 
 
 def _converted(inputs: Any) -> Any:

@@ -45,6 +45,18 @@ class InputSpec:
                 f"Axis {max(self.axes)} is greater than the maximum allowed value: {most - 1}"
             )
 
+    def get_config(self) -> dict[str, Any]:
+        """Its arguments."""
+        return {
+            "dtype": self.dtype, "shape": self.shape, "ndim": self.ndim, "max_ndim": self.max_ndim,
+            "min_ndim": self.min_ndim, "axes": self.axes,
+        }  # fmt: skip
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> InputSpec:
+        """What `get_config` says."""
+        return cls(**config)
+
     def __repr__(self) -> str:
         words = {
             "dtype": self.dtype and repr(self.dtype), "shape": self.shape and str(self.shape),

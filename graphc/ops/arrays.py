@@ -1653,6 +1653,9 @@ def _tile_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
             out.append(D.fresh())
             continue
         if less(n, 0):
+            if n == -1 and D.facts() is None:  # TF1 takes -1 for unknown, and refuses it in the run
+                out.append(D.fresh())
+                continue
             raise fail(
                 f"Dimension {show(d * n)} must be >= 0",
                 f"Expected multiples[{i}] >= 0, but got {show(n)}",

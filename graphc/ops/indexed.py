@@ -56,6 +56,11 @@ class IndexedSlices:
     def device(self) -> str:
         return ""
 
+    def consumers(self) -> list[Any]:
+        """The operations that read the values."""
+        found: list[Any] = self._values.consumers()
+        return found
+
     @property
     def graph(self) -> Any:
         return self._values.graph

@@ -396,8 +396,6 @@ def _norm_axis(ord: Any, axis: Any) -> tuple[Any, bool]:
         allowed = ["euclidean", "fro", 1, 2, np.inf]
         if ord not in allowed:
             raise ValueError(f"'ord' must be a supported matrix norm in {allowed}, got {ord}")
-        if ord == 2:
-            raise NotImplementedError("the spectral norm of matrices")
         return tuple(axis), True
     if not (isinstance(axis, int) or axis is None):
         raise ValueError("'axis' must be None, an integer, or a tuple of 2 unique integers")
@@ -405,6 +403,20 @@ def _norm_axis(ord: Any, axis: Any) -> tuple[Any, bool]:
     if ord != "euclidean" and (not number or ord <= 0):
         raise ValueError(f"'ord' must be a supported vector norm, got {ord}")
     return (None if axis is None else (axis,)), False
+
+
+def _spectral(x: Value, axes: Any) -> Value:
+    """The largest singular value of the matrices in two axes, which become 1."""
+    from graphc.ops.factor import svd  # LAPACK, for few programs
+
+    assert x.rank is not None
+    a, b = (i % x.rank for i in axes)
+    rest = [i for i in range(x.rank) if i not in (a, b)]
+    values = svd(shapes.transpose(x, [*rest, a, b]), compute_uv=False)
+    y = reduce.reduce_max(values, axis=-1)
+    for i in sorted((a, b)):
+        y = shapes.expand_dims(y, i)
+    return y  # type: ignore[no-any-return]
 
 
 def norm(
@@ -424,7 +436,9 @@ def norm(
     with current().scope(name, "norm"):
         x = as_value(tensor)
         axis_list = None if axes is None else list(axes)
-        if isinstance(ord, str) or ord == 2:
+        if matrix and not isinstance(ord, str) and ord == 2:
+            y = _spectral(x, axes)
+        elif isinstance(ord, str) or ord == 2:
             y = math.sqrt(reduce.reduce_sum(x * x, axis_list, keepdims=True))
         else:
             y = math.abs(x)

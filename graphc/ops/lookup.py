@@ -69,6 +69,7 @@ def embedding_lookup(
     """
     if params is None:
         raise ValueError("params must be specified")
+    params = getattr(params, "_get_variable_list", lambda: params)()  # a partitioned variable
     if isinstance(params, (list, tuple)) and not params:
         raise ValueError("Need at least one param")
     parts = list(params) if isinstance(params, (list, tuple)) else [params]

@@ -858,8 +858,6 @@ def pool(
     ------
     ValueError
         For another type, a rank outside 3 to 5, or dilations above 1 together with strides.
-    NotImplementedError
-        For dilations above 1.
     """
     rate = chosen("dilations", dilations, "dilation_rate", dilation_rate)
     with current().scope(name, f"{str(pooling_type).lower()}_pool") as scope:
@@ -873,8 +871,6 @@ def pool(
         steps, rates = _each(strides, n, "strides"), _each(rate, n, "dilation_rate")
         if max(steps) > 1 and max(rates) > 1:
             raise ValueError("strides > 1 not supported in conjunction with dilation_rate > 1")
-        if max(rates) > 1:
-            raise NotImplementedError("pooling with dilations above 1")
         if any(s > w for s, w in zip(steps, window_shape, strict=True)):
             raise ValueError("`strides` > window_shape not supported due to inconsistency between "
                              "CPU and GPU implementations")  # fmt: skip
@@ -884,9 +880,21 @@ def pool(
             raise ValueError(f"invalid pooling_type: {pooling_type}")
         first = data_format is not None and data_format.startswith("NC")
         layout = ((("NWC", "NHWC", "NDHWC"), ("NCW", "NCHW", "NCDHW"))[first])[n - 1]
-        y: Value = kinds[pooling_type][n - 1](
-            x, list(window_shape), list(steps), padding, layout, scope or name
-        )
+        pooled = kinds[pooling_type][n - 1]
+        if max(rates) > 1:
+            if padding == "SAME":
+                raise ValueError(
+                    "pooling with SAME padding is not implemented for dilation_rate > 1"
+                )
+            from graphc.ops.blocks import with_space_to_batch  # few programs dilate windows
+
+            def each(part: Value, _: int, way: str) -> Value:
+                return pooled(part, list(window_shape), [1] * n, way, layout)
+
+            return with_space_to_batch(  # type: ignore[no-any-return]
+                x, rates, padding, each, window_shape, data_format=data_format
+            )
+        y: Value = pooled(x, list(window_shape), list(steps), padding, layout, scope or name)
         return y
 
 

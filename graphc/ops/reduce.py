@@ -590,6 +590,21 @@ argmin = _index_reduction(
     np.argmin,
 )  # fmt: skip
 
+
+def arg_max(
+    input: Any, dimension: Any, output_type: Any = "int64", name: str | None = None
+) -> Value:
+    """The older spelling of `argmax`."""
+    return argmax(input, axis=dimension, output_type=output_type, name=name)  # type: ignore[no-any-return]
+
+
+def arg_min(
+    input: Any, dimension: Any, output_type: Any = "int64", name: str | None = None
+) -> Value:
+    """The older spelling of `argmin`."""
+    return argmin(input, axis=dimension, output_type=output_type, name=name)  # type: ignore[no-any-return]
+
+
 # ------------------------------------------------------------------------- scans
 
 

@@ -1239,8 +1239,18 @@ matrix_diag_op = op(
 )  # fmt: skip
 
 
-def matrix_diag(diagonal: Any, name: str | None = "diag") -> Value:
-    """Square matrices with `diagonal` on their diagonal and zeros elsewhere."""
+def matrix_diag(
+    diagonal: Any,
+    name: str | None = "diag",
+    k: Any = 0,
+    num_rows: int = -1,
+    num_cols: int = -1,
+    padding_value: Any = 0,
+) -> Value:
+    """Square matrices with `diagonal` on their diagonal and zeros elsewhere.
+
+    TF 1.15 takes `k`, `num_rows`, `num_cols` and `padding_value` and does nothing with them.
+    """
     return make(matrix_diag_op, [("diagonal", diagonal)], None, name, None, "diag").outputs[0]
 
 
@@ -1268,8 +1278,10 @@ matrix_diag_part_op = op(
 )  # fmt: skip
 
 
-def matrix_diag_part(input: Any, name: str | None = "diag_part") -> Value:
-    """The diagonals of the last two axes."""
+def matrix_diag_part(
+    input: Any, name: str | None = "diag_part", k: Any = 0, padding_value: Any = 0
+) -> Value:
+    """The diagonals of the last two axes; TF 1.15 takes `k` and does nothing with it."""
     return make(matrix_diag_part_op, [("input", input)], None, name, None, "diag_part").outputs[0]
 
 
@@ -1307,8 +1319,8 @@ matrix_set_diag_op = op(
 )  # fmt: skip
 
 
-def matrix_set_diag(input: Any, diagonal: Any, name: str | None = "set_diag") -> Value:
-    """`input` with the diagonals of its last two axes replaced."""
+def matrix_set_diag(input: Any, diagonal: Any, name: str | None = "set_diag", k: Any = 0) -> Value:
+    """`input` with the diagonals of its last two axes replaced; `k` has no effect in TF 1.15."""
     values = [("input", input), ("diagonal", diagonal)]
     return make(matrix_set_diag_op, values, None, name, None, "set_diag").outputs[0]
 

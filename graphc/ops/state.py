@@ -324,9 +324,9 @@ def assign_sub(
     return apply(assign_sub_op, (reference(ref, "AssignSub"), value), None, name).outputs[0]
 
 
-def is_variable_initialized(ref: Any, name: str | None = None) -> Value:
-    """Whether the session holds a value of the variable `ref`: a scalar bool tensor."""
-    value = reference(ref, "IsVariableInitialized")
+def is_variable_initialized(variable: Any, name: str | None = None) -> Value:
+    """Whether the session holds a value of the variable: a scalar bool tensor."""
+    value = reference(variable, "IsVariableInitialized")
     return build(initialized_op, (value,), {}, name).outputs[0]
 
 

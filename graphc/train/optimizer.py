@@ -47,6 +47,9 @@ class Optimizer:
         Of the operation that `apply_gradients` makes, and of slots.
     """
 
+    _update: Any  # of those that are `masked`
+    _mask: Any
+
     GATE_NONE = 0
     GATE_OP = 1
     GATE_GRAPH = 2
@@ -382,27 +385,36 @@ def touched_rows(grad: IndexedSlices, var: Any) -> Value:
     return shapes.reshape(hit, [-1] + [1] * (len(shape) - 1))
 
 
-class _Masked(Optimizer):
-    """Those of TF1 that leave rows alone, slots included, which a sparse gradient does not name."""
+def _masked_sparse_duplicates(self: Any, grad: IndexedSlices, var: Any) -> Any:
+    return self._apply_sparse(grad, var)  # repeated rows are summed on the way to a whole
 
-    _mask: Any = None
 
-    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
-        return self._apply_sparse(grad, var)  # repeated rows are summed on the way to a whole
+def _masked_sparse(self: Any, grad: IndexedSlices, var: Any) -> Any:
+    whole = to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var)))
+    self._mask = touched_rows(grad, var)
+    try:
+        return self._apply_dense(whole, var)
+    finally:
+        self._mask = None
 
-    def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
-        whole = to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var)))
-        self._mask = touched_rows(grad, var)
-        try:
-            return self._apply_dense(whole, var)
-        finally:
-            self._mask = None
 
-    def _update(self, var: Any, new: Any, name: str | None = None) -> Any:
-        """Assign, leaving rows that a sparse gradient does not touch."""
-        if self._mask is not None:
-            new = math.select(shapes.broadcast_like(self._mask, new), new, convert_to_tensor(var))
-        return state.assign(var, new, name=name)
+def _masked_update(self: Any, var: Any, new: Any, name: str | None = None) -> Any:
+    """Assign, leaving rows that a sparse gradient does not touch."""
+    if self._mask is not None:
+        new = math.select(shapes.broadcast_like(self._mask, new), new, convert_to_tensor(var))
+    return state.assign(var, new, name=name)
+
+
+def masked(cls: type[Any]) -> type[Any]:
+    """Of those of TF1 that leave rows alone, slots included, which a sparse gradient does not name.
+
+    A decorator and not a base: programs ask for ``__base__ is tf.train.Optimizer``.
+    """
+    cls._mask = None
+    cls._apply_sparse_duplicate_indices = _masked_sparse_duplicates
+    cls._apply_sparse = _masked_sparse
+    cls._update = _masked_update
+    return cls
 
 
 class GradientDescentOptimizer(Optimizer):
@@ -438,7 +450,8 @@ class GradientDescentOptimizer(Optimizer):
         )
 
 
-class MomentumOptimizer(_Masked):
+@masked
+class MomentumOptimizer(Optimizer):
     """``accum = momentum * accum + gradient; var -= learning_rate * accum``.
 
     With Nesterov: ``var -= learning_rate * (gradient + momentum * accum)``.
@@ -482,7 +495,8 @@ class MomentumOptimizer(_Masked):
         return group(keep, self._update(var, var - step, name="ApplyMomentum"))
 
 
-class AdagradOptimizer(_Masked):
+@masked
+class AdagradOptimizer(Optimizer):
     """``accum += gradient**2; var -= learning_rate * gradient / sqrt(accum)``.
 
     Parameters
@@ -582,7 +596,8 @@ class AdagradDAOptimizer(Optimizer):
         return self._apply_dense(to_dense(whole), var)
 
 
-class AdadeltaOptimizer(_Masked):
+@masked
+class AdadeltaOptimizer(Optimizer):
     """Adadelta (Zeiler 2012, arXiv:1212.5701), with TF1's learning rate in front.
 
     Parameters
@@ -616,7 +631,8 @@ class AdadeltaOptimizer(_Masked):
         return group(*keep, self._update(var, var - step * lr, name="ApplyAdadelta"))
 
 
-class RMSPropOptimizer(_Masked):
+@masked
+class RMSPropOptimizer(Optimizer):
     """``ms += (g**2 - ms) * (1 - decay); mom = momentum*mom + lr*g/sqrt(ms + eps); var -= mom``.
 
     The mean square starts at one and epsilon is inside the root, as in TF1. With `centered`
@@ -754,7 +770,8 @@ class AdamOptimizer(Optimizer):
         return group(*update_ops, *powers, name=name_scope)
 
 
-class FtrlOptimizer(_Masked):
+@masked
+class FtrlOptimizer(Optimizer):
     """Follow the regularised leader (McMahan et al. 2013), TF1's formula.
 
     Parameters
@@ -838,7 +855,8 @@ class FtrlOptimizer(_Masked):
         return made
 
 
-class ProximalGradientDescentOptimizer(_Masked):
+@masked
+class ProximalGradientDescentOptimizer(Optimizer):
     """Gradient descent with L1 and L2 regularisation by a proximal step.
 
     Parameters

@@ -39,5 +39,12 @@ def record(what):
 
 
 if __name__ == "__main__":
-    for chosen in sys.argv[1:] or ["layers", "losses", "metrics", "contrib", "distributions"]:
+    for chosen in sys.argv[1:] or [
+        "layers",
+        "losses",
+        "metrics",
+        "contrib",
+        "distributions",
+        "names",
+    ]:
         record(chosen)

@@ -18,7 +18,7 @@ from graphc.train.optimizer import (
     AdamOptimizer,
     MomentumOptimizer,
     Optimizer,
-    _Masked,
+    masked,
     touched_rows,
 )
 
@@ -61,7 +61,8 @@ class LazyAdamOptimizer(AdamOptimizer):
         return group(*updates)
 
 
-class AdaMaxOptimizer(_Masked, AdamOptimizer):
+@masked
+class AdaMaxOptimizer(AdamOptimizer):
     """Adam with the infinity norm (Kingma and Ba 2015, section 7.1).
 
     Rows that a sparse gradient does not name stay, moments included.

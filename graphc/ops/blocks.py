@@ -1,0 +1,269 @@
+"""Blocks of space moved into the batch and back, patches of volumes, repeated elements."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.ir import dtypes
+from graphc.ir.build import current
+from graphc.ir.node import Value
+from graphc.ops import arrays, math, reduce, shapes, state
+from graphc.ops.convert import convert_to_tensor
+from graphc.ops.record import as_value, static_ints
+
+__all__ = [
+    "batch_to_space", "batch_to_space_nd", "extract_volume_patches", "repeat",
+    "required_space_to_batch_paddings", "space_to_batch", "space_to_batch_nd",
+    "with_space_to_batch",
+]  # fmt: skip
+
+
+def sizes_of(x: Value) -> list[Any]:
+    """The sizes of a tensor of known rank: numbers where they are known, else scalars."""
+    known = x.shape.as_list()  # type: ignore[attr-defined]
+    if None not in known:
+        return known  # type: ignore[no-any-return]
+    live = shapes.shape(x)
+    return [live[i] if n is None else n for i, n in enumerate(known)]
+
+
+def _blocks(block_shape: Any) -> list[int]:
+    given = static_ints(block_shape)
+    if isinstance(given, Value):
+        raise ValueError("block_shape must be known when the graph is built")
+    return [int(b) for b in np.atleast_1d(np.asarray(given))]
+
+
+def _rows(x: Any, n: int) -> list[list[Any]]:
+    """A table of n pairs, of numbers or of scalars."""
+    given = static_ints(x)
+    if isinstance(given, Value):
+        return [[given[i, 0], given[i, 1]] for i in builtins.range(n)]
+    rows = [list(r) for r in given]
+    if len(rows) != n or any(len(r) != 2 for r in rows):
+        raise ValueError(f"wanted {n} pairs, got {rows}")
+    return rows
+
+
+def space_to_batch_nd(
+    input: Any, block_shape: Any, paddings: Any, name: str | None = None
+) -> Value:
+    """Axes 1, 2, … in blocks: the places within a block become batches.
+
+    Parameters
+    ----------
+    block_shape : sequence of int
+        The block's size along each axis of space.
+    paddings : table of pairs
+        Zeros before and after each axis of space, so that whole blocks result.
+
+    Raises
+    ------
+    ValueError
+        Where padded sizes are no whole number of blocks.
+    """
+    with current().scope(name, "SpaceToBatchND") as scope:
+        x, blocks = as_value(input), _blocks(block_shape)
+        m = len(blocks)
+        assert x.rank is not None
+        pads = _rows(paddings, m)
+        rest = [[0, 0]] * (x.rank - m - 1)
+        x = arrays.pad(x, [[0, 0], *pads, *rest])
+        sizes = sizes_of(x)
+        for n, b in zip(sizes[1 : m + 1], blocks, strict=True):
+            if isinstance(n, int) and n % b:
+                raise ValueError(f"padded size {n} is not divisible by the block size {b}")
+        split = [sizes[0]]
+        for n, b in zip(sizes[1 : m + 1], blocks, strict=True):
+            split += [n // b, b]
+        y = shapes.reshape(x, [*split, *sizes[m + 1 :]])
+        inner = [2 * i + 2 for i in builtins.range(m)]
+        outer = [2 * i + 1 for i in builtins.range(m)]
+        y = shapes.transpose(
+            y, [*inner, 0, *outer, *builtins.range(2 * m + 1, 2 * m + 1 + len(rest))]
+        )
+        lead = sizes[0] * int(np.prod(blocks))
+        made = [n // b for n, b in zip(sizes[1 : m + 1], blocks, strict=True)]
+        return shapes.reshape(y, [lead, *made, *sizes[m + 1 :]], name=scope)
+
+
+def batch_to_space_nd(input: Any, block_shape: Any, crops: Any, name: str | None = None) -> Value:
+    """The reverse of `space_to_batch_nd`; `crops` are cut off what results."""
+    with current().scope(name, "BatchToSpaceND") as scope:
+        x, blocks = as_value(input), _blocks(block_shape)
+        m = len(blocks)
+        assert x.rank is not None
+        cut = _rows(crops, m)
+        sizes = sizes_of(x)
+        batch = sizes[0] // int(np.prod(blocks))
+        y = shapes.reshape(x, [*blocks, batch, *sizes[1:]])
+        order = [m]
+        for i in builtins.range(m):
+            order += [m + 1 + i, i]
+        y = shapes.transpose(y, [*order, *builtins.range(2 * m + 1, m + x.rank)])
+        whole = [n * b for n, b in zip(sizes[1 : m + 1], blocks, strict=True)]
+        y = shapes.reshape(y, [batch, *whole, *sizes[m + 1 :]])
+        key: list[Any] = [slice(None)]
+        key += [slice(a, n - b) for n, (a, b) in zip(whole, cut, strict=True)]
+        return state.identity(y[tuple(key)], name=scope)
+
+
+def _one_block(block_size: Any, block_shape: Any) -> Any:
+    if block_shape is not None:
+        if block_size is not None:
+            raise ValueError("Cannot specify both block_size and block_shape")
+        return block_shape
+    return [int(block_size)] * 2
+
+
+def space_to_batch(
+    input: Any, paddings: Any, block_size: Any = None, name: str | None = None,
+    block_shape: Any = None,
+) -> Value:  # fmt: skip
+    """`space_to_batch_nd` of images in square blocks (of `block_shape` where that is given)."""
+    blocks = _one_block(block_size, block_shape)
+    return space_to_batch_nd(input, blocks, paddings, name)
+
+
+def batch_to_space(
+    input: Any, crops: Any, block_size: Any, name: str | None = None, block_shape: Any = None
+) -> Value:
+    """`batch_to_space_nd` of images in square blocks (of `block_shape` where that is given)."""
+    blocks = _one_block(block_size, block_shape)
+    return batch_to_space_nd(input, blocks, crops, name)
+
+
+def required_space_to_batch_paddings(
+    input_shape: Any, block_shape: Any, base_paddings: Any = None, name: str | None = None
+) -> tuple[Value, Value]:
+    """The padding that makes whole blocks, and the crops that take it off again.
+
+    Parameters
+    ----------
+    base_paddings : table of pairs
+        Padding that is wanted anyway.
+    """
+    with current().scope(name, "required_space_to_batch_paddings"):
+        known = [static_ints(v) for v in (input_shape, block_shape)]
+        n = len(_blocks(block_shape))
+        base = np.zeros((n, 2), np.int32) if base_paddings is None else static_ints(base_paddings)
+        if not any(isinstance(v, Value) for v in (*known, base)):
+            pads = np.asarray(base, np.int32).reshape(n, 2)
+            missing = -(np.asarray(known[0], np.int32) + pads.sum(1)) % np.asarray(known[1])
+            ends = np.stack([np.zeros_like(missing), missing], 1).astype(np.int32)
+            return (
+                convert_to_tensor(pads + ends, name="paddings"),
+                convert_to_tensor(ends, name="crops"),
+            )
+        blocks = convert_to_tensor(block_shape, dtypes.int32)
+        base_, size = (
+            convert_to_tensor(base, dtypes.int32),
+            convert_to_tensor(input_shape, dtypes.int32),
+        )
+        before, after = base_[:, 0], base_[:, 1]
+        full = size + before + after
+        extra = math.mod(blocks - math.mod(full, blocks), blocks)
+        paddings = arrays.stack([before, after + extra], 1, name="paddings")
+        crops = arrays.stack([shapes.zeros_like(extra), extra], 1, name="crops")
+        return paddings, crops
+
+
+def with_space_to_batch(
+    input: Any, dilation_rate: Any, padding: str, op: Callable[..., Any],
+    filter_shape: Any = None, spatial_dims: Sequence[int] | None = None,
+    data_format: str | None = None,
+) -> Any:  # fmt: skip
+    """A windowed `op` with dilation: on each of the interleaved parts of space.
+
+    Parameters
+    ----------
+    op : callable
+        ``op(input, number of spatial axes, padding)``, with padding "VALID" where it dilates.
+    """
+    x = as_value(input)
+    rates = [int(r) for r in np.atleast_1d(np.asarray(static_ints(dilation_rate)))]
+    n = len(rates)
+    first = data_format is not None and data_format.startswith("NC")
+    axes = sorted(spatial_dims or builtins.range(2 if first else 1, n + (2 if first else 1)))
+    if all(r == 1 for r in rates):
+        return op(x, n, padding)
+    if padding == "SAME":
+        if filter_shape is None:
+            raise ValueError("filter_shape must be specified for SAME padding")
+        kernel = [int(k) for k in static_ints(filter_shape)][:n]
+        reach = [(k - 1) * r for k, r in zip(kernel, rates, strict=True)]
+        base = [[e // 2, e - e // 2] for e in reach]
+    elif padding == "VALID":
+        base = [[0, 0]] * n
+    else:
+        raise ValueError(f"Invalid padding method {padding!r}")
+    sizes = sizes_of(x)
+    space: Any = [sizes[a] for a in axes]
+    if any(isinstance(v, Value) for v in space):
+        space = arrays.stack([convert_to_tensor(v, dtypes.int32) for v in space])
+    paddings, crops = required_space_to_batch_paddings(space, rates, base)
+    if first:
+        x = shapes.transpose(x, [0, *axes, 1])
+    y = space_to_batch_nd(x, rates, paddings)
+    if first:
+        y = shapes.transpose(y, [0, n + 1, *builtins.range(1, n + 1)])
+    z = op(y, n, "VALID")
+    if first:
+        z = shapes.transpose(z, [0, *builtins.range(2, n + 2), 1])
+    z = batch_to_space_nd(z, rates, crops)
+    return shapes.transpose(z, [0, n + 1, *builtins.range(1, n + 1)]) if first else z
+
+
+def extract_volume_patches(
+    input: Any, ksizes: Any, strides: Any, padding: str, name: str | None = None
+) -> Value:
+    """Windows of volumes ``[batch, planes, rows, columns, channels]``, each as one vector."""
+    with current().scope(name, "ExtractVolumePatches") as scope:
+        x = as_value(input)
+        kernel, steps = list(ksizes)[1:4], list(strides)[1:4]
+        sizes = sizes_of(x)
+        if padding == "SAME":
+            pads = []
+            for n, k, s in zip(sizes[1:4], kernel, steps, strict=True):
+                out = -(-n // s)
+                need = max((out - 1) * s + k - n, 0)
+                pads.append([need // 2, need - need // 2])
+            x = arrays.pad(x, [[0, 0], *pads, [0, 0]])
+            sizes = sizes_of(x)
+        made = [(n - k) // s + 1 for n, k, s in zip(sizes[1:4], kernel, steps, strict=True)]
+        parts = []
+        for at in np.ndindex(*kernel):
+            key = [slice(a, a + (m - 1) * s + 1, s)
+                   for a, m, s in zip(map(int, at), made, steps, strict=True)]  # fmt: skip
+            parts.append(x[tuple([slice(None), *key])])
+        return arrays.concat(parts, -1, name=scope)
+
+
+def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Value:
+    """Each element along `axis` (of all, flattened, by default) so often as `repeats` says."""
+    with current().scope(name, "Repeat"):
+        x = as_value(input)
+        if axis is None:
+            x, axis = shapes.reshape(x, [-1]), 0
+        assert x.rank is not None
+        at = axis + x.rank if axis < 0 else axis
+        times = convert_to_tensor(repeats)
+        count = sizes_of(x)[at]
+        if times.rank == 0:
+            wide = arrays.tile(shapes.expand_dims(x, at + 1), [
+                *[1] * (at + 1), math.cast(times, dtypes.int32), *[1] * (x.rank - at - 1)
+            ])  # fmt: skip
+            sizes = sizes_of(x)
+            return shapes.reshape(wide, [*sizes[:at], -1, *sizes[at + 1 :]])
+        times = shapes.broadcast_to(math.cast(times, dtypes.int32), [count])
+        rows = arrays.boolean_mask(
+            shapes.broadcast_to(
+                shapes.expand_dims(shapes.range(count), 1), [count, reduce.reduce_max(times)]
+            ),
+            arrays.sequence_mask(times),
+        )
+        return arrays.gather(x, rows, axis=at)
