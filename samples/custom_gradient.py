@@ -82,7 +82,7 @@ def main():
         scores = sess.run([right for _, right in made.values()], {x: test_x, y: test_y})
 
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    width = min(20, len(curves))
+    width = max(1, min(20, len(curves) // 5))
     for name, curve in zip(made, np.array(curves).T, strict=True):
         axes.plot(np.convolve(curve, np.full(width, 1 / width), "valid"), label=name)
     axes.set(title="Training loss", xlabel="step", yscale="log")

@@ -317,6 +317,8 @@ NAMES: dict[str, str] = {
     # ---- graphc's own
     "dump": "graphc.face.dump:dump",
     "extend": "graphc.extend",
+    "from_networkx": "graphc.see.networkx:from_networkx",
+    "to_networkx": "graphc.see.networkx:to_networkx",
     "optimize": "graphc.face.dump:optimize",
     # ---- element types
     "DType": "graphc.ir.dtypes:DType",
