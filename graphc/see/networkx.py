@@ -19,15 +19,20 @@ from graphc.ir.dims import Facts
 from graphc.ir.graph import Graph as Pure
 from graphc.ir.node import Node, Source, Value, type_text
 from graphc.ops.record import OPS
+from graphc.train.queue_runner import QueueRunner
+from graphc.train.saver import Saver
 
-__all__ = ["ContextRef", "Ref", "VariableRef", "from_networkx", "to_networkx"]
+__all__ = ["ContextRef", "ObjectRef", "Ref", "from_networkx", "to_networkx"]
 
 
 class Ref(NamedTuple):
-    """Stands for an output of a node, or, without `index`, for the node."""
+    """Stands for an output of a node, or, without `output`, for the node.
 
-    node: str
-    index: int | None = None
+    Inside of a region the node is a tuple: that with the region, the attribute, the node.
+    """
+
+    node: Any
+    output: int | None = None
 
 
 class ContextRef(NamedTuple):
@@ -36,9 +41,11 @@ class ContextRef(NamedTuple):
     place: int
 
 
-class VariableRef(NamedTuple):
-    """Stands for a variable: its tensor, its initializer, and the rest of what it knows."""
+class ObjectRef(NamedTuple):
+    """Stands for a variable, or what else a collection holds, by what it knows of the graph."""
 
+    kind: type
+    place: int
     fields: Mapping[str, Any]
 
 
@@ -90,8 +97,10 @@ def to_networkx(graph: Recorded | Pure | None = None) -> nx.MultiDiGraph:
     if isinstance(graph, Recorded):
         return _Reader(graph.get_operations(), recorded=True).read_recorded(graph)
     if isinstance(graph, Pure):
-        extra = [v.node for v in graph.inputs if v.node not in set(graph.nodes())]
-        return _Reader([*extra, *graph.nodes()], recorded=False).read_pure(graph)
+        reader = _Reader(_all(graph), recorded=False)
+        out = reader.read_pure(graph)
+        out.graph["facts"] = reader.facts(graph.facts)
+        return out
     raise TypeError(f"graph must be a recorded or a pure graph, not {type(graph).__name__}")
 
 
@@ -142,15 +151,32 @@ def from_networkx(graph: nx.MultiDiGraph) -> Any:
 
 # ------------------------------------------------------------------------- reading
 
+#: What `Facts` know of values, besides sizes.
+_TABLES = ("fed", "inner", "most")
+
+
+def _all(g: Pure) -> list[Node]:
+    """The nodes of a graph, and inputs that nothing reads."""
+    nodes = g.nodes()
+    seen = set(nodes)
+    return [*(v.node for v in g.inputs if v.node not in seen), *nodes]
+
 
 class _Reader:
     """Makes names of what belongs to a graph."""
 
-    def __init__(self, nodes: Sequence[Node], recorded: bool) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], recorded: bool, outer: _Reader | None = None,
+        path: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         self.nodes = nodes
         self.recorded = recorded
+        self.path = path
+        #: What nodes of this graph and of its regions are called from outside.
+        self.everywhere: dict[Node, Any] = outer.everywhere if outer else {}
         self.keys: dict[Node, str] = {}
         self.contexts: dict[region.Context, int] = {}
+        self.objects: dict[Any, int] = {}
         taken = {n.name for n in nodes}
         used: set[str] = set()
         for n in nodes:
@@ -159,6 +185,7 @@ class _Reader:
                 key, k = f"{n.name}.{k}", k + 1
             used.add(key)
             self.keys[n] = key
+            self.everywhere[n] = (*path, key) if path else key
 
     def read(self, x: Any) -> Any:
         """`x` with names in the place of what belongs to the graph."""
@@ -168,15 +195,25 @@ class _Reader:
             return Ref(self.keys[x])
         if isinstance(x, region.Context):
             return ContextRef(self.contexts.setdefault(x, len(self.contexts)))
-        if isinstance(x, Variable):
-            return VariableRef({k: self.read(v) for k, v in vars(x).items()})
-        if isinstance(x, Pure):
-            return to_networkx(x)
+        if isinstance(x, Variable | QueueRunner | Saver):
+            place = self.objects.setdefault(x, len(self.objects))
+            return ObjectRef(type(x), place, {k: self.read(v) for k, v in vars(x).items()})
         if type(x) in (tuple, list, set):
             return type(x)([self.read(e) for e in x])
         if type(x) is dict:
             return {self.read(k): self.read(v) for k, v in x.items()}
         return x
+
+    def attributes(self, n: Node) -> dict[str, Any]:
+        """The attributes of a node; regions are networks."""
+        out = {}
+        for k, v in n.attrs.items():
+            if isinstance(v, Pure):
+                path = (*self.path, self.keys[n], k)
+                out[k] = _Reader(_all(v), False, self, path).read_pure(v)
+            else:
+                out[k] = self.read(v)
+        return out
 
     def known(self, shape: Any) -> Any:
         if shape is None or not self.recorded:
@@ -188,7 +225,7 @@ class _Reader:
         for n in self.nodes:
             out.add_node(
                 self.keys[n], op=n.op.name, type=getattr(n, "type", n.op.tf), name=n.name,
-                attrs={k: self.read(v) for k, v in n.attrs.items()},
+                attrs=self.attributes(n),
                 types=[(v.dtype, self.known(v.static_shape)) for v in n.outputs],
                 source=tuple(n.source),
             )  # fmt: skip
@@ -201,22 +238,23 @@ class _Reader:
         return out
 
     def read_pure(self, g: Pure) -> nx.MultiDiGraph:
-        facts = {k: v for k, v in vars(g.facts).items() if k not in ("known", "feeds")}
-        return self.network(
-            "pure", name=g.name, inputs=self.read(g.inputs), outputs=self.read(g.outputs),
-            updates=self.read(g.updates), facts=self.facts(facts),
-        )  # fmt: skip
+        parts = {k: self.read(getattr(g, k)) for k in ("inputs", "outputs", "updates")}
+        return self.network("pure", name=g.name, **parts)
 
-    def facts(self, tables: Mapping[str, Mapping[Any, Any]]) -> dict[str, Any]:
-        """What is assumed of sizes; values of other graphs that were asked about are left out."""
-        return {
-            name: {
-                self.read(k): self.read(v)
-                for k, v in table.items()
-                if not isinstance(k, Value) or k.node in self.keys
-            }
-            for name, table in tables.items()
-        }
+    def facts(self, facts: Facts) -> dict[str, Any]:
+        """What is assumed of sizes; values that no node of the graph gives are left out."""
+        out: dict[str, Any] = {"env": dict(facts.env), "guards": dict(facts.guards)}
+        for name in _TABLES:
+            found = out[name] = {}
+            for k, v in getattr(facts, name).items():
+                ends = [x for x in (k, v) if isinstance(x, Value)]
+                if all(x.node in self.everywhere for x in ends):
+                    key, value = (
+                        Ref(self.everywhere[x.node], x.index) if isinstance(x, Value) else x
+                        for x in (k, v)
+                    )
+                    found[key] = value
+        return out
 
     def read_recorded(self, g: Recorded) -> nx.MultiDiGraph:
         out = self.network(
@@ -234,7 +272,7 @@ class _Reader:
         done: list[dict[str, Any]] = []
         while len(done) < len(self.contexts):  # a context may mention others
             c = list(self.contexts)[len(done)]
-            done.append({"class": type(c).__name__, **{k: self.read(v) for k, v in vars(c).items()}})
+            done.append({"class": type(c).__name__, **self.read(dict(vars(c)))})
         out.graph["contexts"] = done
         return out
 
@@ -245,11 +283,18 @@ class _Reader:
 class _Writer:
     """Makes a graph of names."""
 
-    def __init__(self, network: nx.MultiDiGraph) -> None:
+    def __init__(
+        self, network: nx.MultiDiGraph, outer: _Writer | None = None, path: tuple[Any, ...] = ()
+    ) -> None:
         self.network = network
+        self.path = path
+        #: Nodes of this graph and its regions, and what is to be known of their values.
+        self.everywhere: dict[Any, Node] = outer.everywhere if outer else {}
+        self.facts: Facts = outer.facts if outer else Facts()
+        self.told_facts: Mapping[str, Any] = outer.told_facts if outer else {}
         self.made: dict[Any, Node] = {}
         self.contexts: list[region.Context] = []
-        self.variables: dict[str, Variable] = {}
+        self.objects: dict[int, Any] = {}
         self.told: list[dict[str, Any]] = list(network.graph.get("contexts", ()))
 
     # ---- what names mean
@@ -258,17 +303,15 @@ class _Writer:
         """`x` with what names stand for in their place."""
         if isinstance(x, Ref):
             n = self.named(x.node)
-            if x.index is None:
+            if x.output is None:
                 return n
-            if not 0 <= x.index < len(n.outputs):
-                raise ValueError(f"node {x.node!r} has {len(n.outputs)} outputs, none {x.index}")
-            return n.outputs[x.index]
+            if not 0 <= x.output < len(n.outputs):
+                raise ValueError(f"node {x.node!r} has {len(n.outputs)} outputs, none {x.output}")
+            return n.outputs[x.output]
         if isinstance(x, ContextRef):
             return self.contexts[x.place]
-        if isinstance(x, VariableRef):
-            return self.variable(x)
-        if isinstance(x, nx.MultiDiGraph):
-            return from_networkx(x)
+        if isinstance(x, ObjectRef):
+            return self.whole(x)
         if type(x) in (tuple, list, set):
             return type(x)([self.write(e) for e in x])
         if type(x) is dict:
@@ -280,13 +323,13 @@ class _Writer:
             raise ValueError(f"{key!r} is no node of the graph, or comes after what needs it")
         return self.made[key]
 
-    def variable(self, x: VariableRef) -> Variable:
-        """The variable; one object wherever it is mentioned."""
-        name = x.fields["_variable"].node
-        if name not in self.variables:
-            made = self.variables[name] = object.__new__(Variable)
+    def whole(self, x: ObjectRef) -> Any:
+        """The object; one, wherever it is mentioned."""
+        if x.place not in self.objects:
+            made: Any = object.__new__(x.kind)
+            self.objects[x.place] = made
             vars(made).update({k: self.write(v) for k, v in x.fields.items()})
-        return self.variables[name]
+        return self.objects[x.place]
 
     # ---- order and operands
 
@@ -334,26 +377,46 @@ class _Writer:
         if op.args and not op.args[-1].startswith("*") and len(inputs) < len(op.args):
             raise ValueError(f"node {key!r}: {op.name} takes {', '.join(op.args)}, got {inputs}")
         source = tuple(Source(*s) for s in facts.get("source", ()))
-        return op, inputs, self.write(dict(facts.get("attrs") or {})), control, source
+        attrs = {
+            k: _Writer(v, self, (*self.path, key, k)).pure()
+            if isinstance(v, nx.MultiDiGraph)
+            else self.write(v)
+            for k, v in dict(facts.get("attrs") or {}).items()
+        }
+        return op, inputs, attrs, control, source
 
     # ---- pure
 
     def write_pure(self) -> Pure:
+        self.told_facts = self.network.graph.get("facts", {})
+        self.facts.env.update(self.told_facts.get("env", {}))
+        self.facts.guards.update(self.told_facts.get("guards", {}))
+        with dims.assuming(self.facts):
+            return self.pure()
+
+    def pure(self) -> Pure:
         told = self.network.graph
-        env = told.get("facts", {})
-        facts = Facts(env.get("env"))
-        facts.guards.update(env.get("guards", {}))
-        with dims.assuming(facts):
-            for key in self.order():
-                op, inputs, attrs, _, source = self.parts(key)
-                types = _inferred(key, op, inputs, attrs)
-                _compare(key, self.network.nodes[key].get("types"), types, exact=True)
-                name = self.network.nodes[key].get("name", key)
-                self.made[key] = Node(op, inputs, attrs, types, name, (), source)
-        for name in ("fed", "inner", "most"):
-            getattr(facts, name).update(self.write(dict(env.get(name, {}))))
+        for key in self.order():
+            op, inputs, attrs, _, source = self.parts(key)
+            types = _inferred(key, op, inputs, attrs)
+            _compare(key, self.network.nodes[key].get("types"), types, exact=True)
+            name = self.network.nodes[key].get("name", key)
+            self.made[key] = n = Node(op, inputs, attrs, types, name, (), source)
+            full = (*self.path, key) if self.path else key
+            self.everywhere[full] = n
+            for v in n.outputs:
+                self.learn(Ref(full, v.index), v)
         parts = {k: self.write(tuple(told.get(k, ()))) for k in ("outputs", "updates", "inputs")}
-        return Pure(**parts, name=told.get("name", "main"), facts=facts)
+        return Pure(**parts, name=told.get("name", "main"), facts=self.facts)
+
+    def learn(self, name: Ref, v: Value) -> None:
+        """What is known of a value, before its users are made."""
+        for table in _TABLES:
+            told = self.told_facts.get(table, {})
+            if name in told:
+                x = told[name]
+                out = self.everywhere[x.node].outputs[x.output or 0] if isinstance(x, Ref) else x
+                getattr(self.facts, table)[v] = out
 
     # ---- recorded
 
@@ -365,6 +428,9 @@ class _Writer:
             self.contexts.append(object.__new__(getattr(region, c["class"])))
         for key in self.order():
             self.made[key] = self.record(graph, key)
+        for key, place in self.network.nodes(data="context"):
+            if place is not None:
+                graph.contexts[self.made[key]] = self.write(place)
         for empty, c in zip(self.contexts, self.told, strict=True):
             vars(empty).update({k: self.write(v) for k, v in c.items() if k != "class"})
         for key, items in told.get("collections", {}).items():
@@ -385,8 +451,6 @@ class _Writer:
         _compare(key, facts.get("types"), [v.type for v in made.outputs], exact=False)
         for v, (_, shape) in zip(made.outputs, facts.get("types") or (), strict=False):
             v.set_shape(shape)  # type: ignore[attr-defined]
-        if "context" in facts:
-            graph.contexts[made] = self.write(facts["context"])
         if not facts.get("feedable", True):
             graph._unfeedable.add(made)
         if not facts.get("fetchable", True):
@@ -433,7 +497,7 @@ def _agree(a: Any, b: Any) -> bool:
 
 
 def _types_text(types: Iterable[Any]) -> str:
-    known = [(t, None if s is None else tuple("?" if d is None else d for d in s)) for t, s in types]
+    known = [(t, s and tuple("?" if d is None else d for d in s)) for t, s in types]
     return ", ".join(type_text(t) for t in known)
 
 
@@ -444,6 +508,6 @@ def _refs(x: Any) -> Iterable[Ref]:
     elif isinstance(x, dict):
         for v in x.values():
             yield from _refs(v)
-    elif isinstance(x, tuple | list) and not isinstance(x, ContextRef | VariableRef):
+    elif isinstance(x, tuple | list) and not isinstance(x, ContextRef | ObjectRef):
         for v in x:
             yield from _refs(v)
