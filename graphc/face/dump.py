@@ -241,7 +241,7 @@ def optimize(
 def dump(
     fetches: Any, feed_dict: Mapping[Any, Any] | None = None, session: Any = None,
     stage: str = "all", *, graph: Graph | None = None, level: int = 2, passes: Any = None,
-    off: Iterable[str] = (),
+    off: Iterable[str] = (), format: str = "text",
 ) -> str:  # fmt: skip
     """What the compiler makes of a run, as text; nothing is run.
 
@@ -257,11 +257,14 @@ def dump(
         after its second time), ``"kernels"``, ``"plan"``, ``"llvm"``, ``"optimized"`` (LLVM IR
         after its optimiser), ``"asm"``, ``"all"`` (all but the last three) or ``"everything"``.
         Several with commas.
+    format : {"text", "json", "dot", "python"}
+        As data; in the language of graphviz; or as a program of numpy that computes the same,
+        ``main(*feeds, variables)`` (graphs after passes; by default of stage ``"pure"``).
 
     Raises
     ------
     ValueError
-        For a stage there is not; the message lists them.
+        For a stage there is not (the message lists them), or that has no such form.
 
     Examples
     --------
@@ -278,6 +281,13 @@ def dump(
     parts = compile_run(
         fetches, feed_dict, session, graph=graph, level=level, passes=passes, off=off
     )
+    if format != "text":
+        from graphc.see import forms
+
+        if format not in forms.FORMATS:
+            raise ValueError(f"unknown format {format!r}; there are: {', '.join(forms.FORMATS)}")
+        triples = [(p.title, p.compilation, p.elements) for p in parts]
+        return forms.formatted(triples, stage, format, _seeds(parts, session))
     texts = []
     for p in parts:
         made = stages(p.compilation, p.elements)
@@ -291,6 +301,13 @@ def dump(
             lines += [f"# ---- {name}\n{did.get(name, '')}{text}\n" for name, text in shown]
         texts.append("\n".join(lines).rstrip())
     return "\n\n".join(texts)
+
+
+def _seeds(parts: Sequence[Part], session: Any) -> Callable[[Node], tuple[int, int] | None]:
+    """The seeds that a session drew for random ops without seeds; None where it drew none yet."""
+    held = {} if session is None else session._executor.state.seeds
+    recorded = {b: a for p in parts for a, b in p.compilation.frozen.random}
+    return lambda n: held.get(recorded.get(n, n))
 
 
 def chosen(stage: str, known: Sequence[str]) -> list[str]:

@@ -668,8 +668,7 @@ log_sigmoid = elementwise(
 
 def _each(f: Callable[[float], float]) -> Callable[[Any], Any]:
     """A function of Python floats on arrays, computed in float64."""
-    g = np.frompyfunc(f, 1, 1)
-    return lambda x: np.asarray(g(np.asarray(x, np.float64))).astype(x.dtype)
+    return lambda x: np.asarray(np.frompyfunc(f, 1, 1)(np.asarray(x, np.float64))).astype(x.dtype)
 
 
 def _lgamma(x: float) -> float:
