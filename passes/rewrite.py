@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir import build, journal
+from graphc.ir import build, journal, permit
 from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value
 from graphc.ops.convert import make_constant
@@ -230,6 +230,7 @@ class Rewriting:
         self.index: dict[Any, tuple[Rule, ...]] = {}
         self.failing: dict[Node, bool] = {}
         self.left = self.LIMIT
+        self.permit = permit.current()
 
     def step(self, n: Node, inputs: tuple[Value, ...]) -> Value | None:
         """For `Graph.rebuild`: the normal form of a node."""
@@ -288,6 +289,8 @@ class Rewriting:
                 continue
             if self.loses_error(made, found, mark):
                 self.passed(r, v, "error")
+                continue
+            if self.permit is not None and not self.permit.allows(v.node, r.name):
                 continue
             self.left -= 1
             if self.counts is not None:

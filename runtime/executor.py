@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from graphc.errors import (
     ResourceExhaustedError,
 )
 from graphc.ir import dims as D
-from graphc.ir import journal
+from graphc.ir import journal, permit
 from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import paused_gc
@@ -263,6 +263,11 @@ class Executor:
         self.prepared: dict[Any, _Run | Tail] = {}
         #: Why the last plans were made.
         self.causes: deque[causes.Cause] = deque(maxlen=causes.KEPT)
+        #: What compilations may apply, where something was switched off.
+        self.permit: permit.Permit | None = None
+        #: Sees each native part before it runs, as (run, compilation, sizes, arrays), and gives
+        #: the compilation to run and its sizes; the quick path waits until it is `checked`.
+        self.checker: Callable[..., tuple[Compilation, dict[Symbol, int]]] | None = None
         entry.begin()
 
     def prepare(
@@ -310,6 +315,7 @@ class Compilation:
     arena: np.ndarray[Any, Any] | None = None
     #: Steps whose bad numbers are only on the way to good ones.
     unwatched: set[int] = field(default_factory=set)
+    checked: bool = False
 
 
 class Bound:
@@ -451,10 +457,14 @@ class _Run:
         with self.state.lock:
             with paused_gc():
                 compilation, env = self.compilation(arrays)
+                checker = self.executor.checker
+                if checker is not None and not compilation.checked:
+                    compilation, env = checker(self, compilation, env, arrays)
                 bound = self.bind(compilation, env)
             strings = compilation.frozen.strings
             simple = all(i is None for i in strings) and not compilation.frozen.string_updates
-            if simple and not compilation.plan.facts.fed:
+            settled = checker is None or compilation.checked
+            if simple and settled and not compilation.plan.facts.fed:
                 self.bound = bound
             results = self.execute(compilation, bound, arrays)
         if simple:
@@ -531,8 +541,10 @@ class _Run:
         if self.pure:
             frozen.graph = replace(frozen.graph, updates=())
             frozen.string_updates = []
-        trace = Trace()
-        g = optimize_ir(frozen.graph, self.executor.passes, trace, self.executor.options.check)
+        ex = self.executor
+        with permit.granting(ex.permit), self.journal():
+            trace = Trace()
+            g = optimize_ir(frozen.graph, ex.passes, trace, ex.options.check)
         plan = make_plan(g, revocable=self.executor.options.numerics)
         c = Compilation(frozen, trace, plan)
         for n in frozen.graph.nodes():
@@ -542,6 +554,22 @@ class _Run:
         for tell in observers:
             tell(self, c)
         return c
+
+    def journal(self) -> AbstractContextManager[Any]:
+        """What a checker wants to know is written down."""
+        if self.executor.checker is None or journal.current() is not None:
+            return nullcontext()
+        return journal.recording()
+
+    def again(
+        self, c: Compilation, arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> tuple[Compilation, dict[Symbol, int]]:
+        """A compilation in the place of `c`: other things are permitted now."""
+        for found in self.plans.values():
+            if c in found:
+                found.remove(c)
+        self.bound = None
+        return self.compilation(arrays)
 
     def generate(self, c: Compilation) -> None:
         """Compile the kernels of a plan that are neither in memory nor on disk."""

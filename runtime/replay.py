@@ -6,7 +6,7 @@ first bad number, compares native results or stops at each node begins here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,20 @@ from graphc.runtime import reference
 
 __all__ = ["Path", "Replay"]
 
+#: Ops that look at the bits of floats.
+_OF_BITS = frozenset({"bitcast", "nextafter"})
 Array = np.ndarray[Any, Any]
 #: Where a node is: the regions around it, outermost first, each with the number of its turn.
 Path = tuple[tuple[Node, int], ...]
+
+
+class Sizes(dict[Symbol, int]):
+    """Sizes by symbol; one that nothing is known of is nobody's size."""
+
+    def __missing__(self, s: Symbol) -> int:
+        if s.name.startswith("?"):
+            return 0
+        raise KeyError(s)
 
 
 class Replay:
@@ -48,7 +59,7 @@ class Replay:
         self, env: Mapping[Symbol, int], variables: Mapping[str, Array],
         streams: Sequence[tuple[int, int, int]] = (), wide: bool = False,
     ) -> None:  # fmt: skip
-        self.env = dict(env)
+        self.env = Sizes(env)
         self.variables = variables
         self.streams = [list(s) for s in streams]
         self.wide = wide
@@ -64,11 +75,15 @@ class Replay:
     def graph(self, g: Graph, given: Sequence[Array], path: Path = ()) -> list[Array]:
         """The arrays of the roots of `g`, for arrays of its inputs."""
         done = dict(zip(g.inputs, map(self.widened, given), strict=True))
+        for v, a in done.items():
+            self.learn(v, a)
         with np.errstate(all="ignore"):
             self.nodes(g.nodes(), done, path)
         return [done[v] for v in g.roots]
 
-    def nodes(self, nodes: Sequence[Node], done: dict[Value, Array], path: Path = ()) -> None:
+    def nodes(
+        self, nodes: Sequence[Node], done: MutableMapping[Value, Array], path: Path = ()
+    ) -> None:
         """Compute nodes, inputs before users; what is in `done` already is kept."""
         for n in nodes:
             if n.outputs and n.outputs[0] in done:
@@ -93,6 +108,8 @@ class Replay:
             return [np.take(arrays[0], at, axis=n.attrs["axis"])]
         if name in REGIONS:
             return self.control(n, arrays, path)
+        if self.wide and ("stream" in n.attrs or name in _OF_BITS):
+            return self.narrow(n, arrays, path)
         attrs = {k: self.type(reference.resolve(a, self.env)) for k, a in n.attrs.items()}
         if "stream" in attrs:
             stream = self.streams[attrs["stream"]]
@@ -101,6 +118,19 @@ class Replay:
                 stream[0] += D.evaluate(reserved(n), self.env)
         types = [(self.type(v.dtype), v.static_shape) for v in n.outputs]
         return meaning(n.op, arrays, attrs, types)
+
+    def narrow(self, n: Node, arrays: Sequence[Array], path: Path) -> list[Array]:
+        """A node whose meaning hangs on its type, in a wide replay."""
+        given = [
+            a.astype(v.dtype.np) if is_float(a) else a
+            for a, v in zip(arrays, n.inputs, strict=True)
+        ]
+        self.wide = False
+        try:
+            out = self.node(n, given, path)
+        finally:
+            self.wide = True
+        return [self.widened(a) for a in out]
 
     def fused(self, n: Node, arrays: Sequence[Array], path: Path) -> list[Array]:
         body: Graph = n.attrs["body"]
@@ -120,7 +150,11 @@ class Replay:
     def learn(self, v: Value, a: Array) -> None:
         for d, size in zip(v.static_shape or (), a.shape, strict=False):
             if isinstance(d, D.Expr) and d.is_atom and isinstance(d.terms[0][0][0], Symbol):
-                self.env.setdefault(d.terms[0][0][0], size)
+                s = d.terms[0][0][0]
+                if s.name.startswith("?"):  # says only what it is here
+                    self.env[s] = size
+                else:
+                    self.env.setdefault(s, size)
 
     # ------------------------------------------------------------- types
 

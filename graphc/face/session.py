@@ -297,7 +297,11 @@ def make_executor(graph: Graph, config: ConfigProto) -> Any:
         check=config.graphc_check,
         numerics=config.graphc_check_numerics,
     )
-    return runtime.Executor(graph, runtime.State(), options)
+    executor = runtime.Executor(graph, runtime.State(), options)
+    runs = os.environ.get("GRAPHC_CHECK", "0")
+    if runs.isdigit() and int(runs):
+        executor.checker = importlib.import_module("graphc.see.check").checker(int(runs))
+    return executor
 
 
 # --------------------------------------------------------------------- sessions

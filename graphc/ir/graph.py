@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from graphc.ir import build, dims, journal
+from graphc.ir import build, dims, journal, permit
 from graphc.ir.dims import Facts
 from graphc.ir.node import Node, Value, reachable
 
@@ -90,6 +90,7 @@ class Graph:
         new: dict[Value, Value] = {}
         get = new.get
         rewriter = build.Rewriter()
+        f = permit.asking(f)
         with build.use(rewriter), dims.assuming(self.facts), paused_gc():
             for n in self.nodes() if nodes is None else nodes:
                 inputs = old = n.inputs
