@@ -17,6 +17,8 @@ SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 PROMISES = {
     "train_digits": ("train_digits.png train_digits.gc", r"test accuracy 0\.\d{4}"),
     "mnist_cnn": ("mnist_cnn.png", r"test accuracy 0\.\d{4}"),
+    "image_nets": ("image_nets.png", r"test accuracy vgg 0\.\d{4}, resnet 0\.\d{4}, .*"),
+    "transformer_classifier": ("transformer_classifier.png", r"test accuracy 0\.\d{4}"),
     "linear_regression": ("linear_regression.png", r"mean squared error .*, least squares .*"),
     "logistic_regression": ("logistic_regression.png", r"test accuracy 0\.\d{4}"),
     "xor": ("xor.png", r"loss .*, right answers [0-4] of 4"),
