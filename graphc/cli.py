@@ -49,6 +49,9 @@ COMMANDS: dict[str, Command] = {
             "dump samples/train_digits.py -- --epochs 1",
             "dump --run -1 --stage fuse,kernels samples/xor.py",
             "dump --stage everything --out dumps samples/xor.py",
+            "dump --format python --stage fuse --run -1 samples/xor.py",
+            "dump --format dot graph.gc",
+            "dump --fetch loss --stage plan model.meta",
         ),
     ),
     "opt": Command(
@@ -57,6 +60,18 @@ COMMANDS: dict[str, Command] = {
             'opt --passes "fold,cse,simplify:REASSOC" graph.gc',
             "opt --level 2 --print-after-all - < graph.gc",
         ),
+    ),
+    "ops": Command(
+        "graphc.commands.ops", "list the ops, or say everything of one",
+        ("ops", "ops softmax", "ops --family reduction"),
+    ),
+    "rules": Command(
+        "graphc.commands.rules", "list the rewrite rules, or those that say a word",
+        ("rules", "rules tanh", "rules --needs REASSOC"),
+    ),
+    "passes": Command(
+        "graphc.commands.passes", "list the passes, or say everything of one",
+        ("passes", "passes simplify"),
     ),
     "bench": Command(
         "graphc.commands.bench", "measure graphc beside its peers",

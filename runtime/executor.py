@@ -541,6 +541,10 @@ class _Run:
         if self.pure:
             frozen.graph = replace(frozen.graph, updates=())
             frozen.string_updates = []
+        return self.finish(frozen)
+
+    def finish(self, frozen: Frozen) -> Compilation:
+        """What becomes of a pure graph: passes, plan, native code."""
         ex = self.executor
         with permit.granting(ex.permit), self.journal():
             trace = Trace()

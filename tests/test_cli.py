@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import pytest
 
 import graphc as tf
 from graphc.cli import COMMANDS, main
-from graphc.ir.text import parse_graph, parse_graphs
+from graphc.commands import ops, rules
+from graphc.ir.registry import OPS
+from graphc.ir.text import parse_graph, parse_graphs, print_graph
 from graphc.passes.pipeline import PASSES, pipeline
 from graphc.runtime import executor
 
@@ -450,3 +453,199 @@ def test_a_reader_who_leaves(tmp_path: Path) -> None:
         capture_output=True, timeout=120,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("graph main(b) {\n", "")
+
+
+# ------------------------------------------------------------------- dump of graphs
+
+
+def dumped(capsys: Any, *arguments: str) -> tuple[int, str, str]:
+    status = main(["dump", *arguments])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_an_input_that_nothing_reads_prints_with_its_size() -> None:
+    text = "graph main(b) {\n  %x = input {index=0} : f32[b]\n  return\n}"
+    assert print_graph(parse_graph(text)) == text
+
+
+def test_dump_of_text(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    path = tmp_path / "g.gc"
+    path.write_text(TEXT)
+    status, out, err = dumped(capsys, str(path))
+    assert (status, err) == (0, "")
+    titles = [s.split()[2] for s in out.splitlines() if s.startswith("# ==== ")]
+    assert titles[0] == "000_main_1_kernels:"
+    assert titles[-1] == "001_other_1_kernels:"
+    status, out, _ = dumped(capsys, "--passes", "sizes,simplify,expand,fuse", "--stage", "simplify",
+                            str(path))  # fmt: skip
+    assert [n.op.name for n in parse_graphs(out)[0].nodes()] == ["input"]
+    monkeypatch.setattr("sys.stdin", io.StringIO(TEXT))
+    assert "0 call copy(x=feed x" in dumped(capsys, "--stage", "plan", "-")[1]
+    status, out, err = dumped(capsys, str(path), "--stage", "plan")
+    assert (status, out) == (2, "")
+    assert err == "graphc: options stand before the file: '--stage plan' is behind it\n"
+    path.write_text(TEXT.replace("multiply", "multply"))
+    status, out, err = dumped(capsys, str(path))
+    assert (status, out) == (1, "")
+    assert "g.gc: line 5, column 8: unknown op 'multply'" in err
+
+
+def test_dump_to_assembly_and_back(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "g.gc"
+    path.write_text(
+        'graph main(b) {\n  %x = input {index=0} : f32[b,3]\n  %w = read {var="w"} : f32[3]\n'
+        "  %y = multiply %x, %w : f32[b,3]\n  %t = tanh %y : f32[b,3]\n"
+        '  update "w" = %w\n  return %t\n}\n'
+    )
+    status, out, err = dumped(capsys, "--stage", "plan,asm", str(path))
+    assert (status, err) == (0, "")
+    assert "call k0_" in out
+    assert "; kernel k0_" in out
+    for stage in ("pure", "fuse"):
+        out = dumped(capsys, "--format", "python", "--stage", stage, str(path))[1]
+        scope: dict[str, Any] = {}
+        exec(out, scope)
+        x, w = np.ones((2, 3), np.float32), np.float32([1, 2, 3])
+        np.testing.assert_allclose(scope["main"](x, {"w": w})[0], np.tanh(x * w), rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["json", "dot", "python"])
+def test_dump_of_a_script_in_other_forms(tmp_path: Path, capsys: Any, form: str) -> None:
+    status, out, err = run(tmp_path, capsys, "--format", form, "--run", "0", "SCRIPT")
+    assert (status, err) == (0, "")
+    out = out.removeprefix("arguments []\n")
+    if form == "json":
+        data = json.loads(out)
+        assert data["parts"][0]["stages"]["graph"]["nodes"][0]["name"] == "x"
+    elif form == "dot":
+        assert out.startswith('digraph "000_main_')
+    else:
+        scope: dict[str, Any] = {}
+        exec(out, scope)
+        assert scope["main"](np.float32([1, -2]))[0].tolist() == [2.0, 1.0]
+    folder = tmp_path / "out"
+    status, _, _ = run(tmp_path, capsys, "--format", form, "--out", str(folder), "SCRIPT")
+    assert status == 0
+    ending = {"json": "json", "dot": "dot", "python": "py"}[form]
+    first = sorted(folder.iterdir())[0]
+    files = sorted(p.name for p in first.iterdir())
+    assert f"01_pure.{ending}" in files
+    assert all(f.endswith(ending) for f in files)
+    if form == "python":
+        for name in files:
+            scope = {}
+            exec((first / name).read_text(), scope)
+            assert scope["main"](np.float32([1, -2]))[0].tolist() == [2.0, 1.0]
+
+
+def saved(folder: Path) -> None:
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    w = tf.get_variable("w", initializer=np.ones([3, 2], np.float32))
+    y = tf.nn.relu(tf.matmul(x, w), name="y")
+    tf.train.write_graph(tf.get_default_graph().as_graph_def(), str(folder), "g.pb", as_text=False)
+    tf.train.write_graph(tf.get_default_graph().as_graph_def(), str(folder), "g.pbtxt")
+    with tf.Session() as session:
+        session.run(w.initializer)
+        tf.train.Saver().save(session, str(folder / "model"))
+        tf.saved_model.simple_save(session, str(folder / "exported"), {"x": x}, {"y": y})
+
+
+def test_dump_of_saved_graphs(tmp_path: Path, capsys: Any) -> None:
+    saved(tmp_path)
+    for name in ("g.pb", "g.pbtxt", "model.meta", "exported"):
+        status, out, err = dumped(capsys, "--fetch", "y", "--stage", "pure", str(tmp_path / name))
+        assert (status, err) == (0, ""), name
+        (g,) = parse_graphs(out)
+        assert [n.op.name for n in g.nodes()][-2:] == ["matmul", "relu"]
+    status, out, err = dumped(capsys, "--stage", "pure", str(tmp_path / "exported"))
+    assert [n.op.name for n in parse_graphs(out)[0].nodes()][-2:] == ["matmul", "relu"]
+    assert "relu" in dumped(capsys, "--stage", "graph", str(tmp_path / "g.pb"))[1]
+    status, out, err = dumped(capsys, "--fetch", "nope", str(tmp_path / "g.pb"))
+    assert (status, out) == (2, "")
+    assert "nope" in err
+    assert err.count("\n") == 1
+
+
+def test_saved_graphs_that_are_none(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "bad.pb").write_bytes(b"\xff" * 40)
+    (tmp_path / "folder").mkdir()
+    for name, status, message in [
+        ("bad.pb", 1, "cannot read "), ("none.meta", 2, "there is no file "),
+        ("folder", 1, "cannot read "),
+    ]:  # fmt: skip
+        got, out, err = dumped(capsys, str(tmp_path / name))
+        assert (got, out) == (status, ""), name
+        assert err.startswith(f"graphc: {message}")
+        assert "Traceback" not in err
+    assert dumped(capsys, "--fetch", "y", __file__)[2] == "graphc: --fetch is for saved graphs\n"
+
+
+# ------------------------------------------------------------------- ops, rules, passes
+
+
+def printed(capsys: Any, *arguments: str) -> str:
+    assert main(list(arguments)) == 0
+    return str(capsys.readouterr().out)
+
+
+def test_ops(capsys: Any) -> None:
+    out = printed(capsys, "ops")
+    lines = {s.split()[0]: s for s in out.splitlines() if s}
+    assert lines["tanh"].split()[1:4] == ["elementwise", "gradient", "native"]
+    assert lines["cholesky"].split()[3] == "-"
+    assert all(r in lines for r in OPS)
+    assert set(printed(capsys, "ops", "--family", "reduction").split()) & set(OPS) >= {"argmax"}
+    page = printed(capsys, "ops", "Tanh")
+    assert "in Python  tf.tanh(x, name=None)" in page
+    assert "[-0.9993293285369873, 0.0, 0.9993293285369873]" in page
+    assert "can fail in a run" in printed(capsys, "ops", "gather")
+    assert "native     no" in printed(capsys, "ops", "cholesky")
+
+
+def test_every_op_has_a_page() -> None:
+    for r in list(OPS.values()):
+        text = ops.page(r)
+        assert r.doc in text
+        assert "Traceback" not in text
+
+
+def test_rules(capsys: Any) -> None:
+    out = printed(capsys, "rules")
+    assert "  multiply(x, 1)  ->  x\n" in out
+    assert "  multiply(x, 0)  ->  filled(result, 0)  kinds: iu\n" in out
+    assert "NO_NAN: a NaN or infinity" in out
+    assert sum(s.startswith("  ") and "->" in s for s in out.splitlines()) == sum(
+        len(t) for t in rules.tables().values()
+    )
+    assert all("tanh" in s for s in printed(capsys, "rules", "tanh").splitlines()[1:])
+    found = printed(capsys, "rules", "--needs", "REASSOC")
+    assert all("REASSOC" in s for s in found.splitlines() if "->" in s)
+
+
+def test_passes(capsys: Any) -> None:
+    out = printed(capsys, "passes")
+    assert all(f"\n{name} " in f"\n{out}" for name in PASSES)
+    page = printed(capsys, "passes", "fold")
+    assert "levels     1, 2" in page
+    assert "python -m graphc opt --passes fold graph.gc" in page
+    assert "required" in printed(capsys, "passes", "fuse")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ops", "tanhh"], "there is no op 'tanhh' (`graphc ops` lists them)"),
+        (["ops", "softma"], "there is no op 'softma'; there are: log_softmax, softmax, "),
+        (["ops", "--family", "x"], "there is no family 'x'; there are: composite, "),
+        (["rules", "zzz"], "no rule has 'zzz' in it"),
+        (["rules", "--needs", "X"], "there is no licence 'X'; there are: NO_SIGNED_ZERO"),
+        (["passes", "x"], "there is no pass 'x'; there are: sizes, fold"),
+    ],
+)
+def test_what_the_tables_have_not(capsys: Any, arguments: list[str], message: str) -> None:
+    assert main(arguments) in (1, 2)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"graphc: {message}")
+    assert err.count("\n") == 1

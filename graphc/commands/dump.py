@@ -1,21 +1,36 @@
-"""``python -m graphc dump``: every stage of what a script compiled."""
+"""``python -m graphc dump``: every stage of what a script compiled, or of a saved graph."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from graphc.cli import Misuse
 from graphc.commands import script
-from graphc.commands.script import Seen, shown
+from graphc.commands.script import shown
 
 __all__ = ["arguments", "execute"]
 
 _STAGES = """stages: graph (as recorded), pure, one for each pass (sizes, fold, cse, ..., fuse;
 fold.2 after its second time), kernels, plan, llvm, optimized (LLVM IR after its optimiser), asm.
 Without `dump`: GRAPHC_DUMP=folder python script.py writes all but LLVM's stages there.
+
+files: a Python script; IR text (.gc, or - for the standard input); a GraphDef or MetaGraphDef
+(.pb, .pbtxt, .meta) or the folder of a SavedModel, which need the package tensorboard.
 """
+_SAVED = (".pb", ".pbtxt", ".meta")
+
+
+class Item(NamedTuple):
+    """Something to show: a compilation, its title, and what is fetched."""
+
+    title: str
+    compilation: Any
+    elements: Sequence[Any]
+    seeds: Any = None
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,18 +41,32 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="stages with commas, or 'everything' (default: all but LLVM's)",
     )  # fmt: skip
     parser.add_argument(
+        "--format", default="text", choices=("text", "json", "dot", "python"),
+        help="json and dot show graphs; python writes them as programs of numpy",
+    )  # fmt: skip
+    parser.add_argument(
         "--out", type=Path, default=None, metavar="FOLDER",
         help="write one file a stage into a folder for each compilation",
     )  # fmt: skip
-    script.arguments(parser)
+    parser.add_argument(
+        "--fetch", default=None, metavar="NAMES",
+        help="of a saved graph: what to compute, names with commas (default: what nothing reads)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--level", type=int, choices=(0, 1, 2), default=2, help="of a graph: the level (default 2)"
+    )
+    parser.add_argument("--passes", default=None, metavar="LIST", help="of a graph: the pipeline")
+    script.arguments(parser, "a Python script or a graph")
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Run the script, then show what it compiled."""
+    """Show a script's compilations, or a graph's."""
+    file = args.script
     if args.run is not None and args.run < -1:
         raise Misuse(f"--run takes a number from 0, or -1 for the largest, not {args.run}")
-    if not Path(args.script).is_file():
-        raise Misuse(f"there is no file {args.script!r}")
+    saved = Path(file).suffix in _SAVED or Path(file).is_dir()
+    if file != "-" and not Path(file).is_file() and not saved:
+        raise Misuse(f"there is no file {file!r}")
     if args.out is not None:
         try:
             args.out.mkdir(parents=True, exist_ok=True)
@@ -45,30 +74,113 @@ def execute(args: argparse.Namespace) -> int:
                 raise PermissionError(f"no permission to write to {str(args.out)!r}")
         except OSError as e:
             raise Misuse(f"cannot write to {str(args.out)!r}: {e}") from None
-    status, seen = script.observed(args.script, args.args)
-    if status and not seen:
-        return status
-    _show(script.pick(seen, args.run), args.stage, args.out)
+    if args.fetch is not None and not saved:
+        raise Misuse("--fetch is for saved graphs")
+    graphs = saved or file == "-" or Path(file).suffix == ".gc"
+    if graphs and args.args:
+        raise Misuse(f"options stand before the file: {' '.join(args.args)!r} is behind it")
+    status = 0
+    if file == "-" or Path(file).suffix == ".gc":
+        items = _of_text(args)
+    elif saved:
+        items = _of_saved(args)
+    else:
+        status, items = _of_script(args)
+        if status and not items:
+            return status
+    _show(items, args.stage, args.format, args.out)
     return status
 
 
-def _show(seen: list[Seen], stage: str, out: Path | None) -> None:
+# ------------------------------------------------------------------- what to show
+
+
+def _of_script(args: argparse.Namespace) -> tuple[int, list[Item]]:
     from graphc.face import dump
 
-    every = [(s.number, s.compilation, dump.stages(s.compilation, s.elements)) for s in seen]
-    known = list(dict.fromkeys(name for _, _, made in every for name, _ in made))
+    status, seen = script.observed(args.script, args.args)
+    if status and not seen:
+        return status, []
+    items = []
+    for s in script.pick(seen, args.run):
+        held = s.run.executor.state.seeds
+        recorded = {b: a for a, b in s.compilation.frozen.random}
+        seeds = lambda n, h=held, r=recorded: h.get(r.get(n, n))  # noqa: E731
+        items.append(Item(dump.title(s.number, s.compilation), s.compilation, s.elements, seeds))
+    return status, items
+
+
+def _of_text(args: argparse.Namespace) -> list[Item]:
+    from graphc.commands.opt import read_graphs
+    from graphc.face import dump
+
+    items = []
+    for i, g in enumerate(read_graphs(args.script)):
+        try:
+            c = dump.compile_graph(g, args.level, args.passes)
+        except ValueError as e:
+            raise Misuse(str(e)) from None
+        items.append(Item(dump.title(i, c), c, ()))
+    return items
+
+
+def _of_saved(args: argparse.Namespace) -> list[Item]:
+    from graphc.commands.saved import fetched, read_saved
+    from graphc.face import dump
+
+    graph, default = read_saved(args.script)
+    elements = fetched(graph, args.fetch.split(",") if args.fetch else default)
     try:
-        wanted = dump.chosen(stage, known)
+        parts = dump.compile_run(elements, graph=graph, level=args.level, passes=args.passes)
+    except Exception as e:
+        raise Misuse(f"{args.script!r} cannot be compiled: {e}", 1) from None
+    name = Path(args.script).name
+    return [Item(f"{name} {p.title}".strip(), p.compilation, p.elements) for p in parts]
+
+
+# ------------------------------------------------------------------- showing it
+
+
+def _show(items: Sequence[Item], stage: str, form: str, out: Path | None) -> None:
+    from graphc.face import dump
+    from graphc.see import forms
+
+    if form != "text":
+        _formatted(items, stage, form, out)
+        return
+    every = [(i, dump.stages(i.compilation, i.elements)) for i in items]
+    known = list(dict.fromkeys(name for _, made in every for name, _ in made))
+    try:
+        wanted = forms.wanted(stage, known, "text")
     except ValueError as e:
         raise Misuse(str(e)) from None
-    for i, c, made in every:
-        title = dump.title(i, c)
+    for item, made in every:
+        made = [m for m in made if m[0] != "graph" or item.elements]
         try:
             if out is not None:
-                dump.write(out / title, made, wanted)
+                dump.write(out / item.title, made, wanted)
                 continue
         except OSError as e:
             raise Misuse(f"cannot write to {str(out)!r}: {e}") from None
         for name, make in made:
             if name in wanted:
-                shown(f"# ==== {title}: {name}\n{make()}\n")
+                shown(f"# ==== {item.title}: {name}\n{make()}\n")
+
+
+def _formatted(items: Sequence[Item], stage: str, form: str, out: Path | None) -> None:
+    """JSON, DOT or Python: printed as one text, or a file for each compilation."""
+    from graphc.see import forms
+
+    try:
+        if out is not None:
+            for item in items:
+                forms.write(out / item.title, item, stage, form, item.seeds)
+        elif form == "python":
+            for item in items:
+                shown(forms.formatted([item[:3]], stage, form, item.seeds))
+        else:
+            shown(forms.formatted([i[:3] for i in items], stage, form))
+    except ValueError as e:
+        raise Misuse(str(e)) from None
+    except OSError as e:
+        raise Misuse(f"cannot write to {str(out)!r}: {e}") from None

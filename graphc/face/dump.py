@@ -136,6 +136,26 @@ def compile_run(
     return [p._replace(title=f"part {i} of {len(parts)}{p.title}") for i, p in enumerate(parts, 1)]
 
 
+def compile_graph(
+    g: irgraph.Graph, level: int = 2, passes: Any = None, off: Iterable[str] = ()
+) -> Any:
+    """The compilation of a pure graph (of IR text, say); nothing is run.
+
+    Raises
+    ------
+    ValueError
+        For a pass there is not.
+    """
+    from graphc.passes.functionalize import Frozen
+    from graphc.runtime import executor as rt
+
+    ex = rt.Executor(None, rt.State(), rt.Options(level, passes, tuple(off)))
+    reads = [n.attrs["var"] for n in g.nodes() if n.op.name == "read"]
+    drawn = [(n, n) for n in g.nodes() if n.op.family == "random"]
+    frozen = Frozen(g, reads, drawn, [None] * len(g.outputs))
+    return ex.part((), (), ()).finish(frozen)
+
+
 def _parts(
     rt: Any, run: Any, values: list[Any], lookup: Any, guess: tuple[Sequence[int], int]
 ) -> list[Part]:

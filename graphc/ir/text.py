@@ -68,7 +68,7 @@ def print_graph(g: Graph, *, full: bool = False) -> str:
 
 def _symbols(g: Graph) -> list[str]:
     found: dict[str, None] = {}
-    for n in g.nodes():
+    for n in dict.fromkeys([*(v.node for v in g.inputs), *g.nodes()]):
         for v in n.outputs:
             for d in v.static_shape or ():
                 if isinstance(d, Expr):

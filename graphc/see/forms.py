@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,16 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value, reachable, type_text
 from graphc.ir.text import ELIDE, attribute_text
 
-__all__ = ["FORMATS", "dot", "formatted", "graph_data", "recorded_data", "stage_graphs"]
+__all__ = [
+    "FORMATS",
+    "dot",
+    "formatted",
+    "graph_data",
+    "recorded_data",
+    "stage_graphs",
+    "wanted",
+    "write",
+]
 
 FORMATS = ("text", "json", "dot", "python")
 
@@ -195,6 +206,54 @@ def stage_graphs(c: Any) -> list[tuple[str, Graph]]:
     return [("pure", c.frozen.graph), *((name, r.graph) for name, r in passes_of(c))]
 
 
+def wanted(stage: str, known: Sequence[str], form: str) -> list[str]:
+    """The stages that are meant: of ``"all"`` those that have the form.
+
+    Raises
+    ------
+    ValueError
+        For one that is not `known`.
+    """
+    from graphc.face import dump
+
+    names = dump.chosen(stage, known)
+    if stage != "all" or form in ("text", "json"):
+        return names
+    return ["pure"] if form == "python" else [s for s in names if s not in ("kernels", "plan")]
+
+
+def write(folder: Path, item: Any, stage: str, form: str, seeds: Any = None) -> None:
+    """One file a stage, as `graphc.face.dump.write` does for text.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written to.
+    ValueError
+        For a stage there is not, or without the form.
+    """
+    from graphc.face import dump
+    from graphc.see.numpy_source import numpy_source
+
+    title, c, elements = item[:3]
+    known = [name for name, _ in dump.stages(c, elements)]
+    graphs = dict(stage_graphs(c))
+    names = list(graphs) if (stage, form) == ("all", "python") else wanted(stage, known, form)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        file = re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII)
+        path = folder / f"{known.index(name):02d}_{file}.{_ENDINGS[form]}"
+        if form == "python" and name in graphs:
+            head = f"A graph of graphc as a numpy program: {title}, stage {name!r}."
+            numpy_source(graphs[name], title=head, beside=True, seeds=seeds).write(path)
+        else:
+            text = formatted([(title, c, elements)], name, form, seeds)
+            path.write_text(text + "\n", encoding="utf-8")
+
+
+_ENDINGS = {"json": "json", "dot": "dot", "python": "py"}
+
+
 def formatted(
     parts: Iterable[tuple[str, Any, Sequence[Value | Node]]], stage: str, form: str,
     seeds: Callable[[Node], tuple[int, int] | None] | None = None,
@@ -216,14 +275,9 @@ def formatted(
 
     found = []
     for title, c, elements in parts:
-        known = [name for name, _ in dump.stages(c, elements)]
-        graphs = dict(stage_graphs(c))
-        if stage == "all":
-            wanted = ["pure"] if form == "python" else ["graph", *graphs]
-            wanted = wanted if form != "json" else [s for s in dump.chosen("all", known)]
-        else:
-            wanted = dump.chosen(stage, known)
-        found.append((title, c, elements, graphs, wanted))
+        known = [name for name, _ in dump.stages(c, elements) if elements or name != "graph"]
+        names = wanted(stage, known, form)
+        found.append((title, c, elements, dict(stage_graphs(c)), names))
     if form == "python":
         return _python(found, seeds)
     if form == "dot":
@@ -239,8 +293,8 @@ def _python(found: list[Any], seeds: Any) -> str:
     titles = []
     used: set[str] = set()
     alone = sum(len(f[4]) for f in found) == 1
-    for i, (title, _, _, graphs, wanted) in enumerate(found):
-        for s in wanted:
+    for i, (title, _, _, graphs, names) in enumerate(found):
+        for s in names:
             if s not in graphs:
                 raise ValueError(f"stage {s!r} has no form 'python', only graphs have")
             name = "main" if alone else f"{s}_part_{i + 1}" if len(found) > 1 else s
@@ -250,21 +304,21 @@ def _python(found: list[Any], seeds: Any) -> str:
     return numpy_source(programs, title=head, seeds=seeds).text
 
 
-def _dots(title: str, c: Any, elements: Any, graphs: Any, wanted: list[str]) -> str:
+def _dots(title: str, c: Any, elements: Any, graphs: Any, names: list[str]) -> str:
     drawn: dict[str, Any] = {}
-    for s in wanted:
+    for s in names:
         if s != "graph" and s not in graphs:
             raise ValueError(f"stage {s!r} has no form 'dot', only graphs have")
         drawn[f"{title} {s}".strip()] = elements if s == "graph" else graphs[s]
     return dot(drawn)
 
 
-def _data(title: str, c: Any, elements: Any, graphs: Any, wanted: list[str]) -> dict[str, Any]:
+def _data(title: str, c: Any, elements: Any, graphs: Any, names: list[str]) -> dict[str, Any]:
     from graphc.face import dump
 
     texts = dict(dump.stages(c, elements))
     stages: dict[str, Any] = {}
-    for s in wanted:
+    for s in names:
         if s == "graph":
             stages[s] = recorded_data(elements)
         else:

@@ -25,7 +25,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
 from graphc.ops.record import quiet
 
-__all__ = ["NotPortable", "Sources", "identifier", "without_quiet"]
+__all__ = ["NotPortable", "Sources", "identifier", "syntax", "without_quiet"]
 
 
 class NotPortable(Exception):
@@ -108,7 +108,7 @@ class Sources:
             return _elsewhere(f)
         if f.__module__ and f.__module__.partition(".")[0] == "numpy":
             return _elsewhere(f)
-        tree = _definition(f)
+        tree = syntax(f)
         name = self.names[f] = self.named(wanted)
         inner = _Rename(self, f)
         made = inner.visit(tree)
@@ -170,7 +170,7 @@ class Sources:
             if not isinstance(f, types.FunctionType):
                 called = _elsewhere(f)
                 return f"{called}({', '.join([*given, *(f'{k}={v}' for k, v in words.items())])})"
-            tree = _Rename(self, f).visit(_definition(f)).value
+            tree = _Rename(self, f).visit(syntax(f)).value
         except NotPortable:
             return None
         made = _applied(tree, given, words, kinds)
@@ -270,8 +270,14 @@ def _parsed(file: str) -> dict[int, list[ast.AST]]:
     return out
 
 
-def _definition(f: types.FunctionType) -> Any:
-    """A copy of the syntax of a function."""
+def syntax(f: types.FunctionType) -> Any:
+    """A copy of the syntax of a function.
+
+    Raises
+    ------
+    NotPortable
+        Where its source is not at hand.
+    """
     code = f.__code__
     try:
         found = _parsed(code.co_filename).get(code.co_firstlineno, [])
