@@ -73,6 +73,10 @@ COMMANDS: dict[str, Command] = {
         "graphc.commands.passes", "list the passes, or say everything of one",
         ("passes", "passes simplify"),
     ),
+    "bisect": Command(
+        "graphc.commands.bisect", "find the pass, rule or kernel at fault for wrong results",
+        ("bisect samples/xor.py", "bisect --out fault.py samples/xor.py"),
+    ),
     "bench": Command(
         "graphc.commands.bench", "measure graphc beside its peers",
         ("bench --workloads mlp_train --backends graphc,jax",),

@@ -100,6 +100,10 @@ counters = Counters()
 observers: list[Callable[[Any, Any], None]] = []
 
 
+#: What new executors take as their `checker`.
+default_checker: Callable[..., tuple[Any, dict[Symbol, int]]] | None = None
+
+
 @dataclass(frozen=True)
 class Options:
     """How a session compiles and runs.
@@ -267,7 +271,7 @@ class Executor:
         self.permit: permit.Permit | None = None
         #: Sees each native part before it runs, as (run, compilation, sizes, arrays), and gives
         #: the compilation to run and its sizes; the quick path waits until it is `checked`.
-        self.checker: Callable[..., tuple[Compilation, dict[Symbol, int]]] | None = None
+        self.checker: Callable[..., tuple[Compilation, dict[Symbol, int]]] | None = default_checker
         entry.begin()
 
     def prepare(
@@ -546,7 +550,7 @@ class _Run:
     def finish(self, frozen: Frozen) -> Compilation:
         """What becomes of a pure graph: passes, plan, native code."""
         ex = self.executor
-        with permit.granting(ex.permit), self.journal():
+        with permit.granting(ex.permit or permit.current()), self.journal():
             trace = Trace()
             g = optimize_ir(frozen.graph, ex.passes, trace, ex.options.check)
         plan = make_plan(g, revocable=self.executor.options.numerics)

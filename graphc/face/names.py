@@ -315,6 +315,7 @@ NAMES: dict[str, str] = {
     "confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     "math.confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     # ---- graphc's own
+    "bisect": "graphc.see.bisect:bisect",
     "dump": "graphc.face.dump:dump",
     "extend": "graphc.extend",
     "from_networkx": "graphc.see.networkx:from_networkx",

@@ -48,12 +48,15 @@ class Permit:
         How many applications; None for all.
     used : list of Application
         Those that were allowed in the compilation under way.
+    compilations : list of list of Application
+        The same of all compilations.
     """
 
     rules_off: set[str] = field(default_factory=set)
     passes_off: set[str] = field(default_factory=set)
     limit: int | None = None
     used: list[Application] = field(default_factory=list)
+    compilations: list[list[Application]] = field(default_factory=list)
     stage: str = ""
     #: Whether each node that the pass replaces is an application.
     single: bool = False
@@ -62,6 +65,7 @@ class Permit:
     def start(self) -> None:
         """A compilation begins."""
         self.used, self._times = [], {}
+        self.compilations.append(self.used)
 
     def begin(self, name: str, single: bool) -> bool:
         """Whether the pass `name` may run; it begins."""

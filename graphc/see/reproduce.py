@@ -43,43 +43,73 @@ def induced(
 
     With `smaller`, sizes in shapes are replaced: arrays are cut.
     """
-    smaller = smaller or {}
-    new: dict[Value, Value] = {}
-    inputs: list[Value] = []
-    arrays: list[Array] = []
-    read: set[Value] = set()
+    return _Induced(memo, smaller or {}).graph([n for n in nodes if n in keep])
 
-    def given(v: Value) -> Value:
-        if v not in new:
-            a = memo.of(v)[tuple(slice(smaller.get(n, n)) for n in memo.of(v).shape)]
-            attrs = {"index": len(inputs), "dtype": v.dtype, "shape": tuple(a.shape)}
-            types = [(v.dtype, tuple(a.shape))]
-            new[v] = Node(input_op, (), attrs, types, f"x{len(inputs)}").outputs[0]
-            inputs.append(new[v])
-            arrays.append(np.array(a))
-        return new[v]
 
-    def attribute(name: str, x: Any) -> Any:
-        x = reference.resolve(x, memo.env)
+class _Induced:
+    def __init__(self, memo: Memo, smaller: Mapping[int, int]) -> None:
+        self.memo = memo
+        self.smaller = smaller
+        self.new: dict[Value, Value] = {}
+        self.inputs: list[Value] = []
+        self.arrays: list[Array] = []
+
+    def graph(self, nodes: Sequence[Node]) -> Small:
+        read = {v for n in nodes for v in n.inputs}
+        with build.use(build.Rewriter()), dims.assuming(dims.Facts(dict(self.memo.env))):
+            for n in nodes:
+                made = self.remade(n, [self.given(v) for v in n.inputs])
+                self.new.update(zip(n.outputs, made.outputs, strict=True))
+        ends = [v for n in nodes if n.op.name != "constant" for v in n.outputs if v not in read]
+        return Graph(tuple(self.new[v] for v in ends), (), tuple(self.inputs)), self.arrays
+
+    def given(self, v: Value) -> Value:
+        """What stands for an operand: made before, or an input."""
+        if v not in self.new:
+            a = np.array(self.cut(self.memo.of(v)))
+            number = len(self.inputs)
+            self.new[v] = self.input(number, v.dtype, tuple(a.shape), f"x{number}")
+            self.inputs.append(self.new[v])
+            self.arrays.append(a)
+        return self.new[v]
+
+    @staticmethod
+    def input(index: int, dtype: Any, shape: Any, name: str) -> Value:
+        attrs = {"index": index, "dtype": dtype, "shape": shape}
+        return Node(input_op, (), attrs, [(dtype, shape)], name).outputs[0]
+
+    def cut(self, a: Array) -> Array:
+        return a[tuple(slice(self.smaller.get(n, n)) for n in a.shape)]
+
+    def remade(self, n: Node, ins: Sequence[Value]) -> Node:
+        """A node on other operands, its types inferred anew."""
+        outer = ins[1:] if n.op.name == "cond" else ins
+        attrs = {
+            k: self.region(x, outer) if isinstance(x, Graph) else self.attribute(k, x)
+            for k, x in n.attrs.items()
+        }
+        return Node(n.op, ins, attrs, n.op.infer(ins, attrs), n.name, (), n.source)
+
+    def region(self, g: Graph, outer: Sequence[Value]) -> Graph:
+        """A region whose inputs have the types of these values."""
+        inner = {
+            v: self.input(v.node.attrs["index"], o.dtype, o.static_shape, v.node.name)
+            for v, o in zip(g.inputs, outer, strict=True)
+        }
+        for n in g.nodes():
+            if n.op.name != "input":
+                made = self.remade(n, [inner[v] for v in n.inputs])
+                inner.update(zip(n.outputs, made.outputs, strict=True))
+        outs, ins = (tuple(inner[v] for v in vs) for vs in (g.outputs, g.inputs))
+        return Graph(outs, (), ins, g.name)
+
+    def attribute(self, name: str, x: Any) -> Any:
+        x = reference.resolve(x, self.memo.env)
         if name == "value":
-            return x[tuple(slice(smaller.get(n, n)) for n in x.shape)]
+            return self.cut(x)
         if name in ("shape", "size", "sizes") and isinstance(x, tuple):
-            return tuple(smaller.get(n, n) if type(n) is int else n for n in x)
+            return tuple(self.smaller.get(n, n) if type(n) is int else n for n in x)
         return x
-
-    with build.use(build.Rewriter()), dims.assuming(dims.Facts(dict(memo.env))):
-        made = []
-        for n in nodes:
-            if n not in keep:
-                continue
-            ins = [given(v) for v in n.inputs]
-            read.update(n.inputs)
-            attrs = {k: attribute(k, x) for k, x in n.attrs.items()}
-            m = Node(n.op, ins, attrs, n.op.infer(ins, attrs), n.name, (), n.source)
-            new.update(zip(n.outputs, m.outputs, strict=True))
-            made.append(n)
-    outs = [new[v] for n in made for v in n.outputs if v not in read and n.op.name != "constant"]
-    return Graph(tuple(outs), (), tuple(inputs)), arrays
 
 
 def shrink(part: native.Part, bad: Callable[[Graph, list[Array]], bool], name: str) -> Small | None:

@@ -289,7 +289,7 @@ PLANTS: dict[str, Plant] = {
         lambda: _body(_without_relu, "lower_contraction"), _epilogue, "kernel", "", False
     ),
     "a wrong broadcast": Plant(
-        lambda: _body(_columns, "lower_body"), _broadcast, "kernel", "", False
+        lambda: _body(_columns, "lower_body"), _broadcast, "kernel", "multiply", False
     ),
     "written in place too early": Plant(_in_place, _reversed_variable, "plan", "", False),
 }  # fmt: skip

@@ -1,0 +1,134 @@
+"""`graphc.bisect` finds planted miscompiles, to the single application."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plants
+import pytest
+
+import graphc as tf
+from graphc.cli import main
+from graphc.ir.permit import Permit, granting
+from graphc.see import check
+
+
+def replayed(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """What a script says in this process."""
+    names: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), names)
+    more = [names["VARIABLES"]] if "VARIABLES" in names else []
+    capsys.readouterr()
+    return check.replay(names["GRAPH"], names["INPUTS"], names["PASSES"], *more), names["GRAPH"]
+
+
+@pytest.mark.parametrize("plant", plants.PLANTS.values(), ids=list(plants.PLANTS))
+def test_planted(plant: plants.Plant, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "fault.py"
+    with tf.Graph().as_default(), tf.Session() as sess:
+        fetches, feeds = plant.program()
+        sess.run(tf.global_variables_initializer())
+        before = sess.run(tf.global_variables())
+        assert not tf.bisect(fetches, feeds, sess)
+        with plant.fault():
+            found = tf.bisect(fetches, feeds, sess, script=script)
+            for a, b in zip(before, sess.run(tf.global_variables()), strict=True):
+                np.testing.assert_array_equal(a, b)
+            assert found.kind == plant.kind, found
+            name = {"rule": found.rule, "pass": found.stage, "kernel": found.op}.get(found.kind, "")
+            assert name == plant.name
+            if plant.kind == "rule" or plant.name in ("fold", "cse"):
+                assert found.application is not None
+                assert 1 <= found.application <= found.total
+            assert found.script == script
+            status, text = replayed(script, capsys)
+            assert status == 1
+            assert len(text.splitlines()) < 30
+        assert replayed(script, capsys)[0] == 0
+
+
+def test_the_application_is_the_one(tmp_path: Path) -> None:
+    plant = plants.PLANTS["a wrong rule"]
+    with tf.Graph().as_default(), plant.fault(), tf.Session() as sess:
+        fetches, feeds = plant.program()
+        found = tf.bisect(fetches, feeds, script=tmp_path / "fault.py")
+        assert found.node == "guilty"
+        assert found.tries <= 3 + np.log2(found.total + 1)
+        values = []
+        for limit in (found.application, (found.application or 0) - 1):
+            session = tf.Session()
+            session._executor.permit = Permit(limit=limit)
+            values.append(session.run(fetches, feeds))
+    with tf.Graph().as_default(), tf.Session() as sess:
+        fetches, feeds = plant.program()
+        want = sess.run(fetches, feeds)
+    assert not np.allclose(values[0], want)
+    np.testing.assert_allclose(values[1], want, rtol=1e-5)
+
+
+def test_a_check_of_ones_own(tmp_path: Path) -> None:
+    plant = plants.PLANTS["a wrong rule"]
+    with tf.Graph().as_default(), tf.Session() as sess:
+        fetches, feeds = plant.program()
+        want = sess.run(fetches, feeds)
+        right = lambda got: np.allclose(got, want)  # noqa: E731
+        assert not tf.bisect(fetches, feeds, sess, right)
+        with plant.fault():
+            found = tf.bisect(fetches, feeds, sess, right, script=tmp_path / "fault.py")
+        assert (found.kind, found.rule, found.node) == ("rule", plant.name, "guilty")
+        assert "The check fails" in str(found)
+
+
+def test_what_shrinking_leaves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plant = plants.PLANTS["a wrong rule"]
+    with tf.Graph().as_default(), plant.fault():
+        fetches, feeds = plant.program()
+        tf.bisect(fetches, feeds, script=tmp_path / "fault.py")
+        _, text = replayed(tmp_path / "fault.py", capsys)
+    ops = [line.split(" = ")[1].split()[0] for line in text.splitlines() if " = " in line]
+    assert sorted(ops) == ["abs", "abs", "input", "input", "multiply"]
+
+
+def test_nothing_is_permitted() -> None:
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [3])
+        y = tf.identity(x * 1.0) + tf.constant(1.0) * 2.0
+        with granting(Permit(limit=0)):
+            text = tf.dump(y, stage="fuse")
+        assert "multiply" in text
+        assert "multiply" not in tf.dump(y, stage="fuse")
+
+
+SCRIPT = """
+import sys
+import numpy as np
+sys.path.insert(0, {folder!r})
+import plants
+import graphc as tf
+
+plant = plants.PLANTS[{name!r}]
+with plant.fault(), tf.Session() as sess:
+    fetches, feeds = plant.program()
+    print(sess.run(fetches, feeds).shape)
+"""
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "script.py", tmp_path / "fault.py"
+    folder = str(Path(__file__).parent)
+    path.write_text(SCRIPT.format(folder=folder, name="a wrong fold"))
+    tf.reset_default_graph()
+    assert main(["bisect", "--out", str(out), str(path)]) == 1
+    text = capsys.readouterr().out
+    assert "pass fold" in text
+    assert str(out) in text
+    done = subprocess.run([sys.executable, out], capture_output=True, text=True, timeout=60)
+    assert "agrees with numpy" in done.stdout, done.stderr
+    path.write_text("import graphc as tf\nprint(tf.Session().run(tf.constant(1.0) + 1.0))\n")
+    tf.reset_default_graph()
+    assert main(["bisect", str(path)]) == 0
+    assert "nothing is wrong" in capsys.readouterr().out
