@@ -19,11 +19,11 @@ from graphc.ir import build, dims, journal
 from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
-from graphc.ir.known import NeedsValue, resolve
+from graphc.ir.known import NeedsValue, known, resolve
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, context_of
 from graphc.ir.registry import REGIONS
-from graphc.ops import math
+from graphc.ops import math, shapes
 from graphc.ops.check import is_true
 from graphc.ops.pure import input_op, read_op
 from graphc.passes.cuts import Batch, Cut, is_effect, on_host, operands, say_host
@@ -444,6 +444,8 @@ class Functionalizer:
             return
         alias = facts.get("alias") or facts.get("aliases")
         if not alias and on_host(n):
+            if self.sized(n):
+                return
             say_host(n)
             raise Cut((n,), tuple([(v, n) for v in n.inputs]))
         inputs = tuple([self.value(v, n) for v in n.inputs])
@@ -456,6 +458,19 @@ class Functionalizer:
             self.pure(n, inputs if fit is None else fit(inputs))
             if "assertion" in facts and not self.used.intersection(n.outputs):
                 self.check(n, [self.new[v] for v in n.outputs])
+
+    def sized(self, n: Node) -> bool:
+        """Whether the result of an op without a native form is sizes that are known now."""
+        if n.op.dims is None or n.op.family != "structured":
+            return False
+        self.pure(n, tuple([self.value(v, n) for v in n.inputs]))
+        out = n.outputs[0]
+        k = known(self.new[out])
+        if k is None or (isinstance(k, tuple) and None in k):
+            del self.new[out]
+            return False
+        self.new[out] = shapes.sizes(k, out.dtype)
+        return True
 
     def check(self, n: Node, values: Sequence[Value]) -> None:
         """Compute what an assertion needs, although nobody reads it."""

@@ -180,7 +180,7 @@ DEFAULTS: dict[str, object] = {
     "LRN.alpha": 1.0, "LRN.bias": 1.0, "LRN.beta": 0.5, "depth_radius": 5, "Pack.axis": 0,
     "Unpack.axis": 0, "Conv3D.data_format": "NDHWC", "Conv3D.dilations": (1, 1, 1, 1, 1),
     "MaxPool3D.data_format": "NDHWC", "AvgPool3D.data_format": "NDHWC", "shape": None,
-    "adjoint": False, "separator": "",
+    "adjoint": False, "separator": "", "Range.Tidx": dtypes.int32,
     "out_type": dtypes.int32, "out_idx": dtypes.int32, "output_type": dtypes.int64,
 }  # fmt: skip
 

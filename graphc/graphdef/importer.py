@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,14 @@ from graphc.checkpoint.ops import restore_v2, save_v2
 from graphc.errors import OpError
 from graphc.face.graph import Graph, Operation, get_default_graph, name_scope
 from graphc.graphdef import contexts, foreign
+from graphc.graphdef.arrays import ARRAYS
 from graphc.graphdef.attributes import decode, from_plain
 from graphc.graphdef.forms import DEFAULTS, Form, forms_by_type, load_records
+from graphc.graphdef.frames import FLOW, Unstructured, source
+from graphc.graphdef.nodes import SEVERAL
+from graphc.graphdef.rebuild import Flow, Unshaped
 from graphc.graphdef.tensors import array_of, shape_of
+from graphc.graphdef.training import TRAINING, train
 from graphc.ir.build import build
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Context, Loop
@@ -32,6 +38,9 @@ from graphc.ops.state import assign
 from graphc.proto import message
 
 __all__ = ["import_graph_def", "import_nodes"]
+
+#: Types that are parts of loops and conds.
+_STRUCTURE = FLOW | ARRAYS | {"StackV2", "StackPushV2", "StackPopV2", "StackCloseV2"}
 
 #: Limits of what is read (names, nodes): larger messages are no graphs.
 _NODES, _NAME = 1_000_000, 10_000
@@ -159,7 +168,7 @@ class _Importer:
         self, graph_def: Any, graph: Graph, prefix: str, input_map: Mapping[str, Value],
         definitions: Mapping[str, Any] | None, kept: Iterable[str],
     ) -> None:  # fmt: skip
-        self.kept = {_source(k) for k in kept}
+        self.kept = {source(k) for k in kept}
         self.graph, self.prefix, self.input_map = graph, prefix, input_map
         self.definitions = definitions
         self.nodes: dict[str, Any] = {}
@@ -170,6 +179,9 @@ class _Importer:
                 raise ValueError(f"a name of {len(n.name)} characters")
             self.nodes[n.name] = n
         self.made: dict[str, Operation] = {}
+        #: Outputs (``name:index``) that are values of other nodes than of that name.
+        self.values: dict[str, Value] = {}
+        self.current: Context | None = None
         self.used: set[str] = set()
         self.symbols: dict[str, Any] = {}
         self.unknown: dict[str, list[str]] = {}
@@ -183,14 +195,11 @@ class _Importer:
         order = [n for n in self.order() if n.name not in left_out]
         if self.definitions is None:
             self.check(order)
-        for n in order:
-            try:
-                self.made[n.name] = self.node(n)
-            except _Unknown as e:
-                self.unknown.setdefault(str(e), []).append(n.name)
-                if self.definitions is None:
-                    raise ValueError(_listing(self.unknown)) from None
-                self.made[n.name] = self.foreign(n)
+        if not any(n.op in FLOW and self.exact(n) is None for n in order):
+            for n in order:
+                self.record(n)
+        else:
+            self.structured(order)
         self.linked()
         unused = sorted(set(self.input_map) - self.used)
         if unused:
@@ -199,10 +208,67 @@ class _Importer:
             )
         return self.made
 
+    def record(self, n: Any) -> None:
+        """Make one node, or what stands for it where that is allowed."""
+        try:
+            self.made[n.name] = self.node(n)
+        except _Unknown as e:
+            self.unknown.setdefault(str(e), []).append(n.name)
+            if self.definitions is None:
+                raise ValueError(_listing(self.unknown)) from None
+            self.made[n.name] = self.foreign(n)
+
+    def structured(self, order: Sequence[Any]) -> None:
+        """Make a graph with control flow of TensorFlow's."""
+        shapes: dict[tuple[str, int], Any] = {}
+        done = False
+        while not done:
+            try:
+                with self.graph.transaction(), self.graph.name_scope("import_flow"):
+                    Flow(self, order, shapes).run()
+                return
+            except Unshaped:
+                pass
+            except Unstructured as e:
+                if self.definitions is None:
+                    raise ValueError(f"graphc cannot import this control flow: {e}") from None
+                done = True
+            for held in (self.made, self.values, self.unknown):
+                held.clear()
+        for n in order:  # by name only, where it needs control flow
+            self.record(n)
+
+    @contextmanager
+    def within(self, context: Context) -> Iterator[None]:
+        """Nodes are made inside of a construct."""
+        before, self.current = self.current, context
+        try:
+            with self.graph.inside(context):
+                yield
+        finally:
+            self.current = before
+
+    def is_mapped(self, text: str) -> bool:
+        """Whether an input is given by the caller."""
+        return _canonical(text) in self.input_map
+
+    def find(self, text: str) -> Value | None:
+        """The value of an input; None where there is none: of arrays, stacks."""
+        key = _canonical(text)
+        if key in self.input_map:
+            self.used.add(key)
+            return self.input_map[key]
+        if key in self.values:
+            return self.values[key]
+        name, _, index = key.partition(":")
+        outputs = self.made[name].outputs if name in self.made else ()
+        return outputs[int(index)] if int(index) < len(outputs) else None
+
     def check(self, order: Sequence[Any]) -> None:
         """Refuse a graph with all types that graphc lacks in one message."""
         for n in order:
-            if self.exact(n) is None and n.op not in forms_by_type() and n.op not in _SPECIAL:
+            known = any(n.op in t for t in (forms_by_type(), _SPECIAL, SEVERAL, TRAINING))
+            if self.exact(n) is None and not known and n.op not in _STRUCTURE:
                 self.unknown.setdefault(n.op, []).append(n.name)
         if self.unknown:
             raise ValueError(_listing(self.unknown))
@@ -236,9 +302,9 @@ class _Importer:
             n = stack.pop()
             exact = self.exact(n)
             for i in n.input if exact is None else _read(n, exact):
-                if _source(i) in found:
-                    found.discard(_source(i))
-                    stack.append(self.nodes[_source(i)])
+                if source(i) in found:
+                    found.discard(source(i))
+                    stack.append(self.nodes[source(i)])
         return found
 
     # ---- order
@@ -269,19 +335,19 @@ class _Importer:
         return out
 
     def needs(self, n: Any) -> list[str]:
-        loop = n.op == "Merge"
+        loop = n.op in ("Merge", "RefMerge")
         out = []
         exact = self.exact(n)
         for i in [*n.input, *(_read(n, exact) if exact else ()), *self.condition(exact)]:
             if _canonical(i) in self.input_map:
                 continue
             name = i.removeprefix("^").partition(":")[0]
-            source = self.nodes.get(name)
-            if source is None:
+            at = self.nodes.get(name)
+            if at is None:
                 raise ValueError(
                     f"Node '{n.name}': Unknown input node '{i}' (it is not in the graph_def)"
                 )
-            if not (loop and source.op == "NextIteration"):
+            if not (loop and at.op.removeprefix("Ref") == "NextIteration"):
                 out.append(name)
         return out
 
@@ -352,7 +418,11 @@ class _Importer:
         if given is not None:
             self.used.add(key)
             return given
+        if key in self.values:
+            return self.values[key]
         name, _, index = key.partition(":")
+        if name not in self.made:
+            raise _Unknown(self.nodes[name].op)
         outputs = self.made[name].outputs
         if not index.isdigit() or int(index) >= len(outputs):
             raise ValueError(
@@ -370,10 +440,12 @@ class _Importer:
                 given = self.input_map.get(i)
                 if given is not None:
                     self.used.add(i)
-                control.append(self.made[i[1:]] if given is None else given)
-            elif i.removeprefix("^").partition(":")[0] in self.made or (
-                _canonical(i) in self.input_map
-            ):
+                before = self.made.get(i[1:]) if given is None else given
+                if before is not None:  # what only passes a value on is no node here
+                    control.append(before)
+            elif (
+                source(i) in self.made or _canonical(i) in self.values or self.is_mapped(i)
+            ):  # not what the export wrote for TensorFlow only
                 values.append(self.value(n, i))
         return values, control
 
@@ -397,7 +469,7 @@ class _Importer:
 
     def context_of(self, n: Any) -> Context | None:
         exact = self.exact(n)
-        return None if exact is None else self.context(exact.get("in"))
+        return self.current if exact is None else self.context(exact.get("in"))
 
     def build(self, n: Any, values: list[Value], name: str) -> Node:
         found = self.exact(n)
@@ -409,6 +481,16 @@ class _Importer:
             node = build(OPS[found["op"]], read, attrs, name)
             contexts.after(node)
             return node
+        if n.op in TRAINING:
+            with self.graph.name_scope(name):
+                return train(n, values, name)
+        if n.op in SEVERAL:
+            with self.graph.name_scope(name):
+                out = SEVERAL[n.op](n, values, name)
+            if isinstance(out, Node):
+                return out
+            self.values.update({f"{n.name}:{i}": v for i, v in enumerate(out)})
+            return out[0].node
         special = _SPECIAL.get(n.op)
         if special is not None:
             return special(n, values, name)
@@ -419,9 +501,13 @@ class _Importer:
 
     def foreign(self, n: Any) -> Operation:
         values, control = self.inputs(n)
-        readers = [m for m in self.nodes.values() if any(_source(i) == n.name for i in m.input)]
+        readers = [m for m in self.nodes.values() if any(source(i) == n.name for i in m.input)]
         types = foreign.outputs_of(n, (self.definitions or {}).get(n.op), readers)
-        with self.graph.control_dependencies(None), self.graph.control_dependencies(control):
+        with (
+            self.graph.control_dependencies(None),
+            self.graph.inside(self.context_of(n)),
+            self.graph.control_dependencies(control),
+        ):
             made = foreign.build_foreign(n.op, values, types, self.prefix + n.name + "/")
         return made  # type: ignore[return-value]
 
@@ -429,10 +515,6 @@ class _Importer:
 def _read(n: Any, exact: Mapping[str, Any]) -> list[str]:
     """The inputs of a node as graphc wrote it."""
     return [n.input[i] if isinstance(i, int) else str(i) for i in exact["inputs"]]
-
-
-def _source(text: str) -> str:
-    return text.removeprefix("^").partition(":")[0]
 
 
 def _listing(unknown: Mapping[str, Sequence[str]]) -> str:

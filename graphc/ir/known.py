@@ -184,6 +184,22 @@ def static(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
     return k
 
 
+#: Operands that say which axes are meant: numbers, not sizes.
+_PLACES = frozenset({"axis", "perm"})
+
+
+def _number(k: Known) -> Known:
+    """`k` as numbers: what is fed is what it is in this run, and the plan is for that."""
+    if isinstance(k, tuple):
+        return tuple([_number(e) for e in k])
+    f = D.facts()
+    if f is None or type(k) is int:
+        return k
+    given = f.value(k)
+    f.equal(k, given)
+    return given
+
+
 def resolve(
     inputs: Sequence[Value], attrs: Mapping[str, Any]
 ) -> tuple[tuple[Value, ...], dict[str, Any]]:
@@ -206,7 +222,8 @@ def resolve(
     soft = {name: (mask, keep) for name, mask, keep in attrs.get("soft", ())}
     for name, v in zip(names, inputs[first:], strict=True):
         if name not in soft:
-            out[name] = static(inputs, attrs, name)
+            k = static(inputs, attrs, name)
+            out[name] = _number(k) if name in _PLACES else k
             continue
         mask, keep = soft[name]
         k = out[name] = known_operand(inputs, attrs, name)

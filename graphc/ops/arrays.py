@@ -15,7 +15,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.dtypes import as_dtype
+from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.known import NeedsValue, known_operand, static
 from graphc.ir.node import Value
 from graphc.ops import lowering
@@ -2708,6 +2708,47 @@ def invert_permutation(x: Any, name: str | None = None) -> Value:
 
 
 invert_permutation_op.call = invert_permutation
+
+
+def _spread(s0: Any, s1: Any) -> Any:
+    """For both shapes the axes along which they are spread; None where that is not known."""
+    if not isinstance(s0, tuple) or not isinstance(s1, tuple) or None in (*s0, *s1):
+        return None
+    rank = max(len(s0), len(s1))
+    a, b = ((1,) * (rank - len(s)) + s for s in (s0, s1))
+    apart = [i for i in _ax(rank) if not D.same(a[i], b[i])]
+    return tuple(i for i in apart if D.same(a[i], 1)), tuple(i for i in apart if D.same(b[i], 1))
+
+
+def _spread_dims(*shapes: Any, dtype: DType, **attrs: Any) -> Any:
+    return _spread(*shapes) if attrs.get("dynamic") else _spread(**attrs)
+
+
+def _spread_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    t = attrs["dtype"]
+    axes = _spread(*[known_operand(inputs, attrs, name) for name in ("s0", "s1")])
+    if axes is None or D.facts() is None:
+        return [(t, (D.fresh(),)), (t, (D.fresh(),))]
+    return [(t, (len(a),)) for a in axes]
+
+
+def _spread_expand(*, s0: Any, s1: Any, dtype: DType) -> tuple[Value, ...]:
+    made = [np.array(axes, dtype.np) for axes in _spread(s0, s1)]
+    return tuple(make_constant(a, dtype, None) for a in made)
+
+
+broadcast_gradient_args_op = op(
+    "broadcast_gradient_args", "BroadcastGradientArgs", "composite", types="i",
+    doc="Axes to sum over for the gradients of two tensors that were broadcast.",
+    infer=_spread_infer, dims=_spread_dims, expand=_spread_expand, grad=no_grad,
+    numpy=lambda *, s0, s1, dtype: tuple(np.array(a, dtype.np) for a in _spread(s0, s1)),
+)  # fmt: skip
+
+
+def broadcast_gradient_args(s0: Value, s1: Value, name: str | None = None) -> tuple[Value, ...]:
+    """For two shapes the axes along which each is spread to the other."""
+    attrs = {"dynamic": ("s0", "s1"), "dtype": s0.dtype}
+    return build(broadcast_gradient_args_op, (s0, s1), attrs, name).outputs
 
 
 # ------------------------------------------------------------------------- made of the ops above

@@ -19,7 +19,9 @@ from graphc.ir.region import Branch, Context, Loop
 from graphc.ops.record import Attrs, Types, op
 from graphc.ops.state import identity
 
-__all__ = ["branch", "conditional", "conditional_op", "loop", "loop_op", "saved", "trips"]
+__all__ = [
+    "branch", "close", "conditional", "conditional_op", "loop", "loop_op", "saved", "trips",
+]  # fmt: skip
 
 
 def _stated(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -110,12 +112,12 @@ def conditional(then: Branch, orelse: Branch, name: str) -> list[Value]:
     pairs = zip(then.results, orelse.results, strict=True)
     types = [(a.dtype, merged(a.static_shape, b.static_shape)) for a, b in pairs]
     pred = then.pred
-    node = _close(graph, [then, orelse], [pred], types, name, conditional_op)
+    node = close(graph, [then, orelse], [pred], types, name, conditional_op)
     outputs = node.outputs[: len(types)]
     return [build(merge_op, (v,), {"shape": v.static_shape}, "Merge").outputs[0] for v in outputs]
 
 
-def _close(
+def close(
     graph: Any, contexts: Sequence[Context], first: Sequence[Value], types: list[Any], name: str,
     record: Any,
 ) -> Node:  # fmt: skip
@@ -188,7 +190,7 @@ def loop(
                 check(i, p, r)
         context.results = tuple(results)
     types = [(v.dtype, unknown(p.static_shape)) for v, p in zip(values, params, strict=True)]
-    node = _close(graph, [context], values, types, name, loop_op)
+    node = close(graph, [context], values, types, name, loop_op)
     outputs = node.outputs[: len(values)]
     return [build(exit_op, (v,), {"shape": v.static_shape}, "Exit").outputs[0] for v in outputs]
 
