@@ -54,6 +54,14 @@ COMMANDS: dict[str, Command] = {
             "dump --fetch loss --stage plan model.meta",
         ),
     ),
+    "explain": Command(
+        "graphc.commands.explain", "say what became of a line of a script, and why",
+        (
+            "explain samples/xor.py --line 34",
+            "explain --tensor hidden0/MatMul samples/xor.py",
+            "explain samples/xor.py",
+        ),
+    ),
     "opt": Command(
         "graphc.commands.opt", "apply passes to graphs in IR text",
         (

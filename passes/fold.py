@@ -90,6 +90,8 @@ class _Told:
                 " changes in it",
                 "compute it before, from constants",
             )
+        if n.op.name == "sizes":
+            return "it depends on sizes of what is fed", "declare the sizes of placeholders"
         if n.op.name == "input":
             return f"it depends on {n.name!r}, which is fed", f"make {n.name!r} a tf.constant"
         return f"it depends on {n.name!r} ({n.op.name})", ""

@@ -254,6 +254,10 @@ class Functionalizer:
                 if type(d) is int or log is None:
                     continue
                 size = self.facts.value(d)
+                if v in self.made:
+                    text = f"the size of axis {axis} of {v.node.name!r} is seen when Python, or the"
+                    log.because("size", (v.node,), f"{text} part of the run before, has made it")
+                    continue
                 log.because(
                     "size", (v.node,),
                     f"the size of axis {axis} of {v.node.name!r} is not declared: it is {d} in the"

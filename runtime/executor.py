@@ -1217,10 +1217,11 @@ def tell_places(
             over = next((t for t in alive if t[1] >= size and t[2] in named), None)
             if over is not None:
                 end, name = over[0], named[over[2]]
-                reader = f"{steps[end].node.name!r} reads it at step {end}"
-                why = "the same kernel reads it" if end == first else reader
-                text += f"; it cannot lie over {name!r}: {why}"
+                why = f"{steps[end].node.name!r} reads it at step {end}"
                 remedy = f"let {name!r} be read for the last time before {named[key]!r} is made"
+                if end == first:
+                    why, remedy = "its kernel reads that", ""
+                text += f"; it cannot lie over {name!r}: {why}"
             log.because("buffer", (steps[first].node,), text, remedy)
         bisect.insort(alive, (last, size, key))
 

@@ -14,6 +14,7 @@ from graphc.errors import FailedPreconditionError, InvalidArgumentError
 from graphc.face.graph import Graph, get_default_graph
 from graphc.face.variables import Variable
 from graphc.ir import graph as irgraph
+from graphc.ir import journal
 from graphc.ir.dims import Expr
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value, reachable, type_text
@@ -83,20 +84,18 @@ def _placeholders(elements: Sequence[Value | Node], fed: Iterable[Value]) -> lis
     return sorted(found, key=lambda v: v.node.id)
 
 
-def compile_run(
-    fetches: Any, feed_dict: Mapping[Any, Any] | None = None, session: Any = None, *,
-    graph: Graph | None = None, level: int = 2, passes: Any = None, off: Iterable[str] = (),
-) -> list[Part]:  # fmt: skip
-    """The native parts of a run, compiled without running anything.
-
-    Placeholders that are not fed take examples of their static shape.
-    """
+def _executor(
+    session: Any, graph: Graph | None, level: int, passes: Any, off: Iterable[str]
+) -> tuple[Graph, Any]:
+    """The graph, and what prepares its runs: of a session, or without any state."""
     from graphc.runtime import executor as rt
 
     if session is not None:
         graph, ex = session.graph, session._executor
         if ex is None:
             raise RuntimeError("Attempted to use a closed Session.")
+        if journal.current() is not None:  # what is compiled already would not be written down
+            ex = rt.Executor(graph, ex.state, ex.options)
     else:
         graph = graph or get_default_graph()
         if level not in (0, 1, 2):
@@ -104,6 +103,21 @@ def compile_run(
         text = passes if passes is None or isinstance(passes, str) else ",".join(passes)
         off = (off,) if isinstance(off, str) else tuple(off)
         ex = rt.Executor(graph, rt.State(), rt.Options(level, text, off))
+    return graph, ex
+
+
+def compile_run(
+    fetches: Any, feed_dict: Mapping[Any, Any] | None = None, session: Any = None, *,
+    graph: Graph | None = None, level: int = 2, passes: Any = None, off: Iterable[str] = (),
+) -> list[Part]:  # fmt: skip
+    """The native parts of a run, compiled without running anything.
+
+    Placeholders that are not fed take examples of their static shape. While a journal is kept,
+    everything is compiled, also what the session has compiled before.
+    """
+    from graphc.runtime import executor as rt
+
+    graph, ex = _executor(session, graph, level, passes, off)
     elements = _elements(fetches, graph)
     if not elements:
         raise ValueError("there is nothing to show: no tensor or operation is fetched")

@@ -317,6 +317,7 @@ NAMES: dict[str, str] = {
     # ---- graphc's own
     "bisect": "graphc.see.bisect:bisect",
     "dump": "graphc.face.dump:dump",
+    "explain": "graphc.see.why:explain",
     "extend": "graphc.extend",
     "from_networkx": "graphc.see.networkx:from_networkx",
     "to_networkx": "graphc.see.networkx:to_networkx",

@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Any
 
 from graphc.ir import build, dims, journal, permit
-from graphc.ir.dims import Facts
+from graphc.ir.dims import Facts, Shape
+from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value, reachable
 
 __all__ = ["Graph", "Rewrite", "copy", "paused_gc"]
@@ -143,12 +144,17 @@ _MANY = 50_000  # new objects
 
 def copy(n: Node, inputs: Sequence[Value], attrs: dict[str, Any] | None = None) -> Node:
     """`n` on other inputs, types inferred anew (kept, where those of the inputs are the same)."""
+    types: list[tuple[DType, Shape | None]] | None = None
     if attrs is None and "dynamic" not in n.attrs:
         for a, b in zip(n.inputs, inputs, strict=True):
             if a is not b and (a.dtype is not b.dtype or a.static_shape != b.static_shape):
                 break
         else:
             types = [(v.dtype, v.static_shape) for v in n.outputs]
-            return Node(n.op, inputs, n.attrs, types, n.name, (), n.source)
-    made = n.attrs if attrs is None else attrs
-    return Node(n.op, inputs, made, n.op.infer(inputs, made), n.name, (), n.source)
+    given = n.attrs if attrs is None else attrs
+    inferred = n.op.infer(inputs, given) if types is None else types
+    made = Node(n.op, inputs, given, inferred, n.name, (), n.source)
+    log = journal.current()
+    if log is not None:
+        log.copies[made] = n
+    return made

@@ -90,18 +90,28 @@ class Journal:
         The pass that runs now: "" before the first, while the run becomes a pure graph.
     origin : dict
         For each node that a pass built the node in whose place it was building.
+    copies : dict
+        For each node that is another on other operands, that other.
     """
 
     changes: list[Change] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
     stage: str = ""
     origin: dict[Node, Node] = field(default_factory=dict)
+    copies: dict[Node, Node] = field(default_factory=dict)
     _times: dict[str, int] = field(default_factory=dict)
 
     def begin(self, name: str) -> None:
         """The pass `name` begins."""
         k = self._times[name] = self._times.get(name, 0) + 1
         self.stage = name if k == 1 else f"{name}.{k}"
+
+    def take(self) -> Journal:
+        """What is written here so far, as a journal of its own; this one begins anew."""
+        done = Journal(self.changes, self.reasons, self.stage, self.origin, self.copies)
+        self.changes, self.reasons, self.stage = [], [], ""
+        self.origin, self.copies, self._times = {}, {}, {}
+        return done
 
     def moved(self, new: Mapping[Value, Value]) -> None:
         """The pass put values in the place of others."""

@@ -60,10 +60,10 @@ class Provenance:
         self._changes: dict[Value, list[Change]] = {}
         for c in journal.changes:
             self._link(c)
-        for new, old in journal.origin.items():
-            if new in self._made_of:
+        for new, old in [*journal.copies.items(), *journal.origin.items()]:
+            if new in self._made_of and new not in journal.copies:
                 continue  # what a pass says of it is nearer than where it was built
-            self._made_of[new] = {old: None}
+            self._made_of.setdefault(new, {})[old] = None
             for v in new.outputs:
                 self._became.setdefault(old, {})[v] = None
         #: The node in whose body or region a node is.
@@ -93,7 +93,8 @@ class Provenance:
                     known = False
                     for m in inner.nodes():
                         known = known or self.holder.get(m) is n
-                        self.holder[m] = n
+                        if m.op.name not in ("input", "constant"):
+                            self.holder[m] = n
                     if not known:
                         stack.append(inner)
 
@@ -149,6 +150,11 @@ class Provenance:
     def became(self, node: Value | Node) -> list[Value]:
         """All values of later stages that it became, or that were built in its place."""
         return self._follow(node, lambda n: self._became.get(n, ()))
+
+    def ends(self, node: Value | Node) -> list[Value]:
+        """What it became in the end: those of `became` that became nothing else."""
+        made = self.became(node)
+        return [v for v in made if not self._became.get(v.node)] or made[-1:]
 
     def _follow(self, node: Value | Node, next_: Callable[[Node], Iterable[Value]]) -> list[Value]:
         found: dict[Value, None] = {}

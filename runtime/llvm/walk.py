@@ -324,7 +324,7 @@ class Walk:
                     self.body(inside)
             start = first
         full = start + ((stop - start) & -wide)
-        if count is not None and count < lanes:
+        if isinstance(s.extent, int) and s.extent < lanes:
             self.say("short", s, least=lanes)
         if count is None or count >= wide:
             self.streaming = stream

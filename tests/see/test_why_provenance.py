@@ -128,3 +128,11 @@ def test_nothing_is_kept_unless_asked() -> None:
         (part,) = compile_run(tf.exp(x))
     assert part.compilation.trace.journal is None
     assert Provenance(journal.Journal()).recorded(x) == [x.node]
+
+
+def test_moved_reshapes_do_not_lose_what_they_moved_over() -> None:
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, 4], name="x")
+        e = tf.exp(x, name="e")
+        p = provenance(tf.sin(tf.reshape(e, [-1]), name="y"))
+    assert kernels(p, e) == ["k0_exp_sin"]

@@ -1,0 +1,102 @@
+"""``python -m graphc explain``: what the compiler did with a line of a script, and why."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from graphc.cli import Misuse
+from graphc.commands import script
+from graphc.commands.script import Seen, shown
+
+__all__ = ["arguments", "execute"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``explain``."""
+    parser.add_argument(
+        "--line", default=None, metavar="[FILE:]N",
+        help="a line of the script, or of another file of the program",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tensor", default=None, metavar="NAME", help="a tensor or operation by its name"
+    )
+    script.arguments(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run the script with a journal, then explain each run that needs what was asked about."""
+    from graphc.see.why import watched
+
+    _behind(args)
+    if args.line is not None and args.tensor is not None:
+        raise Misuse("give --line or --tensor, not both")
+    where = _line(args)
+    with watched(split=True):
+        status, seen = script.observed(args.script, args.args)
+    if status and not seen:
+        return status
+    chosen = script.pick(seen, args.run)
+    if where is None and args.tensor is None:
+        shown("\n".join(_compiled(chosen)))
+    else:
+        shown(_about(args.tensor, where, chosen))
+    return status
+
+
+def _behind(args: argparse.Namespace) -> None:
+    """``--line`` and ``--tensor`` directly behind the script are ours, too."""
+    while len(args.args) > 1 and args.args[0] in ("--line", "--tensor"):
+        name = args.args[0][2:]
+        if getattr(args, name) is not None:
+            break
+        setattr(args, name, args.args[1])
+        del args.args[:2]
+
+
+def _line(args: argparse.Namespace) -> tuple[str, int] | None:
+    if args.line is None:
+        return None
+    file, _, number = args.line.rpartition(":")
+    if not number.isdigit():
+        raise Misuse(f"--line takes a number, or file.py:number, not {args.line!r}")
+    return file or Path(args.script).name, int(number)
+
+
+def _compiled(seen: list[Seen]) -> list[str]:
+    """Why each compilation was made."""
+    executors = {id(s.run.executor): s.run.executor for s in seen}
+    return [str(cause) for ex in executors.values() for cause in ex.causes]
+
+
+def _about(tensor: str | None, where: tuple[str, int] | None, seen: list[Seen]) -> str:
+    """What is to be said about a line or a tensor, in the largest run that computes it."""
+    from graphc.see.explanation import Explainer
+    from graphc.see.why import nodes_of_line, resolve, with_causes
+
+    best: tuple[tuple[bool, int], Any, Seen] | None = None
+    computing: list[int] = []
+    problem = ""
+    for s in seen:
+        graph = s.run.executor.graph
+        try:
+            if where is None:
+                title, nodes = resolve(tensor, graph)
+            else:
+                title, nodes = f"line {where[0]}:{where[1]}", nodes_of_line(graph, *where)
+        except (KeyError, ValueError) as e:
+            problem = problem or str(e.args[0] if e.args else e)
+            continue
+        found = Explainer(s.compilation.trace.journal, [(s.run, s.compilation)])
+        answer = found.about(title, nodes)
+        computing += [s.number] if answer.places else []
+        rank = bool(answer.places), len(s.compilation.plan.steps)
+        if best is None or rank > best[0]:
+            best = rank, answer, s
+    if best is None:
+        raise Misuse(problem or "there is nothing to explain", 1)
+    _, answer, s = best
+    others = ", ".join(str(i) for i in computing if i != s.number)
+    more = f"\nalso computed in compilations {others}: see them with --run" if others else ""
+    return f"compilation {s.number}: {with_causes(answer, s.run.executor)}{more}"
