@@ -58,7 +58,7 @@ def make(f: Functionalizer, n: Node, mask: int) -> None:
     maker: type[_Construct] = _Loop if n.op.name == "loop" else _Cond
     draws = len(f.frozen.random)
     try:
-        if any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
+        if any(v.dtype.hosted for v in (*n.inputs, *n.outputs)):
             raise Varying("it carries or gives strings, which native code does not")
         one = maker(f, n, mask)
         while True:
@@ -471,7 +471,7 @@ class _Loop(_Construct):
         room = most[0] if most is not None else self._capacity(next(iter(saves.values()))[0])
         for v in saves:
             value = body.value(v, None)
-            if value.static_shape is None or value.dtype.kind == "s":
+            if value.static_shape is None or value.dtype.hosted:
                 raise Varying(f"what {v.name!r} had in each iteration has no shape to keep it in")
             empty = control.blank((room, *value.static_shape), value.dtype)
             stack = self.carry(empty, None, params, results, "saved")

@@ -121,7 +121,7 @@ def host_word(n: Node) -> str:
         or r.facts.get("aliases")
     ):
         return ""
-    if any(v.dtype.kind == "s" for v in (*n.inputs, *n.outputs)):
+    if any(v.dtype.hosted for v in (*n.inputs, *n.outputs)):
         return "string"
     if r.family == "host":
         return "host"

@@ -165,7 +165,7 @@ class Reverse:
                 ins = self.gradients(n, outs, nodes)
             for v, g in itertools.zip_longest(n.inputs, ins):
                 inner = v.node in nodes and v not in stop
-                if g is not None and (inner or v in xs) and v.dtype.kind == "f":
+                if g is not None and (inner or v in xs) and v.dtype.kind in "fc":
                     self.grads.setdefault(v, []).append(g)
                 if inner:
                     users[v.node] -= 1
@@ -235,21 +235,47 @@ def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
         return [None] * len(n.inputs)
     dys: list[Gradient] = []
     for g, v in zip(outs, n.outputs, strict=True):
-        if g is None and v.dtype.kind == "f" and not n.op.facts.get("partial_gradients"):
+        if g is None and v.dtype.kind in "fc" and not n.op.facts.get("partial_gradients"):
             g = shapes.zeros_like(v)
         dys.append(g if n.op.facts.get("alias") else dense(g))  # identity passes rows on as rows
     attrs = {k: a for k, a in n.attrs.items() if k != "_gradient"}
+    turned = _holomorphic(n)
+    if turned:
+        dys = [conjugate(g) for g in dys]
     if len(n.outputs) == 1:
         made = n.op.grad(n.outputs[0], dys[0], *n.inputs, **attrs)
     else:
         made = n.op.grad(n.outputs, tuple(dys), *n.inputs, **attrs)
     ins = padded(made, n)
+    if turned:
+        ins = [conjugate(g) for g in ins]
     if n.op.family == "elementwise" and len(n.inputs) > 1:
         ins = [
-            None if g is None or x.dtype.kind != "f" else sum_to(g, x)
+            None if g is None or x.dtype.kind not in "fc" else sum_to(g, x)
             for g, x in zip(ins, n.inputs, strict=True)
         ]
     return ins
+
+
+def _holomorphic(n: Node) -> bool:
+    """Whether the record's gradient is the derivative of a function of complex numbers.
+
+    What goes back is then its conjugate times the gradient, ``conj(f'(x) conj(dy))``.
+    """
+    return (
+        any(v.dtype.kind == "c" for v in n.outputs)
+        and n.op.family in ("elementwise", "reduction", "contraction", "composite", "structured")
+        and not n.op.facts.get("own_conjugate")
+    )
+
+
+def conjugate(g: Gradient) -> Gradient:
+    """The conjugate of a complex gradient; others as they are."""
+    if not isinstance(g, Value) or g.dtype.kind != "c":
+        return g
+    from graphc.ops.complex import conj  # few programs have complex numbers
+
+    return conj(g)
 
 
 def dense(g: Gradient) -> Gradient:

@@ -141,7 +141,7 @@ def capacity(loop: Loop) -> Value:
 def _reaches(roots: Iterable[Value], inside: Context, stop: set[Value]) -> set[Value]:
     """The float values that `roots` are made of, up to those outside of `inside`."""
     out: set[Value] = set()
-    stack = [v for v in roots if v.dtype.kind == "f" and v not in stop]
+    stack = [v for v in roots if v.dtype.kind in "fc" and v not in stop]
     while stack:
         v = stack.pop()
         if v in out:
@@ -154,7 +154,7 @@ def _reaches(roots: Iterable[Value], inside: Context, stop: set[Value]) -> set[V
         if v.node.op.name == "saved":
             around = v.node.attrs["loop"].node
             inputs = around.inputs if around is not None else ()
-        stack += [x for x in inputs if x.dtype.kind == "f" and x not in stop]
+        stack += [x for x in inputs if x.dtype.kind in "fc" and x not in stop]
     return out
 
 
@@ -276,7 +276,7 @@ def _cond(n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value]) ->
     shared = [
         v
         for v in dict.fromkeys(n.inputs)
-        if v in wanted and v.dtype.kind == "f" and any(v in r for r in reached)
+        if v in wanted and v.dtype.kind in "fc" and any(v in r for r in reached)
     ]
     grads: list[Any] = [None] * len(n.inputs)
     if not shared:

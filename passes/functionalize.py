@@ -287,7 +287,7 @@ class Functionalizer:
             made = build.build(input_op, (), attrs, _label(v)).outputs[0]
             out.append(made)
             if v.node.op.name == "variable" and (
-                self.home is not None or (v in self.made and v.dtype.kind == "s")
+                self.home is not None or (v in self.made and v.dtype.hosted)
             ):
                 self.start[str(v.node.attrs["var"])] = made  # read by an earlier part
             else:
@@ -297,18 +297,18 @@ class Functionalizer:
     def freeze(self, outputs: list[Value], inputs: tuple[Value, ...], name: str) -> Frozen:
         """The pure graph, and beside it the strings."""
         f = self.frozen
-        f.strings = [v.node.attrs["index"] if v.dtype.kind == "s" else None for v in outputs]
+        f.strings = [v.node.attrs["index"] if v.dtype.hosted else None for v in outputs]
         updates = []
         for var, history in self.history.items():
             v = history[-1][1]
-            if v.dtype.kind == "s":
+            if v.dtype.hosted:
                 f.string_updates.append((var, v.node.attrs["index"]))
             else:
                 updates.append((var, v))
-        numbers = tuple(v for v in outputs if v.dtype.kind != "s")
+        numbers = tuple(v for v in outputs if not v.dtype.hosted)
         f.checks = len(self.checks)
         f.graph = Graph((*numbers, *self.checks), tuple(updates), inputs, name, self.facts)
-        f.reads = [var for var, v in self.start.items() if v.dtype.kind != "s"]
+        f.reads = [var for var, v in self.start.items() if not v.dtype.hosted]
         return f
 
     def value(self, v: Value, reader: Node | None) -> Value:
@@ -333,7 +333,7 @@ class Functionalizer:
                 dtype, shape = self.variables(var)
             except FailedPreconditionError as e:
                 raise FailedPreconditionError(None, reader, run_error(reader, e)) from None
-            if dtype.kind == "s":
+            if dtype.hosted:
                 raise Cut((self.refs[var],))
             attrs = {"var": var, "dtype": dtype, "shape": shape}
             v = self.start[var] = build.build(read_op, (), attrs, var).outputs[0]

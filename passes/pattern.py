@@ -161,14 +161,14 @@ def same_value(a: Any, b: Value) -> bool:
         isinstance(a, Value) and a.node.op is b.node.op and a.node.op.name == "constant"
         and a.dtype is b.dtype and a.node.attrs["value"].shape == b.node.attrs["value"].shape
         and a.node.attrs["value"].tobytes() == b.node.attrs["value"].tobytes()
-        and a.dtype.kind != "s"
+        and not a.dtype.hosted
     )  # fmt: skip
 
 
 def elements(n: Node) -> Any:
     """The Python number that every element of a constant is, sign of zero included, else None."""
     a: np.ndarray[Any, Any] = n.attrs["value"]
-    if n.outputs[0].dtype.kind == "s" or not a.size:
+    if n.outputs[0].dtype.hosted or not a.size:
         return None
     first = a.reshape(-1)[0].item()
     if a.size == 1:

@@ -123,7 +123,7 @@ def tile_of_ones(x: Value, result: Value) -> Value | None:
     s, t = x.static_shape, result.static_shape
     assert s is not None
     assert t is not None
-    if x.dtype.kind == "s" or any(i != 1 and i != j for i, j in zip(s, t, strict=True)):
+    if x.dtype.hosted or any(i != 1 and i != j for i, j in zip(s, t, strict=True)):
         return None
     return x if s == t else rebroadcast(x, result)
 

@@ -109,6 +109,8 @@ def as_feed(
         array = value
     elif dtype.kind == "s":
         array = _strings(value, name)
+    elif dtype.kind == "c":
+        array = _complex(value, dtype, name)
     else:
         array = _numbers(value, dtype, name)
     check_shape(array.shape, static_shape, name)
@@ -135,6 +137,13 @@ def check_shape(shape: tuple[int, ...], static_shape: Shape | None, name: str) -
         raise ValueError(
             f"Cannot feed value of shape {shape!r} for Tensor {name!r}, which has shape {text!r}"
         )
+
+
+def _complex(value: Any, dtype: DType, name: str) -> Array:
+    try:
+        return np.asarray(value, order="C").astype(dtype.np, copy=False)
+    except (TypeError, ValueError):
+        raise _refuse(value, dtype, name, "") from None
 
 
 def _numbers(value: Any, dtype: DType, name: str) -> Array:

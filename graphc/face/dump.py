@@ -58,7 +58,7 @@ def _example(v: Value, sizes: Sequence[int], number: int) -> np.ndarray[Any, Any
     shape = [
         d if type(d) is int else sizes[i % len(sizes)] for i, d in enumerate(v.static_shape or ())
     ]
-    if v.dtype.kind == "s":
+    if v.dtype.hosted:
         return np.full(shape, b"", object)
     return np.full(shape, number if v.dtype.kind in "iu" else 0, v.dtype.np)
 

@@ -159,7 +159,9 @@ def _list(xs: Any) -> list[Any]:
 
 def _grad_y(g: Any, y: Value, i: int) -> Any:
     """The gradient of a y as the user gives it, as a tensor of its type."""
-    if y.dtype.kind not in "fiu":
+    if y.dtype.kind == "c" and g is None:
+        raise TypeError(f"Gradients of complex tensors must set grad_ys (y.dtype = {y.dtype!r})")
+    if y.dtype.kind not in "fiuc":
         raise TypeError(
             f"Tensor {y!s} with type {y.dtype.name} must be numeric to obtain a default gradient"
         )

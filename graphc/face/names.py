@@ -15,7 +15,7 @@ _OPS = (
     "graphc.ops.conv", "graphc.ops.pool", "graphc.ops.script",
     "graphc.ops.check", "graphc.ops.printing", "graphc.ops.factor",
     "graphc.ops.scatter", "graphc.ops.ordering", "graphc.ops.strings", "graphc.ops.special",
-    "graphc.ops.blocks", "graphc.ops.quantize",
+    "graphc.ops.blocks", "graphc.ops.quantize", "graphc.ops.complex", "graphc.ops.spectral",
 )  # fmt: skip
 
 _CELLS = ("graphc.nn.cells", "graphc.nn.wrappers")
@@ -54,6 +54,9 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "linalg": _OPS,
     "random": (*_OPS, "graphc.ops.sampling"),
     "bitwise": ("graphc.ops.math",),
+    "signal": ("graphc.ops.spectral", "graphc.ops.signal"),
+    "spectral": ("graphc.ops.spectral", "graphc.ops.signal"),
+    "contrib.signal": ("graphc.ops.signal",),
     "manip": _OPS,
     "sets": ("graphc.sparse.sets",),
     "debugging": (*_OPS, "graphc.face.asserts"),
@@ -326,6 +329,8 @@ NAMES: dict[str, str] = {
     "DType": "graphc.ir.dtypes:DType",
     "as_dtype": "graphc.ir.dtypes:as_dtype",
     "bfloat16": "graphc.ir.dtypes:bfloat16",
+    "complex64": "graphc.ir.dtypes:complex64",
+    "complex128": "graphc.ir.dtypes:complex128",
     "bool": "graphc.ir.dtypes:bool_",
     "double": "graphc.ir.dtypes:float64",
     "float16": "graphc.ir.dtypes:float16",

@@ -32,7 +32,7 @@ class DType:
         self.code = code
         self.as_numpy_dtype = np_type
         self.np: np.dtype[Any] = np.dtype(np_type)
-        self.kind = kind  # f float, i signed, u unsigned, b bool, s string
+        self.kind = kind  # f float, i signed, u unsigned, b bool, s string, c complex
         self.enum = enum
         self.size = 2 if name == "bfloat16" else self.np.itemsize
         self._ref: DType | None = None
@@ -56,7 +56,12 @@ class DType:
 
     @property
     def is_complex(self) -> bool:
-        return False
+        return self.kind == "c"
+
+    @property
+    def hosted(self) -> bool:
+        """Whether values of the type never enter native code."""
+        return self.kind in "sc"
 
     @property
     def is_quantized(self) -> bool:
@@ -72,6 +77,8 @@ class DType:
 
     @property
     def real_dtype(self) -> DType:
+        if self.kind == "c":
+            return float32 if self.size == 8 else float64
         return self._base
 
     @property
@@ -158,6 +165,8 @@ uint8 = DType("uint8", "u8", np.uint8, "u", 4)
 int16 = DType("int16", "i16", np.int16, "i", 5)
 int8 = DType("int8", "i8", np.int8, "i", 6)
 string = DType("string", "str", np.object_, "s", 7)
+complex64 = DType("complex64", "c64", np.complex64, "c", 8)
+complex128 = DType("complex128", "c128", np.complex128, "c", 18)
 int64 = DType("int64", "i64", np.int64, "i", 9)
 bool_ = DType("bool", "bool", np.bool_, "b", 10)
 bfloat16 = DType("bfloat16", "bf16", np.float32, "f", 14)
@@ -168,7 +177,7 @@ uint64 = DType("uint64", "u64", np.uint64, "u", 23)
 
 DTYPES: tuple[DType, ...] = (
     float32, float64, int32, uint8, int16, int8, string, int64, bool_, bfloat16,
-    uint16, float16, uint32, uint64,
+    uint16, float16, uint32, uint64, complex64, complex128,
 )  # fmt: skip
 
 _LOOKUP: dict[Any, DType] = {}
@@ -181,7 +190,7 @@ for _t in DTYPES:
         _LOOKUP[_t.np] = _t
         _LOOKUP[_t.as_numpy_dtype] = _t
 _LOOKUP.update(
-    {float: float32, int: int32, bool: bool_, str: string, bytes: string,
+    {float: float32, int: int32, bool: bool_, complex: complex128, str: string, bytes: string,
      "float": float32, "double": float64, "half": float16, "int": int32, object: string}
 )  # fmt: skip
 

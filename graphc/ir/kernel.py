@@ -493,7 +493,7 @@ class _Verifier:
     def declare(self, b: Buffer) -> None:
         if b.name in self.buffers:
             self.fail(f"two buffers are called {b.name}")
-        if b.dtype.kind == "s":
+        if b.dtype.hosted:
             self.fail(f"{b.name} holds strings, which stay in Python")
         self.buffers[b.name] = b
 

@@ -174,7 +174,7 @@ def _slice_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> An
 
 
 slice_op = op(
-    "slice", "Slice", "view", doc="A box of a tensor.", args=("input",), types="fiubs",
+    "slice", "Slice", "view", doc="A box of a tensor.", args=("input",), types="fiubsc",
     infer=_slice_infer,
     element=_slice_element, numpy=_slice_numpy, dims=_slice_dims,
     grad=_slice_grad,
@@ -241,7 +241,7 @@ def _place_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> An
 
 place_op = op(
     "place", "Pad", "view", doc="A box inside zeros: the gradient of slice.", args=("x",),
-    types="fiub",
+    types="fiubc",
     infer=_place_infer, element=_place_element, numpy=_place_numpy,
     grad=_place_grad,
 )  # fmt: skip
@@ -607,14 +607,15 @@ def _strided_grad_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any
 def _strided_ops(name: str, fails: bool) -> tuple[Any, Any]:
     doc = "Part of a tensor, by Python's slicing rules."
     forward = op(
-        name, "StridedSlice", "view", doc=doc, args=("input",), types="fiubs", infer=_strided_infer,
+        name, "StridedSlice", "view", doc=doc, args=("input",), types="fiubsc",
+        infer=_strided_infer,
         element=_strided_element, numpy=_strided_numpy, dims=_strided_dims, grad=_strided_grad,
         fails=fails,
     )  # fmt: skip
     backward = op(
         name + "_grad", "StridedSliceGrad", "view", doc="The gradient of a strided slice.",
         args=("dy",),
-        types="fiub", infer=_strided_grad_infer, element=_strided_grad_element,
+        types="fiubc", infer=_strided_grad_infer, element=_strided_grad_element,
         numpy=_strided_grad_numpy, grad=_strided_grad_grad, fails=fails,
     )  # fmt: skip
     return forward, backward
@@ -943,7 +944,7 @@ def _cut(dy: Value, shapes: Sequence[Shape], axis: int) -> list[Value]:
 
 concat_op = op(
     "concat", "ConcatV2", "view", doc="Tensors joined along an axis.", args=("*values",),
-    types="fiubs",
+    types="fiubsc",
     infer=_concat_infer, element=_concat_element, dims=_concat_dims,
     grad=_concat_grad,
     numpy=lambda *xs, axis: np.concatenate(xs, axis),
@@ -967,7 +968,7 @@ def _concat_part_numpy(dy: Any, *xs: Any, axis: int, index: int) -> Any:
 
 concat_part_op = op(
     "concat_part", "Slice", "view", doc="The part of a concatenation that came from one operand.",
-    args=("dy", "*values"), types="fiub",
+    args=("dy", "*values"), types="fiubc",
     infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[1 + attrs["index"]].static_shape)],
     numpy=_concat_part_numpy, grad=_concat_part_grad,
     expand=lambda dy, *xs, axis, index: _cut(dy, [_whole(x) for x in xs], axis)[index],
@@ -1057,7 +1058,7 @@ def _stack_grad(y: Value, dy: Value, *xs: Value, axis: int) -> Any:
 
 stack_op = op(
     "stack", "Pack", "view", doc="Tensors stacked along a new axis.", args=("*values",),
-    types="fiubs",
+    types="fiubsc",
     infer=_stack_infer, element=_stack_element,
     grad=_stack_grad,
     numpy=lambda *xs, axis: np.stack(xs, axis),
@@ -1145,7 +1146,7 @@ def _filled_in(dys: Sequence[Value | None], ys: Sequence[Value]) -> list[Value]:
 
 
 unstack_op = op(
-    "unstack", "Unpack", "view", doc="The slices along an axis.", args=("value",), types="fiubs",
+    "unstack", "Unpack", "view", doc="The slices along an axis.", args=("value",), types="fiubsc",
     infer=_unstack_infer, expand=_unstack_expand,
     numpy=lambda x, *, num, axis: tuple(np.array(p, order="C") for p in np.moveaxis(x, axis, 0)),
     dims=lambda x, *, num, axis: x,
@@ -1250,7 +1251,7 @@ def _split_grad(ys: Any, dys: Any, x: Value, *rest: Value, **attrs: Any) -> Any:
 
 
 split_op = op(
-    "split", "Split", "view", doc="Equal parts along an axis.", args=("value",), types="fiubs",
+    "split", "Split", "view", doc="Equal parts along an axis.", args=("value",), types="fiubsc",
     infer=_split_infer, expand=_split_expand, grad=_split_grad,
     numpy=lambda x, *, num, axis: tuple(np.ascontiguousarray(p) for p in np.split(x, num, axis)),
     dims=lambda x, *rest, num, **a: None if not isinstance(x, tuple) or len(x) % num else tuple(
@@ -1320,7 +1321,7 @@ def _split_v_numpy(x: Any, *, sizes: Any, axis: int, num: int) -> tuple[Any, ...
 
 split_v_op = op(
     "split_v", "SplitV", "view", doc="Parts of given sizes along an axis.", args=("value",),
-    types="fiubs",
+    types="fiubsc",
     infer=_split_v_infer, expand=_split_v_expand, grad=_split_grad,
     numpy=_split_v_numpy,
 )  # fmt: skip
@@ -1460,7 +1461,7 @@ def _unpad(dy: Value, x: Value, rest: Sequence[Value], attrs: Any) -> Value:
 
 
 pad_op = op(
-    "pad", "Pad", "view", doc="Zeros around a tensor.", args=("tensor",), types="fiub",
+    "pad", "Pad", "view", doc="Zeros around a tensor.", args=("tensor",), types="fiubc",
     infer=_pad_infer,
     element=lambda k, index, x, *, paddings: _pad_read(k, index, x, paddings,
     None),
@@ -1469,7 +1470,7 @@ pad_op = op(
 
 pad_v2_op = op(
     "pad_v2", "PadV2", "view", doc="One value around a tensor.", args=("tensor", "constant_values"),
-    types="fiub", infer=_pad_infer,
+    types="fiubc", infer=_pad_infer,
     element=lambda k, index, x, v, *, paddings: _pad_read(k, index, x, paddings, v),
     numpy=lambda x, v, *, paddings: np.pad(x, _pairs(paddings), constant_values=v) if x.ndim else x,
     grad=lambda y, dy, x, v, *rest, **attrs: _pad_v2_grad(dy, x, rest, attrs),
@@ -1491,7 +1492,7 @@ def _unpad_numpy(dy: Any, like: Any, *, paddings: Any) -> Any:
 
 unpad_op = op(
     "unpad", "Slice", "view", doc="What a padding surrounds: its gradient.", args=("dy", "like"),
-    types="fiub", numpy=_unpad_numpy,
+    types="fiubc", numpy=_unpad_numpy,
     infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[1].static_shape)],
     expand=lambda dy, like, *, paddings: slice_static(dy, [a for a, _ in _pairs(paddings)],
     _whole(like)),
@@ -1522,7 +1523,7 @@ def _mirror_numpy(x: Any, *, paddings: Any, mode: str) -> Any:
 
 mirror_pad_op = op(
     "mirror_pad", "MirrorPad", "view", doc="A tensor mirrored at its borders.", args=("input",),
-    types="fiub",
+    types="fiubc",
     infer=_pad_infer, element=_mirror_element,
     numpy=_mirror_numpy,
     grad=lambda y, dy, x, *rest, **attrs: _backward("mirror_pad_grad", dy, x, rest, attrs),
@@ -1693,7 +1694,8 @@ def _untile_numpy(dy: Any, like: Any, *, multiples: Any) -> Any:
 
 
 tile_op = op(
-    "tile", "Tile", "view", doc="A tensor repeated along its axes.", args=("input",), types="fiubs",
+    "tile", "Tile", "view", doc="A tensor repeated along its axes.", args=("input",),
+    types="fiubsc",
     infer=_tile_infer, element=_tile_element,
     numpy=lambda x, *, multiples: np.tile(x, multiples) if x.ndim else x,
     dims=lambda x, *rest, **a: x * a["multiples"][0]
@@ -1759,7 +1761,7 @@ def _reverse_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> 
 reverse_op = op(
     "reverse", "ReverseV2", "view", doc="Axes in reverse order of their elements.", args=("tensor",
     ),
-    types="fiubs", infer=_reverse_infer, element=_reverse_element,
+    types="fiubsc", infer=_reverse_infer, element=_reverse_element,
     grad=_reverse_grad,
     numpy=lambda x, *, axis: np.array(np.flip(x, tuple(axis)), order="C"),
     dims=lambda x, *rest, **a: x[::-1] if isinstance(x, tuple) and a.get("axis") else None,
@@ -1822,7 +1824,7 @@ def _reverse_sequence_grad(y: Value, dy: Value, x: Value, n: Value, **attrs: Any
 
 reverse_sequence_op = op(
     "reverse_sequence", "ReverseSequence", "view", doc="The first elements of each row reversed.",
-    args=("input", "seq_lengths"), types="fiub", infer=_reverse_sequence_infer, fails=True,
+    args=("input", "seq_lengths"), types="fiubc", infer=_reverse_sequence_infer, fails=True,
     element=_reverse_sequence_element, numpy=_reverse_sequence_numpy, grad=_reverse_sequence_grad,
 )  # fmt: skip
 
@@ -1869,7 +1871,7 @@ def _roll_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 roll_op = op(
     "roll", "Roll", "view", doc="Elements shifted around along axes.", args=("input",),
-    types="fiub",
+    types="fiubc",
     infer=_roll_infer,
     element=lambda k, index, x, *, shift, axis: k.read(x, tuple(
         i if n == 0 or d == 0 else (i - n) % d
@@ -2053,7 +2055,7 @@ def _gather_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **attrs:
 
 gather_op = op(
     "gather", "GatherV2", "view", doc="Slices of an axis, by index.", args=("params", "indices"),
-    types="fiubs", infer=_gather_infer, element=_gather_element, numpy=_gather_numpy,
+    types="fiubsc", infer=_gather_infer, element=_gather_element, numpy=_gather_numpy,
     dims=_gather_dims,
     grad=lambda y, dy, x, i, *rest, **a: (*_gather_grad(y, dy, x, i, *rest, **a), *_nones(rest)),
     fails=True,
@@ -2138,7 +2140,7 @@ def _gather_nd_numpy(x: Any, i: Any) -> Any:
 
 gather_nd_op = op(
     "gather_nd", "GatherNd", "view", doc="Slices of the leading axes, by index vector.",
-    args=("params", "indices"), types="fiubs", infer=_gather_nd_infer, element=_gather_nd_element,
+    args=("params", "indices"), types="fiubsc", infer=_gather_nd_infer, element=_gather_nd_element,
     numpy=_gather_nd_numpy, fails=True,
     grad=lambda y, dy, x, i: (scatter_nd(i, dy, _shape_like(x, i)), None),
 )  # fmt: skip
@@ -2437,7 +2439,7 @@ def _where_numpy(x: Any) -> Any:
 
 where_op = op(
     "where_indices", "Where", "structured", doc="The indices of the elements that are true.",
-    args=("condition",), types="fiub", infer=_where_infer, grad=no_grad,
+    args=("condition",), types="fiubc", infer=_where_infer, grad=no_grad,
     numpy=_where_numpy, facts={"data_shape": True},
 )  # fmt: skip
 
@@ -2528,14 +2530,14 @@ def _unique_numpy(x: Any, *, out_idx: Any, counts: bool = False) -> Any:
 unique_op = op(
     "unique", "Unique", "structured", doc="The different elements, in order of appearance.",
     args=("x",),
-    types="fiubs", infer=_unique_infer, numpy=_unique_numpy,
+    types="fiubsc", infer=_unique_infer, numpy=_unique_numpy,
     facts={"data_shape": True, "host": True, "no_gradient_error": True},
 )  # fmt: skip
 
 unique_counts_op = op(
     "unique_with_counts", "UniqueWithCounts", "structured",
     doc="The different elements and their counts.",
-    args=("x",), types="fiubs", infer=_unique_infer, numpy=_unique_numpy,
+    args=("x",), types="fiubsc", infer=_unique_infer, numpy=_unique_numpy,
     facts={"data_shape": True, "host": True, "no_gradient_error": True},
 )  # fmt: skip
 
@@ -2596,7 +2598,7 @@ def _partition_grad(ys: Any, dys: Any, x: Value, p: Value, *, num_partitions: in
 
 dynamic_partition_op = op(
     "dynamic_partition", "DynamicPartition", "structured", doc="Rows sorted into parts by number.",
-    args=("data", "partitions"), types="fiubs", infer=_partition_infer, numpy=_partition_numpy,
+    args=("data", "partitions"), types="fiubsc", infer=_partition_infer, numpy=_partition_numpy,
     grad=_partition_grad, fails=True, facts={"data_shape": True},
 )  # fmt: skip
 

@@ -104,12 +104,12 @@ def _cond_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 # `numpy` of both is given by the interpreter, which runs regions (`runtime/reference.py`).
 while_op = op(
     "while", "While", "control", doc="Runs its body as long as its condition is true.",
-    args=("*values",), types="fiubs", infer=_while_infer, fails=True,
+    args=("*values",), types="fiubsc", infer=_while_infer, fails=True,
 )  # fmt: skip
 
 cond_op = op(
     "cond", "If", "control", doc="Runs one of its two branches.", args=("pred", "*values"),
-    types="fiubs", infer=_cond_infer, fails=True,
+    types="fiubsc", infer=_cond_infer, fails=True,
 )  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def _lower_set(n: Node, s: Site) -> None:
 
 array_set_op = op(
     "array_set", "TensorArrayWriteV3", "structured", doc="An array with one element replaced.",
-    args=("buffer", "index", "value"), types="fiubs", infer=_array_infer, numpy=_set_numpy,
+    args=("buffer", "index", "value"), types="fiubsc", infer=_array_infer, numpy=_set_numpy,
     # every element of an array is written at most once: what was there before has no gradient
     grad=lambda y, dy, buffer, index, value: (dy, None, array_get(dy, index)),
     lower=_lower_set, fails=True, facts={"replaces": 0, "fit": _fit},
@@ -237,7 +237,7 @@ array_add_op = op(
 
 array_get_op = op(
     "array_get", "TensorArrayReadV3", "composite", doc="One element of an array.",
-    args=("buffer", "index"), types="fiubs", infer=_get_infer, numpy=_get_numpy,
+    args=("buffer", "index"), types="fiubsc", infer=_get_infer, numpy=_get_numpy,
     grad=lambda y, dy, buffer, index: (ElementGradient(buffer, index, dy), None),
     expand=lambda buffer, index: arrays.gather(buffer, index, axis=0), fails=True,
 )  # fmt: skip

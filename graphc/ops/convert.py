@@ -24,7 +24,7 @@ def _constant_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 constant_op = op(
     "constant", "Const", "state", doc="A tensor whose value is known.", infer=_constant_infer,
-    numpy=lambda *, value, dtype=None: value, types="fiubs",
+    numpy=lambda *, value, dtype=None: value, types="fiubsc",
 )  # fmt: skip
 
 #: (type, function) pairs tried in order for objects that are not numbers or arrays.
@@ -59,7 +59,7 @@ def as_array(
         want = dtype or as_dtype(a.dtype)
         if want.kind == "s":
             return _strings(a), want
-        if a.dtype.kind not in "fiub" or (dtype is None and want.kind == "s"):
+        if a.dtype.kind not in "fiubc" or (dtype is None and want.kind == "s"):
             raise TypeError(f"Cannot convert value of type {a.dtype} to {want.name}.")
         return _round(np.ascontiguousarray(a, want.np).reshape(a.shape), want), want
     if value is None:
@@ -106,7 +106,7 @@ def _guessed(value: Any) -> tuple[np.ndarray[Any, Any], DType]:
         return _strings(np.array(value, dtype=object)), dtypes.string
     elif code == "O":
         a = _objects(value)
-    elif code not in "bu":
+    elif code not in "buc":
         raise _cannot(value)
     a.flags.writeable = False
     return a, as_dtype(a.dtype)
@@ -179,6 +179,7 @@ _OK: dict[str, tuple[type, ...]] = {
     "u": (int, np.integer),
     "b": (bool, np.bool_),
     "s": (str, bytes),
+    "c": (complex, float, int, np.number),
 }
 
 

@@ -32,7 +32,7 @@ def _stated(inputs: Sequence[Value], attrs: Attrs) -> Types:
 #: Attributes: ``loop``, a `Loop`; ``types``, of the outputs: the loop variables at the end, then
 #: the variables in ``updates`` that its inside may change. Inputs: initial values, captures.
 loop_op = op(
-    "loop", "While", "control", doc="A recorded loop.", args=("*values",), types="fiubs",
+    "loop", "While", "control", doc="A recorded loop.", args=("*values",), types="fiubsc",
     infer=_stated, facts={"contexts": ("loop",), "no_gradient_error": True},
 )  # fmt: skip
 
@@ -40,7 +40,8 @@ loop_op = op(
 #: predicate, captures.
 conditional_op = op(
     "conditional", "If", "control", doc="A recorded cond.", args=("pred", "*values"),
-    types="fiubs", infer=_stated, facts={"contexts": ("then", "orelse"), "no_gradient_error": True},
+    types="fiubsc", infer=_stated,
+    facts={"contexts": ("then", "orelse"), "no_gradient_error": True},
 )  # fmt: skip
 
 
@@ -49,7 +50,8 @@ def _typed(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 loop_value_op = op(
-    "loop_value", "Merge", "control", doc="A loop variable as an iteration sees it.", types="fiubs",
+    "loop_value", "Merge", "control", doc="A loop variable as an iteration sees it.",
+    types="fiubsc",
     infer=_typed,
 )  # fmt: skip
 
@@ -60,24 +62,24 @@ def _shaped(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 exit_op = op(
     "exit", "Exit", "state", doc="A loop variable at the end of the loop.", args=("x",),
-    types="fiubs", infer=_shaped, numpy=lambda x, *, shape: x, grad=lambda y, dy, x, shape: dy,
+    types="fiubsc", infer=_shaped, numpy=lambda x, *, shape: x, grad=lambda y, dy, x, shape: dy,
     facts={"alias": True},
 )  # fmt: skip
 
 merge_op = op(
-    "merge", "Merge", "state", doc="A result of a cond.", args=("x",), types="fiubs",
+    "merge", "Merge", "state", doc="A result of a cond.", args=("x",), types="fiubsc",
     infer=_shaped, numpy=lambda x, *, shape: x, grad=lambda y, dy, x, shape: dy,
     facts={"alias": True},
 )  # fmt: skip
 
 # The operand of these two is the loop: they only say that it comes before.
 saved_op = op(
-    "saved", "StackPopV2", "control", args=("loop",), types="fiubs", infer=_typed,
+    "saved", "StackPopV2", "control", args=("loop",), types="fiubsc", infer=_typed,
     doc="All values that `value` had inside of a loop, one for each iteration.",
 )  # fmt: skip
 
 trips_op = op(
-    "trips", "While", "control", args=("loop",), types="fiubs",
+    "trips", "While", "control", args=("loop",), types="fiubsc",
     doc="The number of iterations of a loop.",
     infer=lambda inputs, attrs: [(dtypes.int32, ())],
 )  # fmt: skip

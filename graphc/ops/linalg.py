@@ -101,7 +101,7 @@ def _matmul_grad(
 
 matmul_op = op(
     "matmul", "MatMul", "contraction", doc="The product of matrices, over any leading axes.",
-    args=("a", "b"), types="fi", infer=_matmul_infer, numpy=_matmul_numpy, grad=_matmul_grad,
+    args=("a", "b"), types="fic", infer=_matmul_infer, numpy=_matmul_numpy, grad=_matmul_grad,
     facts={"type": lambda inputs, attrs: "BatchMatMulV2" if _batched(inputs, attrs) else "MatMul"},
 )  # fmt: skip
 
@@ -143,7 +143,11 @@ def matmul(
                 f"Input '{q}' of '{kind}' Op has type {y.dtype.name} that does not match type "
                 f"{x.dtype.name} of argument '{p}'."
             )
-        check_kind(matmul_op, "a", x.dtype, "fi")
+        check_kind(matmul_op, "a", x.dtype, "fic")
+        if x.dtype.kind == "c":
+            from graphc.ops.complex import conj  # few programs have complex numbers
+
+            x, y = (conj(v) if j else v for v, j in ((x, adjoint_a), (y, adjoint_b)))
         return build(matmul_op, (x, y), attrs, scope or name).outputs[0]
 
 
@@ -154,7 +158,7 @@ def batch_matmul(
     x: Any, y: Any, adj_x: bool = False, adj_y: bool = False, name: str | None = None
 ) -> Value:
     """`matmul` by its older name."""
-    return matmul(x, y, transpose_a=adj_x, transpose_b=adj_y, name=name)
+    return matmul(x, y, adjoint_a=adj_x, adjoint_b=adj_y, name=name)
 
 
 def matvec(

@@ -55,7 +55,7 @@ __all__ = [
 
 add = elementwise(
     "add", "Add", "Returns x + y element-wise; integers wrap, strings are joined.",
-    numpy=np.add, types="fius", args=("x", "y"),
+    numpy=np.add, types="fiusc", args=("x", "y"),
     grad=lambda y, dy, a, b: (dy, dy),
     scalar=lambda k, x, y: x + y,
     dims=lambda a, b: a + b,
@@ -63,7 +63,7 @@ add = elementwise(
 
 subtract = elementwise(
     "subtract", "Sub", "Returns x - y element-wise; integers wrap.",
-    numpy=np.subtract, types="fiu", args=("x", "y"),
+    numpy=np.subtract, types="fiuc", args=("x", "y"),
     grad=lambda y, dy, a, b: (dy, -dy),
     scalar=lambda k, x, y: x - y,
     dims=lambda a, b: a - b,
@@ -71,7 +71,7 @@ subtract = elementwise(
 
 multiply = elementwise(
     "multiply", "Mul", "Returns x * y element-wise; integers wrap.",
-    numpy=np.multiply, types="fiu", args=("x", "y"),
+    numpy=np.multiply, types="fiuc", args=("x", "y"),
     grad=lambda y, dy, a, b: (dy * b, dy * a),
     scalar=lambda k, x, y: x * y,
     dims=lambda a, b: a * b,
@@ -79,7 +79,7 @@ multiply = elementwise(
 
 realdiv = elementwise(
     "realdiv", "RealDiv", "Returns x / y element-wise, for floats.",
-    numpy=np.divide, args=("x", "y"), sample=(0.5, 2.0),
+    types="fc", numpy=np.divide, args=("x", "y"), sample=(0.5, 2.0),
     grad=lambda y, dy, a, b: (dy / b, dy * (-a / b / b)),
     scalar=lambda k, x, y: x / y,
 )  # fmt: skip
@@ -151,7 +151,7 @@ truncatemod = elementwise(
 
 negative = elementwise(
     "negative", "Neg", "Returns -x element-wise.",
-    numpy=np.negative, types="fi",
+    numpy=np.negative, types="fic",
     grad=lambda y, dy, x: -dy,
     scalar=lambda k, x: -x,
     dims=lambda a: -1 * a,
@@ -164,6 +164,21 @@ abs = elementwise(
     scalar=lambda k, x: k.abs(x),
 )  # fmt: skip
 
+_real_abs = abs.call
+
+
+def _abs_call(x: Any, name: str | None = None) -> Value:
+    assert _real_abs is not None
+    if isinstance(x, Value) and x.dtype.kind == "c":
+        from graphc.ops.complex import abs_op  # few programs have complex numbers
+
+        return build(abs_op, (x,), {}, name).outputs[0]
+    return _real_abs(x, name)  # type: ignore[no-any-return]
+
+
+_abs_call.__doc__ = abs.doc
+abs.call = _abs_call
+
 sign: Op = elementwise(
     "sign", "Sign", "-1, 0 or 1 by the sign of x; NaN for NaN.",
     numpy=np.sign, types="fi",
@@ -173,7 +188,7 @@ sign: Op = elementwise(
 
 square = elementwise(
     "square", "Square", "Returns x * x element-wise.",
-    numpy=np.square, types="fiu",
+    numpy=np.square, types="fiuc",
     grad=lambda y, dy, x: dy * (x * 2.0),
     scalar=lambda k, x: x * x,
     dims=lambda a: a * a,
@@ -199,7 +214,7 @@ squared_difference = elementwise(
 
 reciprocal = elementwise(
     "reciprocal", "Reciprocal", "Returns 1 / x element-wise.",
-    numpy=lambda x: np.divide(x.dtype.type(1), x), sample=(0.5, 2.0),
+    types="fc", numpy=lambda x: np.divide(x.dtype.type(1), x), sample=(0.5, 2.0),
     grad=lambda y, dy, x: multiply(-dy, y * y, name="ReciprocalGrad"),
     scalar=lambda k, x: k.reciprocal(x),
 )  # fmt: skip
@@ -216,13 +231,13 @@ def _power(x: Any, y: Any) -> Any:
 
 def _pow_grad(z: Any, dz: Any, x: Any, y: Any) -> Any:
     # log(x) only where x > 0: below, the derivative by y is not real and TF gives 0
-    safe = select(x > 0.0, x, 1.0)
+    safe = select(not_equal(x, 0.0) if x.dtype.kind == "c" else x > 0.0, x, 1.0)
     return dz * y * pow(x, y - 1.0), dz * z * log(safe)
 
 
 pow = elementwise(
     "pow", "Pow", "Returns x to the power of y element-wise.",
-    numpy=_power, types="fiu", args=("x", "y"), sample=(0.5, 2.0),
+    numpy=_power, types="fiuc", args=("x", "y"), sample=(0.5, 2.0),
     grad=_pow_grad, fails=True,
     facts={"check": {"operand": 1, "must": "nonnegative", "types": "i",
                      "message": _NEGATIVE_POWER}},
@@ -328,7 +343,7 @@ def _fold(f: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 add_n_op = elementwise(
     "add_n", "AddN", "The sum of tensors of one shape.",
-    numpy=_fold(np.add), types="fiu", args=("*inputs",), infer=_add_n_infer,
+    numpy=_fold(np.add), types="fiuc", args=("*inputs",), infer=_add_n_infer,
     grad=lambda y, dy, *xs: (dy,) * len(xs),
     scalar=lambda k, *xs: functools.reduce(lambda a, b: a + b, xs),
     # a chain of sums joins the kernels that make its terms, however many they are
@@ -385,13 +400,13 @@ def convert_gradient(g: Any) -> Value:
 
 equal = elementwise(
     "equal", "Equal", "Returns the truth value of x == y element-wise.",
-    numpy=np.equal, types="fiubs", out="bool", args=("x", "y"),
+    numpy=np.equal, types="fiubsc", out="bool", args=("x", "y"),
     scalar=lambda k, x, y: x.eq(y),
 )  # fmt: skip
 
 not_equal = elementwise(
     "not_equal", "NotEqual", "Returns the truth value of x != y element-wise.",
-    numpy=np.not_equal, types="fiubs", out="bool", args=("x", "y"),
+    numpy=np.not_equal, types="fiubsc", out="bool", args=("x", "y"),
     scalar=lambda k, x, y: x.ne(y),
 )  # fmt: skip
 
@@ -503,42 +518,42 @@ round = elementwise(
 
 exp: Op = elementwise(
     "exp", "Exp", "The exponential of x.",
-    numpy=np.exp,
+    types="fc", numpy=np.exp,
     grad=lambda y, dy, x: dy * y,
     scalar=lambda k, x: k.exp(x),
 )  # fmt: skip
 
 expm1 = elementwise(
     "expm1", "Expm1", "exp(x) - 1, exact near 0.",
-    numpy=np.expm1,
+    types="fc", numpy=np.expm1,
     grad=lambda y, dy, x: dy * exp(x),
     scalar=lambda k, x: k.expm1(x),
 )  # fmt: skip
 
 log = elementwise(
     "log", "Log", "The natural logarithm of x.",
-    numpy=np.log, sample=(0.25, 4.0),
+    types="fc", numpy=np.log, sample=(0.25, 4.0),
     grad=lambda y, dy, x: dy / x,
     scalar=lambda k, x: k.log(x),
 )  # fmt: skip
 
 log1p = elementwise(
     "log1p", "Log1p", "log(1 + x), exact near 0.",
-    numpy=np.log1p, sample=(-0.75, 4.0),
+    types="fc", numpy=np.log1p, sample=(-0.75, 4.0),
     grad=lambda y, dy, x: dy / (x + 1.0),
     scalar=lambda k, x: k.log1p(x),
 )  # fmt: skip
 
 sqrt = elementwise(
     "sqrt", "Sqrt", "The square root of x.",
-    numpy=np.sqrt, sample=(0.25, 4.0),
+    types="fc", numpy=np.sqrt, sample=(0.25, 4.0),
     grad=lambda y, dy, x: realdiv(dy * 0.5, y, name="SqrtGrad"),
     scalar=lambda k, x: k.sqrt(x),
 )  # fmt: skip
 
 rsqrt = elementwise(
     "rsqrt", "Rsqrt", "1 / sqrt(x).",
-    numpy=lambda x: np.divide(x.dtype.type(1), np.sqrt(x)), sample=(0.25, 4.0),
+    types="fc", numpy=lambda x: np.divide(x.dtype.type(1), np.sqrt(x)), sample=(0.25, 4.0),
     grad=lambda y, dy, x: multiply(dy * -0.5, y * y * y, name="RsqrtGrad"),
     scalar=lambda k, x: k.rsqrt(x),
 )  # fmt: skip
@@ -547,42 +562,42 @@ rsqrt = elementwise(
 
 sin = elementwise(
     "sin", "Sin", "The sine of x.",
-    numpy=np.sin, sample=(-4, 4),
+    types="fc", numpy=np.sin, sample=(-4, 4),
     grad=lambda y, dy, x: dy * cos(x),
     scalar=lambda k, x: k.sin(x),
 )  # fmt: skip
 
 cos: Op = elementwise(
     "cos", "Cos", "The cosine of x.",
-    numpy=np.cos, sample=(-4, 4),
+    types="fc", numpy=np.cos, sample=(-4, 4),
     grad=lambda y, dy, x: -dy * sin(x),
     scalar=lambda k, x: k.cos(x),
 )  # fmt: skip
 
 tan = elementwise(
     "tan", "Tan", "The tangent of x.",
-    numpy=np.tan, sample=(-1.2, 1.2),
+    types="fc", numpy=np.tan, sample=(-1.2, 1.2),
     grad=lambda y, dy, x: dy * (y * y + 1.0),
     scalar=lambda k, x: k.tan(x),
 )  # fmt: skip
 
 asin = elementwise(
     "asin", "Asin", "The angle in [-pi/2, pi/2] whose sine is x.",
-    numpy=np.arcsin, sample=(-0.9, 0.9),
+    types="fc", numpy=np.arcsin, sample=(-0.9, 0.9),
     grad=lambda y, dy, x: dy / sqrt(1.0 - x * x),
     scalar=lambda k, x: k.asin(x),
 )  # fmt: skip
 
 acos = elementwise(
     "acos", "Acos", "The angle in [0, pi] whose cosine is x.",
-    numpy=np.arccos, sample=(-0.9, 0.9),
+    types="fc", numpy=np.arccos, sample=(-0.9, 0.9),
     grad=lambda y, dy, x: -dy / sqrt(1.0 - x * x),
     scalar=lambda k, x: k.acos(x),
 )  # fmt: skip
 
 atan = elementwise(
     "atan", "Atan", "The angle in [-pi/2, pi/2] whose tangent is x.",
-    numpy=np.arctan, sample=(-4, 4),
+    types="fc", numpy=np.arctan, sample=(-4, 4),
     grad=lambda y, dy, x: dy / (x * x + 1.0),
     scalar=lambda k, x: k.atan(x),
 )  # fmt: skip
@@ -602,42 +617,42 @@ atan2 = elementwise(
 
 sinh = elementwise(
     "sinh", "Sinh", "The hyperbolic sine of x.",
-    numpy=np.sinh,
+    types="fc", numpy=np.sinh,
     grad=lambda y, dy, x: dy * cosh(x),
     scalar=lambda k, x: k.sinh(x),
 )  # fmt: skip
 
 cosh: Op = elementwise(
     "cosh", "Cosh", "The hyperbolic cosine of x.",
-    numpy=np.cosh,
+    types="fc", numpy=np.cosh,
     grad=lambda y, dy, x: dy * sinh(x),
     scalar=lambda k, x: k.cosh(x),
 )  # fmt: skip
 
 tanh = elementwise(
     "tanh", "Tanh", "The hyperbolic tangent of x.",
-    numpy=np.tanh, sample=(-4, 4),
+    types="fc", numpy=np.tanh, sample=(-4, 4),
     grad=lambda y, dy, x: multiply(dy, 1.0 - y * y, name="TanhGrad"),
     scalar=lambda k, x: k.tanh(x),
 )  # fmt: skip
 
 asinh = elementwise(
     "asinh", "Asinh", "The number whose hyperbolic sine is x.",
-    numpy=np.arcsinh, sample=(-4, 4),
+    types="fc", numpy=np.arcsinh, sample=(-4, 4),
     grad=lambda y, dy, x: dy / cosh(y),
     scalar=lambda k, x: k.asinh(x),
 )  # fmt: skip
 
 acosh = elementwise(
     "acosh", "Acosh", "The number not below 0 whose hyperbolic cosine is x.",
-    numpy=np.arccosh, sample=(1.25, 4.0),
+    types="fc", numpy=np.arccosh, sample=(1.25, 4.0),
     grad=lambda y, dy, x: dy / sinh(y),
     scalar=lambda k, x: k.acosh(x),
 )  # fmt: skip
 
 atanh = elementwise(
     "atanh", "Atanh", "The number whose hyperbolic tangent is x.",
-    numpy=np.arctanh, sample=(-0.9, 0.9),
+    types="fc", numpy=np.arctanh, sample=(-0.9, 0.9),
     grad=lambda y, dy, x: dy / (1.0 - x * x),
     scalar=lambda k, x: k.atanh(x),
 )  # fmt: skip
@@ -645,13 +660,15 @@ atanh = elementwise(
 
 def _sigmoid(x: Any) -> Any:
     # exp of a negative number only: neither overflows nor flushes the tail (RELIABILITY section 5)
+    if x.dtype.kind == "c":
+        return 1 / (1 + np.exp(-x))
     e = np.exp(-np.absolute(x))
     return np.where(x >= 0, 1, e).astype(x.dtype) / (1 + e)
 
 
 sigmoid = elementwise(
     "sigmoid", "Sigmoid", "1 / (1 + exp(-x)).",
-    numpy=_sigmoid, sample=(-4, 4),
+    types="fc", numpy=_sigmoid, sample=(-4, 4),
     grad=lambda y, dy, x: multiply(dy, y * (1.0 - y), name="SigmoidGrad"),
     scalar=lambda k, x: k.sigmoid(x),
 )  # fmt: skip
@@ -822,6 +839,8 @@ def _saturated(x: Any, t: Any) -> Any:
 def _cast(x: Any, *, dtype: DType) -> Any:
     if dtype.kind == "b":
         return x != 0
+    if x.dtype.kind == "c" and dtype.kind != "c":
+        x = x.real
     if x.dtype.kind == "f" and dtype.kind in "iu":
         return _saturated(x, dtype.np)
     return np.asarray(x).astype(dtype.np)
@@ -835,7 +854,7 @@ def _cast_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _cast_grad(y: Value, dy: Value, x: Value, dtype: DType) -> Value | None:
-    return cast(dy, x.dtype) if x.dtype.is_floating and dtype.is_floating else None
+    return cast(dy, x.dtype) if x.dtype.kind in "fc" and dtype.kind in "fc" else None
 
 
 def _cast_call(x: Any, dtype: Any, name: str | None = None) -> Value:
@@ -853,7 +872,7 @@ def _cast_call(x: Any, dtype: Any, name: str | None = None) -> Value:
 
 cast = elementwise(
     "cast", "Cast", "x converted to `dtype`; a tensor that has it already is returned as it is.",
-    numpy=_cast, types="fiub", infer=_cast_infer, grad=_cast_grad, call=_cast_call,
+    numpy=_cast, types="fiubc", infer=_cast_infer, grad=_cast_grad, call=_cast_call,
     scalar=lambda k, x, dtype: k.cast(x, dtype),
     dims=lambda a, dtype: a,
 )  # fmt: skip
@@ -949,7 +968,7 @@ def _select_call(condition: Any, x: Any, y: Any, name: str | None = None) -> Val
 
 select: Op = elementwise(
     "select", "Select", "x where the condition holds, else y; all three broadcast.",
-    numpy=lambda c, x, y: np.where(c, x, y), types="fiubs", args=("condition", "t", "e"),
+    numpy=lambda c, x, y: np.where(c, x, y), types="fiubsc", args=("condition", "t", "e"),
     infer=_select_infer, call=_select_call,
     grad=lambda z, dz, c, x, y: (None, select(c, dz, 0.0), select(c, 0.0, dz)),
     scalar=lambda k, c, x, y: k.select(c, x, y),
@@ -994,7 +1013,7 @@ def _rows_grad(z: Value, dz: Value, c: Value, x: Value, y: Value) -> Any:
 select_rows = op(
     "select_rows", "Select", "composite",
     doc="x or y, by a condition of their shape, a scalar, or one for each row (TF1's tf.where).",
-    args=("condition", "t", "e"), types="fiubs", numpy=_rows, infer=_rows_infer,
+    args=("condition", "t", "e"), types="fiubsc", numpy=_rows, infer=_rows_infer,
     expand=_rows_expand, grad=_rows_grad,
 )  # fmt: skip
 
@@ -1057,6 +1076,7 @@ _TRUEDIV = {
     dtypes.uint8: dtypes.float32, dtypes.int8: dtypes.float32, dtypes.uint16: dtypes.float32,
     dtypes.int16: dtypes.float32, dtypes.int32: dtypes.float64, dtypes.int64: dtypes.float64,
     dtypes.bfloat16: None, dtypes.float16: None, dtypes.float32: None, dtypes.float64: None,
+    dtypes.complex64: None, dtypes.complex128: None,
 }  # fmt: skip
 
 

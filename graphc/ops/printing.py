@@ -113,7 +113,7 @@ def _print(
 
 
 print_op = op(
-    "print", "Print", "host", args=("input", "*data"), types="fiubs", host=_print, stateful=True,
+    "print", "Print", "host", args=("input", "*data"), types="fiubsc", host=_print, stateful=True,
     doc="Its operand; a run writes the others to stderr.",
     infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[0].static_shape)],
     grad=lambda y, dy, x, *data, **attrs: (dy, *[None] * len(data)), facts={"effect": True},
@@ -160,7 +160,7 @@ def _filled(*arrays: Any, template: str, placeholder: str, summarize: int) -> by
 
 
 format_op = op(
-    "string_format", "StringFormat", "host", args=("*inputs",), types="fiubs", grad=no_grad,
+    "string_format", "StringFormat", "host", args=("*inputs",), types="fiubsc", grad=no_grad,
     doc="A text with tensors in the places of a placeholder.", numpy=_filled,
     infer=lambda inputs, attrs: [(dtypes.string, ())],
 )  # fmt: skip

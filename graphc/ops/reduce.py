@@ -271,7 +271,7 @@ def _folded_sizes(f: Callable[[Sequence[Dim]], Dim]) -> Callable[..., Any]:
 reduce_sum = reduction(
     "reduce_sum", "Sum", "The sum of the elements along axes; integers wrap, of none it is 0.",
     numpy=_sum, combine="sum",
-    grad=_gradient("reduce_sum", lambda r, y, dy: r.spread(dy)),
+    types="fiuc", grad=_gradient("reduce_sum", lambda r, y, dy: r.spread(dy)),
     dims=_folded_sizes(sum),
 )  # fmt: skip
 
@@ -300,7 +300,7 @@ def _count_expand(x: Value, axis: Any) -> Value:
 count = op(
     "count", "Size", "view",
     doc="How many elements `x` has along axes, as int64; only the shape of x is used.",
-    infer=_count_infer, numpy=_count, grad=no_grad, args=("x",), types="fiubs", dims=_count_dims,
+    infer=_count_infer, numpy=_count, grad=no_grad, args=("x",), types="fiubsc", dims=_count_dims,
     expand=_count_expand, facts={"shape_only": True, "shape_operands": (0,)},
 )  # fmt: skip
 
@@ -308,7 +308,7 @@ count = op(
 def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
     total = np.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x))
     n = _count(x, axis=axis)
-    if x.dtype.kind == "f":
+    if x.dtype.kind in "fc":
         return np.asarray(np.divide(total, total.dtype.type(n))).astype(x.dtype)
     n = np.asarray(max(int(n), 1)).astype(x.dtype)
     q = np.floor_divide(total, n)
@@ -327,7 +327,7 @@ def _mean_expand(x: Value, *axis: Value, **attrs: Any) -> Value:
 reduce_mean = reduction(
     "reduce_mean", "Mean", "The mean of the elements along axes; of none it is NaN.",
     numpy=_mean, expand=_mean_expand,
-    grad=_gradient("reduce_mean", lambda r, y, dy: r.spread(dy / r.size())),
+    types="fiuc", grad=_gradient("reduce_mean", lambda r, y, dy: r.spread(dy / r.size())),
 )  # fmt: skip
 
 
@@ -386,7 +386,8 @@ def _prod(x: Any, axis: Any, keepdims: bool) -> Any:
 
 reduce_prod = reduction(
     "reduce_prod", "Prod", "The product of the elements along axes; of none it is 1.",
-    numpy=_prod, combine="prod", grad=_gradient("reduce_prod", _prod_grad), sample=(0.5, 2.0),
+    numpy=_prod, combine="prod", types="fiuc", sample=(0.5, 2.0),
+    grad=_gradient("reduce_prod", _prod_grad),
     dims=_folded_sizes(D.product),
 )  # fmt: skip
 
@@ -673,7 +674,7 @@ def _cumprod_grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> 
 def _scan_record(name: str, tf: str, doc: str, f: Any, first: int, **facts: Any) -> Op:
     record = op(
         name, tf, "structured", doc=doc, numpy=_scan(f, first), infer=_scan_infer, args=("x",),
-        types="fiu", lower=lowering.scan, **facts,
+        types="fiuc", lower=lowering.scan, **facts,
     )  # fmt: skip
     record.call = _scan_call(record)
     return record

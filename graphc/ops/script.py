@@ -68,7 +68,7 @@ def _result(i: int, x: Any, dtype: DType, token: str) -> Any:
 _FACTS: dict[str, Any] = {
     "doc": "A Python function of arrays.",
     "args": ("*inp",),
-    "types": "fiubs",
+    "types": "fiubsc",
 }
 
 py_func_op = op(

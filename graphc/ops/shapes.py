@@ -290,7 +290,7 @@ def _reshape_dims(x: Any, *rest: Any, **attrs: Any) -> Any:
 
 reshape_op = op(
     "reshape", "Reshape", "view", doc="The same elements in another shape.",
-    args=("tensor",), types="fiubs", infer=_reshape_infer, dims=_reshape_dims,
+    args=("tensor",), types="fiubsc", infer=_reshape_infer, dims=_reshape_dims,
     numpy=lambda x, *, shape: x.reshape(shape),
     grad=lambda y, dy, x, *rest, **attrs: (reshape_like(dy, x), *(None for _ in rest)),
     facts={"reshape": True},
@@ -338,7 +338,7 @@ def _whole(v: Value) -> Shape:
 
 reshape_like_op = op(
     "reshape_like", "Reshape", "view", doc="The elements of x in the shape of `like`.",
-    args=("x", "like"), types="fiubs", infer=_like_shape,
+    args=("x", "like"), types="fiubsc", infer=_like_shape,
     numpy=lambda x, like: x.reshape(like.shape),
     grad=lambda y, dy, x, like: (reshape_like(dy, x), None),
     expand=lambda x, like: reshape_static(x, _whole(like)),
@@ -399,7 +399,7 @@ def _expand_dims_dims(x: Any, *rest: Any, **attrs: Any) -> Any:
 
 expand_dims_op = op(
     "expand_dims", "ExpandDims", "view", doc="One more axis, of size 1.", args=("input",),
-    types="fiubs", infer=_expand_dims_infer, dims=_expand_dims_dims,
+    types="fiubsc", infer=_expand_dims_infer, dims=_expand_dims_dims,
     numpy=lambda x, *, axis: np.expand_dims(x, axis if isinstance(axis, int) else axis[0]),
     grad=lambda y, dy, x, *rest, **attrs: (reshape_like(dy, x), *(None for _ in rest)),
     facts={"reshape": True},
@@ -451,7 +451,7 @@ def _squeeze_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 squeeze_op = op(
-    "squeeze", "Squeeze", "view", doc="Axes of size 1 removed.", args=("input",), types="fiubs",
+    "squeeze", "Squeeze", "view", doc="Axes of size 1 removed.", args=("input",), types="fiubsc",
     infer=_squeeze_infer,
     dims=lambda x, axis=(): x[0] if isinstance(x, tuple) and len(x) == 1 else x,
     numpy=lambda x, *, axis=(): np.squeeze(x, tuple(axis) if axis else None),
@@ -554,7 +554,7 @@ def _transpose_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -
 
 
 transpose_op = op(
-    "transpose", "Transpose", "view", doc="Axes in another order.", args=("a",), types="fiubs",
+    "transpose", "Transpose", "view", doc="Axes in another order.", args=("a",), types="fiubsc",
     infer=_transpose_infer, element=_transpose_element, grad=_transpose_grad,
     numpy=lambda x, *, perm: np.transpose(x, perm),
     dims=lambda x, *rest, **attrs: x,
@@ -649,7 +649,7 @@ def _shape_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 shape_op = op(
     "shape", "Shape", "view", doc="The sizes of a tensor, as a vector.", args=("input",),
-    types="fiubs",
+    types="fiubsc",
     infer=_shape_infer, grad=no_grad,
     dims=lambda x, **a: None if x.static_shape is None else tuple(x.static_shape),
     numpy=lambda x, *, out_type: np.array(x.shape, out_type.np),
@@ -658,7 +658,7 @@ shape_op = op(
 )  # fmt: skip
 
 size_op = op(
-    "size", "Size", "view", doc="The number of elements.", args=("input",), types="fiubs",
+    "size", "Size", "view", doc="The number of elements.", args=("input",), types="fiubsc",
     infer=_out_type, grad=no_grad,
     dims=lambda x, **a: None if x.static_shape is None else D.product(x.static_shape),
     numpy=lambda x, *, out_type: np.array(x.size, out_type.np),
@@ -667,7 +667,7 @@ size_op = op(
 )  # fmt: skip
 
 rank_op = op(
-    "rank", "Rank", "view", doc="The number of axes, int32.", args=("input",), types="fiubs",
+    "rank", "Rank", "view", doc="The number of axes, int32.", args=("input",), types="fiubsc",
     infer=_out_type, grad=no_grad,
     dims=lambda x, **a: None if x.static_shape is None else len(x.static_shape),
     numpy=lambda x: np.array(np.ndim(x), np.int32),
@@ -677,7 +677,7 @@ rank_op = op(
 
 shape_n_op = op(
     "shape_n", "ShapeN", "view", doc="The shapes of several tensors.", args=("*input",),
-    types="fiubs",
+    types="fiubsc",
     infer=lambda inputs, attrs: [t for v in inputs for t in _shape_infer([v],
     attrs)],
     grad=lambda y, dy, *inputs, **attrs: (None,) * len(inputs),
@@ -772,7 +772,7 @@ def spread(k: Any, index: Shape, x: Value) -> tuple[Dim, ...]:
 broadcast_to_op = op(
     "broadcast_to", "BroadcastTo", "view", doc="Repeated along new and size-1 axes.",
     args=("input",),
-    types="fiub", infer=_broadcast_to_infer,
+    types="fiubc", infer=_broadcast_to_infer,
     element=lambda k, index, x, **a: k.read(x, spread(k, index, x)),
     numpy=lambda x, *, shape: np.broadcast_to(x, shape),
     grad=lambda y, dy, x, *rest, **a: (sum_to_like(dy, x), *(None for _ in rest)),
@@ -795,7 +795,7 @@ def _broadcast_like_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 broadcast_like_op = op(
     "broadcast_like", "BroadcastTo", "view", doc="x broadcast to the shape of `like`.", args=("x",
     "like"),
-    types="fiub", infer=_broadcast_like_infer,
+    types="fiubc", infer=_broadcast_like_infer,
     numpy=lambda x, like: np.broadcast_to(x, like.shape),
     grad=lambda y, dy, x, like: (sum_to_like(dy, x), None),
     expand=lambda x, like: _broadcast_static(x, _whole(like)),
@@ -841,7 +841,7 @@ def _sum_to_numpy(x: np.ndarray[Any, Any], like: np.ndarray[Any, Any]) -> np.nda
 sum_to_like_op = op(
     "sum_to_like", "Sum", "composite",
     doc="Summed over the axes along which `like` would be broadcast.",
-    args=("x", "like"), types="fiu", infer=_like_shape, numpy=_sum_to_numpy, expand=_sum_like,
+    args=("x", "like"), types="fiuc", infer=_like_shape, numpy=_sum_to_numpy, expand=_sum_like,
     grad=lambda y, dy, x, like: (broadcast_like(dy, x), None),
     facts={"shape_operands": (1,)},
 )  # fmt: skip
@@ -876,7 +876,7 @@ def _fill_dims(value: Any, *rest: Any, **attrs: Any) -> Any:
 
 
 fill_op = op(
-    "fill", "Fill", "view", doc="A tensor of one value.", args=("value",), types="fiubs",
+    "fill", "Fill", "view", doc="A tensor of one value.", args=("value",), types="fiubsc",
     infer=_fill_infer,
     element=lambda k, index, value, *dims, **a: k.read(value, ()),
     dims=_fill_dims,
@@ -942,7 +942,7 @@ def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Va
 
 zeros_like_op = op(
     "zeros_like", "ZerosLike", "view", doc="Zeros in the shape and type of x.", args=("x",),
-    types="fiubs",
+    types="fiubsc",
     infer=lambda inputs, attrs: [(inputs[0].dtype,
     inputs[0].static_shape)],
     numpy=np.zeros_like,
@@ -1232,7 +1232,7 @@ def _matrix_diag_numpy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 matrix_diag_op = op(
     "matrix_diag", "MatrixDiag", "view", doc="Matrices with x on their diagonal.",
     args=("diagonal",),
-    types="fiub", infer=_matrix_diag_infer,
+    types="fiubc", infer=_matrix_diag_infer,
     numpy=_matrix_diag_numpy,
     element=lambda k, index, x: k.read(x, index[:-1], k.compare("equal", index[-1], index[-2]), 0),
     grad=lambda y, dy, x: (matrix_diag_part(dy),),
@@ -1271,7 +1271,7 @@ def _matrix_diag_part_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 matrix_diag_part_op = op(
     "matrix_diag_part", "MatrixDiagPart", "view", doc="The diagonals of matrices.", args=("input",),
-    types="fiub", infer=_matrix_diag_part_infer,
+    types="fiubc", infer=_matrix_diag_part_infer,
     numpy=lambda x: np.ascontiguousarray(np.diagonal(x, axis1=-2, axis2=-1)),
     element=lambda k, index, x: k.read(x, (*index, index[-1])),
     grad=lambda y, dy, x: (matrix_set_diag(zeros_like(x), dy),),
@@ -1313,7 +1313,7 @@ def _set_diag_element(k: Any, index: Shape, x: Value, d: Value) -> Any:
 
 matrix_set_diag_op = op(
     "matrix_set_diag", "MatrixSetDiag", "view", doc="Matrices with another diagonal.",
-    args=("input", "diagonal"), types="fiub", infer=_set_diag_infer, numpy=_set_diag_numpy,
+    args=("input", "diagonal"), types="fiubc", infer=_set_diag_infer, numpy=_set_diag_numpy,
     element=_set_diag_element,
     grad=lambda y, dy, x, d: (matrix_set_diag(dy, zeros_like(d)), matrix_diag_part(dy)),
 )  # fmt: skip
@@ -1340,7 +1340,7 @@ def _diag_element(k: Any, index: Shape, x: Value) -> Any:
 diag_op = op(
     "diag", "Diag", "view", doc="A tensor of twice the rank with x on its diagonal.",
     args=("diagonal",),
-    types="fi", numpy=_diag_numpy,
+    types="fic", numpy=_diag_numpy,
     element=_diag_element,
     infer=lambda inputs, attrs: [
         (inputs[0].dtype, None if inputs[0].static_shape is None else inputs[0].static_shape * 2)
@@ -1375,7 +1375,7 @@ def _diag_part_numpy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 diag_part_op = op(
     "diag_part", "DiagPart", "view", doc="The diagonal of a tensor of even rank.", args=("input",),
-    types="fi", infer=_diag_part_infer, numpy=_diag_part_numpy,
+    types="fic", infer=_diag_part_infer, numpy=_diag_part_numpy,
     element=lambda k, index, x: k.read(x, (*index, *index)), grad=lambda y, dy, x: (diag(dy),),
 )  # fmt: skip
 

@@ -85,7 +85,7 @@ def _updated(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 placeholder_op = op(
     "placeholder", "Placeholder", "state", doc="A tensor that a run must feed.", infer=_given,
-    types="fiubs",
+    types="fiubsc",
 )  # fmt: skip
 
 
@@ -99,24 +99,24 @@ def _defaulted(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 default_op = op(
     "placeholder_with_default", "PlaceholderWithDefault", "state",
-    doc="A tensor that a run may feed.", args=("input",), infer=_defaulted, types="fiubs",
+    doc="A tensor that a run may feed.", args=("input",), infer=_defaulted, types="fiubsc",
     numpy=lambda x, *, shape: x, grad=lambda y, dy, x, shape: dy, facts={"alias": True},
 )  # fmt: skip
 
 variable_op = op(
     "variable", "VariableV2", "state", doc="A variable of the session.", infer=_given,
-    types="fiubs", stateful=True, facts={"ref": True},
+    types="fiubsc", stateful=True, facts={"ref": True},
 )  # fmt: skip
 
 identity_op = op(
     "identity", "Identity", "state", doc="Its operand.", args=("input",), infer=_same,
-    types="fiubs", numpy=lambda x: x, grad=lambda y, dy, x: dy, dims=lambda x: x,
+    types="fiubsc", numpy=lambda x: x, grad=lambda y, dy, x: dy, dims=lambda x: x,
     facts={"alias": True},
 )  # fmt: skip
 
 stop_gradient_op = op(
     "stop_gradient", "StopGradient", "state",
-    doc="Its operand; no gradient passes.", args=("input",), infer=_same, types="fiubs",
+    doc="Its operand; no gradient passes.", args=("input",), infer=_same, types="fiubsc",
     numpy=lambda x: x, grad=lambda y, dy, x: None, dims=lambda x: x, facts={"alias": True},
 )  # fmt: skip
 
@@ -128,17 +128,17 @@ def _prevented(y: Any, dy: Any, x: Any, message: str) -> Any:
 prevent_gradient_op = op(
     "prevent_gradient", "PreventGradient", "state",
     doc="Its operand; asking for a gradient through it is an error.", args=("input",), infer=_same,
-    types="fiubs", numpy=lambda x, *, message: x, grad=_prevented, facts={"alias": True},
+    types="fiubsc", numpy=lambda x, *, message: x, grad=_prevented, facts={"alias": True},
 )  # fmt: skip
 
 no_op_record = op(
     "no_op", "NoOp", "state", doc="Does nothing; a place for control dependencies.",
-    infer=lambda inputs, attrs: [], types="fiubs", facts={"effect_only": True},
+    infer=lambda inputs, attrs: [], types="fiubsc", facts={"effect_only": True},
 )  # fmt: skip
 
 assign_op = op(
     "assign", "Assign", "state", doc="Gives a variable a new value.", args=("ref", "value"),
-    infer=_assigned, types="fiubs", stateful=True,
+    infer=_assigned, types="fiubsc", stateful=True,
     facts={"ref": True, "reads": False, "update": _assign_rule},
 )  # fmt: skip
 
@@ -156,12 +156,12 @@ assign_sub_op = op(
 
 initialized_op = op(
     "is_variable_initialized", "IsVariableInitialized", "state",
-    doc="Whether the session holds a value of a variable.", args=("ref",), types="fiubs",
+    doc="Whether the session holds a value of a variable.", args=("ref",), types="fiubsc",
     infer=lambda inputs, attrs: [(dtypes.bool_, ())], stateful=True, facts={"query": True},
 )  # fmt: skip
 
 uninitialized_op = op(
-    "report_uninitialized", "ReportUninitialized", "state", args=("*refs",), types="fiubs",
+    "report_uninitialized", "ReportUninitialized", "state", args=("*refs",), types="fiubsc",
     doc="Names (attribute `names`) of those operands of which the session holds no value.",
     infer=lambda inputs, attrs: [(dtypes.string, (attrs["size"],))], stateful=True,
     facts={"query": True},
@@ -347,7 +347,7 @@ def _chosen(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 initialized_value_op = op(
-    "initialized_value", "Merge", "state", args=("ref", "initial"), types="fiubs", infer=_chosen,
+    "initialized_value", "Merge", "state", args=("ref", "initial"), types="fiubsc", infer=_chosen,
     doc="The value of a variable, or `initial` where the session holds none yet.", stateful=True,
     grad=lambda y, dy, ref, initial: (dy, dy), facts={"query": True},
 )  # fmt: skip

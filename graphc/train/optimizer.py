@@ -888,7 +888,8 @@ class ProximalGradientDescentOptimizer(Optimizer):
         )
 
 
-class ProximalAdagradOptimizer(AdagradOptimizer):
+@masked
+class ProximalAdagradOptimizer(Optimizer):
     """Adagrad with L1 and L2 regularisation by a proximal step."""
 
     def __init__(
@@ -896,8 +897,18 @@ class ProximalAdagradOptimizer(AdagradOptimizer):
         l1_regularization_strength: float = 0.0, l2_regularization_strength: float = 0.0,
         use_locking: bool = False, name: str = "ProximalAdagrad",
     ) -> None:  # fmt: skip
-        super().__init__(learning_rate, initial_accumulator_value, use_locking, name)
+        if initial_accumulator_value <= 0.0:
+            raise ValueError(
+                f"initial_accumulator_value must be positive: {initial_accumulator_value}"
+            )
+        super().__init__(use_locking, name)
+        self._learning_rate = learning_rate
+        self._initial = initial_accumulator_value
         self._l1, self._l2 = l1_regularization_strength, l2_regularization_strength
+
+    _learning_rate_tensor: Any
+    _create_slots: Any = AdagradOptimizer._create_slots
+    _prepare: Any = AdagradOptimizer._prepare
 
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         slot = self.get_slot(var, "accumulator")

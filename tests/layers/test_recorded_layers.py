@@ -19,7 +19,7 @@ observe = importlib.import_module("layer_harness").observe
 
 CASES = [
     (what, key)
-    for what in ("layers", "losses", "metrics", "contrib", "distributions", "names")
+    for what in ("layers", "losses", "metrics", "contrib", "distributions", "names", "signal")
     if (HERE / f"{what}.json").exists()
     for key in importlib.import_module(f"{what}_programs").PROGRAMS
 ]
