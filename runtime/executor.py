@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 import re
 import sys
@@ -43,6 +42,7 @@ from graphc.passes.functionalize import (
 )
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
 from graphc.runtime import causes, numerics, trace
+from graphc.runtime.arena import gemm_plan, gemm_variant, pieces, place, tell_places
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
 from graphc.runtime.llvm import codegen, entry, tracing
 from graphc.runtime.llvm.entry import (
@@ -122,6 +122,8 @@ class Options:
         Verify after each pass.
     numerics : bool
         Stop a run that makes an infinity or a NaN, before it commits anything.
+    memory_limit : int
+        Bytes that the temporaries of a native part of a run may take; 0 is no limit.
     """
 
     level: int = 2
@@ -130,6 +132,7 @@ class Options:
     threads: int = 0
     check: bool = False
     numerics: bool = False
+    memory_limit: int = 0
 
 
 class Cell:
@@ -317,6 +320,8 @@ class Compilation:
     variables: dict[str, tuple[int, ...]] = field(default_factory=dict)
     bindings: OrderedDict[tuple[int, ...], Bound] = field(default_factory=OrderedDict)
     arena: np.ndarray[Any, Any] | None = None
+    #: Whether the arena keeps to the limit of memory, by sizes.
+    fitting: dict[tuple[int, ...], bool] = field(default_factory=dict)
     #: Steps whose bad numbers are only on the way to good ones.
     unwatched: set[int] = field(default_factory=set)
     checked: bool = False
@@ -486,7 +491,7 @@ class _Run:
         found = self.plans.setdefault(key, [])
         for c in found:
             full = self.sizes(c.plan.facts, env, arrays)
-            if c.plan.facts.holds(full) and self.same_variables(c):
+            if c.plan.facts.holds(full) and self.same_variables(c) and self.fits(c, full):
                 return c, full
         cause = causes.find(
             self, shapes, env, found, lambda c: self.sizes(c.plan.facts, env, arrays)
@@ -517,6 +522,29 @@ class _Run:
             (cell := cells.get(name)) is None or cell.shape == shape
             for name, shape in c.variables.items()
         )
+
+    def fits(self, c: Compilation, env: dict[Symbol, int]) -> bool:
+        """Whether a plan keeps to the limit of memory with these sizes."""
+        limit = self.executor.options.memory_limit
+        if not limit:
+            return True
+        key = tuple(env.values())
+        if key not in c.fitting:
+            binder = _Binder(self, c, env)
+            binder.gemms = binder.plan_gemms()
+            if len(c.fitting) >= BINDINGS:
+                c.fitting.clear()
+            c.fitting[key] = binder.arrange() <= limit
+        return c.fitting[key]
+
+    def keep_limit(self, plan: Plan) -> None:
+        """Change a plan so that it keeps to the limit of memory, with the sizes at hand."""
+        from graphc.runtime import recompute  # few sessions have a limit
+
+        try:
+            recompute.fit(plan, self.executor.options.memory_limit, self.executor.threads)
+        except recompute.TooLittle as e:
+            raise OutOfMemoryError(None, None, str(e)) from None
 
     def variable(self, name: str) -> tuple[DType, tuple[int, ...]]:
         cell = self.state.cells.get(name)
@@ -554,6 +582,8 @@ class _Run:
             trace = Trace()
             g = optimize_ir(frozen.graph, ex.passes, trace, ex.options.check)
         plan = make_plan(g, revocable=self.executor.options.numerics)
+        if self.executor.options.memory_limit:
+            self.keep_limit(plan)
         c = Compilation(frozen, trace, plan)
         for n in frozen.graph.nodes():
             if n.op.name == "read":
@@ -594,10 +624,7 @@ class _Run:
             if con is not None:
                 g = codegen.gemm_of(con)
                 sizes = [facts.value(d) for d in (con.m, con.n, con.k, con.batch)]
-                variant = g.kernel(*sizes[:3])
-                if variant == "local" and s.ahead is not None:
-                    variant = "packed"
-                c.variants[i] = variant
+                c.variants[i] = variant = gemm_variant(s, facts.value)
                 phases = g.plan(*sizes, self.executor.threads, kernel=variant).phases
                 keys[i] = []
                 for p in phases:
@@ -897,40 +924,22 @@ class _Binder:
                 state.cell(name, dtype, size)
 
     def plan_gemms(self) -> dict[int, tuple[Any, Any]]:
-        out = {}
-        for i, s in enumerate(self.c.plan.steps):
-            con = s.code.contraction
-            if con is not None:
-                g = codegen.gemm_of(con)
-                sizes = [self.size(d) for d in (con.m, con.n, con.k, con.batch)]
-                shared = {"a_shared": con.a_shared, "b_shared": con.b_shared}
-                out[i] = g, g.plan(*sizes, self.threads, kernel=self.c.variants[i], **shared)
-        return out
+        return {
+            i: gemm_plan(s, self.size, self.threads, self.c.variants[i])
+            for i, s in enumerate(self.c.plan.steps)
+            if s.code.contraction is not None
+        }
 
     def arrange(self) -> int:
         """Offsets in the arena: a buffer may lie where another one's life has ended."""
-        items: list[tuple[int, int, int, int]] = []  # first, last, bytes, id
-        seen: set[int] = set()
-        places = {s: i for i, s in enumerate(self.c.plan.steps)}
-        for s, i in places.items():
-            for b in s.binds:
-                if b.kind == "arena" and id(b) not in seen:
-                    seen.add(id(b))
-                    items.append(
-                        (b.first, b.last, -(-self.size(b.count) * b.dtype.size // 64) * 64, id(b))
-                    )
-                elif b.kind == "scratch":
-                    items.append((i, i, self.size(b.data) * self.threads, id(b)))
-            if i in self.gemms:
-                p, ahead = self.gemms[i][1], s.ahead
-                items.append((i, i, p.scratch, -1 - i))
-                start, end = (places[ahead[0]], places[ahead[1]]) if ahead else (i, i)
-                items.append((start, end, p.packed, -1 - i - len(places)))
+        steps = self.c.plan.steps
+        gemms = {i: p for i, (_, p) in self.gemms.items()}
+        items = pieces(steps, self.size, self.threads, gemms)
         log = journal.current()
         fresh: dict[int, int] | None = None if log is None else {}
-        total = pack(items, self.offset, fresh)
+        total = place(items, self.offset, self.c.plan.limit, fresh)
         if log is not None and fresh is not None:
-            tell_places(log, self.c.plan.steps, items, fresh)
+            tell_places(log, steps, items, fresh)
         return total
 
     def place(self) -> None:
@@ -938,7 +947,8 @@ class _Binder:
         total = self.arrange()
         arena = self.c.arena
         if arena is None or arena.size < total + 64:
-            arena = self.c.arena = self.allocate(total, 0 if arena is None else arena.size)
+            grow = 0 if arena is None or self.owner.executor.options.memory_limit else arena.size
+            arena = self.c.arena = self.allocate(total, grow)
         self.keep.append(arena)
         self.base = -(-arena.ctypes.data // 64) * 64
 
@@ -1121,109 +1131,11 @@ def _never(*args: Any) -> int:
     return SLOW
 
 
-class _Free:
-    """Gaps of the arena: the smallest that fits is found by bisection, neighbours are joined."""
-
-    def __init__(self) -> None:
-        self.by_size: list[tuple[int, int]] = []  # sorted (size, offset)
-        self.size_at: dict[int, int] = {}
-        self.start_of_end: dict[int, int] = {}
-
-    def take(self, size: int) -> int | None:
-        """The offset of a gap of at least `size` bytes, now taken; None where there is none."""
-        i = bisect.bisect_left(self.by_size, (size, -1))
-        if i == len(self.by_size):
-            return None
-        n, o = self.by_size.pop(i)
-        del self.size_at[o], self.start_of_end[o + n]
-        if n > size:
-            self._put(o + size, n - size)
-        return o
-
-    def give(self, o: int, size: int) -> None:
-        """A piece is free again."""
-        if not size:
-            return
-        before = self.start_of_end.get(o)
-        if before is not None:
-            size += self._remove(before)
-            o = before
-        after = self.size_at.get(o + size)
-        if after is not None:
-            size += self._remove(o + size)
-        self._put(o, size)
-
-    def _put(self, o: int, n: int) -> None:
-        bisect.insort(self.by_size, (n, o))
-        self.size_at[o] = n
-        self.start_of_end[o + n] = o
-
-    def _remove(self, o: int) -> int:
-        n = self.size_at.pop(o)
-        del self.start_of_end[o + n]
-        del self.by_size[bisect.bisect_left(self.by_size, (n, o))]
-        return n
-
-
-def pack(
-    items: Sequence[tuple[int, int, int, int]], offset: dict[int, int],
-    fresh: dict[int, int] | None = None,
-) -> int:  # fmt: skip
-    """Place (first step, last step, bytes, id) so that what lives together does not overlap.
-
-    Best fit in order of first use, among gaps left by what has ended; returns the total. `fresh`
-    learns what found no gap, with the largest gap there was.
-    """
-    free = _Free()
-    ends: dict[int, list[tuple[int, int]]] = {}
-    total = 0
-    now = -1
-    for first, last, size, key in sorted(items, key=lambda t: (t[0], -t[2])):
-        while now < first:
-            for o, n in ends.pop(now, ()):
-                free.give(o, n)
-            now += 1
-        gap = free.take(size) if size else 0
-        if gap is None and fresh is not None:
-            fresh[key] = free.by_size[-1][0] if free.by_size else 0
-        o = total if gap is None else gap
-        total += size if gap is None else 0
-        offset[key] = o
-        if size:
-            ends.setdefault(last, []).append((o, size))
-    return total
-
-
 def layout(run: Any, c: Compilation) -> tuple[int, dict[int, int]]:
     """The bytes of the arena and where in it each buffer (by `id`) lies; nothing is allocated."""
     binder = _Binder(run, c, c.plan.facts.env)
     binder.gemms = binder.plan_gemms()
     return binder.arrange(), binder.offset
-
-
-def tell_places(
-    log: journal.Journal, steps: Sequence[StepSpec], items: Sequence[tuple[int, int, int, int]],
-    fresh: Mapping[int, int],
-) -> None:  # fmt: skip
-    """Write down why buffers took new memory of the arena: `fresh` has the largest gap of each."""
-    named = {id(b): b.name for s in steps for b in s.binds if b.kind == "arena"}
-    alive: list[tuple[int, int, int]] = []  # those in use, by last step: (last, bytes, id)
-    for first, last, size, key in sorted(items, key=lambda t: (t[0], -t[2])):
-        del alive[: bisect.bisect_left(alive, (first, 0, 0))]
-        if key in fresh and key in named and first:
-            gap = f"the largest free piece has {fresh[key]:,}" if fresh[key] else "no piece is free"
-            text = f"{named[key]!r} takes {size:,} bytes of new memory (steps {first} to {last}): "
-            text, remedy = text + gap, ""
-            over = next((t for t in alive if t[1] >= size and t[2] in named), None)
-            if over is not None:
-                end, name = over[0], named[over[2]]
-                why = f"{steps[end].node.name!r} reads it at step {end}"
-                remedy = f"let {name!r} be read for the last time before {named[key]!r} is made"
-                if end == first:
-                    why, remedy = "its kernel reads that", ""
-                text += f"; it cannot lie over {name!r}: {why}"
-            log.because("buffer", (steps[first].node,), text, remedy)
-        bisect.insort(alive, (last, size, key))
 
 
 def missing_feed(n: Node) -> str:

@@ -26,7 +26,17 @@ from graphc.passes.fuse import is_alias
 from graphc.passes.lower import Lowered, lower_body
 from graphc.passes.share import body_key
 from graphc.runtime.regions import Regions, Scope, begins_as
-from graphc.runtime.steps import Buf, Code, StepSpec, base, copy_step, count, label_step, same_type
+from graphc.runtime.steps import (
+    Buf,
+    Code,
+    StepSpec,
+    base,
+    copy_step,
+    count,
+    label_step,
+    lifetimes,
+    same_type,
+)
 
 __all__ = ["Plan", "make_plan"]
 
@@ -52,6 +62,10 @@ class Plan:
     reads: list[str]
     updates: list[tuple[str, DType, tuple[Dim, ...]]]
     facts: Facts
+    #: The labels at the start and the end of each loop, outer loops first.
+    loops: list[tuple[StepSpec, StepSpec]]
+    #: Bytes that the arena may take; 0 is no limit.
+    limit: int = 0
 
 
 #: Why a new value of a variable is not written in place: in words, and what would alter it.
@@ -113,11 +127,13 @@ class _Planner(Regions):
             outputs = self.finish_outputs()
             self.finish_updates()
             self.order()
-            self.lifetimes()
+            lifetimes(self.steps, self.loops)
+            self.ahead()
         reads = [n.attrs["var"] for n in g.nodes() if n.op.name == "read"]
         return Plan(
             g, self.steps, outputs, [(v.dtype, v.static_shape or ()) for v in g.outputs], reads,
             [(name, v.dtype, v.static_shape or ()) for name, v in g.updates], g.facts,
+            self.loops,
         )  # fmt: skip
 
     # ------------------------------------------------------------- where values live
@@ -467,20 +483,9 @@ class _Planner(Regions):
             out.append(s)
         return out
 
-    def lifetimes(self) -> None:
-        for i, s in enumerate(self.steps):
-            for b in s.binds:
-                if b.first < 0:
-                    b.first = i
-                b.last = i
-        # what comes from before a loop, and is used in it, is used in the next iteration again
+    def ahead(self) -> None:
+        """Products in loops whose right operand stays the same have it packed before the loop."""
         at = {id(s): i for i, s in enumerate(self.steps)}
-        for again, done in reversed(self.loops):  # inner loops first
-            start, end = at[id(again)], at[id(done)]
-            for s in self.steps[start:end]:
-                for b in s.binds:
-                    if b.first < start:
-                        b.last = max(b.last, end)
         for again, done in self.loops:  # outer loops first
             inside = self.steps[at[id(again)] : at[id(done)]]
             written = {b for s in inside for b in s.writes}

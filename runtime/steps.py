@@ -16,7 +16,10 @@ from graphc.ir.node import Node, Value
 from graphc.passes.contract import Contraction
 from graphc.passes.fuse import is_alias
 
-__all__ = ["Buf", "Code", "StepSpec", "base", "copy_kernel", "copy_step", "count", "same_type"]
+__all__ = [
+    "Buf", "Code", "StepSpec", "base", "copy_kernel", "copy_step", "count", "lifetimes",
+    "same_type",
+]  # fmt: skip
 
 
 class Buf:
@@ -155,3 +158,23 @@ def count(v: Value) -> Dim:
 
 def same_type(a: Value, b: Value) -> bool:
     return a.dtype is b.dtype and count(a) == count(b)
+
+
+def lifetimes(steps: Sequence[StepSpec], loops: Sequence[tuple[StepSpec, StepSpec]]) -> None:
+    """Note in each buffer from which step to which it is needed; `loops` are their labels."""
+    for s in steps:
+        for b in s.binds:
+            b.first = b.last = -1
+    for i, s in enumerate(steps):
+        for b in s.binds:
+            if b.first < 0:
+                b.first = i
+            b.last = i
+    # what comes from before a loop, and is used in it, is used in the next iteration again
+    at = {s: i for i, s in enumerate(steps)}
+    for again, done in reversed(loops):  # inner loops first
+        start, end = at[again], at[done]
+        for s in steps[start:end]:
+            for b in s.binds:
+                if b.first < start:
+                    b.last = max(b.last, end)

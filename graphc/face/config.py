@@ -192,6 +192,8 @@ class ConfigProto(Message):
     graphc_check_numerics : bool
         A run that makes an infinity or a NaN raises InvalidArgumentError, which names the op and
         what it was given; nothing is committed.
+    graphc_memory_limit : int
+        Bytes that the temporaries of a run may take; see `Session`.
 
     Other fields of TF1 are accepted.
 
@@ -211,7 +213,7 @@ class ConfigProto(Message):
         "cluster_def": None, "isolate_session_state": False,
         "share_cluster_devices_in_session": False, "experimental": None,
         "graphc_level": 2, "graphc_passes": "", "graphc_passes_off": [], "graphc_check": False,
-        "graphc_check_numerics": False,
+        "graphc_check_numerics": False, "graphc_memory_limit": 0,
     }  # fmt: skip
 
 

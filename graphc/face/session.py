@@ -296,6 +296,7 @@ def make_executor(graph: Graph, config: ConfigProto) -> Any:
         threads=config.intra_op_parallelism_threads,
         check=config.graphc_check,
         numerics=config.graphc_check_numerics,
+        memory_limit=config.graphc_memory_limit,
     )
     executor = runtime.Executor(graph, runtime.State(), options)
     runs = os.environ.get("GRAPHC_CHECK", "0")
@@ -341,7 +342,7 @@ class BaseSession:
 
     def __init__(
         self, target: Any = "", graph: Graph | None = None, config: Any = None,
-        check_numerics: bool = False,
+        check_numerics: bool = False, memory_limit: int = 0,
     ) -> None:  # fmt: skip
         if graph is None:
             graph = get_default_graph()
@@ -364,10 +365,16 @@ class BaseSession:
             config = ConfigProto()
         elif not isinstance(config, ConfigProto):
             raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
-        if check_numerics:
+        if check_numerics or memory_limit:
             asked, config = config, ConfigProto()
             config.CopyFrom(asked)
-            config.graphc_check_numerics = True
+            config.graphc_check_numerics |= bool(check_numerics)
+            config.graphc_memory_limit = memory_limit or config.graphc_memory_limit
+        limit = config.graphc_memory_limit
+        if not isinstance(limit, int) or limit < 0:
+            raise ValueError(
+                f"memory_limit must be a number of bytes, or 0 for none, not {limit!r}"
+            )
         self._graph = graph
         self._config = config
         self._target = target
@@ -627,6 +634,11 @@ class Session(BaseSession):
     check_numerics : bool
         A run that makes an infinity or a NaN fails with InvalidArgumentError, which names the op
         and what it was given; no variable changes. Costs a few percent.
+    memory_limit : int
+        Bytes that the temporaries of a run may take (each native part of it); variables, feeds and
+        results are not counted. Values are computed a second time where that saves memory, with
+        the same results; where it does not suffice, ResourceExhaustedError says what is missing.
+        0 is no limit.
 
     Examples
     --------
@@ -640,9 +652,9 @@ class Session(BaseSession):
 
     def __init__(
         self, target: Any = "", graph: Graph | None = None, config: Any = None,
-        check_numerics: bool = False,
+        check_numerics: bool = False, memory_limit: int = 0,
     ) -> None:  # fmt: skip
-        super().__init__(target, graph, config, check_numerics)
+        super().__init__(target, graph, config, check_numerics, memory_limit)
         self._contexts: list[tuple[Any, Any]] = []
 
     def __enter__(self) -> Session:
@@ -668,7 +680,7 @@ class InteractiveSession(BaseSession):
     graph : Graph, optional
         Becomes the default graph too.
     config : ConfigProto, optional
-    check_numerics : bool
+    check_numerics, memory_limit
         See `Session`.
     """
 
@@ -676,9 +688,9 @@ class InteractiveSession(BaseSession):
 
     def __init__(
         self, target: Any = "", graph: Graph | None = None, config: Any = None,
-        check_numerics: bool = False,
+        check_numerics: bool = False, memory_limit: int = 0,
     ) -> None:  # fmt: skip
-        super().__init__(target, graph, config, check_numerics)
+        super().__init__(target, graph, config, check_numerics, memory_limit)
         if InteractiveSession._active:
             warnings.warn(
                 "An interactive session is already active. This can cause out-of-memory errors in "

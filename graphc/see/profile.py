@@ -15,7 +15,7 @@ from graphc.ir.node import Node
 from graphc.runtime import trace
 from graphc.runtime.steps import StepSpec
 from graphc.runtime.trace import Native, Tracer
-from graphc.see.work import Work, kernel_work
+from graphc.runtime.work import Work, kernel_work
 
 __all__ = ["StepProfile", "nodes_of", "profile_run", "trace_run", "user_lines", "work_of"]
 
@@ -43,7 +43,7 @@ class StepProfile:
     nanoseconds : float
         Of all its calls in one run: the median over the runs.
     bytes, flops : int
-        Of all its calls in one run (`graphc.see.work` says what counts).
+        Of all its calls in one run (`graphc.runtime.work` says what counts).
     spec : StepSpec or None
         The step itself.
     """
