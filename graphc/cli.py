@@ -85,6 +85,10 @@ COMMANDS: dict[str, Command] = {
         "graphc.commands.bisect", "find the pass, rule or kernel at fault for wrong results",
         ("bisect samples/xor.py", "bisect --out fault.py samples/xor.py"),
     ),
+    "step": Command(
+        "graphc.commands.step", "step through a script's runs, node by node",
+        ("step samples/xor.py", "step samples/train_digits.py -- --epochs 1"),
+    ),
     "bench": Command(
         "graphc.commands.bench", "measure graphc beside its peers",
         ("bench --workloads mlp_train --backends graphc,jax",),

@@ -273,7 +273,7 @@ class Executor:
         #: What compilations may apply, where something was switched off.
         self.permit: permit.Permit | None = None
         #: Sees each native part before it runs, as (run, compilation, sizes, arrays), and gives
-        #: the compilation to run and its sizes; the quick path waits until it is `checked`.
+        #: the compilation to run and its sizes, until that one's `checked` is it.
         self.checker: Callable[..., tuple[Compilation, dict[Symbol, int]]] | None = default_checker
         entry.begin()
 
@@ -324,7 +324,7 @@ class Compilation:
     fitting: dict[tuple[int, ...], bool] = field(default_factory=dict)
     #: Steps whose bad numbers are only on the way to good ones.
     unwatched: set[int] = field(default_factory=set)
-    checked: bool = False
+    checked: Any = None  # the checker that has seen enough of it
 
 
 class Bound:
@@ -467,12 +467,12 @@ class _Run:
             with paused_gc():
                 compilation, env = self.compilation(arrays)
                 checker = self.executor.checker
-                if checker is not None and not compilation.checked:
+                if checker is not None and compilation.checked is not checker:
                     compilation, env = checker(self, compilation, env, arrays)
                 bound = self.bind(compilation, env)
             strings = compilation.frozen.strings
             simple = all(i is None for i in strings) and not compilation.frozen.string_updates
-            settled = checker is None or compilation.checked
+            settled = checker is None or compilation.checked is checker
             if simple and settled and not compilation.plan.facts.fed:
                 self.bound = bound
             results = self.execute(compilation, bound, arrays)

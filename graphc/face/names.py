@@ -177,6 +177,7 @@ BORROWED: dict[str, tuple[str, ...]] = {
     "python.client.session": ("",),
     "python.client.device_lib": (),
     "python.client.timeline": (),
+    "python.debug": (),
     "python.data": ("data",),
     "python.estimator": ("estimator",),
     "python.framework.constant_op": ("",),
@@ -317,6 +318,10 @@ NAMES: dict[str, str] = {
     "contrib.slim.utils": "graphc.contrib.slim.utils",
     "confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     "math.confusion_matrix": "graphc.metrics.counting:confusion_matrix",
+    "python.debug.DebugTensorDatum": "graphc.see.stepper:Datum",
+    "python.debug.LocalCLIDebugHook": "graphc.see.tfdbg:LocalCLIDebugHook",
+    "python.debug.LocalCLIDebugWrapperSession": "graphc.see.tfdbg:LocalCLIDebugWrapperSession",
+    "python.debug.has_inf_or_nan": "graphc.see.stepper:has_inf_or_nan",
     # ---- graphc's own
     "bisect": "graphc.see.bisect:bisect",
     "dump": "graphc.face.dump:dump",

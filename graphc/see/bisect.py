@@ -167,7 +167,6 @@ class _Search:
         verdict = examine(Part(run, c, env, arrays), self.script)
         if verdict:
             raise _Found(verdict)
-        c.checked = True
         return c, env
 
     # ------------------------------------------------------------- with the user's own check
