@@ -330,6 +330,7 @@ NAMES: dict[str, str] = {
     "from_networkx": "graphc.see.networkx:from_networkx",
     "to_networkx": "graphc.see.networkx:to_networkx",
     "optimize": "graphc.face.dump:optimize",
+    "derive": "graphc.see.formula:derive",
     # ---- element types
     "DType": "graphc.ir.dtypes:DType",
     "as_dtype": "graphc.ir.dtypes:as_dtype",
