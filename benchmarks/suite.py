@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from backends import BACKENDS, PACKAGES, names
-from machine import Machine, cpu_name, measure
 from workloads import WORKLOADS
+
+from graphc.see.machine import Machine, cpu_name, measure
 
 HERE = Path(__file__).resolve().parent
 TRAINING = [n for n, w in WORKLOADS.items() if w.kind == "train"]

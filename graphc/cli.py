@@ -89,6 +89,13 @@ COMMANDS: dict[str, Command] = {
         "graphc.commands.step", "step through a script's runs, node by node",
         ("step samples/xor.py", "step samples/train_digits.py -- --epochs 1"),
     ),
+    "report": Command(
+        "graphc.commands.report", "write a page from the Python line to the assembly",
+        (
+            "report samples/mnist_cnn.py -- --steps 20",
+            "report --run 3 --out step.html samples/rnn_digits.py -- --steps 20",
+        ),
+    ),
     "bench": Command(
         "graphc.commands.bench", "measure graphc beside its peers",
         ("bench --workloads mlp_train --backends graphc,jax",),

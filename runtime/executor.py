@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -578,13 +578,16 @@ class _Run:
     def finish(self, frozen: Frozen) -> Compilation:
         """What becomes of a pure graph: passes, plan, native code."""
         ex = self.executor
+        c = Compilation(frozen, Trace(), cast("Plan", None))
+        if (log := journal.current()) is not None:
+            log.compiles(c)
         with permit.granting(ex.permit or permit.current()), self.journal():
-            trace = Trace()
-            g = optimize_ir(frozen.graph, ex.passes, trace, ex.options.check)
+            c.trace.journal = journal.current()
+            g = optimize_ir(frozen.graph, ex.passes, c.trace, ex.options.check)
         plan = make_plan(g, revocable=self.executor.options.numerics)
         if self.executor.options.memory_limit:
             self.keep_limit(plan)
-        c = Compilation(frozen, trace, plan)
+        c.plan = plan
         for n in frozen.graph.nodes():
             if n.op.name == "read":
                 c.variables[n.attrs["var"]] = n.attrs["shape"]

@@ -103,6 +103,7 @@ def main():
     parser.add_argument("--batch", type=int, default=50, help="digits in a mini-batch")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
+    parser.add_argument("--report", type=Path, help="write what a step is compiled to as a page")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
 
@@ -142,6 +143,8 @@ def main():
                 bar.update()
             test_accuracy = sess.run(accuracy, {x: test_x, y: test_y})
             bar.set_postfix_str(f"loss {value:.4f}, accuracy {test_accuracy:.4f}")
+        if args.report:
+            tf.report([train, loss], args.report, feed)
         shown = test_x[:8]
         found = sess.run([kernels, maps1, maps2, saliency], {x: shown})
 

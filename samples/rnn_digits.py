@@ -65,6 +65,7 @@ def main():
     parser.add_argument("--batch", type=int, default=64, help="digits in a mini-batch")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
+    parser.add_argument("--report", type=Path, help="write what a step is compiled to as a page")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
 
@@ -95,12 +96,15 @@ def main():
             order = random.permutation(len(train_x))
             for start in range(0, min(batches, total - bar.n) * args.batch, args.batch):
                 rows = order[start : start + args.batch]
-                _, now = sess.run([steps, losses], {x: train_x[rows], y: train_y[rows]})
+                feed = {x: train_x[rows], y: train_y[rows]}
+                _, now = sess.run([steps, losses], feed)
                 bar.update()
             found = sess.run(accuracies, {x: test_x, y: test_y})
             for name, value in zip(CELLS, found, strict=True):
                 curves[name].append(value)
             bar.set_postfix_str(f"loss {np.mean(now):.4f}, accuracy {np.mean(found):.4f}")
+        if args.report:
+            tf.report([steps, losses], args.report, feed)
 
     picture = args.out / "rnn_digits.png"
     draw(curves, picture)

@@ -331,6 +331,7 @@ NAMES: dict[str, str] = {
     "to_networkx": "graphc.see.networkx:to_networkx",
     "optimize": "graphc.face.dump:optimize",
     "derive": "graphc.see.formula:derive",
+    "report": "graphc.see.report:report",
     # ---- element types
     "DType": "graphc.ir.dtypes:DType",
     "as_dtype": "graphc.ir.dtypes:as_dtype",

@@ -548,6 +548,20 @@ class BaseSession:
             raise TypeError(f"Cannot interpret feed_dict key as Tensor: {e.args[0]}") from None
         return t
 
+    def report(
+        self, fetches: Any, path: Any = "report.html",
+        feed_dict: Mapping[Any, Any] | None = None, **options: Any,
+    ) -> Any:  # fmt: skip
+        """Write a page that shows what the compiler makes of a run, and where its time goes.
+
+        See Also
+        --------
+        graphc.report : the same, with all its options.
+        """
+        from graphc.see.report import report
+
+        return report(fetches, path, feed_dict, self, **options)
+
     def make_callable(
         self, fetches: Any, feed_list: Sequence[Any] | None = None, accept_options: bool = False
     ) -> Callable[..., Any]:

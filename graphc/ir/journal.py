@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphc.ir.node import Node, Value
 
@@ -92,6 +93,9 @@ class Journal:
         For each node that a pass built the node in whose place it was building.
     copies : dict
         For each node that is another on other operands, that other.
+    compilations : list
+        What was compiled (`graphc.runtime.executor.Compilation`), as far as it came: of one that
+        failed, what there was until then.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -99,7 +103,14 @@ class Journal:
     stage: str = ""
     origin: dict[Node, Node] = field(default_factory=dict)
     copies: dict[Node, Node] = field(default_factory=dict)
+    compilations: list[Any] = field(default_factory=list)
     _times: dict[str, int] = field(default_factory=dict)
+
+    def compiles(self, c: Any) -> None:
+        """The compilation `c` begins: its stages are called as in its own dump."""
+        self.compilations.append(c)
+        self.stage = ""
+        self._times.clear()
 
     def begin(self, name: str) -> None:
         """The pass `name` begins."""
@@ -109,6 +120,7 @@ class Journal:
     def take(self) -> Journal:
         """What is written here so far, as a journal of its own; this one begins anew."""
         done = Journal(self.changes, self.reasons, self.stage, self.origin, self.copies)
+        done.compilations, self.compilations = self.compilations, []
         self.changes, self.reasons, self.stage = [], [], ""
         self.origin, self.copies, self._times = {}, {}, {}
         return done

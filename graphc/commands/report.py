@@ -1,0 +1,119 @@
+"""``python -m graphc report``: a page about what a script compiled."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from graphc.cli import Misuse, say
+from graphc.commands import script
+
+__all__ = ["arguments", "execute"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``report``."""
+    parser.add_argument(
+        "--out", type=Path, default=Path("report.html"), metavar="FILE",
+        help="where the page is written (default: report.html)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runs", type=int, default=10, metavar="N",
+        help="how often the run is measured after the script has ended (default: 10; 0: not)",
+    )  # fmt: skip
+    script.arguments(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run the script, then write the page; by default about the largest thing it compiled."""
+    from graphc.ir import journal
+    from graphc.see.report import write
+    from graphc.see.report.gather import Run, gather_run
+
+    if args.runs < 0:
+        raise Misuse(f"--runs takes a number from 0, not {args.runs}")
+    log = journal.Journal()
+    with _last_feeds() as feeds, journal.recording(log):
+        status, seen = script.observed(args.script, args.args)
+    failed = log.compilations[-1] if status and log.compilations else None
+    if failed is not None and failed.plan is None:
+        run = Run([(failed, _roots(failed), "")], log, CompileFailed("see the script's error"))
+        run.threads = 1
+    else:
+        if not seen and status:
+            return status
+        (one,) = script.pick(seen, -1 if args.run is None else args.run)
+        pair = one.run, one.compilation
+        run = Run([(one.compilation, one.elements, "")], log, pairs=[pair])
+        run.threads = one.run.executor.threads
+        _time(run, one, feeds.get(id(one.compilation)), args.runs)
+        if len(seen) > 1 and args.run is None:
+            say(
+                f"the page is about compilation {one.number} of {len(seen)}, the largest; "
+                "--run N shows another"
+            )
+    file = write(gather_run(run, title=f"{Path(args.script).name}"), args.out)
+    if file is None:
+        return status or 1
+    say(f"written: {file}")
+    return status
+
+
+class CompileFailed(Exception):
+    """What the page says of a script that ended while something was compiled."""
+
+
+def _roots(c: Any) -> Sequence[Any]:
+    """What stands for the fetches of a compilation that failed: its pure graph's results."""
+    return tuple(c.frozen.graph.roots)
+
+
+@contextmanager
+def _last_feeds() -> Iterator[dict[Any, Sequence[Any]]]:
+    """The arrays with which each compilation was run first."""
+    from graphc.runtime import executor
+
+    feeds: dict[Any, Sequence[Any]] = {}
+
+    def observer(run: Any, c: Any) -> None:
+        run_it = run.execute
+
+        def execute(c: Any, bound: Any, arrays: Any) -> Any:
+            feeds.setdefault(id(c), [a.copy() for a in arrays])
+            return run_it(c, bound, arrays)
+
+        if "execute" not in vars(run):
+            run.execute = execute
+
+    executor.observers.append(observer)
+    try:
+        yield feeds
+    finally:
+        executor.observers.remove(observer)
+
+
+def _time(run: Any, one: Any, values: Sequence[Any] | None, runs: int) -> None:
+    """Measure a prepared run with the feeds that it had."""
+    from graphc.see.profile import summarize, unchanged
+
+    if values is None or not runs:
+        run.untimed = "There are no times: " + ("it was never run." if runs else "--runs 0.")
+        return
+    try:
+        with unchanged(one.run.state):
+            traced = [_traced(one.run, values) for _ in range(runs + 2)]
+    except Exception as e:
+        run.untimed = f"There are no times: {type(e).__name__}: {e}"
+        return
+    run.profile, run.runs = summarize(traced[2:]), runs
+
+
+def _traced(run: Any, values: Sequence[Any]) -> Any:
+    from graphc.runtime import trace
+
+    with trace.tracing(run.state) as tracer:
+        run.native(values)
+    return tracer
