@@ -202,7 +202,7 @@ def test_a_run_in_parts() -> None:
         y = tf.reduce_sum(tf.boolean_mask(x * 2.0, x > 0.5), name="y")
         data = gather(y, {x: [0.0, 1.0, 2.0]}, sess, runs=1)
     assert len(data["parts"]) == 2
-    assert [p["title"] for p in data["parts"]][0].startswith("part 1 of 2")
+    assert data["parts"][0]["title"].startswith("part 1 of 2")
     assert all(any(s["ns"] for s in p["steps"]) for p in data["parts"])
 
 
