@@ -194,8 +194,9 @@ def _reasons(
     numbers: dict[Any, int] = {}
     out: list[dict[str, Any]] = []
     part = known.compilations.index(c)
-    order = sorted(range(len(steps)), key=lambda i: -(steps[i].get("ns") or steps[i]["bytes"] or 0))
-    for i in [i for i in order if steps[i]["kernel"] >= 0][: 2 * limits.kernels]:
+    called = [i for i, s in enumerate(steps) if s["kernel"] >= 0]
+    called.sort(key=lambda i: -(steps[i]["ns"] or steps[i]["bytes"] or 0))
+    for i in called[: 2 * limits.kernels]:
         nodes = known.links.recorded(c.plan.steps[i].node)
         mine = steps[i]["reasons"] = []
         for r in [*known.vectors(part, i), *known.reasons(nodes)]:
