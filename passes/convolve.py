@@ -7,7 +7,7 @@ from graphc.ir.dims import Dim, Expr
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import Buffer, Epilogue, KernelBuilder, Operand, lit
 from graphc.ir.node import Node, Value
-from graphc.ops import conv
+from graphc.ops import conv, winograd
 from graphc.passes.fuse import is_convolution
 from graphc.passes.lower import Lowered, Part
 
@@ -40,20 +40,27 @@ def lower_convolution(body: Graph, name: str) -> Lowered:
             if count:
                 turned = conv.turned(f"{label}_filter", g, w.static_shape, w.dtype)
                 out.parts.append(Part(turned, [("in", number[w]), source]))
-        out.parts.append(_part(body, node, g, label, number, x, source))
+        fast = winograd.side(g, w.dtype) if node.attrs.get("winograd") else None
+        if fast is not None:
+            plain, source = source, ("temp", len(out.temps))
+            out.temps.append((w.dtype, winograd.PLACES * g.channels * g.columns))
+            made = winograd.filter_kernel(f"{label}_points", g, w.dtype)
+            out.parts.append(Part(made, [plain, source]))
+        out.parts.append(_part(body, node, g, label, number, x, source, fast))
     return out
 
 
 def _part(
     body: Graph, node: Node, g: conv.Grid, label: str, number: dict[Value, int], x: Value,
-    source: tuple[str, int],
+    source: tuple[str, int], fast: int | None,
 ) -> Part:  # fmt: skip
     k = KernelBuilder(label)
     assert x.static_shape is not None
     buffers = [
         k.input("x", x.dtype, x.static_shape),
-        k.input("w", x.dtype, (*g.kernel, g.channels, g.columns * g.groups)),
-    ]
+        k.input("w", x.dtype, (winograd.PLACES, g.channels, g.columns)) if fast
+        else k.input("w", x.dtype, (*g.kernel, g.channels, g.columns * g.groups)),
+    ]  # fmt: skip
     bind = [("in", number[x]), source]
     outs = []
     for i, v in enumerate(body.outputs):
@@ -65,7 +72,12 @@ def _part(
         made = _Epilogue(k, body, node, number)
         epilogue = made.build()
         bind += [("in", i) for i in made.extra]
-    kernel, scratch = conv.conv_kernel(k, g, buffers[0], buffers[1], outs, epilogue)
+    if fast:
+        kernel, scratch = winograd.results_kernel(
+            k, g, fast, buffers[0], buffers[1], outs, epilogue
+        )
+    else:
+        kernel, scratch = conv.conv_kernel(k, g, buffers[0], buffers[1], outs, epilogue)
     return Part(kernel, bind + [("scratch", 0)] * scratch)
 
 

@@ -28,6 +28,7 @@ from graphc.passes.sizes import sizes
 from graphc.passes.stabilize import stabilize
 from graphc.passes.trim import trim
 from graphc.passes.verify import verify
+from graphc.passes.winograd import winograd
 
 __all__ = ["LEVELS", "PASSES", "PassRecord", "Trace", "optimize_ir", "pipeline", "register"]
 
@@ -46,6 +47,7 @@ PASSES: dict[str, Pass] = {
     "hoist": hoist,
     "expand": expand,
     "layout": layout,
+    "winograd": winograd,
     "fuse": fuse,
     "share": share,
 }
@@ -59,7 +61,7 @@ LEVELS: dict[int, str] = {
     0: "sizes,expand,sizes,fuse",
     1: "sizes,fold,expand,sizes,fold,cse,fuse,share",
     2: "sizes,fold,trim,cse,stabilize,simplify,chain,pools,trim,hoist,expand,sizes,fold,layout,"
-    "simplify,cse,trim,fuse,share",
+    "simplify,cse,trim,winograd,fuse,share",
 }
 REQUIRED = ("sizes", "expand", "fuse")
 #: Passes whose replacements of nodes depend on each other, or are rules: a search for a faulty one

@@ -92,6 +92,10 @@ class _Count:
         elif s.kind == "conv":
             results = size[1] * math.prod(size[8:11]) * a["columns"] * a["groups"]
             self.flops += 2.0 * results * math.prod(a["kernel"]) * a["channels"]
+        elif s.kind == "winograd":
+            tiles = size[1] * math.prod(-(-n // a["side"]) for n in size[9:11])
+            results = size[1] * math.prod(size[8:11]) * a["columns"]
+            self.flops += 2.0 * tiles * 36 * a["channels"] * a["columns"]
         elif s.kind == "conv_filter":
             places = size[1] * math.prod(size[6:9]) * math.prod(a["kernel"])
             self.flops += 2.0 * places * a["channels"] * a["columns"] * a["groups"]

@@ -89,10 +89,10 @@ def kernel_emitter(kernel: Kernel, watch: frozenset[str] = frozenset()) -> Calla
     """What emits a kernel of loops."""
 
     def emit(module: Any) -> object:
-        from graphc.runtime.llvm import conv, philox_emit, walk
+        from graphc.runtime.llvm import conv, philox_emit, walk, winograd
         from graphc.runtime.llvm.vmath import Math
 
-        table = {**philox_emit.TEMPLATES, **conv.TEMPLATES}
+        table = {**philox_emit.TEMPLATES, **conv.TEMPLATES, **winograd.TEMPLATES}
         return walk.emit_kernel(
             module, kernel, "kernel", scalar_table(), table, function=maker(Math), watch=watch
         )

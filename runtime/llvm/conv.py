@@ -69,6 +69,10 @@ class _Tiles:
     def mul_add(self, x: V, y: V, z: V) -> V:
         return self.fn.fma(x, y, z) if self.fma else z + x * y
 
+    def mad(self, x: V, k: float, z: V) -> V:
+        """``x*k + z`` for a number."""
+        return self.mul_add(x, self.fn.const(k, self.acc, self.lanes), z)
+
     def mask(self, left: V) -> V:
         """Lanes below `left`."""
         fn, lanes = self.fn, self.lanes

@@ -1,0 +1,26 @@
+"""Convolutions with small filters and many channels take fewer products."""
+
+from __future__ import annotations
+
+from graphc.ir.graph import Graph, copy
+from graphc.ir.node import Node, Value
+from graphc.ops import conv
+from graphc.ops import winograd as fast
+
+__all__ = ["winograd"]
+
+
+def winograd(g: Graph) -> Graph:
+    """Mark the convolutions by 3×3 and 5×5 filters for which Winograd's products are quicker.
+
+    Rounding changes: errors are some times those of plain sums (`tests/ops/test_winograd.py`
+    has the bound). Leave the pass out where that matters.
+    """
+
+    def step(n: Node, inputs: tuple[Value, ...]) -> Value | None:
+        grids = conv.grids(n)
+        if not grids or any(fast.side(x, n.outputs[0].dtype) is None for x in grids):
+            return None
+        return copy(n, inputs, {**n.attrs, "winograd": True}).outputs[0]
+
+    return g.rebuild(step, ops={conv.conv_op.name, conv.conv_input_op.name})
