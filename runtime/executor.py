@@ -44,7 +44,7 @@ from graphc.passes.pipeline import Trace, optimize_ir, pipeline
 from graphc.runtime import causes, numerics, trace
 from graphc.runtime.arena import gemm_plan, gemm_variant, pieces, place, tell_places
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
-from graphc.runtime.llvm import codegen, entry, tracing
+from graphc.runtime.llvm import codegen, entry, perf, tracing
 from graphc.runtime.llvm.entry import (
     COMMIT,
     DIMS,
@@ -646,6 +646,11 @@ class _Run:
             if emit is not None:
                 wanted.setdefault(key, emit)
         done = codegen.compile_all(wanted)
+        if perf.wanted():
+            for i, pairs in keys.items():
+                for phase, key in pairs:
+                    name = c.plan.steps[i].code.name
+                    perf.note(done[key], name if phase == "kernel" else f"{name}:{phase}")
         for i, pairs in keys.items():
             c.owners[i] = {
                 variant: (done[key], done[key].address("kernel")) for variant, key in pairs

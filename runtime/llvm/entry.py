@@ -62,6 +62,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from graphc.runtime import pool
+from graphc.runtime.llvm import perf
 from graphc.runtime.llvm.jit import Options, compile_kernels
 
 __all__ = [
@@ -219,7 +220,10 @@ def compile_native(what: str, emit: Callable[[Any], None]) -> Any:
         with contextlib.suppress(OSError), open(os.path.join(here, name), "rb") as f:
             key.update(f.read())
     name = f"entry {key.hexdigest()}"
-    return compile_kernels({name: emit}, Options(extern_names=_EXTERNS))[name]
+    code = compile_kernels({name: emit}, Options(extern_names=_EXTERNS))[name]
+    if perf.wanted():
+        perf.note(code, "runtime")
+    return code
 
 
 def _compile(layout: Layout | None) -> Any:

@@ -144,6 +144,10 @@ class Stats:
     live: int = 0
 
 
+#: Bytes a function is taken for where LLVM's linker, who does not say, has loaded it.
+UNKNOWN = 4096
+
+
 class Compiled:
     """A kernel ready to run; it owns the memory its code is in.
 
@@ -155,12 +159,14 @@ class Compiled:
         The functions it defines.
     """
 
-    __slots__ = ("__weakref__", "_context", "_emit", "_engine", "_entries", "key", "names")
+    __slots__ = ("__weakref__", "_context", "_emit", "_end", "_engine", "_entries", "key", "names")
 
     def __init__(
-        self, key: str, entries: dict[str, int], engine: object, emit: Emit, context: _Context
-    ) -> None:
+        self, key: str, entries: dict[str, int], engine: object, emit: Emit, context: _Context,
+        end: int = 0,
+    ) -> None:  # fmt: skip
         self.key = key
+        self._end = end
         self.names = tuple(entries)
         self._entries = entries
         self._engine = engine
@@ -180,6 +186,12 @@ class Compiled:
             return self._entries[name]
         except KeyError:
             raise CompileError(f"kernel {self.key!r} has no function {name!r}") from None
+
+    def extents(self) -> list[tuple[str, int, int]]:
+        """Name, address and bytes of each function, what it calls inside of its module included."""
+        found = sorted((at, name) for name, at in self._entries.items())
+        ends = [at for at, _ in found[1:]] + [self._end or found[-1][0] + UNKNOWN]
+        return [(name, at, end - at) for (at, name), end in zip(found, ends, strict=True)]
 
     def function(
         self, restype: Any, *argtypes: Any, name: str | None = None, gil: bool = False
@@ -687,8 +699,8 @@ class _Context:
                 image = load.Image(list(flats.values()), {n: _address_of(n) for n in names})
             except OSError as e:
                 raise CompileError(f"cannot map code: {e}") from e
-            for key, entries in zip(flats, image.entries, strict=True):
-                made[key] = Compiled(key, entries, image, bodies[key][1], self)
+            for key, entries, end in zip(flats, image.entries, image.ends, strict=True):
+                made[key] = Compiled(key, entries, image, bodies[key][1], self, end)
         return made
 
     def link(self, body: bytes) -> tuple[dict[str, int], object]:

@@ -239,6 +239,8 @@ class Image:
         base = ctypes.addressof(anchor)
         del anchor
         self.entries: list[dict[str, int]] = []
+        #: The ends of the blocks.
+        self.ends = [base + start + len(b.code) for b, start in zip(blocks, starts, strict=True)]
         for b, start in zip(blocks, starts, strict=True):
             memory[start : start + len(b.code)] = b.code
             for at, name in b.slots:
