@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphc.ir import journal
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ops.linalg import matmul
@@ -14,7 +15,7 @@ def chain(g: Graph, options: str = "", notes: dict[str, int] | None = None) -> G
     """Where REASSOC is granted, ``(a @ b) @ c`` is ``a @ (b @ c)`` if that costs less, and back."""
     if "REASSOC" not in licensed(options):
         return g
-    users = g.users()
+    users, log = g.users(), journal.current()
 
     def inner(v: Value) -> bool:
         """Whether `v` is a product that nothing else reads."""
@@ -41,6 +42,10 @@ def chain(g: Graph, options: str = "", notes: dict[str, int] | None = None) -> G
                 made = matmul(matmul(p, b), c)
         if made is not None and notes is not None:
             notes["reordered"] = notes.get("reordered", 0) + 1
+        if made is not None and log is not None:
+            log.applied(
+                "the cheaper order", n.outputs[0], made, [v for v in inputs if plain(v.node)]
+            )
         return made
 
     return g.rebuild(step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphc.ir import journal
 from graphc.ir.build import build
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
@@ -16,6 +17,7 @@ def pools(g: Graph) -> Graph:
     Where y is the maxima of x, the element that gets a window's gradient is the element of y, so
     both ask the same question, and all other elements are 0 either way: the bits are the same.
     """
+    log = journal.current()
 
     def step(n: Node, inputs: tuple[Value, ...]) -> Value | None:
         if n.op.name != "relu_grad":
@@ -29,7 +31,10 @@ def pools(g: Graph) -> Graph:
             return None
         if pool.inputs[0] is not x or pool.attrs != back.attrs or y.dtype is not d.dtype:
             return None
-        return build(back.op, (x, y, relu_grad(d, y)), back.attrs).outputs[0]
+        made = build(back.op, (x, y, relu_grad(d, y)), back.attrs).outputs[0]
+        if log is not None:
+            log.applied("relu_grad(max_pool_grad(x, y, d), x)", n.outputs[0], made, [inputs[0]])
+        return made
 
     if not any(n.op.name == "relu_grad" for n in g.nodes()):
         return g

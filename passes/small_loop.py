@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.ir import dims as D
-from graphc.ir import dtypes
+from graphc.ir import dtypes, journal
 from graphc.ir.dims import Dim, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
@@ -53,7 +53,34 @@ class SmallLoop:
 
 
 class _NotSmall(Exception):
-    """Something that needs kernels of its own."""
+    """Something that needs kernels of its own: a word of `REMEDIES`, why, and the node."""
+
+    def __init__(self, word: str, why: str, node: Node | None = None) -> None:
+        super().__init__(why)
+        self.word = word
+        self.nodes = () if node is None else (node,)
+
+
+#: What makes a loop one kernel, by what keeps it from that.
+REMEDIES: dict[str, str] = {
+    "many": "do less in each iteration, or the rest on whole arrays outside of the loop",
+    "shape": "give it a shape that is known (tf.ensure_shape, set_shape)",
+    "array": "carry single numbers, and take or set one element of an array in an iteration",
+    "kernel": "use elementwise ops on single numbers, or do it outside of the loop",
+    "cond": "let both sides be a few elementwise ops, or use tf.where",
+}
+
+
+def _label(n: Node) -> str:
+    return f"{n.name!r} ({n.op.name})"
+
+
+def _tell(n: Node, word: str, why: str, nodes: Sequence[Node]) -> None:
+    """Write down why a loop is not one kernel, for whoever asks."""
+    log = journal.current()
+    if log is not None:
+        text = f"the loop {n.name!r} is several kernels, which each iteration calls: {why}"
+        log.because("loop", (n, *nodes), text, REMEDIES[word])
 
 
 def lower_loop(n: Node, order: Sequence[Node], name: str) -> SmallLoop | None:
@@ -65,10 +92,12 @@ def lower_loop(n: Node, order: Sequence[Node], name: str) -> SmallLoop | None:
         The nodes of the body: readers of an array before who writes it.
     """
     if sum(_weight(m) for m in (*order, *n.attrs["cond"].nodes())) > LIMIT:
+        _tell(n, "many", f"it has more than {LIMIT} nodes (graphc.passes.small_loop.LIMIT)", ())
         return None
     try:
         return _Lower(n, order, name).run()
-    except _NotSmall:
+    except _NotSmall as e:
+        _tell(n, e.word, str(e), e.nodes)
         return None
 
 
@@ -127,7 +156,7 @@ class _Lower:
                     r.test(self.number(cond.outputs[0]))
             r.next(*[self.number(body.outputs[i]) for i in singles])
             if any(self.holds[carried[i]] is not base(body.outputs[i]) for i in arrays):
-                raise _NotSmall
+                raise _NotSmall("array", "it makes whole arrays anew in each iteration")
         for i, x in zip(singles, r.results, strict=True):
             self.k.store(carried[i], _zeros(carried[i]), x)
         stop = self.param("stop", 0, dtypes.bool_, (), "out")
@@ -152,7 +181,7 @@ class _Lower:
 
     def carry(self, i: int, v: Value) -> Buffer:
         if v.static_shape is None:
-            raise _NotSmall
+            raise _NotSmall("shape", f"the rank of {v.node.name!r} is not known", v.node)
         return self.param("carried", i, v.dtype, v.static_shape, "inout")
 
     def capture(self, cond: Graph, body: Graph, size: int) -> None:
@@ -162,7 +191,7 @@ class _Lower:
             if a not in used and b not in used:
                 continue
             if a.static_shape is None:
-                raise _NotSmall
+                raise _NotSmall("shape", f"the rank of {a.node.name!r} is not known", a.node)
             buf = self.param("captured", i + size, a.dtype, a.static_shape, "in")
             self.enter(buf, a, b)
 
@@ -185,7 +214,7 @@ class _Lower:
         n = v.node
         if n.op.name == "constant" and n.attrs["value"].size == 1:
             return lit(n.attrs["value"].reshape(-1)[0], v.dtype)
-        raise _NotSmall
+        raise _NotSmall("array", f"{_label(n)} is no single number where one is needed", n)
 
     def compute(self, n: Node) -> None:
         """The results of a node, where they are single numbers; others are read when asked for."""
@@ -199,7 +228,7 @@ class _Lower:
         elif name == "cond":
             self.choose(n)
         elif not (is_pointwise(n) or n.op.element is not None):
-            raise _NotSmall
+            raise _NotSmall("kernel", f"{_label(n)} needs a kernel of its own", n)
         elif is_single(n.outputs[0]):
             out = n.outputs[0]
             self.single[out] = self.element(out, (0,) * len(out.static_shape or ()), None, 0)
@@ -222,7 +251,7 @@ class _Lower:
             self.array[a] = self.array[b]
             self.other_name[a] = self.other_name.get(b, b)
         else:
-            raise _NotSmall
+            raise _NotSmall("array", f"{_label(b.node)} is an array made in the loop", b.node)
 
     def element(self, v: Value, index: Index, where: Operand | None, other: Any) -> Operand:
         """One element of the result of an op."""
@@ -232,7 +261,7 @@ class _Lower:
             x: Operand = n.op.element(Scalar(self, n), index, *n.inputs, **attrs)
         else:
             if n.op.fails and not is_single(v):
-                raise _NotSmall
+                raise _NotSmall("array", f"{_label(n)} can fail, and is no single number", n)
             args = [self.read(o, _aligned(o, index), where, 0) for o in n.inputs]
             x = self.apply(n, args)
         return x if where is None else self.k.select(where, x, lit(other, v.dtype))
@@ -254,10 +283,12 @@ class _Lower:
         buf = self.array.get(v)
         if buf is not None:
             if buf in self.holds and self.holds[buf] is not self.other_name.get(v, v):
-                raise _NotSmall  # it has been overwritten
+                why = f"{_label(v.node)} is read after it was overwritten"
+                raise _NotSmall("array", why, v.node)
             return self.k.load(buf, tuple(index), where, other)
         if v.node.op.name in ("input", "constant", "fused", "cond") or is_alias(v.node):
-            raise _NotSmall
+            why = f"{_label(v.node)} is an array whose elements are not computed one by one"
+            raise _NotSmall("array", why, v.node)
         return self.element(v, tuple(index), where, other)
 
     def check(self, n: Node, ok: Operand, message: str, position: Dim) -> None:
@@ -273,7 +304,8 @@ class _Lower:
         array, at, value = (base(v) for v in n.inputs)
         buf = self.array.get(array)
         if buf is None or self.holds.get(buf) is not array or not is_single(value):
-            raise _NotSmall
+            why = f"{_label(n)} sets more than one element, or not of an array the loop carries"
+            raise _NotSmall("array", why, n)
         k = Scalar(self, n)
         i = k.as_index(self.number(at))
         size = k.shape(array)[0]
@@ -292,9 +324,11 @@ class _Lower:
         for key in ("then", "orelse"):
             g: Graph = n.attrs[key]
             if any(m.op.name == "array_set" for m in g.nodes()):
-                raise _NotSmall  # it cannot be undone
+                why = f"a side of {_label(n)} sets elements, which cannot be undone"
+                raise _NotSmall("cond", why, n)
             if sum(map(_cost, g.nodes())) > SIDES:
-                raise _NotSmall
+                why = f"a side of {_label(n)} takes too long to be computed in vain"
+                raise _NotSmall("cond", why, n)
             for inner, given in zip(g.inputs, n.inputs[1:], strict=True):
                 self.name(inner, base(given))
             off = self.k.let("logical_not", pred, dtype=dtypes.bool_) if key == "then" else pred

@@ -40,6 +40,27 @@ __all__ = ["Regions", "Scope"]
 _SOURCES = frozenset({"input", "read", "constant"})
 
 
+#: Why a kernel does not write an element into its array: in words, and what would alter it.
+SLOT: dict[str, tuple[str, str]] = {
+    "given": (
+        "no kernel of the loop makes it (it is carried, captured, or an op with a kernel of its"
+        " own)",
+        "let elementwise work make the element",
+    ),
+    "several": ("more than one step makes it", ""),
+    "product": (
+        "a matrix product, or an op with a kernel of its own, makes it",
+        "let elementwise work behind the product, of another shape than it, make the element",
+    ),
+    "index": ("its place is not known when it is made", "compute the index before the element"),
+    "read": (
+        "the array is read between, or its kernel reads other elements of the array",
+        "read the array before, in another iteration, or only at the place that is written",
+    ),
+    "form": ("its kernel has no form that writes at a place of an array", ""),
+}
+
+
 def overwrites(n: Node) -> bool:
     """Whether a node can take over the memory of what it reads."""
     return n.op.family == "control" or "replaces" in n.op.facts
@@ -374,23 +395,18 @@ class Regions:
         array, index, value = (base(v) for v in n.inputs)
         target, at, src = self.of(array), self.of(index), self.of(value)
         makers = [i for i, s in enumerate(self.steps) if src in s.writes]
-        if len(makers) != 1 or src.kind != "arena" or value.node.op.name != "fused":
+        word = self.slot_obstacle(makers, n)
+        if word:
+            self.say_slot(word, n, value)
             return False
         first = makers[0]
         s = self.steps[first]
-        if s.node is not value.node or s.code.contraction is not None or s.code.native is not None:
-            return False
-        if any(at in t.writes for t in self.steps[first:]) or target in s.writes:
-            return False
-        if any(target in t.reads or target in t.writes for t in self.steps[first + 1 :]):
-            return False
-        if target in s.reads and not self.reads_one(s, target, index, value):
-            return False
         rows = (array.static_shape or ())[0]
         name = s.code.kernel.params[next(i for i, b in enumerate(s.binds) if b is src)].name
         keep = not self.scope.dies(value, n) or any(src in t.reads for t in self.steps[first:])
         kernel = into_slot(s.code.kernel, name, index.dtype, rows, keep)
         if kernel is None:
+            self.say_slot("form", n, value)
             return False
         s.code = Code(f"{s.code.name}_{'and' if keep else 'into'}_array", kernel)
         s.binds = [*(b for b in s.binds if keep or b is not src), at, target]
@@ -404,6 +420,35 @@ class Regions:
             StepSpec(Code("within", check), [at], n, [(0, message)], [], [at], sizes=check.sizes),
         )
         return True
+
+    def slot_obstacle(self, makers: list[int], n: Node) -> str:
+        """What keeps the kernel that makes an element from writing its array: a word of `SLOT`."""
+        array, index, value = (base(v) for v in n.inputs)
+        target, at, src = self.of(array), self.of(index), self.of(value)
+        if src.kind != "arena" or value.node.op.name != "fused":
+            return "given"
+        if len(makers) != 1:
+            return "several"
+        first = makers[0]
+        s = self.steps[first]
+        if s.node is not value.node or s.code.contraction is not None or s.code.native is not None:
+            return "product"
+        if any(at in t.writes for t in self.steps[first:]) or target in s.writes:
+            return "index"
+        if any(target in t.reads or target in t.writes for t in self.steps[first + 1 :]):
+            return "read"
+        if target in s.reads and not self.reads_one(s, target, index, value):
+            return "read"
+        return ""
+
+    def say_slot(self, word: str, n: Node, value: Value) -> None:
+        """Write down why an element is copied into its array, for whoever asks."""
+        if self.journal is not None:
+            why, remedy = SLOT[word]
+            name = value.node.name
+            text = f"the element {name!r} is made in memory of its own and copied into the array"
+            text += f" ({n.name!r}): {why}"
+            self.journal.because("buffer", (n, value.node), text, remedy)
 
     def reads_one(self, s: StepSpec, target: Buf, index: Value, value: Value) -> bool:
         """Whether a fused step reads the array at the place it is to write."""

@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
     "fold": "why a value is not computed before the run",
     "rule": "why a rule does not apply",
     "size": "why a size is not known before the run",
+    "loop": "why a loop is several kernels and not one",
     "host": "why Python takes part in the run",
     "vector": "why a loop does not load, compute or store whole vectors",
     "buffer": "why memory is not used again, or not written in place",

@@ -12,6 +12,7 @@ from graphc.ir import journal
 from graphc.ir.dims import Expr
 from graphc.ir.journal import Journal, Reason
 from graphc.ir.node import Node, Source, Value
+from graphc.ir.region import context_of
 from graphc.passes.fuse import is_alias
 from graphc.runtime import executor
 from graphc.see.provenance import Provenance, forward_operation
@@ -24,6 +25,7 @@ TITLES: dict[str, str] = {
     "epilogue": "why nothing comes behind the product in its kernel",
     "vector": "why not whole vectors",
     "buffer": "why memory is not used again, or not written in place",
+    "loop": "why a loop is several kernels, not one",
     "host": "why Python takes part",
     "size": "why sizes are not known before the run",
     "rule": "why rules do not apply",
@@ -262,6 +264,9 @@ class Explainer:
         if any(r.kind == "host" and r.nodes[0] is n for r in self._by_node.get(n, ())):
             return "is done by Python, between native parts"
         made = self.links.ends(n)
+        driven = self.driven(n)
+        if driven is not None and not made:
+            return f"is inside of {driven.nodes[0].name!r}, which Python drives, run by run"
         if not made:
             return "is not needed for what is fetched"
         v = made[-1]
@@ -277,7 +282,22 @@ class Explainer:
             return "gives the same memory another shape: it takes no kernel"
         if v.node.op.name in ("input", "read"):
             return f"is {v.node.name!r} itself{by}"
-        return f"became {v.node.name!r} ({v.node.op.name}){by}, which no kernel computes in the end"
+        same = v.node.name == n.name
+        what = (
+            "is not needed in the end"
+            if same
+            else f"became {v.node.name!r}{by}, which is not needed"
+        )
+        return f"{what}: what read it has become something else"
+
+    def driven(self, n: Node) -> Reason | None:
+        """Why Python drives the loop or cond that `n` is in, if it does."""
+        c = context_of(n)
+        for context in c.chain() if c is not None else ():
+            for r in self._by_node.get(context.node, ()) if context.node is not None else ():
+                if r.kind == "host" and r.nodes[0] is context.node:
+                    return r
+        return None
 
     # ---------------------------------------------------------------- reasons
 
@@ -295,6 +315,8 @@ class Explainer:
             for m in list(mine):
                 for holder in self.links.within(m):
                     found += [r for r in self._by_node.get(holder, ()) if r.kind == "buffer"]
+            driven = self.driven(n)
+            found += [] if driven is None else [driven]
             for s in sorted(_symbols([*n.outputs, *made])):
                 found += self._sizes.get(s, ())
         return _once(found)

@@ -86,8 +86,8 @@ def structured(changed):
 @case("fuse", "as many nodes as a kernel may have", "cut the expression")
 def too_long(changed):
     v = tf.exp(rows(), name="e")
-    for i in range(20 if changed else 120):
-        v = tf.sin(v) + float(i)
+    for i in range(20 if changed else 60):
+        v = tf.abs(v - 5.0 - i)
     return str(v.op.source[0]), v
 
 
@@ -95,8 +95,8 @@ def too_long(changed):
 def many_results(changed):
     v = tf.exp(rows(), name="e")
     outs = []
-    for _ in range(20):
-        v = tf.sin(v)
+    for i in range(14):
+        v = tf.abs(v - 5.0 - i)
         outs.append(v)
     return str(v.op.source[0]), outs[-1:] if changed else outs
 
@@ -274,6 +274,77 @@ def rule_kind(changed):
     return y, y
 
 
+@case("rule", "the tanh in it is read elsewhere too", "let nothing else read the tanh")
+def rule_once(changed):
+    t = tf.tanh(rows(), name="t")
+    y = tf.multiply(0.5, t + 1.0, name="y")
+    return y, [y] if changed else [y, t]
+
+
+@case("rule", "its error would be lost", "cannot fail")
+def rule_error(changed):
+    x, i = rows(), tf.placeholder(tf.int32, [4], name="i")
+    b = tf.placeholder(tf.bool, [4], name="b")
+    y = tf.where(b if changed else tf.gather(b, i), x[0], x[0], name="y")
+    return y, y + 1.0
+
+
+# ------------------------------------------------------------------------- loops
+
+
+def looped(body: Callable[[Any, Any], Any], *shape: int) -> tuple[Any, Any]:
+    s = tf.placeholder(tf.float32, shape, name="s")
+    _, y = tf.while_loop(lambda i, y: i < 9, lambda i, y: (i + 1, body(i, y)), [0, s], name="l")
+    return y, y
+
+
+@case("loop", "is an array made in the loop", "carry single numbers")
+def loop_array(changed):
+    return looped(lambda i, y: y * 1.5, *(() if changed else (64,)))
+
+
+@case("loop", "has more than 200 nodes", "do less in each iteration")
+def loop_large(changed):
+    def body(i, y):
+        for k in range(5 if changed else 250):
+            y = tf.abs(y - 5.0 - k)
+        return y
+
+    return looped(body)
+
+
+@case("loop", "needs a kernel of its own", "do it outside of the loop")
+def loop_product(changed):
+    def body(i, y):
+        m = tf.reshape(y, [1, 1])
+        return y * 2.0 if changed else tf.reshape(tf.matmul(m, m) + tf.random_uniform([1, 1]), [])
+
+    return looped(body)
+
+
+@case("loop", "too long to be computed in vain", "tf.where")
+def loop_cond(changed):
+    def body(i, y):
+        if changed:
+            return tf.where(y > 0.0, y * 2.0, y)
+        return tf.cond(y > 0.0, lambda: costly(costly(costly(y))), lambda: y)
+
+    return looped(body)
+
+
+@case("buffer", "copied into the array", "elementwise work")
+def array_element(changed):
+    a = tf.placeholder(tf.float32, [16, 16], name="a")
+
+    def body(i, y, t):
+        n = tf.sin(y) + a if changed else tf.matmul(y, a)
+        return i + 1, n, t.write(i, n * 2.0 if changed else n)
+
+    t = tf.TensorArray(tf.float32, 9, element_shape=[16, 16])
+    t = tf.while_loop(lambda i, y, t: i < 9, body, [0, a, t], name="l")[2]
+    return "l/TensorArrayWrite/TensorArrayWriteV3", t.stack()
+
+
 # ------------------------------------------------------------------------- the host, sizes
 
 
@@ -334,6 +405,20 @@ def host_branches(changed):
     x = rows()
     y = tf.cond(x[0, 0] > 0.0, lambda: x * 2.0, lambda: x if changed else x[:, :2], name="c")
     return y, y
+
+
+@case("host", "is driven from Python", "take 'l/f' out of it")
+def host_inside(changed):
+    x = rows()
+
+    def body(i, y):
+        s = tf.sin(y, name="s")
+        if not changed:
+            s += tf.py_func(np.exp, [y], tf.float32, name="f")
+        return i + 1, tf.reshape(s, tf.shape(y))
+
+    _, y = tf.while_loop(lambda i, y: i < 3, body, [0, x], name="l")
+    return "l/s", y
 
 
 @case("size", "axis 0 of 'x' is not declared", "a shape with")
