@@ -383,12 +383,26 @@ class _Fuser:
                     far = [u for u in self.users[v.node] if home[u] in readers[v]]
                     say(self.journal, word, v.node, far, targets[0].domain)
                 continue
+            if self.journal is not None:
+                self.say_again(v, inside, leaves, home)
             del readers[v]
             for g in targets:
                 self.copies.setdefault(g, {}).update(inside)
                 for x in leaves:
                     if home[x.node] is not g:
                         readers.setdefault(x, {})[g] = None
+
+    def say_again(
+        self, v: Value, inside: dict[Node, None], leaves: dict[Value, None],
+        home: dict[Node, Group],
+    ) -> None:  # fmt: skip
+        """Write down what is stored, because what reads it is computed again in other kernels."""
+        assert self.journal is not None
+        own = home[v.node]
+        for x in leaves:
+            if home[x.node] is own:
+                near = [u for u in self.users[x.node] if u in inside]
+                say(self.journal, "again done", x.node, near, own.domain)
 
     def untaken(
         self, v: Value, targets: list[Group], inside: dict[Node, None], leaves: dict[Value, None],

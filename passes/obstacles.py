@@ -157,6 +157,11 @@ OBSTACLES: dict[str, tuple[str, str]] = {
         "computing {n} again would load more values than it saves",
         "",
     ),
+    "again done": (
+        "{u}, which reads {n}, is computed again in each kernel that reads it, as that takes less"
+        " than loading it; {n} is stored once for them all",
+        "",
+    ),
     # ---- several readers
     "apart": (
         "its readers are in kernels that cannot be one: they work on other elements, reduce over"

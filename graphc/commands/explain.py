@@ -75,7 +75,7 @@ def _about(tensor: str | None, where: tuple[str, int] | None, seen: list[Seen]) 
     from graphc.see.explanation import Explainer
     from graphc.see.why import nodes_of_line, resolve, with_causes
 
-    best: tuple[tuple[bool, int], Any, Seen] | None = None
+    best: tuple[tuple[int, int], Any, Seen] | None = None
     computing: list[int] = []
     problem = ""
     for s in seen:
@@ -91,7 +91,8 @@ def _about(tensor: str | None, where: tuple[str, int] | None, seen: list[Seen]) 
         found = Explainer(s.compilation.trace.journal, [(s.run, s.compilation)])
         answer = found.about(title, nodes)
         computing += [s.number] if answer.places else []
-        rank = bool(answer.places), len(s.compilation.plan.steps)
+        computed = {n for p in answer.places for n in p.nodes}
+        rank = len(computed), len(s.compilation.plan.steps)
         if best is None or rank > best[0]:
             best = rank, answer, s
     if best is None:

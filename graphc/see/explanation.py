@@ -67,7 +67,7 @@ class Place:
     def __str__(self) -> str:
         part = f"part {self.part + 1}, " if self.part else ""
         lines = [f"kernel {self.kernel} ({part}step {self.step})"]
-        mine, others = (", ".join(map(label, ns)) for ns in (self.nodes, self.others))
+        mine, others = (_some([*map(label, ns)], 12) for ns in (self.nodes, self.others))
         lines.append(f"  computes {mine}")
         lines.append(f"  together with {others}" if others else "  and nothing else")
         if self.nanoseconds is not None:
@@ -131,17 +131,47 @@ class Explanation:
         if self.gradients:
             names = ", ".join(f"{p.kernel} (step {p.step})" for p in self.gradients)
             lines += ["", f"gradients in {names}"]
-        if self.fates:
-            lines += ["", *(f"{label(n)} {text}" for n, text in self.fates)]
+        lines += self._fates()
         for kind, title in TITLES.items():
-            found = self.because(kind)
-            if found:
-                lines += ["", title]
-                for r in found:
-                    lines.append(f"  - {plain(r.text)}")
-                    if r.remedy:
-                        lines.append(f"    to change it: {plain(r.remedy)}")
+            lines += _listed(title, self.because(kind))
         return "\n".join(lines)
+
+    def _fates(self) -> list[str]:
+        same: dict[str, list[str]] = {}
+        for n, fate in self.fates:
+            same.setdefault(fate, []).append(label(n))
+        lines = [f"{_some(names)}: {fate}" for fate, names in same.items()]
+        return ["", *lines] if lines else []
+
+
+def _listed(title: str, reasons: Sequence[Reason]) -> list[str]:
+    """The reasons of one kind under their title."""
+    lines = ["", title] if reasons else []
+    for r, names in _alike(reasons):
+        lines.append(f"  - {plain(r.text)}")
+        if r.remedy:
+            lines.append(f"    to change it: {plain(r.remedy)}")
+        if names:
+            lines.append(f"    the same of {plain(_some(names))}")
+    return lines
+
+
+def _alike(reasons: Sequence[Reason]) -> list[tuple[Reason, list[str]]]:
+    """Reasons that differ in the operation only are one, with the names of the others."""
+    found: dict[str, tuple[Reason, list[str]]] = {}
+    for r in reasons:
+        name = r.nodes[0].name if r.nodes else ""
+        key = r.text.replace(repr(name), "?") if r.kind in ("fold", "rule") else r.text
+        if key in found:
+            found[key][1].append(repr(name))
+        else:
+            found[key] = r, []
+    return list(found.values())
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def plain(text: object) -> str:
