@@ -170,8 +170,12 @@ class _Fuser:
             top = max(g.height for g in groups)
             best = [g for g in groups if g.height == top]
             escapes = n in self.fetched or len(groups) > len(best)
-            first = next((g for g in best if g.axes is not None), best[0])
-            word = self.obstacle(n, best, first, escapes)
+            first = best[0]
+            if len(best) == 1:
+                word = self.misfit(n, first, escapes)
+            else:
+                first = next((g for g in best if g.axes is not None), first)
+                word = self.obstacle(n, best, first)
             if self.journal is not None:
                 self.write_down(n, word, best)
             if not word:
@@ -210,14 +214,12 @@ class _Fuser:
                 far = self.group[u].root()
                 say(self.journal, far.closed_word() or "depth", n, [u], far.domain)
 
-    def obstacle(self, n: Node, groups: list[Group], first: Group, escapes: bool) -> str:
-        """What keeps `n` out of `groups`, a word of `OBSTACLES`; "" if it can join them."""
+    def obstacle(self, n: Node, groups: list[Group], first: Group) -> str:
+        """What keeps `n` out of several groups, a word of `OBSTACLES`; "" if they can be one."""
         for g in groups:
-            word = self.misfit(n, g, escapes or len(groups) > 1)
+            word = self.misfit(n, g, True)
             if word:
                 return word
-        if len(groups) == 1:
-            return ""
         if sum(len(g.nodes) for g in groups) > LIMIT:
             return "apart limit"
         return "apart" if any(self.apart(g, first) for g in groups) else ""
