@@ -56,6 +56,13 @@ class Tf1:
         return self.tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
 
     def run(self, w: Workload) -> Run:
+        sess, fetch, feed = self.session(w)
+        if w.kind == "train":
+            return lambda: float(sess.run(fetch, feed)[0])
+        return lambda: sess.run(fetch, feed)
+
+    def session(self, w: Workload) -> tuple[Any, Any, dict[Any, Any]]:
+        """A session with what a call of a workload fetches and feeds."""
         tf = self.tf
         params, batch = data(w)
         fed = {n: tf.placeholder(a.dtype, a.shape, name=n) for n, a in batch.items()}
@@ -69,10 +76,7 @@ class Tf1:
             fetch = [result, make(rate).minimize(result)]
         sess = tf.Session(config=self.config)
         sess.run(tf.global_variables_initializer(), {first[n]: a for n, a in params.items()})
-        feed = {fed[n]: a for n, a in batch.items()}
-        if w.kind == "train":
-            return lambda: float(sess.run(fetch, feed)[0])
-        return lambda: sess.run(fetch, feed)
+        return sess, fetch, {fed[n]: a for n, a in batch.items()}
 
 
 class Jax:

@@ -3,6 +3,7 @@
     python -m graphc bench
     python -m graphc bench --workloads mlp_train,lenet_train --rounds 5 --threads 1
     python -m graphc bench --backends graphc,jax,torch --python jax=venv/bin/python
+    python -m graphc bench --profile --workloads mlp_train
 
 A backend runs where its package is installed: in this interpreter, or in the one given with
 --python. Printed is a table of medians (of the rounds' medians), with the ratio of the best peer
@@ -46,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=1.0, help="timed seconds in a process")
     parser.add_argument("--history", type=Path, default=HERE / "out" / "history.jsonl")
     parser.add_argument("--picture", type=Path, default=HERE / "out" / "roofline.png")
+    parser.add_argument("--profile", action="store_true",
+                        help="show instead where graphc's time goes, step by step")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="name the workloads and stop")
     args = parser.parse_args(argv)
     if args.list:
@@ -53,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         wanted = chosen(args.workloads)
+        if args.profile:
+            return profile(wanted, args.threads)
         pythons = interpreters(names(args.backends.split(",")), args.python)
     except ValueError as e:
         parser.error(str(e))
@@ -63,6 +68,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if draw(args.picture, results, machine, args.threads):
         print(f"roofline: {args.picture}")
     return int(wrong(results))
+
+
+def profile(wanted: Sequence[str], threads: int) -> int:
+    """Print what each step of graphc's runs takes, and its share of what the machine can do."""
+    import graphc
+    from graphc.see.profile import profile_run, table
+
+    machine = measure(threads)
+    for name in wanted:
+        with graphc.Graph().as_default():
+            session, fetches, feed = BACKENDS["graphc"](threads).session(WORKLOADS[name])
+            steps = profile_run(session, fetches, feed)
+            session.close()
+        print(f"{name}, {threads} thread{'s' * (threads > 1)}")
+        print(table(steps, peak=(machine.flops, machine.bytes)), end="\n\n")
+    return 0
 
 
 def chosen(text: str) -> list[str]:

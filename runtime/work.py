@@ -57,7 +57,9 @@ class _Count:
 
     def body(self, stmts: Sequence[Stmt], times: float) -> None:
         for s in stmts:
-            if isinstance(s, Let):
+            if isinstance(s, Let) and s.op == "index":
+                self.env[Symbol("%" + s.name)] = self.size(s.expr)
+            elif isinstance(s, Let):
                 if s.op not in _FREE and _float(*s.args):
                     self.flops += times * (2 if s.op == "fma" else 1)
             elif isinstance(s, (Load, Store)):

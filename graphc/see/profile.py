@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from graphc.runtime.steps import StepSpec
 from graphc.runtime.trace import Native, Tracer
 from graphc.runtime.work import Work, kernel_work
 
-__all__ = ["StepProfile", "nodes_of", "profile_run", "trace_run", "user_lines", "work_of"]
+__all__ = ["StepProfile", "nodes_of", "profile_run", "table", "trace_run", "user_lines", "work_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +226,36 @@ def summarize(tracers: list[Tracer]) -> list[StepProfile]:
         total = statistics.median(spent) * each
         out.append(StepProfile(0, -1, n.op.name, "", (n,), user_lines((n,)), each, total, 0, 0))
     return out
+
+
+def table(
+    steps: Sequence[StepProfile], *, peak: tuple[float, float] | None = None, rows: int = 30
+) -> str:  # fmt: skip
+    """What steps took as text, the longest first.
+
+    Parameters
+    ----------
+    peak : (float, float), optional
+        The flops and the bytes a second that the machine can do; shown is then the share of what
+        is attainable (more than 100 % where data comes from a cache).
+    rows : int
+        How many steps to show.
+    """
+    total = sum(s.nanoseconds for s in steps)
+    head = f"{'us':>10} {'share':>6} {'calls':>6} {'GFLOP/s':>8} {'GB/s':>7}"
+    lines = [head + ("  attained" if peak else "") + "  step"]
+    for s in sorted(steps, key=lambda s: -s.nanoseconds)[:rows]:
+        line = f"{s.nanoseconds / 1e3:10.1f} {s.nanoseconds / total if total else 0:6.1%}"
+        line += f" {s.calls:6} {s.gigaflops:8.1f} {s.gigabytes:7.1f}"
+        if peak:
+            floor = max(s.flops / peak[0], s.bytes / peak[1])
+            line += f"  {floor / s.nanoseconds * 1e9 if s.nanoseconds else 0:8.0%}"
+        where = f"  {s.lines[0]}" if s.lines else ""
+        lines.append(f"{line}  {s.kernel}{':' * bool(s.phase)}{s.phase}{where}")
+    if len(steps) > rows:
+        lines.append(f"… and {len(steps) - rows} shorter ones")
+    lines.append(f"{total / 1e3:10.1f} in all")
+    return "\n".join(lines)
 
 
 def _step(part: int, native: Native, row: int, times: list[tuple[int, int]]) -> StepProfile:
