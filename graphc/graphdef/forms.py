@@ -152,6 +152,9 @@ random_uniform = RandomUniform(@shape) T=<@shape dtype seed seed2
 random_normal = RandomStandardNormal(@shape) T=<@shape dtype seed seed2
 truncated_normal = TruncatedNormal(@shape) T=<@shape dtype seed seed2
 random_shuffle = RandomShuffle(value) T seed seed2
+random_uniform_int = RandomUniformInt(@shape, minval, maxval) T=<@shape Tout=<minval seed seed2
+multinomial = Multinomial(logits, @num_samples) T output_dtype seed seed2
+ctc_greedy_decoder = CTCGreedyDecoder(inputs, sequence_length) merge_repeated=merge
 placeholder = Placeholder() dtype shape
 placeholder_with_default = PlaceholderWithDefault(input) dtype=<input shape
 variable = VariableV2() dtype shape
@@ -181,6 +184,7 @@ DEFAULTS: dict[str, object] = {
     "Unpack.axis": 0, "Conv3D.data_format": "NDHWC", "Conv3D.dilations": (1, 1, 1, 1, 1),
     "MaxPool3D.data_format": "NDHWC", "AvgPool3D.data_format": "NDHWC", "shape": None,
     "adjoint": False, "separator": "", "Range.Tidx": dtypes.int32,
+    "output_dtype": dtypes.int64, "merge_repeated": False,
     "out_type": dtypes.int32, "out_idx": dtypes.int32, "output_type": dtypes.int64,
 }  # fmt: skip
 

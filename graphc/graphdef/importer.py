@@ -21,6 +21,7 @@ from graphc.face.graph import Graph, Operation, get_default_graph, name_scope
 from graphc.graphdef import contexts, foreign
 from graphc.graphdef.arrays import ARRAYS
 from graphc.graphdef.attributes import decode, from_plain
+from graphc.graphdef.calls import CALLS, call
 from graphc.graphdef.forms import DEFAULTS, Form, forms_by_type, load_records
 from graphc.graphdef.frames import FLOW, Unstructured, source
 from graphc.graphdef.nodes import SEVERAL
@@ -267,7 +268,7 @@ class _Importer:
     def check(self, order: Sequence[Any]) -> None:
         """Refuse a graph with all types that graphc lacks in one message."""
         for n in order:
-            known = any(n.op in t for t in (forms_by_type(), _SPECIAL, SEVERAL, TRAINING))
+            known = any(n.op in t for t in (forms_by_type(), _SPECIAL, SEVERAL, TRAINING, CALLS))
             if self.exact(n) is None and not known and n.op not in _STRUCTURE:
                 self.unknown.setdefault(n.op, []).append(n.name)
         if self.unknown:
@@ -484,9 +485,10 @@ class _Importer:
         if n.op in TRAINING:
             with self.graph.name_scope(name):
                 return train(n, values, name)
-        if n.op in SEVERAL:
+        maker = SEVERAL.get(n.op) or (call if n.op in CALLS else None)
+        if maker is not None:
             with self.graph.name_scope(name):
-                out = SEVERAL[n.op](n, values, name)
+                out = maker(n, values, name)
             if isinstance(out, Node):
                 return out
             self.values.update({f"{n.name}:{i}": v for i, v in enumerate(out)})

@@ -124,6 +124,15 @@ def _select(n: Any, values: list[Value], name: str) -> Made:
     return [math.where(condition, x, y, name=name)]  # a vector of conditions chooses rows
 
 
+def _ctc_loss(n: Any, values: list[Value], name: str) -> Made:
+    attrs = {
+        "blank": -1, "strict": True, "merge": attribute(n, "ctc_merge_repeated", True),
+        "collapse": attribute(n, "preprocess_collapse_repeated", False),
+        "ignore": attribute(n, "ignore_longer_outputs_than_inputs", False),
+    }  # fmt: skip
+    return build(OPS["ctc_loss"], values, attrs, name).outputs
+
+
 def _nothing(n: Any, values: list[Value], name: str) -> Made:
     return state.no_op(name)
 
@@ -178,6 +187,7 @@ SEVERAL: dict[str, Maker] = {
     "FusedBatchNormGradV2": _batch_norm_grad, "FusedBatchNormGradV3": _batch_norm_grad,
     "ConcatOffset": _concat_offset, "BroadcastGradientArgs": _spread,
     "Assert": _assert, "Select": _select, "ControlTrigger": _nothing,
+    "CTCLoss": _ctc_loss,
     "IsVariableInitialized": _initialized, "VarIsInitializedOp": _initialized,
     "VarHandleOp": _handle, "ReadVariableOp": _read, "ResourceGather": _gather,
     "AssignVariableOp": _changed("assign"), "AssignAddVariableOp": _changed("assign_add"),

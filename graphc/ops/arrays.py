@@ -16,7 +16,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType, as_dtype
-from graphc.ir.known import NeedsValue, known_operand, static
+from graphc.ir.known import NeedsValue, known, known_operand, static
 from graphc.ir.node import Value
 from graphc.ops import lowering
 from graphc.ops.convert import convert, make_constant
@@ -2630,7 +2630,34 @@ def _stitch_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
                 f"data.shape = {text(s)} does not start with indices.shape = {text(t)}"
             )
         tail = merge(tail, s[len(t) :])
-    return [(inputs[n].dtype, None if tail is None else (D.fresh(), *tail))]
+    places = _stitch_places([known(v) for v in inputs[:n]])
+    rows = D.fresh() if places is None else max(places, default=-1) + 1
+    return [(inputs[n].dtype, None if tail is None else (rows, *tail))]
+
+
+def _stitch_places(indices: Sequence[Any]) -> list[int] | None:
+    """All indices in order, where they are known numbers."""
+    out: list[int] = []
+    for k in indices:
+        for i in k if isinstance(k, tuple) else (k,):
+            if type(i) is not int or i < 0:
+                return None
+            out.append(i)
+    return out
+
+
+def _stitch_dims(*given: Any) -> Any:
+    n = len(given) // 2
+    places = _stitch_places(given[:n])
+    if places is None or None in given[n:]:
+        return None
+    items = [x for k in given[n:] for x in (k if isinstance(k, tuple) else (k,))]
+    if len(items) != len(places):
+        return None
+    out: list[Any] = [0] * (max(places, default=-1) + 1)
+    for i, x in zip(places, items, strict=True):
+        out[i] = x
+    return tuple(out)
 
 
 def _stitch_numpy(*inputs: Any) -> Any:
@@ -2654,7 +2681,7 @@ dynamic_stitch_op = op(
     "dynamic_stitch", "DynamicStitch", "structured",
     doc="Rows of several tensors put at given places.",
     args=("*indices",), types="iu", infer=_stitch_infer, numpy=_stitch_numpy, grad=_stitch_grad,
-    fails=True, facts={"data_shape": True},
+    fails=True, facts={"data_shape": True}, dims=_stitch_dims,
 )  # fmt: skip
 
 

@@ -182,6 +182,103 @@ def looped():
     return [loss, *g], [{"x:0": data(2, 3)} for _ in range(3)]
 
 
+@model
+def attention():
+    """Sequence to sequence with attention: loops that end when all rows have."""
+    seq2seq = tf.contrib.seq2seq
+    ids = tf.placeholder(tf.int32, [None, None], name="ids")
+    n = tf.placeholder(tf.int32, [None], name="n")
+    table = tf.get_variable("table", [11, 3])
+    words = tf.nn.embedding_lookup(table, ids)
+    read, state = tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(3), words, n, dtype=tf.float32)
+    luong = seq2seq.LuongAttention(3, read, n)
+    cell = seq2seq.AttentionWrapper(tf.nn.rnn_cell.GRUCell(3), luong, attention_layer_size=3)
+    begin = cell.zero_state(tf.shape(ids)[0], tf.float32).clone(cell_state=state)
+    decoder = seq2seq.BasicDecoder(
+        cell, seq2seq.TrainingHelper(words, n), begin, tf.layers.Dense(11, use_bias=False)
+    )
+    out, _, _ = seq2seq.dynamic_decode(decoder)
+    mask = tf.sequence_mask(n, tf.shape(ids)[1], dtype=tf.float32)
+    loss = seq2seq.sequence_loss(out.rnn_output, ids, mask)
+    tf.train.GradientDescentOptimizer(0.5).minimize(loss, name="train")
+    given = {"ids:0": np.arange(12).reshape(3, 4) % 11, "n:0": np.array([4, 2, 3])}
+    return [loss], [given] * 3
+
+
+@model
+def beam():
+    seq2seq = tf.contrib.seq2seq
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    decoder = seq2seq.BeamSearchDecoder(
+        tf.nn.rnn_cell.GRUCell(3), tf.get_variable("table", [5, 3]), tf.fill([tf.shape(x)[0]], 1),
+        2, seq2seq.tile_batch(x, 2), 2, tf.layers.Dense(5, use_bias=False))  # fmt: skip
+    out, state, lengths = seq2seq.dynamic_decode(decoder, maximum_iterations=4)
+    return [out.predicted_ids, state.log_probs, lengths], [{"x:0": data(2, 3)}]
+
+
+@model
+def resources():
+    x = tf.placeholder(tf.float32, [None, 4, 3], name="x")
+    i = tf.constant([0, 2, 2])
+    with tf.variable_scope("", use_resource=True):
+        y = tf.layers.dense(tf.layers.batch_normalization(x[:, 0], training=True), 4, tf.nn.relu6)
+        e = tf.nn.embedding_lookup(tf.get_variable("t", [5, 4]), i)
+    z = tf.keras.layers.LSTM(2, recurrent_initializer="zeros")(x)
+    loss = tf.reduce_sum(tf.square(y - 1)) + tf.reduce_sum(e**3) + tf.reduce_sum(z)
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        tf.train.AdamOptimizer(0.1).minimize(loss, name="train")
+    return [loss], [{"x:0": data(4, 4, 3)}] * 3
+
+
+@model
+def operators():
+    """A policy gradient, and the gradients of many ops."""
+    s = tf.placeholder(tf.float32, [None, 4], name="s")
+    a = tf.placeholder(tf.int32, [None], name="a")
+    y = tf.layers.dense(s, 3)
+    p = tf.nn.softmax(y)
+    chosen = tf.gather_nd(p, tf.stack([tf.range(tf.shape(a)[0]), a], 1))
+    parts = [
+        tf.log(tf.clip_by_value(chosen, 1e-6, 1.0)), p * tf.log(p + 1e-6), tf.reduce_max(y, 1),
+        tf.reduce_prod(tf.reduce_mean(y, 0)), tf.nn.l2_normalize(y, 1)[:, ::2],
+        tf.reduce_logsumexp(y), tf.tile(y, [2, 3]), tf.pad(y, [[0, 0], [1, 1]]), tf.cumsum(y, 1),
+        tf.nn.top_k(y, 2)[0], tf.one_hot(a, 3) * y, tf.norm(y), tf.where(y > 0, y, y * 2),
+        tf.transpose(tf.concat([y, p], 1)), tf.stack(tf.unstack(y, axis=1), 1) ** 2,
+        tf.matmul(y, p, transpose_b=True), tf.segment_sum(y, tf.range(tf.shape(a)[0]) // 2),
+        tf.nn.selu(y), tf.nn.softplus(y), tf.nn.softsign(y), tf.sqrt(tf.abs(y)), tf.rsqrt(p),
+    ]  # fmt: skip
+    image = tf.reshape(y, [-1, 1, 3, 1])
+    parts.append(tf.image.resize_bilinear(image, [2, 5]))
+    parts.append(tf.image.resize_nearest_neighbor(image, [3, 4]))
+    parts.append(tf.nn.lrn(tf.reshape(p, [-1, 1, 1, 3]), 1))
+    parts.append(tf.pad(y, [[0, 0], [1, 1]], "REFLECT"))
+    loss = tf.add_n([tf.reduce_mean(t) for t in parts])
+    optimizer = tf.train.GradientDescentOptimizer(0.1)
+    pairs = optimizer.compute_gradients(loss)
+    optimizer.apply_gradients([(tf.clip_by_norm(g, 5.0), v) for g, v in pairs], name="train")
+    outs = [loss, tf.multinomial(y, 1, seed=4), tf.random_uniform([2], 0, 9, tf.int32, seed=5)]
+    return outs, [{"s:0": data(5, 4), "a:0": np.array([0, 1, 2, 1, 0])}] * 3
+
+
+@model
+def pictures():
+    """Layers that train and predict differently, by a switch; random numbers."""
+    x = tf.placeholder(tf.float32, [None, 6, 6, 2], name="x")
+    t = tf.placeholder_with_default(True, [], name="t")
+    h = tf.layers.batch_normalization(tf.layers.conv2d(x, 3, 3), training=t)
+    h = tf.layers.separable_conv2d(h, 4, 3, padding="same")
+    h = tf.layers.conv2d_transpose(tf.layers.dropout(h, 0.5, training=t, seed=1), 2, 3, 2)
+    h = tf.reduce_max(h + tf.random_normal(tf.shape(h), stddev=0.1, seed=2), [1, 2])
+    loss = tf.losses.huber_loss(tf.zeros_like(h), h) + tf.losses.get_regularization_loss()
+    average = tf.train.ExponentialMovingAverage(0.9)
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        step = tf.train.MomentumOptimizer(0.05, 0.9).minimize(loss)
+    with tf.control_dependencies([step]):
+        tf.group(average.apply(tf.trainable_variables()), name="train")
+    given = data(2, 6, 6, 2)
+    return [loss], [{"x:0": given}, {"x:0": given, "t:0": False}, {"x:0": given}]
+
+
 # --------------------------------------------------------------------- writing
 
 
