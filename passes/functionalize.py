@@ -465,7 +465,7 @@ class Functionalizer:
 
     def sized(self, n: Node) -> bool:
         """Whether the result of an op without a native form is sizes that are known now."""
-        if n.op.dims is None or n.op.family != "structured":
+        if n.op.dims is None or n.op.family != "structured" or self.batch:
             return False
         self.pure(n, tuple([self.value(v, n) for v in n.inputs]))
         out = n.outputs[0]
