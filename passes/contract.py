@@ -141,9 +141,11 @@ class _Epilogue:
         rank = len(s)
         full = self.node.outputs[0].static_shape
         assert full is not None
-        col = rank >= 1 and (s[-1] != 1 or full[-1] == 1)
-        row = rank >= 2 and (s[-2] != 1 or full[-2] == 1)
+        col = rank >= 1 and not D.repeats(s[-1], full[-1])
+        row = rank >= 2 and not D.repeats(s[-2], full[-2])
         head = D.product(s[:-2]) if rank > 2 else 1
+        if D.repeats(head, self.batch):
+            head = 1
         if head != 1 and not D.same(head, self.batch):
             raise CompileError(f"operand {v!r} of an epilogue is broadcast over part of the batch")
         use = (rank > 2 and head != 1, row, col)

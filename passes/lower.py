@@ -186,7 +186,7 @@ class _Lower:
         out = n.outputs[0].static_shape
         assert out is not None
         return tuple(
-            None if (d == 1 and out[pad + i] != 1) or axes[pad + i] is None else axes[pad + i]
+            None if axes[pad + i] is None or D.repeats(d, out[pad + i]) else axes[pad + i]
             for i, d in enumerate(s)
         )
 
@@ -943,11 +943,16 @@ class _Lower:
     def computed(self, n: Node, v: Value, index: tuple[Dim, ...]) -> Operand:
         """A pointwise op's element at any index."""
         args = []
+        full = v.static_shape
+        assert full is not None
         for o in n.inputs:
             s = o.static_shape
             assert s is not None
             pad = len(index) - len(s)
-            at = tuple(0 if d == 1 else index[pad + i] for i, d in enumerate(s))
+            at = tuple(
+                0 if d == 1 or D.repeats(d, full[pad + i]) else index[pad + i]
+                for i, d in enumerate(s)
+            )
             args.append(self.read(o, at, self.mask, 0))
         return self.apply(n, v, args)
 

@@ -262,7 +262,8 @@ class _Lower:
         else:
             if n.op.fails and not is_single(v):
                 raise _NotSmall("array", f"{_label(n)} can fail, and is no single number", n)
-            args = [self.read(o, _aligned(o, index), where, 0) for o in n.inputs]
+            full = n.outputs[0].static_shape or ()
+            args = [self.read(o, _aligned(o, index, full), where, 0) for o in n.inputs]
             x = self.apply(n, args)
         return x if where is None else self.k.select(where, x, lit(other, v.dtype))
 
@@ -355,11 +356,13 @@ def _zeros(b: Buffer) -> Index:
     return (0,) * len(b.shape)
 
 
-def _aligned(v: Value, index: Index) -> Index:
+def _aligned(v: Value, index: Index, full: Index) -> Index:
     """The index of an operand for an index of the result it is broadcast to."""
     shape = v.static_shape or ()
     pad = len(index) - len(shape)
-    return tuple(0 if d == 1 else index[pad + i] for i, d in enumerate(shape))
+    return tuple(
+        0 if d == 1 or D.repeats(d, full[pad + i]) else index[pad + i] for i, d in enumerate(shape)
+    )
 
 
 def _at(a: Any, offsets: Mapping[Symbol, Dim]) -> Any:

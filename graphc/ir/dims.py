@@ -438,6 +438,16 @@ def assuming(f: Facts | None) -> Iterator[None]:
         _current.facts = before
 
 
+def repeats(d: Dim, full: Dim) -> bool:
+    """Whether an axis of size `d` is repeated along one of size `full`.
+
+    A size that is computed (``b - 1``, or a number that is fed) may be 1 in the run at hand.
+    """
+    if type(d) is int:
+        return d == 1 and full != 1
+    return not same(d, full) and bool(same(d, 1))
+
+
 def same(a: Dim, b: Dim) -> bool | None:
     """Whether two sizes are equal; None when that is not known yet (recording)."""
     if a is b or a == b:

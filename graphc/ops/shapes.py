@@ -764,7 +764,7 @@ def spread(k: Any, index: Shape, x: Value) -> tuple[Dim, ...]:
     s = k.shape(x)
     pad = len(index) - len(s)
     return tuple(
-        0 if d == 1 or (D.same(d, 1) and not D.same(k.out_shape[pad + i], 1)) else index[pad + i]
+        0 if d == 1 or D.repeats(d, k.out_shape[pad + i]) else index[pad + i]
         for i, d in enumerate(s)
     )
 
