@@ -18,9 +18,15 @@ def winograd(g: Graph) -> Graph:
     """
 
     def step(n: Node, inputs: tuple[Value, ...]) -> Value | None:
-        grids = conv.grids(n)
-        if not grids or any(fast.side(x, n.outputs[0].dtype) is None for x in grids):
+        if n.op is conv.conv_filter_op:
+            pays = fast.gradient_side(n) is not None
+        else:
+            grids = conv.grids(n)
+            pays = bool(grids) and all(fast.side(x, n.outputs[0].dtype) for x in grids or ())
+        if not pays:
             return None
         return copy(n, inputs, {**n.attrs, "winograd": True}).outputs[0]
 
-    return g.rebuild(step, ops={conv.conv_op.name, conv.conv_input_op.name})
+    return g.rebuild(
+        step, ops={conv.conv_op.name, conv.conv_input_op.name, conv.conv_filter_op.name}
+    )

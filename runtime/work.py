@@ -98,6 +98,9 @@ class _Count:
             tiles = size[1] * math.prod(-(-n // a["side"]) for n in size[9:11])
             results = size[1] * math.prod(size[8:11]) * a["columns"]
             self.flops += 2.0 * tiles * 36 * a["channels"] * a["columns"]
+        elif s.kind == "winograd_sums":
+            tiles = size[1] * math.prod(-(-n // a["side"]) for n in size[7:9])
+            self.flops += 2.0 * tiles * 36 * a["channels"] * a["columns"]
         elif s.kind == "conv_filter":
             places = size[1] * math.prod(size[6:9]) * math.prod(a["kernel"])
             self.flops += 2.0 * places * a["channels"] * a["columns"] * a["groups"]

@@ -28,7 +28,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Operand, lit
 from graphc.ir.known import static
 from graphc.ir.node import Node, Value
-from graphc.ops import shapes
+from graphc.ops import shapes, winograd
 from graphc.ops.lowering import Site
 from graphc.ops.record import Attrs, InferError, Op, Types, as_value, check_kind, op, shape_error
 from graphc.ops.reduce import chosen
@@ -602,6 +602,8 @@ def _lower_conv_input(n: Node, s: Site) -> None:
 
 
 def _lower_conv_filter(n: Node, s: Site) -> None:
+    if n.attrs.get("winograd") and winograd.lower_gradient(n, s):
+        return
     if _lower_filter_blocks(n, s):
         return
     x, dy = n.inputs

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType
-from graphc.ir.kernel import Buffer, Kernel, KernelBuilder
-from graphc.ops.conv import TEMPLATE, Grid
+from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, scratch_stride
+from graphc.ir.node import Node
+from graphc.ops.lowering import Site
 
-__all__ = ["PLACES", "filter_kernel", "results_kernel", "side", "tiles"]
+if TYPE_CHECKING:
+    from graphc.ops.conv import Grid
+
+__all__ = ["PLACES", "filter_kernel", "gradient_side", "lower_gradient", "results_kernel", "side"]
+
+#: Raise it when what the templates emit changes: compiled kernels are cached by their text.
+TEMPLATE = 1
 
 #: Products of a tile for each channel and column.
 PLACES = 36
@@ -22,6 +29,12 @@ SIDES = {3: 4, 5: 2}
 FEWEST, MOST = 16, 256
 #: Tiles from which on it pays to transform the filter.
 TILES = 64
+#: The same for the gradient of a filter, whose sums are kept once for each part of the batch.
+MANY_TILES = 256
+#: Parts of a batch that are summed apart, at most, and elements of all sums.
+PARTS, SUMS = 8, 1 << 20
+#: Channels of a register block of a filter's gradient.
+CHANNELS = 4
 #: Bytes of a block's tiles and products: half of a second cache of 1 MB.
 BLOCK = 1 << 19
 #: Tiles of a register block: with four vectors of columns they fill 32 registers.
@@ -40,21 +53,26 @@ def side(g: Grid, dtype: DType) -> int | None:
     )  # fmt: skip
     if not plain or made is None:
         return None
-    if not (FEWEST <= g.channels <= MOST and FEWEST <= g.columns <= MOST):
-        return None
+    return made if _pays(made, g.images, g.made[1:], g.channels, g.columns, TILES) else None
+
+
+def _pays(
+    made: int, images: Dim, sizes: Sequence[Dim], channels: int, columns: int, fewest: int
+) -> bool:
+    """Whether there is enough to do, and little of it in vain (a plan depends on the answers)."""
     f = D.facts()
-    if f is None:
-        return None
-    across = D.ceildiv(g.made[1], made) * D.ceildiv(g.made[2], made)
-    needed = g.made[1] * g.made[2] * WASTE // 100
-    if f.less(g.images * across, TILES) or f.less(needed, across * (made * made)):
-        return None
-    return made
+    if f is None or not (FEWEST <= channels <= MOST and FEWEST <= columns <= MOST):
+        return False
+    tiles = D.product(D.ceildiv(n, made) for n in sizes)
+    if f.less(images * tiles, fewest):
+        return False
+    return not f.less(D.product(sizes) * WASTE // 100, tiles * (made * made))
 
 
-def tiles(g: Grid, made: int) -> Dim:
-    """Tiles of all images."""
-    return g.images * D.ceildiv(g.made[1], made) * D.ceildiv(g.made[2], made)
+def _block(channels: int, columns: int) -> int:
+    """Tiles whose transforms and products stay in the cache, in whole register blocks."""
+    one = 4 * PLACES * (channels + columns)
+    return max(1, min(8 * ROWS, BLOCK // one) // ROWS) * ROWS
 
 
 def filter_kernel(name: str, g: Grid, dtype: DType) -> Kernel:
@@ -75,13 +93,13 @@ def results_kernel(
     epilogue: Any = None,
 ) -> tuple[Kernel, int]:  # fmt: skip
     """The kernel of all results, and how many scratch buffers come last in its parameters."""
-    one = 4 * PLACES * (g.channels + g.columns)
-    block = max(1, min(8 * ROWS, BLOCK // one) // ROWS) * ROWS
+    block = _block(g.channels, g.columns)
+    tiles = g.images * D.product(D.ceildiv(n, made) for n in g.made[1:])
     buffers = [
         x, u, *outs, k.scratch("tiles", x.dtype, (PLACES, block, g.channels)),
         k.scratch("sums", x.dtype, (PLACES, block, g.columns)),
     ]  # fmt: skip
-    with k.loop("parallel", "b", D.ceildiv(tiles(g, made), block)) as b:
+    with k.loop("parallel", "b", D.ceildiv(tiles, block)) as b:
         k.template(
             "winograd", buffers, (b, g.images, *g.image, *g.all, *g.made, *g.pads), epilogue,
             kernel=g.kernel, strides=g.strides, dilations=g.dilations, first=g.first, step=g.step,
@@ -89,3 +107,54 @@ def results_kernel(
             outputs=len(outs), copy=False, side=made, block=block, version=TEMPLATE,
         )  # fmt: skip
     return k.build(), 2
+
+
+def gradient_side(n: Node) -> int | None:
+    """Elements of the gradient in a tile, for a filter's gradient that pays (None: plain sums)."""
+    a = n.attrs
+    x, dy, w = (v.static_shape or () for v in (*n.inputs, *n.outputs))
+    made = SIDES.get(w[0]) if len(w) == 4 and type(w[0]) is int else None
+    if (
+        made is None or w[0] != w[1] or a["groups"] != 1 or n.inputs[0].dtype is not dtypes.float32
+        or {*a["strides"], *a["dilations"]} != {1}
+        or type(w[2]) is not int or type(w[3]) is not int or w[2] % CHANNELS
+    ):  # fmt: skip
+        return None
+    return made if _pays(made, x[0], dy[1:3], w[2], w[3], MANY_TILES) else None
+
+
+def lower_gradient(n: Node, s: Site) -> bool:
+    """Lower a filter's gradient; False where plain sums are quicker."""
+    made = gradient_side(n)
+    if made is None:
+        return False
+    xs, gs, ws = (v.static_shape or () for v in (*n.inputs, *n.outputs))
+    c, f, t = int(str(ws[2])), int(str(ws[3])), n.inputs[0].dtype
+    count = PLACES * c * f
+    share = D.maximum(D.ceildiv(xs[0], max(1, min(PARTS, SUMS // count))), 1)
+    parts = D.ceildiv(xs[0], share)
+    k = KernelBuilder("winograd_sums")
+    block = _block(c, f)
+    buffers = [
+        k.input("x", t, xs), k.input("g", t, gs), k.output("sums", t, (parts, PLACES, c, f)),
+        k.scratch("tiles", t, (PLACES, block, c)), k.scratch("grads", t, (PLACES, block, f)),
+    ]  # fmt: skip
+    pads = [p[0] for p in n.attrs["pads"]]
+    with k.loop("parallel", "p", parts) as p:
+        k.template(
+            "winograd_sums", buffers,
+            (p, xs[0], share, 1, *xs[1:3], 1, *gs[1:3], 0, *pads), side=made, channels=c,
+            columns=f, rows=CHANNELS, block=block, version=TEMPLATE,
+        )  # fmt: skip
+    sums = s.temp(t, parts * count)
+    scratch = [s.scratch(scratch_stride(b), t) for b in buffers[3:]]
+    s.step(k.build(), [s.input(0), s.input(1), sums, *scratch])
+    k = KernelBuilder("winograd_last")
+    bs, bw = k.input("sums", t, (parts, PLACES, c, f)), k.output("w", t, ws)
+    with k.loop("parallel", "c", c) as u:
+        k.template(
+            "winograd_last", [bs, bw], (u, parts), side=ws[0], channels=c, columns=f,
+            version=TEMPLATE,
+        )  # fmt: skip
+    s.step(k.build(), [sums, s.output()])
+    return True

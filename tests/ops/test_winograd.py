@@ -150,3 +150,39 @@ def test_transforms_are_minimal_filtering(side: int) -> None:
     products = np.multiply(native.image_transform(d, mad), native.filter_transform(g, mad))
     got = native.result_transform(products, count, mad)
     np.testing.assert_allclose(got, np.correlate(d, g), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (24, 14, 14, 32, 48, 5, "SAME"), (65, 8, 8, 16, 33, 3, "SAME"),
+        (33, 13, 16, 20, 16, 3, "VALID"), (130, 7, 6, 16, 17, 5, "VALID"),
+        (16, 15, 15, 64, 64, 3, "SAME"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_gradients_of_filters_are_near_the_exact_ones(shape: Any) -> None:
+    n, h, w, c, f, side, pad = shape
+    rng = np.random.default_rng(6)
+    image = rng.standard_normal((n, h, w, c)).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(tf.float32, [None, h, w, c])
+        y = tf.nn.conv2d(x, np.zeros((side, side, c, f), np.float32), [1, 1, 1, 1], pad)
+        back = rng.standard_normal((n, *y.shape.as_list()[1:])).astype(np.float32)
+        g = tf.nn.conv2d_backprop_filter(x, (side, side, c, f), back, [1, 1, 1, 1], pad)
+        assert "template winograd_sums(" in step_names(sess, g, {x: image})
+        got = sess.run(g, {x: image})
+        # as many images as one part has not, and another number of parts
+        some = 2 * n // 3
+        part = tf.nn.conv2d_backprop_filter(x, got.shape, back[:some], [1, 1, 1, 1], pad)
+        half = sess.run(part, {x: image[:some]})
+
+    def exact(x: Any, d: Any) -> Any:
+        x = np.pad(x.astype(np.float64), [(0, 0), *padding(pad, side), (0, 0)])
+        windows = np.lib.stride_tricks.sliding_window_view(x, d.shape[1:3], (1, 2))
+        return np.einsum("nijchw,nhwf->ijcf", windows, d.astype(np.float64), optimize=True)
+
+    for found, k in ((got, n), (half, some)):
+        size = exact(np.abs(image[:k]), np.abs(back[:k]))
+        error = np.abs(found - exact(image[:k], back[:k]))
+        assert (error / size).max() * 2.0**24 <= BOUND[side]
