@@ -62,6 +62,11 @@ class Origin:
     result: str
     kinds: str
 
+    @property
+    def intended(self) -> bool:
+        """Whether it is an infinity that the program has written down: a mask, the worst score."""
+        return self.node.op.name == "constant" and self.kinds == "Inf"
+
 
 class _Found(Exception):
     def __init__(self, origin: Origin) -> None:
@@ -83,7 +88,7 @@ class Tracing(Replay):
         """Note where bad results come from."""
         for a in out:
             if is_float(a) and not np.isfinite(a).all():
-                origin = self.origin(a) or self.inherited(inputs) or made(n, inputs, a, path)
+                origin = self.origin(a) or self.inherited(inputs, a) or made(n, inputs, a, path)
                 self.bad.setdefault(id(a), (a, origin))
                 if n is self.target:
                     raise _Found(self.bad[id(a)][1])
@@ -94,8 +99,16 @@ class Tracing(Replay):
         found = self.bad.get(id(a))
         return None if found is None else found[1]
 
-    def inherited(self, inputs: Iterable[Array]) -> Origin | None:
-        return next((o for o in map(self.origin, inputs) if o is not None), None)
+    def inherited(self, inputs: Iterable[Array], a: Array) -> Origin | None:
+        """Where the bad numbers of operands come from, if those of the result come from there.
+
+        A NaN does not come from an infinity that the program has written down.
+        """
+        found = [o for o in map(self.origin, inputs) if o is not None]
+        others = [o for o in found if not o.intended]
+        if others or not np.isnan(a).any():
+            return next(iter(others or found), None)
+        return None
 
     def given(self, v: Value, a: Array) -> None:
         """An array that the run is given for the input `v`."""
@@ -123,7 +136,8 @@ def variables_of(run: Any, c: Any) -> dict[str, Array]:
 def explain(run: Any, c: Any, b: Any, arrays: Sequence[Array], target: Node) -> Any:
     """The error of a run in which a kernel of `target` wrote a bad number.
 
-    None when numpy has no bad number there: what the kernel wrote was only on the way.
+    None when numpy has no bad number there (what the kernel wrote was only on the way), or only
+    infinities that the program has written down.
     """
     g = c.plan.graph
     given = {v: from_storage(arrays[v.node.attrs["index"]], v.dtype) for v in g.inputs}
@@ -134,7 +148,7 @@ def explain(run: Any, c: Any, b: Any, arrays: Sequence[Array], target: Node) -> 
                 replay.given(v, a)
         replay.graph(g, list(given.values()))
     except _Found as e:
-        return error(run, e.origin, target)
+        return None if e.origin.intended else error(run, e.origin, target)
     return None
 
 

@@ -63,6 +63,7 @@ class Replay:
         self.variables = variables
         self.streams = [list(s) for s in streams]
         self.wide = wide
+        self.fill = 0  # what memory holds that nobody has written yet
 
     # ------------------------------------------------------------- what others look at
 
@@ -101,6 +102,9 @@ class Replay:
             return [self.widened(n.attrs["value"])]
         if name == "read":
             return [self.widened(np.asarray(self.variables[n.attrs["var"]]))]
+        if name == "blank":
+            shape = reference.resolve(n.attrs["shape"], self.env)
+            return [self.widened(np.full(shape, self.fill, n.outputs[0].dtype.np))]
         if name == "fused":
             return self.fused(n, arrays, path)
         if name == "pick":

@@ -98,7 +98,7 @@ def every_value(part: Part, g: Graph, env: Mapping[Symbol, int]) -> dict[Value, 
     """What native code gives for every node of a fused graph, for inputs `part.arrays`."""
     wanted = [
         v for n in g.nodes() for v in n.outputs
-        if n.op.name not in ("input", "read", "constant") and not is_alias(n)
+        if n.op.name not in ("input", "read", "constant", "blank") and not is_alias(n)
     ]  # fmt: skip
     run = copy.copy(part.run)
     run.pure, run.plans, run.bound = True, {}, None

@@ -205,6 +205,25 @@ def test_bad_numbers_that_are_not_stored_do_no_harm() -> None:
             np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+def masked(x: Any) -> Any:
+    """Scores of which some are out, as attention has them."""
+    scores = tf.where(x > 0.0, x, -np.inf * tf.ones_like(x))
+    best = tf.reduce_max(scores, 1, keepdims=True)
+    return tf.nn.softmax(tf.reshape(tf.subtract(scores, best, name="guilty"), [-1, 3]))
+
+
+def test_infinities_of_the_program_are_meant() -> None:
+    with tf.Graph().as_default(), tf.Session(check_numerics=True) as sess:
+        x = tf.placeholder(tf.float32, [None, 3], name="x")
+        y = masked(x)
+        for _ in range(3):
+            got = sess.run(y, {x: [[1.0, -1.0, 2.0]]})
+            assert got[0, 1] == 0.0
+        with pytest.raises(tf.errors.InvalidArgumentError, match="NaN") as e:
+            sess.run(y, {x: [[-1.0, -1.0, -2.0]]})  # -inf - -inf
+        assert "guilty" in e.value.message
+
+
 def test_without_the_option_nothing_is_said() -> None:
     with tf.Graph().as_default(), tf.Session() as sess:
         assert np.isinf(sess.run(tf.log(tf.zeros([3]))))[0]
