@@ -30,7 +30,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.text import print_graph
 from graphc.ops.record import OPS, Op
 
-__all__ = ["EXAMPLES", "Shown", "import_all", "made_for", "public_names", "show"]
+__all__ = ["EXAMPLES", "Shown", "covered", "import_all", "made_for", "public_names", "show"]
 
 #: Python, split by empty lines; the last line of each is what is computed.
 EXAMPLES = (Path(__file__).parent / "examples.txt").read_text(encoding="utf-8").split("\n\n")
@@ -187,18 +187,25 @@ def covered() -> dict[str, Shown]:
             wrong.append(f"{type(e).__name__}: {e} in\n{code}")
             return None
 
-    for code in sorted(EXAMPLES, key=len):
-        for op in (made := attempt(code)) and made.ops or ():
-            found.setdefault(op, made)
+    for made in filter(None, map(attempt, EXAMPLES)):
+        for op in made.ops:
+            found[op] = min(found.get(op, made), made, key=lambda s: _fit(s, op, names))
     for r in list(OPS.values()):
         code = made_for(r, names.get(id(r.call), []))
         made = attempt(code) if code else None
         if made is not None:
             found[r.name] = made
-    wrong += [f"no example has the op {name}" for name in OPS if name not in {*found, *_OTHERS}]
+    wrong += [f"no example in docs/examples.txt has the op {name}" for name in OPS if name not in {*found, *_OTHERS}]
     if wrong:
         raise RuntimeError("\n\n".join(wrong))
     return found
+
+
+def _fit(s: Shown, op: str, names: dict[int, list[str]]) -> tuple[bool, bool, int]:
+    """The smaller the better an example shows an op: it names it, records it, is short."""
+    r = OPS[op]
+    called = [f"{n}(" for n in names.get(id(r.call), [])] or [f"{op}("]
+    return not any(n in s.code for n in called), s.ops[op] != "graph", len(s.code)
 
 
 #: Ops of no run: of patterns, and of nodes of imported graphs that graphc does not know.

@@ -1,0 +1,344 @@
+"""Pages of the reference: one for each op, rule and pass, and the table of TensorFlow's names.
+
+Everything comes from the records, the tables and the tests' cases, and runs while pages are made.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ops import Shown, covered, public_names
+
+from graphc.ir.graph import Graph
+from graphc.ir.text import parse_graph, print_graph
+from graphc.ops.record import OPS, Op
+from graphc.passes import rewrite
+from graphc.passes.pipeline import LEVELS, PASSES, REQUIRED, RULED, optimize_ir, pipeline
+from graphc.passes.rewrite import LICENCES, Rule
+
+__all__ = ["write"]
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests" / d) for d in ("passes", "parity")]
+_KINDS = {"f": "floats", "i": "integers", "u": "unsigned", "b": "bool", "s": "strings"}
+
+
+def write(target: Path) -> None:
+    """Make all pages below `target`."""
+    for folder in ("ops", "rules", "passes"):
+        (target / folder).mkdir(parents=True, exist_ok=True)
+    write_ops(target / "ops")
+    write_rules(target / "rules")
+    write_passes(target / "passes")
+    (target / "parity.md").write_text(parity_table(), encoding="utf-8")
+
+
+def fenced(text: str, language: str = "text") -> str:
+    return f"```{language}\n{text.rstrip()}\n```\n"
+
+
+def table(head: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> str:
+    """A table; cells that are not text of one line are made so."""
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for row in rows:
+        cells = (str(c).replace("|", "\\|").replace("\n", " ") for c in row)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def index(title: str, intro: str, pages: Iterable[str]) -> str:
+    names = "\n".join(pages)
+    return f"# {title}\n\n{intro}\n\n```{{toctree}}\n:maxdepth: 1\n:hidden:\n\n{names}\n```\n"
+
+
+def kinds(letters: str) -> str:
+    return ", ".join(_KINDS[k] for k in letters)
+
+
+# ------------------------------------------------------------------------- ops
+
+_NATIVE = {
+    "elementwise": "one element or a vector of them, inside of any kernel (`scalar`)",
+    "view": "moves elements: read through by the kernels around it (`element`)",
+    "reduction": "a reduction inside of a kernel",
+    "composite": "made of simpler ops before kernels are built (`expand`)",
+    "structured": "loops of its own (`lower`)",
+    "contraction": "the matrix product, with what follows as its epilogue",
+    "convolution": "the matrix product over gathered windows",
+    "random": "counters of the Philox generator, in kernels",
+    "control": "branches of the plan, or one kernel",
+    "state": "known to the plan: no code of its own",
+    "fused": "made by the pass `fuse`",
+    "host": "runs in Python, between native parts of a run",
+}
+
+
+def write_ops(target: Path) -> None:
+    shown, names = covered(), public_names()
+    for name, r in sorted(OPS.items()):
+        (target / f"{name}.md").write_text(op_page(r, shown.get(name), names), encoding="utf-8")
+    rows = [(f"[`{n}`]({n}.md)", r.tf, r.family, r.doc) for n, r in sorted(OPS.items())]
+    intro = (
+        f"All {len(OPS)} records. What users call is made of these; what has its own name under "
+        "`tf` says so on its page.\n\n"
+    )
+    text = index("Ops", intro + table(("op", "type", "family", "what it is"), rows), sorted(OPS))
+    (target / "index.md").write_text(text, encoding="utf-8")
+
+
+def op_page(r: Op, shown: Shown | None, names: dict[int, list[str]]) -> str:
+    public = names.get(id(r.call), []) if r.call is not None else []
+    facts = [
+        ("type of operation", f"`{r.tf}`"),
+        ("public", ", ".join(f"`{n}`" for n in public) or "no: other functions record it"),
+        ("operands", ", ".join(f"`{a}`" for a in r.args) or "none"),
+        ("element types", kinds(r.types)),
+        ("native form", _NATIVE[r.family]),
+        ("gradient", gradient_text(r)),
+        ("can fail in a run", "yes" if r.fails else "no"),
+        ("equal applications are merged", "no" if r.stateful else "yes"),
+        ("recorded in", f"`{r.infer.__module__}`" if r.call is None else f"`{where(r)}`"),
+    ]
+    parts = [f"# {r.name}\n", r.doc + "\n"]
+    if public:
+        parts.append(fenced(f"{public[0]}{signature(r.call)}", "python"))
+    parts.append(table(("", ""), facts))
+    parts.append("## Example\n")
+    parts.append(example(r.name, shown) if shown else _NEVER_RUN[r.name] + "\n")
+    return "\n".join(parts)
+
+
+#: Ops of no run.
+_NEVER_RUN = {
+    "wildcard": "In the left side of every rule: see [rules](../rules/index.md).",
+    "foreign": "Stands in an imported graph for an operation that graphc does not have. It keeps "
+    "its name, type and attributes, and is exported as it came; running it raises an error.",
+}
+
+
+def gradient_text(r: Op) -> str:
+    if r.grad is not None and r.grad.__name__ == "no_grad":
+        return "none: gradients stop here"
+    if r.grad is not None:
+        return "yes"
+    return "raises `LookupError`" if r.facts.get("no_gradient_error") else "none: gradients stop here"
+
+
+def where(r: Op) -> str:
+    found = getattr(r.call, "__module__", "") or ""
+    return found if found.startswith("graphc.") and "record" not in found else r.infer.__module__
+
+
+def signature(f: Any) -> str:
+    found = inspect.signature(f)
+    plain = [p.replace(annotation=p.empty) for p in found.parameters.values()]
+    text = str(found.replace(parameters=plain, return_annotation=found.empty))
+    return re.sub(r"<[^>]*>", "...", text)
+
+
+def example(op: str, shown: Shown) -> str:
+    parts = [fenced(shown.code, "python"), "gives\n", fenced(shown.printed)]
+    stage = shown.ops[op]
+    parts.append(f"The lines that have it {_stage(stage)}:\n")
+    found = [s for s in shown.stages[stage].splitlines() if re.search(rf"= {re.escape(op)}\b", s)]
+    parts.append(fenced("\n".join(s.strip()[:160] for s in found[:8])))
+    kernels = [k for k in shown.stages.get("kernels", "").split("\n\n") if f" {op} " in k]
+    if kernels and kernels[0].count("\n") < 40:
+        parts += ["A kernel with it:\n", fenced(kernels[0])]
+    return "\n".join(parts)
+
+
+def _stage(stage: str) -> str:
+    return {"graph": "as recorded", "pure": "in the pure graph"}.get(stage, f"after pass `{stage}`")
+
+
+# ------------------------------------------------------------------------- rules
+
+
+def rule_tables() -> dict[str, list[Rule]]:
+    """The rules by the pass that uses them."""
+    stabilize = importlib.import_module("graphc.passes.stabilize")
+    importlib.import_module("graphc.passes.rules")
+    return {"stabilize": stabilize.STABLE, "simplify": rewrite.RULES}
+
+
+def slugs(rules: Iterable[tuple[str, Rule]]) -> dict[Rule, str]:
+    out: dict[Rule, str] = {}
+    used: set[str] = set()
+    for _, r in rules:
+        base = re.sub(r"[^a-z0-9]+", "-", r.name.lower()).strip("-")[:60] or "rule"
+        name, k = base, 2
+        while name in used:
+            name, k = f"{base}-{k}", k + 1
+        used.add(name)
+        out[r] = name
+    return out
+
+
+def write_rules(target: Path) -> None:
+    rules = [(name, r) for name, rules in rule_tables().items() for r in rules]
+    pages = slugs(rules)
+    for name, r in rules:
+        (target / f"{pages[r]}.md").write_text(rule_page(name, r), encoding="utf-8")
+    rows = [
+        (f"[`{r.name}`]({pages[r]}.md)", right_text(r), r.needs or "exact", kinds(r.kinds), name)
+        for name, r in rules
+    ]
+    licences = table(("licence", "what it lets rules assume"), LICENCES.items())
+    head = ("what has this form", "becomes", "licence", "for", "pass")
+    intro = (
+        f"All {len(rules)} rules. A rule without a licence gives the same bits for every operand; "
+        f"of the others only `{'`, `'.join(sorted(rewrite.DEFAULT))}` is in force by default.\n\n"
+    )
+    text = index("Rules", f"{intro}{licences}\n{table(head, rows)}", sorted(pages.values()))
+    (target / "index.md").write_text(text, encoding="utf-8")
+
+
+def right_text(r: Rule) -> str:
+    if isinstance(r.right, rewrite.Value):
+        return f"`{rewrite.pattern_text(r.right)}`"
+    return "computed from what was found"
+
+
+def rule_page(name: str, r: Rule) -> str:
+    tests = importlib.import_module("test_rules")
+    parts = [f"# {r.name}\n", f"A rule of the pass [{name}](../passes/{name}.md).\n"]
+    facts = [
+        ("becomes", right_text(r)),
+        ("licence", f"{r.needs}: {'; '.join(LICENCES[s] for s in r.needs.split())}" if r.needs
+         else "none: the same bits for every operand"),
+        ("for", kinds(r.kinds)),
+    ]  # fmt: skip
+    if r.once:
+        facts.append(("only where", f"nothing else reads the `{r.once}` in it"))
+    parts += [table(("", ""), facts), "## Example\n"]
+    sample = next(iter(tests.attempts(r, moderate=bool(r.needs))), None)
+    if sample is None:
+        parts += ["It applies inside of larger formulas; a case of the tests of its pass:\n"]
+        parts.append(golden(name, lambda case: True))
+        return "\n".join(parts)
+    left, right, s = sample
+    before, after = (as_text(v, s) for v in (left, right))
+    parts += [fenced(before), "becomes\n", fenced(after), comparison(tests, left, right, s, r)]
+    return "\n".join(parts)
+
+
+def as_text(v: Any, sample: Any) -> str:
+    """A sample as a graph; sizes that follow from the number of operands tried are n."""
+    text = print_graph(Graph((v,), (), tuple(sample.feeds)))
+    return re.sub(r"\[0\]", "[n]", text).replace("main()", "main(n)") if sample.plain else text
+
+
+def comparison(tests: Any, left: Any, right: Any, s: Any, r: Rule) -> str:
+    """Both sides on operands that the tests draw."""
+    a, b, _ = tests.both_sides(left, right, s)
+    if not r.needs:
+        if not tests.same_bits(a, b).all():
+            raise RuntimeError(f"the rule {r.name} says that it is exact, and is not")
+        odd = ", NaN, infinities and zeros of both signs among them" if left.dtype.kind == "f" else ""
+        return f"Both sides are the same bits for {a.size} results of {left.dtype.name}{odd}.\n"
+    with np.errstate(all="ignore"):
+        wide = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        error = np.abs(wide[0] - wide[1]) / np.maximum(np.abs(wide[0]), 1e-30)
+    finite = error[np.isfinite(error)]
+    most = float(finite.max()) if finite.size else 0.0
+    return (
+        f"On {a.size} results of {left.dtype.name} from operands between -3 and 3 the two sides "
+        f"differ by at most {most:.1e}, relative to the left side.\n"
+    )
+
+
+# ------------------------------------------------------------------------- passes
+
+#: What shows a pass that has no cases of its own: a layer and its softmax.
+_SMALL = """\
+graph main(b) {
+  %x = input {index=0} : f32[b,4]
+  %w = input {index=1} : f32[4,3]
+  %n = shape %x {dtype=i32} : i32[2]
+  %m = matmul %x, %w {transpose_a=false, transpose_b=false} : f32[b,3]
+  %y = softmax %m {axis=1} : f32[b,3]
+  %z = add %y, %y : f32[b,3]
+  return %z, %n
+}"""
+
+
+def write_passes(target: Path) -> None:
+    for name in PASSES:
+        (target / f"{name}.md").write_text(pass_page(name), encoding="utf-8")
+    rows = [(f"[`{n}`]({n}.md)", first_line(f), "yes" if n in REQUIRED else "")
+            for n, f in PASSES.items()]  # fmt: skip
+    levels = table(("level", "passes"), ((k, f"`{v}`") for k, v in LEVELS.items()))
+    intro = (
+        "A pass is a function from graph to graph. A level is an order of passes, and a session "
+        "may have its own: `tf.ConfigProto(graphc_passes=...)`.\n\n"
+    )
+    rest = table(("pass", "what it does", "part of every level"), rows)
+    text = index("Passes", f"{intro}{levels}\n{rest}", PASSES)
+    (target / "index.md").write_text(text, encoding="utf-8")
+
+
+def first_line(f: Any) -> str:
+    return (inspect.getdoc(f) or "").partition("\n")[0]
+
+
+def pass_page(name: str) -> str:
+    f = PASSES[name]
+    module = inspect.getmodule(f)
+    about = inspect.cleandoc(getattr(module, "__doc__", "") or "")
+    places = [
+        (level, ", ".join(str(i + 1) for i, s in enumerate(text.split(",")) if s == name) or "no")
+        for level, text in LEVELS.items()
+    ]
+    parts = [f"# {name}\n", about + "\n", table(("level", "runs as pass number"), places)]
+    if name in RULED:
+        parts.append(f"It takes licences: `{name}:REASSOC+NO_NAN` (see [rules](../rules/index.md)).\n")
+    parts += ["## Example\n", golden(name, lambda case: "expect" in str(case))]
+    return "\n".join(parts)
+
+
+def golden(name: str, wanted: Any) -> str:
+    """A case of the tests of a pass, which must still give what they expect."""
+    cases = importlib.import_module("golden")
+    path = ROOT / "tests" / "passes" / name / f"{name}.gc"
+    if path.exists():
+        for case in cases.read_cases(path.read_text(encoding="utf-8")):
+            if case.expect and wanted(case):
+                cases.run_case(case)
+                return "\n".join([
+                    f"{case.title}:\n" if case.title else "", fenced(case.text),
+                    f"after `{case.directives['passes']}`\n", fenced(case.expect),
+                ])  # fmt: skip
+    names = pipeline(level=1)
+    names = names[: names.index(name)]
+    before = optimize_ir(parse_graph(_SMALL), names)
+    after = print_graph(optimize_ir(before, [name], check=True))
+    done = f"after `{','.join(names)}`" if names else "as it comes"
+    return f"A graph {done}:\n\n{fenced(print_graph(before))}\nafter `{name}`\n\n{fenced(after)}"
+
+
+# ------------------------------------------------------------------------- parity
+
+
+def parity_table() -> str:
+    """How much of each namespace of TensorFlow 1.15 is here, and what is absent."""
+    parity = importlib.import_module("parity")
+    found = parity.survey()
+    rows, absent = [], []
+    for space, names in sorted(found.items()):
+        by = {what: sorted(n for n, (w, _) in names.items() if w == what)
+              for what in ("present", "different", "absent")}  # fmt: skip
+        rows.append((f"`tf.{space}`" if space else "`tf`", len(names), *map(len, by.values())))
+        if by["absent"]:
+            title = f"`tf.{space}`" if space else "`tf`"
+            absent.append(f"{title}: " + ", ".join(f"`{n}`" for n in by["absent"]) + "\n")
+    total = ("all", *(sum(r[i] for r in rows) for i in range(1, 5)))
+    head = ("namespace", "names", "the same", "different in something", "absent")
+    return f"{table(head, [*rows, total])}\n### Absent\n\n" + "\n".join(absent)
