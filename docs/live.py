@@ -11,6 +11,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,12 +40,21 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 class Page:
-    """Runs the blocks of one page, in order."""
+    """Runs the blocks of one page, in order; they may import the files in the folder `users`."""
 
-    def __init__(self) -> None:
+    def __init__(self, users: Path) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.scope: dict[str, Any] = {"__name__": "__main__"}
         self.files: list[str] = []
+        for path in users.glob("*.py"):
+            shutil.copy(path, self.folder.name)
+
+    def close(self) -> None:
+        """Remove the folder, and what was imported from it."""
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", "")).startswith(self.folder.name):
+                del sys.modules[name]
+        self.folder.cleanup()
 
     def run(self, block: Block) -> str:
         """What a block prints.
@@ -56,10 +66,12 @@ class Page:
         """
         before = os.getcwd()
         os.chdir(self.folder.name)
+        sys.path.insert(0, self.folder.name)
         try:
             return getattr(self, f"_{block.kind}")(block).replace(self.folder.name + "/", "")
         finally:
             os.chdir(before)
+            sys.path.remove(self.folder.name)
 
     def _run(self, block: Block) -> str:
         # in a file, so that lines of the user's can be shown with their text
@@ -103,7 +115,10 @@ def setup(app: Any) -> dict[str, Any]:
             code = "\n".join(self.content) + "\n"
             argument = self.arguments[0] if self.arguments else ""
             block = Block(self.name, argument, code, self.lineno)
-            page = pages.setdefault(self.env.docname, Page())
+            name = self.env.docname
+            if name not in pages:
+                pages[name] = Page(Path(self.env.srcdir) / "users")
+            page = pages[name]
             try:
                 printed = page.run(block)
             except Exception as e:
@@ -117,6 +132,11 @@ def setup(app: Any) -> dict[str, Any]:
                 shown.append(nodes.literal_block(printed, printed.rstrip(), language="text"))
             return list(shown)
 
+    def finish(app: Any, error: Any) -> None:
+        for page in pages.values():
+            page.close()
+
+    app.connect("build-finished", finish)
     for kind in _LANGUAGE:
         app.add_directive(kind, Live)
     return {"version": "1", "parallel_read_safe": False}

@@ -29,6 +29,7 @@ from graphc.face.names import EXPORTS
 from graphc.ir.graph import Graph
 from graphc.ir.text import print_graph
 from graphc.ops.record import OPS, Op
+from graphc.runtime.feeds import FeedError
 
 __all__ = ["EXAMPLES", "Shown", "covered", "import_all", "made_for", "public_names", "show"]
 
@@ -125,10 +126,10 @@ def show(code: str) -> Shown:
 
 
 def _compiled(value: Any, sess: Any, feed: Any) -> list[Any]:
-    """The native parts; none where their sizes depend on values that only a run has."""
+    """The native parts; none where what comes after the host needs values that only a run has."""
     try:
         return [part.compilation for part in compile_run(value, feed, sess)]
-    except InvalidArgumentError:
+    except (InvalidArgumentError, FeedError):
         return []
 
 
@@ -195,7 +196,11 @@ def covered() -> dict[str, Shown]:
         made = attempt(code) if code else None
         if made is not None:
             found[r.name] = made
-    wrong += [f"no example in docs/examples.txt has the op {name}" for name in OPS if name not in {*found, *_OTHERS}]
+    wrong += [
+        f"no example in docs/examples.txt has the op {name}"
+        for name in OPS
+        if name not in {*found, *_OTHERS}
+    ]
     if wrong:
         raise RuntimeError("\n\n".join(wrong))
     return found

@@ -127,7 +127,9 @@ def gradient_text(r: Op) -> str:
         return "none: gradients stop here"
     if r.grad is not None:
         return "yes"
-    return "raises `LookupError`" if r.facts.get("no_gradient_error") else "none: gradients stop here"
+    return (
+        "raises `LookupError`" if r.facts.get("no_gradient_error") else "none: gradients stop here"
+    )
 
 
 def where(r: Op) -> str:
@@ -241,7 +243,9 @@ def comparison(tests: Any, left: Any, right: Any, s: Any, r: Rule) -> str:
     if not r.needs:
         if not tests.same_bits(a, b).all():
             raise RuntimeError(f"the rule {r.name} says that it is exact, and is not")
-        odd = ", NaN, infinities and zeros of both signs among them" if left.dtype.kind == "f" else ""
+        odd = (
+            ", NaN, infinities and zeros of both signs among them" if left.dtype.kind == "f" else ""
+        )
         return f"Both sides are the same bits for {a.size} results of {left.dtype.name}{odd}.\n"
     with np.errstate(all="ignore"):
         wide = np.asarray(a, np.float64), np.asarray(b, np.float64)
@@ -309,7 +313,9 @@ def pass_page(name: str) -> str:
     ]
     parts = [f"{_ORPHAN}# {name}\n", about + "\n", table(("level", "runs as pass number"), places)]
     if name in RULED:
-        parts.append(f"It takes licences: `{name}:REASSOC+NO_NAN` (see [rules](../rules/index.md)).\n")
+        parts.append(
+            f"It takes licences: `{name}:REASSOC+NO_NAN` (see [rules](../rules/index.md)).\n"
+        )
     parts += ["## Example\n", golden(name)]
     return "\n".join(parts)
 
