@@ -95,8 +95,8 @@ def made_for(r: Op, names: list[str]) -> str:
 _NOT_PLAIN = frozenset("bitcast cast select select_rows clip_by_value".split())
 
 
-def show(code: str) -> Shown:
-    """Run an example in a graph and a folder of its own."""
+def show(code: str, run: bool = True) -> Shown:
+    """Run an example in a graph and a folder of its own (or only compile it)."""
     tree = ast.parse(code)
     last = tree.body.pop()
     assert isinstance(last, ast.Expr)
@@ -111,7 +111,7 @@ def show(code: str) -> Shown:
             coordinator = tf.train.Coordinator()
             if tf.get_collection(tf.GraphKeys.QUEUE_RUNNERS):
                 tf.train.start_queue_runners(sess, coordinator)
-            printed = _printed(sess.run(value, scope.get("feed")))
+            printed = _printed(sess.run(value, scope.get("feed"))) if run else ""
             stages = {"graph": recorded(asked)}
             ops = dict.fromkeys([n.op.name for n in asked], "graph")
             for c in _compiled(value, sess, scope.get("feed")):

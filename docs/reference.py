@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import re
 import sys
 from collections.abc import Iterable
@@ -14,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ops import Shown, covered, public_names
+from ops import Shown, covered, public_names, show
 
 from graphc.ir.graph import Graph
-from graphc.ir.text import parse_graph, print_graph
+from graphc.ir.text import print_graph
 from graphc.ops.record import OPS, Op
 from graphc.passes import rewrite
-from graphc.passes.pipeline import LEVELS, PASSES, REQUIRED, RULED, optimize_ir, pipeline
+from graphc.passes.pipeline import LEVELS, PASSES, REQUIRED, RULED
 from graphc.passes.rewrite import LICENCES, Rule
 
 __all__ = ["write"]
@@ -260,28 +261,8 @@ def comparison(tests: Any, left: Any, right: Any, s: Any, r: Rule) -> str:
 
 # ------------------------------------------------------------------------- passes
 
-#: What shows a pass that has no cases of its own: a layer and its softmax.
-_SMALL = """\
-graph main(b) {
-  %x = input {index=0} : f32[b,4]
-  %w = input {index=1} : f32[4,3]
-  %n = shape %x {out_type=i32} : i32[2]
-  %m = matmul %x, %w {transpose_a=false, transpose_b=false} : f32[b,3]
-  %y = softmax %m {axis=1} : f32[b,3]
-  %z = add %y, %y : f32[b,3]
-  return %z, %n
-}"""
-
-
-#: A step with a number of its own, again and again.
-_REPEATED = "\n".join([
-    "graph main(b) {", "  %h0 = input {index=0} : f32[b]",
-    *(line for i in range(9) for line in (
-        f"  %c{i} = constant {{value={i + 20}.0}} : f32[]",
-        f"  %m{i} = multiply %h{i}, %c{i} : f32[b]",
-        f"  %h{i + 1} = cumsum %m{i} {{axis=0, exclusive=false, reverse=false}} : f32[b]")),
-    "  return %h9", "}",
-])  # fmt: skip
+#: Programs for passes that have no cases of their own, split by empty lines.
+_PROGRAMS = (Path(__file__).parent / "passes.txt").read_text(encoding="utf-8").split("\n\n")
 
 
 def write_passes(target: Path) -> None:
@@ -311,7 +292,8 @@ def pass_page(name: str) -> str:
         (level, ", ".join(str(i + 1) for i, s in enumerate(text.split(",")) if s == name) or "no")
         for level, text in LEVELS.items()
     ]
-    parts = [f"{_ORPHAN}# {name}\n", about + "\n", table(("level", "runs as pass number"), places)]
+    more = (inspect.getdoc(f) or "").partition("\n\nParameters")[0]
+    parts = [f"{_ORPHAN}# {name}\n", about + "\n", more + "\n", table(("level", "runs as pass number"), places)]
     if name in RULED:
         parts.append(
             f"It takes licences: `{name}:REASSOC+NO_NAN` (see [rules](../rules/index.md)).\n"
@@ -332,15 +314,18 @@ def golden(name: str) -> str:
                     f"{case.title}:\n" if case.title else "", fenced(case.text),
                     f"after `{case.directives['passes']}`\n", fenced(case.expect),
                 ])  # fmt: skip
-    names = pipeline(level=1)
-    names = names[: names.index(name)]
-    before = optimize_ir(parse_graph(_REPEATED if name == "share" else _SMALL), names)
-    after = optimize_ir(before, [name], check=True)
-    if print_graph(before) == print_graph(after):
-        raise RuntimeError(f"the example of the pass {name} shows nothing")
-    done = f"after `{','.join(names)}`" if names else "as it comes"
-    first, second = (fenced(_start(print_graph(g))) for g in (before, after))
-    return f"A graph {done}:\n\n{first}\nafter `{name}`\n\n{second}"
+    return in_program(name)
+
+
+def in_program(name: str) -> str:
+    """The first program in which a pass does something, before and after."""
+    for code in _PROGRAMS:
+        stages = list(show(code, run=False).stages.items())
+        for (_, before), (stage, after) in itertools.pairwise(stages):
+            if stage.partition(".")[0] == name and before != after:
+                parts = fenced(code, "python"), fenced(_start(before)), fenced(_start(after))
+                return "{}\nbefore `{name}`\n\n{}\nafter it\n\n{}".format(*parts, name=name)
+    raise RuntimeError(f"no program in docs/passes.txt shows the pass {name}")
 
 
 def _start(text: str, most: int = 30) -> str:
