@@ -293,7 +293,12 @@ def pass_page(name: str) -> str:
         for level, text in LEVELS.items()
     ]
     more = (inspect.getdoc(f) or "").partition("\n\nParameters")[0]
-    parts = [f"{_ORPHAN}# {name}\n", about + "\n", more + "\n", table(("level", "runs as pass number"), places)]
+    parts = [
+        f"{_ORPHAN}# {name}\n",
+        about + "\n",
+        more + "\n",
+        table(("level", "runs as pass number"), places),
+    ]
     if name in RULED:
         parts.append(
             f"It takes licences: `{name}:REASSOC+NO_NAN` (see [rules](../rules/index.md)).\n"
