@@ -533,7 +533,7 @@ def test_dump_of_a_script_in_other_forms(tmp_path: Path, capsys: Any, form: str)
     assert f"01_pure.{ending}" in files
     assert all(f.endswith(ending) for f in files)
     if form == "python":
-        for name in files:
+        for name in files[1:]:  # the first records
             scope = {}
             exec((first / name).read_text(), scope)
             assert scope["main"](np.float32([1, -2]))[0].tolist() == [2.0, 1.0]

@@ -12,13 +12,11 @@ import numpy as np
 
 from graphc.cli import Misuse
 from graphc.commands.script import shown
+from graphc.see.public import public_name
 
-__all__ = ["arguments", "execute", "native", "page", "public_name"]
+__all__ = ["arguments", "execute", "native", "page"]
 
 _KINDS = {"f": "floats", "i": "integers", "u": "unsigned integers", "b": "bool", "s": "strings"}
-_PLACES = (
-    "", "math.", "nn.", "linalg.", "random.", "bitwise.", "strings.", "sparse.", "image.", "sets.",
-)  # fmt: skip
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,21 +70,6 @@ def native(r: Any) -> bool:
         r.scalar or r.element or r.combine or r.expand or r.lower or r.facts.get("reshape")
         or r.facts.get("alias") or r.family in ("contraction", "control", "fused")
     )  # fmt: skip
-
-
-def public_name(r: Any) -> str:
-    """What users call it; "" when nobody does."""
-    import graphc as tf
-
-    for place in _PLACES:
-        where: Any = tf
-        for part in place.rstrip(".").split(".") if place else ():
-            where = getattr(where, part, None)
-        for name in (r.name, getattr(r.call, "__name__", "")):
-            found = getattr(where, name, None) if name.isidentifier() else None
-            if found is not None and (found is r or found is r.call):
-                return f"tf.{place}{name}"
-    return ""
 
 
 def page(r: Any) -> str:

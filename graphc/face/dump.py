@@ -292,8 +292,9 @@ def dump(
         after its optimiser), ``"asm"``, ``"all"`` (all but the last three) or ``"everything"``.
         Several with commas.
     format : {"text", "json", "dot", "python"}
-        As data; in the language of graphviz; or as a program of numpy that computes the same,
-        ``main(*feeds, variables)`` (graphs after passes; by default of stage ``"pure"``).
+        As data; in the language of graphviz; or as a program: graphs after passes as one of
+        numpy that computes the same, ``main(*feeds, variables)``, the recorded graph as
+        TensorFlow 1 source that records it again. By default the program of ``"pure"``.
 
     Raises
     ------

@@ -238,7 +238,9 @@ def write(folder: Path, item: Any, stage: str, form: str, seeds: Any = None) -> 
     title, c, elements = item[:3]
     known = [name for name, _ in dump.stages(c, elements)]
     graphs = dict(stage_graphs(c))
-    names = list(graphs) if (stage, form) == ("all", "python") else wanted(stage, known, form)
+    names = wanted(stage, known, form)
+    if (stage, form) == ("all", "python"):
+        names = [s for s in known if s in graphs or (s == "graph" and elements)]
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         file = re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII)
@@ -288,15 +290,19 @@ def formatted(
 def _python(found: list[Any], seeds: Any) -> str:
     from graphc.see.numpy_source import numpy_source
     from graphc.see.portable import identifier
+    from graphc.see.tf_source import tf_source
 
     programs: dict[str, Graph] = {}
     titles = []
     used: set[str] = set()
     alone = sum(len(f[4]) for f in found) == 1
-    for i, (title, _, _, graphs, names) in enumerate(found):
+    for i, (title, _, elements, graphs, names) in enumerate(found):
         for s in names:
+            if s == "graph" and alone:
+                return tf_source(elements=elements)
             if s not in graphs:
-                raise ValueError(f"stage {s!r} has no form 'python', only graphs have")
+                why = "ask for it alone" if s == "graph" else "only graphs have"
+                raise ValueError(f"stage {s!r} has no form 'python' here: {why}")
             name = "main" if alone else f"{s}_part_{i + 1}" if len(found) > 1 else s
             programs[identifier(name, used)] = graphs[s]
             titles.append(f"stage {s!r}" + (f", {title}" if title else ""))

@@ -384,7 +384,7 @@ def test_errors_stay_errors() -> None:
 
 def test_what_has_no_program() -> None:
     x = tf.placeholder(tf.float32, [None], name="x")
-    with pytest.raises(ValueError, match="stage 'plan' has no form 'python'"):
+    with pytest.raises(ValueError, match="stage 'plan' has no form 'python' here: only graphs"):
         tf.dump(x + 1.0, stage="plan", format="python")
     with pytest.raises(
         ValueError, match="unknown format 'xml'; there are: text, json, dot, python"

@@ -1,0 +1,759 @@
+"""The decompiler: a recorded graph as TensorFlow 1 source that records it again.
+
+Each statement is tried while it is written: it is recorded in a graph of its own, and stays only
+if that gave the node (or nodes) it stands for. What no public function makes as it is there
+(gradients of some ops, derived nodes) is recorded by its op, with `record`.
+"""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import itertools
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+
+from graphc.face.flow import cond as tf_cond
+from graphc.face.flow import while_loop
+from graphc.face.graph import Graph, control_dependencies, get_default_graph, name_scope
+from graphc.face.variables import Variable
+from graphc.ir.dims import Expr, fresh
+from graphc.ir.dtypes import DType
+from graphc.ir.node import Node, Value, reachable
+from graphc.ir.region import Branch, Context, Loop
+from graphc.ops.record import OPS
+from graphc.see.numpy_source import _elements, _quoted
+from graphc.see.portable import identifier
+from graphc.see.public import public_name
+
+__all__ = ["record", "tf_source"]
+
+
+def record(
+    op: str, inputs: Sequence[Any] = (), attrs: Mapping[str, Any] | None = None, name: str = ""
+) -> Any:
+    """Record a node of an op under exactly this name: its result, or results, or the operation.
+
+    Parameters
+    ----------
+    op : str
+        The name of a record, as `python -m graphc ops` lists them.
+    inputs : sequence of tensor
+    attrs : mapping, optional
+    name : str
+
+    Raises
+    ------
+    KeyError
+        For an op there is not.
+    """
+    made = {k: _sized(a) for k, a in (attrs or {}).items()}
+    node = get_default_graph().add(OPS[op], list(inputs), made, f"{name}/")
+    if not node.outputs:
+        return node
+    return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+
+
+def _sized(a: Any) -> Any:
+    """An attribute with an unknown size for each None inside of it."""
+    if isinstance(a, (tuple, list)):
+        return type(a)(fresh() if e is None else _sized(e) for e in a)
+    return a
+
+
+def tf_source(graph: Any = None, elements: Sequence[Value | Node] | None = None) -> str:
+    """TensorFlow 1 source that records a graph again, with the same names.
+
+    Parameters
+    ----------
+    graph : Graph, optional
+        By default that of `elements`, else the default graph.
+    elements : sequence of tensor or operation, optional
+        Only what these need; by default everything.
+
+    Returns
+    -------
+    str
+        A program for ``import graphc as tf``. At its end comments list what it leaves out:
+        gradients of loops, functions of Python's, and what depends on them.
+
+    Examples
+    --------
+    >>> import graphc as tf
+    >>> with tf.Graph().as_default() as g:
+    ...     x = tf.placeholder(tf.float32, [None, 3], name="x")
+    ...     y = tf.nn.relu(x * 2.0, name="y")
+    >>> print(tf_source(g))
+    import graphc as tf
+    <BLANKLINE>
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    with tf.name_scope("mul/"):
+        mul_y = tf.constant(2.0, tf.float32, name="y")
+    mul = tf.multiply(x, mul_y, name="mul")
+    y = tf.nn.relu(mul, name="y")
+    <BLANKLINE>
+    """
+    if graph is None:
+        first = elements[0] if elements else None
+        node = first if isinstance(first, Node) else getattr(first, "node", None)
+        graph = get_default_graph() if node is None else node.graph
+    return _Writer(graph, elements).text()
+
+
+class _Cannot(Exception):
+    """This cannot be written (so)."""
+
+
+class _Writer:
+    def __init__(self, graph: Any, elements: Sequence[Value | Node] | None) -> None:
+        self.old = graph
+        if elements is None:
+            nodes = list(graph.get_operations())
+        else:
+            nodes = _needed(graph, elements)
+        self.nodes = sorted(nodes, key=lambda n: n.id)
+        self.new: Any = Graph()
+        self.made: dict[Any, Any] = {}  # old values and nodes, as they are in the new graph
+        self.words: dict[Any, tuple[str, str]] = {}  # old: for functions; as a tensor
+        self.used = {"tf", "np", "record"}
+        self.env: dict[str, Any] = {}
+        self.lines: list[str] = []
+        self.pad, self.base = "", ""
+        self.block: tuple[str, tuple[str, ...]] | None = None
+        self.left: dict[Node, str] = {}
+        self.tables: dict[str, str] = {}
+        self.variables = _variables(graph)
+        self.context: Context | None = None
+        self.escaping = _escaping(graph)
+
+    # ------------------------------------------------------------- the whole
+
+    def text(self) -> str:
+        import graphc as tf
+
+        self.env.update(tf=tf, np=np, record=record, base64=base64)
+        with self.new.as_default():
+            self.emit(self.nodes)
+            self.close()
+            self.collections()
+        body = "\n".join(self.lines)
+        head = ["import graphc as tf"]
+        tables = "\n".join(f"{k} = {v}" for k, v in self.tables.items())
+        if "np." in body + tables:
+            head.insert(0, "import numpy as np\n")
+        if tables:
+            head.insert(0, "import base64\n")
+        if "record(" in body:
+            head.append("from graphc.see.tf_source import record")
+        out = ["\n".join(head), "", *([tables, ""] if tables else []), body]
+        if self.left:
+            out += ["", *self.missing()]
+        return "\n".join(out) + "\n"
+
+    def missing(self) -> list[str]:
+        lines = ["# Left out:"]
+        return lines + [f"#   {n.name} ({n.op.name}): {why}" for n, why in self.left.items()]
+
+    def collections(self) -> None:
+        """What is in collections, besides what recording put there."""
+        for key in self.old.get_all_collection_keys():
+            if not isinstance(key, str) or key.startswith("__"):
+                continue
+            there = list(self.new.get_collection(key))
+            for item in self.old.get_collection(key):
+                v = item._ref() if isinstance(item, Variable) else item
+                known = self.made.get(v) if isinstance(v, (Value, Node)) else None
+                if known is None:
+                    continue
+                have = [x._ref() if isinstance(x, Variable) else x for x in there]
+                if any(x is known for x in have):
+                    continue
+                self.say(f"tf.add_to_collection({_quoted(key)}, {self.words[v][0]})")
+                there.append(known)
+
+    # ------------------------------------------------------------- lines
+
+    def say(self, line: str) -> None:
+        self.lines.append(f"{self.pad}{line}")
+
+    def close(self) -> None:
+        """The block of a scope ends."""
+        if self.block is not None:
+            self.block = None
+            self.pad = self.pad[:-4]
+
+    def enter(self, scope: str, control: tuple[str, ...]) -> None:
+        """The next line is in a scope, after other operations."""
+        key = (scope, control)
+        if key == self.block:
+            return
+        self.close()
+        if scope == self.base and not control:
+            return
+        words = (
+            [f"tf.name_scope({_quoted(scope) if scope else None})"] if scope != self.base else []
+        )
+        words += [f"tf.control_dependencies([{', '.join(control)}])"] if control else []
+        self.say(f"with {', '.join(words)}:")
+        self.pad += "    "
+        self.block = key
+
+    # ------------------------------------------------------------- nodes
+
+    def emit(self, nodes: Sequence[Node]) -> None:
+        """Write nodes of the current context, and the constructs among them."""
+        i = 0
+        while i < len(nodes):
+            n = nodes[i]
+            if n in self.made or n in self.left:
+                i += 1
+                continue
+            inner = self.inner(n)
+            if inner is not None:
+                i += self.construct(nodes[i:], inner)
+                continue
+            why = self.unreachable(n)
+            if why:
+                self.left[n] = why
+                i += 1
+                continue
+            i += self.single(nodes[i:])
+
+    def unreachable(self, n: Node) -> str:
+        gone = [v.node.name for v in n.inputs if v not in self.made or v not in self.words]
+        gone += [m.name for m in n.control if m not in self.made]
+        if gone:
+            return f"needs {gone[0]}"
+        if n.op.name in ("saved", "trips"):  # what a loop keeps for its gradient
+            return "the gradient of a loop"
+        return "a Python function" if n.op.name.startswith("py_func") else ""
+
+    def single(self, nodes: Sequence[Node]) -> int:
+        """Write one statement; how many nodes it stands for."""
+        n = nodes[0]
+        scope = n.name.rpartition("/")[0]
+        scope = f"{scope}/" if scope else ""
+        control = tuple(self.words[m][0] for m in n.control)
+        for where, expression, count in self.candidates(nodes, scope):
+            try:  # nothing is written before the statement has proved right
+                result = self.attempt(nodes[:count], where, n, expression)
+            except Exception:  # another way may do; whatever it raised, nothing of it stays
+                continue
+            self.enter(where, control)
+            self.bind(nodes[:count], result, expression)
+            for v, shape in self.shaped:
+                self.say(f"{self.words[v][1]}.set_shape({shape})")
+            return count
+        self.left[n] = "no statement records it"
+        return 1
+
+    def attempt(self, nodes: Sequence[Node], scope: str, n: Node, expression: str) -> Any:
+        """Run a statement: what it gives, when it recorded these nodes."""
+        with self.new.transaction():
+            have = self.count()
+            with ExitStack() as stack:
+                if scope != self.base:
+                    stack.enter_context(name_scope(scope or None))
+                if n.control:
+                    stack.enter_context(control_dependencies([self.made[m] for m in n.control]))
+                result = eval(expression, self.env)
+            made = self.since(have)
+            if len(made) != len(nodes):
+                raise _Cannot
+            trial: dict[Any, Any] = {}
+            self.shaped: list[tuple[Value, Any]] = []
+            for a, b in zip(nodes, made, strict=True):
+                self.compare(a, b, trial)
+        self.made.update(trial)
+        return result
+
+    def count(self) -> int:
+        return len(self.new._by_name)
+
+    def since(self, count: int) -> list[Node]:
+        """The nodes recorded after the first `count`."""
+        last = itertools.islice(reversed(self.new._by_name.values()), self.count() - count)
+        return list(last)[::-1]
+
+    def compare(self, a: Node, b: Node, made: dict[Any, Any]) -> None:
+        """Refuse a new node that is not the old one."""
+        known = self.made
+
+        def of(x: Any) -> Any:
+            return made[x] if x in made else known.get(x)
+
+        same = (
+            a.op is b.op
+            and a.name == b.name
+            and len(a.inputs) == len(b.inputs)
+            and all(of(x) is y for x, y in zip(a.inputs, b.inputs, strict=True))
+            and {of(m) for m in a.control} == set(b.control)
+            and _equal_attributes(a.attrs, b.attrs)
+            and [v.dtype for v in a.outputs] == [v.dtype for v in b.outputs]
+        )
+        if not same:
+            raise _Cannot
+        for v, w in zip(a.outputs, b.outputs, strict=True):
+            if not _equal_shapes(v, w):
+                shape = _bare(v.static_shape)
+                w.set_shape(shape)  # type: ignore[attr-defined]
+                if not _equal_shapes(v, w):
+                    raise _Cannot
+                self.shaped.append((v, shape))
+        made[a] = b
+        made.update(zip(a.outputs, b.outputs, strict=True))
+
+    def bind(self, nodes: Sequence[Node], result: Any, expression: str) -> None:
+        """The line of a statement, and the names under which what it made is known."""
+        n = nodes[0]
+        if isinstance(result, Variable):
+            name = identifier(n.name, self.used)
+            self.words[n] = (f"{name}.op", f"{name}.op")
+            self.words[n.outputs[0]] = (name, f"{name}._ref()")
+            for m in nodes[1:]:
+                word = f"{name}.initializer" if m.op.name == "assign" else f"{name}.value()"
+                self.words[m] = (f"{word}.op" if m.op.name != "assign" else word,) * 2
+                for v in m.outputs:
+                    self.words[v] = (name if m.op.name != "assign" else word, word)
+        elif not n.outputs:
+            name = identifier(n.name, self.used)
+            self.words[n] = (name, name)
+        else:
+            names = []
+            last = nodes[-1]
+            for v in last.outputs:
+                base = f"{last.name}_{v.index}" if v.index else last.name
+                names.append(identifier(base, self.used))
+                self.words[v] = (names[-1], names[-1])
+            self.words[last] = (f"{names[0]}.op", f"{names[0]}.op")
+            name = ", ".join(names)
+        if self.context is not None and any(v in self.escaping for m in nodes for v in m.outputs):
+            self.say(f"global {name}")  # read outside of the function, too
+        self.say(f"{name} = {expression}")
+        if "," in name:
+            self.env.update(zip(name.split(", "), result, strict=True))
+        else:
+            self.env[name] = result[0] if isinstance(result, (list, tuple)) else result
+            if isinstance(result, (list, tuple)):
+                self.lines[-1] = self.lines[-1].replace(f"{name} = ", f"({name},) = ", 1)
+
+    # ------------------------------------------------------------- ways to write a node
+
+    def candidates(self, nodes: Sequence[Node], scope: str) -> Iterator[tuple[str, str, int]]:
+        """(scope, -, expression, how many nodes) in order of preference."""
+        n = nodes[0]
+        short = n.name[len(scope) :]
+        name = f"name={_quoted(short)}"
+        if n.op.name == "variable":
+            for expression in self.variable(nodes, name):
+                yield scope, expression, 3
+        for expression in self.tried(n, name):
+            yield scope, expression, 1
+        for expression in self.tried(n, f"name={_quoted(n.name + '/')}"):
+            yield self.base, expression, 1
+        try:
+            inputs = ", ".join(self.words[v][1] for v in n.inputs)
+            attrs = ", ".join(
+                f"{_quoted(k)}: {self.literal(a)}" for k, a in n.attrs.items() if k[:1] != "_"
+            )
+        except _Cannot:  # an attribute is an object
+            return
+        words = [_quoted(n.op.name), f"[{inputs}]", "{" + attrs + "}", _quoted(n.name)]
+        yield self.base, f"record({', '.join(words)})", 1
+
+    def variable(self, nodes: Sequence[Node], name: str) -> Iterator[str]:
+        if len(nodes) < 3 or [m.op.name for m in nodes[1:3]] != ["assign", "identity"]:
+            return
+        n, assign = nodes[:2]
+        start = assign.inputs[1]
+        if start not in self.words:
+            return
+        words = [self.words[start][0]]
+        held = self.variables.get(n.outputs[0], [])
+        if "trainable_variables" not in held:
+            words.append("trainable=False")
+        rest = [k for k in held if k != "trainable_variables"]
+        if rest != ["variables"]:
+            words.append(f"collections={rest}")
+        yield f"tf.Variable({', '.join([*words, name])})"
+        yield f"tf.Variable({', '.join([*words, 'validate_shape=False', name])})"
+
+    def tried(self, n: Node, name: str) -> list[str]:
+        try:
+            return list(self.plain(n, name))
+        except _Cannot:
+            return []
+
+    def plain(self, n: Node, name: str) -> Iterator[str]:
+        """Calls of public functions."""
+        args = [self.words[v][0] for v in n.inputs]
+        a, op = n.attrs, n.op.name
+        if op == "placeholder":
+            shape = n.outputs[0].static_shape
+            words = [self.literal(n.outputs[0].dtype)]
+            if shape is not None:
+                words.append(self.literal(list(shape)))
+            yield f"tf.placeholder({', '.join([*words, name])})"
+        elif op == "constant":
+            yield f"tf.constant({self.array(a['value'], n.outputs[0].dtype)}, {name})"
+        elif op == "placeholder_with_default":
+            given = self.literal(None if a["shape"] is None else list(a["shape"]))
+            yield f"tf.placeholder_with_default({args[0]}, {given}, {name})"
+        elif op == "no_op":
+            yield f"tf.no_op({name})"
+        elif op in ("assign", "assign_add", "assign_sub"):
+            yield f"tf.{op}({args[0]}, {args[1]}, {name})"
+            yield f"tf.{op}({args[0]}, {args[1]}, validate_shape=False, {name})"
+        elif op == "select":
+            yield f"tf.where({', '.join([*args, name])})"
+        else:
+            yield from self.public(n, args, name)
+
+    def public(self, n: Node, args: list[str], name: str) -> Iterator[str]:
+        public = public_name(n.op)
+        if not public or not callable(n.op.call):
+            return
+        try:
+            params = inspect.signature(n.op.call).parameters
+        except (TypeError, ValueError):
+            return
+        known = {k: v for k, v in n.attrs.items() if k in params and k not in ("name", "dynamic")}
+        renamed = {"dtype": "output_type", "out_type": "out_type", "num": "num_or_size_splits"}
+        for k, to in renamed.items():
+            if k in n.attrs and k not in known and to in params:
+                known[to] = n.attrs[k]
+        words = []
+        for k, v in known.items():
+            default = params[k].default
+            if not (type(default) is type(v) and default == v) and (v or default is not None):
+                words.append(f"{k}={self.literal(v)}")
+        dynamic = n.attrs.get("dynamic", ())
+        if dynamic:
+            words += [f"{k}={x}" for k, x in zip(dynamic, args[-len(dynamic) :], strict=True)]
+            args = args[: -len(dynamic)]
+        listed = [f"[{', '.join(args)}]"]
+        plain = [*args, *words, name]
+        yield f"{public}({', '.join(plain)})"
+        yield f"{public}({', '.join([*listed, *words, name])})"
+
+    # ------------------------------------------------------------- literals
+
+    def literal(self, x: Any) -> str:
+        if isinstance(x, Expr):
+            return "None"
+        if isinstance(x, DType):
+            return f"tf.{x.base_dtype.name}" if x.name != "bool" else "tf.bool"
+        if isinstance(x, np.ndarray):
+            return self.numpy(x)
+        if isinstance(x, np.generic):
+            return f"np.{type(x).__name__}({x.item()!r})"
+        if isinstance(x, (tuple, list)):
+            inner = ", ".join(self.literal(e) for e in x)
+            return f"[{inner}]" if isinstance(x, list) else f"({inner}{',' * (len(x) == 1)})"
+        if isinstance(x, dict):
+            return "{" + ", ".join(f"{k!r}: {self.literal(v)}" for k, v in x.items()) + "}"
+        if isinstance(x, float):
+            return repr(x) if np.isfinite(x) else f"float({str(x)!r})"
+        if x is None or isinstance(x, (bool, int, str, bytes)):
+            return repr(x)
+        raise _Cannot
+
+    def array(self, a: Any, t: DType) -> str:
+        """The value of a constant, and its type."""
+        kind = self.literal(t)
+        if a.dtype == object:
+            return f"{a.tolist()!r}, {kind}"
+        if a.size > 1 and (a == a.flat[0]).all():
+            return f"{_elements(a.flat[0])}, {kind}, shape={list(a.shape)}"
+        return f"{_elements(a) if a.size and a.size <= 64 else self.numpy(a)}, {kind}"
+
+    def numpy(self, a: Any) -> str:
+        kind = "np.bool_" if a.dtype == bool else f"np.{a.dtype.name}"
+        if a.dtype == object:
+            return f"np.array({a.tolist()!r}, object)"
+        if not a.size:
+            return f"np.zeros({a.shape}, {kind})"
+        if a.size <= 64:
+            return f"np.array({_elements(a)}, {kind})"
+        data = base64.b64encode(np.ascontiguousarray(a).tobytes()).decode()
+        lines = "\n".join(f"    {s!r}" for s in textwrap.wrap(data, 90))
+        text = f"np.frombuffer(base64.b64decode(\n{lines}\n), {kind}).reshape({a.shape})"
+        known = next((k for k, v in self.tables.items() if v == text), None)
+        if known is None:
+            known = f"_TABLE_{len(self.tables)}"
+            self.tables[known] = text
+            self.env[known] = eval(text, self.env)
+        return known
+
+    # ------------------------------------------------------------- loops and conds
+
+    def inner(self, n: Node) -> Context | None:
+        """The context just inside the current one to which `n` belongs."""
+        c = self.old.contexts.get(n)
+        if c is None or c is self.context:
+            return None
+        for outer in c.chain():
+            if outer.outer is self.context:
+                return outer  # type: ignore[no-any-return]
+        raise _Cannot
+
+    def construct(self, nodes: Sequence[Node], first: Context) -> int:
+        """Write a loop or a cond; how many nodes it stands for."""
+        head = first.node
+        if head is None or head not in nodes:
+            self.left[nodes[0]] = "its loop or cond is not there"
+            return 1
+        head_at = nodes.index(head)
+        end = head_at + 1
+        ends = ("exit", "merge")
+        while end < len(nodes) and nodes[end].op.name in ends and nodes[end].inputs[0].node is head:
+            end += 1
+        mine = set(nodes[head_at:end])
+        block = [n for n in nodes[:end] if n in mine or self.belongs(n, head)]
+        outside = [n for n in nodes[:end] if n not in set(block)]
+        if outside:  # variables of a cell that was called inside: before it
+            self.emit(outside)
+        state = self.lines, self.pad, self.block, set(self.used), dict(self.made), dict(self.words)
+        error = "it is made in another way"
+        write: Callable[..., None] = self.loop if isinstance(first, Loop) else self.branches
+        for more in (False, True):
+            self.lines, self.pad, self.block = list(state[0]), state[1], state[2]
+            self.used, self.made, self.words = set(state[3]), dict(state[4]), dict(state[5])
+            left = len(self.left)
+            try:
+                with self.new.transaction():
+                    have = self.count()
+                    write(block, head, first, more)
+                    made = self.since(have)
+                    if [m.name for m in made] != [m.name for m in block]:
+                        raise _Cannot
+                    if len(self.left) > left:
+                        raise _Cannot
+                return end
+            except Exception as e:
+                error = str(e).split("\n")[0] or error
+                gone = list(self.left)[left:]
+                if gone:
+                    error = f"{gone[0].name}: {self.left[gone[0]]}"
+                for n in gone:
+                    del self.left[n]
+        self.lines, self.pad, self.block, self.used, self.made, self.words = state
+        mirrored = isinstance(first, Loop) and first.mirror is not None
+        why = "the gradient of a loop" if mirrored else error
+        self.left.update(dict.fromkeys(block, why))
+        return end
+
+    def belongs(self, n: Node, head: Node) -> bool:
+        """Whether a node is inside of the construct `head`."""
+        c = self.old.contexts.get(n)
+        return c is not None and any(o.node is head for o in c.chain())
+
+    @contextmanager
+    def function(self, name: str, params: Sequence[str], c: Context, scope: str) -> Iterator[None]:
+        """The lines of a function of a construct."""
+        self.close()
+        self.say(f"def {name}({', '.join(params)}):")
+        before = self.pad, self.base, self.context
+        self.pad, self.base, self.context = self.pad + "    ", scope, c
+        try:
+            yield
+        finally:
+            self.pad, self.base, self.context = before
+
+    def results(self, values: Sequence[Value]) -> Any:
+        self.close()
+        words = [self.words[v][0] for v in values]
+        shown = words[0] if len(words) == 1 else f"[{', '.join(words)}]"
+        self.say(f"return {shown}")
+        made = [self.made[v] for v in values]
+        return made[0] if len(made) == 1 else made
+
+    def finish(self, block: Sequence[Node], head: Node, call: str, made: Any) -> None:
+        """The line of the call, and its results."""
+        ends = [n for n in block if n.op.name in ("exit", "merge") and n.inputs[0].node is head]
+        made = list(made) if isinstance(made, (list, tuple)) else [made]
+        names = []
+        for n, v in zip(ends, made, strict=True):
+            self.made[n], self.made[n.outputs[0]] = v.node, v
+            names.append(identifier(n.name, self.used))
+            self.words[n.outputs[0]] = (names[-1], names[-1])
+            self.words[n.inputs[0]] = (f"{names[-1]}.op.inputs[0]",) * 2
+            self.words[n] = (f"{names[-1]}.op",) * 2
+            self.env[names[-1]] = v
+        made_of = self.new._by_name[head.name]
+        self.made[head] = made_of
+        self.made.update(zip(head.outputs, made_of.outputs, strict=True))
+        self.close()
+        self.say(f"{', '.join(names)} = {call}")
+
+    def loop(self, block: Sequence[Node], head: Node, c: Context, more: bool) -> None:
+        assert isinstance(c, Loop)
+        if c.mirror is not None:
+            raise _Cannot
+        count = len(c.params)
+        merges = [v.node for v in c.params]
+        inside = [n for n in block if n is not head and n not in merges and self.is_inside(n, c)]
+        at = next(
+            (i for i in range(len(inside)) if [
+                (m.op.name, m.inputs[:1]) for m in inside[i : i + count]
+            ] == [("identity", (v,)) for v in c.params]), None,
+        )  # fmt: skip
+        if at is None:
+            raise _Cannot
+        entries, scope = inside[at : at + count], head.name.rpartition("/")[0] + "/"
+        first, second = (identifier(f"{scope}{what}", self.used) for what in ("test", "step"))
+        self.close()
+
+        def test(*given: Any) -> Any:
+            names = self.parameters(c.params, given)
+            with self.function(first, names, c, scope):
+                self.emit(inside[:at])
+                assert c.test is not None
+                return self.results([c.test])
+
+        def step(*given: Any) -> Any:
+            names = self.parameters([n.outputs[0] for n in entries], given)
+            for n, v in zip(entries, given, strict=True):
+                self.made[n] = v.node
+            with self.function(second, names, c, scope):
+                self.emit(inside[at + count :])
+                return self.results(c.results)
+
+        start = head.inputs[:count]
+        words = [self.words[v][0] for v in start]
+        options: dict[str, Any] = {} if c.back_prop else {"back_prop": False}
+        shown = "" if c.back_prop else ", back_prop=False"
+        if more:
+            shapes = [_bare(v.static_shape) for v in c.params]
+            options["shape_invariants"] = [_shape(s) for s in shapes]
+            listed = ", ".join(f"tf.TensorShape({s})" for s in shapes)
+            shown += f", shape_invariants=[{listed}]"
+        made = while_loop(test, step, [self.made[v] for v in start], name=scope, **options)
+        call = f"tf.while_loop({first}, {second}, [{', '.join(words)}]{shown}, "
+        self.finish(block, head, f"{call}name={_quoted(scope)})", made)
+
+    def branches(self, block: Sequence[Node], head: Node, c: Context, more: bool) -> None:
+        if more:
+            raise _Cannot
+        scope = head.name.rpartition("/")[0] + "/"
+        pair: list[Branch] = [head.attrs["then"], head.attrs["orelse"]]
+        names = [identifier(f"{scope}{what}", self.used) for what in ("then", "orelse")]
+        self.close()
+
+        def branch(name: str, b: Branch) -> Any:
+            with self.function(name, [], b, scope):
+                self.emit([n for n in block if n is not head and self.is_inside(n, b)])
+                return self.results(b.results)
+
+        pred = head.inputs[0]
+        made = tf_cond(
+            self.made[pred], lambda: branch(names[0], pair[0]), lambda: branch(names[1], pair[1]),
+            name=scope,
+        )  # fmt: skip
+        call = f"tf.cond({self.words[pred][0]}, {', '.join(names)}, name={_quoted(scope)})"
+        self.finish(block, head, call, made)
+
+    def is_inside(self, n: Node, c: Context) -> bool:
+        found = self.old.contexts.get(n)
+        return found is not None and found.within(c)
+
+    def parameters(self, old: Sequence[Value], given: Sequence[Any]) -> list[str]:
+        names = []
+        for v, x in zip(old, given, strict=True):
+            names.append(identifier(v.node.name.rpartition("/")[2], self.used))
+            self.made[v], self.made[v.node] = x, x.node
+            self.words[v] = (names[-1], names[-1])
+            self.words[v.node] = (f"{names[-1]}.op",) * 2
+            self.env[names[-1]] = x
+        return names
+
+
+# ------------------------------------------------------------------- what is the same
+
+
+def _needed(graph: Any, elements: Sequence[Value | Node]) -> list[Node]:
+    """The nodes that elements need: initializers of variables, and insides of constructs, too."""
+    starts: dict[Value, list[Node]] = {}
+    for n in graph.get_operations():
+        if n.op.name == "assign" and n.name == f"{n.inputs[0].node.name}/Assign":
+            starts[n.inputs[0]] = [n]
+        elif n.op.name == "identity" and n.name == f"{n.inputs[0].node.name}/read":
+            starts.setdefault(n.inputs[0], []).append(n)
+    inside: dict[Context, list[Node]] = {}
+    for n, c in graph.contexts.items():
+        for outer in c.chain():
+            inside.setdefault(outer, []).append(n)
+    roots = [e if isinstance(e, Node) else e.node for e in elements]
+    while True:
+        found = reachable(roots)
+        more = list(roots)
+        for n in found:
+            if n.op.name == "variable":
+                more += starts.get(n.outputs[0], [])
+            for a in n.attrs.values():
+                if isinstance(a, Context):
+                    more += inside.get(a, [])
+        more = list(dict.fromkeys([*more, *found]))
+        if len(more) == len(found):
+            return found
+        roots = more
+
+
+def _variables(graph: Any) -> dict[Value, list[str]]:
+    """The collections of each variable."""
+    out: dict[Value, list[str]] = {}
+    for key in graph.get_all_collection_keys():
+        for x in graph.get_collection(key):
+            if isinstance(x, Variable):
+                out.setdefault(x._ref(), []).append(key)
+    return out
+
+
+def _escaping(graph: Any) -> set[Value]:
+    """Values of branches that something outside of them reads."""
+    out: set[Value] = set()
+    inside = graph.contexts
+    for n in graph.get_operations() if inside else ():
+        here = inside.get(n)
+        for v in n.inputs:
+            c = inside.get(v.node)
+            if c is not None and (here is None or not here.within(c)):
+                out.add(v)
+    return out
+
+
+def _bare(shape: Any) -> Any:
+    return None if shape is None else [d if type(d) is int else None for d in shape]
+
+
+def _shape(dims: Any) -> Any:
+    from graphc.face.shape import TensorShape
+
+    return TensorShape(dims)
+
+
+def _equal_shapes(a: Value, b: Value) -> bool:
+    return bool(_bare(a.static_shape) == _bare(b.static_shape))
+
+
+def _equal_attributes(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    keys = [{k for k in x if k[:1] != "_"} for x in (a, b)]
+    return keys[0] == keys[1] and all(_equal(a[k], b[k]) for k in keys[0])
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return False
+        return a.tolist() == b.tolist() if a.dtype == object else a.tobytes() == b.tobytes()
+    if isinstance(a, Expr) and isinstance(b, Expr):
+        return True
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    if isinstance(a, Value) and isinstance(b, Value):
+        return a.name == b.name
+    return type(a) is type(b) and bool(a == b)
