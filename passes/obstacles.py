@@ -37,8 +37,9 @@ OBSTACLES: dict[str, tuple[str, str]] = {
         "compute it with elementwise ops, reductions or slices, which fuse",
     ),
     "depth": (
-        "{u} needs results of the kernel that {n} is in, so it reads {n} from memory",
-        "compute {n} again where {u} reads it (record it twice, with graphc_passes_off=['cse'])",
+        "{n} is in the kernel of another of its readers, which runs earlier; {u} reads what that"
+        " kernel stores",
+        "record {n} a second time, for {u}, with graphc_passes_off=['cse']",
     ),
     # ---- matrix products and convolutions
     "product reduction": (

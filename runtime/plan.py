@@ -182,7 +182,8 @@ class _Planner(Regions):
         else:
             buf = self.scope.wanted.get(v)
             if buf is None:
-                buf = self.temp(v.dtype, count(v), n.name)
+                made = n.attrs["body"].outputs[v.index].node if n.op.name == "fused" else n
+                buf = self.temp(v.dtype, count(v), made.name)
         self.scope.buf[v] = buf
         return buf
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -269,14 +270,19 @@ class Explainer:
 
     def gradient_nodes(self, nodes: Sequence[Node]) -> list[Node]:
         """The recorded operations that are parts of gradients of `nodes`."""
-        wanted = set(nodes)
-        found: dict[Node, None] = {}
-        for c in self.compilations:
-            for s in c.plan.steps:
-                for n in self.links.recorded(s.node) if s.calls else ():
-                    if n not in wanted and n not in found and forward_operation(n) in wanted:
-                        found[n] = None
-        return list(found)
+        found = [m for n in nodes for m in self.gradients.get(n, ())]
+        return [m for m in dict.fromkeys(found) if m not in nodes]
+
+    @cached_property
+    def gradients(self) -> dict[Node, list[Node]]:
+        """For each recorded operation those that kernels compute of its gradient."""
+        steps = [s for c in self.compilations for s in c.plan.steps if s.calls]
+        out: dict[Node, list[Node]] = {}
+        for n in dict.fromkeys(n for s in steps for n in self.links.recorded(s.node)):
+            of = forward_operation(n)
+            if of is not None:
+                out.setdefault(of, []).append(n)
+        return out
 
     # ---------------------------------------------------------------- no kernel
 

@@ -134,7 +134,7 @@ def again_costs(changed):
 
 
 @case(
-    "fuse", "needs results of the kernel", "graphc_passes_off=['cse']", graphc_passes_off=["cse"]
+    "fuse", "which runs earlier", "graphc_passes_off=['cse']", graphc_passes_off=["cse"]
 )  # fmt: skip
 def needs_results(changed):
     x = rows()
