@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 from graphc.face import config
 from graphc.ir import dims as D
@@ -95,6 +96,14 @@ def step_stats(tracer: Tracer) -> dict[str, Any]:
     native.sort(key=lambda s: s["all_start_nanos"])
     threads = sorted({s["thread_id"] for s in native})
     host = [_span(s, shift) for s in sorted(tracer.spans, key=lambda s: (s.begin, -s.end))]
+    lost = sum(n.log.lost for n in tracer.natives.values())
+    if lost:
+        now = time.time_ns()
+        label = _label("lost", f"{lost} more calls of kernels, for which there was no room", [], {})
+        host.append(
+            {"node_name": "lost", "timeline_label": label, "thread_id": host[0]["thread_id"],
+             **_times(now, now)}
+        )  # fmt: skip
     ids = {thread: i for i, thread in enumerate(dict.fromkeys(s["thread_id"] for s in host))}
     for s in host:
         s["thread_id"] = ids[s["thread_id"]]
@@ -137,21 +146,31 @@ def _span(s: Span, shift: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+#: What does not change from one run of a program to the next, by compilation and sizes.
+_known: WeakKeyDictionary[Any, dict[Any, list[dict[str, Any]]]] = WeakKeyDictionary()
+
+
+def _fixed(native: Native) -> list[dict[str, Any]]:
+    """What does not change from one call to the next, for each step of a program."""
+    b = native.bound
+    kept = _known.setdefault(native.compilation, {})
+    found = kept.get(tuple(b.env.values()))
+    if found is None:
+        live = _live_bytes(native)
+        found = [_step(s, phase, b.env, live) for s, phase in zip(b.steps, b.phases, strict=True)]
+        kept.clear()  # sizes come and go
+        kept[tuple(b.env.values())] = found
+    return found
+
+
 def _events(native: Native, shift: int) -> list[dict[str, Any]]:
     """The steps of a program, as often as they ran."""
-    b = native.bound
-    live = _live_bytes(native)
-    fixed: dict[int, dict[str, Any]] = {}
-    shares: dict[int, float] = {}
+    fixed, all_units = _fixed(native), native.bound.program.units.tolist()
     out = []
     for row, who, begin, end, units in native.log.events.tolist():
-        s = b.steps[row]
-        if row not in fixed:
-            fixed[row] = _step(s, b.phases[row], b.env, live)
-            shares[row] = max(1, int(b.program.units[row]))
         label = fixed[row]["timeline_label"]
-        if units != shares[row]:  # a part of the step
-            label += f" units={units}/{int(shares[row])}"
+        if units != all_units[row]:  # a part of the step
+            label += f" units={units}/{all_units[row]}"
         out.append(
             {**fixed[row], "timeline_label": label, "thread_id": who,
              **_times(begin + shift, end + shift)}

@@ -248,7 +248,7 @@ class _Native:
     """The compiled runtime of this process."""
 
     def __init__(self) -> None:
-        layout = _find_layout()
+        layout = self.layout = _find_layout()
         code = self.code = _compile(layout)
         if layout is not None:  # workers may be in this code to the very end of the process
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
@@ -267,11 +267,17 @@ class _Native:
             os.register_at_fork(after_in_child=self._forked)
         self.method: _MethodDef | None = None
         if layout is not None:
-            function = code.address("graphc_entry")
-            self.method = _MethodDef(b"run", function, 0x80, b"run(*arrays): run the program")
+            self.method = self.method_of(code)
             self.make = ctypes.pythonapi.PyCFunction_NewEx
             self.make.restype = ctypes.py_object
             self.make.argtypes = [ctypes.POINTER(_MethodDef), ctypes.py_object, ctypes.py_object]
+
+    @staticmethod
+    def method_of(code: Any) -> _MethodDef:
+        """What makes builtins of the entry in `code`."""
+        return _MethodDef(
+            b"run", code.address("graphc_entry"), 0x80, b"run(*arrays): run the program"
+        )
 
     def _hire(self) -> None:
         pool.ensure(int(self.globals[G.WANT]))
@@ -284,9 +290,11 @@ class _Native:
         self.globals[G.MAIN] = threading.get_ident()
         self.globals[G.FORKS] += 1
 
-    def bound(self, block: pool.Words, keep: Any) -> Callable[..., int]:
+    def bound(
+        self, block: pool.Words, keep: Any, method: _MethodDef | None = None
+    ) -> Callable[..., int]:
         """The entry for `block`; it owns the block and `keep`."""
-        return cast("Callable[..., int]", self.make(self.method, block, keep))
+        return cast("Callable[..., int]", self.make(method or self.method, block, keep))
 
 
 _native: _Native | None = None

@@ -808,14 +808,19 @@ def emit(m: ir.Module, layout: Layout | None) -> None:
         _emit_entry(m, layout, now, walk)
 
 
-def emit_traced(m: ir.Module) -> None:
-    """Fill `m`: `graphc_walk_traced`, which writes into the log of its program."""
+def emit_traced(m: ir.Module, layout: Layout | None) -> None:
+    """Fill `m`: the walker that writes into the log of its program; the entry to it."""
     now, note = _emit_clock(m), _emit_note(m)
     parallel = _emit_parallel(m, _emit_work(m, now), note) if _POSIX else None
-    _emit_walk_alone(m, _emit_walk(m, now, parallel, note), "graphc_walk_traced")
+    walk = _emit_walk(m, now, parallel, note)
+    _emit_walk_alone(m, walk)
+    if layout is not None:
+        _emit_entry(m, layout, now, walk, traced=True)
 
 
-def _emit_entry(m: ir.Module, layout: Layout, now: Any, walk: Any) -> None:
+def _emit_entry(
+    m: ir.Module, layout: Layout, now: Any, walk: Any, traced: bool = False
+) -> None:  # fmt: skip
     """`PyObject *graphc_entry(self, args, nargs)`: `Program.run`; `self` owns the block."""
     bind, short = _emit_bind(m, layout), _emit_short(m)
     long = _emit_long(m, now, walk, _emit_hire(m))
@@ -843,7 +848,7 @@ def _emit_entry(m: ir.Module, layout: Layout, now: Any, walk: Any) -> None:
         c.put(block, H.RUNS, runs + 1)
         # The first run measures, in case the estimate is far too low.
         is_short = (c.read_i64(block, H.COST) < SHORT_NS) & runs.ne(0)
-        is_short &= c.read_i64(block, H.LOOPS).eq(0)
+        is_short &= c.read_i64(block, H.LOOPS).eq(c.index(-1 if traced else 0))
         with c.if_(is_short):
             timed = (runs & 31) < 2
             start = c.var(0)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
-from graphc.runtime import pool
 from graphc.runtime.llvm import entry
 
 __all__ = ["Log", "T", "run"]
@@ -69,27 +68,24 @@ class Log:
         self.totals[:] = 0
 
 
-_walk: Callable[[int], int] | None = None
+class _Native:
+    """The compiled half, as that of `entry`."""
+
+    def __init__(self) -> None:
+        self.nat = nat = entry.native()
+
+        def emit(module: Any) -> None:
+            from graphc.runtime.llvm import runner
+
+            runner.emit_traced(module, nat.layout)
+
+        self.code = code = entry.compile_native(f"traced {nat.layout!r}", emit)
+        self.walk = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("graphc_walk"))
+        self.method = None if nat.method is None else nat.method_of(code)
+
+
+_native: _Native | None = None
 _lock = threading.Lock()
-
-
-def _walker() -> Callable[[int], int]:
-    """The native walker that writes times down."""
-    global _walk
-    with _lock:
-        if _walk is None:
-
-            def emit(module: Any) -> None:
-                from graphc.runtime.llvm import runner
-
-                runner.emit_traced(module)
-
-            code = entry.compile_native("traced walk", emit)
-            _walk = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(
-                code.address("graphc_walk_traced")
-            )
-            _walk.owner = code  # type: ignore[attr-defined]
-        return _walk
 
 
 def run(program: entry.Program, log: Log, arrays: Sequence[Any]) -> int:
@@ -97,15 +93,15 @@ def run(program: entry.Program, log: Log, arrays: Sequence[Any]) -> int:
 
     The caller keeps others from running `program` at the same time.
     """
-    walk, block = _walker(), program._block
-    portable = entry._Portable(program)
-    code = portable.bind(arrays)
-    if code != entry.OK:
-        return code
-    if program.threads > 1 and block[entry.H.COST] >= entry.SHORT_NS:
-        pool.ensure(program.threads)
+    global _native
+    with _lock:
+        native = _native = _native or _Native()
+    block = program._block
     block[entry.H.TRACE] = log.head.ctypes.data
     try:
-        return portable.walk(walk)
+        if native.method is not None:
+            return native.nat.bound(block, program.keep, native.method)(*arrays)
+        portable = entry._Portable(program)
+        return portable.bind(arrays) or portable.walk(native.walk)
     finally:
         block[entry.H.TRACE] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 
@@ -243,3 +244,37 @@ def test_a_closed_session_or_none_is_refused():
         profile_run(sess, c)
     with pytest.raises(TypeError, match=r"tf\.Session"):
         profile_run(None, c)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals")
+def test_a_traced_run_can_be_interrupted():
+    v = tf.get_variable("v", [], initializer=tf.zeros_initializer())
+    forever = tf.while_loop(
+        lambda i, m: i < 10**9, lambda i, m: (i + 1, tf.matmul(m, m)), [0, tf.eye(40)]
+    )
+    change = tf.assign(v, tf.reduce_sum(forever[1]))
+
+    def ring(*args):
+        raise KeyboardInterrupt
+
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        before = signal.signal(signal.SIGALRM, ring)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            with pytest.raises(KeyboardInterrupt):
+                trace_run(sess, change)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert sess.run(v) == 0.0
+
+
+def test_traced_runs_take_python_numbers_and_other_types():
+    x = tf.placeholder(tf.float32, [])
+    with tf.Session() as sess:
+        for value in (1.5, np.float64(2.5), np.array(3.5), 4):
+            from graphc.runtime import trace
+
+            with trace.tracing(sess._executor.state) as tracer:
+                assert sess.run(x * 2.0, {x: value}) == 2 * float(value)
+            assert [n.runs for n in tracer.natives.values()] >= [1]

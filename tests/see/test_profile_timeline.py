@@ -254,3 +254,30 @@ def test_programs_find_the_timeline_where_tensorflow_has_it():
     finally:
         shim.remove("tf_of_this_test")
     assert found.Timeline is timeline.Timeline
+
+
+def test_what_a_long_loop_leaves_out_is_told(metadata, monkeypatch):
+    from graphc.runtime import trace
+
+    monkeypatch.setattr(trace, "EVENTS", 50)
+    v = tf.while_loop(lambda i, v: i < 99, lambda i, v: (i + 1, tf.matmul(v, v)), [0, tf.eye(9)])
+    with tf.Session() as sess:
+        sess.run(v, options=FULL, run_metadata=metadata)
+    host, cpu = metadata.step_stats.dev_stats
+    assert len(cpu.node_stats) == 50
+    (label,) = [s.timeline_label for s in host.node_stats if s.node_name == "lost"]
+    assert "more calls of kernels" in label
+    valid(timeline.Timeline(metadata.step_stats).generate_chrome_trace_format())
+
+
+def test_new_sizes_are_told_anew(metadata):
+    x = tf.placeholder(tf.float32, [None])
+    y = tf.exp(x)
+    labels = []
+    with tf.Session() as sess:
+        for n in (10, 20, 10):
+            sess.run(y, {x: np.ones(n)}, options=FULL, run_metadata=metadata)
+            (step,) = metadata.step_stats.dev_stats[1].node_stats
+            labels.append(step.timeline_label)
+    assert labels[0] == labels[2] != labels[1]
+    assert ["flops=10 " in labels[0], "flops=20 " in labels[1]] == [True, True]
