@@ -7,13 +7,13 @@ question can be put to a session that has run for hours.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.ir import dims as D
 from graphc.ir import journal
 from graphc.ir.dims import Dim, Symbol
-from graphc.ir.node import Node, Value, shape_text
+from graphc.ir.node import Node, Value, next_id, shape_text
 
 __all__ = ["KEPT", "Cause", "find"]
 
@@ -30,19 +30,23 @@ class Cause:
     Attributes
     ----------
     kind : str
-        ``"first"`` run of a session, other ``"fetches"``, other ``"feeds"``, another ``"pattern"``
+        ``"first"`` run of a session, other ``"fetches"``, a graph that grows (``"recorded"``),
+        other ``"feeds"``, another ``"pattern"``
         of sizes, a ``"guard"`` with another answer, a ``"variable"`` of another shape, or a
         ``"part"`` of a run that is not one piece.
     elements : tuple of (Value or Node)
         What is fetched.
     text, remedy : str
         The cause, and the smallest change that would spare this compilation.
+    newest : int
+        Nodes recorded later have higher numbers.
     """
 
     kind: str
     elements: tuple[Value | Node, ...]
     text: str
     remedy: str = ""
+    newest: int = field(default_factory=next_id)
 
     def __str__(self) -> str:
         names = ", ".join(e.name for e in self.elements[:3])
@@ -183,8 +187,33 @@ def _new(run: Any) -> tuple[str, str, str]:
         return "feeds", text, "feed the same tensors in each run"
     if not run.executor.causes:
         return "first", "it is the first run of this session", ""
+    for e in fetched(run):
+        old = _twin(e, run.executor.causes)
+        if old is not None:
+            text = (
+                f"{e.name!r} was recorded after the run before, at the line of {old.name!r}"
+                f" ({e.source[0]}): the graph grows with each run"
+            )
+            return "recorded", text, "record the graph once, before the loop, and feed what varies"
     text = "this list of fetches is new to the session, and each is a program of its own"
     return "fetches", text, "fetch the same list in each run (keep what you do not need)"
+
+
+def _twin(n: Node, causes: Sequence[Cause]) -> Node | None:
+    """What an earlier run fetched of the line where `n` was recorded since."""
+    if not n.source or n.id < causes[-1].newest:
+        return None
+    for c in reversed(causes):
+        for e in c.elements:
+            m = e if isinstance(e, Node) else e.node
+            if m is not n and m.op is n.op and m.source == n.source:
+                return m
+    return None
+
+
+def fetched(run: Any) -> list[Node]:
+    """The nodes of what a run fetches."""
+    return [*[v.node for v in run.fetches], *run.targets]
 
 
 def _list(names: set[str]) -> str:

@@ -17,7 +17,9 @@ from graphc.ir.dtypes import DType
 if TYPE_CHECKING:
     from graphc.ops.record import Op
 
-__all__ = ["Node", "Source", "Type", "Value", "reachable", "shape_text", "type_text"]
+__all__ = [
+    "Node", "Source", "Type", "Value", "next_id", "reachable", "shape_text", "type_text",
+]  # fmt: skip
 
 
 class Source(NamedTuple):
@@ -39,6 +41,11 @@ class Type(NamedTuple):
 
 
 _ids = itertools.count(1)
+
+
+def next_id() -> int:
+    """A number above those of all nodes made so far, and below those of all made later."""
+    return next(_ids)
 
 
 class Value:

@@ -137,6 +137,8 @@ class Explanation:
             lines += _listed(title, self.because(kind))
         return "\n".join(lines)
 
+    __repr__ = __str__
+
     def _fates(self) -> list[str]:
         same: dict[str, list[str]] = {}
         for n, fate in self.fates:

@@ -8,6 +8,7 @@ import pytest
 
 import graphc as tf
 from graphc.cli import main
+from graphc.face.dump import compile_run
 from graphc.ir import journal
 
 # ------------------------------------------------------------------------- questions
@@ -170,7 +171,6 @@ def test_without_a_journal_nothing_is_kept() -> None:
 
 def test_explaining_changes_nothing() -> None:
     """The kernels are those that are compiled without a journal."""
-    from graphc.face.dump import compile_run
     from graphc.ir.text import print_graph
 
     with tf.Graph().as_default():
@@ -276,6 +276,41 @@ def test_other_fetches_and_feeds() -> None:
         assert tf.explain(z, session=session).because("compile")
         only = tf.explain(z, session=session).because("compile")
     assert [r.stage for r in only] == ["fetches"]
+
+
+def test_a_graph_that_grows_in_a_loop() -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None], name="x")
+        ys = [tf.add(x, float(i), name="y") for i in range(3)]
+        for y in ys:  # of one line, but recorded before
+            session.run(y, {x: [1.0]})
+        for i in range(3):
+            session.run(tf.multiply(x, float(i), name="z"), {x: [1.0]})
+        found = tf.explain(session=session).reasons
+    stages = ["first", "fetches", "fetches", "fetches", "recorded", "recorded"]
+    assert [r.stage for r in found] == stages
+    assert "'z_2' was recorded after the run before, at the line of 'z_1'" in found[-1].text
+    assert "before the loop" in found[-1].remedy
+
+
+def test_decisions_look_for_a_journal_seldom(monkeypatch: Any) -> None:
+    from graphc.ir import build, graph
+    from graphc.passes import fold, fuse, rewrite, share
+
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, 8], name="x")
+        for _ in range(100):
+            x = tf.tanh(x + 1.0) * 0.5 + x
+        looks = 0
+
+        def counted() -> None:
+            nonlocal looks
+            looks += 1
+
+        for module in (build, graph, fold, fuse, rewrite, share):
+            monkeypatch.setattr(module.journal, "current", counted)
+        (part,) = compile_run(x)
+    assert looks < 3 * len(part.compilation.frozen.graph.nodes())
 
 
 def test_parts() -> None:
