@@ -37,11 +37,11 @@ def execute(args: argparse.Namespace) -> int:
         raise Misuse(f"--runs takes a number from 0, not {args.runs}")
     log = journal.Journal()
     with _last_feeds() as feeds, journal.recording(log):
-        status, seen = script.observed(args.script, args.args)
-    failed = log.compilations[-1] if status and log.compilations else None
-    if failed is not None and failed.plan is None:
-        run = Run([(failed, _roots(failed), "")], log, CompileFailed("see the script's error"))
-        run.threads = 1
+        errors: list[BaseException] = []
+        status, seen = script.observed(args.script, args.args, errors)
+    failed = log.compilations[-1] if errors and log.compilations else None
+    if failed is not None and failed not in [s.compilation for s in seen]:
+        run = Run([(failed, list(failed.frozen.graph.roots), "")], log, errors[-1], threads=1)
     else:
         if not seen and status:
             return status
@@ -60,15 +60,6 @@ def execute(args: argparse.Namespace) -> int:
         return status or 1
     say(f"written: {file}")
     return status
-
-
-class CompileFailed(Exception):
-    """What the page says of a script that ended while something was compiled."""
-
-
-def _roots(c: Any) -> Sequence[Any]:
-    """What stands for the fetches of a compilation that failed: its pure graph's results."""
-    return tuple(c.frozen.graph.roots)
 
 
 @contextmanager

@@ -44,10 +44,12 @@ def arguments(parser: argparse.ArgumentParser, what: str = "the Python file to r
     parser.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
 
 
-def observed(script: str, given: list[str]) -> tuple[int, list[Seen]]:
+def observed(
+    script: str, given: list[str], failures: list[BaseException] | None = None
+) -> tuple[int, list[Seen]]:
     """Run the script: its exit status, and everything it compiled, in order.
 
-    An error in the script is printed, from the script on.
+    An error in the script is printed, from the script on, and added to `failures`.
 
     Raises
     ------
@@ -82,6 +84,8 @@ def observed(script: str, given: list[str]) -> tuple[int, list[Seen]]:
         return 130, seen
     except BaseException as e:
         _explain(e, script)
+        if failures is not None:
+            failures.append(e)
         return 1, seen
     finally:
         sys.argv, sys.path = argv, path

@@ -93,7 +93,7 @@ def compilation(
         work(c, out["steps"], profile)
         out["memory"] = arena(c, threads, table.of, lines)
     if explainer is not None and out["steps"]:
-        out["reasons"] = _reasons(c, out["steps"], explainer, table, limits)
+        out["reasons"] = _reasons(c, out, explainer, table, limits)
         out["fates"] = _fates(explainer, table, limits)
     if known is not None:
         out["came"] = _came(known, table)
@@ -188,18 +188,19 @@ def _came(known: Provenance, table: Table) -> dict[int, list[int]]:
 
 
 def _reasons(
-    c: Any, steps: Sequence[dict[str, Any]], known: Explainer, table: Table, limits: Limits
+    c: Any, made: dict[str, Any], known: Explainer, table: Table, limits: Limits
 ) -> list[dict[str, Any]]:
     """What was decided about the nodes of each kernel call, each reason once."""
     numbers: dict[Any, int] = {}
     out: list[dict[str, Any]] = []
-    part = known.compilations.index(c)
+    part, steps, kernels = known.compilations.index(c), made["steps"], made["kernels"]
     called = [i for i, s in enumerate(steps) if s["kernel"] >= 0]
     called.sort(key=lambda i: -(steps[i]["ns"] or steps[i]["bytes"] or 0))
     for i in called[: 2 * limits.kernels]:
         nodes = known.links.recorded(c.plan.steps[i].node)
         mine = steps[i]["reasons"] = []
-        for r in [*known.vectors(part, i), *known.reasons(nodes)]:
+        first = kernels[steps[i]["kernel"]]["first"]  # equal kernels are looked at once
+        for r in [*known.vectors(part, first), *known.reasons(nodes)]:
             key = r.kind, r.text, r.remedy
             if key not in numbers:
                 numbers[key] = len(out)

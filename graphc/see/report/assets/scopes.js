@@ -78,7 +78,7 @@ class ScopeView {
         like.get(base).push([key, k]);
       }
       for (const [base, list] of like) {
-        if (list.length <= SERIES || (like.size === 1 && list.length <= 40)) continue;
+        if (s.series || list.length <= SERIES || (like.size === 1 && list.length <= 40)) continue;
         const made = { name: base.replace(/\/$/, "") + " ×" + list.length, path: s.path + base + "*", up: s, kids: new Map(), nodes: 0, id: -1, series: true };
         for (const [key, k] of list) {
           s.kids.delete(key);
