@@ -1,7 +1,12 @@
-"""Reports for tests, and a headless Chromium that is spoken to through a pipe."""
+"""Reports for tests, and a headless Chromium that is spoken to through a pipe.
+
+``python tests/see/reports.py step.html picture.png "network(x, keep_prob)"`` takes a picture of a
+report with the first line pinned that has a text: the one in the README is made so.
+"""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -9,9 +14,11 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,6 +185,11 @@ class Browser:
             "e.dispatchEvent(new Event('input')); e.dispatchEvent(new Event('change')) })()"
         )
 
+    def picture(self) -> bytes:
+        """What is seen, as a PNG."""
+        time.sleep(0.3)  # frames of the browser
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+
 
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
@@ -191,3 +203,30 @@ def browser() -> Iterator[Browser]:
             yield b
         finally:
             b.close()
+
+
+def take_picture(file: str, to: str, text: str) -> None:
+    """A picture of a report, 1200 pixels wide."""
+    with browser() as b:
+        size = {"width": 1200, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        b.call("Emulation.setDeviceMetricsOverride", **size)
+        b.open(file, "#stage=simplify")
+        line = (
+            "report.data.lines.findIndex(([f, n]) => report.data.files[f].pieces.some(([a, t]) =>"
+            f" (t[n - a] || '').includes({json.dumps(text)})))"
+        )
+        b.do(f"report.pin({{kind: 'line', id: {line}}})")
+        b.click("#texts [data-text=why]")
+        b.do("document.activeElement.blur()")
+        b.mouse("mouseMoved", ".logo")
+        Path(to).write_bytes(b.picture())
+    with contextlib.suppress(ImportError):
+        from PIL import Image
+
+        Image.open(to).convert("RGB").quantize(192, dither=Image.Dither.NONE).save(
+            to, optimize=True
+        )
+
+
+if __name__ == "__main__":
+    take_picture(*sys.argv[1:])

@@ -102,7 +102,7 @@ class GraphPane {
     const spans = piecesOf(k, i).map(([c, text, node]) => el("span", {
       class: (c ? "p-" + c : "") + (others && !others.has(text) && text.trim() ? " new" : ""),
       data: node === undefined ? {} : { kind: "node", id: node },
-    }, text));
+    }, this.both && (c === "d" || c === "v") ? shortened(text) : text));
     return el("div", {
       class: cls + " node" + (sign ? " sign" : " live") + (sign ? "" : marks("node", i)),
       style: "--d:" + n.depth[i],
@@ -125,6 +125,13 @@ class GraphPane {
       (part.reasonsOf.get(id) || []).slice(0, 3).map((r) => el("div", { class: "reason" }, part.reasons[r].text)),
     ]);
   }
+}
+
+/** A long name by its end: the op behind it has to be seen too. */
+function shortened(label) {
+  if (label.length <= 30) return label;
+  const end = label.slice(-27), cut = end.indexOf("/");
+  return "%…" + (cut >= 0 && cut < 18 ? end.slice(cut) : end);
 }
 
 // ---------------------------------------------------------------- what floats beside the mouse
