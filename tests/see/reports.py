@@ -126,7 +126,10 @@ class Browser:
         raw, _, self.buffer = self.buffer.partition(b"\0")
         message: dict[str, Any] = json.loads(raw)
         what = message.get("method", "")
-        if what in ("Runtime.exceptionThrown", "Log.entryAdded"):
+        if what == "Runtime.exceptionThrown":
+            thrown = message["params"]["exceptionDetails"]
+            self.console.append(thrown.get("exception", {}).get("description", str(thrown)))
+        if what == "Log.entryAdded":
             self.console.append(json.dumps(message["params"]))
         if what == "Runtime.consoleAPICalled" and message["params"]["type"] in ("error", "assert"):
             self.console.append(json.dumps(message["params"]))

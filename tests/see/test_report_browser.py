@@ -113,7 +113,6 @@ def test_a_kernel_leads_back_to_its_lines(opened) -> None:
 
 
 def test_hovering_lights_up_what_is_linked(opened) -> None:
-    opened.do("report.shown.stage = 0; report.go('trace')")
     opened.choose("#stage", 0)
     node = named(opened, "layer/act")
     opened.do(f"report.pin({{kind: 'node', id: {node}}}); report.pin(null)")

@@ -51,6 +51,7 @@ class GraphPane {
   fill() {
     const k = shown.stage, both = this.diff && k > 0;
     this.both = both;
+    this.stage = k; // of the rows that are listed
     this.side.classList.toggle("on", this.diff);
     this.side.disabled = k === 0;
     let rows = rowsOf(k).filter((r) => both || r[1] >= 0);
@@ -84,7 +85,7 @@ class GraphPane {
   }
 
   row(at) {
-    const r = this.rows[at], k = shown.stage;
+    const r = this.rows[at], k = this.stage;
     if (!this.both) return this.cell(k, r[1], "row", null);
     const changed = this.changed(r), a = r[0], b = r[1];
     const kind = !changed ? "same" : a < 0 ? "more" : b < 0 ? "less" : "other";
