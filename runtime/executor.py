@@ -98,6 +98,8 @@ counters = Counters()
 
 #: Called with (run, compilation) after each compilation: dumps and reports listen here.
 observers: list[Callable[[Any, Any], None]] = []
+#: Called with the run, the compilation as far as it came, and the error.
+failures: list[Callable[[Any, Any, BaseException], None]] = []
 
 
 #: What new executors take as their `checker`.
@@ -581,8 +583,20 @@ class _Run:
 
     def finish(self, frozen: Frozen) -> Compilation:
         """What becomes of a pure graph: passes, plan, native code."""
-        ex = self.executor
         c = Compilation(frozen, Trace(), cast("Plan", None))
+        try:
+            self.make(c)
+        except Exception as e:
+            for tell_failure in failures:
+                tell_failure(self, c, e)
+            raise
+        for tell in observers:
+            tell(self, c)
+        return c
+
+    def make(self, c: Compilation) -> None:
+        """Run the passes, plan, compile: what is done so far is in `c`, whatever happens."""
+        ex, frozen = self.executor, c.frozen
         if (log := journal.current()) is not None:
             log.compiles(c)
         with permit.granting(ex.permit or permit.current()), self.journal():
@@ -596,9 +610,6 @@ class _Run:
             if n.op.name == "read":
                 c.variables[n.attrs["var"]] = n.attrs["shape"]
         self.generate(c)
-        for tell in observers:
-            tell(self, c)
-        return c
 
     def journal(self) -> AbstractContextManager[Any]:
         """What a checker wants to know is written down."""

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from graphc.ir.registry import OPS
 from graphc.ir.text import parse_graph, parse_graphs, print_graph
 from graphc.passes.pipeline import PASSES, pipeline
 from graphc.runtime import executor
+from graphc.see.folders import title
 
 
 @pytest.fixture(autouse=True)
@@ -191,10 +193,10 @@ def run(folder: Path, capsys: Any, *arguments: str, script: str = SCRIPT) -> tup
 def test_every_compilation_is_shown(tmp_path: Path, capsys: Any) -> None:
     status, out, err = run(tmp_path, capsys, "SCRIPT", "--", "--epochs", "1")
     assert (status, err) == (0, "")
-    assert out.startswith("arguments ['--epochs', '1']\n# ==== 000_main_")
+    assert out.startswith("arguments ['--epochs', '1']\n# ==== 000_add_1_kernels: graph\n")
     titles = [s for s in out.splitlines() if s.startswith("# ==== ")]
     assert titles[0].endswith(": graph")
-    assert any(s.startswith("# ==== 001_main_") and s.endswith(": plan") for s in titles)
+    assert any(s.startswith("# ==== 001_Softmax_") and s.endswith(": plan") for s in titles)
     assert not any("llvm" in s for s in titles)
 
 
@@ -215,8 +217,8 @@ def test_files(tmp_path: Path, capsys: Any) -> None:
     status, _, _ = run(tmp_path, capsys, "--stage", "everything", "--out", str(out), "SCRIPT")
     assert status == 0
     first, second = sorted(p.name for p in out.iterdir())
-    assert first.startswith("000_main_")
-    assert second.startswith("001_main_")
+    assert first.startswith("000_add_")
+    assert second.startswith("001_Softmax_")
     files = sorted(p.name for p in (out / first).iterdir())
     assert files[:2] == ["00_graph.gc", "01_pure.gc"]
     assert [f.partition("_")[2] for f in files[-3:]] == ["llvm.ll", "optimized.ll", "asm.s"]
@@ -309,11 +311,54 @@ def test_as_a_process(tmp_path: Path) -> None:
 
 
 def test_graphc_dump(tmp_path: Path) -> None:
-    done = command(tmp_path, "-W", "error", "script.py", GRAPHC_DUMP="out")
+    for _ in range(2):
+        done = command(tmp_path, "-W", "error", "script.py", GRAPHC_DUMP="out")
+        assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["script", "script.2"]
+    folder = tmp_path / "out" / "script"
+    names = sorted(p.name for p in folder.iterdir())
+    assert names == ["000_add_1_kernels", "001_Softmax_2_kernels", "index.txt"]
+    assert (folder / names[0] / "00_graph.gc").is_file()
+    assert sorted(p.name for p in (folder / names[0]).iterdir())[-1].endswith("_plan.gc")
+    index = (folder / "index.txt").read_text().splitlines()
+    assert index[0] == "000_add_1_kernels: 4 nodes"
+    assert index[1].startswith("    fetched add:0  ")
+    assert index[1].endswith("script.py:7")
+    assert index[2].startswith("001_Softmax_2_kernels: ")
+
+
+def test_graphc_dump_of_what_fails(tmp_path: Path) -> None:
+    script = SCRIPT + (
+        "from graphc.passes import pipeline\n"
+        "def broken(g): raise RuntimeError('planted')\n"
+        "pipeline.register('broken', broken)\n"
+        "config = tf.ConfigProto(graphc_passes='sizes,fold,broken,expand,fuse')\n"
+        "try: tf.Session(config=config).run(tf.nn.relu(x, name='a/b'), {x: [1.0]})\n"
+        "except RuntimeError as e: print(e)\n"
+    )
+    done = command(tmp_path, "-W", "error", "script.py", script=script, GRAPHC_DUMP="out")
     assert (done.returncode, done.stderr) == (0, "")
-    folders = sorted(p.name for p in (tmp_path / "out").iterdir())
-    assert [f[:9] for f in folders] == ["000_main_", "001_main_"]
-    assert (tmp_path / "out" / folders[0] / "00_graph.gc").is_file()
+    assert "planted" in done.stdout
+    folder = tmp_path / "out" / "script"
+    names = [p.name for p in sorted(folder.iterdir())]
+    assert names[2] == "002_a.b_failed"
+    files = sorted(p.name for p in (folder / names[2]).iterdir())
+    assert files == ["00_graph.gc", "01_pure.gc", "02_sizes.gc", "03_fold.gc", "error.txt"]
+    assert "planted" in (folder / names[2] / "error.txt").read_text()
+    assert "002_a.b_failed: 2 nodes, failed: RuntimeError" in (folder / "index.txt").read_text()
+
+
+def test_titles() -> None:
+    class Named:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    c: Any = types.SimpleNamespace(plan=None)
+    for names, want in [
+        (["a/b", "loss"], "007_a.b+loss_failed"), (["<é>", "x y"], "007____+x_y_failed"),
+        (["n" * 80], "007_" + "n" * 60 + "+more_failed"), ([], "007_failed_failed"),
+    ]:  # fmt: skip
+        assert title(7, c, [Named(n) for n in names]) == want  # type: ignore[misc]
 
 
 def test_graphc_dump_that_cannot_be_written(tmp_path: Path) -> None:
@@ -321,8 +366,19 @@ def test_graphc_dump_that_cannot_be_written(tmp_path: Path) -> None:
     done = command(tmp_path, "-W", "error", "script.py", GRAPHC_DUMP="file")
     assert done.returncode == 0
     assert done.stdout == "arguments []\n"
-    assert done.stderr.startswith("graphc: GRAPHC_DUMP: nothing more is written to 'file': ")
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == "graphc: GRAPHC_DUMP: nothing more is written to 'file': File exists\n"
+
+
+def test_graphc_dump_on_a_full_disk(tmp_path: Path) -> None:
+    script = (
+        "import errno, pathlib\n"
+        "def full(self, *a, **k): raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "pathlib.Path.write_text = full\n"
+    ) + SCRIPT
+    done = command(tmp_path, "-W", "error", "script.py", script=script, GRAPHC_DUMP="out")
+    assert (done.returncode, done.stdout) == (0, "arguments []\n")
+    message = "graphc: GRAPHC_DUMP: nothing more is written to 'out': No space left on device\n"
+    assert done.stderr == message
 
 
 # ------------------------------------------------------------------- opt
@@ -519,7 +575,7 @@ def test_dump_of_a_script_in_other_forms(tmp_path: Path, capsys: Any, form: str)
         data = json.loads(out)
         assert data["parts"][0]["stages"]["graph"]["nodes"][0]["name"] == "x"
     elif form == "dot":
-        assert out.startswith('digraph "000_main_')
+        assert out.startswith('digraph "000_add_')
     else:
         scope: dict[str, Any] = {}
         exec(out, scope)

@@ -96,7 +96,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _of_script(args: argparse.Namespace) -> tuple[int, list[Item]]:
-    from graphc.face import dump
+    from graphc.see import folders
 
     status, seen = script.observed(args.script, args.args)
     if status and not seen:
@@ -106,13 +106,15 @@ def _of_script(args: argparse.Namespace) -> tuple[int, list[Item]]:
         held = s.run.executor.state.seeds
         recorded = {b: a for a, b in s.compilation.frozen.random}
         seeds = lambda n, h=held, r=recorded: h.get(r.get(n, n))  # noqa: E731
-        items.append(Item(dump.title(s.number, s.compilation), s.compilation, s.elements, seeds))
+        name = folders.title(s.number, s.compilation, s.elements)
+        items.append(Item(name, s.compilation, s.elements, seeds))
     return status, items
 
 
 def _of_text(args: argparse.Namespace) -> list[Item]:
     from graphc.commands.opt import read_graphs
     from graphc.face import dump
+    from graphc.see import folders
 
     items = []
     for i, g in enumerate(read_graphs(args.script)):
@@ -120,7 +122,7 @@ def _of_text(args: argparse.Namespace) -> list[Item]:
             c = dump.compile_graph(g, args.level, args.passes)
         except ValueError as e:
             raise Misuse(str(e)) from None
-        items.append(Item(dump.title(i, c), c, ()))
+        items.append(Item(folders.title(i, c), c, ()))
     return items
 
 
@@ -143,7 +145,7 @@ def _of_saved(args: argparse.Namespace) -> list[Item]:
 
 def _show(items: Sequence[Item], stage: str, form: str, out: Path | None) -> None:
     from graphc.face import dump
-    from graphc.see import forms
+    from graphc.see import folders, forms
 
     if form != "text":
         _formatted(items, stage, form, out)
@@ -158,7 +160,7 @@ def _show(items: Sequence[Item], stage: str, form: str, out: Path | None) -> Non
         made = [m for m in made if m[0] != "graph" or item.elements]
         try:
             if out is not None:
-                dump.write(out / item.title, made, wanted)
+                folders.write(out / item.title, made, wanted)
                 continue
         except OSError as e:
             raise Misuse(f"cannot write to {str(out)!r}: {e}") from None

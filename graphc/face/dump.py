@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +24,6 @@ __all__ = ["STAGES", "dump", "optimize"]
 STAGES = ("graph", "pure", "kernels", "plan", "llvm", "optimized", "asm")
 #: Those that "all" leaves out.
 _LONG = ("llvm", "optimized", "asm")
-_ENDINGS = {"llvm": "ll", "optimized": "ll", "asm": "s"}
 
 
 class Part(NamedTuple):
@@ -492,60 +489,3 @@ def native(c: Any, what: str) -> str:
             if name not in out:
                 out[name] = f"; kernel {name}\n{getattr(owner, what)}"
     return "\n".join(out.values())
-
-
-# ------------------------------------------------------------------- files
-
-
-def title(number: int, c: Any) -> str:
-    """What the folder of a compilation is called."""
-    calls = sum(s.calls for s in c.plan.steps)
-    name = f"{number:03d}_{c.plan.graph.name}_{calls}_kernels"
-    return re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
-
-
-def write(
-    folder: Path, made: Sequence[tuple[str, Callable[[], str]]], wanted: Iterable[str]
-) -> None:
-    """One file for each stage.
-
-    Raises
-    ------
-    OSError
-        When the folder cannot be written to.
-    """
-    wanted = set(wanted)
-    folder.mkdir(parents=True, exist_ok=True)
-    for i, (name, make) in enumerate(made):
-        if name in wanted:
-            file = re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII)
-            path = folder / f"{i:02d}_{file}.{_ENDINGS.get(name, 'gc')}"
-            path.write_text(make() + "\n", encoding="utf-8")
-
-
-_watched: set[str] = set()
-
-
-def watch(where: str) -> None:
-    """Write the stages of each compilation from now on into `where` (``GRAPHC_DUMP``)."""
-    if where in _watched:
-        return
-    _watched.add(where)
-    from graphc.runtime import executor
-
-    number = 0
-
-    def observer(run: Any, c: Any) -> None:
-        nonlocal number
-        folder = Path(where) / title(number, c)
-        number += 1
-        try:
-            made = stages(c, [*run.fetches, *run.targets])
-            write(folder, made, chosen("all", [name for name, _ in made]))
-        except Exception as e:  # whatever goes wrong here, the run goes on
-            executor.observers.remove(observer)
-            print(
-                f"graphc: GRAPHC_DUMP: nothing more is written to {where!r}: {e}", file=sys.stderr
-            )
-
-    executor.observers.append(observer)

@@ -284,7 +284,7 @@ def make_executor(graph: Graph, config: ConfigProto) -> Any:
     runtime = importlib.import_module("graphc.runtime.executor")
     folder = os.environ.get("GRAPHC_DUMP")
     if folder:
-        importlib.import_module("graphc.face.dump").watch(folder)
+        importlib.import_module("graphc.see.folders").watch(folder)
     level = config.graphc_level
     off = config.graph_options.optimizer_options.opt_level == OptimizerOptions.L0
     if off and not config.HasField("graphc_level"):

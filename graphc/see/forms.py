@@ -223,7 +223,7 @@ def wanted(stage: str, known: Sequence[str], form: str) -> list[str]:
 
 
 def write(folder: Path, item: Any, stage: str, form: str, seeds: Any = None) -> None:
-    """One file a stage, as `graphc.face.dump.write` does for text.
+    """One file a stage, as `graphc.see.folders.write` does for text.
 
     Raises
     ------
