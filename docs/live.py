@@ -7,6 +7,7 @@ what it prints; a block that fails, fails the build.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import re
@@ -46,11 +47,13 @@ class Page:
         self.folder = tempfile.TemporaryDirectory()
         self.scope: dict[str, Any] = {"__name__": "__main__"}
         self.files: list[str] = []
+        self.graph = importlib.import_module("graphc").Graph()
         for path in users.glob("*.py"):
             shutil.copy(path, self.folder.name)
 
     def close(self) -> None:
-        """Remove the folder, and what was imported from it."""
+        """Remove the folder, what was imported from it, and what was added to graphc."""
+        importlib.import_module("graphc.extend").forget()
         for name, module in list(sys.modules.items()):
             if str(getattr(module, "__file__", "")).startswith(self.folder.name):
                 del sys.modules[name]
@@ -79,7 +82,7 @@ class Page:
         Path(self.files[-1]).write_text(block.code, encoding="utf-8")
         out = io.StringIO()
         path = os.path.join(self.folder.name, self.files[-1])
-        with contextlib.redirect_stdout(out):
+        with contextlib.redirect_stdout(out), self.graph.as_default():
             exec(compile(block.code, path, "exec"), self.scope)
         return out.getvalue()
 
@@ -117,6 +120,7 @@ def setup(app: Any) -> dict[str, Any]:
             block = Block(self.name, argument, code, self.lineno)
             name = self.env.docname
             if name not in pages:
+                finish(app, None)  # pages are read one after the other
                 pages[name] = Page(Path(self.env.srcdir) / "users")
             page = pages[name]
             try:
@@ -133,8 +137,8 @@ def setup(app: Any) -> dict[str, Any]:
             return list(shown)
 
     def finish(app: Any, error: Any) -> None:
-        for page in pages.values():
-            page.close()
+        while pages:
+            pages.popitem()[1].close()
 
     app.connect("build-finished", finish)
     for kind in _LANGUAGE:

@@ -28,7 +28,14 @@ __all__ = ["write"]
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests" / d) for d in ("passes", "parity")]
-_KINDS = {"f": "floats", "i": "integers", "u": "unsigned", "b": "bool", "s": "strings"}
+_KINDS = {
+    "f": "floats",
+    "i": "integers",
+    "u": "unsigned",
+    "b": "bool",
+    "c": "complex",
+    "s": "strings",
+}
 
 
 def write(target: Path) -> None:

@@ -567,6 +567,8 @@ def _lists(
 def forget(*made: Any) -> None:
     """Take ops, rules and passes back: what `op`, `rule` and `graph_pass` returned, or names.
 
+    Without arguments it is all that was made with this module.
+
     Graphs recorded with an op keep working; the op is only no longer found by its name.
 
     Raises
@@ -577,7 +579,7 @@ def forget(*made: Any) -> None:
     tables: tuple[tuple[dict[str, Any], Callable[[str], object]], ...] = (
         (_ops, OPS.pop), (_passes, PASSES.pop), (_rules, _drop_rule),
     )  # fmt: skip
-    for x in made:
+    for x in made or list({**_ops, **_passes, **_rules}):
         found = [(table, undo, k) for table, undo in tables for k, v in table.items()
                  if v is x or k == x]  # fmt: skip
         if not found:

@@ -42,8 +42,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     tf.reset_default_graph()
     yield
-    extend = tf.extend
-    extend.forget(*{*extend._ops, *extend._passes, *extend._rules})
+    tf.extend.forget()
     tf.reset_default_graph()
 
 
@@ -113,6 +112,13 @@ def test_every_op_has_an_example() -> None:
     assert "return" in found["tanh"].stages["pure"]
     assert found["fused"].ops["fused"] == "fuse"
     assert all(s.printed and s.code for s in found.values())
+    reference = importlib.import_module("reference")
+    names = ops.public_names()
+    for name, r in ops.OPS.items():
+        text = reference.op_page(r, found.get(name), names)
+        assert f"# {name}\n" in text
+        assert name in found or name in ("wildcard", "foreign")
+        assert "## Example" in text
 
 
 def test_pages_of_the_reference(tmp_path: Path) -> None:
