@@ -41,7 +41,7 @@ from graphc.passes.functionalize import (
     run_error,
 )
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
-from graphc.runtime import causes, numerics, trace
+from graphc.runtime import causes, deadline, numerics, trace
 from graphc.runtime.arena import gemm_plan, gemm_variant, pieces, place, tell_places
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
 from graphc.runtime.llvm import codegen, entry, perf, tracing
@@ -51,6 +51,7 @@ from graphc.runtime.llvm.entry import (
     NOT_FINITE,
     OK,
     SLOW,
+    STOPPED,
     FeedSpec,
     OutSpec,
     Program,
@@ -441,7 +442,8 @@ class _Run:
     def slow(self, values: Sequence[Any]) -> list[Any]:
         """Run in one part, or in several with values known in between."""
         tracer = trace.current()
-        found = None if tracer is None else self.traced_quickly(tracer, values)
+        plain = tracer is None or deadline.current() is not None
+        found = None if plain or tracer is None else self.traced_quickly(tracer, values)
         if found is not None:
             return found
         if self.parts is None:
@@ -703,7 +705,15 @@ class _Run:
         if tracer is not None:
             program = partial(self.traced, tracer.native(c, b))
         run = _Drawing(self, b, program) if b.streams else program
+        limit = deadline.current()
+        if limit is not None:
+            deadline.check()
+            limit.program = b.program
         code = run(*arrays, *outs)
+        if limit is not None:
+            limit.program = None
+            if code == STOPPED:
+                deadline.check()
         if code == NOT_FINITE:
             return self.not_finite(c, b, arrays)
         if code != OK:

@@ -19,7 +19,7 @@ from graphc.errors import (
 from graphc.ir.node import Node, Value
 from graphc.ops.record import meaning, strings, typed
 from graphc.passes.functionalize import run_error
-from graphc.runtime import trace
+from graphc.runtime import deadline, trace
 
 __all__ = ["Context", "apply", "operand"]
 
@@ -77,6 +77,7 @@ def apply(n: Node, arrays: Sequence[Any], state: Any, executor: Any) -> list[Arr
     OpError
         With the node's name and the user's line, for any exception but those that end a program.
     """
+    deadline.check()
     with trace.span("host", n.op.name, n):
         return _apply(n, arrays, state, executor)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from graphc.data.shuffle import Draws
 from graphc.errors import CancelledError, OutOfRangeError
+from graphc.runtime import deadline
 
 __all__ = ["Fifo", "Prioritised", "Shuffled", "Store"]
 
@@ -55,7 +56,8 @@ class Store:
         while not ready():
             if self.dead:
                 raise CancelledError(None, None, "Session was closed while an operation waited.")
-            self.changed.wait(1.0)  # bounded, so that Ctrl-C is seen everywhere
+            deadline.check()
+            self.changed.wait(deadline.left(1.0))  # bounded, so that Ctrl-C is seen everywhere
 
     def put(self, elements: Sequence[Element]) -> None:
         """Put elements in, one after the other, waiting for room.

@@ -194,6 +194,8 @@ class ConfigProto(Message):
         what it was given; nothing is committed.
     graphc_memory_limit : int
         Bytes that the temporaries of a run may take; see `Session`.
+    operation_timeout_in_ms : int
+        ``RunOptions(timeout_in_ms=…)`` for each run.
 
     Other fields of TF1 are accepted.
 
@@ -227,6 +229,9 @@ class RunOptions(Message):
         `RunMetadata` given beside it.
     output_partition_graphs : bool
         Put the part of the graph that the run needs into the metadata.
+    timeout_in_ms : int
+        Where it is positive and the run takes longer, it ends with DeadlineExceededError, and
+        variables stay as they were. What Python does (a ``py_func``) is not interrupted.
 
     Other fields of TF1 are accepted.
     """

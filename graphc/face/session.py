@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, NoReturn
 
 from graphc.errors import UnimplementedError
-from graphc.face.config import ConfigProto, OptimizerOptions
+from graphc.face.config import ConfigProto, OptimizerOptions, RunOptions
 from graphc.face.graph import (
     Graph,
     InaccessibleTensorError,
@@ -380,6 +380,8 @@ class BaseSession:
         self._target = target
         self._closed = False
         self._executor = make_executor(graph, config)
+        if config.operation_timeout_in_ms > 0:
+            self.__dict__["run"] = self._run_in_time
         #: Prepared runs: without feeds, with feeds, and of flat lists with or without feeds.
         self._plain: dict[Any, _Plan] = {}
         self._fed: dict[Any, _Plan] = {}
@@ -477,6 +479,16 @@ class BaseSession:
             _refuse_tensors(feed_dict)
             raise
         return plan.pack(results)
+
+    def _run_in_time(
+        self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None
+    ) -> Any:
+        """`run` of a session all of whose runs must end in time."""
+        asked, options = options, RunOptions(timeout_in_ms=self._config.operation_timeout_in_ms)
+        if asked is not None:
+            options.CopyFrom(asked)
+            options.timeout_in_ms = asked.timeout_in_ms or self._config.operation_timeout_in_ms
+        return type(self).run(self, fetches, feed_dict, options, run_metadata)
 
     def _structured(self, fetches: Any, feed_dict: Any) -> _Plan:
         """The plan of a nested fetch, by its structure."""

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
@@ -22,7 +23,7 @@ from graphc.face import config
 from graphc.ir import dims as D
 from graphc.ir.node import Node
 from graphc.proto import MissingExtra, message
-from graphc.runtime import trace
+from graphc.runtime import deadline, trace
 from graphc.runtime.steps import Buf, StepSpec, base
 from graphc.runtime.trace import Native, Span, Tracer
 from graphc.see.profile import nodes_of, user_lines, work_of
@@ -62,19 +63,27 @@ def run_with_options(
             "attribute 'step_stats'"
         )
     executor = session._executor
+    run = partial(type(session).run, session, fetches, feed_dict)
+    if executor is not None and options is not None and options.timeout_in_ms > 0:
+        run = partial(_in_time, executor.state, options.timeout_in_ms / 1000, run)
     if run_metadata is None or executor is None:
-        return session.run(fetches, feed_dict)
+        return run()
     made: dict[str, Any] = {}
     if options is not None and options.trace_level:
         with trace.tracing(executor.state) as tracer, tracer.span("run", "Session.run"):
-            result = session.run(fetches, feed_dict)
+            result = run()
         made["step_stats"] = step_stats(tracer)
     else:
-        result = session.run(fetches, feed_dict)
+        result = run()
     if options is not None and options.output_partition_graphs:
         made["partition_graphs"] = [_partition(session.graph, fetches)]
     run_metadata.CopyFrom(type(run_metadata)(**made))
     return result
+
+
+def _in_time(state: Any, seconds: float, run: Callable[[], Any]) -> Any:
+    with deadline.within(state, seconds):
+        return run()
 
 
 def _partition(graph: Any, fetches: Any) -> Any:
