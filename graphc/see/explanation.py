@@ -259,7 +259,8 @@ class Explainer:
     def place(self, part: int, i: int, mine: Sequence[Node]) -> Place:
         """Step `i` of a part, which computes the operations `mine`."""
         s = self.compilations[part].plan.steps[i]
-        others = [n for n in self.links.recorded(s.node) if n not in mine]
+        inside = [] if s.code.name == "copy" else self.links.recorded(s.node)
+        others = [n for n in inside if n not in mine]
         times = [p for p in self.profile if (p.part, p.step) == (part, i)]
         measured: dict[str, Any] = {}
         if times:

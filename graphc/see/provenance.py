@@ -132,10 +132,11 @@ class Provenance:
                     found[m] = None
                     continue
                 inner = [x for g in inner_graphs(m) for x in g.nodes()]
-                if inner:  # what it is made of says more than what it took the place of
-                    stack += [x for x in inner if x.op.name not in ("input", "constant")]
-                else:
+                inner = [x for x in inner if x.op.name not in ("input", "constant")]
+                stack += inner
+                if not inner or m.op.name in REGIONS:
                     stack += self._made_of.get(m, ())
+                # what a fused node is made of says more than what it took the place of
             known = self._recorded[n] = tuple(sorted(found, key=lambda m: m.id))
         return list(known)
 

@@ -69,6 +69,14 @@ def test_inside_of_loops() -> None:
     assert any("while" in {h.op.name for h in p.within(n)} for n in made)
 
 
+def test_a_cond_that_only_chooses() -> None:
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None], name="x")
+        p = provenance(tf.cond(x[0] > 0.0, lambda: x, lambda: x, name="c"))
+    (c,) = p.compilations
+    assert all(p.recorded(s.node) for s in c.plan.steps)
+
+
 def test_lines_are_the_users() -> None:
     g, _, _, _, p = training()
     (c,) = p.compilations
