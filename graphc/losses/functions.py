@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.face.graph import GraphKeys, add_to_collection, get_collection, name_scope
+from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.losses.weighting import (
     as_float,
@@ -116,6 +117,21 @@ def _counted(losses: Value, per_batch: bool = False) -> Value:
         return math.cast(shapes.size(losses, name=scope), losses.dtype)  # type: ignore[no-any-return]
 
 
+#: What TF1 makes to see that weights fit,
+_CHECKED = tuple(
+    f"assert_broadcastable/{x}"
+    for x in ("weights/shape", "weights/rank", "values/shape", "values/rank", "success")
+)
+#: and to count losses whose weight is a number, besides the two ops that are here.
+_COUNTED = (
+    "num_present/Equal/y", "num_present/Equal", "num_present/zeros_like",
+    "num_present/ones_like/Shape", "num_present/ones_like/Const", "num_present/ones_like",
+    "num_present/Select", *_CHECKED, "num_present/broadcast_weights/ones_like/Shape",
+    "num_present/broadcast_weights/ones_like/Const", "num_present/broadcast_weights/ones_like",
+    "num_present/broadcast_weights",
+)  # fmt: skip
+
+
 def compute_weighted_loss(
     losses: Any,
     weights: Any = 1.0,
@@ -142,6 +158,7 @@ def compute_weighted_loss(
         kind = given.dtype
         each, w = as_float(given), as_float(weights)
         assert_broadcastable(w, given)
+        current().reserve(*(_CHECKED if _tensor(weights) else ("weights", *_CHECKED)))
         total = weighted = math.multiply(each, w)
         if reduction != Reduction.NONE:
             total = reduce.reduce_sum(weighted)
@@ -150,6 +167,7 @@ def compute_weighted_loss(
                 count = reduce.reduce_sum(shapes.ones_like(each) * w)
             elif reduction == _BY_NONZERO:
                 count = _present(each, weights)
+                current().reserve(*(_CHECKED if _tensor(weights) else _COUNTED), "Const", "Sum")
             elif reduction == Reduction.SUM_OVER_BATCH_SIZE:
                 count = _counted(each)
             if count is not None:

@@ -12,6 +12,7 @@ from graphc.face.scopes import get_variable_scope, variable_scope
 from graphc.face.shape import TensorShape, as_shape
 from graphc.face.variables import trainable_variables
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import known
 from graphc.ir.node import Value
@@ -102,6 +103,14 @@ def zeros_of(batch_size: Any, size: Any, dtype: Any) -> Any:
     """Zeros for a batch of states or outputs of one size."""
     out: Any = shapes.zeros(concat_shape(batch_size, size), as_dtype(dtype))
     out.set_shape(static_concat_shape(batch_size, size))
+    return out
+
+
+def _zero_part(batch_size: Any, size: Any, dtype: Any) -> Any:
+    """`zeros_of`; TF1 makes constants for the static shape besides."""
+    out = zeros_of(batch_size, size, dtype)
+    fixed = not isinstance(batch_size, Value)
+    current().reserve(*(["Const"] if fixed else ["ExpandDims/dim", "ExpandDims"]), "Const")
     return out
 
 
@@ -210,7 +219,7 @@ class RNNCell(Layer):
     def zero_state(self, batch_size: Any, dtype: Any) -> Any:
         """Zeros of the structure of `state_size`, ``[batch_size, size]`` each."""
         with name_scope(type(self).__name__ + "ZeroState", values=[batch_size]):
-            return nest.map_structure(lambda s: zeros_of(batch_size, s, dtype), self.state_size)
+            return nest.map_structure(lambda s: _zero_part(batch_size, s, dtype), self.state_size)
 
 
 class LayerRNNCell(RNNCell):

@@ -12,6 +12,8 @@ from graphc.face.scopes import variable_scope
 from graphc.face.shape import TensorShape
 from graphc.face.tensor_array import TensorArray
 from graphc.ir import dtypes
+from graphc.ir.build import current
+from graphc.ir.node import Value
 from graphc.nn.cells import check_cell, static_concat_shape, zeros_of
 from graphc.nn.recurrent import (
     best_effort_input_batch_size,
@@ -92,6 +94,7 @@ def dynamic_rnn(
             "If there is no initial_state, you must give a dtype.",
         )  # fmt: skip
         if lengths is not None:
+            current().reserve(*_CHECK)
             lengths = state.identity(lengths, name="CheckSeqLen")
         outputs, after = _loop(
             cell, nest.pack_sequence_as(inputs, flat), before, batch, lengths, dtype,
@@ -100,6 +103,15 @@ def dynamic_rnn(
         if not time_major:
             outputs = nest.map_structure(transpose_batch_time, outputs)
     return outputs, after
+
+
+#: What TF1 makes to see that there is a length for each row.
+_CHECK = (
+    "Shape", "stack", "Equal", "Const", "All", "Assert/Const", "Assert/Const_1",
+    "Assert/Assert/data_0", "Assert/Assert/data_2", "Assert/Assert",
+)  # fmt: skip
+#: What TF1 makes to take an element of a vector.
+_FIRST = ("strided_slice/stack", "strided_slice/stack_1", "strided_slice/stack_2", "strided_slice")
 
 
 def _check_inputs(flat: list[Any]) -> tuple[int | None, int | None]:
@@ -129,9 +141,15 @@ def _loop(
     sizes = nest.flatten(cell.output_size)
     time_steps = shapes.shape(flat[0])[0]
     steps, rows = _check_inputs(flat)
+    if isinstance(batch, Value):
+        current().reserve("Shape", *_FIRST)
     kind = state_dtype(dtype, before)
     zero = zero_outputs(cell, batch, kind)
-    longest = time_steps if lengths is None else reduce.reduce_max(lengths)
+    if lengths is None:
+        longest = time_steps
+    else:
+        current().reserve("Const", "Min")
+        longest = reduce.reduce_max(lengths)
     time = convert.constant(0, dtypes.int32, name="time")
     with name_scope("dynamic_rnn") as base:
         pass
@@ -171,6 +189,7 @@ def _loop(
     )
     outputs = [a.stack() for a in written]
     for y, size in zip(outputs, sizes, strict=True):
+        current().reserve("Const")
         y.set_shape(TensorShape([steps, rows]).concatenate(_static(size)))
     return nest.pack_sequence_as(cell.output_size, outputs), after
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.face import nest
 from graphc.face.shape import TensorShape
+from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.nn.cells import is_array_of_tensors, zeros_of
 from graphc.ops import arrays, convert, math, shapes
@@ -18,6 +19,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+#: What TF1 makes to number the axes behind the first two.
+_NUMBERS = ("range/start", "range/delta", "range")
+
+
 def transpose_batch_time(x: Any) -> Any:
     """`x` with its first two axes exchanged; what has fewer axes stays."""
     static = x.get_shape()
@@ -25,7 +30,10 @@ def transpose_batch_time(x: Any) -> Any:
         return x
     if static.ndims is None:
         raise ValueError("transpose_batch_time needs a tensor of known rank.")
-    out: Any = shapes.transpose(x, [1, 0, *range(2, static.ndims)])
+    builder = current()
+    builder.reserve("Rank", *_NUMBERS, "concat/values_0", "concat/axis", "concat")
+    order = (1, 0, *range(2, static.ndims))
+    out: Any = build(shapes.transpose_op, (x,), {"perm": order}, "transpose").outputs[0]
     sizes = static.as_list()
     out.set_shape([sizes[1], sizes[0], *sizes[2:]])
     return out

@@ -148,6 +148,8 @@ def top_k(input: Any, k: Any = 1, sorted: bool = True, name: str | None = None) 
         x = as_value(input, name="input")
         check_kind(top_k_op, "input", x.dtype, top_k_op.types)
         k = static_ints(k)
+        if not isinstance(k, Value):
+            current().reserve("k")
         attrs: dict[str, Any] = {"sorted": bool(sorted)}
         attrs |= {"dynamic": ("k",)} if isinstance(k, Value) else {"k": k}
         inputs = (x, k) if isinstance(k, Value) else (x,)
@@ -270,6 +272,8 @@ def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) ->
                 f"{p.dtype.name} and {t.dtype.name}"
             )
         k = static_ints(k)
+        if not isinstance(k, Value):
+            current().reserve("InTopKV2/k")
         attrs = {"dynamic": ("k",)} if isinstance(k, Value) else {"k": k}
         inputs = (p, t, k) if isinstance(k, Value) else (p, t)
         return build(in_top_k_op, inputs, attrs, name or "InTopKV2").outputs[0]

@@ -355,6 +355,16 @@ def _named_only(function: str, sentinel: Any, labels: Any, logits: Any) -> None:
         raise ValueError("Both labels and logits must be provided.")
 
 
+#: What TF1 makes to bring logits and labels to two axes, and the loss back.
+_FLATTENED = (
+    "Rank", "Shape", "Rank_1", "Shape_1", "Sub/y", "Sub", "Slice/begin", "Slice/size", "Slice",
+    "concat/values_0", "concat/axis", "concat", "Reshape", "Rank_2", "Shape_2", "Sub_1/y", "Sub_1",
+    "Slice_1/begin", "Slice_1/size", "Slice_1", "concat_1/values_0", "concat_1/axis", "concat_1",
+    "Reshape_1", "SoftmaxCrossEntropyWithLogits", "Sub_2/y", "Sub_2", "Slice_2/begin",
+    "Slice_2/size", "Slice_2",
+)  # fmt: skip
+
+
 def softmax_cross_entropy_with_logits_v2(
     labels: Any, logits: Any, axis: Any = None, name: str | None = None, dim: Any = None
 ) -> Value:
@@ -372,6 +382,7 @@ def softmax_cross_entropy_with_logits_v2(
         z = math.cast(z, precise.dtype)
         attrs = {"axis": _class_axis(-1 if axis is None else axis, precise)}
         # TF1 flattens to two axes: what it returns is the last of three reshapes
+        current().reserve(*_FLATTENED)
         loss = build(softmax_xent, (precise, z), attrs, "Reshape_2").outputs[0]
         return math.cast(loss, x.dtype)  # type: ignore[no-any-return]
 
@@ -486,6 +497,7 @@ def sparse_softmax_cross_entropy_with_logits(
         precise = math.cast(x, dtypes.float32) if half else x
         check_kind(sparse_softmax_xent, "features", precise.dtype, "f")
         _check_sparse(z, x)
+        current().reserve("Shape")
         name = name or "SparseSoftmaxCrossEntropyWithLogits"
         loss = build(sparse_softmax_xent, (precise, z), None, name).outputs[0]
         return math.cast(loss, x.dtype)  # type: ignore[no-any-return]

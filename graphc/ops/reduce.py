@@ -97,7 +97,9 @@ def _build(record: Op, x: Any, axis: Any, keepdims: Any, name: str | None) -> Va
         if isinstance(x, Value) and x.rank is not None:
             current().reserve("Const")
         else:
-            current().reserve("Rank", "range")
+            current().reserve("Rank", "range/start", "range/delta", "range")
+    elif not isinstance(axis, Value):
+        current().reserve(f"{(name or record.tf).rstrip('/')}/reduction_indices")
     if not isinstance(x, Value):
         with current().scope(name, record.tf) as scope:
             x = as_value(x, name=record.args[0])
@@ -562,6 +564,7 @@ def _arg_call(record: Op) -> Callable[..., Value]:
             if isinstance(axis, Value):
                 attrs: dict[str, Any] = {"dtype": dtype, "dynamic": ("axis",)}
                 return build(record, (x, axis), attrs, scope or name).outputs[0]
+            current().reserve("dimension")
             axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
             at = axis if not x.rank else _one_axis(axis, x.rank, "Dimension")
             return build(record, (x,), {"axis": at, "dtype": dtype}, scope or name).outputs[0]
