@@ -6,7 +6,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 project = "graphc"
-author = "the authors of graphc"
+author = copyright = "the authors of graphc"
 html_title = "graphc"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "live"]
 exclude_patterns = ["users"]
@@ -14,7 +14,6 @@ myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_show_sourcelink = False
-pygments_style = "sphinx"
 highlight_language = "text"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

@@ -14,7 +14,7 @@ import os
 import pkgutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,10 +111,11 @@ def show(code: str, run: bool = True) -> Shown:
             coordinator = tf.train.Coordinator()
             if tf.get_collection(tf.GraphKeys.QUEUE_RUNNERS):
                 tf.train.start_queue_runners(sess, coordinator)
-            printed = _printed(sess.run(value, scope.get("feed"))) if run else ""
+            feed = {**_defaults(asked, sess), **scope.get("feed", {})} if run else None
+            printed = _printed(sess.run(value, feed)) if run else ""
             stages = {"graph": recorded(asked)}
             ops = dict.fromkeys([n.op.name for n in asked], "graph")
-            for c in _compiled(value, sess, scope.get("feed")):
+            for c in _compiled(value, sess, feed):
                 for name, g in [("pure", c.frozen.graph), *((s, r.graph) for s, r in passes_of(c))]:
                     stages.setdefault(name, print_graph(g))
                     for op in _ops(g):
@@ -123,6 +124,12 @@ def show(code: str, run: bool = True) -> Shown:
                 stages["kernels"] = "\n\n".join(t for t in (stages.get("kernels"), text) if t)
             coordinator.request_stop()
     return Shown(code.strip("\n"), printed, stages, ops)
+
+
+def _defaults(nodes: Iterable[Any], sess: Any) -> dict[Any, Any]:
+    """Placeholders fed with their defaults, which would be known before the run otherwise."""
+    found = [n for n in nodes if n.op.name == "placeholder_with_default"]
+    return {n.outputs[0]: sess.run(n.inputs[0]) for n in found}
 
 
 def _compiled(value: Any, sess: Any, feed: Any) -> list[Any]:

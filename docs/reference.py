@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from ops import Shown, covered, public_names, show
 
+from graphc.commands.rules import right, tables
 from graphc.ir.graph import Graph
 from graphc.ir.text import print_graph
 from graphc.ops.record import OPS, Op
@@ -111,7 +112,7 @@ def op_page(r: Op, shown: Shown | None, names: dict[int, list[str]]) -> str:
         ("gradient", gradient_text(r)),
         ("can fail in a run", "yes" if r.fails else "no"),
         ("equal applications are merged", "no" if r.stateful else "yes"),
-        ("recorded in", f"`{r.infer.__module__}`" if r.call is None else f"`{where(r)}`"),
+        ("recorded in", f"`{where(r)}`"),
     ]
     parts = [f"{_ORPHAN}# {r.name}\n", r.doc + "\n"]
     if public:
@@ -141,8 +142,10 @@ def gradient_text(r: Op) -> str:
 
 
 def where(r: Op) -> str:
-    found = getattr(r.call, "__module__", "") or ""
-    return found if found.startswith("graphc.") and "record" not in found else r.infer.__module__
+    """The module that has the record: that of the first function of its own."""
+    parts = (r.scalar, r.grad, r.lower, r.expand, r.element, r.host, r.infer, r.call)
+    modules = [getattr(f, "__module__", "") for f in parts if f is not None]
+    return next((m for m in modules if m != "graphc.ops.record"), "graphc.ops.record")
 
 
 def signature(f: Any) -> str:
@@ -171,13 +174,6 @@ def _stage(stage: str) -> str:
 # ------------------------------------------------------------------------- rules
 
 
-def rule_tables() -> dict[str, list[Rule]]:
-    """The rules by the pass that uses them."""
-    stabilize = importlib.import_module("graphc.passes.stabilize")
-    importlib.import_module("graphc.passes.rules")
-    return {"stabilize": stabilize.STABLE, "simplify": rewrite.RULES}
-
-
 def slugs(rules: Iterable[tuple[str, Rule]]) -> dict[Rule, str]:
     out: dict[Rule, str] = {}
     used: set[str] = set()
@@ -192,35 +188,33 @@ def slugs(rules: Iterable[tuple[str, Rule]]) -> dict[Rule, str]:
 
 
 def write_rules(target: Path) -> None:
-    rules = [(name, r) for name, rules in rule_tables().items() for r in rules]
+    rules = [(name, r) for name, rules in tables().items() for r in rules]
     pages = slugs(rules)
     for name, r in rules:
         (target / f"{pages[r]}.md").write_text(rule_page(name, r), encoding="utf-8")
     rows = [
-        (f"[`{r.name}`]({pages[r]}.md)", right_text(r), r.needs or "exact", kinds(r.kinds), name)
+        (f"[`{r.name}`]({pages[r]}.md)", f"`{right(r)}`", r.needs or "exact", kinds(r.kinds), name)
         for name, r in rules
     ]
     licences = table(("licence", "what it lets rules assume"), LICENCES.items())
     head = ("what has this form", "becomes", "licence", "for", "pass")
     intro = (
         f"All {len(rules)} rules. A rule without a licence gives the same bits for every operand; "
-        f"of the others only `{'`, `'.join(sorted(rewrite.DEFAULT))}` is in force by default.\n\n"
+        f"of the others only `{'`, `'.join(sorted(rewrite.DEFAULT))}` is in force by default. `python -m graphc rules` lists them in the terminal.\n\n"
     )
     text = f"# Rules\n\n{intro}{licences}\n{table(head, rows)}"
     (target / "index.md").write_text(text, encoding="utf-8")
 
 
-def right_text(r: Rule) -> str:
-    if isinstance(r.right, rewrite.Value):
-        return f"`{rewrite.pattern_text(r.right)}`"
-    return "computed from what was found"
+def in_passes(names: str) -> str:
+    return " and ".join(f"[{n}](../passes/{n}.md)" for n in names.split(" and "))
 
 
 def rule_page(name: str, r: Rule) -> str:
     tests = importlib.import_module("test_rules")
-    parts = [f"{_ORPHAN}# {r.name}\n", f"A rule of the pass [{name}](../passes/{name}.md).\n"]
+    parts = [f"{_ORPHAN}# {r.name}\n", f"A rule of {in_passes(name)}.\n"]
     facts = [
-        ("becomes", right_text(r)),
+        ("becomes", f"`{right(r)}`"),
         ("licence", f"{r.needs}: {'; '.join(LICENCES[s] for s in r.needs.split())}" if r.needs
          else "none: the same bits for every operand"),
         ("for", kinds(r.kinds)),
@@ -233,9 +227,9 @@ def rule_page(name: str, r: Rule) -> str:
         parts += ["It applies inside of larger formulas; a case of the tests of its pass:\n"]
         parts.append(golden(name))
         return "\n".join(parts)
-    left, right, s = sample
-    before, after = (as_text(v, s) for v in (left, right))
-    parts += [fenced(before), "becomes\n", fenced(after), comparison(tests, left, right, s, r)]
+    left, made, s = sample
+    before, after = (as_text(v, s) for v in (left, made))
+    parts += [fenced(before), "becomes\n", fenced(after), comparison(tests, left, made, s, r)]
     return "\n".join(parts)
 
 
@@ -245,9 +239,9 @@ def as_text(v: Any, sample: Any) -> str:
     return re.sub(r"\[0\]", "[n]", text).replace("main()", "main(n)") if sample.plain else text
 
 
-def comparison(tests: Any, left: Any, right: Any, s: Any, r: Rule) -> str:
+def comparison(tests: Any, left: Any, made: Any, s: Any, r: Rule) -> str:
     """Both sides on operands that the tests draw."""
-    a, b, _ = tests.both_sides(left, right, s)
+    a, b, _ = tests.both_sides(left, made, s)
     if not r.needs:
         if not tests.same_bits(a, b).all():
             raise RuntimeError(f"the rule {r.name} says that it is exact, and is not")

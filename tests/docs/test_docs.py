@@ -131,7 +131,7 @@ def test_pages_of_the_reference(tmp_path: Path) -> None:
     assert {p.stem for p in (tmp_path / "passes").glob("*.md")} == {*PASSES, "index"}
     text = (tmp_path / "passes" / "fuse.md").read_text(encoding="utf-8")
     assert "fused %" in text.partition("after it")[2]
-    rules = [(name, r) for name, table in reference.rule_tables().items() for r in table]
+    rules = [(name, r) for name, table in reference.tables().items() for r in table]
     assert len(set(reference.slugs(rules).values())) == len(rules)
     for name, r in rules[:: len(rules) // 6]:
         assert "```" in reference.rule_page(name, r)
