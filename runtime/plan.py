@@ -19,6 +19,7 @@ from graphc.ir.dtypes import DType, int64
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import Kernel, KernelBuilder, scratch_stride
 from graphc.ir.node import Node, Value
+from graphc.ir.pictures import Pictured
 from graphc.ops.random import reserved
 from graphc.passes.contract import Contraction, contraction_of, lower_contraction
 from graphc.passes.convolve import convolution_of, lower_convolution
@@ -42,7 +43,7 @@ __all__ = ["Plan", "make_plan"]
 
 
 @dataclass
-class Plan:
+class Plan(Pictured):
     """Kernels and buffers of a run.
 
     Attributes

@@ -19,11 +19,12 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
 from graphc.face.inside import Contexts, Unreachable
 from graphc.face.shape import TensorShape, as_shape, from_dims
-from graphc.ir import build
+from graphc.ir import build, pictures
 from graphc.ir import dims as D
 from graphc.ir import node as node_module
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Source, Value
+from graphc.ir.pictures import Pictured
 from graphc.ops.indexed import IndexedSlices
 from graphc.ops.operators import OPERATORS
 from graphc.ops.record import InferError, Op, show_shapes
@@ -620,7 +621,7 @@ def _check_name(name: str, inner: bool, what: str) -> None:
 # --------------------------------------------------------------------- the graph
 
 
-class Graph(Contexts):
+class Graph(Contexts, Pictured):
     """A recorded graph: operations in order, their names, and collections.
 
     Attributes
@@ -1176,6 +1177,14 @@ class Graph(Contexts):
     def __repr__(self) -> str:
         return f"<graphc Graph, {len(self._by_name)} operations at {id(self):#x}>"
 
+
+def _drawn(x: Any) -> str:
+    from graphc.see.notebook import svg  # it needs networkx, which only notebooks pay for
+
+    return svg(x)
+
+
+pictures.draw[:] = [_drawn]
 
 # --------------------------------------------------------------------- defaults
 

@@ -16,6 +16,7 @@ from graphc.ir import build, dims, journal, permit
 from graphc.ir.dims import Facts, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value, reachable
+from graphc.ir.pictures import Pictured
 
 __all__ = ["Graph", "Rewrite", "copy", "paused_gc"]
 
@@ -24,7 +25,7 @@ Rewrite = Callable[[Node, tuple[Value, ...]], "Value | Sequence[Value] | None"]
 
 
 @dataclass(frozen=True)
-class Graph:
+class Graph(Pictured):
     """A pure graph.
 
     Attributes

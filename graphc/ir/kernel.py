@@ -31,6 +31,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim, Expr, Shape, Symbol, ceildiv, product
 from graphc.ir.dtypes import DType, bool_, int64
+from graphc.ir.pictures import Pictured
 
 __all__ = [
     "BLOCK",
@@ -349,7 +350,7 @@ Stmt = Let | Load | Store | Check | Alloc | Loop | Reduce | Scan | Repeat | Temp
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(Pictured):
     """A native function in the making: ``i32 name(ptr args, i64 begin, i64 end, i64 worker)``.
 
     ``args`` is a table of 8-byte words: word 0 takes the position of a failed check, then one
