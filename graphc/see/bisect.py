@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +244,7 @@ def permitted(part: Part, permit: Permit) -> Part:
     with granting(permit), journal.recording():
         trace = Trace()
         optimize_ir(c.frozen.graph, part.run.executor.passes, trace)
-    return part._replace(compilation=rt.Compilation(c.frozen, trace, c.plan))
+    return part._replace(compilation=replace(c, trace=trace))
 
 
 def examine(part: Part, script: str | Path | None = None) -> Verdict:

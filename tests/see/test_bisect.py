@@ -93,6 +93,29 @@ def test_what_shrinking_leaves(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert sorted(ops) == ["abs", "abs", "input", "input", "multiply"]
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_training_step(parts: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rule spoils the gradient of one step, of which nothing is left behind."""
+    plant = plants.PLANTS["a wrong rule"]
+    with tf.Graph().as_default(), tf.Session() as sess:
+        tf.set_random_seed(2)
+        x = tf.placeholder(tf.float32, [None, 3], name="x")
+        h = tf.layers.dense(x, 4, tf.tanh) + tf.random_normal([4], stddev=0.1)
+        if parts == 2:
+            h = tf.boolean_mask(h, h[:, 0] > -9.0)
+        loss = tf.reduce_mean(tf.multiply(tf.abs(h), tf.abs(1.0 - h), name="guilty"))
+        train = tf.train.AdamOptimizer().minimize(loss)
+        sess.run(tf.global_variables_initializer())
+        feeds = {x: np.random.default_rng(0).normal(size=(5, 3))}
+        before = sess.run(tf.global_variables())
+        with plant.fault():
+            found = tf.bisect([train, loss], feeds, sess, script=tmp_path / "fault.py")
+            assert (found.kind, found.rule, found.node) == ("rule", plant.name, "guilty")
+            assert replayed(tmp_path / "fault.py", capsys)[0] == 1
+        for a, b in zip(before, sess.run(tf.global_variables()), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_nothing_is_permitted() -> None:
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [3])
