@@ -89,7 +89,7 @@ non_trainable_weights, losses, updates : list
         self._activity_regularizer = kwargs.get("activity_regularizer")
         self._dtype = None if dtype is None else as_dtype(dtype)
         self._base = name or snake_case(type(self).__name__)
-        self._name = name or _unique_name(self._base)
+        self._name = name or self._default_name()
         self._graph: Graph | None = None
         self._own_trainable: list[Any] = []
         self._own_fixed: list[Any] = []
@@ -104,6 +104,9 @@ non_trainable_weights, losses, updates : list
         if scope:
             with scopes.variable_scope(scope) as captured:
                 self._scope = captured
+
+    def _default_name(self) -> str:
+        return _unique_name(self._base)
 
     # ---- what it is
 

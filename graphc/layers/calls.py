@@ -55,7 +55,7 @@ def described(x: Any) -> Any:
     if hasattr(x, "get_config"):
         kind, config = type(x).__name__, x.get_config()
         return {"class_name": kind, "config": config}
-    name = getattr(x, "__name__", None)
+    name = getattr(x, "__name__", None) or getattr(x, "name", None)
     return x if not callable(x) else {"<lambda>": "linear"}.get(str(name), name)
 
 

@@ -1,0 +1,1 @@
+"""Keras as TensorFlow 1.15 has it in graph mode."""

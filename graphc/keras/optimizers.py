@@ -1,0 +1,566 @@
+"""``tf.keras.optimizers``: Keras's formulas and defaults."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.face.control import group
+from graphc.face.gradients import gradients
+from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.variables import Variable
+from graphc.ops import math, reduce, shapes, state
+from graphc.ops.convert import convert_to_tensor
+from graphc.ops.indexed import IndexedSlices, to_dense
+from graphc.train import optimizer as plain
+
+
+class Optimizer:
+    """Base of Keras's optimizers: subclasses define ``_update(var, gradient, lr)``.
+
+    Parameters
+    ----------
+    name : str
+    lr, decay, clipnorm, clipvalue : float, optional
+        As keywords: another name of the rate; the rate falls as ``1 / (1 + decay * step)``;
+        bounds on the norm and on the elements of each gradient.
+    """
+
+    #: Names of the numbers that `get_config` gives.
+    _hyper_names: tuple[str, ...] = ()
+
+    def __init__(self, name: str, learning_rate: Any = 0.001, **kwargs: Any) -> None:
+        for key in kwargs:
+            if key not in ("lr", "decay", "clipnorm", "clipvalue"):
+                raise TypeError(f"Unexpected keyword argument passed to optimizer: {key}")
+        self._name = name
+        self._graph: Any = None
+        self._numbers: dict[str, Any] = {
+            "learning_rate": kwargs.get("lr", learning_rate), "decay": kwargs.get("decay", 0.0),
+        }  # fmt: skip
+        self._made: dict[str, Variable] = {}
+        self._slots: dict[tuple[str, str], Variable] = {}
+        self._weights: list[Variable] = []
+        self._iterations: Any = None
+        self.clipnorm, self.clipvalue = kwargs.get("clipnorm"), kwargs.get("clipvalue")
+
+    # ---- numbers
+
+    def _set(self, **numbers: Any) -> None:
+        self._numbers.update(numbers)
+
+    def _number(self, name: str) -> Any:
+        """A number as a variable of the current graph, so that it can be changed."""
+        value = self._numbers[name]
+        if callable(value) or isinstance(value, Variable):
+            return value
+        if name not in self._made:
+            with name_scope(self._name + "/"):
+                self._made[name] = Variable(
+                    float(value), trainable=False, name=name, dtype="float32"
+                )
+        return self._made[name]
+
+    @property
+    def iterations(self) -> Any:
+        """How often it was applied: a variable."""
+        if self._iterations is None:
+            with name_scope(self._name + "/"):
+                self._iterations = Variable(0, trainable=False, name="iter", dtype="int64")
+            self._weights.insert(0, self._iterations)
+        return self._iterations
+
+    def __getattr__(self, name: str) -> Any:
+        key = "learning_rate" if name == "lr" else name
+        numbers = self.__dict__.get("_numbers", {})
+        if key in numbers:
+            return self._number(key)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        key = "learning_rate" if name == "lr" else name
+        if key in self.__dict__.get("_numbers", {}):
+            if key in self._made and not callable(value):
+                from graphc.keras import backend
+
+                backend.set_value(self._made[key], value)
+            else:
+                self._numbers[key] = value
+            return
+        object.__setattr__(self, name, value)
+
+    def _rate(self, dtype: Any) -> Any:
+        step = math.cast(self.iterations, dtype)
+        lr = self._number("learning_rate")
+        lr = lr(step) if callable(lr) and not isinstance(lr, Variable) else convert_to_tensor(lr)
+        rate = math.cast(lr, dtype)
+        if self._numbers["decay"]:
+            rate = rate / (1.0 + math.cast(self._number("decay"), dtype) * step)
+        return rate
+
+    def _hyper(self, name: str, dtype: Any) -> Any:
+        value = self._number(name)
+        value = value() if callable(value) and not isinstance(value, Variable) else value
+        return math.cast(convert_to_tensor(value), dtype)
+
+    # ---- slots
+
+    def add_slot(self, var: Any, slot_name: str, initializer: Any = "zeros") -> Variable:
+        """A variable beside `var`."""
+        key = (var.op.name, slot_name)
+        if key not in self._slots:
+            fill = shapes.zeros if initializer == "zeros" else initializer
+            sizes, kind = var.get_shape().as_list(), var.dtype.base_dtype
+            with name_scope(self._name + "/"):
+                self._slots[key] = Variable(
+                    lambda: fill(sizes, kind), trainable=False, name=f"{var.op.name}/{slot_name}"
+                )
+            self._weights.append(self._slots[key])
+        return self._slots[key]
+
+    def get_slot(self, var: Any, slot_name: str) -> Variable:
+        """The variable `slot_name` beside `var`."""
+        return self._slots[(var.op.name, slot_name)]
+
+    @property
+    def weights(self) -> list[Variable]:
+        return list(self._weights)
+
+    def variables(self) -> list[Variable]:
+        """The variables it made for its steps."""
+        return list(self._weights)
+
+    def get_weights(self) -> list[Any]:
+        """Values of its variables."""
+        from graphc.keras import backend
+
+        return backend.batch_get_value(self.weights)
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set its variables."""
+        from graphc.keras import backend
+
+        if len(weights) != len(self._weights):
+            raise ValueError(
+                f"You called `set_weights(weights)` on optimizer {self._name} with a  weight list "
+                f"of length {len(weights)}, but the optimizer was expecting {len(self._weights)} "
+                "weights."
+            )
+        backend.batch_set_value(list(zip(self._weights, weights, strict=True)))
+
+    # ---- steps
+
+    def get_gradients(self, loss: Any, params: Sequence[Any]) -> list[Any]:
+        """Derivatives of `loss`, clipped.
+
+        Raises
+        ------
+        ValueError
+            Where one does not exist.
+        """
+        made = gradients(loss, list(params))
+        for g, p in zip(made, params, strict=True):
+            if g is None:
+                raise ValueError(
+                    f"Variable {p} has `None` for gradient. Please make sure that all of your ops "
+                    "have a gradient defined (i.e. are differentiable)."
+                )
+        return [self._clipped(g) for g in made]
+
+    def _clipped(self, g: Any) -> Any:
+        if self.clipnorm is None and self.clipvalue is None:
+            return g
+        x = to_dense(g) if isinstance(g, IndexedSlices) else g
+        if self.clipnorm is not None:
+            size = math.sqrt(reduce.reduce_sum(x * x))
+            x = x * (self.clipnorm / math.maximum(size, float(self.clipnorm)))
+        if self.clipvalue is not None:
+            x = math.clip_by_value(x, -self.clipvalue, self.clipvalue)
+        return x
+
+    def get_updates(self, loss: Any, params: Sequence[Any]) -> list[Any]:
+        """Operations of one step."""
+        grads = self.get_gradients(loss, params)
+        return [self.apply_gradients(zip(grads, params, strict=True))]
+
+    def minimize(
+        self, loss: Any, var_list: Any, grad_loss: Any = None, name: str | None = None
+    ) -> Any:
+        """An operation that goes one step down `loss` (a tensor, or a function of none)."""
+        value = loss() if callable(loss) and not hasattr(loss, "op") else loss
+        params = list(var_list() if callable(var_list) else var_list)
+        grads = gradients(value, params, grad_loss)
+        pairs = [(None if g is None else self._clipped(g), p)
+                 for g, p in zip(grads, params, strict=True)]  # fmt: skip
+        return self.apply_gradients(pairs, name)
+
+    def apply_gradients(self, grads_and_vars: Any, name: str | None = None) -> Any:
+        """An operation that applies gradients.
+
+        Raises
+        ------
+        ValueError
+            When there are none.
+        """
+        pairs = [(g, v) for g, v in grads_and_vars if g is not None]
+        if not pairs:
+            raise ValueError("No gradients provided for any variable.")
+        for _, v in pairs:
+            self._create(v)
+        step = self.iterations
+        with name_scope(name or self._name):
+            ops = []
+            for g, v in pairs:
+                x = to_dense(g) if isinstance(g, IndexedSlices) else convert_to_tensor(g)
+                update = self._update(v, x, self._rate(v.dtype.base_dtype))
+                constraint = getattr(v, "constraint", None)
+                if constraint is not None:
+                    with get_default_graph().control_dependencies([update]):
+                        update = v.assign(constraint(v.read_value()))
+                ops.append(update)
+            with get_default_graph().control_dependencies([group(*ops)]):
+                return step.assign_add(1).op
+
+    def _create(self, var: Any) -> None:
+        """Make the slots of a variable."""
+
+    def _update(self, var: Any, grad: Any, lr: Any) -> Any:
+        raise NotImplementedError
+
+    def _time(self, dtype: Any) -> Any:
+        return math.cast(convert_to_tensor(self.iterations) + 1, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Its arguments, with values as they are now."""
+        from graphc.keras import backend
+
+        out: dict[str, Any] = {"name": self._name}
+        for k, v in self._numbers.items():
+            if k in self._made:
+                v = float(backend.get_value(self._made[k]))
+            elif hasattr(v, "get_config"):
+                v = {"class_name": type(v).__name__, "config": v.get_config()}
+            out[k] = v
+        for k in self._hyper_names:
+            out[k] = getattr(self, k)
+        for k in ("clipnorm", "clipvalue"):
+            if getattr(self, k) is not None:
+                out[k] = getattr(self, k)
+        return out
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """What `get_config` says."""
+        return cls(**config)
+
+
+class SGD(Optimizer):
+    """``velocity = momentum * velocity - lr * gradient; var += velocity``."""
+
+    _hyper_names = ("nesterov",)
+
+    def __init__(
+        self, learning_rate: Any = 0.01, momentum: Any = 0.0, nesterov: bool = False,
+        name: str = "SGD", **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, learning_rate, **kwargs)
+        if isinstance(momentum, int | float) and not 0 <= momentum <= 1:
+            raise ValueError("`momentum` must be between [0, 1].")
+        self._moves = not isinstance(momentum, int | float) or momentum > 0
+        self._set(momentum=momentum)
+        self.nesterov = nesterov
+
+    def _create(self, var: Any) -> None:
+        if self._moves:
+            self.add_slot(var, "momentum")
+
+    def _update(self, var: Any, grad: Any, lr: Any) -> Any:
+        if not self._moves:
+            return state.assign_sub(var, lr * grad)
+        m = self._hyper("momentum", grad.dtype)
+        slot = self.get_slot(var, "momentum")
+        moved = m * slot - lr * grad
+        step = m * moved - lr * grad if self.nesterov else moved
+        return group(slot.assign(moved), state.assign_add(var, step))
+
+
+class RMSprop(Optimizer):
+    """Steps divided by the root of a moving average of squares."""
+
+    _hyper_names = ("epsilon", "centered")
+
+    def __init__(
+        self, learning_rate: Any = 0.001, rho: Any = 0.9, momentum: Any = 0.0,
+        epsilon: float = 1e-7, centered: bool = False, name: str = "RMSprop", **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, learning_rate, **kwargs)
+        self._set(rho=rho, momentum=momentum)
+        self._moves = not isinstance(momentum, int | float) or momentum > 0
+        self.epsilon, self.centered = epsilon or 1e-7, centered
+
+    def _create(self, var: Any) -> None:
+        self.add_slot(var, "rms")
+        if self._moves:
+            self.add_slot(var, "momentum")
+        if self.centered:
+            self.add_slot(var, "mg")
+
+    def _update(self, var: Any, grad: Any, lr: Any) -> Any:
+        rho, slot = self._hyper("rho", grad.dtype), self.get_slot(var, "rms")
+        rms = rho * slot + (1.0 - rho) * math.square(grad)
+        ops, spread = [slot.assign(rms)], rms
+        if self.centered:
+            mean = self.get_slot(var, "mg")
+            mg = rho * mean + (1.0 - rho) * grad
+            ops.append(mean.assign(mg))
+            spread = rms - math.square(mg)
+        if not self._moves:
+            step = lr * grad / (math.sqrt(spread) + self.epsilon)
+        else:
+            mom = self.get_slot(var, "momentum")
+            step = (self._hyper("momentum", grad.dtype) * mom
+                    + lr * grad / math.sqrt(spread + self.epsilon))  # fmt: skip
+            ops.append(mom.assign(step))
+        return group(*ops, state.assign_sub(var, step))
+
+
+class Adagrad(Optimizer):
+    """Steps divided by the root of the sum of squares."""
+
+    _hyper_names = ("initial_accumulator_value", "epsilon")
+
+    def __init__(
+        self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7, name: str = "Adagrad", **kwargs: Any,
+    ) -> None:  # fmt: skip
+        if initial_accumulator_value < 0.0:
+            raise ValueError(
+                f"initial_accumulator_value must be non-negative: {initial_accumulator_value}"
+            )
+        super().__init__(name, learning_rate, **kwargs)
+        self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon or 1e-7
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        # made by name it begins with 0, as in TF 1.15
+        return cls(**{"initial_accumulator_value": 0.0, **config})
+
+    def _create(self, var: Any) -> None:
+        value = self.initial_accumulator_value
+        self.add_slot(var, "accumulator", lambda s, t: shapes.ones(s, t) * value)
+
+    def _update(self, var: Any, grad: Any, lr: Any) -> Any:
+        slot = self.get_slot(var, "accumulator")
+        total = slot + math.square(grad)
+        step = lr * grad / (math.sqrt(total) + self.epsilon)
+        return group(slot.assign(total), state.assign_sub(var, step))
+
+
+class Adadelta(Optimizer):
+    """Steps in proportion to the steps before, by the roots of moving averages."""
+
+    _hyper_names = ("epsilon",)
+
+    def __init__(
+        self, learning_rate: Any = 0.001, rho: Any = 0.95, epsilon: float = 1e-7,
+        name: str = "Adadelta", **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, learning_rate, **kwargs)
+        self._set(rho=rho)
+        self.epsilon = epsilon or 1e-7
+
+    def _create(self, var: Any) -> None:
+        self.add_slot(var, "accum_grad")
+        self.add_slot(var, "accum_var")
+
+    def _update(self, var: Any, grad: Any, lr: Any) -> Any:
+        rho = self._hyper("rho", grad.dtype)
+        a, b = self.get_slot(var, "accum_grad"), self.get_slot(var, "accum_var")
+        squares = rho * a + (1.0 - rho) * math.square(grad)
+        step = math.sqrt(b + self.epsilon) * math.rsqrt(squares + self.epsilon) * grad
+        steps = rho * b + (1.0 - rho) * math.square(step)
+        return group(a.assign(squares), b.assign(steps), state.assign_sub(var, lr * step))
+
+
+class Adam(Optimizer):
+    """Adaptive moments (Kingma and Ba, arXiv:1412.6980); with `amsgrad` the largest second one."""
+
+    _hyper_names = ("epsilon", "amsgrad")
+
+    def __init__(
+        self, learning_rate: Any = 0.001, beta_1: Any = 0.9, beta_2: Any = 0.999,
+        epsilon: float = 1e-7, amsgrad: bool = False, name: str = "Adam", **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, learning_rate, **kwargs)
+        self._set(beta_1=beta_1, beta_2=beta_2)
+        self.epsilon, self.amsgrad = epsilon or 1e-7, amsgrad
+
+    def _create(self, var: Any) -> None:
+        for slot in ("m", "v", *(["vhat"] if self.amsgrad else [])):
+            self.add_slot(var, slot)
+
+    def _update(self, var: Any, grad: Any, lr: Any) -> Any:
+        t = self._time(grad.dtype)
+        b1, b2 = self._hyper("beta_1", grad.dtype), self._hyper("beta_2", grad.dtype)
+        rate = lr * math.sqrt(1.0 - math.pow(b2, t)) / (1.0 - math.pow(b1, t))
+        ms, vs = self.get_slot(var, "m"), self.get_slot(var, "v")
+        m = ms + (grad - ms) * (1.0 - b1)
+        v = vs + (math.square(grad) - vs) * (1.0 - b2)
+        ops, spread = [ms.assign(m), vs.assign(v)], v
+        if self.amsgrad:
+            hat = self.get_slot(var, "vhat")
+            spread = math.maximum(hat, v)
+            ops.append(hat.assign(spread))
+        return group(*ops, state.assign_sub(var, rate * m / (math.sqrt(spread) + self.epsilon)))
+
+
+class Adamax(Optimizer):
+    """Adam with the largest gradient instead of the second moment."""
+
+    _hyper_names = ("epsilon",)
+
+    def __init__(
+        self, learning_rate: Any = 0.001, beta_1: Any = 0.9, beta_2: Any = 0.999,
+        epsilon: float = 1e-7, name: str = "Adamax", **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, learning_rate, **kwargs)
+        self._set(beta_1=beta_1, beta_2=beta_2)
+        self.epsilon = epsilon or 1e-7
+
+    def _create(self, var: Any) -> None:
+        self.add_slot(var, "m")
+        self.add_slot(var, "v")
+
+    def _update(self, var: Any, grad: Any, lr: Any) -> Any:
+        t = self._time(grad.dtype)
+        b1, b2 = self._hyper("beta_1", grad.dtype), self._hyper("beta_2", grad.dtype)
+        ms, vs = self.get_slot(var, "m"), self.get_slot(var, "v")
+        m = ms + (grad - ms) * (1.0 - b1)
+        v = math.maximum(b2 * vs, math.abs(grad))
+        step = lr / (1.0 - math.pow(b1, t)) * m / (v + self.epsilon)
+        return group(ms.assign(m), vs.assign(v), state.assign_sub(var, step))
+
+
+class Nadam(Optimizer):
+    """Adam with Nesterov's momentum (Dozat 2015)."""
+
+    _hyper_names = ("epsilon",)
+
+    def __init__(
+        self, learning_rate: Any = 0.001, beta_1: Any = 0.9, beta_2: Any = 0.999,
+        epsilon: float = 1e-7, name: str = "Nadam", **kwargs: Any,
+    ) -> None:  # fmt: skip
+        kwargs["decay"] = 0.0 if "schedule_decay" in kwargs else kwargs.get("decay", 0.0)
+        self.__dict__["_falls"] = kwargs.pop("schedule_decay", 0.004)
+        super().__init__(name, learning_rate, **kwargs)
+        self._set(beta_1=beta_1, beta_2=beta_2)
+        self.epsilon = epsilon or 1e-7
+        self._schedule: Any = None
+
+    def _create(self, var: Any) -> None:
+        self.add_slot(var, "m")
+        self.add_slot(var, "v")
+
+    def apply_gradients(self, grads_and_vars: Any, name: str | None = None) -> Any:
+        if self._schedule is None:
+            with name_scope(self._name + "/"):
+                self._schedule = Variable(1.0, trainable=False, name="momentum_cache")
+            self._weights.append(self._schedule)
+        done = super().apply_gradients(grads_and_vars, name)
+        return group(done, self._schedule.assign(self._product(self._schedule.dtype.base_dtype)[0]))
+
+    def _product(self, dtype: Any) -> tuple[Any, Any, Any]:
+        t, b1 = self._time(dtype), self._hyper("beta_1", dtype)
+        now = b1 * (1.0 - 0.5 * math.pow(0.96, self._falls * t))
+        then = b1 * (1.0 - 0.5 * math.pow(0.96, self._falls * (t + 1.0)))
+        return math.cast(self._schedule, dtype) * now, now, then
+
+    def _update(self, var: Any, grad: Any, lr: Any) -> Any:
+        product, now, then = self._product(grad.dtype)
+        t = self._time(grad.dtype)
+        b1, b2 = self._hyper("beta_1", grad.dtype), self._hyper("beta_2", grad.dtype)
+        ms, vs = self.get_slot(var, "m"), self.get_slot(var, "v")
+        g = grad / (1.0 - product)
+        m = b1 * ms + (1.0 - b1) * grad
+        v = b2 * vs + (1.0 - b2) * math.square(grad)
+        ahead = m / (1.0 - product * then)
+        spread = v / (1.0 - math.pow(b2, t))
+        step = lr * ((1.0 - now) * g + then * ahead) / (math.sqrt(spread) + self.epsilon)
+        return group(ms.assign(m), vs.assign(v), state.assign_sub(var, step))
+
+
+class TFOptimizer(Optimizer):
+    """An optimizer of ``tf.train`` as one of Keras's."""
+
+    def __init__(self, optimizer: Any) -> None:
+        super().__init__(optimizer.get_name())
+        self.optimizer = optimizer
+
+    def apply_gradients(self, grads_and_vars: Any, name: str | None = None) -> Any:
+        step = self.iterations
+        done = self.optimizer.apply_gradients(list(grads_and_vars))
+        with get_default_graph().control_dependencies([done]):
+            return step.assign_add(1).op
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("an optimizer of tf.train has no configuration")
+
+
+class Ftrl(TFOptimizer):
+    """Follow the regularised leader (see `tf.train.FtrlOptimizer`)."""
+
+    def __init__(
+        self, learning_rate: Any = 0.001, learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1, l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0, name: str = "Ftrl",
+        l2_shrinkage_regularization_strength: float = 0.0, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            plain.FtrlOptimizer(
+                kwargs.get("lr", learning_rate), learning_rate_power, initial_accumulator_value,
+                l1_regularization_strength, l2_regularization_strength, name=name,
+                l2_shrinkage_regularization_strength=l2_shrinkage_regularization_strength,
+            )
+        )  # fmt: skip
+
+
+_NAMES = {k.lower(): v for k, v in {
+    "SGD": SGD, "RMSprop": RMSprop, "Adagrad": Adagrad, "Adadelta": Adadelta, "Adam": Adam,
+    "Adamax": Adamax, "Nadam": Nadam, "Ftrl": Ftrl,
+}.items()}  # fmt: skip
+
+
+def serialize(optimizer: Any) -> dict[str, Any]:
+    """An optimizer's class and configuration."""
+    return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+
+
+def deserialize(config: dict[str, Any], custom_objects: Any = None) -> Any:
+    """An optimizer from `serialize`'s data."""
+    kind: Any = (custom_objects or {}).get(config["class_name"]) or _NAMES.get(
+        config["class_name"].lower()
+    )
+    if kind is None:
+        raise ValueError(f"Unknown optimizer: {config['class_name']}")
+    return kind.from_config(config.get("config", {}))
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer for a name, a configuration, or an optimizer.
+
+    Raises
+    ------
+    ValueError
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, plain.Optimizer):
+        return TFOptimizer(identifier)
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        return deserialize({"class_name": identifier, "config": {}})
+    if inspect.isclass(identifier):
+        return identifier()
+    raise ValueError("Could not interpret optimizer identifier:", identifier)

@@ -1,0 +1,54 @@
+"""What Keras lets one say by a word or a dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc.keras import backend as K
+from graphc.layers import keras_words
+from graphc.layers.words import activation_of as plain_activation
+from graphc.ops import math
+
+__all__ = ["activation_of", "exponential", "hard_sigmoid", "linear", "softmax"]
+
+hard_sigmoid = K.hard_sigmoid
+softmax = K.softmax
+
+
+def linear(x: Any) -> Any:
+    """`x` itself."""
+    return x
+
+
+def exponential(x: Any) -> Any:
+    """The exponential function."""
+    return math.exp(x)
+
+
+def relu(x: Any, alpha: Any = 0.0, max_value: Any = None, threshold: Any = 0) -> Any:
+    """See `backend.relu`."""
+    return K.relu(x, alpha, max_value, threshold)
+
+
+def activation_of(word: Any) -> Callable[..., Any]:
+    """The function for a word, or the callable itself; None is the identity.
+
+    Raises
+    ------
+    ValueError
+    """
+    if word is None or word == "linear":
+        return linear
+    if word == "hard_sigmoid":
+        return hard_sigmoid
+    found = plain_activation(word)
+    assert found is not None
+    return found
+
+
+def regularizer_from(config: Any) -> Any:
+    """A regularizer from `get_config`'s data; callables and None stay."""
+    if isinstance(config, dict):
+        return keras_words.L1L2(**config.get("config", {}))
+    return config
