@@ -206,6 +206,67 @@ def test_a_run_in_parts() -> None:
     assert all(any(s["ns"] for s in p["steps"]) for p in data["parts"])
 
 
+def test_fetches_of_any_kind() -> None:
+    with tf.Graph().as_default() as g, tf.Session() as sess:
+        x = tf.placeholder(tf.float32, [None], name="x")
+        v = tf.get_variable("v", [3])
+        y = tf.py_func(lambda a: a + 1.0, [x * 2.0], tf.float32, name="host")
+        y.set_shape([None])
+        text = tf.summary.scalar("sum", tf.reduce_sum(y * 3.0))
+        sess.run(tf.global_variables_initializer())
+        fetches = {"list": [y, v], "summary": text, "name": "x:0", "nothing": v.initializer}
+        data = gather(fetches, {x: [1.0, 2.0]}, sess, runs=1)
+        assert g.finalized is False
+    assert data["error"] is None
+    assert not data["untimed"]
+    names = {data["parts"][-1]["nodes"]["name"][i] for i in data["parts"][-1]["stages"][0]["rows"]}
+    assert {"x", "v", "host", "v/Assign"} <= names
+    page(data)
+
+
+def test_it_says_why(part) -> None:
+    """Reasons of kernel calls, and what became of ops that have no kernel."""
+    for s in part["steps"]:
+        for i in s.get("reasons", ()):
+            assert part["reasons"][i]["text"]
+    kinds = {part["reasons"][i]["kind"] for s in part["steps"] for i in s.get("reasons", ())}
+    assert {"fuse", "buffer"} <= kinds
+    fates = {part["nodes"]["name"][i]: text for i, text in part["fates"].items()}
+    assert fates["x"] == "is fed: kernels read the array where it is"
+    assert fates["layer/mul/y"] == "is a constant: a part of what reads it"
+
+
+def test_what_a_user_adds_is_seen() -> None:
+    """A rule and a pass of the user's own, by name, with what they changed; an op, fused."""
+    from graphc import extend
+
+    try:
+        twice = extend.elementwise("twice", numpy=lambda x: x + x, scalar=lambda k, x: x + x)
+        extend.rule(lambda x: tf.sinh(x) / tf.cosh(x), tf.tan, name="sinh over cosh", kinds="f")
+
+        @extend.graph_pass(name="no_tanh")
+        def no_tanh(g):
+            return g.rebuild(lambda n, inputs: inputs[0] if n.op.name == "tanh" else None)
+
+        with tf.Graph().as_default():
+            x = tf.placeholder(tf.float32, [4], name="x")
+            t = tf.tanh(x, name="t")
+            y = twice(tf.sinh(t) / tf.cosh(t), name="y")
+            passes = extend.passes(before={"simplify": "no_tanh"})
+            data = gather(y, passes=passes, native=False)
+    finally:
+        extend.forget(*extend._ops, *extend._passes, *extend._rules)
+    (part,) = data["parts"]
+    stages = {s["name"]: s for s in part["stages"]}
+    name, op = part["nodes"]["name"], part["nodes"]["op"]
+    changed = [r for r in stages["no_tanh"]["rows"] if not isinstance(r, int) and len(r) > 2]
+    assert ("t", "tanh") in [(name[r[0]], op[r[0]]) for r in changed if r[1] < 0]
+    assert stages["simplify"]["rules"]["sinh over cosh"] == 1
+    why = [r[2] for r in stages["simplify"]["rows"] if not isinstance(r, int) and len(r) > 2]
+    assert "sinh over cosh" in "; ".join(why)
+    assert any("twice" in k["loops"] for k in part["kernels"])
+
+
 # ------------------------------------------------------------------------------ what goes wrong
 
 

@@ -99,6 +99,25 @@ def test_a_line_leads_to_ops_kernels_and_code(opened) -> None:
     opened.click('#texts [data-text="loops"]')
 
 
+def test_the_way_of_the_readme(opened) -> None:
+    """From the slow line to its assembly, and to why it is slow."""
+    assert opened.do("document.querySelector('#slowest').innerText").startswith("Slowest line: ")
+    opened.click("#slowest")
+    slow = opened.do("report.part.lineTime.indexOf(Math.max(...report.part.lineTime))")
+    assert pinned(opened) == {"kind": "line", "id": slow}
+    # the kernel that is open is the slowest of the line
+    assert opened.do(
+        f"report.part.steps[report.shown.step].ns === Math.max(...report.part.lineSteps[{slow}]"
+        ".map((i) => report.part.steps[i].ns || 0))"
+    )
+    opened.click('#texts [data-text="asm"]')
+    opened.until("document.querySelectorAll('#text-list .code-line').length > 10")
+    opened.click('#texts [data-text="why"]')
+    why = opened.do("document.querySelector('#text-other').innerText")
+    assert "This call takes " in why
+    assert "No code could take less than " in why
+
+
 def test_a_kernel_leads_back_to_its_lines(opened) -> None:
     step = opened.do(
         "report.part.steps.findIndex((s) => s.calls && s.name.endsWith('_matmul_relu'))"
