@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from graphc.errors import CompileError
 from graphc.ir import dims as D
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, Expr
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
-from graphc.ir.kernel import Buffer, Epilogue, Kernel, KernelBuilder, Operand, lit
+from graphc.ir.kernel import Epilogue, Kernel, KernelBuilder
 from graphc.ir.node import Node, Value
+from graphc.passes.epilogue import EpilogueBuilder
 from graphc.passes.fuse import is_contraction
 
 __all__ = ["Contraction", "contraction_of", "lower_contraction"]
@@ -96,84 +97,35 @@ def _collapsed(batch: Dim, m: Dim, n: Dim) -> tuple[Dim, ...]:
     return (m, n) if batch == 1 else (batch, m, n)
 
 
-class _Epilogue:
-    """Builds the epilogue: every value at (batch, row, column) of the product."""
+class _Epilogue(EpilogueBuilder):
+    """Every value at (batch, row, column) of the product."""
 
     def __init__(
-        self,
-        k: KernelBuilder,
-        body: Graph,
-        node: Node,
-        params: dict[Value, int],
+        self, k: KernelBuilder, body: Graph, node: Node, number: dict[Value, int],
         space: tuple[Dim, Dim, Dim],
-    ) -> None:
-        self.k = k
-        self.body = body
-        self.node = node
-        self.params = params
-        self.batch, self.m, self.n = space
-        self.extra: list[int] = []
-        self.memo: dict[Value, Operand] = {}
-        self.bufs: dict[int, Buffer] = {}
+    ) -> None:  # fmt: skip
+        super().__init__(k, body, node, number)
+        self.space = space
+        self.names = ("row", "col") if space[0] == 1 else ("batch", "row", "col")
 
-    def build(self) -> Epilogue:
-        # buffers must be declared before the template that uses them
-        for n in self.body.nodes():
-            for v in n.inputs:
-                if v in self.params and n is not self.node:
-                    self.declare(v)
-        names = ["row", "col"] if self.batch == 1 else ["batch", "row", "col"]
-        acc = self.node.outputs[0]
-        with self.k.epilogue(names, [acc.dtype]) as e:
-            self.vars: tuple[Dim, ...] = e.vars if self.batch != 1 else (0, *e.vars)
-            self.memo[acc] = e.params[0]
-            for n in self.body.nodes():
-                if n is not self.node and n.op.name != "input":
-                    self.value(n.outputs[0])
-            e.yields(*[self.value(v) for v in self.body.outputs])
-        assert e.result is not None
-        return e.result
-
-    def shape_of(self, v: Value) -> tuple[tuple[Dim, ...], tuple[bool, bool, bool]]:
-        """The buffer shape of an operand and which of batch, row, column it runs along."""
-        s = v.static_shape
+    def uses(self, v: Value) -> tuple[bool, bool, bool]:
+        """Which of batch, row and column an operand runs along."""
+        s, full = v.static_shape, self.node.outputs[0].static_shape
         assert s is not None
-        rank = len(s)
-        full = self.node.outputs[0].static_shape
         assert full is not None
+        rank, batch = len(s), self.space[0]
         col = rank >= 1 and not D.repeats(s[-1], full[-1])
         row = rank >= 2 and not D.repeats(s[-2], full[-2])
         head = D.product(s[:-2]) if rank > 2 else 1
-        if D.repeats(head, self.batch):
+        if D.repeats(head, batch):
             head = 1
-        if head != 1 and not D.same(head, self.batch):
+        if head != 1 and not D.same(head, batch):
             raise CompileError(f"operand {v!r} of an epilogue is broadcast over part of the batch")
-        use = (rank > 2 and head != 1, row, col)
-        shape = tuple(d for d, u in zip((self.batch, self.m, self.n), use, strict=True) if u)
-        return shape, use
+        return rank > 2 and head != 1, row, col
 
-    def declare(self, v: Value) -> None:
-        i = self.params[v]
-        if i not in self.bufs:
-            shape, _ = self.shape_of(v)
-            self.bufs[i] = self.k.input(f"e{len(self.extra)}", v.dtype, shape)
-            self.extra.append(i)
+    def shape(self, v: Value) -> tuple[Dim, ...]:
+        return tuple(d for d, u in zip(self.space, self.uses(v), strict=True) if u)
 
-    def value(self, v: Value) -> Operand:
-        x = self.memo.get(v)
-        if x is not None:
-            return x
-        n = v.node
-        if v in self.params:
-            _, use = self.shape_of(v)
-            index = tuple(d for d, u in zip(self.vars, use, strict=True) if u)
-            x = self.k.load(self.bufs[self.params[v]], index)
-        elif n.op.name == "constant":
-            x = lit(n.attrs["value"].reshape(-1)[0], v.dtype)
-        elif n.op.name == "cast":
-            x = self.k.cast(self.value(n.inputs[0]), v.dtype)
-        else:
-            attrs = {k: a for k, a in n.attrs.items() if k != "dtype"}
-            x = self.k.let(n.op.name, *[self.value(i) for i in n.inputs], dtype=v.dtype, **attrs)
-        self.memo[v] = x
-        return x
+    def index(self, v: Value, at: tuple[Expr, ...]) -> tuple[Dim, ...]:
+        place: tuple[Dim, ...] = at if len(at) == 3 else (0, *at)
+        return tuple(d for d, u in zip(place, self.uses(v), strict=True) if u)

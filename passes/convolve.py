@@ -5,9 +5,10 @@ from __future__ import annotations
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Expr
 from graphc.ir.graph import Graph
-from graphc.ir.kernel import Buffer, Epilogue, KernelBuilder, Operand, lit
+from graphc.ir.kernel import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.ops import conv, winograd
+from graphc.passes.epilogue import EpilogueBuilder
 from graphc.passes.fuse import is_convolution
 from graphc.passes.lower import Lowered, Part
 
@@ -81,62 +82,18 @@ def _part(
     return Part(kernel, bind + [("scratch", 0)] * scratch)
 
 
-class _Epilogue:
-    """Builds the epilogue: every value at a place of the convolution's result."""
+class _Epilogue(EpilogueBuilder):
+    """Every value at image, depth, height, width and column of the convolution's result."""
 
-    def __init__(self, k: KernelBuilder, body: Graph, node: Node, number: dict[Value, int]) -> None:
-        self.k = k
-        self.body = body
-        self.node = node
-        self.number = number
-        self.extra: list[int] = []
-        self.buffers: dict[Value, Buffer] = {}
-        self.memo: dict[Value, Operand] = {}
+    names = ("n", "d", "h", "w", "col")
 
-    def build(self) -> Epilogue:
-        for n in self.body.nodes():
-            for v in n.inputs:
-                if v in self.number and n is not self.node and v not in self.buffers:
-                    s = v.static_shape
-                    assert s is not None
-                    self.buffers[v] = self.k.input(f"e{len(self.extra)}", v.dtype, live(s))
-                    self.extra.append(self.number[v])
-        acc = self.node.outputs[0]
-        with self.k.epilogue(["n", "d", "h", "w", "col"], [acc.dtype]) as e:
-            self.at = self.places(e.vars, len(acc.static_shape or ()))
-            self.memo[acc] = e.params[0]
-            for n in self.body.nodes():
-                if n is not self.node and n.op.name != "input":
-                    self.value(n.outputs[0])
-            e.yields(*[self.value(v) for v in self.body.outputs])
-        assert e.result is not None
-        return e.result
+    def shape(self, v: Value) -> tuple[Dim, ...]:
+        return live(v.static_shape or ())
 
-    @staticmethod
-    def places(vars: tuple[Expr, ...], rank: int) -> tuple[Dim, ...]:
-        """The index of an element of the result."""
-        return (vars[0], *vars[6 - rank : 4], vars[4])
-
-    def value(self, v: Value) -> Operand:
-        x = self.memo.get(v)
-        if x is not None:
-            return x
-        n = v.node
-        if v in self.number:
-            s = v.static_shape
-            assert s is not None
-            at = self.at[len(self.at) - len(s) :]
-            index = tuple(p for p, d in zip(at, s, strict=True) if d != 1)
-            x = self.k.load(self.buffers[v], index or (0,))
-        elif n.op.name == "constant":
-            x = lit(n.attrs["value"].reshape(-1)[0], v.dtype)
-        elif n.op.name == "cast":
-            x = self.k.cast(self.value(n.inputs[0]), v.dtype)
-        else:
-            attrs = {k: a for k, a in n.attrs.items() if k != "dtype"}
-            x = self.k.let(n.op.name, *[self.value(i) for i in n.inputs], dtype=v.dtype, **attrs)
-        self.memo[v] = x
-        return x
+    def index(self, v: Value, at: tuple[Expr, ...]) -> tuple[Dim, ...]:
+        rank, shape = len(self.node.outputs[0].static_shape or ()), v.static_shape or ()
+        place = (at[0], *at[6 - rank : 4], at[4])[rank - len(shape) :]
+        return tuple(p for p, d in zip(place, shape, strict=True) if d != 1) or (0,)
 
 
 def live(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:

@@ -516,6 +516,35 @@ class _Loops:
         assert ok is not None
         return ok
 
+    def seen(self, at: Sequence[Dim], taps: Sequence[Dim]) -> list[Dim]:
+        """The places of the image under `taps` of the filter for places `at` of the results."""
+        a = self.attrs
+        return [
+            o * st + tap * di - p[0]
+            for o, st, tap, di, p in zip(
+                at, a["strides"], taps, a["dilations"], a["pads"], strict=True
+            )
+        ]
+
+    def reached(
+        self, at: Sequence[Dim], taps: Sequence[Dim], sizes: Sequence[Dim]
+    ) -> tuple[list[Dim], Operand]:
+        """The places of the results that see places `at` under `taps`, and whether they exist."""
+        a = self.attrs
+        ok: Operand | None = None
+        places: list[Dim] = []
+        for i, st, tap, di, p in zip(
+            at, a["strides"], taps, a["dilations"], a["pads"], strict=True
+        ):  # fmt: skip
+            far = i + p[0] - tap * di
+            places.append(far // st)
+            if st > 1:
+                zero = lit(0, dtypes.int64)
+                hit = self.k.let("equal", self.at(far % st), zero, dtype=dtypes.bool_)
+                ok = hit if ok is None else self.k.let("logical_and", ok, hit)
+        there = self.inside(places, sizes)
+        return places, there if ok is None else self.k.let("logical_and", ok, there)
+
 
 def _unflat(flat: Dim, sizes: Sequence[Dim]) -> list[Dim]:
     """Coordinates of a row-major number."""
@@ -541,7 +570,7 @@ def _lower_conv(n: Node, s: Site) -> None:
     groups = _groups(xs[-1], ws[-2])
     per = ys[-1] // groups
     t = _Loops(n)
-    k, a = t.k, n.attrs
+    k = t.k
     bx, bw = k.input("x", x.dtype, xs), k.input("w", x.dtype, ws)
     by = k.output("y", x.dtype, ys)
     wide = _acc(x)
@@ -551,12 +580,7 @@ def _lower_conv(n: Node, s: Site) -> None:
             first = 0 if groups == 1 else f // per * ws[-2]
             with k.reduce("for", "q", D.product(ws[:-1])) as r:
                 *taps, c = _unflat(r.var, ws[:-1])
-                places = [
-                    o * st + tap * di - p[0]
-                    for o, st, tap, di, p in zip(
-                        at[1:], a["strides"], taps, a["dilations"], a["pads"], strict=True
-                    )
-                ]
+                places = t.seen(at[1:], taps)
                 ok = t.inside(places, xs[1:-1])
                 v = k.cast(k.load(bx, (at[0], *places, first + c), ok), wide)
                 m = k.cast(k.load(bw, (*taps, c, f)), wide)
@@ -571,7 +595,7 @@ def _lower_conv_input(n: Node, s: Site) -> None:
     groups = n.attrs["groups"]
     per = gs[-1] // groups
     t = _Loops(n)
-    k, a = t.k, n.attrs
+    k = t.k
     bw, bg = k.input("w", w.dtype, ws), k.input("g", w.dtype, gs)
     bx = k.output("x", w.dtype, xs)
     wide = _acc(w)
@@ -581,19 +605,7 @@ def _lower_conv_input(n: Node, s: Site) -> None:
             first, inner = (0, c) if groups == 1 else (c // ws[-2] * per, c % ws[-2])
             with k.reduce("for", "q", D.product((*ws[:-2], per))) as r:
                 *taps, f = _unflat(r.var, (*ws[:-2], per))
-                ok: Operand | None = None
-                places: list[Dim] = []
-                for i, st, tap, di, p in zip(
-                    at[1:], a["strides"], taps, a["dilations"], a["pads"], strict=True
-                ):
-                    far = i + p[0] - tap * di
-                    places.append(far // st)
-                    if st > 1:
-                        hit = k.let("equal", t.at(far % st), lit(0, dtypes.int64),
-                                    dtype=dtypes.bool_)  # fmt: skip
-                        ok = hit if ok is None else k.let("logical_and", ok, hit)
-                there = t.inside(places, gs[1:-1])
-                ok = there if ok is None else k.let("logical_and", ok, there)
+                places, ok = t.reached(at[1:], taps, gs[1:-1])
                 v = k.cast(k.load(bg, (at[0], *places, first + f), ok), wide)
                 m = k.cast(k.load(bw, (*taps, inner, first + f)), wide)
                 r.yields(sum=k.let("multiply", v, m))
@@ -611,7 +623,7 @@ def _lower_conv_filter(n: Node, s: Site) -> None:
     groups = n.attrs["groups"]
     per = gs[-1] // groups
     t = _Loops(n)
-    k, a = t.k, n.attrs
+    k = t.k
     bx, bg = k.input("x", x.dtype, xs), k.input("g", x.dtype, gs)
     bw = k.output("w", x.dtype, ws)
     wide = _acc(x)
@@ -621,12 +633,7 @@ def _lower_conv_filter(n: Node, s: Site) -> None:
             first = 0 if groups == 1 else f // per * ws[-2]
             with k.reduce("for", "q", D.product(gs[:-1])) as r:
                 at = _unflat(r.var, gs[:-1])
-                places = [
-                    o * st + tap * di - p[0]
-                    for o, st, tap, di, p in zip(
-                        at[1:], a["strides"], taps, a["dilations"], a["pads"], strict=True
-                    )
-                ]
+                places = t.seen(at[1:], taps)
                 ok = t.inside(places, xs[1:-1])
                 v = k.cast(k.load(bx, (at[0], *places, first + c), ok), wide)
                 m = k.cast(k.load(bg, (*at, f)), wide)
@@ -1600,7 +1607,7 @@ def _lower_depth(n: Node, s: Site) -> None:
     x, w = n.inputs
     xs, ws, ys = _shape(x), _shape(w), _shape(n.outputs[0])
     t = _Loops(n)
-    k, a, m = t.k, n.attrs, ws[-1]
+    k, m = t.k, ws[-1]
     bx, bw = k.input("x", x.dtype, xs), k.input("w", x.dtype, ws)
     by = k.output("y", x.dtype, ys)
     wide = _acc(x)
@@ -1610,12 +1617,7 @@ def _lower_depth(n: Node, s: Site) -> None:
             c, j = (f, 0) if m == 1 else (f // m, f % m)
             with k.reduce("for", "q", D.product(ws[:-2])) as r:
                 taps = _unflat(r.var, ws[:-2])
-                places = [
-                    o * st + tap * di - p[0]
-                    for o, st, tap, di, p in zip(
-                        at[1:], a["strides"], taps, a["dilations"], a["pads"], strict=True
-                    )
-                ]
+                places = t.seen(at[1:], taps)
                 ok = t.inside(places, xs[1:-1])
                 v = k.cast(k.load(bx, (at[0], *places, c), ok), wide)
                 r.yields(sum=k.let("multiply", v, k.cast(k.load(bw, (*taps, c, j)), wide)))
@@ -1629,7 +1631,7 @@ def _lower_depth_input(n: Node, s: Site) -> None:
     w, dy = n.inputs
     ws, gs, xs = _shape(w), _shape(dy), _shape(n.outputs[0])
     t = _Loops(n)
-    k, a, m = t.k, n.attrs, ws[-1]
+    k, m = t.k, ws[-1]
     bw, bg = k.input("w", w.dtype, ws), k.input("g", w.dtype, gs)
     bx = k.output("x", w.dtype, xs)
     wide = _acc(w)
@@ -1638,19 +1640,7 @@ def _lower_depth_input(n: Node, s: Site) -> None:
         with k.loop("vector", "c", xs[-1]) as c:
             with k.reduce("for", "q", D.product((*ws[:-2], m))) as r:
                 *taps, j = _unflat(r.var, (*ws[:-2], m))
-                ok: Operand | None = None
-                places: list[Dim] = []
-                for i, st, tap, di, p in zip(
-                    at[1:], a["strides"], taps, a["dilations"], a["pads"], strict=True
-                ):
-                    far = i + p[0] - tap * di
-                    places.append(far // st)
-                    if st > 1:
-                        hit = k.let("equal", t.at(far % st), lit(0, dtypes.int64),
-                                    dtype=dtypes.bool_)  # fmt: skip
-                        ok = hit if ok is None else k.let("logical_and", ok, hit)
-                there = t.inside(places, gs[1:-1])
-                ok = there if ok is None else k.let("logical_and", ok, there)
+                places, ok = t.reached(at[1:], taps, gs[1:-1])
                 v = k.cast(k.load(bg, (at[0], *places, c * m + j), ok), wide)
                 r.yields(sum=k.let("multiply", v, k.cast(k.load(bw, (*taps, c, j)), wide)))
             k.store(bx, (*at, c), k.cast(r.results[0], w.dtype))
@@ -1663,7 +1653,7 @@ def _lower_depth_filter(n: Node, s: Site) -> None:
     x, dy = n.inputs
     xs, gs, ws = _shape(x), _shape(dy), _shape(n.outputs[0])
     t = _Loops(n)
-    k, a, m = t.k, n.attrs, ws[-1]
+    k, m = t.k, ws[-1]
     bx, bg = k.input("x", x.dtype, xs), k.input("g", x.dtype, gs)
     bw = k.output("w", x.dtype, (*ws[:-2], ws[-2] * m))
     wide = _acc(x)
@@ -1673,12 +1663,7 @@ def _lower_depth_filter(n: Node, s: Site) -> None:
             c = f if m == 1 else f // m
             with k.reduce("for", "q", D.product(gs[:-1])) as r:
                 at = _unflat(r.var, gs[:-1])
-                places = [
-                    o * st + tap * di - p[0]
-                    for o, st, tap, di, p in zip(
-                        at[1:], a["strides"], taps, a["dilations"], a["pads"], strict=True
-                    )
-                ]
+                places = t.seen(at[1:], taps)
                 ok = t.inside(places, xs[1:-1])
                 v = k.cast(k.load(bx, (at[0], *places, c), ok), wide)
                 r.yields(sum=k.let("multiply", v, k.cast(k.load(bg, (*at, f)), wide)))
