@@ -67,6 +67,8 @@ class Plan(Pictured):
     loops: list[tuple[StepSpec, StepSpec]]
     #: Bytes that the arena may take; 0 is no limit.
     limit: int = 0
+    #: Whether every step that computes floats may fail, so that variables change after all of them.
+    revocable: bool = False
 
 
 #: Why a new value of a variable is not written in place: in words, and what would alter it.
@@ -134,7 +136,7 @@ class _Planner(Regions):
         return Plan(
             g, self.steps, outputs, [(v.dtype, v.static_shape or ()) for v in g.outputs], reads,
             [(name, v.dtype, v.static_shape or ()) for name, v in g.updates], g.facts,
-            self.loops,
+            self.loops, revocable=self.revocable,
         )  # fmt: skip
 
     # ------------------------------------------------------------- where values live

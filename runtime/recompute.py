@@ -50,6 +50,7 @@ class _Unit:
 
     steps: list[StepSpec]
     block: bool = False
+    watched: bool = False  # for numbers that are none
     reads: dict[Buf, None] = field(default_factory=dict)
     writes: dict[Buf, None] = field(default_factory=dict)
     touched: dict[Buf, None] = field(default_factory=dict)
@@ -61,7 +62,7 @@ class _Unit:
     @property
     def fails(self) -> bool:
         """Whether it may end the run, or take long without a stop."""
-        return self.block or any(s.checks for s in self.steps)
+        return self.block or self.watched or any(s.checks for s in self.steps)
 
 
 @dataclass(slots=True)
@@ -147,7 +148,7 @@ def _at_peak(items: Sequence[Piece]) -> list[Piece]:
 # ------------------------------------------------------------------- units and their order
 
 
-def _units(steps: Sequence[StepSpec]) -> list[_Unit]:
+def _units(steps: Sequence[StepSpec], revocable: bool = False) -> list[_Unit]:
     """The steps, those between a branch and its target together."""
     place = {s: i for i, s in enumerate(steps)}
     end = list(range(len(steps)))
@@ -163,6 +164,7 @@ def _units(steps: Sequence[StepSpec]) -> list[_Unit]:
             j = max(j, end[k])
             k += 1
         unit = _Unit(list(steps[i : j + 1]), j > i)
+        unit.watched = revocable and any(s.watched() for s in unit.steps)
         for s in unit.steps:
             unit.touched.update(dict.fromkeys(b for b in s.binds if b.kind == "arena"))
             unit.reads.update(dict.fromkeys(s.reads))
@@ -307,7 +309,7 @@ class _Search:
             for b in s.binds:
                 if b.kind == "arena":
                     self.bytes[b] = padded(b, size)
-        self.units = _order(_units(plan.steps), self.bytes.__getitem__)
+        self.units = _order(_units(plan.steps, plan.revocable), self.bytes.__getitem__)
         self.spans = {s: u for u in self.units if u.block for s in u.steps}
         self.makers = self._makers()
         #: The last unit that reads each buffer, as long as nothing is computed again.

@@ -205,6 +205,26 @@ def test_bad_numbers_that_are_not_stored_do_no_harm() -> None:
             np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+def test_with_a_limit_of_memory() -> None:
+    """A plan that writes variables early, to save memory, writes none before all is well."""
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, 64], name="x")
+        h = x
+        for _ in range(12):
+            h = tf.layers.dense(h, 64, tf.nn.tanh)
+        train = tf.train.AdamOptimizer().minimize(
+            tf.reduce_mean(tf.sqrt(tf.reduce_sum(h, 1) + 100.0))
+        )
+        with tf.Session(check_numerics=True, memory_limit=2_000_000) as sess:
+            sess.run(tf.global_variables_initializer())
+            sess.run(train, {x: np.ones((1024, 64))})
+            before = sess.run(tf.global_variables())
+            with pytest.raises(tf.errors.InvalidArgumentError, match="The value given for x:0"):
+                sess.run(train, {x: np.full((1024, 64), np.nan)})
+            for a, b in zip(before, sess.run(tf.global_variables()), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
 def masked(x: Any) -> Any:
     """Scores of which some are out, as attention has them."""
     scores = tf.where(x > 0.0, x, -np.inf * tf.ones_like(x))
