@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +21,7 @@ from graphc.errors import CompileError
 from graphc.ops.record import OPS
 from graphc.passes.pipeline import PASSES
 from graphc.passes.rewrite import RULES
+from graphc.see.report.page import unpacked
 
 USERS = Path(__file__).parent / "users"
 
@@ -60,6 +64,24 @@ def test_from_outside(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for text in SEEN[name]:
         assert text in done.stdout
+
+
+def test_names_are_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the files of users make is shown by name: op, rule, pass, and the user's lines."""
+    monkeypatch.syspath_prepend(str(USERS))
+    made = [importlib.import_module(name) for name in ("op_elementwise", "rule", "graph_pass")]
+    x = tf.placeholder(tf.float32, [None, 2], name="x")
+    product = tf.matmul(x, x, transpose_b=True)
+    y = made[0].softspike(tf.log(tf.exp(product) + tf.exp(2.0 * product)))
+    passes = extend.passes(before={"layout": "halve_products"})
+    path = tf.report(y, tmp_path / "step.html", {x: [[1.0, 2.0]]}, passes=passes)
+    for m in made:
+        del sys.modules[m.__name__]
+    assert path is not None
+    packed = re.findall(r'type="text/plain"[^>]*>([^<]+)<', path.read_text(encoding="utf-8"))
+    text = json.dumps([unpacked(p) for p in packed])
+    for word in ("softspike", "log of two exps", "halve_products", "test_extend.py"):
+        assert word in text
 
 
 # ------------------------------------------------------------------------- what is wrong
