@@ -41,7 +41,7 @@ from graphc.passes.functionalize import (
     run_error,
 )
 from graphc.passes.pipeline import Trace, optimize_ir, pipeline
-from graphc.runtime import causes, deadline, numerics, trace
+from graphc.runtime import causes, deadline, trace
 from graphc.runtime.arena import gemm_plan, gemm_variant, pieces, place, tell_places
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
 from graphc.runtime.llvm import codegen, entry, perf, tracing
@@ -768,6 +768,8 @@ class _Run:
     ) -> list[Any]:
         """A kernel wrote an infinity or a NaN: say which op made it."""
         spec = b.steps[b.program.status().step]
+        from graphc.runtime import numerics  # with what replays a run: rarely needed
+
         error = numerics.explain(self, c, b, arrays, spec.node)
         if error is not None:
             raise error
