@@ -58,6 +58,7 @@ COMMANDS: dict[str, Command] = {
         "graphc.commands.explain", "say what became of a line of a script, and why",
         (
             "explain samples/xor.py --line 34",
+            "explain --profile --line 34 samples/xor.py",
             "explain --tensor hidden0/MatMul samples/xor.py",
             "explain samples/xor.py",
         ),

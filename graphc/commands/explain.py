@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensor", default=None, metavar="NAME", help="a tensor or operation by its name"
     )
+    parser.add_argument(
+        "--profile", action="store_true", help="say how long its kernels took, in the whole script"
+    )
     script.arguments(parser)
 
 
@@ -33,7 +38,8 @@ def execute(args: argparse.Namespace) -> int:
     if args.line is not None and args.tensor is not None:
         raise Misuse("give --line or --tensor, not both")
     where = _line(args)
-    with watched(split=True):
+    times: list[Any] = []
+    with watched(split=True), _traced(times) if args.profile else nullcontext():
         status, seen = script.observed(args.script, args.args)
     if status and not seen:
         return status
@@ -41,7 +47,7 @@ def execute(args: argparse.Namespace) -> int:
     if where is None and args.tensor is None:
         shown("\n".join(_compiled(chosen)))
     else:
-        shown(_about(args.tensor, where, chosen))
+        shown(_about(args.tensor, where, chosen, times))
     return status
 
 
@@ -53,6 +59,30 @@ def _behind(args: argparse.Namespace) -> None:
             break
         setattr(args, name, args.args[1])
         del args.args[:2]
+
+
+@contextmanager
+def _traced(times: list[Any]) -> Iterator[None]:
+    """Runs of every session inside are timed, step by step; `times` gets the totals."""
+    from graphc.runtime import executor
+    from graphc.runtime.trace import Tracer, tracing
+    from graphc.see.profile import summarize
+
+    tracer = Tracer()
+    states: dict[int, Any] = {}
+    with ExitStack() as stack:
+
+        def observer(run: Any, c: Any) -> None:
+            if id(run.state) not in states:
+                states[id(run.state)] = run.state
+                stack.enter_context(tracing(run.state, tracer))
+
+        executor.observers.append(observer)
+        try:
+            yield
+        finally:
+            executor.observers.remove(observer)
+    times += summarize([tracer])
 
 
 def _line(args: argparse.Namespace) -> tuple[str, int] | None:
@@ -70,7 +100,9 @@ def _compiled(seen: list[Seen]) -> list[str]:
     return [str(cause) for ex in executors.values() for cause in ex.causes]
 
 
-def _about(tensor: str | None, where: tuple[str, int] | None, seen: list[Seen]) -> str:
+def _about(
+    tensor: str | None, where: tuple[str, int] | None, seen: list[Seen], times: list[Any]
+) -> str:
     """What is to be said about a line or a tensor, in the largest run that computes it."""
     from graphc.see.explanation import Explainer
     from graphc.see.why import nodes_of_line, resolve, with_causes
@@ -88,7 +120,9 @@ def _about(tensor: str | None, where: tuple[str, int] | None, seen: list[Seen]) 
         except (KeyError, ValueError) as e:
             problem = problem or str(e.args[0] if e.args else e)
             continue
-        found = Explainer(s.compilation.trace.journal, [(s.run, s.compilation)])
+        steps = set(s.compilation.plan.steps)
+        mine = [t for t in times if t.spec in steps]
+        found = Explainer(s.compilation.trace.journal, [(s.run, s.compilation)], mine)
         answer = found.about(title, nodes)
         computing += [s.number] if answer.places else []
         computed = {n for p in answer.places for n in p.nodes}

@@ -261,7 +261,7 @@ class Explainer:
         s = self.compilations[part].plan.steps[i]
         inside = [] if s.code.name == "copy" else self.links.recorded(s.node)
         others = [n for n in inside if n not in mine]
-        times = [p for p in self.profile if (p.part, p.step) == (part, i)]
+        times = [p for p in self.profile if p.step == i and (p.spec is s or p.part == part)]
         measured: dict[str, Any] = {}
         if times:
             measured = {

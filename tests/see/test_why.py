@@ -363,6 +363,12 @@ def test_command(script: Path, capsys: Any, ask: list[str], before: bool) -> Non
     assert "also computed in compilations" in out
 
 
+def test_command_with_times(script: Path, capsys: Any) -> None:
+    with tf.Graph().as_default():
+        assert main(["explain", "--profile", "--line", "4", str(script)]) == 0
+    assert " us, " in capsys.readouterr().out
+
+
 def test_command_without_a_question(script: Path, capsys: Any) -> None:
     with tf.Graph().as_default():
         assert main(["explain", str(script)]) == 0
