@@ -550,7 +550,8 @@ class _Run:
         from graphc.runtime import recompute  # few sessions have a limit
 
         try:
-            recompute.fit(plan, self.executor.options.memory_limit, self.executor.threads)
+            options = self.executor.options
+            recompute.fit(plan, options.memory_limit, self.executor.threads, options.numerics)
         except recompute.TooLittle as e:
             raise OutOfMemoryError(None, None, str(e)) from None
 

@@ -50,6 +50,7 @@ class _Unit:
 
     steps: list[StepSpec]
     block: bool = False
+    revocable: bool = False  # any kernel may fail
     watched: bool = False  # for numbers that are none
     reads: dict[Buf, None] = field(default_factory=dict)
     writes: dict[Buf, None] = field(default_factory=dict)
@@ -75,8 +76,10 @@ class _Entry:
     versions: dict[Buf, int]
 
 
-def fit(plan: Plan, limit: int, threads: int) -> None:
+def fit(plan: Plan, limit: int, threads: int, revocable: bool = False) -> None:
     """Change `plan` so that its arena takes at most `limit` bytes, with the sizes at hand.
+
+    With `revocable` any kernel may fail, so that no variable changes before all is computed.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def fit(plan: Plan, limit: int, threads: int) -> None:
     size = sizes_of(plan.facts.env)
     if _arena(plan.steps, size, threads)[0] <= limit:
         return
-    search = _Search(plan, size, threads)
+    search = _Search(plan, size, threads, revocable)
     target = limit
     while True:
         live = search.lower(target)
@@ -163,7 +166,7 @@ def _units(steps: Sequence[StepSpec], revocable: bool = False) -> list[_Unit]:
         while k <= j:
             j = max(j, end[k])
             k += 1
-        unit = _Unit(list(steps[i : j + 1]), j > i)
+        unit = _Unit(list(steps[i : j + 1]), j > i, revocable)
         unit.watched = revocable and any(s.watched() for s in unit.steps)
         for s in unit.steps:
             unit.touched.update(dict.fromkeys(b for b in s.binds if b.kind == "arena"))
@@ -295,7 +298,7 @@ class _Making:
 class _Search:
     """Which values are let go of, and when."""
 
-    def __init__(self, plan: Plan, size: Sizes, threads: int) -> None:
+    def __init__(self, plan: Plan, size: Sizes, threads: int, revocable: bool) -> None:
         self.sizes = size
         self.env = plan.facts.env
         self.bytes: dict[Buf, int] = {}

@@ -305,6 +305,29 @@ def test_no_run_is_stopped_between_two_changes_of_variables():
         assert not any(s.checks or s.target for s in steps[first:])
 
 
+@pytest.mark.parametrize("share", [0.95, 0.7, 0.55])
+def test_runs_that_check_their_numbers_change_nothing_when_they_fail(share):
+    x = tf.placeholder(tf.float32, [None, 64], name="x")
+    h = x
+    for i in range(12):
+        h = tf.nn.relu(tf.matmul(h, tf.get_variable(f"w{i}", [64, 64])))
+    loss = tf.reduce_mean(tf.log(tf.reduce_sum(tf.square(h), 1)))
+    train = tf.train.AdamOptimizer().minimize(loss)
+    data = _data(512, 64)
+    with tf.Session(check_numerics=True) as sess:
+        sess.run(tf.global_variables_initializer())
+        (free,) = memory_report([train, loss], {x: data}, sess)
+        expected = [sess.run([train, loss], {x: data})[1] for _ in range(2)]
+    with tf.Session(check_numerics=True, memory_limit=int(free.arena * share)) as sess:
+        sess.run(tf.global_variables_initializer())
+        assert [sess.run([train, loss], {x: data})[1] for _ in range(2)] == expected
+        before = sess.run(tf.global_variables())
+        with pytest.raises(tf.errors.InvalidArgumentError, match="Inf"):
+            sess.run([train, loss], {x: data * 0})
+        for a, b in zip(before, sess.run(tf.global_variables()), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_a_long_search_ends(monkeypatch):
     monkeypatch.setattr(recompute, "BUDGET", 1)
     fetches, feed = _mlp()
