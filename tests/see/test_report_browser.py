@@ -115,7 +115,7 @@ def test_the_way_of_the_readme(opened) -> None:
     opened.click('#texts [data-text="why"]')
     why = opened.do("document.querySelector('#text-other').innerText")
     assert "This call takes " in why
-    assert "No code could take less than " in why
+    assert "No code could take less than " in why or "At least " in why
 
 
 def test_a_kernel_leads_back_to_its_lines(opened) -> None:
@@ -298,6 +298,26 @@ def test_a_failure_is_shown_with_what_there_is(page, tmp_path, monkeypatch) -> N
     line = line_of(page, 'name="product"')
     page.do(f"report.pin({{kind: 'line', id: {line}}})")
     assert page.do("document.querySelectorAll('#ir-list .node.pin').length") > 0
+    assert page.console == []
+
+
+def test_a_page_that_leaves_things_out_says_so(page, tmp_path) -> None:
+    g, fetches, feed = training()
+    data = gather(fetches, feed, graph=g, limits=Limits(nodes=30, kernels=2))
+    page.open(write(data, tmp_path / "short.html"))
+    said = page.do("[...document.querySelectorAll('[data-left-out]')].map((e) => e.innerText)")
+    assert any("recorded: " in text and "rows are left out" in text for text in said)
+    for tab in ("kernels", "memory", "passes", "graph", "trace"):
+        page.do(f"report.go('{tab}')")
+    for k in range(page.do("report.part.stages.length")):
+        page.choose("#stage", k)
+    last = page.do("report.part.steps.findLastIndex((s) => s.calls)")
+    page.do(f"report.pin({{kind: 'step', id: {last}}})")
+    page.click('#texts [data-text="asm"]')
+    page.until(
+        "document.querySelector('#text-list').innerText"
+        ".includes('The text of this kernel was left out')"
+    )
     assert page.console == []
 
 

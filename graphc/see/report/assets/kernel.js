@@ -183,13 +183,17 @@ function verdictOf(s) {
   const byFlops = (s.flops || 0) / m.flops, byBytes = b / m.bytes, floor = Math.max(byFlops, byBytes) * 1e9;
   const limit = byFlops > byBytes
     ? ops(s.flops) + " floating point operations at " + three(m.flops / 1e9) + " GFLOP/s" : bytes(b) + " at " + three(m.bytes / 1e9) + " GB/s";
-  out.push("No code could take less than " + time(floor) + " for " + limit + ": it reaches " + share(r) + " of that"
-    + (r > 1 ? ", since its data is in cache" : "") + ".");
+  if (r > 1) {
+    out.push("At least " + time(floor) + " would be needed for " + limit + ", as measured here: "
+      + (byFlops > byBytes ? "the machine was busier then." : "its data was in cache."));
+    return out;
+  }
+  out.push("No code could take less than " + time(floor) + " for " + limit + ": it reaches " + share(r) + " of that.");
   if (r < 0.5) {
     out.push(s.ns < 5000 * (s.count || 1) ? "It is so short that starting it counts."
       : byFlops > byBytes ? "It is limited by arithmetic that the kernel does not keep going: see its vectors below, and its assembly."
         : "It is not limited by memory alone: costly operations (see its loops), strided access or the arithmetic of its indices take the time.");
-  } else if (r < 1.2) {
+  } else {
     out.push(byFlops > byBytes ? "It is near what the processor can do: only fewer operations would make it faster."
       : "It is near what memory can do: only fewer bytes would make it faster - a smaller type, or one kernel with its neighbours.");
   }
