@@ -297,7 +297,7 @@ def _loops(text: str) -> str:
             first, word = stack.pop()
             boxes.append((first, i, len(stack), word))
         if row.rstrip().endswith("{"):
-            stack.append((i, row.split()[0] if row.split() else ""))
+            stack.append((i, next((w for w in row.split() if w in _LOOPS), "")))
     wide = max((len(r) for r in rows), default=0) * _LETTER + 40
     lines = []
     for first, last, depth, word in sorted(boxes, key=lambda b: b[2]):

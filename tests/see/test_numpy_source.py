@@ -19,6 +19,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ops.pure import input_op
 from graphc.ops.record import Op, meaning
+from graphc.see.forms import formatted
 from graphc.see.numpy_source import numpy_source
 
 OPS_TESTS = Path(__file__).resolve().parent.parent / "ops" / "op_cases.py"
@@ -182,13 +183,14 @@ def checked(fetches: Any, feeds: Mapping[Any, Any], session: Any = None) -> str:
     """Compare the programs of every stage with the session; the last program's text."""
     flat = tf.contrib.framework.nest.flatten(fetches)
     own = session or tf.Session()
-    names = [n for n in tf.dump(flat, feeds, own).splitlines() if n.startswith("# ---- ")]
-    stages = [s[7:] for s in names if s[7:] not in ("graph", "kernels", "plan")]
+    parts = dump.compile_run(flat, feeds, own)
+    triples = [(p.title, p.compilation, p.elements) for p in parts]
+    stages = [name for name, _ in dump.passes_of(parts[0].compilation) if "." not in name]
     text = ""
     values = {v.op.name: own.run(v) for v in tf.global_variables()}
     want = own.run(flat, feeds)
-    for stage in ("pure", *dict.fromkeys(s for s in stages if "." not in s)):
-        text = tf.dump(flat, feeds, own, stage=stage, format="python")
+    for stage in ("pure", *stages):
+        text = formatted(triples, stage, "python")
         scope = program(text)
         if "main" not in scope:  # in parts: another test
             assert callable(scope[f"{stage}_part_1"])

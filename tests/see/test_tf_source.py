@@ -88,8 +88,7 @@ LEFT: dict[str, set[str]] = {
     },
     "py_func": {"a Python function"},
 }  # fmt: skip
-QUICK = ["assertions", "batch_norm", "cond", "conv_net", "gan", "py_func", "regularisation",
-         "vae", "while_loop", "xor_momentum"]  # fmt: skip
+QUICK = ["assertions", "cond", "py_func", "regularisation", "while_loop", "xor_momentum"]
 
 
 def program(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
