@@ -657,6 +657,7 @@ def test_ops(capsys: Any) -> None:
     assert "[-0.9993293285369873, 0.0, 0.9993293285369873]" in page
     assert "can fail in a run" in printed(capsys, "ops", "gather")
     assert "native     no" in printed(capsys, "ops", "cholesky")
+    assert "example\n" in printed(capsys, "ops", "conv2d")
 
 
 def test_every_op_has_a_page() -> None:

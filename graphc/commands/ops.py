@@ -6,6 +6,8 @@ import argparse
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -95,7 +97,7 @@ def page(r: Any) -> str:
         (r.expand is not None, "is made of simpler ops by the pass expand"),
     ) if on]  # fmt: skip
     lines += [f"  note       {n}" for n in notes]
-    example = _example(r, public)
+    example = _example(r, public) or _written(public)
     return "\n".join([*lines, *(["", *example] if example else [])])
 
 
@@ -104,6 +106,16 @@ def _signature(f: Any) -> str:
     s = inspect.signature(f)
     bare = [p.replace(annotation=p.empty) for p in s.parameters.values()]
     return str(s.replace(parameters=bare, return_annotation=s.empty))
+
+
+def _written(public: str) -> list[str]:
+    """The shortest example of the documentation that calls it, where the sources are."""
+    file = Path(__file__).resolve().parents[2] / "docs" / "examples.txt"
+    if not public or not file.is_file():
+        return []
+    name = public.rpartition(".")[2]
+    blocks = [b for b in file.read_text(encoding="utf-8").split("\n\n") if f".{name}(" in b]
+    return ["  example", *indent(min(blocks, key=len), "    ").splitlines()] if blocks else []
 
 
 def _example(r: Any, public: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["public_name"]
 
 _PLACES = (
-    "", "math.", "nn.", "linalg.", "random.", "bitwise.", "strings.", "sparse.", "image.", "sets.",
+    "", "nn.", "math.", "linalg.", "random.", "bitwise.", "strings.", "sparse.", "image.", "sets.",
 )  # fmt: skip
 
 
