@@ -188,7 +188,10 @@ class Places:
         if what == "Enter":
             name = n.attr["frame_name"].s.decode()
             frame = self.frames.setdefault(name, Frame(name))
-            frame.parent = _innermost([frame.parent, inner])
+            around = _innermost([frame.parent, inner])
+            if around is not None and around.within(frame):
+                raise Unstructured(f"'{n.name}' enters a loop from inside of it")
+            frame.parent = around
             return frame
         if what == "Exit":
             frames = [p for p in (inner.path() if inner else ()) if isinstance(p, Frame)]

@@ -230,9 +230,10 @@ class _Importer:
                 return
             except Unshaped:
                 pass
-            except Unstructured as e:
+            except (Unstructured, LookupError, AssertionError, RecursionError) as e:
                 if self.definitions is None:
-                    raise ValueError(f"graphc cannot import this control flow: {e}") from None
+                    words = e if isinstance(e, Unstructured) else "it is damaged"
+                    raise ValueError(f"graphc cannot import this control flow: {words}") from None
                 done = True
             for held in (self.made, self.values, self.unknown):
                 held.clear()

@@ -5,6 +5,7 @@
 
 import gzip
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -60,3 +61,55 @@ def test_training_graphs(name):
             for j, k in enumerate(expected):
                 ours = np.stack([values[j] for values in got])
                 assert np.allclose(ours, expected[k], rtol=2e-4, atol=1e-5), (train, k)
+
+
+def damaged(made, random):
+    """Some inputs, types and nodes of a graph changed."""
+    nodes = made.node
+    flow = [n for n in nodes if n.op in ("Enter", "Switch", "Merge", "Exit", "NextIteration")]
+    for _ in range(random.randint(1, 3)):
+        n, other = random.choice(flow), random.choice(nodes)
+        at = random.randrange(len(n.input)) if n.input else None
+        what = random.randrange(6)
+        if what == 0 and n in nodes:
+            nodes.remove(n)
+        elif what == 1:
+            n.op = other.op
+        elif at is None:
+            n.input.append(other.name)
+        elif what == 2:
+            del n.input[at]
+        elif what == 3:
+            n.input[at] = other.name
+        elif what == 4:
+            n.input[at] += ":1"
+        else:
+            n.input[at] = "^" + other.name
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_damaged_graphs_are_refused_and_leave_nothing(name):
+    """A graph that cannot be made is an error; one that can is whole, whatever it means."""
+    random, raw = Random(name), gzip.decompress((DATA / f"{name}.pb.gz").read_bytes())
+    for _ in range(12):
+        made = tf.GraphDef.FromString(raw)
+        damaged(made, random)
+        with tf.Graph().as_default() as g:
+            try:
+                tf.import_graph_def(made, name="")
+            except (ValueError, TypeError):
+                assert g.get_operations() == []
+            assert g.context is None
+
+
+def test_a_loop_inside_of_itself():
+    made = tf.GraphDef.FromString(gzip.decompress((DATA / "loops.pb.gz").read_bytes()))
+    enters = {n.name: n for n in made.node if n.op == "Enter"}
+    inner = next(n for n in made.node if n.op == "Merge" and n.input[0] in enters)
+    enters[inner.input[0]].input[0] = next(
+        n.name
+        for n in made.node
+        if n.op == "Identity" and n.name.startswith(inner.name.rsplit("/", 1)[0])
+    )
+    with tf.Graph().as_default(), pytest.raises(ValueError, match=r"loop|cycle"):
+        tf.import_graph_def(made, name="")
