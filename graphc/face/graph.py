@@ -637,6 +637,8 @@ class Graph(Contexts, Pictured):
 
     def __init__(self) -> None:
         self._by_name: dict[str, Operation] = {}
+        #: The version of the graph once each operation was made, in their order.
+        self._versions: list[int] = []
         self._names: dict[str, int] = {}
         self._last_id = 0
         self._scope = ""
@@ -702,6 +704,7 @@ class Graph(Contexts, Pictured):
             node.name = full
             self._last_id += 1
             self._by_name[full] = node
+            self._versions.append(self._last_id)
         if context is not None:
             self._placed(node, context, labels)
         if self._overrides:
@@ -847,6 +850,7 @@ class Graph(Contexts, Pictured):
             _, node = self._by_name.popitem()
             self._gradient_types.pop(node, None)
             self.contexts.pop(node, None)
+        del self._versions[count:]
         self._last_id = last_id
         self._users = (-1, {})
         journal = self._journal or []

@@ -8,6 +8,7 @@ in its attribute ``_graphc``, which TensorFlow ignores and `import_graph_def` re
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -356,7 +357,7 @@ def export_graph(graph: Any, from_version: int | None = None, add_shapes: bool =
     nodes = graph.get_operations()
     taken = [n.name for n in nodes]
     if from_version is not None:
-        nodes = nodes[min(from_version, len(nodes)) :]
+        nodes = nodes[bisect_right(graph._versions, from_version) :]
     return export_nodes(nodes, add_shapes, taken)
 
 
