@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from graphc.ir import dtypes
+from graphc.ir.dtypes import DType
 from graphc.ir.node import Node
 
-__all__ = ["FORMS"]
+__all__ = ["FORMS", "numpy_type"]
 
 #: The text of a node, from the texts of its operands and attributes; None: by its meaning.
 Form = Callable[[Node, Sequence[str], Mapping[str, str]], "str | None"]
@@ -24,9 +25,14 @@ _BINARY = {
 _REDUCED = {"reduce_max": "max", "reduce_min": "min", "reduce_any": "any", "reduce_all": "all"}
 
 
+def numpy_type(t: DType) -> str:
+    """An element type as numpy has it (``np.bool`` is a name of NumPy 2 alone)."""
+    return "object" if t.kind == "s" else "np.bool_" if t.kind == "b" else f"np.{t.np.name}"
+
+
 def _kind(n: Node) -> str:
     """The element type of the first operand, as numpy has it."""
-    return f"np.{n.inputs[0].dtype.np.name}"
+    return numpy_type(n.inputs[0].dtype)
 
 
 def _exact(n: Node) -> bool:
@@ -117,7 +123,7 @@ def _cast(n: Node, given: Sequence[str], shown: Mapping[str, str]) -> str | None
         return f"{given[0]} != 0"
     if a.kind == "f" and b.kind in "iu":
         return None
-    return f"{given[0]}.astype(np.{b.np.name})"
+    return f"{given[0]}.astype({numpy_type(b)})"
 
 
 def _pick(n: Node, given: Sequence[str], shown: Mapping[str, str]) -> str | None:
@@ -130,11 +136,11 @@ def _turned(n: Node, given: Sequence[str], shown: Mapping[str, str]) -> str | No
 
 
 def _sizes(n: Node, given: Sequence[str], shown: Mapping[str, str]) -> str | None:
-    return f"np.array({shown['value']}, np.{n.outputs[0].dtype.np.name})"
+    return f"np.array({shown['value']}, {numpy_type(n.outputs[0].dtype)})"
 
 
 def _shape(n: Node, given: Sequence[str], shown: Mapping[str, str]) -> str | None:
-    return f"np.array({given[0]}.shape, np.{n.outputs[0].dtype.np.name})"
+    return f"np.array({given[0]}.shape, {numpy_type(n.outputs[0].dtype)})"
 
 
 def _between(sign: str) -> Form:

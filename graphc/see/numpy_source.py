@@ -18,7 +18,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value, shape_text
 from graphc.ops import philox, random
 from graphc.ops.record import round_bf16
-from graphc.see.numpy_forms import FORMS
+from graphc.see.numpy_forms import FORMS, numpy_type
 from graphc.see.portable import NotPortable, Sources, identifier, without_quiet
 
 __all__ = ["Program", "numpy_source"]
@@ -426,7 +426,7 @@ class _Function:
             return self.random(n, given, shown, scope)
         shape, t = n.outputs[0].static_shape if n.outputs else None, n.outputs[0].dtype
         if n.op.name == "array_new" and shape is not None and t.kind != "s":
-            return f"np.zeros({self.literal(shape, scope)}, np.{t.np.name})"  # of no elements yet
+            return f"np.zeros({self.literal(shape, scope)}, {numpy_type(t)})"  # of no elements yet
         form = FORMS.get(n.op.name)
         if form is not None and not dynamic:
             made = form(n, given, shown)
@@ -438,7 +438,7 @@ class _Function:
         f = n.op.numpy
         if f is None:
             raise NotPortable(f"op {n.op.name!r} has no meaning in numpy")
-        kinds = [f"np.{v.dtype.np.name}" for v in n.inputs[: len(given)]]
+        kinds = [numpy_type(v.dtype) for v in n.inputs[: len(given)]]
         short = self.sources.expression(f, given, shown, kinds)
         if short is not None:
             return short
