@@ -1973,7 +1973,7 @@ def _gather_numpy(x: Any, i: Any, *, axis: int, batch_dims: int = 0) -> Any:
     n = x.shape[axis]
     wrong = (i < 0) | (i >= n)
     if wrong.any():
-        at = tuple(int(e[0]) for e in np.nonzero(wrong))
+        at = tuple(np.argwhere(wrong)[0].tolist())
         label = "indices" + (f"[{','.join(map(str, at))}]" if at else "")
         raise _bad(f"{label} = {int(i[at])} is not in [0, {n})")
     if not batch_dims:
@@ -2124,7 +2124,7 @@ def _check_nd(i: Any, s: Sequence[int], what: str) -> None:
     m = i.shape[-1]
     wrong = ((i < 0) | (i >= np.array(s[:m], np.int64))).any(-1)
     if wrong.any():
-        at = tuple(int(e[0]) for e in np.nonzero(wrong))
+        at = tuple(np.argwhere(wrong)[0].tolist())
         flat = int(np.ravel_multi_index(at, wrong.shape)) if at else 0
         label = f"indices[{flat if what == 'shape' else ','.join(map(str, at))}]"
         values = ", ".join(map(str, i[at].tolist()))

@@ -396,3 +396,13 @@ def test_gather_out_of_range_native_and_reference() -> None:
             sess.run(tf.gather(x, i), feed)
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"indices\[1\] = "):
             arrays.gather_op.numpy(np.zeros(3), np.array([0, wrong]), axis=0)
+
+
+def test_a_single_index_out_of_range() -> None:
+    """TensorFlow 1.15 says ``indices = 7``, without a place."""
+    i = tf.placeholder(tf.int32, [])
+    with (
+        tf.Session() as sess,
+        pytest.raises(tf.errors.InvalidArgumentError, match=r"^indices = 7 is not in \[0, 3\)"),
+    ):
+        sess.run(tf.gather(tf.constant([1.0, 2.0, 3.0]), i), {i: 7})
