@@ -353,6 +353,18 @@ class TestCase(unittest.TestCase):
         """`assertRaisesRegex`, as it was called."""
         return self.assertRaisesRegex(expected_exception, expected_regex, *args, **kwargs)
 
+    def assertRaisesWithLiteralMatch(
+        self, expected_exception: Any, expected_exception_message: str,
+        callable_obj: Any = None, *args: Any, **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        """An exception with exactly this message; a context without `callable_obj`."""
+        wanted = f"^{re.escape(expected_exception_message)}$"
+        if callable_obj is None:
+            return self.assertRaisesRegex(expected_exception, wanted)
+        with self.assertRaisesRegex(expected_exception, wanted):
+            callable_obj(*args, **kwargs)
+        return None
+
     @contextlib.contextmanager
     def assertRaisesWithPredicateMatch(
         self, exception_type: Any, expected_err_re_or_predicate: Any

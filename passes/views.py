@@ -35,7 +35,9 @@ def reshaped(x: Value, result: Value) -> Value:
 
 def true_perm(perm: Sequence[int] | None, rank: int) -> tuple[int, ...]:
     """A permutation counted from the front; None reverses all axes."""
-    return tuple(range(rank))[::-1] if perm is None else tuple([i % rank for i in perm])
+    if perm is None:
+        return tuple(range(rank))[::-1]
+    return tuple([shapes.axis_number(i) % rank for i in perm])
 
 
 def transposed(x: Value, perm: Sequence[int]) -> Value:

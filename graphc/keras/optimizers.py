@@ -206,8 +206,9 @@ class Optimizer:
         pairs = [(g, v) for g, v in grads_and_vars if g is not None]
         if not pairs:
             raise ValueError("No gradients provided for any variable.")
-        for _, v in pairs:
-            self._create(v)
+        for slot, fill in self._slots_of():  # slot by slot, as TF1 orders an optimizer's weights
+            for _, v in pairs:
+                self.add_slot(v, slot, fill)
         step = self.iterations
         with name_scope(name or self._name):
             ops = []
@@ -222,8 +223,9 @@ class Optimizer:
             with get_default_graph().control_dependencies([group(*ops)]):
                 return step.assign_add(1).op
 
-    def _create(self, var: Any) -> None:
-        """Make the slots of a variable."""
+    def _slots_of(self) -> list[tuple[str, Any]]:
+        """Names of the variables beside each variable, and how they begin."""
+        return []
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         raise NotImplementedError
@@ -271,9 +273,8 @@ class SGD(Optimizer):
         self._set(momentum=momentum)
         self.nesterov = nesterov
 
-    def _create(self, var: Any) -> None:
-        if self._moves:
-            self.add_slot(var, "momentum")
+    def _slots_of(self) -> list[tuple[str, Any]]:
+        return [("momentum", "zeros")] if self._moves else []
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         if not self._moves:
@@ -299,12 +300,9 @@ class RMSprop(Optimizer):
         self._moves = not isinstance(momentum, int | float) or momentum > 0
         self.epsilon, self.centered = epsilon or 1e-7, centered
 
-    def _create(self, var: Any) -> None:
-        self.add_slot(var, "rms")
-        if self._moves:
-            self.add_slot(var, "momentum")
-        if self.centered:
-            self.add_slot(var, "mg")
+    def _slots_of(self) -> list[tuple[str, Any]]:
+        names = ["rms", *["momentum"] * self._moves, *["mg"] * self.centered]
+        return [(n, "zeros") for n in names]
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         rho, slot = self._hyper("rho", grad.dtype), self.get_slot(var, "rms")
@@ -346,9 +344,9 @@ class Adagrad(Optimizer):
         # made by name it begins with 0, as in TF 1.15
         return cls(**{"initial_accumulator_value": 0.0, **config})
 
-    def _create(self, var: Any) -> None:
+    def _slots_of(self) -> list[tuple[str, Any]]:
         value = self.initial_accumulator_value
-        self.add_slot(var, "accumulator", lambda s, t: shapes.ones(s, t) * value)
+        return [("accumulator", lambda s, t: shapes.ones(s, t) * value)]
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         slot = self.get_slot(var, "accumulator")
@@ -370,9 +368,8 @@ class Adadelta(Optimizer):
         self._set(rho=rho)
         self.epsilon = epsilon or 1e-7
 
-    def _create(self, var: Any) -> None:
-        self.add_slot(var, "accum_grad")
-        self.add_slot(var, "accum_var")
+    def _slots_of(self) -> list[tuple[str, Any]]:
+        return [("accum_grad", "zeros"), ("accum_var", "zeros")]
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         rho = self._hyper("rho", grad.dtype)
@@ -396,9 +393,8 @@ class Adam(Optimizer):
         self._set(beta_1=beta_1, beta_2=beta_2)
         self.epsilon, self.amsgrad = epsilon or 1e-7, amsgrad
 
-    def _create(self, var: Any) -> None:
-        for slot in ("m", "v", *(["vhat"] if self.amsgrad else [])):
-            self.add_slot(var, slot)
+    def _slots_of(self) -> list[tuple[str, Any]]:
+        return [(n, "zeros") for n in ("m", "v", *["vhat"] * self.amsgrad)]
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         t = self._time(grad.dtype)
@@ -428,9 +424,8 @@ class Adamax(Optimizer):
         self._set(beta_1=beta_1, beta_2=beta_2)
         self.epsilon = epsilon or 1e-7
 
-    def _create(self, var: Any) -> None:
-        self.add_slot(var, "m")
-        self.add_slot(var, "v")
+    def _slots_of(self) -> list[tuple[str, Any]]:
+        return [("m", "zeros"), ("v", "zeros")]
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         t = self._time(grad.dtype)
@@ -458,9 +453,8 @@ class Nadam(Optimizer):
         self.epsilon = epsilon or 1e-7
         self._schedule: Any = None
 
-    def _create(self, var: Any) -> None:
-        self.add_slot(var, "m")
-        self.add_slot(var, "v")
+    def _slots_of(self) -> list[tuple[str, Any]]:
+        return [("m", "zeros"), ("v", "zeros")]
 
     def apply_gradients(self, grads_and_vars: Any, name: str | None = None) -> Any:
         if self._schedule is None:

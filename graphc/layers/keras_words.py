@@ -62,6 +62,10 @@ class L1L2:
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         self.l1, self.l2 = float(l1), float(l2)
 
+    def get_config(self) -> dict[str, float]:
+        """Its arguments."""
+        return {"l1": self.l1, "l2": self.l2}
+
     def __call__(self, x: Any) -> Any:
         """The loss of weights."""
         w = convert_to_tensor(x)
@@ -91,6 +95,10 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
 class NonNeg:
     """Weights below 0 become 0."""
 
+    def get_config(self) -> dict[str, Any]:
+        """Its arguments."""
+        return {}
+
     def __call__(self, w: Any) -> Any:
         """The projection."""
         x = convert_to_tensor(w)
@@ -102,6 +110,10 @@ class MaxNorm:
 
     def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
         self.max_value, self.axis = max_value, axis
+
+    def get_config(self) -> dict[str, Any]:
+        """Its arguments."""
+        return {"max_value": self.max_value, "axis": self.axis}
 
     def __call__(self, w: Any) -> Any:
         """The projection."""
@@ -116,6 +128,10 @@ class UnitNorm:
 
     def __init__(self, axis: Any = 0) -> None:
         self.axis = axis
+
+    def get_config(self) -> dict[str, Any]:
+        """Its arguments."""
+        return {"axis": self.axis}
 
     def __call__(self, w: Any) -> Any:
         """The projection."""

@@ -2074,7 +2074,7 @@ def gather(
     InvalidArgumentError
         At run time, for an index outside [0, size).
     """
-    if hasattr(params, "sparse_read"):
+    if hasattr(params, "sparse_read") and not batch_dims and axis is None:
         return params.sparse_read(indices, name=name)  # type: ignore[no-any-return]
     values = [("params", params), ("indices", indices)]
     at = batch_dims if axis is None else axis

@@ -182,7 +182,7 @@ def _contracted(a: Value, axes: Any) -> tuple[list[int], list[int]]:
         if axes < 0:
             raise ValueError("'axes' must be at least 0.")
         if a.static_shape is None:
-            raise ValueError("tensordot needs a tensor of known rank")
+            return [i - axes for i in _ax(int(axes))], list(_ax(int(axes)))
         n = len(a.static_shape)
         if axes > n:
             raise ValueError(
@@ -206,7 +206,7 @@ def _as_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, li
     """`a` as a matrix with the summed axes last (first, if flipped); its free sizes."""
     s = a.static_shape
     if s is None:
-        raise ValueError("tensordot needs tensors of known rank")
+        return _unranked_matrix(a, axes, flipped)
     axes = [i if i >= 0 else i + len(s) for i in axes]
     free = [i for i in _ax(len(s)) if i not in axes]
     perm = [*axes, *free] if flipped else [*free, *axes]
@@ -226,6 +226,21 @@ def _as_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, li
     new = arrays.stack([p_axes, p_free] if flipped else [p_free, p_axes])
     moved = build(shapes.transpose_op, (a,), {"perm": tuple(perm)}, "transpose").outputs[0]
     return shapes.reshape(moved, new), free_dims, [s[i] for i in free]
+
+
+def _unranked_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, None]:
+    """The same of a tensor of unknown rank, whose last (or, flipped, first) axes are summed."""
+    k = len(axes)
+    if axes != (list(_ax(k)) if flipped else [i - k for i in _ax(k)]):
+        raise ValueError(
+            "tensordot of a tensor of unknown rank sums over its last axes (of the second its "
+            f"first ones), not over {axes}"
+        )
+    shape = shapes.shape(a)
+    free, summed = (shape[k:], shape[:k]) if flipped else (shape[:-k], shape[-k:])
+    p_free, p_summed = reduce.reduce_prod(free, [0]), reduce.reduce_prod(summed, [0])
+    new = arrays.stack([p_summed, p_free] if flipped else [p_free, p_summed])
+    return shapes.reshape(a, new), free, None
 
 
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Value:

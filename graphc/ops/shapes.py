@@ -392,6 +392,10 @@ def _number(d: Dim) -> int:
     return n
 
 
+#: The same for passes.
+axis_number = _number
+
+
 def _expand_dims_dims(x: Any, *rest: Any, **attrs: Any) -> Any:
     axis = attrs.get("axis", rest[-1] if rest else None)
     return None if x is None or isinstance(x, tuple) or axis is None else (x,)

@@ -186,3 +186,21 @@ def configurations_of_layers(tf, np):
         tf.train.FtrlOptimizer.__base__.__name__, tf.train.AdamOptimizer.__base__.__name__,
     ]  # fmt: skip
     return {"fetch": [], "said": said}
+
+
+@program
+def ranks_and_orders_of_the_run(tf, np):
+    """What programs of the package gpflow needed."""
+    x, y = tf.placeholder(tf.float32), tf.placeholder(tf.float32)
+    perm = tf.placeholder(tf.int32, [2])
+    a, b = tf.tensordot(x, y, [[-1], [0]]), tf.tensordot(x, y, 1)
+    turned = tf.transpose(x, perm)
+    back = tf.reduce_sum(tf.transpose(turned * 2.0, perm), 0)
+    v = tf.Variable(data(3, 4))
+    picked = [tf.gather(v, [2, 0], axis=1), tf.gather(v, [2, 0]), tf.gather(v, [1], axis=-1),
+              tf.gather(v, 1), tf.gather_nd(v, [[1, 2]])]  # fmt: skip
+    out = [a, b, turned, back, *picked, tf.gradients(a * a, x)[0]]
+    return {
+        "fetch": [tf.identity(o, name="o" + str(i)) for i, o in enumerate(out)],
+        "feed": {x: data(2, 3), y: data(3, 4), perm: [1, 0]},
+    }
