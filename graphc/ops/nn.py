@@ -720,7 +720,11 @@ def relu_layer(x: Any, weights: Any, biases: Any, name: str | None = None) -> Va
 
 def _noise_shape(x: Value, noise_shape: Any) -> Any:
     if noise_shape is None:
-        return ops.shapes.shape(x)
+        own = x.static_shape
+        if own is None or any(type(d) is not int for d in own):
+            return ops.shapes.shape(x)
+        current().reserve("Shape")  # a constant that nothing would read: the sizes are attributes
+        return ops.random.Sizes(own)
     known = getattr(noise_shape, "as_list", None)
     if known is not None:
         noise_shape = known()

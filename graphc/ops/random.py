@@ -255,10 +255,14 @@ def _draw(record: Op, shape: Any, attrs: dict[str, Any], values: list[Value], na
     return build(record, tail, out, name).outputs[0]
 
 
+class Sizes(tuple[Any, ...]):
+    """Sizes for which TF1 has a constant of another name already."""
+
+
 def _shape_operand(shape: Any) -> Any:
     s = static_operand(shape, "shape")
     if not isinstance(s, Value):
-        if not isinstance(shape, Value):
+        if not isinstance(shape, Value | Sizes):
             current().reserve("shape")
         if not isinstance(s, tuple):
             raise ValueError(f"Shape must be rank 1 but is rank 0 for a random op: {shape!r}")
