@@ -229,18 +229,19 @@ def _as_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, li
 
 
 def _unranked_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, None]:
-    """The same of a tensor of unknown rank, whose last (or, flipped, first) axes are summed."""
+    """The same of a tensor of unknown rank, whose last or first axes are summed."""
     k = len(axes)
-    if axes != (list(_ax(k)) if flipped else [i - k for i in _ax(k)]):
+    last = axes == [i - k for i in _ax(k)]
+    if not last and axes != list(_ax(k)):
         raise ValueError(
-            "tensordot of a tensor of unknown rank sums over its last axes (of the second its "
-            f"first ones), not over {axes}"
+            "tensordot of a tensor of unknown rank sums over its last axes, counted from the end, "
+            f"or over its first ones, not over {axes}"
         )
     shape = shapes.shape(a)
-    free, summed = (shape[k:], shape[:k]) if flipped else (shape[:-k], shape[-k:])
+    free, summed = (shape[:-k], shape[-k:]) if last else (shape[k:], shape[:k])
     p_free, p_summed = reduce.reduce_prod(free, [0]), reduce.reduce_prod(summed, [0])
-    new = arrays.stack([p_summed, p_free] if flipped else [p_free, p_summed])
-    return shapes.reshape(a, new), free, None
+    m = shapes.reshape(a, arrays.stack([p_free, p_summed] if last else [p_summed, p_free]))
+    return (shapes.transpose(m, [1, 0]) if last == flipped else m), free, None
 
 
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Value:

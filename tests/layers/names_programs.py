@@ -194,12 +194,14 @@ def ranks_and_orders_of_the_run(tf, np):
     x, y = tf.placeholder(tf.float32), tf.placeholder(tf.float32)
     perm = tf.placeholder(tf.int32, [2])
     a, b = tf.tensordot(x, y, [[-1], [0]]), tf.tensordot(x, y, 1)
+    c, d = tf.tensordot(x, x, [[-1], [-1]]), tf.tensordot(x, x, [[0], [0]])
     turned = tf.transpose(x, perm)
     back = tf.reduce_sum(tf.transpose(turned * 2.0, perm), 0)
     v = tf.Variable(data(3, 4))
     picked = [tf.gather(v, [2, 0], axis=1), tf.gather(v, [2, 0]), tf.gather(v, [1], axis=-1),
               tf.gather(v, 1), tf.gather_nd(v, [[1, 2]])]  # fmt: skip
-    out = [a, b, turned, back, *picked, tf.gradients(a * a, x)[0]]
+    out = [a, b, c, d, turned, back, *picked, tf.gradients(a * a, x)[0],
+           tf.gradients(c * c * c, x)[0]]  # fmt: skip
     return {
         "fetch": [tf.identity(o, name="o" + str(i)) for i, o in enumerate(out)],
         "feed": {x: data(2, 3), y: data(3, 4), perm: [1, 0]},
