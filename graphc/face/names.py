@@ -149,7 +149,7 @@ BORROWED: dict[str, tuple[str, ...]] = {
     "contrib.util": ("",),
     "debugging": ("",),
     "dtypes": ("",),
-    "io": ("", "train", "python_io"),
+    "io": ("", "train", "python_io", "image"),
     "queue": ("",),
     "sets": ("",),
     "sparse": ("",),
@@ -677,6 +677,21 @@ NAMES: dict[str, str] = {
     "examples.tutorials.mnist.input_data.read_data_sets": "graphc.face.mnist:read_data_sets",
     "keras.datasets.mnist.load_data": "graphc.face.mnist:load_mnist",
     "python.client.device_lib.list_local_devices": "graphc.face.compat:list_local_devices",
+    "contrib.layers.safe_embedding_lookup_sparse": (
+        "graphc.sparse.lookup:safe_embedding_lookup_sparse"
+    ),
+    "contrib.slim.safe_embedding_lookup_sparse": (
+        "graphc.sparse.lookup:safe_embedding_lookup_sparse"
+    ),
+    "contrib.metrics.set_difference": "graphc.sparse.sets:set_difference",
+    "contrib.metrics.set_intersection": "graphc.sparse.sets:set_intersection",
+    "contrib.metrics.set_size": "graphc.sparse.sets:set_size",
+    "contrib.metrics.set_union": "graphc.sparse.sets:set_union",
+    "contrib.training.add_gradients_summaries": (
+        "graphc.contrib.slim.learning:add_gradients_summaries"
+    ),
+    "contrib.training.clip_gradient_norms": "graphc.contrib.slim.learning:clip_gradient_norms",
+    "contrib.training.multiply_gradients": "graphc.contrib.slim.learning:multiply_gradients",
     "contrib.util.constant_value": "graphc.face.more:constant_value",
     "python.framework.tensor_util.constant_value": "graphc.face.more:constant_value",
     "python.ops.variables.PartitionedVariable": "graphc.face.partitioned:PartitionedVariable",
