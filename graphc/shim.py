@@ -15,6 +15,7 @@ TensorFlow is not touched, and other processes do not notice.
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 
 from graphc.face.lazy import aliases
 
@@ -25,6 +26,8 @@ _MESSAGES = {
     f"graphc.core.{part}": "tensorboard.compat.proto"
     for part in ("framework", "protobuf", "util", "example")
 }
+
+_NONE = ModuleType("tensorboard.compat.notf")
 
 
 def install(name: str = "tensorflow") -> None:
@@ -49,6 +52,9 @@ def install(name: str = "tensorflow") -> None:
         )
     aliases.update(_MESSAGES)
     aliases[name] = "graphc"
+    # TensorBoard reads its files with TensorFlow's insides where there is a TensorFlow; this is
+    # how it is told that there is none
+    sys.modules.setdefault(_NONE.__name__, _NONE)
 
 
 def remove(name: str = "tensorflow") -> None:
@@ -56,5 +62,7 @@ def remove(name: str = "tensorflow") -> None:
     if aliases.get(name) != "graphc":
         return
     del aliases[name]
+    if sys.modules.get(_NONE.__name__) is _NONE:
+        del sys.modules[_NONE.__name__]
     for module in [m for m in sys.modules if m == name or m.startswith(name + ".")]:
         del sys.modules[module]

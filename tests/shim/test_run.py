@@ -179,3 +179,21 @@ def test_install_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_there", pytest)
     with pytest.raises(RuntimeError, match="tensorflow_there is imported already"):
         shim.install("tensorflow_there")
+
+
+def test_tensorboard_in_the_same_process_does_not_take_it_for_tensorflow(tmp_path):
+    pytest.importorskip("tensorboard")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, tensorflow as tf\n"
+        "writer = tf.summary.FileWriter(sys.argv[1])\n"
+        "writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag='a', simple_value=2.0)]), 1)\n"
+        "writer.close()\n"
+        "from tensorboard.backend.event_processing import event_accumulator\n"
+        "for _ in range(2):\n"
+        "    found = event_accumulator.EventAccumulator(sys.argv[1]).Reload().Scalars('a')\n"
+        "print([(s.step, s.value) for s in found])\n"
+    )
+    command = [sys.executable, "-m", "graphc", "run", str(script), str(tmp_path / "log")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "[(1, 2.0)]\n", done.stderr
