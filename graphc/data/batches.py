@@ -28,6 +28,7 @@ from graphc.face.shape import TensorShape, as_shape
 from graphc.ir.build import current
 from graphc.ir.dtypes import DType, string
 from graphc.ir.node import Value
+from graphc.ops.arrays import stack as stack_sizes
 from graphc.ops.convert import constant_op, convert_to_tensor
 
 __all__ = ["BatchDataset", "PaddedBatchDataset", "UnbatchDataset", "WindowDataset", "ZipDataset"]
@@ -146,7 +147,8 @@ class PaddedBatchDataset(Dataset):
             raise TypeError("Batching of padded sparse tensors is not currently supported")
         size = int64_tensor(batch_size, "batch_size")
         types = map_leaves(lambda s: s.dtype, source._structure)
-        shapes = _padded_shapes(source._structure, padded_shapes)
+        given = _padded_shapes(source._structure, padded_shapes)
+        shapes = [_static(p) for p in given]
         for s, p in zip(source._specs, shapes, strict=True):
             _check_padding(s.shape, p)
         current().reserve(*["Const"] * len(shapes))
@@ -160,6 +162,9 @@ class PaddedBatchDataset(Dataset):
         drop = convert_to_tensor(drop_remainder, "bool", "drop_remainder")
         rows = static_rows(size, drop)
         self._shapes = [None if p.ndims is None else p.as_list() for p in shapes]
+        late = [(i, p) for i, p in enumerate(given) if isinstance(p, Value)]
+        self._late = [i for i, _ in late]
+        self._pads = slice(2, 2 + len(pads))
         structure = pack(
             source._structure,
             [
@@ -167,19 +172,24 @@ class PaddedBatchDataset(Dataset):
                 for s, p in zip(source._specs, shapes, strict=True)
             ],
         )
-        super().__init__(structure, (source,), [size, drop, *pads])
+        super().__init__(structure, (source,), [size, drop, *pads, *[p for _, p in late]])
 
     def _open(self, context: Context) -> Stream:
         size, drop = batch_numbers(context, *self._tensors[:2])
-        pads = [np.asarray(context.value(t))[()] for t in self._tensors[2:]]
+        pads = [np.asarray(context.value(t))[()] for t in self._tensors[self._pads]]
+        shapes = list(self._shapes)
+        for i, t in zip(self._late, self._tensors[self._pads.stop :], strict=True):
+            shapes[i] = _padded_shape(np.asarray(context.value(t))).as_list()
         stream = self._inputs[0]._open(context)
         groups = regroup(zip(stream), size, drop)
-        return Stream(map(lambda g: self._padded(g, pads), groups))
+        return Stream(map(lambda g: self._padded(g, pads, shapes), groups))
 
-    def _padded(self, elements: Sequence[Element], pads: Sequence[Any]) -> Element:
+    def _padded(
+        self, elements: Sequence[Element], pads: Sequence[Any], shapes: Sequence[Any]
+    ) -> Element:
         parts: list[Any] = []
         specs_ = self._inputs[0]._specs
-        columns = zip(specs_, self._shapes, pads, zip(*elements, strict=True), strict=True)
+        columns = zip(specs_, shapes, pads, zip(*elements, strict=True), strict=True)
         for s, want, pad, values in columns:
             sizes = [np.shape(v) for v in values]
             rank = len(want or ())
@@ -205,11 +215,14 @@ class PaddedBatchDataset(Dataset):
         return tuple(parts)
 
 
-def _padded_shapes(structure: Any, shapes: Any) -> list[TensorShape]:
-    """The shapes to pad to, flat; a shape may be a list, a vector, or have -1 for None."""
+def _padded_shapes(structure: Any, shapes: Any) -> list[Any]:
+    """The shapes to pad to, flat; a shape may be a list, a vector, or have -1 for None.
+
+    One that only the run decides stays a vector.
+    """
     types = map_leaves(lambda s: s, structure)
 
-    def walk(like: Any, s: Any) -> list[TensorShape]:
+    def walk(like: Any, s: Any) -> list[Any]:
         if isinstance(like, (TensorSpec, DatasetSpec)):
             return [_padded_shape(s)]
         if isinstance(like, Mapping):
@@ -223,16 +236,30 @@ def _padded_shapes(structure: Any, shapes: Any) -> list[TensorShape]:
     return walk(structure, shapes)
 
 
-def _padded_shape(s: Any) -> TensorShape:
-    if isinstance(s, Value):
-        if s.node.op is not constant_op:
-            raise TypeError("padded_shapes must be known when the dataset is made")
+def _padded_shape(s: Any) -> Any:
+    if isinstance(s, Value) and s.node.op is constant_op:
         s = s.node.attrs["value"]
-    if isinstance(s, TensorShape):
+    if isinstance(s, (TensorShape, Value)):
         return s
+    if any(isinstance(d, Value) for d in s):
+        return stack_sizes([int64_tensor(-1 if d is None else d, "padded_shape") for d in s])
     return as_shape(
         [None if d is None or getattr(d, "value", d) in (None, -1) else int(d) for d in s]
     )
+
+
+def _static(s: Any) -> TensorShape:
+    """What is known of a shape before the run."""
+    if isinstance(s, TensorShape):
+        return s
+    if not s.dtype.is_integer:
+        raise TypeError(f"Padded shape {s} must be a vector of int64, not of {s.dtype.name}")
+    known = as_shape(s.static_shape)
+    if known.ndims is not None and known.ndims != 1:
+        raise ValueError(f"Padded shape {s} must be a 1-D tensor of tf.int64 values, but its "
+                         f"shape was {known}.")  # fmt: skip
+    count = None if known.ndims is None else known.as_list()[0]
+    return TensorShape(None if count is None else [None] * count)
 
 
 def _check_padding(shape: TensorShape, padded: TensorShape) -> None:

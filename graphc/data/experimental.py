@@ -19,6 +19,7 @@ from graphc.data.streams import Element, Stream
 from graphc.data.structure import TensorSpec, flatten, map_leaves, same_structure
 from graphc.data.tables import make_csv_dataset
 from graphc.errors import InvalidArgumentError, OpError
+from graphc.face.shape import TensorShape, as_shape
 from graphc.ir.build import current
 from graphc.ir.dtypes import float32, float64, int32, int64, string
 from graphc.ir.node import Value
@@ -470,6 +471,9 @@ def bucket_by_sequence_length(
         Lengths at which a new bucket begins.
     bucket_batch_sizes : list of int
         One more than boundaries.
+    pad_to_bucket_boundary : bool
+        Pad to the longest length of the bucket, not to that of the longest in the batch;
+        lengths of the last bucket, which has no end, are an error.
     """
     if len(bucket_batch_sizes) != len(bucket_boundaries) + 1:
         raise ValueError("len(bucket_batch_sizes) must equal len(bucket_boundaries) + 1")
@@ -488,6 +492,21 @@ def bucket_by_sequence_length(
 
         return gather(convert_to_tensor(sizes), key)
 
+    def ends(shape: TensorShape, key: Value) -> list[Any]:
+        """A shape to pad to, whose unknown sizes are the longest length of the bucket."""
+        from graphc.face.asserts import assert_less
+        from graphc.face.graph import control_dependencies
+        from graphc.ops.arrays import gather
+
+        inside = assert_less(
+            key, np.int64(len(bucket_boundaries)),
+            message="When pad_to_bucket_boundary=True, elements must have length < "
+            "max(bucket_boundaries).",
+        )  # fmt: skip
+        with control_dependencies([inside]):
+            end = gather(convert_to_tensor(np.array(bucket_boundaries, np.int64) - 1), key)
+        return [end if n is None else n for n in shape.as_list()]
+
     def batch(key: Value, grouped: Dataset) -> Dataset:
         size = window(key)
         if no_padding:
@@ -495,10 +514,7 @@ def bucket_by_sequence_length(
         none = map_leaves(lambda s: s.shape, grouped._structure)
         given = padded_shapes if padded_shapes is not None else none
         if pad_to_bucket_boundary:
-            raise NotImplementedError(
-                "bucket_by_sequence_length: pad_to_bucket_boundary is not supported; give "
-                "padded_shapes"
-            )
+            given = map_leaves(lambda s, p: ends(as_shape(p), key), grouped._structure, given)
         return grouped.padded_batch(size, given, padding_values, drop_remainder=drop_remainder)
 
     return group_by_window(bucket, batch, window_size_func=window)

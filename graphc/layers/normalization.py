@@ -15,7 +15,7 @@ from graphc.ir.node import Value
 from graphc.layers.base import Layer, functional
 from graphc.layers.spec import InputSpec
 from graphc.layers.words import initializer_of, smart_select, static_flag
-from graphc.ops import math, nn, norm, reduce, shapes, state
+from graphc.ops import arrays, math, nn, norm, reduce, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.train.averages import assign_moving_average
 
@@ -43,6 +43,12 @@ class BatchNormalization(Layer):
     renorm : bool
         Batch renormalisation (Ioffe, arXiv:1702.03275), with `renorm_clipping` (``rmin``,
         ``rmax``, ``dmax``) and `renorm_momentum`.
+    virtual_batch_size : int, optional
+        Normalise groups of so many examples, each by its own mean and variance; the averages
+        move by the mean over groups.  The variables get an axis for the groups.
+    adjustment : callable, optional
+        Takes the shape of the inputs and gives a factor and a shift of the normalised values,
+        applied while training.
     """
 
     def __init__(
@@ -56,10 +62,6 @@ class BatchNormalization(Layer):
         adjustment: Any = None, name: str | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(trainable, name, **kwargs)
-        if virtual_batch_size is not None or adjustment is not None:
-            raise NotImplementedError(
-                "graphc has no virtual_batch_size and no adjustment of batch normalization"
-            )
         for key in renorm_clipping or {}:
             if key not in ("rmax", "rmin", "dmax"):
                 raise ValueError(
@@ -83,6 +85,8 @@ class BatchNormalization(Layer):
         self.renorm_clipping = renorm_clipping or {}
         self.renorm_momentum = renorm_momentum
         self.fused = fused
+        self.virtual_batch_size = virtual_batch_size
+        self.adjustment = adjustment
         self.gamma: Any = None
         self.beta: Any = None
         self.moving_mean: Any = None
@@ -102,18 +106,34 @@ class BatchNormalization(Layer):
                 raise ValueError(f"Invalid axis: {a}")
         if len(set(axes)) != len(axes):
             raise ValueError(f"Duplicate axis: {axes}")
-        self.axis = axes
+        self._check_groups()
         if self.fused is not False:
-            self.fused = rank == 4 and axes in ([1], [3]) and not self.renorm
+            self.fused = (
+                rank == 4 and axes in ([1], [3]) and not self.renorm
+                and self.virtual_batch_size is None and self.adjustment is None
+            )  # fmt: skip
         sizes = {a: shape[a].value for a in axes}
         if None in sizes.values():
             raise ValueError("Input has undefined `axis` dimension. Input shape: ", shape)
         self.input_spec = InputSpec(ndim=rank, axes=sizes)
         made: list[Any] = [sizes[a] for a in axes]
-        if len(axes) > 1:
+        if len(axes) > 1 or self.virtual_batch_size is not None:
             made = [sizes.get(i, 1) for i in range(rank)]
+        if self.virtual_batch_size is not None:
+            axes = [a + 1 for a in axes]  # as they lie in inputs cut into groups
+            made.insert(1, 1)
+        self.axis = axes
         self._variables(made)
         self.built = True
+
+    def _check_groups(self) -> None:
+        if self.virtual_batch_size is None:
+            return
+        if self.virtual_batch_size <= 0:
+            raise ValueError("virtual_batch_size must be a positive integer that divides the true "
+                             "batch size of the input Tensor")  # fmt: skip
+        if self.adjustment is not None:
+            raise ValueError("When using virtual_batch_size, adjustment cannot be specified")
 
     def _variables(self, shape: list[Any]) -> None:
         kind = self.dtype or dtypes.float32
@@ -148,7 +168,19 @@ class BatchNormalization(Layer):
             training = False
         if self.fused:
             return self._fused(inputs, training)
+        if self.virtual_batch_size is not None:
+            return self._in_groups(inputs, training)
         return self._plain(inputs, training)
+
+    def _in_groups(self, inputs: Any, training: Any) -> Any:
+        """Normalised as [virtual batch, groups, ...], every group by itself."""
+        sizes = shapes.shape(inputs)
+        cut = arrays.concat([[self.virtual_batch_size, -1], sizes[1:]], 0)
+        whole: Any = shapes.reshape(inputs, cut)
+        whole.set_shape([self.virtual_batch_size, None, *inputs.shape[1:].as_list()])
+        y: Any = shapes.reshape(self._plain(whole, training), sizes)
+        y.set_shape(inputs.shape)
+        return y
 
     def _fused(self, x: Value, training: Any) -> Value:
         layout = "NCHW" if self.axis == [1] else "NHWC"
@@ -209,7 +241,9 @@ class BatchNormalization(Layer):
 
     def _plain(self, x: Value, training: Any) -> Value:
         rank = x.rank or 0
-        axes = [i for i in range(rank) if i not in self.axis]
+        groups = self.virtual_batch_size is not None
+        apart = [1, *self.axis] if groups else self.axis
+        axes = [i for i in range(rank) if i not in apart]
         sizes = [1] * rank
         if len(self.axis) == 1:
             sizes[self.axis[0]] = x.shape[self.axis[0]].value  # type: ignore[attr-defined]
@@ -224,18 +258,24 @@ class BatchNormalization(Layer):
             mean, variance = convert_to_tensor(self.moving_mean), self.moving_variance
         else:
             kind = self.moving_mean.dtype.base_dtype
-            mean, variance = norm.moments(math.cast(x, kind), axes, keep_dims=len(self.axis) > 1)
+            if self.adjustment is not None:
+                gamma, beta = self._adjusted(gamma, beta, training, x)
+            mean, variance = norm.moments(math.cast(x, kind), axes, keep_dims=len(apart) > 1)
             old_mean, old_variance = self.moving_mean, self.moving_variance
             chosen_mean = self._chosen(training, mean, old_mean)
             chosen_variance = self._chosen(training, variance, old_variance)
+            new_mean, new_variance = chosen_mean, chosen_variance
+            if groups:
+                new_mean = reduce.reduce_mean(chosen_mean, 1, keepdims=True)
+                new_variance = reduce.reduce_mean(chosen_variance, 1, keepdims=True)
             if self.renorm:
-                r, d = self._renormed(chosen_mean, chosen_variance, training, x)
+                r, d = self._renormed(new_mean, new_variance, training, x)
+                shift = d if gamma is None else wide(d) * gamma
                 gamma = r if gamma is None else gamma * wide(r)
-                shift = d if self.gamma is None else wide(d) * wide(self.gamma)
                 beta = wide(shift) if beta is None else beta + wide(shift)
             else:
-                self._moved(self.moving_mean, chosen_mean, training, x)
-                self._moved(self.moving_variance, chosen_variance, training, x)
+                self._moved(self.moving_mean, new_mean, training, x)
+                self._moved(self.moving_variance, new_variance, training, x)
             mean, variance = chosen_mean, chosen_variance
         y = norm.batch_normalization(
             x, wide(mean), wide(convert_to_tensor(variance)), beta, gamma, self.epsilon
@@ -247,10 +287,21 @@ class BatchNormalization(Layer):
         """The batch's value while training, else the average."""
         if static_flag(training) is not None:
             return now
+        if self.virtual_batch_size is not None:
+            before = convert_to_tensor(before) + shapes.zeros_like(now)
         with name_scope("cond"):
             chosen: Any = math.select(training, now, before, name="Merge")
         chosen.set_shape(now.static_shape)  # a flag without a shape hides it
         return chosen  # type: ignore[no-any-return]
+
+    def _adjusted(self, gamma: Any, beta: Any, training: Any, x: Value) -> tuple[Any, Any]:
+        """The factor and the shift, with those of `adjustment` while training."""
+        scale, shift = self.adjustment(shapes.shape(x))
+        scale = self._while_training(training, scale, shapes.ones_like(scale))
+        shift = self._while_training(training, shift, shapes.zeros_like(shift))
+        if gamma is not None:
+            scale, shift = scale * gamma, shift * gamma
+        return scale, shift if beta is None else shift + beta
 
     def _moved(self, variable: Any, value: Value, training: Any, inputs: Value) -> None:
         """Update an average, while training only."""
