@@ -201,12 +201,13 @@ def _flows(events: Sequence[tuple[int, _Event]]) -> Iterator[dict[str, Any]]:
             continue
         for name in e.inputs:
             source = made.get(name)
-            if source is None or source[1].begin + source[1].took > e.begin:
+            if source is None or source[1].begin > e.begin:
                 continue
             number += 1
             start, maker = source
             common = {"cat": "DataFlow", "name": name, "id": number}
-            inside = maker.begin + 0.99 * maker.took  # an arrow belongs to the event around its end
+            # an arrow belongs to the event around its end; clocks of two threads differ a little
+            inside = min(maker.begin + 0.99 * maker.took, e.begin)
             yield {"ph": "s", "pid": start, "tid": maker.thread, "ts": inside, **common}
             yield {"ph": "f", "bp": "e", "pid": pid, "tid": e.thread, "ts": e.begin, **common}
         made[e.name] = pid, e
