@@ -309,6 +309,7 @@ class _Planner(Regions):
         for i, s in enumerate(self.steps):
             for buf in s.writes:
                 self.written.setdefault(buf, []).append(i)
+        self.changed: dict[Value, list[StepSpec]] = {}
         for v, var in self.commits.items():
             word = self.commit_obstacle(v)
             if word:
@@ -379,6 +380,9 @@ class _Planner(Regions):
     def redirect(self, v: Value, target: Buf) -> None:
         """Let the kernels that make `v` write the variable itself."""
         old = self.scope.buf[v]
+        if v in self.changed:  # the variable is there: what changes parts of it needs no copy
+            copy = self.changed[v][0]
+            self.steps = [s for s in self.steps if s is not copy]
         for s in self.steps:
             if old in s.writes:
                 s.commit = True
@@ -395,9 +399,10 @@ class _Planner(Regions):
         if buf is None or buf.kind != "arena":
             return "elsewhere"
         makers = self.written[buf]
-        if len(makers) != 1:
+        parts = self.changes_parts([self.steps[i] for i in makers], v)
+        if len(makers) != 1 and not parts:
             return "several"
-        at = makers[0]
+        at = makers[-1]
         step = self.steps[at]
         if step.checks:
             return "checks"
@@ -406,19 +411,52 @@ class _Planner(Regions):
         # run later it would read what takes the memory of its operands over, or write over it
         if any(self.written.get(b, [0])[-1] > at for b in step.reads):
             return "several"
-        if any(len(self.written[b]) > 1 for b in step.writes):
+        if not parts and any(len(self.written[b]) > 1 for b in step.writes):
             return "several"
+        if parts:
+            self.changed[v] = parts
         # nothing but results may follow: what reads this step's outputs must itself be final
         outs = set(map(id, step.writes))
         for s in self.steps:
             if (
                 s is not step
+                and s not in parts
                 and any(id(b) in outs for b in s.reads)
                 and not (s.code.name == "copy" and s.binds[1].kind == "out")
             ):
                 return "read"
         # inside the step the old value is read only at the place that is written
         return "" if self.reads_in_place(step, name, v) else "places"
+
+    def changes_parts(self, makers: list[StepSpec], v: Value) -> list[StepSpec]:
+        """`makers`, if they are a copy of the old value of the variable, then changes of the copy.
+
+        Each of these is one step that changes parts of it and cannot fail (`replaces`); operands of
+        all are made elsewhere, so that the steps may run at the end, on the variable itself.
+        """
+        read = self.var_reads.get(self.commits[v])
+        old = None if read is None else self.scope.buf.get(read)
+        buf = self.scope.buf[v]
+        if len(makers) < 2 or makers[0].binds != [old, buf] or makers[0].code.name != "copy":
+            return []
+        if sum(base(x) is v for _, x in self.g.updates) != 1:
+            return []
+        nodes: list[Node] = []
+        at = v
+        while at is not read and "replaces" in at.node.op.facts:
+            nodes.insert(0, at.node)
+            at = base(at.node.inputs[at.node.op.facts["replaces"]])
+        if at is not read or [s.node for s in makers] != [nodes[0], *nodes]:
+            return []  # steps of a loop, for one
+        for s in makers[1:]:
+            operands = [b for b in s.reads if b is not buf]
+            if s.checks or s.writes != [buf]:
+                return []
+            if any(b.kind == "var" for b in operands) and (len(makers) > 2 or old in operands):
+                return []
+            if any(len(self.written.get(b, ())) > 1 for b in operands):
+                return []
+        return makers
 
     def say_late(self, word: str, name: str, v: Value) -> None:
         """Write down why an update is not written in place, for whoever asks."""
@@ -477,7 +515,8 @@ class _Planner(Regions):
             for s in left:
                 mine = {b.name for b in s.writes if b.kind == "var"}
                 if not any(
-                    o is not s and any(b.kind == "var" and b.name in mine for b in o.reads)
+                    o is not s
+                    and any(b.kind == "var" and not b.index and b.name in mine for b in o.reads)
                     for o in left
                 ):
                     break

@@ -274,7 +274,8 @@ class Regions:
             target = self.temp(v.dtype, src.count, n.name)
         if target is not src:
             self.steps.append(copy_step(src, target, n))
-            self.say_copy(n, v)
+            if src.kind != "var" or "replaces" not in n.op.facts:  # else see `commit_obstacle`
+                self.say_copy(n, v)
         scope.buf[out] = target
         return target
 

@@ -19,7 +19,7 @@ from graphc.ir.kernel import Kernel, KernelBuilder, lit
 from graphc.ir.kernel import Value as KernelValue
 from graphc.ir.node import Node, Value
 
-__all__ = ["Site", "scan", "segment", "top_k"]
+__all__ = ["Site", "change_rows", "scan", "segment", "top_k"]
 
 
 class Site(Protocol):
@@ -118,6 +118,34 @@ def segment(n: Node, s: Site) -> None:
             k.store(y, (g.index, j), new, where=on)
     s.step(k.build(), [s.input(0), s.input(1), s.output()],
            [f"segment_ids is not in [0, {segments})"])  # fmt: skip
+
+
+def change_rows(n: Node, s: Site) -> None:
+    """``y[ids[i]] op= new[i]`` in order of i, where y begins as the first operand (`replaces`).
+
+    No index is checked here: this may be the step that changes a variable, which may not fail.
+    """
+    old, ids, new = n.inputs
+    t = old.dtype
+    combine = {
+        "update": "", "add": "add", "sub": "subtract", "mul": "multiply", "div": "realdiv",
+        "min": "minimum", "max": "maximum",
+    }[n.attrs["kind"]]  # fmt: skip
+    (rows,) = _shape(ids)
+    inner = D.product(_shape(old)[1:])
+    k = KernelBuilder(n.op.name)
+    at = k.input("ids", ids.dtype, (rows,))
+    x = k.input("new", new.dtype, (rows, inner))
+    y = k.inout("y", t, (_shape(old)[0], inner))
+    with k.loop("for", "i", rows) as i:
+        g = k.cast(k.load(at, (i,)), dtypes.int64)
+        assert isinstance(g, KernelValue)
+        with k.loop("vector", "j", inner) as j:
+            row: Any = k.load(x, (i, j))
+            if combine:
+                row = k.let(combine, k.load(y, (g.index, j)), row, dtype=t)
+            k.store(y, (g.index, j), row)
+    s.step(k.build(), [s.input(1), s.input(2), s.output()])
 
 
 def top_k(n: Node, s: Site) -> None:

@@ -1,7 +1,8 @@
 """Rows of a variable changed by index (``tf.scatter_*``), and the same on tensors.
 
-All is arithmetic on whole tensors. Where several updates name one row the last one wins, or they
-are combined; an index outside the tensor fails the run.
+Rows of variables are changed by ``change_rows``, one after the other, which a plan does in place;
+on tensors, which have gradients, all is arithmetic on whole tensors. Where several updates name one
+row the last one wins, or they are combined; an index outside the tensor fails the run.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphc.ir import dims as D
 from graphc.ir import dtypes
+from graphc.ir.build import build
 from graphc.ir.node import Value
-from graphc.ops import arrays, math, reduce, shapes, state
+from graphc.ops import arrays, lowering, math, reduce, shapes, state
 from graphc.ops.record import Attrs, Op, Types, apply, as_value, check_kind, op, shape_error
 
 __all__ = [
@@ -84,6 +88,39 @@ _COMBINE: dict[str, Combine] = {
 }
 
 
+#: What becomes of an old row and a new one, in numpy.
+_ROW: dict[str, Any] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "min": np.minimum,
+    "max": np.maximum,
+}  # fmt: skip
+
+
+def _changed(old: Any, ids: Any, new: Any, *, kind: str) -> Any:
+    out = np.array(old)
+    if kind == "update":
+        for i, row in zip(ids, new, strict=True):  # in order: the last of equal indices wins
+            out[i] = row
+    else:
+        with np.errstate(all="ignore"):
+            _ROW[kind].at(out, ids, new)
+    return out
+
+
+change_rows_op = op(
+    "change_rows", "ChangeRows", "structured",
+    doc="Rows changed one after the other; the indices are in range.", args=("old", "ids", "new"),
+    types="fiub", infer=lambda inputs, attrs: [inputs[0].type], numpy=_changed,
+    lower=lowering.change_rows, facts={"replaces": 0, "no_gradient_error": True},
+)  # fmt: skip
+
+
+def _change(kind: str, old: Value, ids: Value, new: Value, n: Any) -> Value:
+    """`old` with rows changed: in place where a plan may, at the cost of these rows only."""
+    if old.static_shape is None or (kind == "div" and old.dtype.kind != "f"):
+        return _COMBINE[kind](old, ids, new, n)
+    return build(change_rows_op, (old, ids, new), {"kind": kind}).outputs[0]
+
+
 def _rule(kind: str) -> Callable[..., Value]:
     def rule(old: Value, indices: Value, updates: Value) -> Value:
         n = _rows(old)
@@ -94,7 +131,7 @@ def _rule(kind: str) -> Callable[..., Value]:
             new = shapes.fill(flat, updates)
         else:
             new = shapes.reshape(updates, flat)
-        return _COMBINE[kind](old, ids, new, n)
+        return _change(kind, old, ids, new, n)
 
     return rule
 
@@ -186,7 +223,7 @@ scatter_max = _scatter("max", "The greater of rows of a variable and of the upda
 # ------------------------------------------------------------------------- index vectors
 
 
-def _nd(kind: str) -> Callable[..., Value]:
+def _nd(kind: str, change: Callable[..., Value]) -> Callable[..., Value]:
     def rule(old: Value, indices: Value, updates: Value) -> Value:
         if indices.static_shape is None or type(indices.static_shape[-1]) is not int:
             raise shape_error(f"the last size of {indices.node.name!r} must be known")
@@ -201,7 +238,7 @@ def _nd(kind: str) -> Callable[..., Value]:
         new = shapes.reshape(updates, arrays.concat([[-1], row], 0)) if old.rank != depth else (
             shapes.reshape(updates, [-1]))  # fmt: skip
         flat = shapes.reshape(old, arrays.concat([[-1], row], 0))
-        return shapes.reshape(_COMBINE[kind](flat, ids, new, n), sizes)
+        return shapes.reshape(change(kind, flat, ids, new, n), sizes)
 
     return rule
 
@@ -231,7 +268,7 @@ def _scatter_nd(kind: str, doc: str) -> Callable[..., Value]:
     record = op(
         name, tf, "state", doc=doc, args=("ref", "indices", "updates"), infer=_nd_infer,
         types="fiub" if kind == "update" else "fiu", stateful=True,
-        facts={"ref": True, "update": _nd(kind)},
+        facts={"ref": True, "update": _nd(kind, _change)},
     )  # fmt: skip
 
     def function(
@@ -259,7 +296,7 @@ __all__ += [
 
 
 def _on_tensor(kind: str, doc: str) -> Callable[..., Value]:
-    rule = _nd(kind)
+    rule = _nd(kind, lambda kind, *rest: _COMBINE[kind](*rest))
 
     def function(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Value:
         from graphc.ir.build import current

@@ -17,7 +17,7 @@ from graphc.face.graph import (
 from graphc.face.variables import Variable, trainable_variables
 from graphc.ir.dtypes import bfloat16, float16, float32, float64
 from graphc.ir.node import Node, Value
-from graphc.ops import arrays, math, shapes, state
+from graphc.ops import arrays, math, scatter, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.indexed import IndexedSlices, to_dense
 from graphc.train.slots import create_slot, create_slot_with_initializer, create_zeros_slot, fill
@@ -445,8 +445,9 @@ class GradientDescentOptimizer(Optimizer):
         return self._apply_sparse(grad, var)
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
-        return self._apply_dense(
-            to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var
+        lr = self._hyper(self._learning_rate_tensor, var)
+        return scatter.scatter_sub(
+            var, grad.indices, math.multiply(grad.values, lr, name="mul"), self._use_locking
         )
 
 
