@@ -230,7 +230,9 @@ def _nd(kind: str, change: Callable[..., Value]) -> Callable[..., Value]:
         depth = indices.static_shape[-1]
         sizes = shapes.shape(old, out_type=dtypes.int64)
         n = _product(old, depth)
-        numbers = shapes.reshape(_range(0, n), sizes[:depth])
+        numbers = _range(0, n)
+        if depth > 1:
+            numbers = shapes.reshape(numbers, sizes[:depth])
         ids = shapes.reshape(
             arrays.gather_nd(numbers, math.cast(indices, dtypes.int64)), [-1]
         ) if depth else shapes.zeros_like(shapes.reshape(indices, [-1, 1]))[:1, 0]  # fmt: skip
