@@ -223,6 +223,21 @@ scatter_max = _scatter("max", "The greater of rows of a variable and of the upda
 # ------------------------------------------------------------------------- index vectors
 
 
+def _numbers(x: Value, at: Value, sizes: Value, n: Any, depth: int) -> Value:
+    """What `at` indexes, as checked numbers in [0, n): `n` slices if the first axes were one."""
+    if not depth:
+        return shapes.zeros_like(shapes.reshape(at, [-1, 1]))[:1, 0]
+    s = x.static_shape
+    if depth == 1 or s is None or D.facts() is None:
+        numbers = _range(0, n) if depth == 1 else shapes.reshape(_range(0, n), sizes[:depth])
+        return shapes.reshape(arrays.gather_nd(numbers, at), [-1])
+    total: Any = 0  # axis by axis, so that no number is made that nobody reads
+    for axis in range(depth):
+        part = arrays.gather_nd(_range(0, s[axis]), at[..., axis : axis + 1])
+        total = total * sizes[axis] + part
+    return shapes.reshape(total, [-1])
+
+
 def _nd(kind: str, change: Callable[..., Value]) -> Callable[..., Value]:
     def rule(old: Value, indices: Value, updates: Value) -> Value:
         if indices.static_shape is None or type(indices.static_shape[-1]) is not int:
@@ -230,12 +245,7 @@ def _nd(kind: str, change: Callable[..., Value]) -> Callable[..., Value]:
         depth = indices.static_shape[-1]
         sizes = shapes.shape(old, out_type=dtypes.int64)
         n = _product(old, depth)
-        numbers = _range(0, n)
-        if depth > 1:
-            numbers = shapes.reshape(numbers, sizes[:depth])
-        ids = shapes.reshape(
-            arrays.gather_nd(numbers, math.cast(indices, dtypes.int64)), [-1]
-        ) if depth else shapes.zeros_like(shapes.reshape(indices, [-1, 1]))[:1, 0]  # fmt: skip
+        ids = _numbers(old, math.cast(indices, dtypes.int64), sizes, n, depth)
         row = sizes[depth:]
         new = shapes.reshape(updates, arrays.concat([[-1], row], 0)) if old.rank != depth else (
             shapes.reshape(updates, [-1]))  # fmt: skip

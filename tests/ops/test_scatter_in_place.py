@@ -234,3 +234,36 @@ def test_gradient_descent_touches_rows_only() -> None:
     np.testing.assert_allclose(got[1], want, rtol=1e-6)
     kinds = [o.type for o in tf.get_default_graph().get_operations() if "update_a" in o.name]
     assert kinds == ["Mul", "ScatterSub"]  # as in TensorFlow 1.15
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 2), (1, 3), (5, 1)])
+@pytest.mark.parametrize("rows", [False, True])
+def test_index_vectors(shape: tuple[int, ...], rows: bool) -> None:
+    """Nothing of the variable's size is made, and every axis is checked."""
+    start = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    a = tf.get_variable("a", initializer=start)
+    depth = len(shape) - rows
+    at = tf.placeholder(tf.int32, [None, depth])
+    new = tf.placeholder(tf.float32, [None, *shape[depth:]])
+    op = tf.scatter_nd_add(a, at, new).op
+    rng = np.random.default_rng(5)
+    ids = np.stack([rng.integers(0, n, 7) for n in shape[:depth]], -1)
+    rng_new = rng.integers(1, 9, (7, *shape[depth:])).astype(np.float32)
+    want = start.copy()
+    np.add.at(want, tuple(ids.T), rng_new)
+    names = [
+        s.code.name for p in compile_run(op, {at: ids, new: rng_new})
+        for s in p.compilation.plan.steps
+    ]  # fmt: skip
+    assert not any(n.endswith("_range") for n in names)
+    assert names[-1] == "change_rows"
+    with tf.Session() as sess:
+        sess.run(a.initializer)
+        sess.run(op, {at: ids, new: rng_new})
+        for axis in range(depth):
+            for bad in (-1, shape[axis]):
+                wrong = ids.copy()
+                wrong[3, axis] = bad
+                with pytest.raises(tf.errors.InvalidArgumentError, match="does not index"):
+                    sess.run(op, {at: wrong, new: rng_new})
+        np.testing.assert_array_equal(sess.run(a), want)
