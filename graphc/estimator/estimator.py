@@ -6,7 +6,9 @@ import functools
 import inspect
 import os
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -422,25 +424,38 @@ class Estimator:
         assets_extra: Any = None, as_text: bool = False, checkpoint_path: str | None = None,
         experimental_mode: str = ModeKeys.PREDICT,
     ) -> Any:  # fmt: skip
-        """Write the model for serving: a folder with the graph of predictions and its variables."""
-        import time
+        """Write the model for serving: a folder with the graph of predictions and its variables.
 
+        Parameters
+        ----------
+        export_dir_base : str
+            In which the folder is made, named by the time.
+        assets_extra : dict, optional
+            Path below the folder's ``assets.extra`` → the file that is copied there.
+        as_text : bool
+            Whether to write the graph as text.
+        """
         import graphc
+        from graphc.saved_model.models import Builder
         from graphc.train.saver import Saver
 
         path = checkpoint_path or self.latest_checkpoint()
         if path is None:
             raise ValueError(f"Couldn't find trained model at {self._dir}.")
-        folder = os.path.join(str(export_dir_base), str(int(time.time())))
+        folder = _fresh_folder(export_dir_base)
         with Graph().as_default() as g, graphc.Session() as s:
             create_global_step(g)
             receiver = serving_input_receiver_fn()
             spec = self._call_model(receiver.features, None, experimental_mode, self._config)
             Saver().restore(s, path)
-            inputs, outputs = receiver.receiver_tensors, _served(spec)
-            inputs = inputs if isinstance(inputs, Mapping) else {"input": inputs}
-            outputs = outputs if isinstance(outputs, Mapping) else {"output": outputs}
-            graphc.saved_model.simple_save(s, folder, inputs, outputs)
+            builder = Builder(folder)
+            signatures = _signatures(spec, receiver.receiver_tensors)
+            builder.add_meta_graph_and_variables(s, ["serve"], signatures)
+            for name, source in (assets_extra or {}).items():
+                target = os.path.join(folder, "assets.extra", name)
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                shutil.copyfile(source, target)
+            builder.save(as_text)
         return folder.encode()
 
     export_savedmodel = export_saved_model
@@ -483,11 +498,27 @@ def _metrics(spec: EstimatorSpec) -> tuple[dict[str, Any], Any]:
     return values, group(*[u.op if isinstance(u, Value) else u for u in updates])  # type: ignore[attr-defined]
 
 
-def _served(spec: EstimatorSpec) -> Any:
-    """What the model is served for: the default of its export outputs, else its predictions."""
-    given = dict(spec.export_outputs or {})
-    chosen = given.get("serving_default", next(iter(given.values()), None))
-    return getattr(chosen, "outputs", spec.predictions)
+def _fresh_folder(base: Any) -> str:
+    """A folder named by the time in seconds, as serving wants it, and newer than all there."""
+    root = base.decode() if isinstance(base, bytes) else os.fspath(base)
+    there = os.listdir(root) if os.path.isdir(root) else []
+    newest = max((int(n) for n in there if n.isdigit()), default=0)
+    return os.path.join(root, str(max(int(time.time()), newest + 1)))
+
+
+def _signatures(spec: EstimatorSpec, receivers: Any) -> dict[str, Any]:
+    """A signature for each export output; without a default, the first is it too."""
+    from graphc.saved_model.signatures import predict_signature_def
+
+    inputs = receivers if isinstance(receivers, Mapping) else {"input": receivers}
+    given = dict(spec.export_outputs or {"serving_default": None})
+    given.setdefault("serving_default", next(iter(given.values())))
+    made = {}
+    for key, output in given.items():
+        found = getattr(output, "outputs", spec.predictions)
+        outputs = found if isinstance(found, Mapping) else {"output": found}
+        made[key] = predict_signature_def(inputs, outputs)
+    return made
 
 
 def _chosen(predictions: Any, keys: Any) -> Any:
@@ -518,11 +549,12 @@ def _summarise_loss(loss: Any) -> None:
 class _Evaluate(CheckpointSaverListener):
     """Evaluates with checkpoints as they are saved, and with the last one in any case."""
 
-    def __init__(self, estimator: Estimator, spec: EvalSpec) -> None:
-        self._estimator, self._spec = estimator, spec
+    def __init__(self, estimator: Estimator, spec: EvalSpec, last: int | None) -> None:
+        self._estimator, self._spec, self._last = estimator, spec, last
         self._timer = SecondOrStepTimer(every_secs=spec.throttle_secs)
         self._trained = False
         self.metrics: Any = None
+        self.exports: list[Any] | None = None
 
     def after_save(self, session: Any, global_step_value: int) -> None:
         if self._trained and self._timer.should_trigger_for_step(global_step_value):
@@ -536,7 +568,19 @@ class _Evaluate(CheckpointSaverListener):
     def _evaluate(self, step: int) -> None:
         self._timer.update_last_triggered_step(step)
         s = self._spec
-        self.metrics = self._estimator.evaluate(s.input_fn, s.steps, s.hooks, name=s.name)
+        path = self._estimator.latest_checkpoint()
+        self.metrics = self._estimator.evaluate(s.input_fn, s.steps, s.hooks, path, s.name)
+        final = bool(self._last) and self.metrics[GraphKeys.GLOBAL_STEP] >= self._last
+        self.exports = [
+            e.export(
+                estimator=self._estimator,
+                export_path=os.path.join(self._estimator.model_dir, "export", e.name),
+                checkpoint_path=path,
+                eval_result=self.metrics,
+                is_the_final_export=final,
+            )
+            for e in s.exporters
+        ]
 
 
 def train_and_evaluate(
@@ -551,18 +595,10 @@ def train_and_evaluate(
     metrics, exports
         Of the last evaluation; (None, None) when there was nothing to train.
 
-    Raises
-    ------
-    NotImplementedError
-        For exporters: `Estimator.export_saved_model` writes the model.
     """
-    if eval_spec.exporters:
-        raise NotImplementedError(
-            "train_and_evaluate has no exporters: call estimator.export_saved_model afterwards"
-        )
-    listener = _Evaluate(estimator, eval_spec)
+    listener = _Evaluate(estimator, eval_spec, train_spec.max_steps)
     estimator.train(
         train_spec.input_fn, train_spec.hooks, max_steps=train_spec.max_steps,
         saving_listeners=[listener],
     )  # fmt: skip
-    return listener.metrics, None if listener.metrics is None else []
+    return listener.metrics, listener.exports

@@ -185,16 +185,72 @@ class TrainSpec(NamedTuple):
     hooks: Sequence[Any] = ()
 
 
-class EvalSpec(NamedTuple):
-    """What `train_and_evaluate` evaluates with."""
-
+class _EvalSpec(NamedTuple):
     input_fn: Any
-    steps: int | None = 100
-    name: str | None = None
-    hooks: Sequence[Any] = ()
-    exporters: Any = None
-    start_delay_secs: float = 120
-    throttle_secs: float = 600
+    steps: int | None
+    name: str | None
+    hooks: Any
+    exporters: Any
+    start_delay_secs: float
+    throttle_secs: float
+
+
+class EvalSpec(_EvalSpec):
+    """What `train_and_evaluate` evaluates with, and exports after evaluations.
+
+    Parameters
+    ----------
+    input_fn : callable
+    steps : int, optional
+        Batches of an evaluation; all with None.
+    name : str, optional
+        Of the evaluation's folder.
+    hooks : list of SessionRunHook, optional
+    exporters : Exporter or iterable of them, optional
+    start_delay_secs : float
+        Has no meaning where training and evaluation take turns.
+    throttle_secs : float
+        The least time between two evaluations.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls, input_fn: Any, steps: int | None = 100, name: str | None = None, hooks: Any = None,
+        exporters: Any = None, start_delay_secs: float = 120, throttle_secs: float = 600,
+    ) -> EvalSpec:  # fmt: skip
+        if steps is not None and steps <= 0:
+            raise ValueError(f"Must specify steps > 0, given: {steps}")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"`name` must be string, given: {name}")
+        for what, secs in (("start_delay_secs", start_delay_secs),
+                           ("throttle_secs", throttle_secs)):  # fmt: skip
+            if secs < 0:
+                raise ValueError(f"Must specify {what} >= 0, given: {secs}")
+        return super().__new__(
+            cls, input_fn, steps, name, tuple(hooks or ()), _exporters(exporters),
+            start_delay_secs, throttle_secs,
+        )  # fmt: skip
+
+
+def _exporters(given: Any) -> tuple[Any, ...]:
+    from graphc.estimator.exporter import Exporter
+
+    if isinstance(given, Exporter):
+        return (given,)
+    try:
+        found = tuple(given or ())
+        good = all(isinstance(e, Exporter) for e in found)
+    except TypeError:
+        good = False
+    if not good:
+        raise TypeError("`exporters` must be an Exporter, an iterable of Exporter, or `None`, "
+                        f"found {given}.")  # fmt: skip
+    names = [e.name for e in found]
+    if None in names or len(set(names)) != len(names):
+        raise ValueError("`exporters` must have unique names. Such a name cannot be `None`. All "
+                         f"exporter names: {names}")  # fmt: skip
+    return found
 
 
 class WarmStartSettings(NamedTuple):

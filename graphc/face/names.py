@@ -111,11 +111,13 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "queue": ("graphc.data.queues",),
     "estimator": (
         "graphc.estimator.spec", "graphc.estimator.estimator", "graphc.estimator.canned",
+        "graphc.estimator.exporter",
         "graphc.train.hooks", "graphc.train.session_run_hook",
     ),
     "contrib.opt": ("graphc.contrib.opt.optimizers", "graphc.contrib.opt.external"),
     "contrib.learn": ("graphc.contrib.learn.models",),
     "contrib.learn.preprocessing": ("graphc.contrib.learn.preprocessing",),
+    "contrib.predictor": ("graphc.contrib.predictor",),
     "contrib.tpu": ("graphc.contrib.tpu",),
     "contrib.training": ("graphc.contrib.training",),
     "estimator.inputs": ("graphc.estimator.inputs",),
