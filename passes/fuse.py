@@ -81,6 +81,14 @@ def is_pointwise(n: Node) -> bool:
     return n.op.family == "elementwise" and n.op.scalar is not None
 
 
+def is_checked(n: Node) -> bool:
+    """Whether the kernel of `n` must look at an operand; epilogues of products cannot."""
+    rule: dict[str, Any] | None = n.op.facts.get("check")
+    if not rule or "message" not in rule:
+        return False
+    return n.inputs[rule["operand"]].dtype.kind in rule["types"]
+
+
 def is_reduction(n: Node) -> bool:
     return n.op.family == "reduction"
 
@@ -283,6 +291,8 @@ class _Fuser:
             return "product view"
         if not all(map(is_pointwise, users)):
             return "product user"
+        if any(map(is_checked, g.nodes)):
+            return "product check"
         whole = all(same_shape(u.outputs[0].static_shape, shape) for u in users)
         return "" if whole and same_shape(shape, g.domain) else "product shape"
 
@@ -292,6 +302,8 @@ class _Fuser:
             return "operand"
         if not is_pointwise(n):
             return "epilogue op"
+        if is_checked(n):
+            return "epilogue check"
         return "" if same_shape(n.outputs[0].static_shape, g.domain) else "epilogue shape"
 
     def pointwise_misfit(self, n: Node, g: Group, users: list[Node]) -> str:

@@ -66,6 +66,16 @@ OBSTACLES: dict[str, tuple[str, str]] = {
         "{u} ({uop}) is not elementwise, as all that comes behind a matrix product in its kernel",
         "put elementwise work directly behind the product, before {u}",
     ),
+    "product check": (
+        "an op in the kernel of {u} makes the run fail for some numbers, which the kernel of a"
+        " matrix product cannot look for",
+        "leave out the check, or run it apart",
+    ),
+    "epilogue check": (
+        "{n} ({op}) makes the run fail for some numbers, which the kernel of a matrix product"
+        " cannot look for",
+        "leave out the check, or run it apart",
+    ),
     "no reader": (
         "nothing in this run reads {n}, so nothing can come behind it in its kernel",
         "fetch what is computed of it instead",

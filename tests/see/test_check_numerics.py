@@ -247,3 +247,44 @@ def test_infinities_of_the_program_are_meant() -> None:
 def test_without_the_option_nothing_is_said() -> None:
     with tf.Graph().as_default(), tf.Session() as sess:
         assert np.isinf(sess.run(tf.log(tf.zeros([3]))))[0]
+
+
+def _product(x: Any) -> Any:
+    return tf.matmul(tf.ones([3, 2]), x)
+
+
+def _convolution(channels: int) -> Callable[[Any], Any]:
+    def build(x: Any) -> Any:
+        image = tf.ones([1, 12, 12, channels]) * x[0, 0]
+        return tf.nn.conv2d(image, tf.ones([3, 3, channels, 16]), [1, 1, 1, 1], "SAME")
+
+    return build
+
+
+@pytest.mark.parametrize("two", [False, True])
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize(
+    "product",
+    [_product, lambda x: tf.matmul(tf.ones([4, 3, 2]), tf.stack([x] * 4)), _convolution(2),
+     _convolution(16)],
+    ids=["matmul", "batch_matmul", "conv", "winograd"],
+)  # fmt: skip
+def test_check_behind_a_product(product: Callable[[Any], Any], before: bool, two: bool) -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(tf.float32, [2, 5])
+        y = tf.check_numerics(tf.sqrt(product(x)), "behind") if before else product(x)
+        y = y if before else tf.check_numerics(y + 1.0, "behind")
+        fetches = [y * 2.0, tf.reduce_sum(y)] if two else y * 2.0
+        sess.run(fetches, {x: np.ones([2, 5])})
+        bad = np.full([2, 5], -1.0 if before else np.inf)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="behind : Tensor had"):
+            sess.run(fetches, {x: bad})
+
+
+def test_division_by_zero_behind_a_product() -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(tf.int32, [2, 2])
+        y = tf.constant([[7, 7], [7, 7]]) // tf.matmul(x, x)
+        assert sess.run(y, {x: [[1, 1], [1, 1]]}).tolist() == [[3, 3], [3, 3]]
+        with pytest.raises(tf.errors.InvalidArgumentError, match="ivision by zero"):
+            sess.run(y, {x: np.zeros([2, 2])})
