@@ -8,6 +8,7 @@ say, by halving, which application is the one that breaks it; then the graph is 
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,7 +91,9 @@ def bisect(
     fetches: Any, feed_dict: Mapping[Any, Any] | None = None, session: Any = None,
     check: Callable[[Any], bool] | None = None, *, script: str | Path | None = None,
 ) -> Verdict:  # fmt: skip
-    """Find what the compiler does wrong in a run; nothing of the session changes.
+    """Find what the compiler does wrong in a run; variables of the session do not change.
+
+    What ops on the host change (queues, files, Python functions) is not copied: it changes.
 
     Parameters
     ----------
@@ -126,6 +129,8 @@ class _Search:
     def __init__(self, fetches: Any, feeds: Any, session: Any, script: Any) -> None:
         self.fetches, self.feeds, self.script = fetches, feeds, script
         session = session or get_default_session()
+        if session is not None and session._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
         self.graph = session.graph if session is not None else get_default_graph()
         self.config = session._config if session is not None else None
         self.state = session._executor.state if session is not None else None
@@ -291,6 +296,11 @@ def written(part: Part, fault: Fault, script: str | Path | None) -> Path | None:
         if part.compilation.frozen.random:
             return None  # which numbers were drawn is the session's
         small, variables = (part.compilation.frozen.graph, part.given), part.variables
-    path = Path(script) if script else Path(tempfile.mkdtemp(prefix="graphc_bisect_")) / "fault.py"
-    path.write_text(reproduce.script(small, str(fault), passes, variables), encoding="utf-8")
+    text = reproduce.script(small, str(fault), passes, variables)
+    try:
+        path = Path(script or Path(tempfile.mkdtemp(prefix="graphc_bisect_")) / "fault.py")
+        path.write_text(text, encoding="utf-8")
+    except OSError as e:
+        warnings.warn(f"graphc.bisect cannot write its script: {e}", RuntimeWarning, stacklevel=2)
+        return None
     return path

@@ -307,6 +307,7 @@ def program(part: Part, numpy: Numpy) -> Fault | None:
         *zip(g.outputs, outs, strict=True),
         *((v, new[name]) for name, v in g.updates),
     ]
+    single: dict[Value, Array] | None = None
     for v, a in pairs:
         want = numpy.plain.of(v)
         if not difference(want, a):
@@ -314,6 +315,10 @@ def program(part: Part, numpy: Numpy) -> Fault | None:
         wide = numpy.wide.of(v)
         text = within_noise(a, want, wide) if want.dtype.kind == "f" else difference(want, a)
         if text and (want.dtype.kind == "f" or decided(v.node, want, wide, a)):
+            if single is None:  # each kernel was right: does rounding add up to this?
+                single = native.every_value(part, g, numpy.plain.env) or {}
+            if v in single and np.array_equal(single[v], a, equal_nan=want.dtype.kind in "fc"):
+                continue
             return Fault("plan", "plan", v.node, text)
     return None
 

@@ -155,3 +155,30 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tf.reset_default_graph()
     assert main(["bisect", str(path)]) == 0
     assert "nothing is wrong" in capsys.readouterr().out
+
+
+def test_rounding_that_adds_up_is_no_fault() -> None:
+    x = np.array([[-0.488961786, -0.37992245, 0.25973466], [-1.68134868, -0.916794777, -0.1192241],
+                  [-0.44627729, -2.14335537, 0.0100377668]], np.float32)  # fmt: skip
+    with tf.Graph().as_default():
+        given, dy = tf.placeholder(tf.float32, [3, 3]), tf.placeholder(tf.float32, [3, 3])
+        y = tf.nn.softmax(given)
+        cancelled = dy - tf.reduce_sum(dy * y, 1, keepdims=True)  # nothing but rounding
+        assert not tf.bisect([tf.concat([y, y], 1), cancelled], {given: x, dy: np.ones([3, 3])})
+
+
+def test_script_that_cannot_be_written(tmp_path: Path) -> None:
+    plant = plants.PLANTS["a wrong fold"]
+    with tf.Graph().as_default(), plant.fault():
+        fetches, feeds = plant.program()
+        with pytest.warns(RuntimeWarning, match="cannot write its script"):
+            found = tf.bisect(fetches, feeds, script=tmp_path / "absent" / "fault.py")
+    assert found.kind == "pass"
+    assert found.script is None
+
+
+def test_closed_session() -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.constant(1.0) + 1.0
+    with pytest.raises(RuntimeError, match="closed Session"):
+        tf.bisect(x, session=sess)
