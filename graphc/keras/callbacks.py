@@ -381,7 +381,20 @@ class CSVLogger(Callback):
 
 
 class TensorBoard(Callback):
-    """Writes the numbers of epochs, and the graph, for TensorBoard."""
+    """Writes the numbers of epochs, and the graph, for TensorBoard.
+
+    Parameters
+    ----------
+    log_dir : str
+    histogram_freq : int
+        Every how many epochs to write how weights and what layers give are distributed, at each
+        batch of the validation data; without such data nothing is written.
+    write_graph : bool
+    write_grads : bool
+        Whether to write the distribution of gradients with the histograms.
+    write_images, embeddings_freq, update_freq
+        Nothing is written for these, which a warning says.
+    """
 
     def __init__(
         self, log_dir: str = "./logs", histogram_freq: int = 0, batch_size: int = 32,
@@ -392,7 +405,50 @@ class TensorBoard(Callback):
     ) -> None:  # fmt: skip
         super().__init__()
         self.log_dir, self.write_graph = log_dir, write_graph
+        self.histogram_freq, self.write_grads = histogram_freq, write_grads
         self.writer: Any = None
+        self._merged: Any = None
+        self._batches = 0
+        for name, given in (("write_images", write_images), ("embeddings_freq", embeddings_freq),
+                            ("update_freq", update_freq != "epoch")):  # fmt: skip
+            if given:
+                logging.warning("graphc's TensorBoard callback writes nothing for %s", name)
+
+    def watcher(self, epoch: int) -> Callable[[Any], None] | None:
+        """What sees the feeds of each batch of validation data, in epochs with histograms."""
+        if not self.histogram_freq or epoch % self.histogram_freq:
+            return None
+        if self._merged is None:
+            self._merged = self._histograms()
+        return self._write_histograms
+
+    def _histograms(self) -> Any:
+        """Summaries of weights, perhaps of their gradients, and of what layers give."""
+        from graphc.face.gradients import gradients
+        from graphc.face.graph import name_scope
+        from graphc.summary.ops import histogram, merge
+
+        made = []
+        with name_scope(None):
+            for layer in self.model.layers:
+                for w in layer.weights:
+                    name = w.op.name + "_0"
+                    made.append(histogram(name, w))
+                    if self.write_grads and any(w is t for t in layer.trainable_weights):
+                        grad = gradients(self.model.total_loss, w)[0]
+                        if grad is not None:
+                            made.append(histogram(name + "_grad", grad))
+                outputs = layer.output
+                outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+                for i, t in enumerate(outputs):
+                    made.append(histogram(f"{layer.name}_out" + (f"_{i}" if i else ""), t))
+        return merge(made)
+
+    def _write_histograms(self, feeds: Any) -> None:
+        from graphc.keras import backend
+
+        self.writer.add_summary(backend.get_session().run(self._merged, feeds), self._batches)
+        self._batches += 1
 
     def on_train_begin(self, logs: Logs = None) -> None:
         from graphc.face.graph import get_default_graph
@@ -404,8 +460,7 @@ class TensorBoard(Callback):
         from graphc.proto import Summary
 
         for k, v in (logs or {}).items():
-            name = k if k.startswith("val_") else f"epoch_{k}"
-            entry = Summary(value=[Summary.Value(tag=name, simple_value=float(v))])
+            entry = Summary(value=[Summary.Value(tag=f"epoch_{k}", simple_value=float(v))])
             self.writer.add_summary(entry, epoch)
         self.writer.flush()
 

@@ -253,6 +253,9 @@ class Training:
 
     # ---- steps
 
+    #: What sees the feeds of each batch of an evaluation.
+    _watching: tuple[Any, ...] = ()
+
     def _train_op(self) -> Any:
         made = self._prepare()
         if "train" not in made:
@@ -462,7 +465,13 @@ class Training:
                 means[at] = last[at] if last else 0.0
             logs = dict(zip(names, means, strict=True))
             if validation_data is not None and (epoch + 1) % every == 0:
-                found = self._validated(validation_data, size, validation_steps)
+                watching = [c.watcher(epoch) for c in listed.callbacks
+                            if isinstance(c, cbks.TensorBoard)]  # fmt: skip
+                self._watching = tuple(w for w in watching if w is not None)
+                try:
+                    found = self._validated(validation_data, size, validation_steps)
+                finally:
+                    self._watching = ()
                 logs.update((f"val_{k}", v) for k, v in zip(names, found, strict=True))
             listed.call("on_epoch_end", epoch, logs)
             if self.stop_training:
@@ -516,6 +525,8 @@ class Training:
         numbers: Any = None
         last: list[Any] = []
         for one, other, w in parts:
+            for watch in self._watching:
+                watch(self._feed(one, other, w, 0))
             last = self._step(one, other, w, False)
             numbers = numbers or _Numbers(self._prepare()["names"])
             numbers.add(last, len(one[0]))
