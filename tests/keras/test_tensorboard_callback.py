@@ -13,7 +13,7 @@ import graphc as tf
 pytest.importorskip("tensorboard")
 
 K = tf.keras
-X = np.arange(12.0).reshape(6, 2)
+X = np.arange(12.0).reshape(6, 2) / 10
 Y = X.sum(1)
 
 
@@ -49,7 +49,7 @@ def test_each_epoch(tmp_path):
     assert histograms(values) == [(step, *row) for step in range(4) for row in ONE]
     scalars = [(step, v.tag) for step, v in values if not v.HasField("histo")]
     assert scalars == [(e, t) for e in range(2) for t in ("epoch_loss", "epoch_val_loss")]
-    sums = [v.histo.sum for step, v in values if v.tag == "d/kernel_0"]
+    sums = [v.histo.sum for step, v in values if v.tag == "o/bias_0"]
     assert sums[0] == sums[1]  # two batches of one epoch: the weights rest
     assert sums[1] != sums[2]
 
