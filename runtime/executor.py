@@ -99,7 +99,8 @@ counters = Counters()
 
 #: Called with (run, compilation) after each compilation: dumps and reports listen here.
 observers: list[Callable[[Any, Any], None]] = []
-#: Called with the run, the compilation as far as it came, and the error.
+#: Called with the run, the compilation as far as it came (None: what was recorded does not fit what
+#: is fed), and the error.
 failures: list[Callable[[Any, Any, BaseException], None]] = []
 
 
@@ -572,11 +573,18 @@ class _Run:
         facts = Facts(env)
         facts.feeds = lambda v: arrays[v.node.attrs["index"]]
         feeds = {v: (v.dtype, s) for v, s in zip(self.feeds, shapes, strict=True)}
-        frozen = functionalize(
-            self.fetches, self.targets, feeds, self.variable, facts,
-            made=self.made, done=self.done, readers=self.readers,
-            home=self.home, finals=self.finals,
-        )  # fmt: skip
+        try:
+            frozen = functionalize(
+                self.fetches, self.targets, feeds, self.variable, facts,
+                made=self.made, done=self.done, readers=self.readers,
+                home=self.home, finals=self.finals,
+            )  # fmt: skip
+        except (Cut, FailedPreconditionError):  # runs in parts; there are no variables yet
+            raise
+        except Exception as e:
+            for tell in failures:
+                tell(self, None, e)
+            raise
         counters.plans += 1
         facts.feeds = None  # what is no size by now is data
         if self.pure:

@@ -348,6 +348,21 @@ def test_graphc_dump_of_what_fails(tmp_path: Path) -> None:
     assert "002_a.b_failed: 2 nodes, failed: RuntimeError" in (folder / "index.txt").read_text()
 
 
+def test_graphc_dump_of_feeds_that_do_not_fit(tmp_path: Path) -> None:
+    script = (
+        "import graphc as tf\n"
+        "x = tf.placeholder(tf.float32, None)\n"
+        "tf.Session().run(tf.matmul(tf.exp(x), tf.ones([4, 2]), name='y'), {x: [[1.0] * 3]})\n"
+    )
+    done = command(tmp_path, "-W", "error", "script.py", script=script, GRAPHC_DUMP="out")
+    assert done.returncode == 1
+    assert "GRAPHC_DUMP" not in done.stderr
+    folder = tmp_path / "out" / "script" / "000_y_failed"
+    assert sorted(p.name for p in folder.iterdir()) == ["00_graph.gc", "error.txt"]
+    assert "%Exp" in (folder / "00_graph.gc").read_text()
+    assert "Matrix size-incompatible" in (folder / "error.txt").read_text()
+
+
 def test_titles() -> None:
     class Named:
         def __init__(self, name: str) -> None:
@@ -635,6 +650,10 @@ def test_saved_graphs_that_are_none(tmp_path: Path, capsys: Any) -> None:
         assert err.startswith(f"graphc: {message}")
         assert "Traceback" not in err
     assert dumped(capsys, "--fetch", "y", __file__)[2] == "graphc: --fetch is for saved graphs\n"
+    for option, value in [("--level", "2"), ("--passes", "fold")]:
+        status, _, err = dumped(capsys, option, value, __file__)
+        assert status == 2
+        assert err.startswith("graphc: --level and --passes are for graphs")
 
 
 # ------------------------------------------------------------------- ops, rules, passes

@@ -53,8 +53,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="of a saved graph: what to compute, names with commas (default: what nothing reads)",
     )  # fmt: skip
     parser.add_argument(
-        "--level", type=int, choices=(0, 1, 2), default=2, help="of a graph: the level (default 2)"
-    )
+        "--level", type=int, choices=(0, 1, 2), default=None,
+        help="of a graph: the level (default 2)",
+    )  # fmt: skip
     parser.add_argument("--passes", default=None, metavar="LIST", help="of a graph: the pipeline")
     script.arguments(parser, "a Python script or a graph")
 
@@ -79,6 +80,7 @@ def execute(args: argparse.Namespace) -> int:
     graphs = saved or file == "-" or Path(file).suffix == ".gc"
     if graphs and args.args:
         raise Misuse(f"options stand before the file: {' '.join(args.args)!r} is behind it")
+    _check_pipeline(args, graphs)
     status = 0
     if file == "-" or Path(file).suffix == ".gc":
         items = _of_text(args)
@@ -90,6 +92,14 @@ def execute(args: argparse.Namespace) -> int:
             return status
     _show(items, args.stage, args.format, args.out)
     return status
+
+
+def _check_pipeline(args: argparse.Namespace, graphs: bool) -> None:
+    """``--level`` and ``--passes`` are for graphs alone."""
+    if not graphs and (args.level is not None or args.passes is not None):
+        raise Misuse("--level and --passes are for graphs; a script's sessions have options")
+    if args.level is None:
+        args.level = 2
 
 
 # ------------------------------------------------------------------- what to show

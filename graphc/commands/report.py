@@ -36,12 +36,12 @@ def execute(args: argparse.Namespace) -> int:
     if args.runs < 0:
         raise Misuse(f"--runs takes a number from 0, not {args.runs}")
     log = journal.Journal()
-    with _last_feeds() as feeds, journal.recording(log):
-        errors: list[BaseException] = []
+    errors: list[BaseException] = []
+    with _last_feeds() as feeds, _failures() as failed, journal.recording(log):
         status, seen = script.observed(args.script, args.args, errors)
-    failed = log.compilations[-1] if errors and log.compilations else None
-    if failed is not None and failed not in [s.compilation for s in seen]:
-        run = Run([(failed, list(failed.frozen.graph.roots), "")], log, errors[-1], threads=1)
+    if errors and failed and _came_of(errors[-1], failed[-1][2]):
+        one_run, c, _ = failed[-1]
+        run = Run([(c, [*one_run.fetches, *one_run.targets], "")], log, errors[-1], threads=1)
     else:
         if not seen and status:
             return status
@@ -60,6 +60,30 @@ def execute(args: argparse.Namespace) -> int:
         return status or 1
     say(f"written: {file}")
     return status
+
+
+@contextmanager
+def _failures() -> Iterator[list[tuple[Any, Any, BaseException]]]:
+    """The runs that do not compile, with what there is of their compilations."""
+    from graphc.runtime import executor
+
+    found: list[tuple[Any, Any, BaseException]] = []
+
+    def failed(run: Any, c: Any, error: BaseException) -> None:
+        found.append((run, c, error))
+
+    executor.failures.append(failed)
+    try:
+        yield found
+    finally:
+        executor.failures.remove(failed)
+
+
+def _came_of(error: BaseException | None, cause: BaseException) -> bool:
+    """Whether an error is the other one, or was raised for it."""
+    while error is not None and error is not cause:
+        error = error.__cause__ or error.__context__
+    return error is cause
 
 
 @contextmanager

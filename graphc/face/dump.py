@@ -366,11 +366,11 @@ def chosen(stage: str, known: Sequence[str]) -> list[str]:
 
 
 def stages(c: Any, elements: Sequence[Value | Node]) -> list[tuple[str, Callable[[], str]]]:
-    """Each stage of a compilation with what makes its text."""
-    out: list[tuple[str, Callable[[], str]]] = [
-        ("graph", lambda: recorded(elements)),
-        ("pure", lambda: print_graph(c.frozen.graph)),
-    ]
+    """Each stage of a compilation with what makes its text; of None what was recorded."""
+    out: list[tuple[str, Callable[[], str]]] = [("graph", lambda: recorded(elements))]
+    if c is None:
+        return out
+    out.append(("pure", lambda: print_graph(c.frozen.graph)))
     for name, r in passes_of(c):
         out.append((name, lambda g=r.graph: print_graph(g)))  # type: ignore[misc]
     out += [

@@ -21,15 +21,16 @@ _LONG = 60
 def title(number: int, c: Any, elements: Sequence[Value | Node] = ()) -> str:
     """What the folder of a compilation is called: its number, what it computes, its kernels."""
     names = [getattr(e, "node", e).name for e in elements]
-    what = c.plan.graph.name if c.plan is not None else "failed"
+    plan = getattr(c, "plan", None)
+    what = plan.graph.name if plan is not None else "failed"
     if names:
         what = "+".join(s.replace("/", ".") for s in dict.fromkeys(names))
         what = re.sub(r"[^\w.+-]", "_", what, flags=re.ASCII)
         if len(what) > _LONG:
             what = f"{what[:_LONG].rstrip('+._')}+more"
-    if c.plan is None:
+    if plan is None:
         return _safe(f"{number:03d}_{what}_failed")
-    calls = sum(s.calls for s in c.plan.steps)
+    calls = sum(s.calls for s in plan.steps)
     return _safe(f"{number:03d}_{what}_{calls}_kernels")
 
 
@@ -119,7 +120,9 @@ class _Watch:
         if error is not None:
             wanted = [s for s in wanted if s not in ("kernels", "plan")]
         write(self.folder / name, made, wanted)
-        what = f"{len(c.frozen.graph.nodes())} nodes"
+        what = (
+            "nothing but what was recorded" if c is None else f"{len(c.frozen.graph.nodes())} nodes"
+        )
         if error is not None:
             text = "".join(traceback.format_exception(error))
             (self.folder / name / "error.txt").write_text(text, encoding="utf-8")

@@ -105,7 +105,8 @@ def resolve(what: Any, graph: Graph, caller: str = "") -> tuple[str, list[Node]]
     """The title and the recorded operations of what was asked about."""
     if isinstance(what, str):
         file, _, line = what.rpartition(":")
-        if file and line.isdigit() and not _has_name(graph, what):
+        output = _has_name(graph, file) and "." not in file  # no file, but an operation
+        if file and line.isdigit() and not output and not _has_name(graph, what):
             return f"line {what}", nodes_of_line(graph, file, int(line))
     if isinstance(what, int) and not isinstance(what, bool):
         here = [n for n in graph.get_operations() if n.source and n.source[0].file == caller]

@@ -1,11 +1,14 @@
 """``python -m graphc report``."""
 
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import graphc as tf
 from graphc.cli import main
+from graphc.see.report import _replace
 from graphc.see.report.page import unpacked
 
 SCRIPT = """\
@@ -100,3 +103,44 @@ def test_a_script_whose_run_does_not_compile(script, tmp_path, capsys, monkeypat
     data = data_of(out)
     assert [s["name"] for s in data["parts"][0]["stages"]][-1] == "fold.2"
     assert data["error"]["message"].startswith("a fault of the compiler")
+
+
+def test_a_script_whose_feeds_do_not_fit_its_graph(script, tmp_path, capsys) -> None:
+    script.write_text(
+        "import tensorflow as tf\n"
+        "x = tf.placeholder(tf.float32, None, name='x')\n"
+        "y = tf.matmul(tf.exp(x), tf.ones([4, 2]), name='y')\n"
+        "with tf.Session() as sess:\n"
+        "    try: sess.run(y, {x: [[1.0] * 5]})\n"
+        "    except tf.errors.InvalidArgumentError: pass\n"
+        "    sess.run(y, {x: [[1.0] * 3]})\n"
+    )
+    out = tmp_path / "page.html"
+    assert main(["report", "--out", str(out), str(script)]) == 1
+    assert "InvalidArgumentError: Matrix size-incompatible" in capsys.readouterr().err
+    data = data_of(out)
+    assert [s["name"] for s in data["parts"][0]["stages"]] == ["recorded"]
+    assert "[1,3], In[1]: [4,2]" in data["error"]["message"]
+
+
+def test_a_link_is_followed(script, tmp_path) -> None:
+    target, link = tmp_path / "target.html", tmp_path / "link.html"
+    target.write_text("old")
+    link.symlink_to(target)
+    assert main(["report", "--runs", "0", "--out", str(link), str(script)]) == 0
+    assert link.is_symlink()
+    assert data_of(target)["parts"]
+
+
+def test_a_device_is_written_to_and_not_replaced(script, tmp_path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR)  # so that opening it to write does not wait
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            text = pool.submit(os.read, end, 9)
+            _replace(pipe, "<!doctype")
+            assert text.result(10) == b"<!doctype"
+    finally:
+        os.close(end)
+    assert pipe.is_fifo()

@@ -56,6 +56,7 @@ def test_a_variable_and_a_feed() -> None:
     [
         ("nothing", KeyError, "nothing"),
         ("test_why.py:3", ValueError, "the nearest lines are"),
+        ("x:7", KeyError, "does not exist"),
         ("other.py:3", ValueError, "recorded in 'other.py'"),
         (3, ValueError, "no operation was recorded at line 3"),
         (None, ValueError, "give a tensor"),

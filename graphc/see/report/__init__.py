@@ -100,9 +100,14 @@ def write(data: Mapping[str, Any], path: str | os.PathLike[str]) -> Path | None:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; a pipe or a device is written to, a link followed."""
     if file.is_dir():
         raise IsADirectoryError(0, "it is a folder")
+    if file.exists() and not file.is_file():
+        with open(file, "w", encoding="utf-8", newline="\n") as f:
+            f.write(text)
+        return
+    file = file.resolve()
     handle, made = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
         with open(handle, "w", encoding="utf-8", newline="\n") as f:
