@@ -569,7 +569,9 @@ def forget(*made: Any) -> None:
 
     Without arguments it is all that was made with this module.
 
-    Graphs recorded with an op keep working; the op is only no longer found by its name.
+    What was compiled with an op keeps working. Native code finds elementwise ops by their names:
+    a graph that has one cannot be compiled anew after it is forgotten, and follows the new one
+    when the name is made again.
 
     Raises
     ------

@@ -54,7 +54,13 @@ def scalar(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def checked(k: Any, *values: Any, **attrs: Any) -> Any:
         with blamed(f"`scalar` of op {name!r}"):
-            return f(k, *values, **attrs)
+            out = f(k, *values, **attrs)
+        if not hasattr(out, "dtype"):
+            raise CompileError(
+                f"`scalar` of op {name!r} gives {type(out).__name__}, not a value of the kernel "
+                "(`k.like(1.0, x)` makes one of a number)"
+            )
+        return out
 
     return checked
 
@@ -67,6 +73,8 @@ def expanding(made: Op, f: Callable[..., Any]) -> Callable[..., Any]:
         with blamed(f"`expand` of op {made.name!r}"):
             out = f(*inputs, **attrs)
             each = list(out) if isinstance(out, list | tuple) else [as_value(out)]
+        if _holds(made, each, inputs, attrs):
+            raise CompileError(f"`expand` of op {made.name!r} makes {made.name!r} again: no end")
         want = list(made.infer(inputs, attrs))
         have = [v.type for v in each]
         if [tuple(t) for t in have] != [tuple(t) for t in want]:
@@ -77,6 +85,24 @@ def expanding(made: Op, f: Callable[..., Any]) -> Callable[..., Any]:
         return each[0] if len(each) == 1 else tuple(each)
 
     return checked
+
+
+def _holds(
+    made: Op, results: Sequence[Value], inputs: Sequence[Value], attrs: dict[str, Any]
+) -> bool:
+    """Whether results of an op are made of itself, of like operands and attributes."""
+    types = [v.type for v in inputs]
+    seen = {v.node for v in inputs}
+    stack = [v.node for v in results]
+    while stack:
+        n = stack.pop()
+        if n in seen:
+            continue
+        if n.op is made and n.attrs == attrs and [v.type for v in n.inputs] == types:
+            return True
+        seen.add(n)
+        stack += [v.node for v in n.inputs]
+    return False
 
 
 class Site:

@@ -294,3 +294,25 @@ def test_pipelines() -> None:
     text = extend.passes(licences="REASSOC", off="cse").split(",")
     assert text.count("simplify:REASSOC") == 2
     assert "cse" not in text
+
+
+def test_an_op_made_of_itself() -> None:
+    made: list[Any] = []
+
+    def power(x: Any, n: int) -> Any:
+        return x * made[0](x, n=n - 1) if n > 1 else x
+
+    made.append(extend.op("own_power", numpy=lambda x, n: x**n, attrs={"n": 2}, expand=power))
+    x = tf.placeholder(tf.float32, [None], name="x")
+    np.testing.assert_allclose(run(made[0](x, n=4), x), [1.0, 16.0])
+    endless = extend.op("endless", numpy=np.sin, expand=lambda x: tf.exp(OPS["endless"].call(x)))
+    with pytest.raises(CompileError, match="`expand` of op 'endless' makes 'endless' again"):
+        run(endless(x), x)
+
+
+@pytest.mark.parametrize("result", [None, 1.0, "x"])
+def test_an_element_that_is_no_value(result: Any) -> None:
+    wrong = extend.elementwise("no_value", numpy=np.sin, scalar=lambda k, x: result)
+    x = tf.placeholder(tf.float32, [None], name="x")
+    with pytest.raises(CompileError, match=r"`scalar` of op 'no_value' gives .*, not a value"):
+        run(wrong(x), x)
