@@ -14,6 +14,7 @@ import networkx as nx
 from graphc.face.graph import Graph as Recorded
 from graphc.face.graph import Operation, get_default_graph
 from graphc.face.variables import Variable
+from graphc.graphdef.forms import load_records
 from graphc.ir import dims, region
 from graphc.ir.dims import Facts
 from graphc.ir.graph import Graph as Pure
@@ -370,6 +371,8 @@ class _Writer:
     def parts(self, key: Any) -> tuple[Any, list[Value], dict[str, Any], list[Node], Any]:
         """Record, operands, attributes, control inputs and source of a node."""
         facts = self.network.nodes[key]
+        if facts.get("op") not in OPS:  # modules of some ops are imported when first used
+            load_records()
         op = OPS.get(facts.get("op"))
         if op is None:
             raise ValueError(f"node {key!r}: there is no op {facts.get('op')!r}")

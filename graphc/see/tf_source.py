@@ -21,6 +21,7 @@ from graphc.face.flow import cond as tf_cond
 from graphc.face.flow import while_loop
 from graphc.face.graph import Graph, control_dependencies, get_default_graph, name_scope
 from graphc.face.variables import Variable
+from graphc.graphdef.forms import load_records
 from graphc.ir.dims import Expr, fresh
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value, reachable
@@ -52,6 +53,8 @@ def record(
         For an op there is not.
     """
     made = {k: _sized(a) for k, a in (attrs or {}).items()}
+    if op not in OPS:  # modules of some ops are imported when first used
+        load_records()
     node = get_default_graph().add(OPS[op], list(inputs), made, f"{name}/")
     if not node.outputs:
         return node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -299,3 +300,19 @@ def test_large_graphs() -> None:
             x = tf.negative(x)
     made = tf.from_networkx(tf.to_networkx(graph))
     assert len(made.get_operations()) == 5001
+
+
+def test_ops_whose_modules_were_not_imported_yet() -> None:
+    program = (
+        "import graphc as tf\n"
+        "x = tf.placeholder(tf.float32, [2, 2])\n"
+        "y = tf.tanh(x, name='y')\n"
+        "g = tf.to_networkx(x.graph)\n"
+        "(key,) = [k for k, d in g.nodes(data=True) if d['op'] == 'tanh']\n"
+        "g.nodes[key].update(op='matrix_inverse', attrs={'adjoint': False})\n"
+        "print(tf.from_networkx(g).get_tensor_by_name('y:0').op.op.name)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "matrix_inverse\n", "")

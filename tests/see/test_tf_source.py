@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -250,3 +251,16 @@ def test_record() -> None:
     assert y.name == "a/b/y:0"
     with pytest.raises(KeyError):
         record("nope", [x])
+
+
+def test_ops_whose_modules_were_not_imported_yet() -> None:
+    program = (
+        "import graphc as tf\n"
+        "from graphc.see.tf_source import record\n"
+        "x = tf.placeholder(tf.float32, [2, 2])\n"
+        "print(record('matrix_inverse', [x], {'adjoint': False}, 'inv').shape)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(2, 2)\n", "")
