@@ -8,6 +8,7 @@ later. Control flow is `graphc.runtime.regions`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -310,6 +311,7 @@ class _Planner(Regions):
             for buf in s.writes:
                 self.written.setdefault(buf, []).append(i)
         self.changed: dict[Value, list[StepSpec]] = {}
+        self.news = Counter(base(v) for _, v in self.g.updates)  # of how many variables
         for v, var in self.commits.items():
             word = self.commit_obstacle(v)
             if word:
@@ -398,6 +400,8 @@ class _Planner(Regions):
         name = self.commits[v]
         if buf is None or buf.kind != "arena":
             return "elsewhere"
+        if self.news[v] > 1:
+            return "elsewhere"
         makers = self.written[buf]
         parts = self.changes_parts([self.steps[i] for i in makers], v)
         if len(makers) != 1 and not parts:
@@ -438,8 +442,6 @@ class _Planner(Regions):
         old = None if read is None else self.scope.buf.get(read)
         buf = self.scope.buf[v]
         if len(makers) < 2 or makers[0].binds != [old, buf] or makers[0].code.name != "copy":
-            return []
-        if sum(base(x) is v for _, x in self.g.updates) != 1:
             return []
         nodes: list[Node] = []
         at = v

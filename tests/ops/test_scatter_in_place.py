@@ -140,6 +140,13 @@ def for_both(v: Two) -> Any:
     return tf.assign(v.b, new).op
 
 
+def one_value_for_both(v: Two) -> Any:
+    """What both become is made of the old value of one; it is one node in the end."""
+    new, same = v.b + 0.5, v.b + 0.5
+    with tf.control_dependencies([new, same]):
+        return [tf.assign(v.a, new).op, tf.assign(v.b, same).op]
+
+
 def new_read(v: Two) -> Any:
     return tf.reduce_sum(tf.scatter_add(v.a, v.ids, v.new) * 2.0)
 
@@ -178,6 +185,7 @@ CASES: dict[str, tuple[Callable[[Two], Any], Any, Any, list[str] | None]] = {
     "whole other": (whole_other, -ROWS[[1, 0, 3, 2]], ROWS[[1, 0, 3, 2]], None),
     "of itself": (of_itself, ROWS[[1, 0, 3, 2]], -ROWS, None),
     "for both": (for_both, ADDED, ADDED, None),
+    "one value for both": (one_value_for_both, 0.5 - ROWS, 0.5 - ROWS, None),
     "new read": (new_read, ADDED, -ROWS, ["copy"]),
     "in a loop": (in_a_loop, after(after(ADDED, "add"), "add"), -ROWS, ["copy"]),
     "in a branch": (in_a_branch, after(ROWS, "sub"), -ROWS, None),
