@@ -12,7 +12,8 @@ import numpy as np
 from graphc.ir import dims as D
 from graphc.ir.dims import Expr, Facts
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, Value
+from graphc.ir.node import Node, Value, reachable
+from graphc.ops.record import no_grad
 from graphc.see import algebra as A
 from graphc.see.algebra import Formula, Num, Sym
 from graphc.see.formula_text import latex, text
@@ -103,6 +104,7 @@ def _derived(y: Any, x: Any, form: str) -> str:
 
                 g = as_value(g)
             if g is None:
+                _no_script_between(value, at)
                 return "0" if form != "numpy" else _ZERO.format(np=at.dtype.np.name)
             pure = _pure(g, at, graph)
     finally:
@@ -116,13 +118,25 @@ def _derived(y: Any, x: Any, form: str) -> str:
     return _written(pure, latex if form == "latex" else text)
 
 
+def _no_script_between(y: Value, x: Value) -> None:
+    """Refuse to call a derivative zero that nobody knows: of what Python computes from `x`."""
+    depends = {x.node}
+    for n in reachable([y.node]):
+        if n not in depends and any(v.node in depends for v in n.inputs):
+            depends.add(n)
+            if n.op.family == "host" and n.op.grad in (None, no_grad):
+                raise ValueError(
+                    f"y depends on x through {n.name!r} ({n.op.name}), which Python computes and "
+                    "which has no gradient: give it one with tf.custom_gradient"
+                )
+
+
 _ZERO = "import numpy as np\n\n\ndef derivative():\n    return (np.{np}(0),)\n"
 
 
 def _pure(g: Value, at: Value, graph: Any) -> Graph:
     """The pure graph of a gradient: functions of `at`, placeholders and variables, simplified."""
     from graphc.face import dump
-    from graphc.ir.node import reachable
     from graphc.passes.cuts import Cut
     from graphc.passes.functionalize import functionalize, pattern
     from graphc.passes.pipeline import optimize_ir, pipeline

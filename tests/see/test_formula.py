@@ -262,3 +262,12 @@ def test_signs_and_parentheses() -> None:
     for f, plain, tex in cases:
         assert text(f) == plain
         assert latex(f) == tex
+
+
+def test_what_python_computes_has_no_known_derivative() -> None:
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [], name="x")
+        y = tf.py_func(lambda a: a * a, [x], tf.float32, name="square")
+        with pytest.raises(ValueError, match="depends on x through 'square'"):
+            tf.derive(2.0 * y, x)
+        assert str(tf.derive(tf.stop_gradient(x) + 1.0, x)) == "0"
