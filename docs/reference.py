@@ -200,7 +200,7 @@ def write_rules(target: Path) -> None:
     head = ("what has this form", "becomes", "licence", "for", "pass")
     intro = (
         f"All {len(rules)} rules. A rule without a licence gives the same bits for every operand; "
-        f"of the others only `{'`, `'.join(sorted(rewrite.DEFAULT))}` is in force by default. "
+        f"of the others only `{'`, `'.join(sorted(rewrite.DEFAULT))}` are in force by default. "
         "`python -m graphc rules` lists them in the terminal.\n\n"
     )
     text = f"# Rules\n\n{intro}{licences}\n{table(head, rows)}"

@@ -53,7 +53,7 @@ PASSES: dict[str, Pass] = {
 }
 
 #: Passes that take licences as options and say what they did.
-RULED = frozenset({"stabilize", "simplify", "chain", "layout"})
+RULED = frozenset({"stabilize", "simplify", "chain", "layout", "winograd"})
 
 #: What each level runs. `sizes`, `expand` and `fuse` are lowering steps: no level leaves them out.
 #: Rules run twice: on whole composites (softmax) first, on what they are made of afterwards.

@@ -52,10 +52,11 @@ LICENCES: dict[str, str] = {
     "STABLER": "the result is nearer to the exact one than the formula as written",
     "NO_NAN": "a NaN or infinity may become a number",
     "SAME_ROUNDING": "one rounding fewer: the result may differ in the last bit",
+    "FEWER_PRODUCTS": "a convolution takes fewer products and rounds more (pass `winograd`)",
 }
 
 #: The licences in force unless a session says otherwise.
-DEFAULT: frozenset[str] = frozenset({"STABLER"})
+DEFAULT: frozenset[str] = frozenset({"STABLER", "FEWER_PRODUCTS"})
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.passes.pipeline import LEVELS
 from graphc.runtime.llvm import winograd as native
 
 #: Errors in units of 2**-24 times the largest sum of absolute products in the image, which bounds
@@ -100,8 +101,15 @@ def test_plain_sums_elsewhere(shape: Any, options: Any) -> None:
         assert "winograd" not in step_names(sess, y, {x: np.zeros((n, h, w, c))})
 
 
-def test_the_pass_can_be_left_out() -> None:
-    config = tf.ConfigProto(graphc_passes_off=["winograd"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"graphc_passes_off": ["winograd"]},
+        {"graphc_passes": LEVELS[2].replace("winograd", "winograd:-FEWER_PRODUCTS")},
+    ],
+)
+def test_the_pass_can_be_left_out_or_lose_its_licence(options: Any) -> None:
+    config = tf.ConfigProto(**options)
     with tf.Graph().as_default(), tf.Session(config=config) as sess:
         x = tf.placeholder(tf.float32, [4, 14, 14, 32])
         y = tf.nn.conv2d(x, np.ones((3, 3, 32, 64), np.float32), [1, 1, 1, 1], "SAME")
