@@ -346,6 +346,16 @@ class TestCase(unittest.TestCase):
             expected_message_maybe_ascii = expected
         self.assertEqual(str(expected_message_maybe_ascii), str(message), msg)
 
+    def assertProtoEqualsVersion(
+        self, expected: Any, actual: Any, producer: int = 134, min_consumer: int = 0,
+        msg: str | None = None,
+    ) -> None:  # fmt: skip
+        """`actual` is `expected`, a graph as text, with the versions."""
+        versions = f"versions {{ producer: {producer} min_consumer: {min_consumer} }}"
+        if not min_consumer:
+            versions = f"versions {{ producer: {producer} }}"
+        self.assertProtoEquals(f"{expected}\n{versions}", actual, msg)
+
     # ---- errors
     def assertRaisesRegexp(
         self, expected_exception: Any, expected_regex: Any, *args: Any, **kwargs: Any
@@ -407,11 +417,50 @@ def _difference(what: str, x: Any, y: Any, wrong: Any, msg: str | None) -> str:
 class Benchmark:
     """A class of benchmarks; `run_op_benchmark` times an op."""
 
+    @classmethod
+    def is_abstract(cls) -> bool:
+        """Whether it has no benchmark (a method ``benchmark…``)."""
+        return not any(name.startswith("benchmark") for name in dir(cls))
+
+    def evaluate(self, tensors: Any) -> Any:
+        """Run tensors in a session of their graph, or in the default one."""
+        from graphc.face.graph import get_default_session
+        from graphc.face.session import Session
+
+        session = get_default_session()
+        if session is not None:
+            return session.run(tensors)
+        with Session() as made:
+            return made.run(tensors)
+
+    def report_benchmark(
+        self, iters: int | None = None, cpu_time: float | None = None,
+        wall_time: float | None = None, throughput: float | None = None,
+        extras: dict[str, Any] | None = None, name: str | None = None, metrics: Any = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Print what was measured; times in seconds, `throughput` in MB a second."""
+        given = dict(
+            name=name or type(self).__name__, iters=iters, cpu_time=cpu_time, wall_time=wall_time,
+            throughput=throughput, extras=extras, metrics=metrics,
+        )  # fmt: skip
+        found = {k: v for k, v in given.items() if v is not None}
+        print(found)
+        return found
+
     def run_op_benchmark(
         self, sess: Any, op_or_tensor: Any, feed_dict: Any = None, burn_iters: int = 2,
-        min_iters: int = 10, name: str | None = None, **kwargs: Any,
+        min_iters: int = 10, store_trace: bool = False, store_memory_usage: bool = True,
+        name: str | None = None, extras: Any = None, mbs: int = 0,
     ) -> dict[str, Any]:  # fmt: skip
-        """Time runs of an op; iterations and the median in seconds, which are also printed."""
+        """Time runs of an op and print it.
+
+        Parameters
+        ----------
+        mbs : int
+            Megabytes that a run reads and writes, for the throughput.
+        store_trace, store_memory_usage : bool
+            Accepted: `Session.run` with `RunMetadata` has traces.
+        """
         import time
 
         for _ in range(burn_iters):
@@ -421,9 +470,10 @@ class Benchmark:
             start = time.perf_counter()
             sess.run(op_or_tensor, feed_dict)
             times.append(time.perf_counter() - start)
-        found = {"iters": min_iters, "wall_time": float(np.median(times)), "name": name}
-        print(found)
-        return found
+        wall = float(np.median(times))
+        return self.report_benchmark(
+            min_iters, None, wall, mbs / wall if mbs else None, extras, name
+        )
 
 
 class StubOutForTesting:
@@ -437,7 +487,9 @@ class StubOutForTesting:
         self._kept.append((parent, child_name, getattr(parent, child_name)))
         setattr(parent, child_name, new_child)
 
-    SmartSet = Set
+    def SmartSet(self, obj: Any, attr_name: str, new_attr: Any) -> None:
+        """Replace an attribute."""
+        self.Set(obj, attr_name, new_attr)
 
     def UnsetAll(self) -> None:
         """Put everything back."""

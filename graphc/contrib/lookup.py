@@ -113,8 +113,10 @@ def _count(context: Any, *, table: str, started: bool) -> Any:
     return np.int64(len(_held(context, table)))
 
 
-def _export(context: Any, *, table: str, types: Any, shape: Any) -> Any:
-    items = _of(context, table).items or {}
+def _export(
+    context: Any, *, table: str, types: Any, shape: Any, started: bool = True
+) -> Any:  # fmt: skip
+    items = (_of(context, table).items or {}) if started else _held(context, table)
     keys = np.empty(len(items), types[0].np)
     values = np.empty((len(items), *shape), types[1].np)
     for i, (k, v) in enumerate(items.items()):
@@ -360,6 +362,11 @@ class LookupInterface:
     def name(self) -> str:
         raise NotImplementedError
 
+    @property
+    def resource_handle(self) -> Any:
+        """What stands for the table in the graph."""
+        raise NotImplementedError
+
     def size(self, name: str | None = None) -> Value:
         raise NotImplementedError
 
@@ -415,6 +422,15 @@ class _Held(LookupInterface):
                      "started": self._started}  # fmt: skip
             return build(find_op, (k, self._default_value), attrs, "LookupTableFindV2").outputs[0]
 
+    def export(self, name: str | None = None) -> tuple[Value, Value]:
+        """All keys and values."""
+        with name_scope(name, f"{self.name}_lookup_table_export_values"):
+            types = (self._key_dtype, self._value_dtype)
+            attrs = {"table": self._key, "types": types, "shape": self._shape,
+                     "started": self._started}  # fmt: skip
+            keys, values = build(export_op, (), attrs, "LookupTableExportV2").outputs
+            return keys, values
+
 
 class HashTable(_Held):
     """A table that its initializer fills once; `tables_initializer` runs it.
@@ -464,8 +480,8 @@ class MutableHashTable(_Held):
     """
 
     def __init__(
-        self, key_dtype: Any, value_dtype: Any, default_value: Any, shared_name: str | None = None,
-        name: str = "MutableHashTable", checkpoint: bool = True,
+        self, key_dtype: Any, value_dtype: Any, default_value: Any, name: str = "MutableHashTable",
+        checkpoint: bool = True, shared_name: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(key_dtype, value_dtype, default_value, name, "MutableHashTableV2")
 
@@ -488,14 +504,6 @@ class MutableHashTable(_Held):
         with name_scope(name, f"{self.name}_lookup_table_remove"):
             attrs = {"table": self._key}
             return build(remove_op, (self._keys(keys),), attrs, "LookupTableRemoveV2")  # type: ignore[return-value]
-
-    def export(self, name: str | None = None) -> tuple[Value, Value]:
-        """All keys and values."""
-        with name_scope(name, f"{self.name}_lookup_table_export_values"):
-            types = (self._key_dtype, self._value_dtype)
-            attrs = {"table": self._key, "types": types, "shape": self._shape}
-            keys, values = build(export_op, (), attrs, "LookupTableExportV2").outputs
-            return keys, values
 
 
 # ------------------------------------------------------------------------- out of vocabulary
@@ -556,6 +564,10 @@ class IdTableWithHashBuckets(LookupInterface):
         return state.no_op() if self._table is None else self._table.initializer
 
     init = initializer
+
+    @property
+    def resource_handle(self) -> Any:
+        return None if self._table is None else self._table.resource_handle
 
     def size(self, name: str | None = None) -> Value:
         """The keys of the table and the buckets."""

@@ -145,6 +145,10 @@ class HParams:
                 f"Could not parse hparam {name!r} of type {kind.__name__!r} with value {text!r}"
             ) from None
 
+    def set_from_map(self, values_map: Mapping[str, Any]) -> HParams:
+        """Take values from a dict."""
+        return self.override_from_dict(values_map)
+
     def override_from_dict(self, values_dict: Mapping[str, Any]) -> HParams:
         """Take values from a dict."""
         for name, value in values_dict.items():

@@ -35,6 +35,14 @@ __all__ = ["Dataset", "Options"]
 class Options:
     """What ``with_options`` takes: attributes are kept; they change nothing that a run computes."""
 
+    experimental_deterministic: Any
+    experimental_distribute: Any
+    experimental_optimization: Any
+    experimental_slack: Any
+    experimental_stateful_whitelist: Any
+    experimental_stats: Any
+    experimental_threading: Any
+
     def __init__(self) -> None:
         self.__dict__["_set"] = {}
 

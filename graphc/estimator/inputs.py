@@ -10,8 +10,8 @@ import numpy as np
 from graphc.data.dataset import Dataset
 
 __all__ = [
-    "ClassificationOutput", "PredictOutput", "RegressionOutput", "ServingInputReceiver",
-    "TensorServingInputReceiver", "build_parsing_serving_input_receiver_fn",
+    "ClassificationOutput", "ExportOutput", "PredictOutput", "RegressionOutput",
+    "ServingInputReceiver", "TensorServingInputReceiver", "build_parsing_serving_input_receiver_fn",
     "build_raw_serving_input_receiver_fn", "numpy_input_fn", "pandas_input_fn",
 ]  # fmt: skip
 
@@ -116,23 +116,61 @@ class TensorServingInputReceiver(ServingInputReceiver):
     """The same, for a model whose features are one tensor."""
 
 
-class PredictOutput(NamedTuple):
+class ExportOutput:
+    """What of a model is exported; `as_signature_def` says it to a saved model."""
+
+    def as_signature_def(self, receiver_tensors: Any) -> Any:
+        """The signature with what the model is fed."""
+        raise NotImplementedError
+
+
+class PredictOutput(ExportOutput):
     """Predictions of any kind, to be exported."""
 
-    outputs: Any
+    def __init__(self, outputs: Any) -> None:
+        self.outputs = outputs if isinstance(outputs, Mapping) else {"output": outputs}
+
+    def as_signature_def(self, receiver_tensors: Any) -> Any:
+        """A prediction with these outputs."""
+        from graphc.saved_model.signatures import predict_signature_def
+
+        return predict_signature_def(receiver_tensors, self.outputs)
 
 
-class ClassificationOutput(NamedTuple):
+class ClassificationOutput(ExportOutput):
     """Scores and classes, to be exported."""
 
-    scores: Any = None
-    classes: Any = None
+    def __init__(self, scores: Any = None, classes: Any = None) -> None:
+        if scores is None and classes is None:
+            raise ValueError("Must specify at least one of scores and classes.")
+        self.scores, self.classes = scores, classes
+
+    def as_signature_def(self, receiver_tensors: Any) -> Any:
+        """A classification of the one serialized example that is fed."""
+        from graphc.saved_model.signatures import classification_signature_def
+
+        return classification_signature_def(_one(receiver_tensors), self.classes, self.scores)
 
 
-class RegressionOutput(NamedTuple):
+class RegressionOutput(ExportOutput):
     """A value, to be exported."""
 
-    value: Any
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def as_signature_def(self, receiver_tensors: Any) -> Any:
+        """A regression of the one serialized example that is fed."""
+        from graphc.saved_model.signatures import regression_signature_def
+
+        return regression_signature_def(_one(receiver_tensors), self.value)
+
+
+def _one(receivers: Any) -> Any:
+    if not isinstance(receivers, Mapping):
+        return receivers
+    if len(receivers) != 1:
+        raise ValueError(f"Classification input must be a single string Tensor; got {receivers}")
+    return next(iter(receivers.values()))
 
 
 def build_raw_serving_input_receiver_fn(

@@ -159,6 +159,7 @@ class RunConfig:
         self.eval_distribute = eval_distribute
         self.device_fn = device_fn
         self.protocol = protocol
+        self.experimental_max_worker_delay_secs = experimental_max_worker_delay_secs
         self.session_creation_timeout_secs = session_creation_timeout_secs
 
     def replace(self, **kwargs: Any) -> RunConfig:

@@ -397,6 +397,8 @@ NAMES: dict[str, str] = {
     "init_scope": "graphc.face.graph:init_scope",
     "is_variable_initialized": "graphc.ops.state:is_variable_initialized",
     "linalg.det": "graphc.ops.factor:matrix_determinant",
+    "linalg.transpose": "graphc.ops.shapes:matrix_transpose",
+    "linalg.diag": "graphc.ops.shapes:matrix_diag",
     "linalg.diag_part": "graphc.ops.shapes:matrix_diag_part",
     "linalg.global_norm": "graphc.train.clip:global_norm",
     "linalg.inv": "graphc.ops.factor:matrix_inverse",
@@ -428,6 +430,9 @@ NAMES: dict[str, str] = {
     "sparse.reset_shape": "graphc.sparse.ops:sparse_reset_shape",
     "sparse.reshape": "graphc.sparse.ops:sparse_reshape",
     "sparse.retain": "graphc.sparse.ops:sparse_retain",
+    "sparse.segment_mean": "graphc.ops.ordering:sparse_segment_mean",
+    "sparse.segment_sqrt_n": "graphc.ops.ordering:sparse_segment_sqrt_n",
+    "sparse.segment_sum": "graphc.ops.ordering:sparse_segment_sum",
     "sparse.slice": "graphc.sparse.ops:sparse_slice",
     "sparse.softmax": "graphc.sparse.ops:sparse_softmax",
     "sparse.sparse_dense_matmul": "graphc.sparse.ops:sparse_tensor_dense_matmul",
@@ -437,7 +442,7 @@ NAMES: dict[str, str] = {
     "sparse.transpose": "graphc.sparse.ops:sparse_transpose",
     "sparse.SparseTensor": "graphc.sparse.tensor:SparseTensor",
     "sparse.placeholder": "graphc.sparse.tensor:sparse_placeholder",
-    "contrib.layers.dense_to_sparse": "graphc.sparse.ops:from_dense",
+    "contrib.layers.dense_to_sparse": "graphc.contrib.renamed:dense_to_sparse",
     "nn.embedding_lookup_sparse": "graphc.sparse.lookup:embedding_lookup_sparse",
     "nn.safe_embedding_lookup_sparse": "graphc.sparse.lookup:safe_embedding_lookup_sparse",
     "logging": "graphc.face.logging",
@@ -478,10 +483,10 @@ NAMES: dict[str, str] = {
     "random.truncated_normal": "graphc.ops.random:truncated_normal",
     "random.uniform": "graphc.ops.random:random_uniform",
     # ---- checkpoints under contrib
-    "contrib.framework.init_from_checkpoint": "graphc.train.warm:init_from_checkpoint",
-    "contrib.framework.list_variables": "graphc.train.checkpoints:list_variables",
-    "contrib.framework.load_checkpoint": "graphc.train.checkpoints:load_checkpoint",
-    "contrib.framework.load_variable": "graphc.train.checkpoints:load_variable",
+    "contrib.framework.init_from_checkpoint": "graphc.contrib.renamed:init_from_checkpoint",
+    "contrib.framework.list_variables": "graphc.contrib.renamed:list_variables",
+    "contrib.framework.load_checkpoint": "graphc.contrib.renamed:load_checkpoint",
+    "contrib.framework.load_variable": "graphc.contrib.renamed:load_variable",
     "contrib.tensorboard.plugins.projector.EmbeddingInfo": (
         "graphc.summary.projector:EmbeddingInfo"
     ),
@@ -680,10 +685,10 @@ NAMES: dict[str, str] = {
     "keras.datasets.mnist.load_data": "graphc.face.mnist:load_mnist",
     "python.client.device_lib.list_local_devices": "graphc.face.compat:list_local_devices",
     "contrib.layers.safe_embedding_lookup_sparse": (
-        "graphc.sparse.lookup:safe_embedding_lookup_sparse"
+        "graphc.contrib.renamed:safe_embedding_lookup_sparse"
     ),
     "contrib.slim.safe_embedding_lookup_sparse": (
-        "graphc.sparse.lookup:safe_embedding_lookup_sparse"
+        "graphc.contrib.renamed:safe_embedding_lookup_sparse"
     ),
     "contrib.metrics.set_difference": "graphc.sparse.sets:set_difference",
     "contrib.metrics.set_intersection": "graphc.sparse.sets:set_intersection",

@@ -19,14 +19,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-def is_sequence(x: Any) -> bool:
-    """Whether `x` is a structure and not a leaf."""
-    if isinstance(x, str | bytes | np.ndarray | np.generic):
+def is_sequence(o: Any) -> bool:
+    """Whether `o` is a structure and not a leaf."""
+    if isinstance(o, str | bytes | np.ndarray | np.generic):
         return False
-    return isinstance(x, Sequence | Mapping | MappingView)
+    return isinstance(o, Sequence | Mapping | MappingView)
 
 
-is_nested = is_sequence
+def is_nested(seq: Any) -> bool:
+    """Whether `seq` is a structure and not a leaf."""
+    return is_sequence(seq)
 
 
 def _keys(d: Mapping[Any, Any]) -> list[Any]:
@@ -225,7 +227,11 @@ def map_structure(func: Callable[..., Any], *structures: Any, **kwargs: Any) -> 
 
 
 def assert_shallow_structure(
-    shallow_tree: Any, input_tree: Any, check_types: bool = True, expand_composites: bool = False
+    shallow_tree: Any,
+    input_tree: Any,
+    check_types: bool = True,
+    expand_composites: bool = False,
+    check_subtrees_length: bool = True,
 ) -> None:
     """Raise unless `input_tree` nests like `shallow_tree` as deep as that goes."""
     if not is_sequence(shallow_tree):
@@ -240,7 +246,7 @@ def assert_shallow_structure(
             "The two structures don't have the same sequence type. Input structure has type "
             f"{type(input_tree)}, while shallow structure has type {type(shallow_tree)}."
         )
-    if len(input_tree) != len(shallow_tree):
+    if check_subtrees_length and len(input_tree) != len(shallow_tree):
         raise ValueError(
             "The two structures don't have the same sequence length. Input structure has length "
             f"{len(input_tree)}, while shallow structure has length {len(shallow_tree)}."
@@ -250,23 +256,34 @@ def assert_shallow_structure(
             "The two structures don't have the same keys. Input structure has keys "
             f"{list(input_tree)}, while shallow structure has keys {list(shallow_tree)}."
         )
-    for s, x in zip(_children(shallow_tree), _children(input_tree), strict=True):
-        assert_shallow_structure(s, x, check_types)
+    for s, x in _pairs(shallow_tree, input_tree):
+        assert_shallow_structure(s, x, check_types, False, check_subtrees_length)
+
+
+def _pairs(shallow: Any, deep: Any) -> Iterator[tuple[Any, Any]]:
+    """Children at the same place; `deep` may have more."""
+    if isinstance(shallow, Mapping):
+        return ((shallow[k], deep[k]) for k in _keys(shallow))
+    return zip(_children(shallow), _children(deep), strict=False)
 
 
 def _walk_up_to(shallow: Any, x: Any, out: list[Any]) -> None:
     if is_sequence(shallow):
-        for s, child in zip(_children(shallow), _children(x), strict=True):
+        for s, child in _pairs(shallow, x):
             _walk_up_to(s, child, out)
     else:
         out.append(x)
 
 
 def flatten_up_to(
-    shallow_tree: Any, input_tree: Any, check_types: bool = True, expand_composites: bool = False
+    shallow_tree: Any,
+    input_tree: Any,
+    check_types: bool = True,
+    expand_composites: bool = False,
+    check_subtrees_length: bool = True,
 ) -> list[Any]:
     """What stands in `input_tree` at the leaves of `shallow_tree`."""
-    assert_shallow_structure(shallow_tree, input_tree, check_types)
+    assert_shallow_structure(shallow_tree, input_tree, check_types, False, check_subtrees_length)
     out: list[Any] = []
     _walk_up_to(shallow_tree, input_tree, out)
     return out
@@ -279,7 +296,10 @@ def map_structure_up_to(
     if not inputs:
         raise ValueError("Cannot map over no sequences")
     check_types = kwargs.pop("check_types", True)
-    rows = zip(*[flatten_up_to(shallow_tree, x, check_types) for x in inputs], strict=True)
+    lengths = kwargs.pop("check_subtrees_length", True)
+    rows = zip(
+        *[flatten_up_to(shallow_tree, x, check_types, False, lengths) for x in inputs], strict=True
+    )
     return pack_sequence_as(shallow_tree, [func(*row) for row in rows])
 
 

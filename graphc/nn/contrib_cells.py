@@ -439,10 +439,10 @@ class LSTMBlockCell(LayerRNNCell):
     def output_size(self) -> Any:
         return self._num_units
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, inputs_shape: Any) -> None:
         """Make kernel, bias and peepholes."""
         n = self._num_units
-        self._kernel = self.add_variable("kernel", [input_depth(input_shape) + n, 4 * n])
+        self._kernel = self.add_variable("kernel", [input_depth(inputs_shape) + n, 4 * n])
         self._bias = self.add_variable("bias", [4 * n], initializer=Constant(0.0))
         if self._use_peephole:
             self._diagonals = [self.add_variable(f"w_{g}_diag", [n]) for g in "ifo"]
@@ -499,6 +499,10 @@ class GRUBlockCell(GRUCell):
         self._candidate_kernel = self.add_variable(w_c, [rows, n])
         self._candidate_bias = self.add_variable(b_c, [n], initializer=Constant(0.0))
         self.built = True
+
+    def call(self, inputs: Any, h_prev: Any) -> Any:
+        """One step."""
+        return super().call(inputs, h_prev)
 
 
 class GRUBlockCellV2(GRUBlockCell):
@@ -579,10 +583,10 @@ class IndRNNCell(LayerRNNCell):
     def output_size(self) -> Any:
         return self._num_units
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, inputs_shape: Any) -> None:
         """Make kernels and bias."""
         n = self._num_units
-        self._kernel_w = self.add_variable("kernel_w", [input_depth(input_shape), n])
+        self._kernel_w = self.add_variable("kernel_w", [input_depth(inputs_shape), n])
         self._kernel_u = self.add_variable("kernel_u", [1, n], initializer=RandomUniform(-1.0, 1.0))
         self._bias = self.add_variable("bias", [n], initializer=Constant(0.0))
         self.built = True

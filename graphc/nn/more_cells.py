@@ -46,9 +46,9 @@ class NASCell(UnitsCell):
     def output_size(self) -> Any:
         return self._num_units if self._num_proj is None else self._num_proj
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, inputs_shape: Any) -> None:
         """Make kernels, bias and projection."""
-        n, depth = self._num_units, self._depth(input_shape)
+        n, depth = self._num_units, self._depth(inputs_shape)
         self._recurrent = self.add_variable("recurrent_kernel", [self.output_size, 8 * n])
         self._kernel = self.add_variable("kernel", [depth, 8 * n])
         if self._use_bias:
@@ -92,10 +92,10 @@ class SRUCell(UnitsCell):
     ) -> None:  # fmt: skip
         super().__init__(num_units, activation, reuse, name, None, kwargs)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, inputs_shape: Any) -> None:
         """Make kernel and bias."""
         n = self._num_units
-        self._kernel = self.add_variable("kernel", [self._depth(input_shape), 4 * n])
+        self._kernel = self.add_variable("kernel", [self._depth(inputs_shape), 4 * n])
         self._bias = self.add_variable("bias", [2 * n], initializer=Zeros())
         self.built = True
 
@@ -157,9 +157,9 @@ class IndyGRUCell(_Indy):
             num_units, activation, reuse, kernel_initializer, bias_initializer, name, dtype
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, inputs_shape: Any) -> None:
         """Make kernels and biases."""
-        n, depth = self._num_units, self._depth(input_shape)
+        n, depth = self._num_units, self._depth(inputs_shape)
         self._gates = self._triple("gates/", depth, 2 * n, Constant(1.0))
         self._candidate = self._triple("candidate/", depth, n, Zeros(), "kernel")
         self.built = True
@@ -196,9 +196,9 @@ class IndyLSTMCell(_Indy):
     def state_size(self) -> Any:
         return LSTMStateTuple(self._num_units, self._num_units)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, inputs_shape: Any) -> None:
         """Make kernels and bias."""
-        self._gates = self._triple("", self._depth(input_shape), 4 * self._num_units, Zeros())
+        self._gates = self._triple("", self._depth(inputs_shape), 4 * self._num_units, Zeros())
         self.built = True
 
     def call(self, inputs: Any, state: Any) -> Any:
@@ -269,7 +269,7 @@ class ConvLSTMCell(RNNCell):
             return out
         return out + get_variable("biases", [columns], x.dtype, Constant(0.0))
 
-    def call(self, inputs: Any, state: Any) -> Any:
+    def call(self, inputs: Any, state: Any, scope: Any = None) -> Any:
         """One step."""
         memory, hidden = state
         axis = self._ndims + 1

@@ -128,6 +128,27 @@ class WrapperCell(RNNCell):
     def _around(self, inputs: Any, state: Any, step: Callable[..., Any], **kwargs: Any) -> Any:
         raise NotImplementedError
 
+    def get_config(self) -> dict[str, Any]:
+        """Its parameters, the inner cell by its class and its own."""
+        inner = {"class_name": type(self.cell).__name__, "config": self.cell.get_config()}
+        return {**super().get_config(), "cell": inner}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A wrapper as `get_config` says; as in TF1, of a cell that `config` holds as an object.
+
+        Raises
+        ------
+        ValueError
+            Where the cell is described only.
+        """
+        if not isinstance(config.get("cell"), RNNCell):
+            raise ValueError(
+                f"{cls.__name__} does not make the wrapped cell from its description: put the "
+                "cell itself into the configuration"
+            )
+        return cls(**config)
+
 
 def _but_memory(state: Any) -> Any:
     """State dropout leaves what an LSTM cell remembers, and arrays of tensors, as they are."""
@@ -332,6 +353,10 @@ class DeviceWrapper(WrapperCell):
     def __init__(self, cell: Any, device: Any, **kwargs: Any) -> None:
         super().__init__(cell, **kwargs)
         self._device = device
+
+    def get_config(self) -> dict[str, Any]:
+        """Its parameters."""
+        return {**super().get_config(), "device": self._device}
 
     def zero_state(self, batch_size: Any, dtype: Any) -> Any:
         """That of the inner cell."""

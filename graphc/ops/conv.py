@@ -1759,8 +1759,8 @@ depthwise_conv2d_backprop_filter = depthwise_conv2d_native_backprop_filter
 
 def depthwise_conv2d(
     input: Any, filter: Any = None, strides: Any = None, padding: Any = None, rate: Any = None,
-    name: str | None = None, data_format: str | None = None, filters: Any = None,
-    dilations: Any = None,
+    name: str | None = None, data_format: str | None = None, dilations: Any = None,
+    filters: Any = None,
 ) -> Value:  # fmt: skip
     """`depthwise_conv2d_native` with dilation rates for height and width."""
     filter = chosen("filters", filters, "filter", filter)

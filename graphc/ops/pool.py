@@ -750,10 +750,11 @@ def max_pool2d(
 
 
 def avg_pool2d(
-    input: Any, ksize: Any, strides: Any, padding: Any, data_format: str = "NHWC",
-    name: str | None = None,
+    value: Any, ksize: Any, strides: Any, padding: Any, data_format: str = "NHWC",
+    name: str | None = None, input: Any = None,
 ) -> Value:  # fmt: skip
     """`avg_pool`."""
+    input = chosen("input", input, "value", value)
     with current().scope(name, "AvgPool2D") as scope:
         return avg_pool(input, ksize, strides, padding, data_format, scope or name)
 

@@ -62,7 +62,7 @@ def difference(arguments: str | None, here: Any, method: bool = False) -> str:
     positional = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     takes_any = any(p.kind is p.VAR_KEYWORD for p in found)
     rest = any(p.kind is p.VAR_POSITIONAL for p in found)
-    for i, (kind, name, default) in enumerate(parsed(arguments)):
+    for i, (kind, name, default) in enumerate(_asked(arguments, method, len(positional))):
         if kind in ("*", "**"):
             continue
         if name not in ours:
@@ -81,6 +81,19 @@ def difference(arguments: str | None, here: Any, method: bool = False) -> str:
         ):
             return f"{name} is {p.default!r}, not {default}, by default"
     return ""
+
+
+def _asked(arguments: str, method: bool, positional: int) -> list[tuple[str, str, str | None]]:
+    """What TensorFlow's signature asks for: without the object that a decorator passes by name.
+
+    An argument ``_`` is one that nobody names.
+    """
+    wanted = parsed(arguments)
+    if method and wanted and wanted[0][1] == "instance":
+        wanted = wanted[1:]
+    return [
+        ("*", *row[1:]) if row[1] == "_" and i < positional else row for i, row in enumerate(wanted)
+    ]
 
 
 def _differ(default: str, ours: Any) -> bool:
@@ -153,7 +166,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--absent", action="store_true", help="list the names that graphc lacks")
     parser.add_argument("--different", action="store_true", help="list names that differ, and how")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
-    parser.add_argument("--write", action="store_true", help="accept all differences there are")
+    parser.add_argument(
+        "--write", action="store_true", help="write down all differences; reasons are yours to add"
+    )
     parser.add_argument("namespaces", nargs="*", help="only these (tf itself is a dot)")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")
@@ -162,13 +177,14 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(found, indent=1))
         return 0
     if args.write:
+        target = Path(__file__).parent / "different.json"
+        why = {name: row[1] for name, row in json.loads(target.read_text()).items()}
         rows = {
-            f"{space}.{name}".lstrip("."): how
+            (path := f"{space}.{name}".lstrip(".")): [how, why.get(path, "")]
             for space, names in survey().items()
             for name, (what, how) in names.items()
             if what == "different"
         }
-        target = Path(__file__).parent / "different.json"
         target.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
         return 0
     total = dict.fromkeys(("present", "different", "absent"), 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math as pymath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphc.face.control import group
@@ -229,16 +230,26 @@ class LARSOptimizer(Optimizer):
             self._call_if_callable(self._learning_rate), name="learning_rate"
         )
 
+    def compute_lr(self, grad: Any, var: Any) -> Any:
+        """The rate of a variable: scaled by the norms, unless it is in `skip_list`."""
+        lr = self._call_if_callable(self._learning_rate)
+        if self._skip is not None and any(s in var.name for s in self._skip):
+            return lr
+        return self._scaled(lr, grad, var)
+
+    def _scaled(self, lr: Any, grad: Any, var: Any) -> Any:
+        w, g = (
+            math.sqrt(reduce.reduce_sum(math.square(convert_to_tensor(t)))) for t in (var, grad)
+        )
+        one = shapes.ones_like(w)
+        ratio = self._eeta * w / (g + self._weight_decay * w + self._epsilon)
+        known = math.logical_and(math.greater(w, 0.0), math.greater(g, 0.0))
+        return lr * math.select(known, ratio, one)
+
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         lr = self._hyper(self._rate, var)
         if self._skip is None or not any(s in var.name for s in self._skip):
-            w, g = (
-                math.sqrt(reduce.reduce_sum(math.square(convert_to_tensor(t)))) for t in (var, grad)
-            )
-            one = shapes.ones_like(w)
-            ratio = self._eeta * w / (g + self._weight_decay * w + self._epsilon)
-            known = math.logical_and(math.greater(w, 0.0), math.greater(g, 0.0))
-            lr = lr * math.select(known, ratio, one)
+            lr = self._scaled(lr, grad, var)
             grad = grad + self._weight_decay * var
         slot: Any = self.get_slot(var, "momentum")
         accum = slot * self._momentum + grad * lr  # the rate is inside: it differs in each step
@@ -321,7 +332,26 @@ class PowerSignOptimizer(_SignOptimizer):
 
 
 class RegAdagradOptimizer(AdagradOptimizer):
-    """Adagrad under the name of contrib; slots are updated always."""
+    """Adagrad whose accumulators can be left alone: see `avoid_updating_slots`."""
+
+    _keep_slots = True
+
+    @contextlib.contextmanager
+    def avoid_updating_slots(self) -> Iterator[None]:
+        """Updates that are made inside read the accumulators and leave them as they are."""
+        self._keep_slots = False
+        try:
+            yield
+        finally:
+            self._keep_slots = True
+
+    def _apply_dense(self, grad: Any, var: Any) -> Any:
+        if self._keep_slots:
+            return super()._apply_dense(grad, var)
+        lr = self._hyper(self._learning_rate_tensor, var)
+        slot: Any = self.get_slot(var, "accumulator")
+        step = grad * lr * math.rsqrt(convert_to_tensor(slot))
+        return self._update(var, var - step, name="ApplyAdagrad")
 
     def __init__(
         self, learning_rate: Any, initial_accumulator_value: float = 0.1,
