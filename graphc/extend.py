@@ -2,8 +2,9 @@
 
 An op is one record: its meaning in numpy, its gradient, its native form. A rule is two expressions.
 A pass is a function from graph to graph, and a session names it in its pipeline. Each is treated as
-graphc's own: dumps and reports show it by its name. What is made again under the same name, as when
-a cell of a notebook runs twice, takes the place of the former.
+graphc's own: dumps and reports show it by its name. What is made again under a name takes the place
+of the former. An op of the same code, as when a cell of a notebook runs twice, is the same op; of
+other code it is a new one, and graphs from before keep the former, as ``name_1`` (``name_2``, ...).
 
 Gradients of one's own need nothing from here: `graphc.custom_gradient`, `graphc.RegisterGradient`.
 """
@@ -17,9 +18,11 @@ from typing import Any, TypeVar
 from graphc.face import guards
 from graphc.ir import build, dims, dtypes
 from graphc.ir.dtypes import DType
+from graphc.ir.fingerprint import fingerprint
 from graphc.ir.graph import Graph, copy
 from graphc.ir.kernel import KernelBuilder, lit
 from graphc.ir.node import Node, Value, reachable
+from graphc.ir.registry import SCALARS
 from graphc.ops import record
 from graphc.ops.record import OPS, Attrs, Infer, Op, Types
 from graphc.passes import rewrite
@@ -39,6 +42,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 _ops: dict[str, Op] = {}
 _passes: dict[str, Callable[..., Graph]] = {}
 _rules: dict[str, Rule] = {}
+#: The last op of each name, even when it was forgotten, and the code of every op made here.
+_last: dict[str, Op] = {}
+_codes: dict[Op, str] = {}
+#: The code of `SCALARS` by their names.
+_emitted: dict[str, str] = {}
 
 
 # ------------------------------------------------------------------------- ops
@@ -98,12 +106,17 @@ def elementwise(
     [array([1., 8.], dtype=float32), array([ 3., 12.], dtype=float32)]
     >>> tf.extend.forget(cube)
     """
-    _free(name)
+    code = fingerprint("elementwise", numpy, scalar, grad, tuple(args), types, type)
+    same = _free(name, code, doc)
+    if same is not None:
+        return same
+    known_as = _kernel_name(name, scalar)
+    emit = SCALARS[known_as] = guards.scalar(name, scalar)
     made = record.elementwise(
-        name, type or _camel(name), doc, numpy=numpy, scalar=guards.scalar(name, scalar),
-        args=tuple(args), types=types, facts={"no_gradient_error": True},
+        name, type or _camel(name), doc, numpy=numpy, scalar=emit, args=tuple(args), types=types,
+        facts={"no_gradient_error": True, "in_kernels": known_as},
     )  # fmt: skip
-    return _entered(made, grad)
+    return _entered(made, grad, code)
 
 
 def op(
@@ -184,7 +197,13 @@ def op(
     given = [family for family, f in forms.items() if f is not None]
     if len(given) > 1:
         raise ValueError(f"op {name!r}: give one of lower, expand and element, not {len(given)}")
-    _free(name)
+    code = fingerprint(
+        "op", numpy, tuple(args), dict(attrs or {}), infer, grad, lower, expand, element, types,
+        stateful, type,
+    )  # fmt: skip
+    same = _free(name, code, doc)
+    if same is not None:
+        return same
     made = record.op(
         name, type or _camel(name), given[0] if given else "host", doc=doc, args=tuple(args),
         infer=infer or _as_first, numpy=record.quiet(numpy), element=element, types=types,
@@ -197,7 +216,7 @@ def op(
     elif element is None:
         made.host = lambda context, *arrays, **attrs: numpy(*arrays, **attrs)
     made.call = _function(made, dict(attrs or {}))
-    return _entered(made, grad)
+    return _entered(made, grad, code)
 
 
 def no_gradient(y: Any, dy: Any, *inputs: Any, **attrs: Any) -> Any:
@@ -208,10 +227,11 @@ def no_gradient(y: Any, dy: Any, *inputs: Any, **attrs: Any) -> Any:
     return (None,) * len(inputs)
 
 
-def _entered(made: Op, grad: Callable[..., Any] | None) -> Op:
+def _entered(made: Op, grad: Callable[..., Any] | None, code: str) -> Op:
     if grad is not None:
         made.grad = guards.gradient(made, grad)
-    _ops[made.name] = made
+    _ops[made.name] = _last[made.name] = made
+    _codes[made] = code
     return made
 
 
@@ -223,14 +243,42 @@ def _camel(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
-def _free(name: str) -> None:
-    """Make the name of an op free where it is a user's."""
+def _free(name: str, code: str, doc: str) -> Op | None:
+    """The user's op of this name if its code is the same; else the name is made free."""
     if not name.isidentifier():
         raise ValueError(f"an op needs a name that Python could have, not {name!r}")
-    if name in _ops:
-        forget(_ops[name])
-    elif name in OPS:
+    if name in OPS and name not in _ops:
         raise ValueError(f"there is an op {name!r} already")
+    former = _last.get(name)
+    if former is not None and name in _ops and _codes[former] == code:
+        former.doc = doc
+        return former
+    if former is not None:
+        _rename(former)
+    return None
+
+
+def _rename(former: Op) -> None:
+    """An op that is replaced gets another name, which the graphs that have it show."""
+    name, k = former.name, 1
+    while f"{name}_{k}" in OPS or f"{name}_{k}" in _last:
+        k += 1
+    known = _ops.pop(name, None) is not None
+    former.name = f"{name}_{k}"
+    _last[former.name] = _last.pop(name)
+    if known:  # else it was forgotten
+        del OPS[name]
+        OPS[former.name] = _ops[former.name] = former
+
+
+def _kernel_name(name: str, scalar: Callable[..., Any]) -> str:
+    """What kernels call an op: other code, another name, for good."""
+    code, k, out = fingerprint(scalar), 1, name
+    while _emitted.get(out, code) != code or (k > 1 and out in OPS and out not in _emitted):
+        k += 1
+        out = f"{name}_{k}"
+    _emitted[out] = code
+    return out
 
 
 def _function(made: Op, defaults: Mapping[str, Any]) -> Callable[..., Any]:
@@ -569,9 +617,7 @@ def forget(*made: Any) -> None:
 
     Without arguments it is all that was made with this module.
 
-    What was compiled with an op keeps working. Native code finds elementwise ops by their names:
-    a graph that has one cannot be compiled anew after it is forgotten, and follows the new one
-    when the name is made again.
+    Graphs that were recorded with an op keep it, and compile as before.
 
     Raises
     ------

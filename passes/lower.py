@@ -885,7 +885,7 @@ class _Lower:
         if n.op.fails:
             check_operands(self, n, args)
         attrs = {k: a for k, a in n.attrs.items() if k not in ("dtype",)}
-        return self.k.let(n.op.name, *args, dtype=v.dtype, **attrs)
+        return self.k.let(n.op.in_kernels, *args, dtype=v.dtype, **attrs)
 
     def check(self, n: Node, ok: Operand, message: str, position: Dim) -> None:
         if self.mask is not None:  # what is not read cannot fail

@@ -274,7 +274,7 @@ class _Lower:
         if n.op.fails:
             check_operands(self, n, args)
         attrs = {k: a for k, a in n.attrs.items() if k != "dtype"}
-        return self.k.let(n.op.name, *args, dtype=out.dtype, **attrs)
+        return self.k.let(n.op.in_kernels, *args, dtype=out.dtype, **attrs)
 
     def read(self, v: Value, index: Index, where: Operand | None, other: Any) -> Operand:
         """An element of a value, `other` where `where` is false."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["OPS", "REGIONS"]
+__all__ = ["OPS", "REGIONS", "SCALARS"]
 
 OPS: dict[str, Any] = {}
+
+#: What kernels know users' elementwise ops by, and what emits them. An op that is made anew gets
+#: another name here, so that kernels of graphs from before keep their meaning.
+SCALARS: dict[str, Any] = {}
 
 #: The attributes that hold regions (graphs that a node runs), for each op that has any, in the
 #: order of its text.

@@ -116,6 +116,11 @@ class Op:
             raise TypeError(f"op {self.name!r} is not called by users")
         return self.call(*args, **kwargs)
 
+    @property
+    def in_kernels(self) -> str:
+        """The name that kernels have for an elementwise op."""
+        return str(self.facts.get("in_kernels", self.name))
+
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import types
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from graphc import ops
 from graphc.ir import kernel_text
+from graphc.ir.fingerprint import fingerprint
 from graphc.ir.kernel import Kernel
+from graphc.ir.registry import SCALARS
 from graphc.ops.record import OPS, Op
 from graphc.passes.contract import Contraction
 from graphc.runtime.llvm import jit
@@ -38,7 +39,7 @@ def kernel_key(kernel: Kernel, extra: str = "", watch: frozenset[str] = frozense
     text = kernel_text.structure_text(kernel)
     if watch:
         extra += f"|watch {[i for i, p in enumerate(kernel.params) if p.name in watch]}"
-    own = "".join([f"|{name} {_code_digest(f)}" for name, f in _users_ops() if name in text])
+    own = "".join([f"|{name} {fingerprint(f)}" for name, f in SCALARS.items() if name in text])
     return hashlib.sha256(f"{VERSION}|{_sources()}|{extra}|{text}{own}".encode()).hexdigest()
 
 
@@ -53,36 +54,6 @@ def _sources() -> str:
                 with open(os.path.join(folder, name), "rb") as f:
                     found.update(f.read())
     return found.hexdigest()
-
-
-def _users_ops() -> list[tuple[str, Callable[..., Any]]]:
-    """The scalar functions of ops that are not graphc's."""
-    return [
-        (name, f) for name, f in scalar_table().items()
-        if not str(getattr(f, "__module__", "")).startswith("graphc.")
-    ]  # fmt: skip
-
-
-def _code_digest(f: Any) -> str:
-    """What a function does, as far as its code and the plain values it reads say it."""
-    parts: list[str] = []
-    stack, seen = [f], set()
-    while stack:
-        x = stack.pop()
-        if id(x) in seen:
-            continue
-        seen.add(id(x))
-        if isinstance(x, types.FunctionType):
-            names = x.__code__.co_names
-            stack += [x.__code__, *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values()]
-            stack += [c.cell_contents for c in x.__closure__ or ()]
-            stack += [x.__globals__[n] for n in names if n in x.__globals__]
-        elif isinstance(x, types.CodeType):
-            parts.append(f"{x.co_code.hex()} {x.co_names} {x.co_varnames}")
-            stack += list(x.co_consts)
-        elif isinstance(x, int | float | str | bytes | tuple | frozenset | type(None)):
-            parts.append(repr(x))
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
 def kernel_emitter(kernel: Kernel, watch: frozenset[str] = frozenset()) -> Callable[[Any], object]:
@@ -101,12 +72,12 @@ def kernel_emitter(kernel: Kernel, watch: frozenset[str] = frozenset()) -> Calla
 
 
 def scalar_table() -> dict[str, Callable[..., Any]]:
-    """The scalar meaning of every elementwise op."""
-    return _scalar_table(len(OPS), next(reversed(OPS.values())))  # one made again is the last
+    """The scalar meaning of every elementwise op, by its name in kernels."""
+    return {**_own_scalars(len(OPS), next(reversed(OPS.values()))), **SCALARS}
 
 
 @lru_cache(maxsize=1)
-def _scalar_table(count: int, last: Op) -> dict[str, Callable[..., Any]]:
+def _own_scalars(count: int, last: Op) -> dict[str, Callable[..., Any]]:
     return {name: record.scalar for name, record in OPS.items() if record.scalar is not None}
 
 

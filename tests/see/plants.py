@@ -200,13 +200,13 @@ def _hoisted_wrongly(g: Graph) -> Graph:
 def _scalar(name: str, wrong: Callable[..., Any]) -> Iterator[None]:
     record = OPS[name]
     before = record.scalar
-    codegen._scalar_table.cache_clear()
+    codegen._own_scalars.cache_clear()
     object.__setattr__(record, "scalar", wrong)
     try:
         yield
     finally:
         object.__setattr__(record, "scalar", before)
-        codegen._scalar_table.cache_clear()
+        codegen._own_scalars.cache_clear()
 
 
 def _tanh() -> Any:
