@@ -24,7 +24,7 @@ from graphc.runtime.llvm.cpu import host
 __all__ = ["compile_all", "gemm_of", "kernel_key"]
 
 #: Raised when the emitters change what they emit for the same kernel.
-VERSION = "5"
+VERSION = "6"
 
 
 def compile_all(

@@ -13,12 +13,12 @@ import graphc as tf
 from graphc.ir import build
 from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value
+from graphc.ir.registry import SCALARS
 from graphc.ops import arrays, math, nn
 from graphc.ops.record import OPS
 from graphc.passes import cse, fold, pipeline, rewrite, stabilize
 from graphc.passes.rewrite import Rule, wild
 from graphc.runtime import plan
-from graphc.runtime.llvm import codegen
 
 
 class Plant(NamedTuple):
@@ -198,15 +198,11 @@ def _hoisted_wrongly(g: Graph) -> Graph:
 
 @contextmanager
 def _scalar(name: str, wrong: Callable[..., Any]) -> Iterator[None]:
-    record = OPS[name]
-    before = record.scalar
-    codegen._own_scalars.cache_clear()
-    object.__setattr__(record, "scalar", wrong)
+    SCALARS[name] = wrong
     try:
         yield
     finally:
-        object.__setattr__(record, "scalar", before)
-        codegen._own_scalars.cache_clear()
+        del SCALARS[name]
 
 
 def _tanh() -> Any:
