@@ -20,6 +20,7 @@ from graphc.passes.fold import fold
 from graphc.passes.fuse import fuse
 from graphc.passes.hoist import hoist
 from graphc.passes.layout import layout
+from graphc.passes.narrow import narrow
 from graphc.passes.pools import pools
 from graphc.passes.rewrite import licensed
 from graphc.passes.share import share
@@ -47,6 +48,7 @@ PASSES: dict[str, Pass] = {
     "hoist": hoist,
     "expand": expand,
     "layout": layout,
+    "narrow": narrow,
     "winograd": winograd,
     "fuse": fuse,
     "share": share,
@@ -61,7 +63,7 @@ LEVELS: dict[int, str] = {
     0: "sizes,expand,sizes,fuse",
     1: "sizes,fold,expand,sizes,fold,cse,fuse,share",
     2: "sizes,fold,trim,cse,stabilize,simplify,chain,pools,trim,hoist,expand,sizes,fold,layout,"
-    "simplify,cse,trim,winograd,fuse,share",
+    "simplify,cse,trim,narrow,cse,winograd,fuse,share",
 }
 REQUIRED = ("sizes", "expand", "fuse")
 #: Passes whose replacements of nodes depend on each other, or are rules: a search for a faulty one

@@ -54,7 +54,8 @@ def gemm_variant(s: StepSpec, size: Sizes) -> str:
     con = s.code.contraction
     assert con is not None
     variant: str = codegen.gemm_of(con).kernel(*[size(d) for d in (con.m, con.n, con.k)])
-    return "packed" if variant == "local" and s.ahead is not None else variant
+    early = s.ahead is not None or s.panels is not None
+    return "packed" if variant == "local" and early else variant
 
 
 def gemm_plan(s: StepSpec, size: Sizes, threads: int, variant: str = "") -> tuple[Any, Any]:
@@ -74,6 +75,7 @@ def pieces(
     items: list[Piece] = []
     seen: set[int] = set()
     places = {s: i for i, s in enumerate(steps)}
+    readers = {s.panels: i for s, i in places.items() if s.panels is not None}  # the last of each
     for s, i in places.items():
         for b in s.binds:
             if b.kind == "arena" and id(b) not in seen:
@@ -84,7 +86,9 @@ def pieces(
         if i in gemms:
             p, ahead = gemms[i], s.ahead
             items.append(Piece(i, i, p.scratch, -1 - i, "gemm"))
-            start, end = (places[ahead[0]], places[ahead[1]]) if ahead else (i, i)
+            if s.panels not in (None, s):
+                continue
+            start, end = (places[ahead[0]], places[ahead[1]]) if ahead else (i, readers.get(s, i))
             items.append(Piece(start, end, p.packed, -1 - i - len(places), "panels"))
     return items
 

@@ -870,6 +870,7 @@ class _Binder:
         self.memo: dict[Dim, int] = {}
         self.threads = run.executor.threads
         self.bound = Bound()
+        self.numbers = {s: i for i, s in enumerate(c.plan.steps)}
         self.offset: dict[int, int] = {}
         self.keep: list[Any] = []
 
@@ -965,6 +966,8 @@ class _Binder:
         for i, s in enumerate(self.c.plan.steps):
             if s.ahead is not None and len(made[i]) > 1:
                 early.setdefault(s.ahead[0], []).append(i)
+            elif s.panels not in (None, s):
+                made[i] = made[i][-1:]
         for i, s in enumerate(self.c.plan.steps):
             for j in early.get(s, ()):
                 add(self.c.plan.steps[j], made[j][:1])
@@ -1088,11 +1091,12 @@ class _Binder:
         outs = binds[2 : 2 + len(con.outputs)]
         extra = binds[2 + len(con.outputs) :]
         scratch = self.base + self.offset[-1 - i]
+        packer = i if s.panels is None else self.numbers[s.panels]
         words = g.words(
             p, self.address(binds[0]), self.address(binds[1]), scratch,
             [self.address(b) for b in outs],
             [*[self.address(b) for b in extra], *[self.env[x] for x in con.kernel.sizes]],
-            packed=self.base + self.offset[-1 - i - len(self.c.plan.steps)],
+            packed=self.base + self.offset[-1 - packer - len(self.c.plan.steps)],
         )  # fmt: skip
         first_out = g.extra_word(0) - len(outs)
         places = [(1, binds[0]), (2, binds[1])]

@@ -27,6 +27,7 @@ from graphc.passes.convolve import convolution_of, lower_convolution
 from graphc.passes.fuse import is_alias
 from graphc.passes.lower import Lowered, lower_body
 from graphc.passes.share import body_key
+from graphc.runtime.panels import share_panels
 from graphc.runtime.regions import Regions, Scope, begins_as
 from graphc.runtime.steps import (
     Buf,
@@ -133,6 +134,7 @@ class _Planner(Regions):
             self.order()
             lifetimes(self.steps, self.loops)
             self.ahead()
+            share_panels(self.steps)
         reads = [n.attrs["var"] for n in g.nodes() if n.op.name == "read"]
         return Plan(
             g, self.steps, outputs, [(v.dtype, v.static_shape or ()) for v in g.outputs], reads,

@@ -514,6 +514,7 @@ class _Search:
         for s in out:
             if s.target is not None:
                 s.target = new[s.target]
+            s.panels = None  # they would live long: each product packs for itself
             if s.ahead is not None:
                 s.ahead = new[s.ahead[0]], new[s.ahead[1]]
         return out, [(new[a], new[b]) for a, b in loops]

@@ -71,6 +71,8 @@ class StepSpec:
     ahead : (StepSpec, StepSpec) or None
         A matrix product: the labels of a loop around it in which the right operand stays the same,
         so that its panels may be packed once, before the loop.
+    panels : StepSpec or None
+        A matrix product: the step that packs the right operand for it and for others, maybe itself.
     """
 
     code: Code
@@ -87,6 +89,7 @@ class StepSpec:
     label: bool = False
     varies: bool = False
     ahead: tuple[StepSpec, StepSpec] | None = None
+    panels: StepSpec | None = None
 
     @property
     def calls(self) -> bool:
