@@ -73,7 +73,9 @@ def _spans(g: Graph, n: Node, users: Sequence[Node]) -> tuple[Span, Span]:
     if any(
         (b, s) != (0, d)
         for u in users
-        for b, s, d in zip(u.attrs["begin"], u.outputs[0].static_shape or (), whole[:-2])
+        for b, s, d in zip(
+            u.attrs["begin"], u.outputs[0].static_shape or (), whole[:-2], strict=False
+        )
     ):
         return None, None
     rows, cols = (_span(users, whole, axis) for axis in (-2, -1))

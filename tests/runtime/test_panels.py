@@ -121,7 +121,7 @@ def test_products_in_a_branch_pack_for_themselves(taken: bool) -> None:
 
 
 def test_with_a_limit_of_memory() -> None:
-    loss, grad, w, feed, _, want = recurrent(32, 8, 64)
+    _loss, grad, w, feed, _, want = recurrent(32, 8, 64)
     config = tf.ConfigProto(graphc_memory_limit=1 << 17)
     with tf.Session(config=config) as sess:
         sess.run(w.initializer)
