@@ -51,7 +51,9 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "contrib.legacy_seq2seq": ("graphc.seq2seq.legacy",),
     "math": _OPS,
-    "linalg": _OPS,
+    "linalg": (
+        *_OPS, "graphc.linear.base", "graphc.linear.simple", "graphc.linear.composed",
+    ),
     "random": (*_OPS, "graphc.ops.sampling"),
     "bitwise": ("graphc.ops.math",),
     "signal": ("graphc.ops.spectral", "graphc.ops.signal"),

@@ -19,7 +19,18 @@ observe = importlib.import_module("layer_harness").observe
 
 CASES = [
     (what, key)
-    for what in ("layers", "losses", "metrics", "contrib", "distributions", "names", "signal")
+    for what in (
+        "layers",
+        "losses",
+        "metrics",
+        "contrib",
+        "distributions",
+        "names",
+        "signal",
+        "linear",
+        "random_variables",
+        "more_names",
+    )
     if (HERE / f"{what}.json").exists()
     for key in importlib.import_module(f"{what}_programs").PROGRAMS
 ]

@@ -1,0 +1,1 @@
+"""Linear operators: matrices that know how to be multiplied, solved and factored."""
