@@ -19,7 +19,7 @@ from graphc.ir.kernel import Kernel, KernelBuilder, lit
 from graphc.ir.kernel import Value as KernelValue
 from graphc.ir.node import Node, Value
 
-__all__ = ["Site", "change_rows", "scan", "segment", "top_k"]
+__all__ = ["Site", "change_rows", "scan", "segment", "sum_equal_rows", "top_k"]
 
 
 class Site(Protocol):
@@ -146,6 +146,61 @@ def change_rows(n: Node, s: Site) -> None:
                 row = k.let(combine, k.load(y, (g.index, j)), row, dtype=t)
             k.store(y, (g.index, j), row)
     s.step(k.build(), [s.input(1), s.input(2), s.output()])
+
+
+def sum_equal_rows(n: Node, s: Site) -> None:
+    """``y[i]`` is the sum of all ``values[j]`` with ``ids[j] == ids[i]``, in order of j.
+
+    `seen` has where an index was first met. It begins with whatever was in memory: an entry counts
+    only if it is an earlier place that has this index, and once the index was met it is that
+    (Briggs and Torczon 1993, "An efficient representation for sparse sets"). So the cost is that of
+    the rows given, however many rows the indexed tensor has.
+    """
+    values, ids = n.inputs[:2]
+    t = values.dtype
+    (many,) = _shape(ids)
+    inner = D.product(_shape(values)[1:])
+    rows = n.attrs["rows"]
+    i32, i64, truth = dtypes.int32, dtypes.int64, dtypes.bool_
+    k = KernelBuilder(n.op.name)
+    x = k.input("values", t, (many, inner))
+    at = k.input("ids", ids.dtype, (many,))
+    seen = k.inout("seen", i32, (rows,))
+    first = k.inout("first", i32, (many,))
+    y = k.output("y", t, (many, inner))
+
+    def index(v: Any) -> KernelValue:
+        wide = k.cast(v, i64)
+        assert isinstance(wide, KernelValue)
+        return wide
+
+    with k.loop("for", "i", many) as i:
+        g = index(k.load(at, (i,)))
+        low = k.let("greater_equal", g, lit(0, i64), dtype=truth)
+        high = k.let("less", g, k.index(rows), dtype=truth)
+        k.check(k.let("logical_and", low, high, dtype=truth), 1, i)
+        place = k.cast(k.index(i), i32)
+        old = k.load(seen, (g.index,))
+        low = k.let("greater_equal", old, lit(0, i32), dtype=truth)
+        before = k.let("logical_and", low, k.let("less", old, place, dtype=truth), dtype=truth)
+        maybe = index(k.select(before, old, place))
+        same = k.let("equal", index(k.load(at, (maybe.index,))), g, dtype=truth)
+        again = k.let("logical_and", before, same, dtype=truth)
+        one = k.select(again, old, place)
+        k.store(seen, (g.index,), one)
+        k.store(first, (i,), one)
+        to = index(one)
+        with k.loop("vector", "j", inner) as j:
+            row = k.load(x, (i, j))
+            total = k.let("add", k.load(y, (to.index, j), again), row, dtype=t)
+            k.store(y, (to.index, j), k.select(again, total, row))
+    with k.loop("for", "m", many) as m:
+        source = index(k.load(first, (m,)))
+        with k.loop("vector", "c", inner) as c:
+            k.store(y, (m, c), k.load(y, (source.index, c)))
+    temps = [s.temp(i32, rows), s.temp(i32, many)]
+    s.step(k.build(), [s.input(0), s.input(1), *temps, s.output()],
+           [f"an index is not in [0, {rows})"])  # fmt: skip
 
 
 def top_k(n: Node, s: Site) -> None:

@@ -17,7 +17,7 @@ from graphc.face.graph import (
 from graphc.face.variables import Variable, trainable_variables
 from graphc.ir.dtypes import bfloat16, float16, float32, float64
 from graphc.ir.node import Node, Value
-from graphc.ops import arrays, math, scatter, shapes, state
+from graphc.ops import arrays, math, rows, scatter, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.indexed import IndexedSlices, to_dense
 from graphc.train.slots import create_slot, create_slot_with_initializer, create_zeros_slot, fill
@@ -47,8 +47,9 @@ class Optimizer:
         Of the operation that `apply_gradients` makes, and of slots.
     """
 
-    _update: Any  # of those that are `masked`
-    _mask: Any
+    _ids: Any  # of those that are `rowwise`, as the next two
+    _old: Any
+    _update: Any
 
     GATE_NONE = 0
     GATE_OP = 1
@@ -374,46 +375,43 @@ def _gradient(g: Any, v: Any) -> Gradient:
     return g
 
 
-def touched_rows(grad: IndexedSlices, var: Any) -> Value:
-    """Whether each row of `var` is named by a sparse gradient; one column, to broadcast."""
-    ids = grad.indices
-    ones = shapes.ones_like(ids)
-    shape = var.get_shape()
-    rows = shape[0].value if shape[0].value is not None else shapes.shape(var)[0]
-    hits = arrays.unsorted_segment_sum(ones, ids, rows)
-    hit = math.greater(hits, shapes.zeros_like(hits))
-    return shapes.reshape(hit, [-1] + [1] * (len(shape) - 1))
+def _rowwise_sparse_duplicates(self: Any, grad: IndexedSlices, var: Any) -> Any:
+    summed = rows.sum_equal_rows(grad.values, grad.indices, rows.count_rows(var))
+    return self._apply_sparse(IndexedSlices(summed, grad.indices, grad.dense_shape), var)
 
 
-def _masked_sparse_duplicates(self: Any, grad: IndexedSlices, var: Any) -> Any:
-    return self._apply_sparse(grad, var)  # repeated rows are summed on the way to a whole
-
-
-def _masked_sparse(self: Any, grad: IndexedSlices, var: Any) -> Any:
-    whole = to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var)))
-    self._mask = touched_rows(grad, var)
+def _rowwise_sparse(self: Any, grad: IndexedSlices, var: Any) -> Any:
+    self._ids = grad.indices
     try:
-        return self._apply_dense(whole, var)
+        return self._apply_dense(grad.values, var)
     finally:
-        self._mask = None
+        self._ids = None
 
 
-def _masked_update(self: Any, var: Any, new: Any, name: str | None = None) -> Any:
-    """Assign, leaving rows that a sparse gradient does not touch."""
-    if self._mask is not None:
-        new = math.select(shapes.broadcast_like(self._mask, new), new, convert_to_tensor(var))
-    return state.assign(var, new, name=name)
+def _rowwise_old(self: Any, var: Any) -> Any:
+    """A variable or slot as it is, or the rows of it that a sparse gradient names."""
+    return var if self._ids is None else rows.old_rows(var, self._ids)
 
 
-def masked(cls: type[Any]) -> type[Any]:
+def _rowwise_update(self: Any, var: Any, new: Any, name: str | None = None) -> Any:
+    """What `_old` gave for `var` becomes `new`."""
+    if self._ids is None:
+        return state.assign(var, new, name=name)
+    return rows.replace_rows(var, self._ids, new, name and f"Sparse{name}")
+
+
+def rowwise(cls: type[Any]) -> type[Any]:
     """Of those of TF1 that leave rows alone, slots included, which a sparse gradient does not name.
 
-    A decorator and not a base: programs ask for ``__base__ is tf.train.Optimizer``.
+    Their `_apply_dense` reads variables by `_old` and changes them by `_update`; for a sparse
+    gradient these mean the rows that it names, and repeated rows are summed before. A decorator and
+    not a base: programs ask for ``__base__ is tf.train.Optimizer``.
     """
-    cls._mask = None
-    cls._apply_sparse_duplicate_indices = _masked_sparse_duplicates
-    cls._apply_sparse = _masked_sparse
-    cls._update = _masked_update
+    cls._ids = None
+    cls._apply_sparse_duplicate_indices = _rowwise_sparse_duplicates
+    cls._apply_sparse = _rowwise_sparse
+    cls._old = _rowwise_old
+    cls._update = _rowwise_update
     return cls
 
 
@@ -451,7 +449,7 @@ class GradientDescentOptimizer(Optimizer):
         )
 
 
-@masked
+@rowwise
 class MomentumOptimizer(Optimizer):
     """``accum = momentum * accum + gradient; var -= learning_rate * accum``.
 
@@ -490,13 +488,13 @@ class MomentumOptimizer(Optimizer):
             self._hyper(self._learning_rate_tensor, var),
             self._hyper(self._momentum_tensor, var),
         )
-        accum = slot * momentum + grad
-        keep = self._update(slot, accum)
+        accum = self._old(slot) * momentum + grad
         step = grad * lr + accum * momentum * lr if self._use_nesterov else accum * lr
-        return group(keep, self._update(var, var - step, name="ApplyMomentum"))
+        new = self._old(var) - step
+        return group(self._update(slot, accum), self._update(var, new, name="ApplyMomentum"))
 
 
-@masked
+@rowwise
 class AdagradOptimizer(Optimizer):
     """``accum += gradient**2; var -= learning_rate * gradient / sqrt(accum)``.
 
@@ -531,11 +529,9 @@ class AdagradOptimizer(Optimizer):
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         slot = self.get_slot(var, "accumulator")
         lr = self._hyper(self._learning_rate_tensor, var)
-        accum = slot + grad * grad
-        keep = self._update(slot, accum)
-        return group(
-            keep, self._update(var, var - grad * lr * math.rsqrt(accum), name="ApplyAdagrad")
-        )
+        accum = self._old(slot) + grad * grad
+        new = self._old(var) - grad * lr * math.rsqrt(accum)
+        return group(self._update(slot, accum), self._update(var, new, name="ApplyAdagrad"))
 
 
 class AdagradDAOptimizer(Optimizer):
@@ -597,7 +593,7 @@ class AdagradDAOptimizer(Optimizer):
         return self._apply_dense(to_dense(whole), var)
 
 
-@masked
+@rowwise
 class AdadeltaOptimizer(Optimizer):
     """Adadelta (Zeiler 2012, arXiv:1212.5701), with TF1's learning rate in front.
 
@@ -626,13 +622,14 @@ class AdadeltaOptimizer(Optimizer):
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         a, u = self.get_slot(var, "accum"), self.get_slot(var, "accum_update")
         lr, rho, eps = (self._hyper(t, var) for t in (self._lr_t, self._rho_t, self._epsilon_t))
-        accum = a * rho + math.square(grad) * (1 - rho)
-        step = math.sqrt(u + eps) * math.rsqrt(accum + eps) * grad
-        keep = [self._update(a, accum), self._update(u, u * rho + math.square(step) * (1 - rho))]
-        return group(*keep, self._update(var, var - step * lr, name="ApplyAdadelta"))
+        accum, old = self._old(a) * rho + math.square(grad) * (1 - rho), self._old(u)
+        step = math.sqrt(old + eps) * math.rsqrt(accum + eps) * grad
+        steps, new = old * rho + math.square(step) * (1 - rho), self._old(var) - step * lr
+        keep = [self._update(a, accum), self._update(u, steps)]
+        return group(*keep, self._update(var, new, name="ApplyAdadelta"))
 
 
-@masked
+@rowwise
 class RMSPropOptimizer(Optimizer):
     """``ms += (g**2 - ms) * (1 - decay); mom = momentum*mom + lr*g/sqrt(ms + eps); var -= mom``.
 
@@ -683,17 +680,21 @@ class RMSPropOptimizer(Optimizer):
                 self._epsilon_tensor,
             )
         )
-        ms = rms + (math.square(grad) - rms) * (1 - decay)
-        keep = [self._update(rms, ms)]
+        old = self._old(rms)
+        ms = old + (math.square(grad) - old) * (1 - decay)
+        new = [(rms, ms)]
         denominator = ms + eps
         if self._centered:
             slot = self.get_slot(var, "mg")
-            mg = slot + (grad - slot) * (1 - decay)
-            keep.append(self._update(slot, mg))
+            mean = self._old(slot)
+            mg = mean + (grad - mean) * (1 - decay)
+            new.append((slot, mg))
             denominator = denominator - math.square(mg)
-        step = mom * momentum + grad * lr * math.rsqrt(denominator)
-        keep.append(self._update(mom, step))
-        return group(*keep, self._update(var, var - step, name="ApplyRMSProp"))
+        step = self._old(mom) * momentum + grad * lr * math.rsqrt(denominator)
+        value = self._old(var) - step
+        keep = [self._update(v, x) for v, x in [*new, (mom, step)]]
+        name = "ApplyCenteredRMSProp" if self._centered else "ApplyRMSProp"
+        return group(*keep, self._update(var, value, name=name))
 
 
 class AdamOptimizer(Optimizer):
@@ -771,7 +772,7 @@ class AdamOptimizer(Optimizer):
         return group(*update_ops, *powers, name=name_scope)
 
 
-@masked
+@rowwise
 class FtrlOptimizer(Optimizer):
     """Follow the regularised leader (McMahan et al. 2013), TF1's formula.
 
@@ -837,12 +838,12 @@ class FtrlOptimizer(Optimizer):
         lr, l1, l2 = (
             self._hyper(t, var) for t in (self._learning_rate_tensor, self._l1_t, self._l2_t)
         )
-        shrunk = grad
+        w, shrunk, before = self._old(var), grad, convert_to_tensor(self._old(a))
         if self._shrinkage > 0:
-            shrunk = grad + 2 * self._hyper(self._shrinkage_t, var) * var
-        accum = a + math.square(grad)
-        new, old = self._root(accum, var), self._root(convert_to_tensor(a), var)
-        linear = z + shrunk - (new - old) / lr * var
+            shrunk = grad + 2 * self._hyper(self._shrinkage_t, var) * w
+        accum = before + math.square(grad)
+        new, old = self._root(accum, var), self._root(before, var)
+        linear = self._old(z) + shrunk - (new - old) / lr * w
         quadratic = new / lr + 2 * l2
         free = (math.sign(linear) * l1 - linear) / quadratic
         beyond = math.greater(math.abs(linear), shapes.ones_like(linear) * l1)
@@ -856,7 +857,7 @@ class FtrlOptimizer(Optimizer):
         return made
 
 
-@masked
+@rowwise
 class ProximalGradientDescentOptimizer(Optimizer):
     """Gradient descent with L1 and L2 regularisation by a proximal step.
 
@@ -884,12 +885,12 @@ class ProximalGradientDescentOptimizer(Optimizer):
         lr = self._hyper(self._learning_rate_tensor, var)
         return self._update(
             var,
-            proximal(var - grad * lr, lr, self._l1, self._l2),
+            proximal(self._old(var) - grad * lr, lr, self._l1, self._l2),
             name="ApplyProximalGradientDescent",
         )
 
 
-@masked
+@rowwise
 class ProximalAdagradOptimizer(Optimizer):
     """Adagrad with L1 and L2 regularisation by a proximal step."""
 
@@ -913,10 +914,10 @@ class ProximalAdagradOptimizer(Optimizer):
 
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         slot = self.get_slot(var, "accumulator")
-        accum = slot + math.square(grad)
-        keep = self._update(slot, accum)
+        accum = self._old(slot) + math.square(grad)
         lr = self._hyper(self._learning_rate_tensor, var) * math.rsqrt(accum)
-        new = proximal(var - grad * lr, lr, self._l1, self._l2)
+        new = proximal(self._old(var) - grad * lr, lr, self._l1, self._l2)
+        keep = self._update(slot, accum)
         return group(keep, self._update(var, new, name="ApplyProximalAdagrad"))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.face.control import group
 from graphc.face.graph import control_dependencies
-from graphc.ops import math, reduce, shapes, state
+from graphc.ops import math, reduce, rows, shapes, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices, to_dense
 from graphc.train.averages import ExponentialMovingAverage
@@ -19,8 +19,7 @@ from graphc.train.optimizer import (
     AdamOptimizer,
     MomentumOptimizer,
     Optimizer,
-    masked,
-    touched_rows,
+    rowwise,
 )
 
 __all__ = [
@@ -47,22 +46,22 @@ class NadamOptimizer(AdamOptimizer):
 class LazyAdamOptimizer(AdamOptimizer):
     """Adam that leaves rows alone, moments included, which a sparse gradient does not name."""
 
+    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
+        summed = rows.sum_equal_rows(grad.values, grad.indices, rows.count_rows(var))
+        return self._apply_sparse(IndexedSlices(summed, grad.indices, grad.dense_shape), var)
+
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
-        g = to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var)))
-        rows = touched_rows(grad, var)
+        g, ids = grad.values, grad.indices
         m, v = self.get_slot(var, "m"), self.get_slot(var, "v")
         b1, b2, eps = (self._hyper(t, var) for t in (self._beta1_t, self._beta2_t, self._epsilon_t))
-        new_m = m * b1 + g * (1 - b1)
-        new_v = v * b2 + math.square(g) * (1 - b2)
-        new = var - self._rate(var) * new_m / (math.sqrt(new_v) + eps)
-        updates = []
-        for target, value in ((m, new_m), (v, new_v), (var, new)):
-            kept = math.select(shapes.broadcast_like(rows, value), value, convert_to_tensor(target))
-            updates.append(state.assign(target, kept))
-        return group(*updates)
+        new_m = rows.old_rows(m, ids) * b1 + g * (1 - b1)
+        new_v = rows.old_rows(v, ids) * b2 + math.square(g) * (1 - b2)
+        new = rows.old_rows(var, ids) - self._rate(var) * new_m / (math.sqrt(new_v) + eps)
+        pairs = (m, new_m), (v, new_v), (var, new)
+        return group(*[rows.replace_rows(target, ids, value) for target, value in pairs])
 
 
-@masked
+@rowwise
 class AdaMaxOptimizer(AdamOptimizer):
     """Adam with the infinity norm (Kingma and Ba 2015, section 7.1).
 
@@ -90,12 +89,13 @@ class AdaMaxOptimizer(AdamOptimizer):
         lr, b1, b2, eps = (
             self._hyper(t, var) for t in (self._lr_t, self._beta1_t, self._beta2_t, self._epsilon_t)
         )
-        new_m = m + (grad - m) * (1 - b1)
-        new_v = math.maximum(b2 * v, math.abs(grad))
-        keep = [self._update(m, new_m), self._update(v, new_v)]
+        old = self._old(m)
+        new_m = old + (grad - old) * (1 - b1)
+        new_v = math.maximum(b2 * self._old(v), math.abs(grad))
         rate = lr / (1 - self._hyper(self._get_beta_accumulators(), var))
-        step = rate * new_m / (new_v + eps)
-        return group(*keep, self._update(var, var - step, name="ApplyAdaMax"))
+        new = self._old(var) - rate * new_m / (new_v + eps)
+        keep = [self._update(m, new_m), self._update(v, new_v)]
+        return group(*keep, self._update(var, new, name="ApplyAdaMax"))
 
     def _finish(self, update_ops: Sequence[Any], name_scope: str) -> Any:
         power = self._get_beta_accumulators()

@@ -1,0 +1,80 @@
+"""Rows that a sparse gradient names: summed where it names one twice, and updated alone.
+
+A variable's optimizer touches only these rows. How many different ones there are is known only in
+the run; so each row keeps its place, and all that are the same row hold the same sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import InvalidArgumentError
+from graphc.ir.node import Value
+from graphc.ops import arrays, lowering, scatter, shapes
+from graphc.ops.convert import convert_to_tensor
+from graphc.ops.record import Attrs, Types, op
+from graphc.ops.shapes import make
+
+__all__ = ["count_rows", "old_rows", "replace_rows", "sum_equal_rows"]
+
+
+def _summed(values: Any, ids: Any, *, rows: int) -> Any:
+    wrong = (ids < 0) | (ids >= rows)
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise InvalidArgumentError(
+            None, None, f"indices[{at}] = {int(ids[at])} is not in [0, {rows})"
+        )
+    _, first, back = np.unique(ids, return_index=True, return_inverse=True)
+    total = np.zeros((first.size, *values.shape[1:]), values.dtype)
+    with np.errstate(all="ignore"):
+        np.add.at(total, back.reshape(-1), values)
+    return total[back.reshape(-1)]
+
+
+def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    return [inputs[0].type]
+
+
+sum_equal_op = op(
+    "sum_equal_rows", "SumEqualRows", "structured",
+    doc="For each row the sum of all rows with its index.", args=("values", "ids"), types="f",
+    infer=_infer, numpy=_summed, lower=lowering.sum_equal_rows, fails=True,
+    facts={"no_gradient_error": True},
+)  # fmt: skip
+
+
+def sum_equal_rows(values: Any, ids: Any, rows: Any) -> Value:
+    """Rows `values`, each with those added that have the same index; indices are in [0, rows).
+
+    Parameters
+    ----------
+    values : tensor
+    ids : tensor of ints
+        A vector: the index of each row.
+    rows : int or tensor
+        Of the tensor that is indexed.
+    """
+    given = [("values", values), ("ids", ids)]
+    made: Value = make(sum_equal_op, given, {"rows": ("rows", rows)}).outputs[0]
+    return made
+
+
+def count_rows(var: Any) -> Any:
+    """The number of rows of a variable: a number where it is known."""
+    shape = var.get_shape()
+    known = shape.ndims is not None and shape[0].value is not None
+    return shape[0].value if known else shapes.shape(var)[0]
+
+
+def old_rows(var: Any, ids: Value) -> Value:
+    """The rows of a variable at `ids`, as they are before an update."""
+    return arrays.gather(convert_to_tensor(var), ids)
+
+
+def replace_rows(var: Any, ids: Value, new: Value, name: str | None = None) -> Value:
+    """An update that gives rows of a variable new values."""
+    return scatter.scatter_update(var, ids, new, name=name)
