@@ -14,7 +14,7 @@ from typing import Any
 from graphc.face.graph import get_default_graph
 from graphc.graphdef.nodes import attribute
 from graphc.ir.node import Node, Value
-from graphc.ops import arrays, math, shapes, state
+from graphc.ops import math, rows, shapes, state
 
 __all__ = ["TRAINING", "train"]
 
@@ -205,25 +205,18 @@ def train(n: Any, values: list[Value], name: str) -> Node:
     changed = [i for i, p in enumerate(names) if i == 0 or p.isupper()]
     refs = {i: state.reference(values[i], n.op) for i in changed}
     given = {p: state.identity(v) for p, v in zip(names, values, strict=True)}
-    old = [given[names[i]] for i in changed]
     if indices is not None:
-        given["grad"], hit = _whole(given["grad"], indices, old[0])
+        many = rows.count_rows(given[names[0]])
+        given["grad"] = rows.sum_equal_rows(given["grad"], indices, many)
+        for i in changed:
+            given[names[i]] = rows.old_rows(given[names[i]], indices)
+
+    def change(i: int, new: Value, name: str | None = None) -> Value:
+        if indices is None:
+            return state.assign(refs[i], new, name=name)
+        return rows.replace_rows(refs[i], indices, new, name)
+
     new = list(rule(**given, n=n))
-    if indices is not None:
-        new = [
-            math.select(shapes.broadcast_like(hit, v), v, was)
-            for v, was in zip(new, old, strict=True)
-        ]
-    kept = [state.assign(refs[i], v) for i, v in zip(changed[1:], new[1:], strict=True)]
+    kept = [change(i, v) for i, v in zip(changed[1:], new[1:], strict=True)]
     with get_default_graph().control_dependencies([v.node for v in kept]):
-        return state.assign(refs[0], new[0], name=name).node
-
-
-def _whole(grad: Value, indices: Value, like: Value) -> tuple[Value, Value]:
-    """Rows of a gradient as a whole one, and where there are any."""
-    rows = arrays.strided_slice(shapes.shape(like), [0], [1], shrink_axis_mask=1)
-    whole = arrays.unsorted_segment_sum(grad, indices, rows)
-    hits = arrays.unsorted_segment_sum(shapes.ones_like(indices), indices, rows)
-    flat = math.greater(hits, shapes.zeros_like(hits))
-    ones = shapes.ones_like(shapes.shape(like))
-    return whole, shapes.reshape(flat, arrays.concat([[-1], ones[1:]], 0))
+        return change(0, new[0], name).node

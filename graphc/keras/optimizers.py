@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.face.control import group
 from graphc.face.gradients import gradients
 from graphc.face.graph import get_default_graph, name_scope
 from graphc.face.variables import Variable
-from graphc.ops import math, reduce, shapes, state
+from graphc.ops import math, reduce, rows, shapes, state
 from graphc.ops.convert import convert_to_tensor
-from graphc.ops.indexed import IndexedSlices, to_dense
+from graphc.ops.indexed import IndexedSlices
 from graphc.train import optimizer as plain
 
 
@@ -43,6 +43,7 @@ class Optimizer:
         self._slots: dict[tuple[str, str], Variable] = {}
         self._weights: list[Variable] = []
         self._iterations: Any = None
+        self._ids: Any = None  # the rows that a sparse gradient names
         self.clipnorm, self.clipvalue = kwargs.get("clipnorm"), kwargs.get("clipvalue")
 
     # ---- numbers
@@ -171,13 +172,13 @@ class Optimizer:
     def _clipped(self, g: Any) -> Any:
         if self.clipnorm is None and self.clipvalue is None:
             return g
-        x = to_dense(g) if isinstance(g, IndexedSlices) else g
+        x = g.values if isinstance(g, IndexedSlices) else g
         if self.clipnorm is not None:
             size = math.sqrt(reduce.reduce_sum(x * x))
             x = x * (self.clipnorm / math.maximum(size, float(self.clipnorm)))
         if self.clipvalue is not None:
             x = math.clip_by_value(x, -self.clipvalue, self.clipvalue)
-        return x
+        return IndexedSlices(x, g.indices, g.dense_shape) if isinstance(g, IndexedSlices) else x
 
     def get_updates(self, loss: Any, params: Sequence[Any]) -> list[Any]:
         """Operations of one step."""
@@ -213,9 +214,14 @@ class Optimizer:
         with name_scope(name or self._name):
             ops = []
             for g, v in pairs:
-                x = to_dense(g) if isinstance(g, IndexedSlices) else convert_to_tensor(g)
-                update = self._update(v, x, self._rate(v.dtype.base_dtype))
                 constraint = getattr(v, "constraint", None)
+                rate = self._rate(v.dtype.base_dtype)
+                if isinstance(g, IndexedSlices):
+                    if constraint is not None:
+                        raise RuntimeError("Cannot use a constraint function on a sparse variable.")
+                    update = self._update_rows(v, rows.summed(g, v), rate)
+                else:
+                    update = self._update(v, convert_to_tensor(g), rate)
                 if constraint is not None:
                     with get_default_graph().control_dependencies([update]):
                         update = v.assign(constraint(v.read_value()))
@@ -228,7 +234,37 @@ class Optimizer:
         return []
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
+        """Operations of one step for one variable.
+
+        It reads variables by `_old` and changes them by `_put`, so that for a sparse gradient it
+        is about the rows named; by `_decay` where all rows of a slot fade.
+        """
         raise NotImplementedError
+
+    def _update_rows(self, var: Any, grad: IndexedSlices, lr: Any) -> Any:
+        self._ids = grad.indices
+        try:
+            return self._update(var, grad.values, lr)
+        finally:
+            self._ids = None
+
+    def _old(self, var: Any) -> Any:
+        return var if self._ids is None else rows.old_rows(var, self._ids)
+
+    def _put(self, var: Any, new: Any) -> Any:
+        return var.assign(new) if self._ids is None else rows.replace_rows(var, self._ids, new)
+
+    def _named(self, slot: Any, grad: Any, rule: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
+        """The new rows of a slot by a rule of its old ones and the gradient, and their update."""
+        new = rule(self._old(slot), grad)
+        return new, self._put(slot, new)
+
+    def _decay(self, slot: Any, grad: Any, rule: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
+        """The new rows of a slot by a rule of its old ones and the gradient, and its update."""
+        new = rule(self._old(slot), grad)
+        if self._ids is None:
+            return new, slot.assign(new)
+        return new, slot.assign(rule(slot, rows.whole_rows(grad, self._ids, slot)))
 
     def _time(self, dtype: Any) -> Any:
         return math.cast(convert_to_tensor(self.iterations) + 1, dtype)
@@ -278,12 +314,15 @@ class SGD(Optimizer):
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         if not self._moves:
-            return state.assign_sub(var, lr * grad)
+            if self._ids is None:
+                return state.assign_sub(var, lr * grad)
+            return rows.replace_rows(var, self._ids, self._old(var) - lr * grad)
         m = self._hyper("momentum", grad.dtype)
         slot = self.get_slot(var, "momentum")
-        moved = m * slot - lr * grad
+        moved = m * self._old(slot) - lr * grad
         step = m * moved - lr * grad if self.nesterov else moved
-        return group(slot.assign(moved), state.assign_add(var, step))
+        new = self._old(var) + step
+        return group(self._put(slot, moved), self._put(var, new))
 
 
 class RMSprop(Optimizer):
@@ -306,21 +345,25 @@ class RMSprop(Optimizer):
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         rho, slot = self._hyper("rho", grad.dtype), self.get_slot(var, "rms")
-        rms = rho * slot + (1.0 - rho) * math.square(grad)
-        ops, spread = [slot.assign(rms)], rms
+        changed = self._named if self._moves else self._decay  # as in TF 1.15
+        rms, done = changed(
+            slot, grad, lambda old, g: rho * old + (1.0 - rho) * math.square(g)
+        )  # fmt: skip
+        ops, spread = [done], rms
         if self.centered:
-            mean = self.get_slot(var, "mg")
-            mg = rho * mean + (1.0 - rho) * grad
-            ops.append(mean.assign(mg))
+            mg, done = changed(
+                self.get_slot(var, "mg"), grad, lambda old, g: rho * old + (1.0 - rho) * g
+            )
+            ops.append(done)
             spread = rms - math.square(mg)
         if not self._moves:
             step = lr * grad / (math.sqrt(spread) + self.epsilon)
         else:
             mom = self.get_slot(var, "momentum")
-            step = (self._hyper("momentum", grad.dtype) * mom
+            step = (self._hyper("momentum", grad.dtype) * self._old(mom)
                     + lr * grad / math.sqrt(spread + self.epsilon))  # fmt: skip
-            ops.append(mom.assign(step))
-        return group(*ops, state.assign_sub(var, step))
+            ops.append(self._put(mom, step))
+        return group(*ops, self._put(var, self._old(var) - step))
 
 
 class Adagrad(Optimizer):
@@ -350,9 +393,9 @@ class Adagrad(Optimizer):
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         slot = self.get_slot(var, "accumulator")
-        total = slot + math.square(grad)
-        step = lr * grad / (math.sqrt(total) + self.epsilon)
-        return group(slot.assign(total), state.assign_sub(var, step))
+        total = self._old(slot) + math.square(grad)
+        new = self._old(var) - lr * grad / (math.sqrt(total) + self.epsilon)
+        return group(self._put(slot, total), self._put(var, new))
 
 
 class Adadelta(Optimizer):
@@ -374,10 +417,11 @@ class Adadelta(Optimizer):
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         rho = self._hyper("rho", grad.dtype)
         a, b = self.get_slot(var, "accum_grad"), self.get_slot(var, "accum_var")
-        squares = rho * a + (1.0 - rho) * math.square(grad)
-        step = math.sqrt(b + self.epsilon) * math.rsqrt(squares + self.epsilon) * grad
-        steps = rho * b + (1.0 - rho) * math.square(step)
-        return group(a.assign(squares), b.assign(steps), state.assign_sub(var, lr * step))
+        squares, old = rho * self._old(a) + (1.0 - rho) * math.square(grad), self._old(b)
+        step = math.sqrt(old + self.epsilon) * math.rsqrt(squares + self.epsilon) * grad
+        steps = rho * old + (1.0 - rho) * math.square(step)
+        new = self._old(var) - lr * step
+        return group(self._put(a, squares), self._put(b, steps), self._put(var, new))
 
 
 class Adam(Optimizer):
@@ -395,6 +439,9 @@ class Adam(Optimizer):
 
     def _slots_of(self) -> list[tuple[str, Any]]:
         return [(n, "zeros") for n in ("m", "v", *["vhat"] * self.amsgrad)]
+
+    def _update_rows(self, var: Any, grad: IndexedSlices, lr: Any) -> Any:
+        return self._update(var, rows.whole_rows(grad.values, grad.indices, var), lr)
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         t = self._time(grad.dtype)
@@ -431,10 +478,11 @@ class Adamax(Optimizer):
         t = self._time(grad.dtype)
         b1, b2 = self._hyper("beta_1", grad.dtype), self._hyper("beta_2", grad.dtype)
         ms, vs = self.get_slot(var, "m"), self.get_slot(var, "v")
-        m = ms + (grad - ms) * (1.0 - b1)
-        v = math.maximum(b2 * vs, math.abs(grad))
-        step = lr / (1.0 - math.pow(b1, t)) * m / (v + self.epsilon)
-        return group(ms.assign(m), vs.assign(v), state.assign_sub(var, step))
+        old = self._old(ms)
+        m = old + (grad - old) * (1.0 - b1)
+        v = math.maximum(b2 * self._old(vs), math.abs(grad))
+        new = self._old(var) - lr / (1.0 - math.pow(b1, t)) * m / (v + self.epsilon)
+        return group(self._put(ms, m), self._put(vs, v), self._put(var, new))
 
 
 class Nadam(Optimizer):
@@ -476,12 +524,12 @@ class Nadam(Optimizer):
         b1, b2 = self._hyper("beta_1", grad.dtype), self._hyper("beta_2", grad.dtype)
         ms, vs = self.get_slot(var, "m"), self.get_slot(var, "v")
         g = grad / (1.0 - product)
-        m = b1 * ms + (1.0 - b1) * grad
-        v = b2 * vs + (1.0 - b2) * math.square(grad)
+        m, first = self._decay(ms, grad, lambda old, g: b1 * old + (1.0 - b1) * g)
+        v, second = self._decay(vs, grad, lambda old, g: b2 * old + (1.0 - b2) * math.square(g))
         ahead = m / (1.0 - product * then)
         spread = v / (1.0 - math.pow(b2, t))
         step = lr * ((1.0 - now) * g + then * ahead) / (math.sqrt(spread) + self.epsilon)
-        return group(ms.assign(m), vs.assign(v), state.assign_sub(var, step))
+        return group(first, second, self._put(var, self._old(var) - step))
 
 
 class TFOptimizer(Optimizer):
@@ -501,8 +549,20 @@ class TFOptimizer(Optimizer):
         raise NotImplementedError("an optimizer of tf.train has no configuration")
 
 
-class Ftrl(TFOptimizer):
-    """Follow the regularised leader (see `tf.train.FtrlOptimizer`)."""
+class Ftrl(Optimizer):
+    """Follow the regularised leader (McMahan et al. 2013).
+
+    Parameters
+    ----------
+    learning_rate : float, variable or schedule
+    learning_rate_power : float
+        At most 0.
+    initial_accumulator_value, l1_regularization_strength, l2_regularization_strength, \
+    l2_shrinkage_regularization_strength : float
+        At least 0.
+    """
+
+    _hyper_names = ("initial_accumulator_value", "l2_shrinkage_regularization_strength")
 
     def __init__(
         self, learning_rate: Any = 0.001, learning_rate_power: float = -0.5,
@@ -510,13 +570,34 @@ class Ftrl(TFOptimizer):
         l2_regularization_strength: float = 0.0, name: str = "Ftrl",
         l2_shrinkage_regularization_strength: float = 0.0, **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(
-            plain.FtrlOptimizer(
-                kwargs.get("lr", learning_rate), learning_rate_power, initial_accumulator_value,
-                l1_regularization_strength, l2_regularization_strength, name=name,
-                l2_shrinkage_regularization_strength=l2_shrinkage_regularization_strength,
-            )
+        super().__init__(name, learning_rate, **kwargs)
+        self._rule = plain.FtrlOptimizer(  # it checks the numbers, and has the formula
+            learning_rate, learning_rate_power, initial_accumulator_value,
+            l1_regularization_strength, l2_regularization_strength,
+            l2_shrinkage_regularization_strength=l2_shrinkage_regularization_strength,
         )  # fmt: skip
+        self._set(
+            learning_rate_power=learning_rate_power,
+            l1_regularization_strength=l1_regularization_strength,
+            l2_regularization_strength=l2_regularization_strength,
+        )
+        self.initial_accumulator_value = initial_accumulator_value
+        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
+
+    def _slots_of(self) -> list[tuple[str, Any]]:
+        value = self.initial_accumulator_value
+        return [("accumulator", lambda s, t: shapes.ones(s, t) * value), ("linear", "zeros")]
+
+    def _update(self, var: Any, grad: Any, lr: Any) -> Any:
+        l1, l2, power = (
+            self._hyper(f"l{i}_regularization_strength", grad.dtype) if i
+            else self._hyper("learning_rate_power", grad.dtype) for i in (1, 2, 0)
+        )  # fmt: skip
+        slots = [self.get_slot(var, n) for n in ("accumulator", "linear")]
+        w, accum, linear = (convert_to_tensor(self._old(v)) for v in (var, *slots))
+        shrinkage = self.l2_shrinkage_regularization_strength
+        new = plain.ftrl(w, accum, linear, grad, lr, power, l1, l2, shrinkage)
+        return group(*[self._put(v, x) for v, x in zip((var, *slots), new, strict=True)])
 
 
 _NAMES = {k.lower(): v for k, v in {

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError
+from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import arrays, lowering, scatter, shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.indexed import IndexedSlices
 from graphc.ops.record import Attrs, Types, op
 from graphc.ops.shapes import make
 
-__all__ = ["count_rows", "old_rows", "replace_rows", "sum_equal_rows"]
+__all__ = ["count_rows", "old_rows", "replace_rows", "sum_equal_rows", "summed", "whole_rows"]
 
 
 def _summed(values: Any, ids: Any, *, rows: int) -> Any:
@@ -61,6 +63,49 @@ def sum_equal_rows(values: Any, ids: Any, rows: Any) -> Value:
     given = [("values", values), ("ids", ids)]
     made: Value = make(sum_equal_op, given, {"rows": ("rows", rows)}).outputs[0]
     return made
+
+
+def _spread_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    values, at = inputs
+    s, t = values.static_shape, at.static_shape
+    return [(values.dtype, None if s is None or t is None else (*t, *s[1:]))]
+
+
+def _spread(values: Any, at: Any) -> Any:
+    inside = (at >= 0) & (at < len(values))
+    out = np.zeros((*at.shape, *values.shape[1:]), values.dtype)
+    out[inside] = values[at[inside]]
+    return out
+
+
+def _spread_element(k: Any, index: Sequence[Any], values: Value, at: Value) -> Any:
+    row = k.as_index(k.cast(k.read(at, index[:1]), dtypes.int64))
+    inside = k.both(k.compare("less_equal", 0, row), k.compare("less", row, k.shape(values)[0]))
+    return k.read(values, (row, *index[1:]), inside, 0)
+
+
+spread_op = op(
+    "spread_rows", "SpreadRows", "view", doc="Rows by number; zeros where there is none.",
+    args=("values", "at"), types="fiu", infer=_spread_infer, numpy=_spread,
+    element=_spread_element, facts={"no_gradient_error": True},
+)  # fmt: skip
+
+
+def whole_rows(values: Value, ids: Value, like: Any) -> Value:
+    """The whole gradient of the variable `like` whose rows at `ids` are `values`, else zero.
+
+    Equal indices have equal rows. It is read where it is used, and so not made in memory.
+    """
+    many = shapes.size(ids)
+    at = arrays.unsorted_segment_max(shapes.range(many), ids, count_rows(like))
+    made: Value = make(spread_op, [("values", values), ("at", at)]).outputs[0]
+    return made
+
+
+def summed(grad: IndexedSlices, var: Any) -> IndexedSlices:
+    """A gradient of `var` whose equal indices have equal rows: what they are together."""
+    total = sum_equal_rows(grad.values, grad.indices, count_rows(var))
+    return IndexedSlices(total, grad.indices, grad.dense_shape)
 
 
 def count_rows(var: Any) -> Any:

@@ -19,7 +19,7 @@ from graphc.ir.dtypes import bfloat16, float16, float32, float64
 from graphc.ir.node import Node, Value
 from graphc.ops import arrays, math, rows, scatter, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
-from graphc.ops.indexed import IndexedSlices, to_dense
+from graphc.ops.indexed import IndexedSlices
 from graphc.train.slots import create_slot, create_slot_with_initializer, create_zeros_slot, fill
 
 __all__ = [
@@ -376,8 +376,7 @@ def _gradient(g: Any, v: Any) -> Gradient:
 
 
 def _rowwise_sparse_duplicates(self: Any, grad: IndexedSlices, var: Any) -> Any:
-    summed = rows.sum_equal_rows(grad.values, grad.indices, rows.count_rows(var))
-    return self._apply_sparse(IndexedSlices(summed, grad.indices, grad.dense_shape), var)
+    return self._apply_sparse(rows.summed(grad, var), var)
 
 
 def _rowwise_sparse(self: Any, grad: IndexedSlices, var: Any) -> Any:
@@ -534,6 +533,7 @@ class AdagradOptimizer(Optimizer):
         return group(self._update(slot, accum), self._update(var, new, name="ApplyAdagrad"))
 
 
+@rowwise
 class AdagradDAOptimizer(Optimizer):
     """Adagrad with dual averaging, for sparse linear models.
 
@@ -579,18 +579,14 @@ class AdagradDAOptimizer(Optimizer):
         g = self.get_slot(var, "gradient_accumulator")
         gg = self.get_slot(var, "gradient_squared_accumulator")
         lr, steps = self._hyper(self._learning_rate_tensor, var), self._hyper(self._steps, var)
-        total, squares = g + grad, gg + math.square(grad)
+        total, squares = self._old(g) + grad, self._old(gg) + math.square(grad)
         pulled = total
         if self._l1 > 0:
             short = math.maximum(math.abs(total) - self._l1 * steps, shapes.zeros_like(total))
             pulled = math.sign(total) * short
         value = -lr * pulled / (self._l2 * steps * lr + math.sqrt(squares))
-        keep = [state.assign(g, total), state.assign(gg, squares)]
-        return group(*keep, state.assign(var, value, name="ApplyAdagradDA"))
-
-    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
-        whole = IndexedSlices(grad.values, grad.indices, shapes.shape(var))
-        return self._apply_dense(to_dense(whole), var)
+        keep = [self._update(g, total), self._update(gg, squares)]
+        return group(*keep, self._update(var, value, name="ApplyAdagradDA"))
 
 
 @rowwise
@@ -755,12 +751,10 @@ class AdamOptimizer(Optimizer):
         return group(*keep, state.assign(var, var - step, name="ApplyAdam"))
 
     def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
-        return self._apply_sparse(grad, var)
+        return self._apply_sparse(rows.summed(grad, var), var)
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
-        return self._apply_dense(
-            to_dense(IndexedSlices(grad.values, grad.indices, shapes.shape(var))), var
-        )
+        return self._apply_dense(rows.whole_rows(grad.values, grad.indices, var), var)
 
     def _finish(self, update_ops: Sequence[Any], name_scope: str) -> Node:
         p1, p2 = self._get_beta_accumulators()
@@ -838,23 +832,33 @@ class FtrlOptimizer(Optimizer):
         lr, l1, l2 = (
             self._hyper(t, var) for t in (self._learning_rate_tensor, self._l1_t, self._l2_t)
         )
-        w, shrunk, before = self._old(var), grad, convert_to_tensor(self._old(a))
-        if self._shrinkage > 0:
-            shrunk = grad + 2 * self._hyper(self._shrinkage_t, var) * w
-        accum = before + math.square(grad)
-        new, old = self._root(accum, var), self._root(before, var)
-        linear = self._old(z) + shrunk - (new - old) / lr * w
-        quadratic = new / lr + 2 * l2
-        free = (math.sign(linear) * l1 - linear) / quadratic
-        beyond = math.greater(math.abs(linear), shapes.ones_like(linear) * l1)
-        value = math.select(beyond, free, shapes.zeros_like(linear))
+        w, before, linear = (convert_to_tensor(self._old(v)) for v in (var, a, z))
+        power = None if self._power == -0.5 else self._hyper(self._power_t, var)
+        shrinkage = self._hyper(self._shrinkage_t, var) if self._shrinkage > 0 else 0
+        value, accum, linear = ftrl(w, before, linear, grad, lr, power, l1, l2, shrinkage)
         keep = [self._update(a, accum), self._update(z, linear)]
         return group(*keep, self._update(var, value, name="ApplyFtrl"))
 
-    def _root(self, x: Value, var: Any) -> Value:
-        half = self._power == -0.5
-        made: Value = math.sqrt(x) if half else math.pow(x, -self._hyper(self._power_t, var))
+
+def ftrl(
+    w: Value, a: Value, z: Value, grad: Value, lr: Value, power: Value | None, l1: Value, l2: Value,
+    shrinkage: Any = 0,
+) -> tuple[Value, Value, Value]:  # fmt: skip
+    """New weights, sums of squares and linear terms; `power` None is a half."""
+
+    def root(x: Value) -> Value:
+        made: Value = math.sqrt(x) if power is None else math.pow(x, -power)
         return made
+
+    plain = isinstance(shrinkage, int | float) and shrinkage == 0
+    shrunk = grad if plain else grad + 2 * shrinkage * w
+    accum = a + math.square(grad)
+    new, old = root(accum), root(a)
+    linear = z + shrunk - (new - old) / lr * w
+    quadratic = new / lr + 2 * l2
+    free = (math.sign(linear) * l1 - linear) / quadratic
+    beyond = math.greater(math.abs(linear), shapes.ones_like(linear) * l1)
+    return math.select(beyond, free, shapes.zeros_like(linear)), accum, linear
 
 
 @rowwise

@@ -90,3 +90,83 @@ def subclasses(tf: Any, np: Any, folder: str) -> Any:
             0
         ],
     }
+
+
+START = [[1.0, -2.0], [3.0, 0.5], [-1.5, 2.5], [0.25, -0.75]]
+PICKED = [[0, 2, 0], [1], [], [3, 3, 3, 0], [2, 1]]
+
+
+def rows_trained(tf: Any, np: Any, make: Callable[[], Any], keras: bool = False) -> Any:
+    """All variables of an optimizer after steps that look up a table twice."""
+    with tf.Graph().as_default():
+        v = tf.Variable(np.array(START, np.float32), name="v", use_resource=keras)
+        ids = tf.placeholder(tf.int32, [None])
+        loss = tf.reduce_sum(tf.square(tf.nn.embedding_lookup(v, ids) - 0.3))
+        loss += tf.reduce_sum(tf.sin(tf.gather(v, ids[:2])))
+        opt = make()
+        train = opt.apply_gradients([(tf.gradients(loss, [v])[0], v)])
+        with tf.Session() as s:
+            s.run(tf.global_variables_initializer())
+            for picked in PICKED:
+                s.run(train, {ids: np.array(picked, np.int32)})
+            made = [x for x in opt.variables() if x.shape.ndims]
+            return [plain(s.run(v)), *[plain(s.run(x)) for x in made]]
+
+
+@program
+def sparse(tf: Any, np: Any, folder: str) -> Any:
+    """Repeated and empty indices, two lookups of one table."""
+    train, opt = tf.train, tf.contrib.opt
+    makers = {
+        "descent": lambda: train.GradientDescentOptimizer(0.1),
+        "momentum": lambda: train.MomentumOptimizer(0.1, 0.9),
+        "nesterov": lambda: train.MomentumOptimizer(0.1, 0.9, use_nesterov=True),
+        "adagrad": lambda: train.AdagradOptimizer(0.1),
+        "adagrad_da": lambda: train.AdagradDAOptimizer(
+            0.1,
+            tf.train.get_or_create_global_step(),
+            l1_regularization_strength=0.01,
+            l2_regularization_strength=0.02,
+        ),
+        "adadelta": lambda: train.AdadeltaOptimizer(0.5),
+        "rmsprop": lambda: train.RMSPropOptimizer(0.1, momentum=0.5),
+        "centered": lambda: train.RMSPropOptimizer(0.01, momentum=0.5, centered=True),
+        "adam": lambda: train.AdamOptimizer(0.1),
+        "ftrl": lambda: train.FtrlOptimizer(
+            0.1, l1_regularization_strength=0.05, l2_regularization_strength=0.02
+        ),
+        "ftrl_power": lambda: train.FtrlOptimizer(0.1, learning_rate_power=-0.6),
+        "ftrl_shrinkage": lambda: train.FtrlOptimizer(
+            0.1, l2_shrinkage_regularization_strength=0.1
+        ),
+        "proximal": lambda: train.ProximalGradientDescentOptimizer(0.1, 0.01, 0.02),
+        "proximal_adagrad": lambda: train.ProximalAdagradOptimizer(0.1, 0.1, 0.01, 0.02),
+        "lazy_adam": lambda: opt.LazyAdamOptimizer(0.1),
+        "adamax": lambda: opt.AdaMaxOptimizer(0.1),
+        "nadam": lambda: opt.NadamOptimizer(0.1),
+        "add_sign": lambda: opt.AddSignOptimizer(0.1),
+        "power_sign": lambda: opt.PowerSignOptimizer(0.1),
+    }
+    return {k: rows_trained(tf, np, m) for k, m in sorted(makers.items())}
+
+
+@program
+def keras_sparse(tf: Any, np: Any, folder: str) -> Any:
+    """The same with the optimizers of Keras."""
+    made = tf.keras.optimizers
+    makers = {
+        "sgd": lambda: made.SGD(0.1),
+        "momentum": lambda: made.SGD(0.1, momentum=0.9),
+        "nesterov": lambda: made.SGD(0.1, momentum=0.9, nesterov=True),
+        "adagrad": lambda: made.Adagrad(0.1),
+        "adadelta": lambda: made.Adadelta(0.5),
+        "rmsprop": lambda: made.RMSprop(0.1),
+        "rmsprop_momentum": lambda: made.RMSprop(0.1, momentum=0.5),
+        "rmsprop_centered": lambda: made.RMSprop(0.01, momentum=0.5, centered=True),
+        "adam": lambda: made.Adam(0.1),
+        "amsgrad": lambda: made.Adam(0.1, amsgrad=True),
+        "adamax": lambda: made.Adamax(0.1),
+        "nadam": lambda: made.Nadam(0.1),
+        "ftrl": lambda: made.Ftrl(0.1),
+    }
+    return {k: rows_trained(tf, np, m, True) for k, m in sorted(makers.items())}

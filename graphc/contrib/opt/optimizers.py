@@ -42,13 +42,25 @@ class NadamOptimizer(AdamOptimizer):
         step = self._rate(var) * (new_m * b1 + grad * (1 - b1)) / (math.sqrt(new_v) + eps)
         return group(*keep, state.assign(var, var - step, name="ApplyAdam"))
 
+    def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
+        """Moments of all rows fade; the variable changes in the rows named."""
+        g, ids = grad.values, grad.indices
+        m, v = self.get_slot(var, "m"), self.get_slot(var, "v")
+        b1, b2, eps = (self._hyper(t, var) for t in (self._beta1_t, self._beta2_t, self._epsilon_t))
+
+        def moments(old_m: Any, old_v: Any, x: Any) -> tuple[Any, Any]:
+            return old_m * b1 + x * (1 - b1), old_v * b2 + math.square(x) * (1 - b2)
+
+        new_m, new_v = moments(rows.old_rows(m, ids), rows.old_rows(v, ids), g)
+        step = self._rate(var) * (new_m * b1 + g * (1 - b1)) / (math.sqrt(new_v) + eps)
+        new = rows.old_rows(var, ids) - step
+        whole = zip((m, v), moments(m, v, rows.whole_rows(g, ids, var)), strict=True)
+        keep = [state.assign(slot, value) for slot, value in whole]
+        return group(*keep, rows.replace_rows(var, ids, new))
+
 
 class LazyAdamOptimizer(AdamOptimizer):
     """Adam that leaves rows alone, moments included, which a sparse gradient does not name."""
-
-    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
-        summed = rows.sum_equal_rows(grad.values, grad.indices, rows.count_rows(var))
-        return self._apply_sparse(IndexedSlices(summed, grad.indices, grad.dense_shape), var)
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         g, ids = grad.values, grad.indices
