@@ -114,7 +114,7 @@ def elementwise(
     emit = SCALARS[known_as] = guards.scalar(name, scalar)
     made = record.elementwise(
         name, type or _camel(name), doc, numpy=numpy, scalar=emit, args=tuple(args), types=types,
-        facts={"no_gradient_error": True, "in_kernels": known_as},
+        facts={"no_gradient_error": True, "users": True, "in_kernels": known_as},
     )  # fmt: skip
     return _entered(made, grad, code)
 
@@ -207,7 +207,7 @@ def op(
     made = record.op(
         name, type or _camel(name), given[0] if given else "host", doc=doc, args=tuple(args),
         infer=infer or _as_first, numpy=record.quiet(numpy), element=element, types=types,
-        stateful=stateful, facts={"no_gradient_error": True},
+        stateful=stateful, facts={"no_gradient_error": True, "users": True},
     )  # fmt: skip
     if lower is not None:
         made.lower = guards.lowering(name, lower)
@@ -446,6 +446,8 @@ def _right(
         )
     if "result" not in takes:
         made = record.as_value(right(**{p: found[p] for p in takes}))
+        wild = [v for v in found.values() if isinstance(v, Value)]
+        (made,) = guards.held(f"the rule {name!r}", [made], wild)
         _must_fit(pattern, made)
         if when is None:
             return made
@@ -457,7 +459,10 @@ def _right(
             if when is not None and not when(**{p: given[p] for p in asks}):
                 return None
             out = right(**{p: given[p] for p in takes})
-            return out if out is None else record.as_value(out)
+            if out is None:
+                return None
+            held = [v for v in values if isinstance(v, Value)]
+            return guards.held("the right side", [record.as_value(out)], held)[0]
 
     P = inspect.Parameter
     build_right.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

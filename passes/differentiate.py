@@ -21,6 +21,7 @@ from graphc.ops import math, reduce, shapes
 from graphc.ops.control import ElementGradient
 from graphc.ops.indexed import IndexedSlices, to_dense
 from graphc.passes.flow_gradient import construct_gradient
+from graphc.passes.returned import fitted
 
 __all__ = ["OVERRIDES", "differentiate", "sum_to"]
 
@@ -228,7 +229,7 @@ def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
         ]
         with nullcontext() if n.graph is None else n.graph.from_line(()):
             made = f(n, *given)
-        return padded(made, n)
+        return fitted(made, n)
     if n.op.grad is None:
         if n.op.facts.get("no_gradient_error"):
             raise LookupError(f"No gradient defined for operation '{n.name}' (op type: {n.op.tf})")

@@ -12,12 +12,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphc.errors import CompileError
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value, type_text
 from graphc.ops.record import Op, as_value
+from graphc.passes.returned import fitted
 from graphc.passes.verify import verify
 
-__all__ = ["Site", "blamed", "expanding", "gradient", "lowering", "rewriting", "scalar"]
+__all__ = [
+    "Site", "blamed", "expanding", "gradient", "held", "lowering", "rewriting", "scalar",
+]  # fmt: skip
 
 
 @contextmanager
@@ -43,7 +46,8 @@ def gradient(made: Op, f: Callable[..., Any]) -> Callable[..., Any]:
                 f"the gradient of op {made.name!r} gives {len(each)} values, but it has "
                 f"{len(inputs)} operands"
             )
-        return tuple(g if g is None else as_value(g) for g in each)
+        n = (y if isinstance(y, Value) else y[0]).node
+        return tuple(fitted(each, n, wide=made.family == "elementwise" and len(inputs) > 1))
 
     return checked
 
@@ -70,39 +74,86 @@ def expanding(made: Op, f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def checked(*inputs: Value, **attrs: Any) -> Any:
-        with blamed(f"`expand` of op {made.name!r}"):
+        whose = f"`expand` of op {made.name!r}"
+        try:
             out = f(*inputs, **attrs)
             each = list(out) if isinstance(out, list | tuple) else [as_value(out)]
-        if _holds(made, each, inputs, attrs):
-            raise CompileError(f"`expand` of op {made.name!r} makes {made.name!r} again: no end")
+        except CompileError:
+            raise
+        except Exception as e:
+            raise CompileError(f"{whose} raises {type(e).__name__}: {e}\n  {_WITHIN}") from e
+        each = held(whose, each, inputs)
         want = list(made.infer(inputs, attrs))
         have = [v.type for v in each]
         if [tuple(t) for t in have] != [tuple(t) for t in want]:
             raise CompileError(
-                f"`expand` of op {made.name!r} gives {', '.join(map(type_text, have))}, but it "
-                f"infers {', '.join(map(type_text, want))}"
+                f"{whose} gives {', '.join(map(type_text, have))}, but it infers "
+                f"{', '.join(map(type_text, want))}"
             )
         return each[0] if len(each) == 1 else tuple(each)
 
     return checked
 
 
-def _holds(
-    made: Op, results: Sequence[Value], inputs: Sequence[Value], attrs: dict[str, Any]
-) -> bool:
-    """Whether results of an op are made of itself, of like operands and attributes."""
-    types = [v.type for v in inputs]
-    seen = {v.node for v in inputs}
-    stack = [v.node for v in results]
+#: What functions that build nodes inside the compiler may build.
+_WITHIN = (
+    "(it gets values of a graph that is being compiled, whose sizes `static_shape` knows, and "
+    "makes ops on them and on constants: no variables, placeholders, random numbers, loops or Python "
+    "functions; what needs these takes them as operands)"
+)
+
+
+def held(whose: str, results: Sequence[Any], inputs: Sequence[Value]) -> list[Value]:
+    """`results` of a user's function on `inputs`, without what only recording has.
+
+    Identities are what they are of.
+
+    Raises
+    ------
+    CompileError
+        For a node that a graph being compiled cannot hold.
+    """
+    new: dict[Value, Value] = {}
+    for n in made_between(results, inputs):
+        ins = tuple(new.get(v, v) for v in n.inputs)
+        if n.op.facts.get("alias") and len(ins) == 1:
+            new[n.outputs[0]] = ins[0]
+        elif not _can_be_held(n):
+            raise CompileError(f"{whose} makes the op {n.op.name!r}\n  {_WITHIN}")
+        elif ins != n.inputs:
+            for v, w in zip(n.outputs, copy(n, ins).outputs, strict=True):
+                new[v] = w
+    return [new.get(v, v) for v in results]
+
+
+def made_between(results: Sequence[Value], inputs: Sequence[Value]) -> list[Node]:
+    """The nodes from `inputs` to `results`, inputs first."""
+    given = set(inputs)
+    known: dict[Node, bool] = {}
+    stack = [v.node for v in results if v not in given]
     while stack:
-        n = stack.pop()
-        if n in seen:
+        n = stack[-1]
+        deps = [v.node for v in n.inputs if v not in given and v.node not in known]
+        if deps:
+            stack += deps
             continue
-        if n.op is made and n.attrs == attrs and [v.type for v in n.inputs] == types:
-            return True
-        seen.add(n)
-        stack += [v.node for v in n.inputs]
-    return False
+        stack.pop()
+        known[n] = True
+    return list(known)
+
+
+def _can_be_held(n: Node) -> bool:
+    r = n.op
+    if r.family == "random":
+        return "stream" in n.attrs
+    how = r.scalar or r.element or r.combine or r.expand or r.lower or r.dims
+    return bool(
+        how or r.facts.get("reshape") or r.name in _HELD
+        or r.family in ("contraction", "convolution", "fused")
+    )  # fmt: skip
+
+
+_HELD = frozenset({"constant", "blank", "input", "read", "sizes", "while", "cond"})
 
 
 class Site:
@@ -152,6 +203,7 @@ def rewriting(name: str, f: Callable[[Graph], Graph]) -> Callable[[Graph], Graph
             out = f(g)
         if not isinstance(out, Graph):
             raise CompileError(f"pass {name!r} gives {type(out).__name__}, not a graph")
+        out = _without_recorded(name, g, out)
         before, after = ([v.type for v in x.roots] for x in (g, out))
         if before != after:
             raise CompileError(
@@ -161,3 +213,15 @@ def rewriting(name: str, f: Callable[[Graph], Graph]) -> Callable[[Graph], Graph
         return verify(out, name)
 
     return checked
+
+
+def _without_recorded(name: str, g: Graph, out: Graph) -> Graph:
+    """What a pass made of `g`, without identities; an error for what only recording has."""
+    old = set(g.nodes())
+    fresh = [n for n in out.nodes() if n not in old]
+    known = {n.op for n in old}
+    aliases = {n.op.name for n in fresh if n.op.facts.get("alias") and n.op not in known}
+    for n in fresh:
+        if n.op not in known and n.op.name not in aliases and not _can_be_held(n):
+            raise CompileError(f"pass {name!r} makes the op {n.op.name!r}\n  {_WITHIN}")
+    return out.rebuild(lambda n, inputs: inputs[0], ops=aliases) if aliases else out

@@ -60,6 +60,11 @@ class Rewriter:
     def scope(self, name: str | None, default: str) -> Iterator[str]:
         yield ""
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"a graph that is being rewritten has no {name!r}", name=name, obj=self
+        )
+
 
 class _Stack(threading.local):
     def __init__(self) -> None:
