@@ -62,7 +62,7 @@ def _one(n: Node, i: int, x: Value, g: Any, wide: bool) -> Any:
             f"{_shown(g.static_shape)}{_line(n)}"
         )
     if g.static_shape is None and not wide and hasattr(g, "set_shape"):
-        g.set_shape(x.shape)
+        g.set_shape(x.shape)  # type: ignore[attr-defined]
     return g
 
 

@@ -98,8 +98,8 @@ def expanding(made: Op, f: Callable[..., Any]) -> Callable[..., Any]:
 #: What functions that build nodes inside the compiler may build.
 _WITHIN = (
     "(it gets values of a graph that is being compiled, whose sizes `static_shape` knows, and "
-    "makes ops on them and on constants: no variables, placeholders, random numbers, loops or Python "
-    "functions; what needs these takes them as operands)"
+    "makes ops on them and on constants: no variables, placeholders, random numbers, loops or "
+    "Python functions; what needs these takes them as operands)"
 )
 
 
