@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 import sys
-import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
@@ -59,7 +58,9 @@ from graphc.runtime.llvm.entry import (
 )
 from graphc.runtime.parts import Parts
 from graphc.runtime.plan import Plan, make_plan
+from graphc.runtime.state import NEVER, Cell, State
 from graphc.runtime.steps import Buf, StepSpec
+from graphc.runtime.swap import NEW, Moving, Pointers
 from graphc.runtime.tail import Tail, late_nodes
 
 __all__ = ["Cell", "Counters", "Executor", "Options", "State", "counters"]
@@ -137,123 +138,6 @@ class Options:
     check: bool = False
     numerics: bool = False
     memory_limit: int = 0
-
-
-class Cell:
-    """A variable's storage in a session."""
-
-    __slots__ = ("array", "dtype", "ready", "shape")
-
-    def __init__(self, dtype: DType, shape: tuple[int, ...]) -> None:
-        self.dtype = dtype
-        self.shape = shape
-        self.array = np.zeros(shape, storage(dtype))
-        self.ready = False
-
-
-#: No epoch is this.
-NEVER = -2
-
-
-class _Draws(threading.local):
-    skips: dict[Node, int] | None = None
-
-
-class State:
-    """What a session remembers between runs: variables and the counters of random ops."""
-
-    def __init__(self) -> None:
-        self.cells: dict[str, Cell] = {}
-        self.skips: dict[Node, int] = {}
-        self.seeds: dict[Node, tuple[int, int]] = {}
-        self.lock = threading.RLock()
-        self._epoch = 0
-        self._slow = 0
-        #: The epoch while runs may take the quick path, else a number that is no epoch.
-        self.quick = 0
-        #: What host ops keep between runs, by name; set `closed` makes those that wait give up.
-        self.resources: dict[str, Any] = {}
-        self.closed = threading.Event()
-        self._run = _Draws()
-
-    @property
-    def epoch(self) -> int:
-        """Changes when storage moves or a variable becomes initialised."""
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, n: int) -> None:
-        self._epoch = n
-        self.quick = NEVER if self._slow else n
-
-    def slowly(self, more: int) -> None:
-        """From here on one reason more (or less) keeps runs from the quick path."""
-        with self.lock:
-            self._slow += more
-            self.epoch = self._epoch
-
-    def load(self, name: str, dtype: DType, value: np.ndarray[Any, Any]) -> None:
-        """Set a variable from outside a run."""
-        with self.lock:
-            cell = self.cell(name, dtype, value.shape)
-            np.copyto(cell.array, to_storage(value, dtype))
-            if not cell.ready:
-                cell.ready = True
-                self.epoch += 1
-
-    def draws(self) -> Mapping[Node, int]:
-        """The counters of random ops: in all parts of a run those of its start."""
-        return self._run.skips if self._run.skips is not None else self.skips
-
-    @contextmanager
-    def one_run(self) -> Iterator[None]:
-        """The parts of one run of this thread inside: they draw the same numbers."""
-        before = self._run.skips
-        with self.lock:
-            self._run.skips = dict(self.skips)
-        try:
-            yield
-        finally:
-            self._run.skips = before
-
-    @contextmanager
-    def live_draws(self, undo: bool) -> Iterator[None]:
-        """Runs inside go on with the counters of those before; with `undo` nothing is left of it.
-
-        A loop that the host drives draws new numbers in each iteration.
-        """
-        before, skips = self._run.skips, None
-        with self.lock:
-            if undo:
-                skips = dict(self.skips)
-        self._run.skips = None
-        try:
-            yield
-        finally:
-            self._run.skips = before
-            if skips is not None:
-                with self.lock:
-                    self.skips.clear()
-                    self.skips.update(skips)
-
-    def close(self) -> None:
-        """Give up what host ops keep."""
-        self.closed.set()
-        with self.lock:
-            kept = list(self.resources.values())
-            self.resources.clear()
-        for r in kept:
-            close = getattr(r, "close", None)
-            if close is not None:
-                close()
-
-    def cell(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Cell:
-        """The variable's storage, made or remade where it does not fit."""
-        c = self.cells.get(name)
-        if c is None or c.shape != shape or c.dtype is not dtype:
-            c = self.cells[name] = Cell(dtype, shape)
-            self.epoch += 1
-        return c
 
 
 def available_threads() -> int:
@@ -335,14 +219,17 @@ class Bound:
     """A plan with sizes: the program, its output arrays, and the counters of its random ops."""
 
     __slots__ = (
-        "call", "counters", "drawn", "env", "epoch", "fresh", "phases", "program", "scalars",
-        "shown", "steps", "streams",
+        "call", "counters", "drawn", "env", "epoch", "fresh", "moves", "phases", "pointers",
+        "program", "scalars", "shown", "steps", "streams",
     )  # fmt: skip
 
     call: Callable[..., int]
     counters: np.ndarray[Any, Any]
     env: dict[Symbol, int]
     epoch: int
+    #: The number of the last move (`State.moves`) that the program knows of.
+    moves: int
+    pointers: Pointers
     program: Program
     #: For each fetched value an array to use again and None, or its shape and what makes arrays.
     scalars: list[tuple[Any, _Empty | None]]
@@ -358,7 +245,7 @@ class Bound:
     fresh: dict[str, Cell]
 
     def __init__(self) -> None:
-        self.epoch = -1
+        self.epoch = self.moves = -1
         self.drawn = set()
         self.fresh = {}
         self.scalars = []
@@ -366,6 +253,20 @@ class Bound:
         self.steps = []
         self.phases = []
         self.streams = []
+
+    def follow(self, state: State) -> None:
+        """Have the program know where variables are now."""
+        if self.moves != state.moves:
+            self.pointers.point()
+            self.moves = state.moves
+
+    def calling(self, run: _Run, program: Callable[..., int]) -> Callable[..., int]:
+        """`program`, this one's or the traced one, with all that a call of it takes with it."""
+        if self.streams:
+            program = _Drawing(run, self, program)
+        if self.pointers.moved:
+            program = Moving(run.state, self, program)
+        return program
 
 
 class _Run:
@@ -415,7 +316,7 @@ class _Run:
         b = self.bound
         state = self.state
         with state.lock:
-            if b is not None and b.epoch == state.quick:
+            if b is not None and b.moves == state.quick:
                 outs = [a if e is None else e(a) for a, e in b.scalars]
                 code = b.call(*values, *outs)
                 if code == SLOW and b.call is not _never:
@@ -442,6 +343,8 @@ class _Run:
 
     def slow(self, values: Sequence[Any]) -> list[Any]:
         """Run in one part, or in several with values known in between."""
+        if self.caught_up():
+            return self(*values)
         tracer = trace.current()
         plain = tracer is None or deadline.current() is not None
         found = None if plain or tracer is None else self.traced_quickly(tracer, values)
@@ -464,6 +367,16 @@ class _Run:
                 with trace.span("pause", "pause"):
                     values = parts.pause(values)
                 run = parts.rest
+
+    def caught_up(self) -> bool:
+        """Whether only moves of variables kept this run from the quick path, which is open now."""
+        state = self.state
+        with state.lock:
+            b = self.bound
+            if b is None or b.epoch != state.epoch or state.quick in (NEVER, b.moves):
+                return False
+            b.follow(state)
+            return True
 
     def native(self, values: Sequence[Any]) -> list[Any]:
         """Run as one native part; strings pass by it."""
@@ -613,7 +526,10 @@ class _Run:
         with permit.granting(ex.permit or permit.current()), self.journal():
             c.trace.journal = journal.current()
             g = optimize_ir(frozen.graph, ex.passes, c.trace, ex.options.check)
-        plan = make_plan(g, revocable=self.executor.options.numerics)
+        options = self.executor.options
+        plan = make_plan(
+            g, revocable=options.numerics, beside=options.numerics and not options.memory_limit
+        )
         if self.executor.options.memory_limit:
             self.keep_limit(plan)
         c.plan = plan
@@ -700,6 +616,7 @@ class _Run:
             c.bindings[key] = b
             if len(c.bindings) > BINDINGS:
                 c.bindings.popitem(last=False)
+        b.follow(self.state)
         return b
 
     def execute(
@@ -709,11 +626,11 @@ class _Run:
             outs = [a if e is None else e(a) for a, e in b.scalars]
         except MemoryError as e:
             raise OutOfMemoryError(None, None, f"OOM when allocating a result: {e}") from None
-        program = b.program.run
+        program: Callable[..., int] = b.program.run
         tracer = trace.current()
         if tracer is not None:
             program = partial(self.traced, tracer.native(c, b))
-        run = _Drawing(self, b, program) if b.streams else program
+        run = b.calling(self, program)
         limit = deadline.current()
         if limit is not None:
             deadline.check()
@@ -754,9 +671,8 @@ class _Run:
             if c is None:
                 return None
             outs = [a if e is None else e(a) for a, e in b.scalars]
-            call: Callable[..., int] = partial(self.traced, tracer.native(c, b))
-            if b.streams:
-                call = _Drawing(self, b, call)
+            b.follow(self.state)
+            call = b.calling(self, partial(self.traced, tracer.native(c, b)))
             code = call(*values, *outs)
             if code == SLOW:
                 known = [self.quick(x, v) for x, v in zip(values, self.feeds, strict=True)]
@@ -873,6 +789,8 @@ class _Binder:
         self.numbers = {s: i for i, s in enumerate(c.plan.steps)}
         self.offset: dict[int, int] = {}
         self.keep: list[Any] = []
+        #: Steps and words that are addresses of variables, and whether of their second arrays.
+        self.places: list[tuple[int, int, Cell, bool]] = []
 
     def size(self, d: Dim) -> int:
         if type(d) is int:
@@ -933,11 +851,17 @@ class _Binder:
         b.program = Program(
             steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters]
         )
+        flips = [s.binds[0].name for s in plan.steps if s.code.name == "flip"]
+        moved = [state.cells[name] for name in flips if name not in b.fresh]
+        start = b.program.starts
+        places = [(start[i] + word, cell, other) for i, word, cell, other in self.places]
+        b.pointers = Pointers(b.program.words, places, moved)
+        b.pointers.point()
         if b.fresh or any(t.code == "bf16" for t, _ in plan.out_types):
             b.call = _never
         else:
-            b.call = _Drawing(self.owner, b) if b.streams else b.program.run
-        b.epoch = state.epoch
+            b.call = b.calling(self.owner, b.program.run)
+        b.epoch, b.moves = state.epoch, state.moves
         b.env = dict(self.env)
         return b
 
@@ -957,6 +881,9 @@ class _Binder:
                     if buf.kind in ("feed", "out"):
                         patches = feeds if buf.kind == "feed" else outs
                         patches.setdefault(buf.index, []).append((at, word))
+                    elif buf.kind == "var" and self.fresh_of(buf) is None:
+                        cell = self.owner.state.cells[buf.name]
+                        self.places.append((at, word, cell, buf.index == NEW))
                 steps.append(step)
                 b.steps.append(s)
                 b.phases.append(step.phase)
@@ -1032,14 +959,23 @@ class _Binder:
                 None, None, f"OOM when allocating {total:,} bytes for the temporaries of a run"
             ) from None
 
+    def fresh_of(self, b: Buf) -> Cell | None:
+        """The new storage of a variable, where `b` is what it is after the run."""
+        return self.bound.fresh.get(b.name) if b.index else None
+
     def address(self, b: Buf) -> int:
         if b.kind == "arena" or b.kind == "scratch":
             return self.base + self.offset[id(b)]
         if b.kind == "var":
-            fresh = self.bound.fresh.get(b.name) if b.index else None
+            fresh = self.fresh_of(b)
             cell = fresh or self.owner.state.cells[b.name]
-            self.keep.append(cell.array)
-            return int(cell.array.ctypes.data)
+            if b.index == NEW:
+                cell.need_two()
+            self.keep.append(cell)
+            return cell.address(b.index == NEW)
+        if b.kind == "side":
+            cell = self.bound.fresh.get(b.name) or self.owner.state.cells[b.name]
+            return int(cell.side.ctypes.data)
         if b.kind == "const":
             a = np.ascontiguousarray(to_storage(b.data, b.dtype))
             self.keep.append(a)

@@ -40,6 +40,7 @@ from graphc.runtime.steps import (
     lifetimes,
     same_type,
 )
+from graphc.runtime.swap import LARGE, NEW, flip_step
 
 __all__ = ["Plan", "make_plan"]
 
@@ -108,9 +109,11 @@ LATE: dict[str, tuple[str, str]] = {
 
 class _Planner(Regions):
     def __init__(
-        self, g: Graph, native: Callable[[Node], Any] | None, revocable: bool = False
-    ) -> None:
+        self, g: Graph, native: Callable[[Node], Any] | None, revocable: bool = False,
+        beside: bool = False,
+    ) -> None:  # fmt: skip
         self.g = g
+        self.beside = beside  # new values of large variables are made in arrays of their own
         self.revocable = revocable  # every step may fail: what is committed is copied at the end
         self.journal = journal.current()
         self.native = native
@@ -305,8 +308,27 @@ class _Planner(Regions):
         self.steps.append(copy_step(src, dst, node, commit))
 
     def finish_updates(self) -> None:
-        """Every update reaches its variable: in place, or by a copy at the very end."""
-        late: list[tuple[Buf, Buf, Node]] = []
+        """Every update reaches its variable: in place, or in a second array, or by a copy."""
+        self.late: list[tuple[Buf, Buf, Node]] = []  # copies at the very end
+        self.flips: list[StepSpec] = []
+        self.moves: dict[Buf, Buf] = {}  # from temporary memory to second arrays
+        in_place = self.choose_in_place()
+        for name, v in self.g.updates:
+            b = base(v)
+            target = Buf("var", v.dtype, count(v), 1, name)  # 1: its storage after the run
+            if b in in_place and self.commits[b] == name:
+                self.redirect(b, target)
+            else:
+                self.update_late(v, target)
+        for src, target, node in self.late:
+            self.copy(src, target, node, commit=True)
+        for s in self.steps if self.moves else ():
+            for buf in {b for b in s.binds if b in self.moves}:
+                s.replace(buf, self.moves[buf])
+        self.steps += self.flips
+
+    def choose_in_place(self) -> set[Value]:
+        """The new values of variables that their kernels may write to the variables."""
         in_place = set(self.commits)
         self.written: dict[Buf, list[int]] = {}
         for i, s in enumerate(self.steps):
@@ -314,34 +336,42 @@ class _Planner(Regions):
                 self.written.setdefault(buf, []).append(i)
         self.changed: dict[Value, list[StepSpec]] = {}
         self.news = Counter(base(v) for _, v in self.g.updates)  # of how many variables
-        for v, var in self.commits.items():
+        self.obstacle: dict[Value, str] = {}
+        for v in self.commits:
             word = self.commit_obstacle(v)
             if word:
                 in_place.discard(v)
-                self.say_late(word, var, v)
-        for v in self.break_cycles(in_place):
-            self.say_late("circle", self.commits[v], v)
-        for name, v in self.g.updates:
-            b = base(v)
-            target = Buf("var", v.dtype, count(v), 1, name)  # 1: its storage after the run
-            if b in in_place and self.commits[b] == name:
-                self.redirect(b, target)
-                continue
-            src = self.of(v)
-            if (
-                src.kind == "var"
-                and any(src.name == u for u, _ in self.g.updates)
-                and src.name != name
-            ):
-                t = self.temp(v.dtype, count(v), name)
-                self.copy(src, t, v.node)
-                src = t
-            if not (src.kind == "var" and src.name == name):
-                late.append((src, target, v.node))
-                if self.commits.get(b) != name:
-                    self.say_late("elsewhere", name, b)
-        for src, target, node in late:
-            self.copy(src, target, node, commit=True)
+                self.obstacle[v] = word
+        self.obstacle.update((v, "circle") for v in self.break_cycles(in_place))
+        return in_place
+
+    def update_late(self, v: Value, target: Buf) -> None:
+        """A new value of a variable that its kernel may not write there."""
+        b, name = base(v), target.name
+        src = self.of(v)
+        src = self.moves.get(src, src)
+        if self.beside and self.make_beside(src, target, b):
+            return
+        changes = any(src.name == u for u, _ in self.g.updates)
+        if src.kind == "var" and not src.index and changes and src.name != name:
+            t = self.temp(v.dtype, count(v), name)
+            self.copy(src, t, v.node)
+            src = t
+        if not (src.kind == "var" and src.name == name):
+            self.late.append((src, target, v.node))
+            word = self.obstacle[b] if self.commits.get(b) == name else "elsewhere"
+            self.say_late(word, name, b)
+
+    def make_beside(self, src: Buf, target: Buf, v: Value) -> bool:
+        """Let what makes `src` write a large variable's second array, if nothing else does."""
+        n = src.count
+        if src.kind != "arena" or not isinstance(n, int) or n * src.dtype.size < LARGE:
+            return False
+        if src.dtype is not target.dtype or n != target.count:
+            return False
+        self.moves[src] = new = Buf("var", src.dtype, n, NEW, target.name)
+        self.flips.append(flip_step(new, v.node))
+        return True
 
     def break_cycles(self, in_place: set[Value]) -> list[Value]:
         """Take away from `in_place` what closes a circle, and return it.
@@ -607,7 +637,12 @@ def draw_step(n: Node) -> StepSpec:
 
 
 def make_plan(
-    g: Graph, native: Callable[[Node], Any] | None = None, revocable: bool = False
-) -> Plan:
-    """The plan of a fused graph; with `revocable` no variable changes before all is computed."""
-    return _Planner(g, native, revocable).run()
+    g: Graph, native: Callable[[Node], Any] | None = None, revocable: bool = False,
+    beside: bool = False,
+) -> Plan:  # fmt: skip
+    """The plan of a fused graph.
+
+    With `revocable` no variable changes before all is computed; with `beside` new values of large
+    variables are not copied then, but made where the variable will be (`graphc.runtime.swap`).
+    """
+    return _Planner(g, native, revocable, beside).run()

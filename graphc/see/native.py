@@ -82,6 +82,7 @@ def trial(part: Part) -> tuple[list[Array], dict[str, Array]] | None:
             cell = b.fresh.get(name) or state.cells[name]
             new[name] = np.array(from_storage(cell.array, dtype))
     finally:
+        state.moved()
         for name, a in saved.items():
             np.copyto(state.cells[name].array, a)
     if code != OK:

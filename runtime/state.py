@@ -1,0 +1,176 @@
+"""What a session remembers between runs: variables, and the counters of random ops.
+
+A variable has one array, or two: where runs may fail after new values are made (`check_numerics`),
+they write these beside the old ones, and as the run ends a word is changed that says which array is
+the variable (`graphc.runtime.swap`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.dtypes import DType
+from graphc.ir.node import Node
+from graphc.runtime.feeds import storage, to_storage
+
+__all__ = ["Cell", "State"]
+
+
+class Cell:
+    """A variable's storage in a session.
+
+    Attributes
+    ----------
+    arrays, addresses : pair
+        The variable is that of `side`; the other is the same, or where a run that may fail writes
+        the new value.
+    side : ndarray of bool, [1]
+        Changed by native code as a run ends.
+    """
+
+    __slots__ = ("addresses", "arrays", "dtype", "ready", "shape", "side")
+
+    def __init__(self, dtype: DType, shape: tuple[int, ...]) -> None:
+        self.dtype = dtype
+        self.shape = shape
+        self.ready = False
+        self.side = np.zeros(1, np.bool_)
+        a = np.zeros(shape, storage(dtype))
+        self.arrays = (a, a)
+        self.addresses = (int(a.ctypes.data),) * 2
+
+    @property
+    def array(self) -> np.ndarray[Any, Any]:
+        """The variable, as it is now."""
+        return self.arrays[self.side.item()]
+
+    def address(self, other: bool) -> int:
+        """Where the variable is, or the other array."""
+        return self.addresses[self.side.item() ^ other]
+
+    def need_two(self) -> None:
+        """Have an array for new values; one that has no value yet has nothing to lose."""
+        if self.ready and self.arrays[0] is self.arrays[1]:
+            old, new = self.array, np.empty(self.shape, storage(self.dtype))
+            at = int(old.ctypes.data), int(new.ctypes.data)
+            # either order is right at any moment: `side` says which is the variable
+            flip = self.side.item()
+            self.arrays = (new, old) if flip else (old, new)
+            self.addresses = (at[1], at[0]) if flip else at
+
+
+#: No number of moves is this.
+NEVER = -2
+
+
+class _Draws(threading.local):
+    skips: dict[Node, int] | None = None
+
+
+class State:
+    """What a session remembers between runs: variables and the counters of random ops."""
+
+    def __init__(self) -> None:
+        self.cells: dict[str, Cell] = {}
+        self.skips: dict[Node, int] = {}
+        self.seeds: dict[Node, tuple[int, int]] = {}
+        self.lock = threading.RLock()
+        self._epoch = 0
+        self._slow = 0
+        #: How often anything that programs know by its address has moved.
+        self.moves = 0
+        #: `moves` while runs may take the quick path, else a number that it never is.
+        self.quick = 0
+        #: What host ops keep between runs, by name; set `closed` makes those that wait give up.
+        self.resources: dict[str, Any] = {}
+        self.closed = threading.Event()
+        self._run = _Draws()
+
+    @property
+    def epoch(self) -> int:
+        """Changes when storage is made anew or a variable becomes initialised."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, n: int) -> None:
+        self._epoch = n
+        self.moved()
+
+    def moved(self) -> None:
+        """Variables are, or may be, elsewhere: whoever runs next looks where (`Bound.follow`)."""
+        self.moves += 1
+        self.quick = NEVER if self._slow else self.moves
+
+    def slowly(self, more: int) -> None:
+        """From here on one reason more (or less) keeps runs from the quick path."""
+        with self.lock:
+            self._slow += more
+            self.quick = NEVER if self._slow else self.moves
+
+    def load(self, name: str, dtype: DType, value: np.ndarray[Any, Any]) -> None:
+        """Set a variable from outside a run."""
+        with self.lock:
+            cell = self.cell(name, dtype, value.shape)
+            np.copyto(cell.array, to_storage(value, dtype))
+            if not cell.ready:
+                cell.ready = True
+                self.epoch += 1
+
+    def draws(self) -> Mapping[Node, int]:
+        """The counters of random ops: in all parts of a run those of its start."""
+        return self._run.skips if self._run.skips is not None else self.skips
+
+    @contextmanager
+    def one_run(self) -> Iterator[None]:
+        """The parts of one run of this thread inside: they draw the same numbers."""
+        before = self._run.skips
+        with self.lock:
+            self._run.skips = dict(self.skips)
+        try:
+            yield
+        finally:
+            self._run.skips = before
+
+    @contextmanager
+    def live_draws(self, undo: bool) -> Iterator[None]:
+        """Runs inside go on with the counters of those before; with `undo` nothing is left of it.
+
+        A loop that the host drives draws new numbers in each iteration.
+        """
+        before, skips = self._run.skips, None
+        with self.lock:
+            if undo:
+                skips = dict(self.skips)
+        self._run.skips = None
+        try:
+            yield
+        finally:
+            self._run.skips = before
+            if skips is not None:
+                with self.lock:
+                    self.skips.clear()
+                    self.skips.update(skips)
+
+    def close(self) -> None:
+        """Give up what host ops keep."""
+        self.closed.set()
+        with self.lock:
+            kept = list(self.resources.values())
+            self.resources.clear()
+        for r in kept:
+            close = getattr(r, "close", None)
+            if close is not None:
+                close()
+
+    def cell(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Cell:
+        """The variable's storage, made or remade where it does not fit."""
+        c = self.cells.get(name)
+        if c is None or c.shape != shape or c.dtype is not dtype:
+            c = self.cells[name] = Cell(dtype, shape)
+            self.epoch += 1
+        return c
