@@ -881,9 +881,7 @@ class _Binder:
                     if buf.kind in ("feed", "out"):
                         patches = feeds if buf.kind == "feed" else outs
                         patches.setdefault(buf.index, []).append((at, word))
-                    elif buf.kind == "var" and self.fresh_of(buf) is None:
-                        cell = self.owner.state.cells[buf.name]
-                        self.places.append((at, word, cell, buf.index == NEW))
+                self.note_places(at, binds)
                 steps.append(step)
                 b.steps.append(s)
                 b.phases.append(step.phase)
@@ -905,6 +903,13 @@ class _Binder:
             if s.target is not None:
                 steps[at] = entry.branch(steps[at].words[1], places[s.target])
         return steps, feeds, outs
+
+    def note_places(self, at: int, binds: Sequence[tuple[int, Buf]]) -> None:
+        """Write down which words of a step are addresses of variables."""
+        cells = self.owner.state.cells
+        for word, buf in binds:
+            if buf.kind == "var" and self.fresh_of(buf) is None:
+                self.places.append((at, word, cells[buf.name], buf.index == NEW))
 
     # ------------------------------------------------------------- memory
 
