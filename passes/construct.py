@@ -90,7 +90,7 @@ def wanted(reach: Reach, n: Node) -> Inner:
             saves = reach.saves.get(c, {})
             values[c] = tuple(saves)
             nodes = [m for nodes in saves.values() for m in nodes]
-            outputs += [m.outputs[0] for m in (*nodes, *reach.counted.get(c, ()))]
+            outputs += [v for m in (*nodes, *reach.counted.get(c, ())) for v in m.outputs]
         elif isinstance(c, Branch):
             values[c] = tuple(reach.escapes.get(c, ()))
             outputs += values[c]
@@ -490,10 +490,11 @@ class _Loop(_Construct):
 
     def _capacity(self, asks: Node) -> Dim:
         """How many iterations there are, where only a run of the loop tells."""
-        v: Value = asks.attrs["capacity"]
         f: Functionalizer = self.parent
         while isinstance(f, _Inside):
             f = f.parent
+        known_at = [v for v in asks.attrs["capacities"] if _within(v, f.home)]
+        v = known_at[-1]
         pure = f.new.get(v)
         k = known(pure) if pure is not None else None
         if k is None or isinstance(k, tuple):
@@ -511,8 +512,16 @@ class _Loop(_Construct):
         for n in self.reach.counted.get(self.loop, ()):
             f.new[n.outputs[0]] = count
         for nodes, v in zip(saves.values(), made[len(made) - len(saves) :], strict=True):
+            rank = len(v.static_shape or ()) - 1
+            none = make_constant(np.zeros((0, rank), np.int32), dtypes.int32, None)
             for n in nodes:
-                f.new[n.outputs[0]] = v
+                f.new[n.outputs[0]], f.new[n.outputs[1]] = v, none
+
+
+def _within(v: Value, home: Context | None) -> bool:
+    """Whether the run of `home` computes `v`, and is not given it."""
+    c = context_of(v.node)
+    return home is None or (c is not None and c.within(home))
 
 
 def _number(x: int) -> Value:

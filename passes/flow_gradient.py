@@ -49,9 +49,8 @@ def read_back(back: Loop, v: Value) -> Value:
     if _sizes_only(v) or _invariant(v, loop):
         again: Value = graph.add(n.op, n.inputs, n.attrs, n.op.tf).outputs[v.index]
         return again
-    stack = flow.saved(loop, v, capacity(loop))
     assert back.index is not None
-    return control.array_get(stack, back.index)
+    return flow.saved_in(flow.saved(loop, v, capacities(loop)), v, back.index)
 
 
 def _counter(loop: Loop, v: Value) -> tuple[Value, Value] | None:
@@ -116,23 +115,25 @@ def _invariant(v: Value, loop: Loop) -> bool:
     return True
 
 
-def capacity(loop: Loop) -> Value:
-    """The number of iterations of a loop; of one in a loop the most that it ever makes.
+def capacities(loop: Loop) -> tuple[Value, ...]:
+    """How often a loop runs, the most of one iteration of the loop around it, and so on.
 
-    Recorded outside of all loops: a run may have to know it before the rest is planned.
+    The last is recorded outside of all loops: a run may have to know it before the rest is planned.
     """
     count = flow.trips(loop)
+    out = [count]
     around: Context | None = loop.outer
     graph: Any = current()
     while around is not None:
         if isinstance(around, Loop) and around.node is not None:
             with graph.inside(around.outer):
-                each = flow.saved(around, count, capacity(around))
+                each = flow.saved(around, count, capacities(around))
                 count = math.maximum(reduce.reduce_max(each), _int(0))
+            out.append(count)
         elif isinstance(around, Loop):
-            return count  # still being recorded: asked for again when it is closed
+            break  # still being recorded: asked for again when it is closed
         around = around.outer
-    return count
+    return tuple(out)
 
 
 # ------------------------------------------------------------------------- which gradients
@@ -215,6 +216,7 @@ def _loop(
     ]
     sums = [shapes.zeros_like(c) for c in shared]
     stacks = [dense(g) for _, g in sides]
+    shapes_of = [loop.params[j].static_shape for j in order]
     back = Loop(graph.context, mirror=loop)
     total = flow.trips(loop)
 
@@ -226,7 +228,7 @@ def _loop(
         so_far = values[1 + len(order) :]
         back.index = math.subtract(math.subtract(total, _int(1)), at)
         ys = [*[loop.results[j] for j in order], *inner]
-        gys = [*grads, *[control.array_get(s, back.index) for s in stacks]]
+        gys = [*grads, *[_of_iteration(s, n, back.index) for s, (n, _) in zip(stacks, sides, strict=True)]]
         xs = [*[loop.params[j] for j in order], *shared]
         reverse = Reverse(ys, xs, gys, stop, loop)
         reverse.run()
@@ -239,7 +241,10 @@ def _loop(
         return out
 
     with graph.scope(None, "while_grad"):
-        ends = flow.loop(back, [_int(0), *first, *sums], test, body)
+        ends = flow.loop(
+            back, [_int(0), *first, *sums], test, body,
+            [(), *shapes_of, *[v.static_shape for v in sums]],
+        )  # fmt: skip
     grads = none
     for j, g in zip(order, ends[1:], strict=False):
         grads[j] = g
@@ -247,6 +252,15 @@ def _loop(
     for c, g in zip(shared, ends[1 + len(order) :], strict=True):
         grads[place[c]] = g
     return grads
+
+
+def _of_iteration(stack: Value, n: Node, index: Value) -> Value:
+    """The gradient of what was saved in one iteration, of that of the stack."""
+    v, whole = n.attrs["value"], control.array_get(stack, index)
+    known = v.static_shape
+    if known is None or all(type(d) is int for d in known):
+        return whole
+    return flow.cut_as(whole, v, flow.saved_shape(n.outputs[0], len(known), index))
 
 
 def _added(total: Value, parts: Sequence[Any]) -> Value:

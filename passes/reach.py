@@ -140,7 +140,7 @@ class Reach:
             self.counted.setdefault(loop, []).append(n)
         else:
             v = n.attrs["value"]
-            self.read.add(n.attrs["capacity"])
+            self.read.update(n.attrs["capacities"])
             self.saves.setdefault(loop, {}).setdefault(v, []).append(n)
             self._read(v, loop)
 

@@ -134,40 +134,55 @@ class HostDriven:
             for v, rows in zip(self.inner.values.get(loop, ()), kept, strict=True)
         }
         extra = [
-            np.int32(trips) if v.node.op.name == "trips" else stacks[v.node.attrs["value"]]
+            np.int32(trips)
+            if v.node.op.name == "trips"
+            else stacks[v.node.attrs["value"]][v.index]
             for v in self.inner.outputs
         ]
         return [*values, *[given[i] for i in changed], *extra]
 
-    def _stacked(self, v: Value, rows: Sequence[Any]) -> Any:
-        if not rows:
-            return np.zeros((0, *_nothing(v).shape), _storage(v.dtype))
+    def _stacked(self, v: Value, rows: Sequence[Any]) -> tuple[Any, Any]:
         arrays = [np.asarray(a) for a in rows]
-        if v.node.op.name == "saved":  # of a loop inside, that makes fewer iterations at times
-            most = max(len(a) for a in arrays)
-            arrays = [_padded(a, most) for a in arrays]
-        elif isinstance(context_of(v.node), Branch):
-            arrays = _taken_only(arrays, _nothing(v).shape)
-        try:
-            return np.stack(arrays)
-        except ValueError:
+        if len({a.ndim for a in arrays}) > 1:
             message = (
                 f"the gradient of a loop needs the values that {v.name} had in all iterations, but "
-                "they have different shapes"
+                "they have different ranks"
             )
-            raise UnimplementedError(None, self.node, run_error(self.node, message)) from None
+            raise UnimplementedError(None, self.node, run_error(self.node, message))
+        return stacked(v, arrays)
 
 
-def _padded(a: Any, rows: int) -> Any:
-    return np.concatenate([a, np.zeros((rows - len(a), *a.shape[1:]), a.dtype)])
+def stacked(v: Value, arrays: Sequence[Any]) -> tuple[Any, Any]:
+    """What `v` had in each iteration as one array, and the shapes, of which none are the same.
+
+    Smaller ones get zeros at the ends of their axes. No shapes are given where all are the same, or
+    where only stacks of loops inside are longer: nobody reads beyond the end of one.
+    """
+    rank = arrays[0].ndim if arrays else _nothing(v).ndim
+    uniform = np.zeros((0, rank), np.int32)
+    if not arrays:
+        return np.zeros((0, *_nothing(v).shape), _storage(v.dtype)), uniform
+    shapes = np.array([a.shape for a in arrays], np.int32).reshape(len(arrays), rank)
+    loops = _depth(v)
+    whole = tuple(shapes.max(axis=0).tolist())
+    same = bool((shapes[:, loops:] == shapes[0, loops:]).all())
+    if (shapes == shapes[0]).all():
+        return np.stack(arrays), uniform
+    out = np.zeros((len(arrays), *whole), arrays[0].dtype)
+    if out.dtype == object:
+        out.fill(b"")
+    for i, a in enumerate(arrays):
+        out[(i, *[slice(n) for n in a.shape])] = a
+    return out, uniform if same else shapes
 
 
-def _taken_only(arrays: list[Any], nothing: tuple[int, ...]) -> list[Any]:
-    """Where the branch did not run (`_nothing`), zeros of the shape of where it did."""
-    full = next((a for a in arrays if a.shape != nothing), None)
-    if full is None:
-        return arrays
-    return [np.zeros_like(full) if a.shape == nothing else a for a in arrays]
+def _depth(v: Value) -> int:
+    """Of how many loops inside of each other `v` is the stack."""
+    count = 0
+    while v.node.op.name == "saved" and v.index == 0:
+        v = v.node.attrs["value"]
+        count += 1
+    return count
 
 
 def _storage(dtype: DType) -> Any:

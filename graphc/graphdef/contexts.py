@@ -12,7 +12,7 @@ from typing import Any
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop
 
-__all__ = ["after", "fill", "inside", "place", "roots", "start"]
+__all__ = ["after", "fill", "inside", "place", "renew", "roots", "start"]
 
 Refer = Callable[[Value], str]
 
@@ -54,7 +54,7 @@ def roots(n: Node) -> list[Node]:
         values = [*c.results, *(v for v in (getattr(c, "test", None),) if v is not None)]
         found.update(dict.fromkeys(v.node for v in values))
     if n.op.name == "saved":
-        found.update({n.attrs["value"].node: None, n.attrs["capacity"].node: None})
+        found.update(dict.fromkeys(v.node for v in (n.attrs["value"], *n.attrs["capacities"])))
     return list(found)
 
 
@@ -77,6 +77,12 @@ def fill(context: Context, data: Mapping[str, Any], value: Callable[[str], Value
     if isinstance(context, Loop):
         context.params = _values(data["params"], value)
         context.test = value(data["test"])
+
+
+def renew(attrs: dict[str, Any]) -> None:
+    """Give attributes that an older graphc wrote the form that they have now."""
+    if "capacity" in attrs and "loop" in attrs:
+        attrs["capacities"] = (attrs.pop("capacity"),)
 
 
 def after(n: Node) -> None:

@@ -477,6 +477,7 @@ class _Importer:
         found = self.exact(n)
         if found is not None:
             attrs = from_plain(found["attrs"], self.symbols, functools.partial(self.other, n))
+            contexts.renew(attrs)
             if found["op"] == "variable":
                 attrs["var"] = name[:-1]
             read = [self.value(n, i) for i in _read(n, found)]

@@ -10,17 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Shape
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop
-from graphc.ops.record import Attrs, Types, op
+from graphc.ops import arrays, control
+from graphc.ops.convert import make_constant
+from graphc.ops.record import Attrs, Types, no_grad, op
 from graphc.ops.state import identity
 
 __all__ = [
-    "branch", "close", "conditional", "conditional_op", "loop", "loop_op", "saved", "trips",
+    "branch", "close", "conditional", "conditional_op", "cut_as", "loop", "loop_op", "saved",
+    "saved_in", "saved_shape", "trips",
 ]  # fmt: skip
 
 
@@ -74,8 +79,33 @@ merge_op = op(
 
 # The operand of these two is the loop: they only say that it comes before.
 saved_op = op(
-    "saved", "StackPopV2", "control", args=("loop",), types="fiubsc", infer=_typed,
-    doc="All values that `value` had inside of a loop, one for each iteration.",
+    "saved", "StackPopV2", "control", args=("loop",), types="fiubsc",
+    infer=lambda inputs, attrs: [(attrs["dtype"], attrs["shape"]), (dtypes.int32, None)],
+    doc="All values that `value` had inside of a loop, and their shapes: see `saved_shape`.",
+)  # fmt: skip
+
+
+def _row_known(sizes: Value, index: Value, *, rank: int) -> Any:
+    s = sizes.static_shape
+    return (-1,) * rank if s is not None and D.facts() is not None and s[0] == 0 else None
+
+
+def _row(sizes: Any, index: Any, *, rank: int) -> Any:
+    return sizes[index] if len(sizes) else np.full(rank, -1, np.int32)
+
+
+def _row_expand(sizes: Value, index: Value, *, rank: int) -> Value:
+    if _row_known(sizes, index, rank=rank) is None:
+        return control.array_get(sizes, index)
+    return make_constant(np.full(rank, -1, np.int32), dtypes.int32, None)
+
+
+#: Of values of one shape in all iterations nothing was written down: then the sizes are -1.
+saved_shape_op = op(
+    "saved_shape", "StackPopV2", "composite", args=("sizes", "index"), types="iu",
+    doc="The shape that a saved value had in one iteration.", fails=True,
+    infer=lambda inputs, attrs: [(dtypes.int32, (attrs["rank"],))],
+    numpy=_row, expand=_row_expand, dims=_row_known, grad=no_grad, facts={"shape_only": True},
 )  # fmt: skip
 
 trips_op = op(
@@ -197,10 +227,11 @@ def loop(
     return [build(exit_op, (v,), {"shape": v.static_shape}, "Exit").outputs[0] for v in outputs]
 
 
-def saved(context: Loop, v: Value, capacity: Value) -> Value:
+def saved(context: Loop, v: Value, capacities: Sequence[Value]) -> Value:
     """All values that `v` had inside of a closed loop, recorded where the loop is.
 
-    `capacity` is the number of iterations, outside of all loops.
+    `capacities` are the most iterations that it makes in one iteration of each loop around it,
+    innermost first, and at all: each is recorded outside of the loop that it is about.
     """
     made = context.saved.get(v)
     if made is None:
@@ -209,7 +240,7 @@ def saved(context: Loop, v: Value, capacity: Value) -> Value:
         attrs = {
             "value": v,
             "loop": context,
-            "capacity": capacity,
+            "capacities": tuple(capacities),
             "dtype": v.dtype,
             "shape": None if shape is None else (D.fresh(), *(unknown(shape) or ())),
         }
@@ -217,6 +248,33 @@ def saved(context: Loop, v: Value, capacity: Value) -> Value:
         with graph.inside(context.outer):
             inputs = context.node.outputs[:1]
             made = context.saved[v] = build(saved_op, inputs, attrs, "Saved").outputs[0]
+    return made
+
+
+def saved_in(stack: Value, v: Value, index: Value) -> Value:
+    """What `v` was in one iteration, of the `saved` values that it had.
+
+    Arrays of other shapes are as large in the stack as the largest: what was added is cut off.
+    """
+    whole = control.array_get(stack, index)
+    known = v.static_shape
+    if known is None or all(type(d) is int for d in known):
+        return whole
+    return cut_as(whole, v, saved_shape(stack, len(known), index))
+
+
+def saved_shape(stack: Value, rank: int, index: Value) -> Value:
+    """The shape in one iteration of a `saved` value, or only -1 where all have one shape."""
+    sizes = stack.node.outputs[1]
+    return build(saved_shape_op, (sizes, index), {"rank": rank}).outputs[0]
+
+
+def cut_as(whole: Value, like: Value, sizes: Value) -> Value:
+    """The first elements of `whole` along each axis; `like` has the result's static shape."""
+    shape = like.static_shape
+    assert shape is not None
+    made = arrays.slice(whole, [0] * len(shape), sizes)
+    made.static_shape = unknown(shape)
     return made
 
 

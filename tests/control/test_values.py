@@ -56,8 +56,6 @@ def test_value(name: str) -> None:
 def test_value_when_driven_from_python(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from graphc.passes import control
 
-    if name == "gradient_of_nested_loops_of_unknown_trips":
-        pytest.xfail("a count that waits for a loop in the same pause")
     monkeypatch.setattr(control, "NATIVE", False)
     agree(run(name), WANT[name])
 
