@@ -21,6 +21,7 @@ from graphc.ops import math, reduce, shapes
 from graphc.ops.control import ElementGradient
 from graphc.ops.indexed import IndexedSlices, to_dense
 from graphc.passes.flow_gradient import construct_gradient
+from graphc.passes.reach import Reach
 from graphc.passes.returned import fitted
 
 __all__ = ["OVERRIDES", "differentiate", "sum_to"]
@@ -96,19 +97,25 @@ class Reverse:
     ) -> None:
         self.ys, self.xs, self.stop = ys, xs, stop
         self.inside = inside  # a context: what is outside of it is reached, not gone through
-        #: For loops the gradients of stacks of what they saved.
-        self.sides: dict[Node, list[tuple[Node, Gradient]]] = {}
+        #: For loops the gradients of stacks of what they saved, for conds those of values inside.
+        self.sides: dict[Node, list[tuple[Value, Gradient]]] = {}
+        self.roots: list[Node] = []
         self.grads: dict[Value, list[Gradient]] = {}
         for i, (y, g) in enumerate(zip(ys, grad_ys, strict=True)):
             if g is None:
                 with build.current().scope(None, "grad_ys_" + str(i)):
                     g = shapes.ones_like(y)
-            self.grads.setdefault(y, []).append(g)
+            at = Reach.level(y.node, inside) if inside is not None else None
+            if at is None or at is y.node:
+                self.grads.setdefault(y, []).append(g)
+            else:  # in a branch: only where that runs
+                self.sides.setdefault(at, []).append((y, g))
+            self.roots += [at or y.node] if y not in stop else []
 
     def between(self) -> tuple[set[Node], set[Node]]:
         """Nodes on a path from an x to a y; and the same with those of the xs themselves."""
         seen: set[Node] = set()
-        stack = [y.node for y in self.ys if y not in self.stop]
+        stack = list(self.roots)
         while stack:
             n = stack.pop()
             if n not in seen and self.reached(n):
@@ -151,7 +158,7 @@ class Reverse:
             for v in n.inputs:
                 if v.node in nodes and v not in stop:
                     users[v.node] = users.get(v.node, 0) + 1
-        first = dict.fromkeys(y.node for y in self.ys if y not in stop)
+        first = dict.fromkeys(self.roots)
         ready = deque(n for n in first if n in nodes and not users.get(n))
         while ready:
             n = ready.popleft()
@@ -160,7 +167,7 @@ class Reverse:
                 continue
             if n.op.name == "saved":
                 if outs[0] is not None:
-                    self.sides.setdefault(n.attrs["loop"].node, []).append((n, outs[0]))
+                    self.sides.setdefault(n.attrs["loop"].node, []).append((n.outputs[0], outs[0]))
                 ins: Sequence[Gradient] = ()
             else:
                 ins = self.gradients(n, outs, nodes)

@@ -164,7 +164,7 @@ def construct_gradient(
     outs: Sequence[Any],
     wanted: set[Value],
     stop: set[Value],
-    sides: Sequence[tuple[Node, Any]],
+    sides: Sequence[tuple[Value, Any]],
 ) -> list[Any]:
     """Gradients of the inputs of a construct.
 
@@ -176,12 +176,12 @@ def construct_gradient(
         Inputs whose gradients count.
     stop : set of Value
         Taken as constants.
-    sides : sequence of (node, gradient)
-        ``saved`` nodes of a loop, with the gradients of their stacks.
+    sides : sequence of (value, gradient)
+        Of a loop the stacks of its ``saved`` nodes, of a cond values in its branches.
     """
     if n.op.name == "loop":
         return _loop(n, outs, wanted, stop, sides)
-    return _cond(n, outs, wanted, stop)
+    return _cond(n, outs, wanted, stop, sides)
 
 
 # ------------------------------------------------------------------------- loops
@@ -189,7 +189,7 @@ def construct_gradient(
 
 def _loop(
     n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value],
-    sides: Sequence[tuple[Node, Any]],
+    sides: Sequence[tuple[Value, Any]],
 ) -> list[Any]:  # fmt: skip
     from graphc.passes.differentiate import Reverse, dense
 
@@ -198,7 +198,7 @@ def _loop(
     if not loop.back_prop:
         return none
     count = len(loop.params)
-    inner = [s.attrs["value"] for s, _ in sides]
+    inner = [s.node.attrs["value"] for s, _ in sides]
     active = {j for j in range(count) if outs[j] is not None}
     while True:
         reached = _reaches([*[loop.results[j] for j in sorted(active)], *inner], loop, stop)
@@ -228,7 +228,10 @@ def _loop(
         so_far = values[1 + len(order) :]
         back.index = math.subtract(math.subtract(total, _int(1)), at)
         ys = [*[loop.results[j] for j in order], *inner]
-        gys = [*grads, *[_of_iteration(s, n, back.index) for s, (n, _) in zip(stacks, sides, strict=True)]]
+        gys = [
+            *grads,
+            *[_of_iteration(s, n, back.index) for s, (n, _) in zip(stacks, sides, strict=True)],
+        ]
         xs = [*[loop.params[j] for j in order], *shared]
         reverse = Reverse(ys, xs, gys, stop, loop)
         reverse.run()
@@ -254,13 +257,13 @@ def _loop(
     return grads
 
 
-def _of_iteration(stack: Value, n: Node, index: Value) -> Value:
-    """The gradient of what was saved in one iteration, of that of the stack."""
-    v, whole = n.attrs["value"], control.array_get(stack, index)
+def _of_iteration(grads: Value, stack: Value, index: Value) -> Value:
+    """The gradient of what was saved in one iteration, of those of the stack."""
+    v, whole = stack.node.attrs["value"], control.array_get(grads, index)
     known = v.static_shape
     if known is None or all(type(d) is int for d in known):
         return whole
-    return flow.cut_as(whole, v, flow.saved_shape(n.outputs[0], len(known), index))
+    return flow.cut_as(whole, v, flow.saved_shape(stack, len(known), index))
 
 
 def _added(total: Value, parts: Sequence[Any]) -> Value:
@@ -278,14 +281,19 @@ def _added(total: Value, parts: Sequence[Any]) -> Value:
 # ------------------------------------------------------------------------- conds
 
 
-def _cond(n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value]) -> list[Any]:
+def _cond(
+    n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value],
+    sides: Sequence[tuple[Value, Any]],
+) -> list[Any]:  # fmt: skip
     from graphc.passes.differentiate import Reverse, dense
 
     contexts: tuple[Branch, Branch] = (n.attrs["then"], n.attrs["orelse"])
     graph: Any = current()
     reached = []
+    inner = [(v, dense(g)) for v, g in sides]
     for c in contexts:
         roots = [r for r, g in zip(c.results, outs, strict=False) if g is not None]
+        roots += [v for v, _ in inner if _is_in(v, c)]
         reached.append(_reaches(roots, c, stop))
     shared = [
         v
@@ -297,10 +305,11 @@ def _cond(n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value]) ->
         return grads
     given = [None if g is None else dense(g) for g in outs]
 
-    def branch(inner: Branch) -> list[Value]:
-        pairs = [(r, g) for r, g in zip(inner.results, given, strict=False) if g is not None]
+    def branch(c: Branch) -> list[Value]:
+        pairs = [(r, g) for r, g in zip(c.results, given, strict=False) if g is not None]
+        pairs += [(v, g) for v, g in inner if _is_in(v, c)]
         ys, gys = [r for r, _ in pairs], [g for _, g in pairs]
-        reverse = Reverse(ys, shared, gys, stop, inner)
+        reverse = Reverse(ys, shared, gys, stop, c)
         reverse.run()
         out = []
         for v in shared:
@@ -321,6 +330,11 @@ def _cond(n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value]) ->
     for v, g in zip(shared, results, strict=True):
         grads[n.inputs.index(v)] = g
     return grads
+
+
+def _is_in(v: Value, context: Context) -> bool:
+    c = context_of(v.node)
+    return c is not None and c.within(context)
 
 
 def _bound(f: Any, c: Branch) -> Any:

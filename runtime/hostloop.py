@@ -134,15 +134,13 @@ class HostDriven:
             for v, rows in zip(self.inner.values.get(loop, ()), kept, strict=True)
         }
         extra = [
-            np.int32(trips)
-            if v.node.op.name == "trips"
-            else stacks[v.node.attrs["value"]][v.index]
+            np.int32(trips) if v.node.op.name == "trips" else stacks[v.node.attrs["value"]][v.index]
             for v in self.inner.outputs
         ]
         return [*values, *[given[i] for i in changed], *extra]
 
     def _stacked(self, v: Value, rows: Sequence[Any]) -> tuple[Any, Any]:
-        arrays = [np.asarray(a) for a in rows]
+        arrays = _ranked([np.asarray(a) for a in rows], v)
         if len({a.ndim for a in arrays}) > 1:
             message = (
                 f"the gradient of a loop needs the values that {v.name} had in all iterations, but "
@@ -150,6 +148,14 @@ class HostDriven:
             )
             raise UnimplementedError(None, self.node, run_error(self.node, message))
         return stacked(v, arrays)
+
+
+def _ranked(arrays: list[Any], v: Value) -> list[Any]:
+    """Arrays in which what stands for a value of a branch that did not run has the others' rank."""
+    rank = max((a.ndim for a in arrays), default=0)
+    if v.static_shape is not None or not isinstance(context_of(v.node), Branch):
+        return arrays
+    return [np.zeros((0,) * rank, a.dtype) if a.ndim == 0 else a for a in arrays]
 
 
 def stacked(v: Value, arrays: Sequence[Any]) -> tuple[Any, Any]:
@@ -169,11 +175,12 @@ def stacked(v: Value, arrays: Sequence[Any]) -> tuple[Any, Any]:
     if (shapes == shapes[0]).all():
         return np.stack(arrays), uniform
     out = np.zeros((len(arrays), *whole), arrays[0].dtype)
-    if out.dtype == object:
-        out.fill(b"")
+    shapes_of = v.node.op.name == "saved" and v.index == 1
+    if shapes_of or out.dtype == object:
+        out.fill(-1 if shapes_of else b"")  # -1: the whole of what is in the stack
     for i, a in enumerate(arrays):
         out[(i, *[slice(n) for n in a.shape])] = a
-    return out, uniform if same else shapes
+    return out, uniform if same or shapes_of else shapes
 
 
 def _depth(v: Value) -> int:

@@ -495,6 +495,42 @@ def gradient_of_nested_loops_of_unknown_trips(tf, np):
 
 
 @program
+def gradient_of_a_growing_value(tf, np):
+    x, w = tf.placeholder(tf.float64, [None, 2]), tf.constant([[0.5, -0.2], [0.1, 0.9]], tf.float64)
+
+    def body(i, seen):
+        scores = tf.nn.softmax(tf.matmul(seen[-1:], seen, transpose_b=True))
+        new = tf.tanh(tf.matmul(tf.matmul(scores, seen), w))
+        return i + 1, tf.concat([seen, new], 0)
+
+    shapes = [tf.TensorShape([]), tf.TensorShape([None, 2])]
+    _, y = tf.while_loop(lambda i, a: i < 4, body, [0, x], shapes)
+    return with_gradients(tf, y * y, [x, w]), {x: [[1.0, 0.3], [-0.4, 0.8]]}
+
+
+@program
+def gradient_of_a_beam(tf, np):
+    """Of the scores of sequences that get longer until all of one end."""
+    w = tf.constant(np.linspace(-1.0, 1.0, 12).reshape(3, 4))
+
+    def body(ids, scores):
+        state = tf.gather(w, ids[:, -1] % 3) * tf.cast(tf.shape(ids)[1], tf.float64)
+        logs = tf.nn.log_softmax(state) + tf.expand_dims(scores, 1)
+        best, at = tf.nn.top_k(tf.reshape(logs, [-1]), 2)
+        ids = tf.concat([tf.gather(ids, at // 4), tf.expand_dims(at % 4, 1)], 1)
+        return ids, best
+
+    shapes = [tf.TensorShape([2, None]), tf.TensorShape([2])]
+    ids, scores = tf.while_loop(
+        lambda ids, scores: tf.shape(ids)[1] < 5,
+        body,
+        [tf.constant([[0], [1]]), tf.constant([0.0, -1.0], tf.float64)],
+        shapes,
+    )
+    return [ids, with_gradients(tf, scores, [w])], {}
+
+
+@program
 def gradient_of_a_cond(tf, np):
     x, z = tf.placeholder(tf.float32, []), tf.constant(2.0)
     y = tf.cond(x > 1.0, lambda: tf.sin(x) * z, lambda: x * x)

@@ -65,9 +65,58 @@ def through_an_array(x: Any) -> Any:
     return tf.while_loop(lambda i, t: i < 4, step, [1, ta])[1].stack()
 
 
+def growing(x: Any) -> Any:
+    def body(i: Any, a: Any) -> Any:
+        new = tf.tanh(tf.reduce_sum(a * a, keepdims=True) * 0.1 + x[:1] * tf.cast(i, tf.float64))
+        return i + 1, tf.concat([tf.sin(a), new], 0)
+
+    a = tf.while_loop(
+        lambda i, a: i < 4, body, [0, x], [tf.TensorShape([]), tf.TensorShape([None])]
+    )
+    return a[1][:3] * a[1][-3:]
+
+
+def growing_at_times(x: Any) -> Any:
+    def body(i: Any, a: Any) -> Any:
+        longer = lambda: tf.concat([a * a, tf.sin(a[:2]) * x[:2]], 0)  # noqa: E731
+        return i + 1, tf.cond(i % 2 > 0, longer, lambda: tf.tanh(a) + tf.reduce_sum(x))
+
+    a = tf.while_loop(
+        lambda i, a: i < 5, body, [0, x], [tf.TensorShape([]), tf.TensorShape([None])]
+    )
+    return a[1][-3:]
+
+
+def what_came_before(x: Any) -> Any:
+    def body(i: Any, a: Any) -> Any:
+        seen = tf.exp(-x[: i + 1] * a[: i + 1])
+        return i + 1, a + tf.reduce_sum(seen * seen) * x
+
+    return tf.while_loop(lambda i, a: i < 3, body, [0, x])[1]
+
+
+def growing_inside(x: Any) -> Any:
+    def outer(i: Any, a: Any) -> Any:
+        inner = lambda j, b: (j + 1, tf.concat([b[:1] * a[j], tf.sin(b) * x[0]], 0))  # noqa: E731
+        shapes = [tf.TensorShape([]), tf.TensorShape([None])]
+        b = tf.while_loop(lambda j, b: j < i, inner, [0, x], shapes)[1]
+        return i + 1, tf.tanh(b[:3]) + x * tf.reduce_sum(b * b)
+
+    return tf.while_loop(lambda i, a: i < 3, outer, [0, x])[1]
+
+
+def root_of_what_is_positive(x: Any) -> Any:
+    def body(i: Any, a: Any) -> Any:
+        big = tf.cond(a[0] > 0.5, lambda: tf.sqrt(a[0] - 0.5), lambda: a[0] * a[1])
+        return i + 1, tf.sin(a) * x + big
+
+    return tf.while_loop(lambda i, a: i < 4, body, [0, x])[1]
+
+
 FUNCTIONS = [
     powers, until_large, nested, cond_in_loop, loop_in_cond, mapped, scanned, folded,
-    through_an_array,
+    through_an_array, growing, growing_at_times, what_came_before, growing_inside,
+    root_of_what_is_positive,
 ]  # fmt: skip
 
 
