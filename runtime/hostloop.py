@@ -179,7 +179,7 @@ def stacked(v: Value, arrays: Sequence[Any]) -> tuple[Any, Any]:
     if shapes_of or out.dtype == object:
         out.fill(-1 if shapes_of else b"")  # -1: the whole of what is in the stack
     for i, a in enumerate(arrays):
-        out[(i, *[slice(n) for n in a.shape])] = a
+        out[i][tuple([slice(n) for n in a.shape])] = a
     return out, uniform if same or shapes_of else shapes
 
 
