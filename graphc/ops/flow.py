@@ -87,11 +87,14 @@ saved_op = op(
 
 def _row_known(sizes: Value, index: Value, *, rank: int) -> Any:
     s = sizes.static_shape
-    return (-1,) * rank if s is not None and D.facts() is not None and s[0] == 0 else None
+    if s is None or D.facts() is None or (len(s) == 2 and s[0] != 0):
+        return None
+    return (-1,) * rank  # or of a loop or a branch that did not run
 
 
 def _row(sizes: Any, index: Any, *, rank: int) -> Any:
-    return sizes[index] if len(sizes) else np.full(rank, -1, np.int32)
+    given = sizes.ndim == 2 and len(sizes)
+    return sizes[index] if given else np.full(rank, -1, np.int32)
 
 
 def _row_expand(sizes: Value, index: Value, *, rank: int) -> Value:
