@@ -25,6 +25,7 @@ def emit(
     if watch:
         fn.watched = {}
     body = _Kernel(g, fn, kernel, epilogue)
+    body.make = function or Fn
     if kernel == "pack_b":
         body.pack_b()
     else:
@@ -35,6 +36,8 @@ def emit(
 
 class _Kernel:
     """The emission of one kernel."""
+
+    make: Callable[..., Fn] = Fn
 
     def __init__(self, g: Gemm, fn: Fn, kernel: str, epilogue: Epilogue | None) -> None:
         self.g = g
@@ -272,16 +275,16 @@ class _Kernel:
         masked = self.kernel == "direct" and (g.n is None or g.n % self.lanes != 0)
         masked = masked and g.target.masks
         nv = self._div(cols + (self.lanes - 1), self.lanes)
-        mask = self._mask(cols - (nv - 1) * self.lanes, self.lanes) if masked else None
+        left = cols - (nv - 1) * self.lanes if masked else None
         half = fn.const(False, dtypes.bool_)
         if self._half(full):
             half = (rows <= full // 2) & nv.eq(vectors)
             with fn.if_(half):
-                self._micro(full // 2, vectors, ap, ps, at, panel, step, kk, mask)
+                self._block(full // 2, vectors, ap, ps, at, panel, step, kk, left)
         for v in range(vectors, 0, -1):
             if self._col_case(v) and not (v == vectors and self._only_half(full)):
                 with fn.if_(nv.eq(v) & ~half):
-                    self._micro(full, v, ap, ps, at, panel, step, kk, mask)
+                    self._block(full, v, ap, ps, at, panel, step, kk, left)
 
     def _half(self, full: int) -> bool:
         """Whether a rest of at most half the rows can come."""
@@ -296,6 +299,35 @@ class _Kernel:
             return True
         rest = -(-(n % nr) // self.lanes)
         return v == rest or (n >= nr and v == nr // self.lanes)
+
+    def _block(
+        self, rows: int, nv: int, ap: list[Any], ps: V | int, at: DType,
+        panel: Any, step: V | int, kk: V, left: V | None,
+    ) -> None:  # fmt: skip
+        """A register block: beside an epilogue a function of its own.
+
+        Constants of the epilogue that LLVM keeps in registers from before the outermost loop are
+        not kept across a call. Else sums of the block would have to make room for them: a gelu
+        took up to half of the time of its product (k of 256).
+        """
+        if self.epilogue is None:
+            mask = None if left is None else self._mask(left, self.lanes)
+            self._micro(rows, nv, ap, ps, at, panel, step, kk, mask)
+            return
+        outer, stack = self.fn, self.stack
+        passed = [x for x in (ps, step, kk, left) if isinstance(x, V)]
+        name = f"{outer.func.name}_{rows}x{nv}"
+        types = [ptr] * (2 + rows) + [i64] * len(passed)
+        fn = self.make(outer.module, name, types, ir.VoidType(), linkage="internal")
+        fn.func.attributes.add("noinline")
+        sizes = iter([fn.wrap(x, dtypes.int64) for x in fn.args[2 + rows :]])
+        ps, step, kk, left = (next(sizes) if isinstance(x, V) else x for x in (ps, step, kk, left))
+        self.fn, self.stack = fn, fn.args[0]
+        mask = None if left is None else self._mask(left, self.lanes)
+        self._micro(rows, nv, fn.args[2:], ps, at, fn.args[1], step, kk, mask)
+        fn.ret()
+        self.fn, self.stack = outer, stack
+        outer.b.call(fn.func, [stack, panel, *ap[:rows], *[x.ll for x in passed]])
 
     def _micro(
         self, rows: int, nv: int, ap: list[Any], ps: V | int, at: DType,
