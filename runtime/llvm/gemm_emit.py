@@ -321,9 +321,10 @@ class _Kernel:
         fn = self.make(outer.module, name, types, ir.VoidType(), linkage="internal")
         fn.func.attributes.add("noinline")
         sizes = iter([fn.wrap(x, dtypes.int64) for x in fn.args[2 + rows :]])
-        ps, step, kk, left = (next(sizes) if isinstance(x, V) else x for x in (ps, step, kk, left))
+        ps, step = (next(sizes) if isinstance(x, V) else x for x in (ps, step))
+        kk = next(sizes)
         self.fn, self.stack = fn, fn.args[0]
-        mask = None if left is None else self._mask(left, self.lanes)
+        mask = None if left is None else self._mask(next(sizes), self.lanes)
         self._micro(rows, nv, fn.args[2:], ps, at, fn.args[1], step, kk, mask)
         fn.ret()
         self.fn, self.stack = outer, stack
