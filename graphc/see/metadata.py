@@ -11,13 +11,16 @@ Native steps are on the device of the CPU, a row for each thread that took part;
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from graphc.face import config
 from graphc.ir import dims as D
@@ -68,16 +71,16 @@ def run_with_options(
         run = partial(_in_time, executor.state, options.timeout_in_ms / 1000, run)
     if run_metadata is None or executor is None:
         return run()
-    made: dict[str, Any] = {}
     if options is not None and options.trace_level:
         with trace.tracing(executor.state) as tracer, tracer.span("run", "Session.run"):
             result = run()
-        made["step_stats"] = step_stats(tracer)
+        fill(run_metadata, tracer)
     else:
         result = run()
+        run_metadata.CopyFrom(type(run_metadata)())
     if options is not None and options.output_partition_graphs:
-        made["partition_graphs"] = [_partition(session.graph, fetches)]
-    run_metadata.CopyFrom(type(run_metadata)(**made))
+        part = _partition(session.graph, fetches)
+        run_metadata.MergeFrom(type(run_metadata)(partition_graphs=[part]))
     return result
 
 
@@ -98,42 +101,97 @@ def _partition(graph: Any, fetches: Any) -> Any:
 # ------------------------------------------------------------------- the statistics
 
 
-def step_stats(tracer: Tracer) -> dict[str, Any]:
-    """The fields of a ``StepStats`` message, as nested dicts and lists."""
-    shift = time.time_ns() - time.monotonic_ns()
-    native = [s for n in tracer.natives.values() for s in _events(n, shift)]
-    native.sort(key=lambda s: s["all_start_nanos"])
-    threads = sorted({s["thread_id"] for s in native})
-    host = [_span(s, shift) for s in sorted(tracer.spans, key=lambda s: (s.begin, -s.end))]
-    lost = sum(n.log.lost for n in tracer.natives.values())
-    if lost:
-        now = time.time_ns()
-        label = _label("lost", f"{lost} more calls of kernels, for which there was no room", [], {})
-        host.append(
-            {"node_name": "lost", "timeline_label": label, "thread_id": host[0]["thread_id"],
-             **_times(now, now)}
+class Happened(NamedTuple):
+    """What happened in a run, and apart from that when.
+
+    Attributes
+    ----------
+    spans : list of (Span, int)
+        What Python did, in the order of beginning, and the number of the thread.
+    steps : list of (Native, int, int, int)
+        Program, step, participant and units of each event of native code, in that order.
+    times : list of (int, int)
+        Begin and end of all of these in nanoseconds.
+    lost : int
+        Events for which there was no room.
+    """
+
+    spans: list[tuple[Span, int]]
+    steps: list[tuple[Native, int, int, int]]
+    times: list[tuple[int, int]]
+    lost: int
+
+    @classmethod
+    def of(cls, tracer: Tracer) -> Happened:
+        """What a tracer has written down."""
+        shift = time.time_ns() - time.monotonic_ns()
+        events = [(n, *e) for n in tracer.natives.values() for e in n.log.events.tolist()]
+        events.sort(key=lambda e: e[3])
+        spans = sorted(tracer.spans, key=lambda s: (s.begin, -s.end))
+        ids = {thread: i for i, thread in enumerate(dict.fromkeys(s.thread for s in spans))}
+        times = [(s.begin + shift, s.end + shift) for s in spans]
+        times += [(e[3] + shift, e[4] + shift) for e in events]
+        return cls(
+            [(s, ids[s.thread]) for s in spans], [(e[0], e[1], e[2], e[5]) for e in events], times,
+            sum(n.log.lost for n in tracer.natives.values()),
         )  # fmt: skip
-    ids = {thread: i for i, thread in enumerate(dict.fromkeys(s["thread_id"] for s in host))}
-    for s in host:
-        s["thread_id"] = ids[s["thread_id"]]
+
+
+def step_stats(what: Happened, times: Iterable[Mapping[str, int]]) -> dict[str, Any]:
+    """The fields of a ``StepStats`` message, as nested dicts and lists.
+
+    `times` has the fields `_WHEN` for each span and step; all else is as in any such run.
+    """
+    when = iter(times)
+    host = [{**_span(s), "thread_id": t, **next(when)} for s, t in what.spans]
+    native = [{**_step_of(*e), **next(when)} for e in what.steps]
+    if what.lost:
+        now = time.time_ns()
+        text = f"{what.lost} more calls of kernels, for which there was no room"
+        label = _label("lost", text, [], {})
+        host.append(
+            {"node_name": "lost", "timeline_label": label, "thread_id": 0, **_times(now, now)}
+        )
+    threads = sorted({t for _, t in what.spans})
+    participants = sorted({who for _, _, who, _ in what.steps})
     devices = [
         {"device": HOST, "node_stats": host,
-         "thread_names": {i: f"Python {i}" if i else "Python" for i in ids.values()}},
+         "thread_names": {i: f"Python {i}" if i else "Python" for i in threads}},
         {"device": DEVICE, "node_stats": native,
-         "thread_names": {t: f"worker {t}" if t else "caller" for t in threads}},
+         "thread_names": {t: f"worker {t}" if t else "caller" for t in participants}},
     ]  # fmt: skip
     return {"dev_stats": devices}
 
 
+#: The fields for when something was.
+_WHEN = (
+    "all_start_micros", "scheduled_micros", "op_end_rel_micros", "all_end_rel_micros",
+    "all_start_nanos", "scheduled_nanos", "op_end_rel_nanos", "all_end_rel_nanos",
+)  # fmt: skip
+
+
+def when(times: Sequence[tuple[int, int]]) -> np.ndarray[Any, Any]:
+    """The values of the fields `_WHEN` for each begin and end."""
+    begin, end = np.array(times, np.int64).reshape(-1, 2).T
+    took = end - begin
+    rows = (begin // 1000, begin // 1000, took // 1000, took // 1000, begin, begin, took, took)
+    return np.stack(rows, 1)
+
+
 def _times(begin: int, end: int) -> dict[str, int]:
     """The fields for when something was, in nanoseconds."""
-    took = end - begin
-    return {
-        "all_start_micros": begin // 1000, "op_end_rel_micros": took // 1000,
-        "all_end_rel_micros": took // 1000, "scheduled_micros": begin // 1000,
-        "all_start_nanos": begin, "op_end_rel_nanos": took, "all_end_rel_nanos": took,
-        "scheduled_nanos": begin,
-    }  # fmt: skip
+    return dict(zip(_WHEN, when([(begin, end)])[0].tolist(), strict=True))
+
+
+def fill(metadata: Any, tracer: Tracer) -> None:
+    """Let `metadata` say what a tracer has written down, and nothing else."""
+    what = Happened.of(tracer)
+    template = Template.of(what, type(metadata))
+    if template is not None:
+        metadata.ParseFromString(template.at(when(what.times)))
+        return
+    stats = step_stats(what, (_times(*t) for t in what.times))
+    metadata.CopyFrom(type(metadata)(step_stats=stats))
 
 
 def _label(name: str, op: str, inputs: Iterable[str], more: Mapping[str, Any]) -> str:
@@ -142,27 +200,104 @@ def _label(name: str, op: str, inputs: Iterable[str], more: Mapping[str, Any]) -
     return f"{name} = {op}({', '.join(inputs)})" + (" // " + " ".join(words) if words else "")
 
 
-def _span(s: Span, shift: int) -> dict[str, Any]:
+def _span(s: Span) -> dict[str, Any]:
     """What Python did."""
     name, inputs, more = s.name, [], {"kind": s.kind}
     if s.node is not None:
         name = s.node.name
         inputs = [v.node.name for v in s.node.inputs]
         more["lines"] = ",".join(user_lines((s.node,)))
-    return {
-        "node_name": name, "timeline_label": _label(name, s.name, inputs, more),
-        "thread_id": s.thread, **_times(s.begin + shift, s.end + shift),
-    }  # fmt: skip
+    return {"node_name": name, "timeline_label": _label(name, s.name, inputs, more)}
 
 
-#: What does not change from one run of a program to the next, by compilation and sizes.
-_known: WeakKeyDictionary[Any, dict[Any, list[dict[str, Any]]]] = WeakKeyDictionary()
+class Known:
+    """What does not change from one run of a program to the next.
+
+    Attributes
+    ----------
+    number : int
+        No other compilation has it, as long as the process lives.
+    steps : dict
+        The fields of each step, by sizes.
+    templates : dict
+        Messages of whole runs, by what happened.
+    """
+
+    def __init__(self) -> None:
+        self.number = next(_numbers)
+        self.steps: dict[Any, list[dict[str, Any]]] = {}
+        self.templates: dict[Any, Template] = {}
+
+
+_numbers = itertools.count()
+_known: WeakKeyDictionary[Any, Known] = WeakKeyDictionary()
+
+
+def _known_of(native: Native) -> Known:
+    found = _known.get(native.compilation)
+    if found is None:
+        found = _known.setdefault(native.compilation, Known())
+    return found
+
+
+class Template:
+    """The bytes of a message in which only times are left to fill in.
+
+    A run that does the same as the one before needs no message made of Python objects: numbers of
+    the length of times are in it, whose places were found once.
+    """
+
+    def __init__(self, message: bytes, count: int) -> None:
+        self.bytes = np.frombuffer(message, np.uint8)
+        places = np.empty(count, np.intp)
+        for m in re.finditer(_MARK, message):
+            digits = [b & 127 for b in m[0][:3]]
+            places[digits[0] | digits[1] << 7 | digits[2] << 14] = m.start()
+        self.places = places[:, None] + np.arange(9)
+
+    @classmethod
+    def of(cls, what: Happened, message: Any) -> Template | None:
+        """That of a run; None for one that is too long, or has no native code."""
+        count = len(what.times) * len(_WHEN)
+        if not what.steps or what.lost or count >= 1 << 14 or not hasattr(message, "FromString"):
+            return None
+        known = _known_of(what.steps[0][0])
+        programs = {n: (_known_of(n).number, *n.bound.env.values()) for n, _, _, _ in what.steps}
+        key = (
+            message,
+            tuple([(s.kind, s.name, s.node, t) for s, t in what.spans]),
+            tuple([(programs[n], *rest) for n, *rest in what.steps]),
+        )
+        found = known.templates.get(key)
+        if found is None:
+            marks = range(_FIRST, _FIRST + count)
+            rows = [dict(zip(_WHEN, marks[k : k + 8], strict=True)) for k in range(0, count, 8)]
+            made = message(step_stats=step_stats(what, rows)).SerializeToString()
+            if len(known.templates) >= TEMPLATES:
+                known.templates.clear()
+            found = known.templates[key] = cls(made, count)
+        return found
+
+    def at(self, times: np.ndarray[Any, Any]) -> bytes:
+        """The message with these times, as numbers of nine bytes."""
+        out = self.bytes.copy()
+        out[self.places] = times.reshape(-1, 1) >> _SHIFTS & 127 | _GOES_ON
+        return bytes(out)
+
+
+#: Templates kept for one compilation.
+TEMPLATES = 8
+#: Numbers of nine bytes, as protocol buffers have them, and what they look like.
+_FIRST = 1 << 62
+_MARK = rb"[\x80-\xff]{3}\x80{5}\x40"
+_SHIFTS = 7 * np.arange(9)
+_GOES_ON = np.array([128] * 8 + [0])
 
 
 def _fixed(native: Native) -> list[dict[str, Any]]:
     """What does not change from one call to the next, for each step of a program."""
     b = native.bound
-    kept = _known.setdefault(native.compilation, {})
+    kept = _known_of(native).steps
     found = kept.get(tuple(b.env.values()))
     if found is None:
         live = _live_bytes(native)
@@ -172,19 +307,11 @@ def _fixed(native: Native) -> list[dict[str, Any]]:
     return found
 
 
-def _events(native: Native, shift: int) -> list[dict[str, Any]]:
-    """The steps of a program, as often as they ran."""
-    fixed, all_units = _fixed(native), native.bound.program.units.tolist()
-    out = []
-    for row, who, begin, end, units in native.log.events.tolist():
-        label = fixed[row]["timeline_label"]
-        if units != all_units[row]:  # a part of the step
-            label += f" units={units}/{all_units[row]}"
-        out.append(
-            {**fixed[row], "timeline_label": label, "thread_id": who,
-             **_times(begin + shift, end + shift)}
-        )  # fmt: skip
-    return out
+def _step_of(native: Native, row: int, who: int, units: int) -> dict[str, Any]:
+    """A step of a program, or units of it, by one participant."""
+    fixed, every = _fixed(native)[row], int(native.bound.program.units[row])
+    part = "" if units == every else f" units={units}/{every}"
+    return {**fixed, "timeline_label": fixed["timeline_label"] + part, "thread_id": who}
 
 
 def _live_bytes(native: Native) -> dict[StepSpec, int]:
