@@ -22,7 +22,7 @@ from graphc.ir.fingerprint import fingerprint
 from graphc.ir.graph import Graph, copy
 from graphc.ir.kernel import KernelBuilder, lit
 from graphc.ir.node import Node, Value, reachable
-from graphc.ir.registry import SCALARS
+from graphc.ir.registry import FOREIGN, SCALARS
 from graphc.ops import record
 from graphc.ops.record import OPS, Attrs, Infer, Op, Types
 from graphc.passes import rewrite
@@ -230,6 +230,7 @@ def no_gradient(y: Any, dy: Any, *inputs: Any, **attrs: Any) -> Any:
 def _entered(made: Op, grad: Callable[..., Any] | None, code: str) -> Op:
     if grad is not None:
         made.grad = guards.gradient(made, grad)
+    FOREIGN.add(made.name)
     _ops[made.name] = _last[made.name] = made
     _codes[made] = code
     return made
@@ -412,6 +413,7 @@ def rule(
         object.__setattr__(r, "name", name)
     if r.name in _rules:
         forget(_rules[r.name])
+    FOREIGN.add(r.name)
     RULES.append(r)
     _rules[r.name] = r
     return r

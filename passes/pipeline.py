@@ -11,7 +11,7 @@ from graphc.ir import journal, permit
 from graphc.ir.graph import Graph
 from graphc.ir.journal import Journal
 from graphc.ir.node import Node, Value
-from graphc.ir.registry import REGIONS
+from graphc.ir.registry import FOREIGN, REGIONS
 from graphc.ops.control import with_regions
 from graphc.passes.chain import chain
 from graphc.passes.cse import cse
@@ -103,6 +103,7 @@ def register(name: str, f: Callable[[Graph], Graph]) -> None:
         raise ValueError(f"there is a pass {name!r} already")
     if not name or not name.replace("_", "").isalnum():
         raise ValueError(f"a pass needs a name of letters, digits and underscores, not {name!r}")
+    FOREIGN.add(name)
     PASSES[name] = f
 
 

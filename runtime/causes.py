@@ -88,7 +88,7 @@ def find(run: Any, shapes: Shapes, env: Mapping[Symbol, int], found: Sequence[An
 
 def _broken(run: Any, c: Any, env: Mapping[Symbol, int]) -> tuple[str, str, str]:
     """A plan of the same pattern, of which a guard or a variable's shape does not hold."""
-    for (op, a, b), answer in c.plan.facts.guards.items():
+    for (op, a, b), answer in c.core.facts.guards.items():
         x, y = D.evaluate(a, env), D.evaluate(b, env)
         if (x == y if op == "==" else x < y) == answer:
             continue
@@ -117,7 +117,7 @@ def _names(run: Any, c: Any) -> dict[Symbol, str]:
         for axis, d in enumerate(pure.static_shape or ()):
             for s in _symbols(d):
                 out.setdefault(s, f"axis {axis} of {v.node.name!r}")
-        fed = c.plan.facts.fed.get(pure)
+        fed = c.core.facts.fed.get(pure)
         items = fed if isinstance(fed, tuple) else () if fed is None else (fed,)
         for s in items:
             out.setdefault(Symbol(str(s)), f"fed as {v.node.name!r}")
@@ -148,7 +148,7 @@ def _pattern(
             return "pattern", text, f"feed {name!r} with one rank, or declare its shape"
         for axis, (x, y) in enumerate(zip(a, b, strict=True)):
             if (type(x) is int) != (type(y) is int) or (type(x) is int and x != y):
-                was, now = _size(x, c.plan.facts.env), _size(y, env)
+                was, now = _size(x, c.core.facts.env), _size(y, env)
                 text = (
                     f"axis {axis} of {name!r} was {was}, now {now}: sizes of 0 and 1 are constants"
                     " of a plan (they broadcast, and loops of them vanish)"

@@ -8,9 +8,9 @@ import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from graphc.ir import journal, permit
 from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import paused_gc
-from graphc.ir.kernel_text import ParseError, Tokens, parse_dim
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Context
 from graphc.ops.random import reserved, seeds_of
@@ -39,8 +38,7 @@ from graphc.passes.functionalize import (
     pattern,
     run_error,
 )
-from graphc.passes.pipeline import Trace, optimize_ir, pipeline
-from graphc.runtime import causes, deadline, trace
+from graphc.runtime import causes, deadline, stored, trace
 from graphc.runtime.arena import gemm_plan, gemm_variant, pieces, place, tell_places
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
 from graphc.runtime.llvm import codegen, entry, perf, tracing
@@ -57,11 +55,14 @@ from graphc.runtime.llvm.entry import (
     Step,
 )
 from graphc.runtime.parts import Parts
-from graphc.runtime.plan import Plan, make_plan
 from graphc.runtime.state import NEVER, Cell, State
 from graphc.runtime.steps import Buf, StepSpec
 from graphc.runtime.swap import NEW, Moving, Pointers
 from graphc.runtime.tail import Tail, late_nodes
+
+if TYPE_CHECKING:
+    from graphc.passes.pipeline import Trace
+    from graphc.runtime.plan import Plan
 
 __all__ = ["Cell", "Counters", "Executor", "Options", "State", "counters"]
 
@@ -85,6 +86,8 @@ class Counters:
     ----------
     plans : int
         Graphs optimised and lowered.
+    plans_loaded : int
+        Plans found on disk, with nothing left to do but to bind them to sizes.
     bindings : int
         Plans bound to new sizes (memory plans; no LLVM).
     runs : int
@@ -92,6 +95,7 @@ class Counters:
     """
 
     plans: int = 0
+    plans_loaded: int = 0
     bindings: int = 0
     runs: int = 0
 
@@ -154,7 +158,9 @@ class Executor:
         self.state = state
         self.options = options or Options()
         self.threads = self.options.threads or available_threads()
-        self.passes = pipeline(self.options.passes, self.options.level, self.options.off)
+        self._passes: list[str] | None = None
+        if self.options.passes is not None or self.options.off:
+            self._passes = self.passes  # what is no pass is said at once
         self.prepared: dict[Any, _Run | Tail] = {}
         #: Why the last plans were made.
         self.causes: deque[causes.Cause] = deque(maxlen=causes.KEPT)
@@ -164,6 +170,16 @@ class Executor:
         #: the compilation to run and its sizes, until that one's `checked` is it.
         self.checker: Callable[..., tuple[Compilation, dict[Symbol, int]]] | None = default_checker
         entry.begin()
+
+    @property
+    def passes(self) -> list[str]:
+        """The names of the passes, in order."""
+        if self._passes is None:
+            from graphc.passes.pipeline import pipeline  # not for plans from disk
+
+            o = self.options
+            self._passes = pipeline(o.passes, o.level, o.off)
+        return self._passes
 
     def prepare(
         self, fetches: Sequence[Value | Node], feeds: Sequence[Value]
@@ -196,23 +212,56 @@ class Executor:
         return _Run(self, fetches, targets, feeds, readers=readers)
 
 
-@dataclass(eq=False)
 class Compilation:
-    """One plan of a run with what it was made from: everything a dump shows."""
+    """One plan of a run with what it was made from: everything a dump shows.
 
-    frozen: Frozen
-    trace: Trace
-    plan: Plan
-    owners: dict[int, Any] = field(default_factory=dict)
-    variants: dict[int, str] = field(default_factory=dict)
-    variables: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    bindings: OrderedDict[tuple[int, ...], Bound] = field(default_factory=OrderedDict)
-    arena: np.ndarray[Any, Any] | None = None
-    #: Whether the arena keeps to the limit of memory, by sizes.
-    fitting: dict[tuple[int, ...], bool] = field(default_factory=dict)
-    #: Steps whose bad numbers are only on the way to good ones.
-    unwatched: set[int] = field(default_factory=set)
-    checked: Any = None  # the checker that has seen enough of it
+    Attributes
+    ----------
+    core : Plan or StoredPlan
+        What binding and running need.
+    plan, trace
+        The plan and the graphs after each pass; for a plan from disk they are made when asked for.
+    """
+
+    def __init__(self, frozen: Frozen, trace: Trace | None, plan: Plan) -> None:
+        self.frozen = frozen
+        self._trace = trace
+        self.core: Any = plan
+        self.owners: dict[int, Any] = {}
+        self.variants: dict[int, str] = {}
+        self.variables: dict[str, tuple[int, ...]] = {}
+        self.bindings: OrderedDict[tuple[int, ...], Bound] = OrderedDict()
+        self.arena: np.ndarray[Any, Any] | None = None
+        #: Whether the arena keeps to the limit of memory, by sizes.
+        self.fitting: dict[tuple[int, ...], bool] = {}
+        #: Steps whose bad numbers are only on the way to good ones.
+        self.unwatched: set[int] = set()
+        self.checked: Any = None  # the checker that has seen enough of it
+        #: Makes the whole of a plan from disk.
+        self.complete: Callable[[], None] | None = None
+
+    def whole(self) -> None:
+        """Make what was left out of a plan from disk."""
+        if self.complete is not None:
+            self.complete()
+
+    @property
+    def plan(self) -> Plan:
+        self.whole()
+        return self.core  # type: ignore[no-any-return]
+
+    @plan.setter
+    def plan(self, plan: Plan) -> None:
+        self.core = plan
+
+    @property
+    def trace(self) -> Trace:
+        self.whole()
+        if self._trace is None:
+            from graphc.passes.pipeline import Trace
+
+            self._trace = Trace()
+        return self._trace
 
 
 class Bound:
@@ -391,11 +440,13 @@ class _Run:
                 checker = self.executor.checker
                 if checker is not None and compilation.checked is not checker:
                     compilation, env = checker(self, compilation, env, arrays)
+                if self.watched():
+                    compilation.whole()
                 bound = self.bind(compilation, env)
             strings = compilation.frozen.strings
             simple = all(i is None for i in strings) and not compilation.frozen.string_updates
             settled = checker is None or compilation.checked is checker
-            if simple and settled and not compilation.plan.facts.fed:
+            if simple and settled and not compilation.core.facts.fed:
                 self.bound = bound
             results = self.execute(compilation, bound, arrays)
         if simple:
@@ -412,17 +463,17 @@ class _Run:
         )
         found = self.plans.setdefault(key, [])
         for c in found:
-            full = self.sizes(c.plan.facts, env, arrays)
-            if c.plan.facts.holds(full) and self.same_variables(c) and self.fits(c, full):
+            full = self.sizes(c.core.facts, env, arrays)
+            if c.core.facts.holds(full) and self.same_variables(c) and self.fits(c, full):
                 return c, full
         cause = causes.find(
-            self, shapes, env, found, lambda c: self.sizes(c.plan.facts, env, arrays)
+            self, shapes, env, found, lambda c: self.sizes(c.core.facts, env, arrays)
         )
         with trace.span("compile", "compile"):
             c = self.compile(shapes, env, arrays)
         self.executor.causes.append(cause)
         found.append(c)
-        return c, self.sizes(c.plan.facts, env, arrays)
+        return c, self.sizes(c.core.facts, env, arrays)
 
     @staticmethod
     def sizes(
@@ -498,7 +549,6 @@ class _Run:
             for tell in failures:
                 tell(self, None, e)
             raise
-        counters.plans += 1
         facts.feeds = None  # what is no size by now is data
         if self.pure:
             frozen.graph = replace(frozen.graph, updates=())
@@ -507,7 +557,7 @@ class _Run:
 
     def finish(self, frozen: Frozen) -> Compilation:
         """What becomes of a pure graph: passes, plan, native code."""
-        c = Compilation(frozen, Trace(), cast("Plan", None))
+        c = Compilation(frozen, None, cast("Plan", None))
         try:
             self.make(c)
         except Exception as e:
@@ -519,7 +569,64 @@ class _Run:
         return c
 
     def make(self, c: Compilation) -> None:
+        """A plan from disk, or one made now."""
+        for n in c.frozen.graph.nodes():
+            if n.op.name == "read":
+                c.variables[n.attrs["var"]] = n.attrs["shape"]
+        key = self.disk_key(c.frozen)
+        if key and self.load(c, key):
+            return
+        keys = self.make_anew(c)
+        if key:
+            stored.keep(key, c.core, c.frozen.graph, keys, c.variants)
+
+    def disk_key(self, frozen: Frozen) -> str:
+        """The key of the plan on disk; "" where somebody wants to see how it is made."""
+        ex = self.executor
+        o = ex.options
+        if o.check or o.numerics or o.memory_limit or self.watched() or observers or failures:
+            return ""
+        return stored.key_of(frozen.graph, (o.level, o.passes, o.off, ex.threads))
+
+    def watched(self) -> bool:
+        """Whether somebody looks at compilations or runs, and wants the nodes behind the steps."""
+        ex = self.executor
+        return (
+            ex.checker is not None
+            or (ex.permit or permit.current()) is not None
+            or journal.current() is not None
+            or trace.current() is not None
+            or perf.wanted()
+        )
+
+    def load(self, c: Compilation, key: str) -> bool:
+        """Take a plan from disk, if it is there."""
+        found = stored.find(key, c.frozen.graph)
+        if found is None:
+            return False
+        counters.plans_loaded += 1
+        c.core, c.variants, c.owners = found
+        c.complete = partial(self.complete, c)
+        return True
+
+    def complete(self, c: Compilation) -> None:
+        """Make the whole of a plan that came from disk; programs bound to it are bound anew."""
+        with self.state.lock:
+            if c.complete is None:
+                return
+            c.complete = None
+            if self.bound in c.bindings.values():
+                self.bound = None
+            c.bindings.clear()
+            with trace.span("compile", "compile"):
+                self.make_anew(c)
+
+    def make_anew(self, c: Compilation) -> stored.Keys:
         """Run the passes, plan, compile: what is done so far is in `c`, whatever happens."""
+        from graphc.passes.pipeline import optimize_ir
+        from graphc.runtime.plan import make_plan
+
+        counters.plans += 1
         ex, frozen = self.executor, c.frozen
         if (log := journal.current()) is not None:
             log.compiles(c)
@@ -533,10 +640,7 @@ class _Run:
         if self.executor.options.memory_limit:
             self.keep_limit(plan)
         c.plan = plan
-        for n in frozen.graph.nodes():
-            if n.op.name == "read":
-                c.variables[n.attrs["var"]] = n.attrs["shape"]
-        self.generate(c)
+        return self.generate(c)
 
     def journal(self) -> AbstractContextManager[Any]:
         """What a checker wants to know is written down."""
@@ -554,12 +658,12 @@ class _Run:
         self.bound = None
         return self.compilation(arrays)
 
-    def generate(self, c: Compilation) -> None:
-        """Compile the kernels of a plan that are neither in memory nor on disk."""
+    def generate(self, c: Compilation) -> stored.Keys:
+        """Compile the kernels of a plan that are neither in memory nor on disk; their keys."""
         wanted: dict[str, Any] = {}
-        keys: dict[int, list[tuple[str, str]]] = {}
+        keys: stored.Keys = {}
         by_kernel: dict[Any, str] = {}
-        facts = c.plan.facts
+        facts = c.core.facts
         looks = self.executor.options.numerics
         for i, s in enumerate(c.plan.steps):
             if not s.calls:
@@ -597,6 +701,7 @@ class _Run:
             c.owners[i] = {
                 variant: (done[key], done[key].address("kernel")) for variant, key in pairs
             }
+        return keys
 
     # ---------------------------------------------------------------- binding
 
@@ -608,7 +713,13 @@ class _Run:
             counters.bindings += 1
             arena = c.arena
             with trace.span("bind", "bind"):
-                b = _Binder(self, c, env).run()
+                try:
+                    b = _Binder(self, c, env).run()
+                except OutOfMemoryError:
+                    if c.complete is None:
+                        raise
+                    c.whole()  # to say where
+                    b = _Binder(self, c, env).run()
             key = (self.state.epoch, *env.values())
             if arena is not c.arena or next(iter(c.bindings), key)[0] != key[0]:
                 c.bindings.clear()  # they hold memory that is no longer used
@@ -640,13 +751,11 @@ class _Run:
             limit.program = None
             if code == STOPPED:
                 deadline.check()
-        if code == NOT_FINITE:
-            return self.not_finite(c, b, arrays)
         if code != OK:
-            self.failed(b, code, arrays)
+            return self.unfinished(c, b, code, arrays)
         changed = bool(b.fresh)
         self.state.cells.update(b.fresh)
-        for name, _, _ in c.plan.updates:
+        for name, _, _ in c.core.updates:
             cell = self.state.cells[name]
             if not cell.ready:
                 cell.ready = changed = True
@@ -654,11 +763,22 @@ class _Run:
             self.state.load(name, self.feeds[i].dtype, arrays[i])
         if changed:
             self.state.epoch += 1
-        types = [t for t, _ in c.plan.out_types]
+        types = [t for t, _ in c.core.out_types]
         return [
             from_storage(o, t)[()] if e is None else from_storage(o, t)
             for o, (_, e), t in zip(outs, b.shown, types, strict=False)
         ]
+
+    def unfinished(
+        self, c: Compilation, b: Bound, code: int, arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> list[Any]:
+        """A program has stopped on its way, and has changed nothing."""
+        if c.complete is not None:  # it stops again, at a step of which the node is known
+            c.whole()
+            return self.execute(c, self.bind(c, b.env), arrays)
+        if code == NOT_FINITE:
+            return self.not_finite(c, b, arrays)
+        self.failed(b, code, arrays)
 
     def traced_quickly(self, tracer: trace.Tracer, values: Sequence[Any]) -> list[Any] | None:
         """What the quick path does, written down; None where it cannot be taken."""
@@ -668,7 +788,7 @@ class _Run:
                 return None
             every = (c for found in self.plans.values() for c in found)
             c = next((c for c in every if b in c.bindings.values()), None)
-            if c is None:
+            if c is None or c.complete is not None:
                 return None
             outs = [a if e is None else e(a) for a, e in b.scalars]
             b.follow(self.state)
@@ -704,7 +824,7 @@ class _Run:
         self.bound = None
         return self.execute(c, self.bind(c, b.env), arrays)
 
-    def failed(self, b: Bound, code: int, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+    def failed(self, b: Bound, code: int, arrays: Sequence[np.ndarray[Any, Any]]) -> NoReturn:
         status = b.program.status()
         if code in (SLOW, DIMS):
             v = self.feeds[status.argument] if status.argument < len(self.feeds) else None
@@ -761,6 +881,8 @@ def compile_only(run: Any, values: Sequence[Any], variables: Any) -> Compilation
 
 def with_numbers(message: str, env: Mapping[Symbol, int], position: int) -> str:
     """A kernel's message with numbers for ``<position>``, sizes ``<n>`` and ranges ``[0, n)``."""
+    from graphc.ir.kernel_text import ParseError, Tokens, parse_dim
+
     sizes = {**env, Symbol("position"): position}
 
     def known(m: re.Match[str]) -> str:
@@ -786,7 +908,7 @@ class _Binder:
         self.memo: dict[Dim, int] = {}
         self.threads = run.executor.threads
         self.bound = Bound()
-        self.numbers = {s: i for i, s in enumerate(c.plan.steps)}
+        self.numbers = {s: i for i, s in enumerate(c.core.steps)}
         self.offset: dict[int, int] = {}
         self.keep: list[Any] = []
         #: Steps and words that are addresses of variables, and whether of their second arrays.
@@ -813,7 +935,7 @@ class _Binder:
             )  # fmt: skip
 
     def run(self) -> Bound:
-        plan, b = self.c.plan, self.bound
+        plan, b = self.c.core, self.bound
         state = self.owner.state
         self.make_cells()
         self.gemms = self.plan_gemms()
@@ -886,16 +1008,16 @@ class _Binder:
                 b.steps.append(s)
                 b.phases.append(step.phase)
 
-        made = [self.steps_of(i, s) for i, s in enumerate(self.c.plan.steps)]
+        made = [self.steps_of(i, s) for i, s in enumerate(self.c.core.steps)]
         early: dict[StepSpec, list[int]] = {}  # what is packed before which loop
-        for i, s in enumerate(self.c.plan.steps):
+        for i, s in enumerate(self.c.core.steps):
             if s.ahead is not None and len(made[i]) > 1:
                 early.setdefault(s.ahead[0], []).append(i)
             elif s.panels not in (None, s):
                 made[i] = made[i][-1:]
-        for i, s in enumerate(self.c.plan.steps):
+        for i, s in enumerate(self.c.core.steps):
             for j in early.get(s, ()):
-                add(self.c.plan.steps[j], made[j][:1])
+                add(self.c.core.steps[j], made[j][:1])
                 made[j] = made[j][1:]
             places[s] = len(steps)
             add(s, made[i])
@@ -916,7 +1038,7 @@ class _Binder:
     def make_cells(self) -> None:
         """Storage for the variables this run writes; a new one where the shape changes."""
         state = self.owner.state
-        for name, dtype, shape in self.c.plan.updates:
+        for name, dtype, shape in self.c.core.updates:
             size, old = self.shape(shape), state.cells.get(name)
             self.fits(size, dtype)
             if old is not None and old.ready and old.shape != size:
@@ -927,18 +1049,18 @@ class _Binder:
     def plan_gemms(self) -> dict[int, tuple[Any, Any]]:
         return {
             i: gemm_plan(s, self.size, self.threads, self.c.variants[i])
-            for i, s in enumerate(self.c.plan.steps)
+            for i, s in enumerate(self.c.core.steps)
             if s.code.contraction is not None
         }
 
     def arrange(self) -> int:
         """Offsets in the arena: a buffer may lie where another one's life has ended."""
-        steps = self.c.plan.steps
+        steps = self.c.core.steps
         gemms = {i: p for i, (_, p) in self.gemms.items()}
         items = pieces(steps, self.size, self.threads, gemms)
         log = journal.current()
         fresh: dict[int, int] | None = None if log is None else {}
-        total = place(items, self.offset, self.c.plan.limit, fresh)
+        total = place(items, self.offset, self.c.core.limit, fresh)
         if log is not None and fresh is not None:
             tell_places(log, steps, items, fresh)
         return total
@@ -1015,7 +1137,7 @@ class _Binder:
             each = max(
                 (self.size(b.count) for b in s.binds if b.kind != "scratch"), default=1
             ) / max(units, 1)
-            ops = len(s.node.attrs["body"].nodes()) if "body" in s.node.attrs else 2
+            ops = s.weight
             grain = max(1, int(32768 / max(each * (1 + ops / 16), 1)))
             step = Step(
                 owner,
@@ -1037,7 +1159,7 @@ class _Binder:
             p, self.address(binds[0]), self.address(binds[1]), scratch,
             [self.address(b) for b in outs],
             [*[self.address(b) for b in extra], *[self.env[x] for x in con.kernel.sizes]],
-            packed=self.base + self.offset[-1 - packer - len(self.c.plan.steps)],
+            packed=self.base + self.offset[-1 - packer - len(self.c.core.steps)],
         )  # fmt: skip
         first_out = g.extra_word(0) - len(outs)
         places = [(1, binds[0]), (2, binds[1])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from graphc.ir.dims import Dim, Symbol
 from graphc.ir.dtypes import DType, bool_
 from graphc.ir.kernel import Kernel, KernelBuilder
 from graphc.ir.node import Node, Value
-from graphc.passes.contract import Contraction
 from graphc.passes.fuse import is_alias
+
+if TYPE_CHECKING:
+    from graphc.passes.contract import Contraction
 
 __all__ = [
     "Buf", "Code", "StepSpec", "base", "copy_kernel", "copy_step", "count", "lifetimes",
@@ -103,6 +105,11 @@ class StepSpec:
         made = {b for b in self.writes if b.dtype.kind == "f" and not b.inner}
         params = zip(self.code.kernel.params, self.binds, strict=False)
         return frozenset(p.name for p, b in params if b in made)
+
+    @property
+    def weight(self) -> int:
+        """How many ops its kernel computes, roughly: for guesses of time."""
+        return len(self.node.attrs["body"].nodes()) if "body" in self.node.attrs else 2
 
     def replace(self, old: Buf, new: Buf) -> None:
         """Work on `new` wherever the step worked on `old`."""

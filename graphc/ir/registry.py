@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["OPS", "REGIONS", "SCALARS"]
+__all__ = ["FOREIGN", "OPS", "REGIONS", "SCALARS"]
 
 OPS: dict[str, Any] = {}
 
@@ -15,3 +15,7 @@ SCALARS: dict[str, Any] = {}
 #: The attributes that hold regions (graphs that a node runs), for each op that has any, in the
 #: order of its text.
 REGIONS: dict[str, tuple[str, ...]] = {"while": ("cond", "body"), "cond": ("then", "orelse")}
+
+#: Names of the ops, rules and passes that were entered and are not graphc's: from then on plans are
+#: neither taken from disk nor kept there.
+FOREIGN: set[str] = set()

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphc import ops
-from graphc.ir import kernel_text
 from graphc.ir.fingerprint import fingerprint
 from graphc.ir.kernel import Kernel
 from graphc.ir.registry import SCALARS
 from graphc.ops.record import OPS, Op
-from graphc.passes.contract import Contraction
 from graphc.runtime.llvm import jit
 from graphc.runtime.llvm.cpu import host
+
+if TYPE_CHECKING:
+    from graphc.passes.contract import Contraction
 
 __all__ = ["compile_all", "gemm_of", "kernel_key"]
 
@@ -34,8 +35,15 @@ def compile_all(
     return jit.compile_kernels(wanted, jit.Options(level=level, opt=opt))
 
 
+def load_all(keys: Iterable[str], level: str = "", opt: int = 2) -> dict[str, jit.Compiled] | None:
+    """Compiled kernels by key, where all of them are in memory or on disk."""
+    return jit.load_kernels(keys, jit.Options(level=level, opt=opt))
+
+
 def kernel_key(kernel: Kernel, extra: str = "", watch: frozenset[str] = frozenset()) -> str:
     """The content key of a kernel; `watch` are the buffers in which it looks for NaN."""
+    from graphc.ir import kernel_text  # a plan from disk knows its keys
+
     text = kernel_text.structure_text(kernel)
     if watch:
         extra += f"|watch {[i for i, p in enumerate(kernel.params) if p.name in watch]}"

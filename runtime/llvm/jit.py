@@ -45,7 +45,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -56,7 +56,7 @@ from graphc.runtime.llvm.cpu import LEVELS, Cpu, host
 
 __all__ = [
     "EXTERNS", "CompileError", "Compiled", "Emit", "Options", "Stats", "clear", "compile_kernels",
-    "self_test", "stats",
+    "load_entry", "load_kernels", "self_test", "stats", "store_entry",
 ]  # fmt: skip
 
 Emit: TypeAlias = "Callable[[Any], object] | str"
@@ -387,6 +387,8 @@ def compile_kernels(
             hit = _recent.get(digest) or _alive.get(digest)
             if hit is not None:
                 _remember(digest, hit)
+                if hit._emit is _absent:
+                    hit._emit = sources[key]
                 _stats.memory_hits += 1
                 found[key] = hit
             elif digest in _pending:
@@ -410,6 +412,33 @@ def compile_kernels(
     with _lock:
         _stats.memory_hits += len(others)
     return {key: found[key] for key in sources}
+
+
+def load_kernels(keys: Iterable[str], options: Options | None = None) -> dict[str, Compiled] | None:
+    """Code for every key from memory or disk; None where some is in neither."""
+    try:
+        return compile_kernels(dict.fromkeys(keys, _absent), options)
+    except _Stopped:
+        return None
+
+
+def _absent(module: Any) -> object:
+    raise _Stopped("the kernel is not on disk")  # who waits for it makes it
+
+
+def load_entry(name: str, options: Options | None = None) -> bytes | None:
+    """What `store_entry` kept under a name for this CPU and these options."""
+    context = _context(options or Options())
+    body = context.cache.load(context.full_key(name, "")) if context.cache.enabled else None
+    return body[1:] if body is not None and body[:1] == b"P" else None
+
+
+def store_entry(name: str, body: bytes, options: Options | None = None) -> bool:
+    """Keep bytes that are no code in the disk cache; whether that was possible."""
+    context = _context(options or Options())
+    if not context.cache.enabled:
+        return False
+    return context.cache.store(context.full_key(name, ""), b"P" + body)
 
 
 class _Stopped(CompileError):
