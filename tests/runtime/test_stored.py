@@ -78,7 +78,29 @@ def tables() -> tuple[Any, list[dict[Any, Any]]]:
     return [read, tf.reduce_mean(tf.sqrt(tf.abs(read)))], [{}] * 2
 
 
-PROGRAMS = [net, picture, drawn, sizes, tables]
+def recurrent() -> tuple[Any, list[dict[Any, Any]]]:
+    """Equal steps, which share the panels of their weights."""
+    x = tf.placeholder(tf.float32, [32, 4, 24])
+    w = tf.get_variable("w", [56, 128], initializer=tf.random_normal_initializer(seed=5))
+    c = h = tf.zeros([32, 32])
+    for t in tf.unstack(x, 4, axis=1):
+        i, j, f, o = tf.split(tf.matmul(tf.concat([t, h], 1), w), 4, axis=1)
+        c = c * tf.sigmoid(f + 1.0) + tf.sigmoid(i) * tf.tanh(j)
+        h = tf.tanh(c) * tf.sigmoid(o)
+    loss = tf.reduce_mean(tf.square(h))
+    return [loss, tf.train.GradientDescentOptimizer(0.5).minimize(loss)], [{x: rows(32, 4, 24)}] * 2
+
+
+PROGRAMS = [net, picture, drawn, sizes, tables, recurrent]
+
+
+def test_recurrent_steps_share_panels() -> None:
+    with tf.Graph().as_default(), tf.Session() as s:
+        fetches, feeds = recurrent()
+        s.run(tf.global_variables_initializer())
+        s.run(fetches, feeds[0])
+        (found,) = s._executor.prepared[next(reversed(s._executor.prepared))].plans.values()
+        assert any(x.panels is not None for x in found[0].plan.steps)
 
 
 def run(program: Program, config: Any = None) -> tuple[list[Any], int, int]:
