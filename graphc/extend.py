@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from graphc.face import guards
@@ -376,6 +377,12 @@ def rule(
         For a licence there is not, for a right side that weighs no less than the left (rewriting
         might not end), for parameters that the left side does not have.
 
+    Warns
+    -----
+    UserWarning
+        Once, when a graph is compiled in which the right side has another type or shape than what
+        it would replace: there the rule does not apply.
+
     Examples
     --------
     >>> import graphc as tf
@@ -409,8 +416,7 @@ def rule(
         made = _right(right, when, pattern, found, name or pattern_text(pattern))
     table: list[Rule] = []
     r = rewrite.rule(pattern, made, needs, kinds, table)
-    if name:
-        object.__setattr__(r, "name", name)
+    r = replace(r, name=name or r.name, users=True)
     if r.name in _rules:
         forget(_rules[r.name])
     FOREIGN.add(r.name)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import CompileError
 from graphc.ir import build, journal, permit
 from graphc.ir.graph import Graph, copy
-from graphc.ir.node import Node, Value
+from graphc.ir.node import Node, Value, type_text
 from graphc.ops.convert import make_constant
 from graphc.ops.record import OPS, Op
 from graphc.passes.pattern import (
@@ -80,6 +83,8 @@ class Rule:
     once : str
         An op of the left side whose value nothing else may read: it would have to be computed
         all the same.
+    users : bool
+        Whether it is a user's, who is told what goes wrong with it.
     """
 
     name: str
@@ -89,6 +94,7 @@ class Rule:
     kinds: str = "fiubs"
     takes: tuple[str, ...] = field(default=(), compare=False)
     once: str = ""
+    users: bool = False
 
 
 # ------------------------------------------------------------------------- the table
@@ -287,6 +293,8 @@ class Rewriting:
                 continue
             if made.dtype is not v.dtype or made.static_shape != v.static_shape:
                 self.passed(r, v, "type")
+                if r.users:
+                    misfit(r, v, made)
                 continue
             if self.loses_error(made, found, mark):
                 self.passed(r, v, "error")
@@ -294,6 +302,11 @@ class Rewriting:
             if self.permit is not None and not self.permit.allows(v.node, r.name):
                 continue
             self.left -= 1
+            if self.left <= 0 and r.users:
+                raise CompileError(
+                    f"the rule {r.name!r} applies to what it makes of {v.node.name!r}, "
+                    f"{self.LIMIT} times over: its right side must come to an end, or be None"
+                )
             if self.counts is not None:
                 self.counts[r.name] = self.counts.get(r.name, 0) + 1
             if self.journal is not None:
@@ -416,6 +429,22 @@ class Rewriting:
 
 
 _DEEP = 4  # levels of a pattern
+
+_told: weakref.WeakSet[Rule] = weakref.WeakSet()
+
+
+def misfit(r: Rule, v: Value, made: Value) -> None:
+    """Warn of a user's rule whose right side has another type than what it would replace, once."""
+    if r in _told:
+        return
+    _told.add(r)
+    where = f"\n  defined at {v.node.source[0]}" if v.node.source else ""
+    warnings.warn(
+        f"the rule {r.name!r} does not apply to {v.node.name!r}, which is {type_text(v.type)}: its "
+        f"right side would be {type_text(made.type)}{where}",
+        stacklevel=2,
+    )  # fmt: skip
+
 
 #: Why a rule does not apply: in words, and the smallest change that alters it.
 PASSED: dict[str, tuple[str, str]] = {

@@ -221,3 +221,40 @@ def test_passes_and_rules_may_make_identities(x: Any) -> None:
 
     with pytest.raises(CompileError, match="pass 'feeding' makes the op 'placeholder'"):
         run(tf.tanh(x), x, graphc_passes=extend.passes(before={"fuse": "feeding"}))
+
+
+# ------------------------------------------------------------------------- rules
+
+
+def test_rules_of_another_type_or_shape(x: Any) -> None:
+    r = extend.rule(lambda x: tf.sinh(x), lambda x: tf.reduce_max(x), name="less")
+    y = tf.sinh(x, name="y")
+    text = (
+        r"the rule 'less' does not apply to 'y', which is f32\[3\]: its right side would be f32\[\]"
+        r"\n  defined at .*test_extend_faults.py:"
+    )
+    with pytest.warns(UserWarning, match=text):
+        got = run(y, x)
+    np.testing.assert_allclose(got, np.sinh([1, 2, 3]), rtol=1e-6)
+    run(y + 1.0, x)  # told once (a warning would be an error)
+    why = str(tf.explain(y))
+    assert "the rule less does not apply to 'y': the result would have another type or shape" in why
+    scalar = tf.placeholder(tf.float32, [], name="s")
+    with tf.Session() as sess:
+        assert sess.run(tf.sinh(scalar), {scalar: 2.0}) == 2.0  # where it fits, it applies
+    extend.forget(r)
+
+
+def test_rules_without_end(x: Any) -> None:
+    extend.rule(lambda x: tf.sinh(x), lambda x, result: tf.sinh(x + 1.0), name="grows")
+    with pytest.raises(
+        CompileError, match="the rule 'grows' applies to what it makes of 'Sinh', 200"
+    ):
+        run(tf.sinh(x), x)
+    extend.forget()
+    extend.rule(lambda x: tf.tan(x), lambda x, result: tf.atan(x), name="there")
+    extend.rule(lambda x: tf.atan(x), lambda x, result: tf.tan(x), name="and back")
+    with pytest.raises(CompileError, match=r"the rule '(there|and back)' applies to what it makes"):
+        run(tf.tan(x), x)
+    extend.forget()
+    assert run(tf.round(tf.tan(x) * 0.0), x) == [0.0, -0.0, -0.0]
