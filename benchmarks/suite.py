@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -54,6 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.list:
         print("\n".join(f"{n:20} {w.kind}" for n, w in WORKLOADS.items()))
         return 0
+    for option in ("rounds", "threads", "seconds"):
+        if getattr(args, option) <= 0:
+            parser.error(f"--{option} takes a number above 0, not {getattr(args, option)}")
+    for path in (args.history, args.picture):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not os.access(path if path.exists() else path.parent, os.W_OK) or path.is_dir():
+                raise PermissionError("it cannot be written to")
+        except OSError as e:
+            parser.error(f"{path}: {e.strerror or e}")
     try:
         wanted = chosen(args.workloads)
         if args.profile:
@@ -104,6 +115,8 @@ def interpreters(backends: Sequence[str], given: Sequence[str]) -> dict[str, str
         name, eq, path = item.partition("=")
         if name not in BACKENDS or not eq:
             raise ValueError(f"--python wants BACKEND=PATH, got {item!r}")
+        if shutil.which(path) is None:
+            raise ValueError(f"--python {item}: there is no such program")
         asked[name] = path
     out = {}
     for b in backends:

@@ -25,8 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the script until something differs from numpy; 1 if something does."""
-    if args.out is not None and not args.out.resolve().parent.is_dir():
-        raise Misuse(f"there is no folder {str(args.out.resolve().parent)!r}")
+    script.check_run(args.script)
+    script.writable_file(args.out)
     from graphc.runtime import executor
     from graphc.see.bisect import Verdict, examine
     from graphc.see.native import Part

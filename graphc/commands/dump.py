@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,24 +62,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Show a script's compilations, or a graph's."""
     file = args.script
-    if args.run is not None and args.run < -1:
-        raise Misuse(f"--run takes a number from 0, or -1 for the largest, not {args.run}")
     saved = Path(file).suffix in _SAVED or Path(file).is_dir()
-    if file != "-" and not Path(file).is_file() and not saved:
-        raise Misuse(f"there is no file {file!r}")
-    if args.out is not None:
-        try:
-            args.out.mkdir(parents=True, exist_ok=True)
-            if not os.access(args.out, os.W_OK | os.X_OK):
-                raise PermissionError(f"no permission to write to {str(args.out)!r}")
-        except OSError as e:
-            raise Misuse(f"cannot write to {str(args.out)!r}: {e}") from None
+    if file != "-" and not saved:
+        script.check_run(file, args.run)
     if args.fetch is not None and not saved:
         raise Misuse("--fetch is for saved graphs")
     graphs = saved or file == "-" or Path(file).suffix == ".gc"
     if graphs and args.args:
         raise Misuse(f"options stand before the file: {' '.join(args.args)!r} is behind it")
     _check_pipeline(args, graphs)
+    _check_stages(args, graphs)
+    script.writable_folder(args.out)
     status = 0
     if file == "-" or Path(file).suffix == ".gc":
         items = _of_text(args)
@@ -100,6 +92,21 @@ def _check_pipeline(args: argparse.Namespace, graphs: bool) -> None:
         raise Misuse("--level and --passes are for graphs; a script's sessions have options")
     if args.level is None:
         args.level = 2
+
+
+def _check_stages(args: argparse.Namespace, graphs: bool) -> None:
+    """Refuse stages that there cannot be, before a script runs."""
+    from graphc.face import dump
+    from graphc.see import forms
+
+    text = "" if graphs else Path(args.script).read_text(encoding="utf-8", errors="replace")
+    try:
+        for word in args.stage.split(","):
+            if word.partition(":")[0].partition(".")[0].strip() not in text or not word.strip():
+                dump.check_stage(word)  # a script may have passes of its own
+        forms.check_stages(args.stage, args.format)
+    except ValueError as e:
+        raise Misuse(str(e)) from None
 
 
 # ------------------------------------------------------------------- what to show

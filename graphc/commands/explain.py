@@ -37,6 +37,7 @@ def execute(args: argparse.Namespace) -> int:
     _behind(args)
     if args.line is not None and args.tensor is not None:
         raise Misuse("give --line or --tensor, not both")
+    script.check_run(args.script, args.run)
     where = _line(args)
     times: list[Any] = []
     with watched(split=True), _traced(times) if args.profile else nullcontext():
@@ -91,6 +92,10 @@ def _line(args: argparse.Namespace) -> tuple[str, int] | None:
     file, _, number = args.line.rpartition(":")
     if not number.isdigit():
         raise Misuse(f"--line takes a number, or file.py:number, not {args.line!r}")
+    if not file or Path(file).resolve() == Path(args.script).resolve():
+        count = len(Path(args.script).read_bytes().splitlines())
+        if not 1 <= int(number) <= count:
+            raise Misuse(f"{args.script} has the lines 1 to {count}, not {number}")
     return file or Path(args.script).name, int(number)
 
 

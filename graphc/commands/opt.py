@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphc.cli import Misuse, say
-from graphc.commands.script import shown
+from graphc.commands.script import shown, writable_file
 
 __all__ = ["arguments", "execute", "read_graphs"]
 
@@ -44,6 +44,7 @@ def execute(args: argparse.Namespace) -> int:
     from graphc.passes.pipeline import Trace, optimize_ir, pipeline
     from graphc.passes.verify import verify
 
+    writable_file(args.out)
     try:
         none = args.level is None and not args.passes
         names = [] if none else pipeline(args.passes, args.level or 0)

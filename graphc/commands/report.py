@@ -35,6 +35,8 @@ def execute(args: argparse.Namespace) -> int:
 
     if args.runs < 0:
         raise Misuse(f"--runs takes a number from 0, not {args.runs}")
+    script.check_run(args.script, args.run)
+    script.writable_file(args.out)
     log = journal.Journal()
     errors: list[BaseException] = []
     with _last_feeds() as feeds, _failures() as failed, journal.recording(log):

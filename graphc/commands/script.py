@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import runpy
 import sys
 import traceback
@@ -11,7 +12,10 @@ from typing import Any, NamedTuple
 
 from graphc.cli import Misuse, say
 
-__all__ = ["Seen", "arguments", "observed", "pick", "shown"]
+__all__ = [
+    "Seen", "arguments", "check_run", "observed", "pick", "shown", "writable_file",
+    "writable_folder",
+]  # fmt: skip
 
 
 class Seen(NamedTuple):
@@ -44,6 +48,63 @@ def arguments(parser: argparse.ArgumentParser, what: str = "the Python file to r
     parser.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
 
 
+# ------------------------------------------------------------------- before it runs
+
+
+def check_run(script: str, number: int | None = None) -> None:
+    """Refuse what ``--run`` never takes, and a script that is not there.
+
+    Raises
+    ------
+    Misuse
+    """
+    if number is not None and number < -1:
+        raise Misuse(f"--run takes a number from 0, or -1 for the largest, not {number}")
+    if not Path(script).is_file():
+        raise Misuse(f"there is no file {script!r}")
+
+
+def writable_file(file: Path | None) -> None:
+    """Refuse a file that could not be written later.
+
+    Raises
+    ------
+    Misuse
+    """
+    if file is None:
+        return
+    parent = file.resolve().parent
+    why = ""
+    if file.is_dir():
+        why = "it is a folder"
+    elif not parent.is_dir():
+        why = f"there is no folder {str(parent)!r}"
+    elif not os.access(file if file.exists() else parent, os.W_OK):
+        why = "permission denied"
+    if why:
+        raise Misuse(f"cannot write to {str(file)!r}: {why}")
+
+
+def writable_folder(folder: Path | None) -> None:
+    """Make a folder, or refuse one that cannot be written to.
+
+    Raises
+    ------
+    Misuse
+    """
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError("permission denied")
+    except OSError as e:
+        raise Misuse(f"cannot write to {str(folder)!r}: {e.strerror or e}") from None
+
+
+# ------------------------------------------------------------------- running it
+
+
 def observed(
     script: str, given: list[str], failures: list[BaseException] | None = None
 ) -> tuple[int, list[Seen]]:
@@ -59,8 +120,7 @@ def observed(
     from graphc import shim
     from graphc.runtime import executor
 
-    if not Path(script).is_file():
-        raise Misuse(f"there is no file {script!r}")
+    check_run(script)
     if "tensorflow" not in sys.modules:
         shim.install()
     seen: list[Seen] = []
@@ -107,8 +167,6 @@ def pick(seen: list[Seen], number: int | None) -> list[Seen]:
         return seen
     if number == -1:
         return [max(seen, key=lambda s: len(s.compilation.plan.steps))]
-    if number < 0:
-        raise Misuse(f"--run takes a number from 0, or -1 for the largest, not {number}")
     if number >= len(seen):
         raise Misuse(f"there is no compilation {number}: they are 0 to {len(seen) - 1}")
     return [seen[number]]

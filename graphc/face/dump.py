@@ -365,6 +365,21 @@ def chosen(stage: str, known: Sequence[str]) -> list[str]:
     return wanted
 
 
+def check_stage(word: str) -> None:
+    """Refuse what cannot be a stage of any compilation.
+
+    Raises
+    ------
+    ValueError
+    """
+    from graphc.passes.pipeline import PASSES
+
+    there = ["graph", "pure", *PASSES, "kernels", "plan", *_LONG, "all", "everything"]
+    name, _, count = word.strip().partition(":")[0].partition(".")
+    if name not in there or (count and (not count.isdigit() or name not in PASSES)):
+        raise ValueError(f"unknown stage {word.strip()!r}; there are: {', '.join(there)}")
+
+
 def stages(c: Any, elements: Sequence[Value | Node]) -> list[tuple[str, Callable[[], str]]]:
     """Each stage of a compilation with what makes its text; of None what was recorded."""
     out: list[tuple[str, Callable[[], str]]] = [("graph", lambda: recorded(elements))]

@@ -13,7 +13,10 @@ from graphc.ir.node import Node, Value
 
 __all__ = ["title", "watch", "write"]
 
-_ENDINGS = {"llvm": "ll", "optimized": "ll", "asm": "s"}
+#: What `graphc opt` reads is ``gc``: pure graphs.
+_ENDINGS = {
+    "graph": "txt", "kernels": "txt", "plan": "txt", "llvm": "ll", "optimized": "ll", "asm": "s",
+}  # fmt: skip
 #: Letters of a folder's name that say what is fetched.
 _LONG = 60
 

@@ -18,6 +18,7 @@ from graphc.ir.text import ELIDE, attribute_text
 
 __all__ = [
     "FORMATS",
+    "check_stages",
     "dot",
     "formatted",
     "graph_data",
@@ -220,6 +221,19 @@ def wanted(stage: str, known: Sequence[str], form: str) -> list[str]:
     if stage != "all" or form in ("text", "json"):
         return names
     return ["pure"] if form == "python" else [s for s in names if s not in ("kernels", "plan")]
+
+
+def check_stages(stage: str, form: str) -> None:
+    """Refuse stages that have no such form.
+
+    Raises
+    ------
+    ValueError
+    """
+    none = {"text": (), "json": ()}.get(form, ("kernels", "plan", "llvm", "optimized", "asm"))
+    for s in stage.split(","):
+        if s.strip() in none or (none and s.strip() == "everything"):
+            raise ValueError(f"stage {s.strip()!r} has no form {form!r}: only graphs have")
 
 
 def write(folder: Path, item: Any, stage: str, form: str, seeds: Any = None) -> None:

@@ -1,0 +1,114 @@
+"""What is wrong with the arguments of a command is said before a script runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphc.cli import COMMANDS, main
+
+SCRIPT = """
+import pathlib
+import graphc as tf
+pathlib.Path(__file__).with_name("ran").touch()
+x = tf.placeholder(tf.float32, [None])
+with tf.Session() as sess:
+    sess.run(tf.exp(x), {x: [1.0]})
+"""
+
+#: Arguments (S: the script, D: its folder, F: a file in it) → what the error says.
+WRONG: dict[str, str] = {
+    "dump --stage nope S": "unknown stage 'nope'; there are: graph, pure, sizes",
+    "dump --stage pure,asm.2 S": "unknown stage 'asm.2'",
+    "dump --stage simplify.x S": "unknown stage 'simplify.x'",
+    "dump --stage pure, S": "unknown stage ''",
+    "dump --stage asm --format json.x S": "argument --format: invalid choice",
+    "dump --stage asm --format dot S": "stage 'asm' has no form 'dot': only graphs have",
+    "dump --stage pure,plan --format python S": "stage 'plan' has no form 'python'",
+    "dump --stage everything --format dot S": "stage 'everything' has no form 'dot'",
+    "dump --run -2 S": "--run takes a number from 0, or -1",
+    "dump --run x S": "argument --run: invalid int value",
+    "dump --out F/x S": "cannot write to ",
+    "dump --out F S": "cannot write to ",
+    "dump --fetch y S": "--fetch is for saved graphs",
+    "dump --level 1 S": "--level and --passes are for graphs",
+    "dump D/none.py": "there is no file",
+    "explain --line x S": "--line takes a number",
+    "explain --line 99 S": "has the lines 1 to 7, not 99",
+    "explain --line 0 S": "has the lines 1 to 7, not 0",
+    "explain --line S:99 S": "has the lines 1 to 7, not 99",
+    "explain --line 3 --tensor y S": "give --line or --tensor, not both",
+    "explain --run -7 S": "--run takes a number from 0, or -1",
+    "explain D/none.py --line 3": "there is no file",
+    "report --out D S": "it is a folder",
+    "report --out D/none/x.html S": "there is no folder",
+    "report --out F/x.html S": "there is no folder",
+    "report --runs -1 S": "--runs takes a number from 0, not -1",
+    "report --run -3 S": "--run takes a number from 0, or -1",
+    "bisect --out D S": "it is a folder",
+    "bisect --out D/none/x.py S": "there is no folder",
+    "bisect D/none.py": "there is no file",
+    "step D/none.py": "there is no file",
+    "opt --out D/none/x G": "there is no folder",
+    "opt --passes nope G": "unknown pass 'nope'; there are",
+    "opt --passes fold:REASSOC G": "pass 'fold' has no options",
+    "opt --passes simplify:FAST G": "unknown licence 'FAST'",
+    "bench --workloads nope": "unknown workload 'nope'",
+    "bench --backends nope": "nope",
+    "bench --rounds 0": "--rounds takes a number above 0, not 0",
+    "bench --seconds -1": "--seconds takes a number above 0",
+    "bench --threads 0": "--threads takes a number above 0",
+    "bench --python graphc=D/none": "there is no such program",
+    "bench --history F/x": "File exists",
+    "bench --picture D": "it cannot be written to",
+    "run D/none.py": "none.py",
+    "ops nope": "nope",
+    "rules --needs FAST": "there is no licence 'FAST'",
+    "passes nope": "nope",
+}
+
+
+def test_every_command_is_tried() -> None:
+    assert {a.split()[0] for a in WRONG} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_before(arguments: str, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    places = {"S": "script.py", "F": "file", "D": ".", "G": "graph.gc"}
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "file").touch()
+    (tmp_path / "graph.gc").write_text(
+        "graph main() {\n  %x = input {index=0} : f32[]\n  return %x\n}\n"
+    )
+    given = [
+        "/".join(places.get(part, part) for part in w.split("/")) if ":" not in w or w[0] != "S"
+        else w.replace("S", "script.py")
+        for w in arguments.split()
+    ]  # fmt: skip
+    try:
+        status = main(given)
+    except SystemExit as e:
+        status = int(e.code or 0)
+    out, err = capsys.readouterr()
+    assert status != 0
+    assert WRONG[arguments] in err
+    assert out == ""
+    assert not (tmp_path / "ran").exists()
+
+
+def test_stages_of_a_scripts_own_passes(tmp_path: Path) -> None:
+    """A word that the script has may be a pass that it makes."""
+    path = tmp_path / "script.py"
+    own = "tf.extend.graph_pass(lambda g: g, name='halved')\n"
+    config = "tf.Session(config=tf.ConfigProto(graphc_passes='sizes,halved,expand,sizes,fuse'))"
+    path.write_text(SCRIPT.replace("tf.Session()", config).replace("x = ", own + "x = ", 1))
+    done = subprocess.run(
+        [sys.executable, "-m", "graphc", "dump", "--stage", "halved", str(path)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "_kernels: halved\ngraph main" in done.stdout
