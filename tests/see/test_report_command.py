@@ -74,8 +74,8 @@ def test_what_is_wrong_is_said_in_a_line(script, tmp_path, capsys) -> None:
     assert main(["report", str(tmp_path / "none.py")]) == 2
     assert "there is no file" in capsys.readouterr().err
     out = tmp_path / "no" / "page.html"
-    assert main(["report", "--out", str(out), str(script)]) == 1
-    assert "cannot write the report" in capsys.readouterr().err
+    assert main(["report", "--out", str(out), str(script)]) == 2
+    assert "there is no folder" in capsys.readouterr().err
     empty = tmp_path / "empty.py"
     empty.write_text("pass\n")
     assert main(["report", "--out", str(tmp_path / "p.html"), str(empty)]) == 1
