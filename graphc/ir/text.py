@@ -28,6 +28,7 @@ import numpy as np
 
 from graphc.ir import dims as D
 from graphc.ir import dtypes
+from graphc.ir.attributes import ill
 from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
@@ -320,8 +321,10 @@ class _Parser:
         attrs: dict[str, Any] = {}
         opened = t.accept("{")
         if opened and not self.is_body():
-            for key, v in t.listed(self.pair, "}"):
-                attrs[key] = v
+            for at_key, v in t.listed(self.pair, "}"):
+                if at_key.text in attrs:
+                    t.fail(f"the attribute {at_key.text!r} is there twice", at_key)
+                attrs[at_key.text] = v
             opened = t.accept("{")
         if opened:
             attrs["body"] = self.body("body", depth + 1)
@@ -403,10 +406,16 @@ class _Parser:
         if dtype is dtypes.bfloat16:
             attrs["dtype"] = dtype
 
-    def pair(self) -> tuple[str, Any]:
+    def pair(self) -> tuple[Token, Any]:
+        at = self.t.peek()
         name = self.t.name("an attribute")
         self.t.expect("=")
-        return name, self.attribute(0)
+        where = self.t.peek()
+        value = self.attribute(0)
+        wrong = ill(name, value)
+        if wrong:
+            self.t.fail(wrong, where)
+        return at, value
 
     def attribute(self, depth: int) -> Any:
         t = self.t

@@ -15,6 +15,7 @@ import graphc as tf
 from graphc.face.dump import compile_run
 from graphc.ir.kernel_text import ParseError
 from graphc.ir.text import parse_graph, print_graph
+from graphc.passes.verify import verify
 
 
 def perceptron(optimizer: object) -> list[object]:
@@ -142,7 +143,19 @@ WRONG = {
     HEAD + "  %x = add %x, %x : f32[b,3]\n  return %x\n}": (3, 3, "%x is defined twice"),
     HEAD + "  %y, %z = add %x, %x : f32[b,3]\n  return %y\n}": (3, 3, "1 results, 2 are named"),
     HEAD + "  %y = input {index=0} : f32[b,3]\n  return %y\n}": (3, 3, "two inputs with index 0"),
-    HEAD + "  %y = input {index=1.5} : f32[]\n  return %y\n}": (3, 3, "an integer"),
+    HEAD + "  %y = input {index=1.5} : f32[]\n  return %y\n}": (3, 21, "index takes integers"),
+    HEAD + "  %y = input {index=-5} : f32[]\n  return %y\n}": (3, 21, "an integer from 0, not -5"),
+    HEAD + "  %y = input {index=true} : f32[]\n  return %y\n}": (3, 21, "index takes integers"),
+    HEAD + "  %y = input {index=[1]} : f32[]\n  return %y\n}": (3, 21, "an integer from 0"),
+    HEAD + "  %y = input {index=9999999999} : f32[]\n  return %y\n}": (3, 21, "an integer from 0"),
+    HEAD + "  %y = input : f32[]\n  return %y\n}": (3, 3, "an integer"),
+    HEAD + "  %y = input {index=1, index=2} : f32[]\n  return %y\n}": (3, 24, "is there twice"),
+    HEAD + "  %y = reduce_sum %x {axis=1.0, keepdims=true} : f32[]\n}": (3, 28, "not 1.0"),
+    HEAD + "  %y = reduce_sum %x {axis=0, keepdims=1} : f32[3]\n}": (3, 40, "true or false, not 1"),
+    HEAD + "  %y = reduce_sum %x {axis=-3, keepdims=true} : f32[]\n}": (3, 3, "dimension -3"),
+    HEAD + "  %y = reshape %x {shape=[<b>, true]} : f32[b,3]\n}": (3, 26, "not True"),
+    HEAD + f"  %y = reshape %x {{shape=[{2**70}]}} : f32[3]\n}}": (3, 26, "of 64 bits"),
+    HEAD + "  %y = transpose %x {perm=[0, 0]} : f32[b,b]\n}": (3, 3, "perm"),
     HEAD + "  %y = read : f32[3]\n  return %y\n}": (3, 3, "needs its variable"),
     HEAD + "  %y = constant {value=[1, 2]} : f32[3]\n  return %y\n}": (3, 34, "not fit f32[3]"),
     HEAD + "  %y = constant {value=[1, 2]} : f32[b]\n  return %y\n}": (3, 34, "are numbers"),
@@ -222,3 +235,39 @@ def test_many_equal_names_print_in_linear_time() -> None:
 
     seconds(100)
     assert seconds(4000) < 1.0 + 40 * seconds(500)
+
+
+#: What may stand for an attribute's value, most of it wrong.
+VALUES = st.recursive(
+    st.one_of(
+        st.integers(), st.integers(-4, 4), st.booleans(), st.floats(allow_nan=False),
+        st.sampled_from(["none", '"x"', "<b>", "<b*3>", "<-b>", "<0>", "nan", "f32", '"hex:00"']),
+    ).map(lambda x: str(x).lower()),
+    lambda inner: st.lists(inner, max_size=3).map(lambda x: f"[{', '.join(x)}]"),
+    max_leaves=4,
+)  # fmt: skip
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(sorted(PROGRAMS)), st.integers(0, 2**32), VALUES)
+def test_attributes_of_any_kind(name: str, seed: int, value: str) -> None:
+    """Another value, or one twice: an error with its place, or a graph that prints and verifies."""
+    rng = random.Random(seed)
+    text = rng.choice(list(texts(name).values()))
+    found = list(re.finditer(r"(?<=[{ ])(\w+)=([^,}{]+|\[[^]]*\])(?=[,}])", text))
+    m = rng.choice(found)
+    again = f"{m[1]}={value}" if rng.randrange(4) else f"{m[0]}, {m[1]}={value}"
+    text = text[: m.start()] + again + text[m.end() :]
+    error, g = None, None
+    try:
+        g = parse_graph(text)
+    except ParseError as e:
+        error = e
+    if error is not None:
+        assert 1 <= error.line <= len(text.splitlines())
+        assert str(error).splitlines()[-1].strip() == "^"
+        return
+    assert g is not None
+    printed = print_graph(g, full=True)
+    assert print_graph(parse_graph(printed), full=True) == printed
+    verify(g, "reading")
