@@ -148,6 +148,15 @@ class _Epilogue:
                 w.symbols[size] = k.read_i64(k.args[0], g.extra_word(len(params) + j))
         return w
 
+    def operands(self, k: Any) -> list[tuple[Any, Any]]:
+        """Where the operands lie that have an element for each of the product, and their types."""
+        c = self.c
+        if self.walk is None:
+            self.walk = self.start(k)
+        space = (c.m, c.n) if c.batch == 1 else (c.batch, c.m, c.n)
+        params = [p for p in c.kernel.params if p.name.startswith("e") and p.shape == space]
+        return [(self.walk.pointers[p.name], p.dtype) for p in params]
+
     def __call__(self, k: Any, acc: Any, row: Any, col: Any, batch: Any, mask: Any) -> Any:
         from graphc.runtime.llvm.walk import Ramp
 

@@ -215,7 +215,11 @@ class Gemm:
             # sums across lanes at the end as much as a k of 128.
             return "dot" if m <= (12 if k > 128 else 3) and not self.ta else "local"
         if self.ta and m * k * self.dtype.size > self.target.l1d:
-            return "local"
+            # Zen 5, m to 512, n to 2048: without packing 4 to 6 % faster for gradients of weights
+            # while B lies in the L2 cache (18 % in batches), no faster or slower beyond.
+            wide = self.target.registers == 32 and self.dtype is self.acc
+            near = m <= 64 * self.block[0] and k * n * self.dtype.size <= self.target.l2
+            return "direct" if wide and near else "local"
         # Unpacked, each row block reads B with the stride n: as good as a panel while B lies
         # in the L2 cache beside the rest, or when there are few row blocks.
         few = m <= 4 * self.block[0]
@@ -225,7 +229,7 @@ class Gemm:
     def kernels(self) -> tuple[str, ...]:
         """The kernels that `plan` can name for this family, the likeliest for big sizes first."""
         out = []
-        for m in (1, 2, 512) if self.m is None else (self.m,):
+        for m in (1, 2, 512, 4096) if self.m is None else (self.m,):
             for n in (1, 8, 512) if self.n is None else (self.n,):
                 for k in (1, 8, 512) if self.k is None else (self.k,):
                     out.append(self.kernel(m, n, k))
