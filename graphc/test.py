@@ -88,13 +88,17 @@ class _Thread(threading.Thread):
 class TestCase(unittest.TestCase):
     """A test with a graph of its own, sessions, and comparisons of arrays and tensors."""
 
+    #: Those of a test whose own ``setUp`` does not call this one are made as well.
+    _session: Any = None
+    _folder: str | None = None
+
     def setUp(self) -> None:
         random.seed(87654321)
         np.random.seed(87654321)
         reset_default_graph()
         set_random_seed(87654321)
-        self._session: Any = None
-        self._folder: str | None = None
+        self._session = None
+        self._folder = None
 
     def tearDown(self) -> None:
         if getattr(self, "_session", None) is not None:

@@ -366,13 +366,16 @@ class GradientTape:
         self._used = False
         self._watched: list[Any] = []
         self._accessed = watch_accessed_variables
-        self._before: set[int] = set()
+        self._recorded: list[tuple[Any, int, int]] = []
 
     def __enter__(self) -> GradientTape:
+        graph = get_default_graph()
+        self._recorded.append((graph, len(graph.get_operations()), -1))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        pass
+        graph, first, _ = self._recorded.pop()
+        self._recorded.append((graph, first, len(graph.get_operations())))
 
     def watch(self, tensor: Any) -> None:
         """Accepted: every tensor can be asked for."""
@@ -385,11 +388,20 @@ class GradientTape:
 
     def reset(self) -> None:
         """Forget what was watched."""
-        self._watched, self._used = [], False
+        self._watched, self._used, self._recorded = [], False, []
 
     def watched_variables(self) -> tuple[Any, ...]:
-        """The variables given to `watch`."""
-        return tuple([v for v in self._watched if not isinstance(v, Value)])
+        """The variables given to `watch`, and the trainable ones that were read in the block."""
+        found = [v for v in self._watched if not isinstance(v, Value)]
+        for graph, first, end in self._recorded if self._accessed else ():
+            block = graph.get_operations()[first : end if end >= 0 else None]
+            read = {v.op for n in block for v in n.inputs}.union(block)
+            found += [
+                v
+                for v in graph.get_collection("trainable_variables")
+                if isinstance(v, Variable) and not read.isdisjoint((v.op, v._snapshot.node))
+            ]
+        return tuple(dict.fromkeys(found))
 
     def _once(self, what: str) -> None:
         if self._used and not self._persistent:

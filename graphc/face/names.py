@@ -7,6 +7,8 @@ namespace (`graphc.face.tf1`). `NAMES` says the rest, one line each: a path belo
 
 from __future__ import annotations
 
+from graphc.face.inside_names import INSIDE, INSIDE_SPACES, MODULES
+
 __all__ = ["BORROWED", "EXPORTS", "NAMES", "PRIVATE"]
 
 _OPS = (
@@ -121,7 +123,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "contrib.learn.preprocessing": ("graphc.contrib.learn.preprocessing",),
     "contrib.predictor": ("graphc.contrib.predictor",),
     "contrib.tpu": ("graphc.contrib.tpu",),
-    "contrib.training": ("graphc.contrib.training",),
+    "contrib.training": ("graphc.contrib.training", "graphc.train.evaluation"),
     "estimator.inputs": ("graphc.estimator.inputs",),
     "estimator.export": ("graphc.estimator.inputs",),
     "feature_column": ("graphc.feature_column.columns",),
@@ -337,6 +339,7 @@ NAMES: dict[str, str] = {
     "contrib.slim.summarize_biases": "graphc.contrib.layers.summaries:summarize_biases",
     "contrib.slim.summarize_weights": "graphc.contrib.layers.summaries:summarize_weights",
     "contrib.slim.summarize_variables": "graphc.contrib.layers.summaries:summarize_variables",
+    "contrib.slim.evaluation": "graphc.contrib.slim.evaluation",
     "contrib.slim.learning": "graphc.contrib.slim.learning",
     "contrib.slim.model_analyzer": "graphc.contrib.slim.model_analyzer",
     "contrib.slim.utils": "graphc.contrib.slim.utils",
@@ -756,3 +759,6 @@ NAMES: dict[str, str] = {
     "test.is_built_with_cuda": "graphc.face.compat:is_built_with_cuda",
     "test.is_gpu_available": "graphc.face.compat:is_gpu_available",
 }
+
+NAMES.update({**INSIDE, **MODULES})
+BORROWED.update((k, v) for k, v in INSIDE_SPACES.items() if k not in BORROWED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import inspect
 import time
 from typing import Any
 
@@ -20,8 +21,22 @@ _NUMPY = {
 }  # fmt: skip
 
 
+_ArgSpec = collections.namedtuple("_ArgSpec", "args varargs keywords defaults")
+
+
+def _getargspec(func: Any) -> _ArgSpec:
+    """The arguments of a function of positional ones, as ``inspect.getargspec`` gave them."""
+    spec = inspect.getfullargspec(func)
+    if spec.kwonlyargs or spec.annotations:
+        raise ValueError(
+            "Function has keyword-only parameters or annotations, use inspect.signature() API "
+            "which can support them"
+        )
+    return _ArgSpec(spec.args, spec.varargs, spec.varkw, spec.defaults)
+
+
 def restore_old_names() -> None:
-    """Give NumPy, collections and time the names back that they have lost since.
+    """Give NumPy, collections, inspect and time the names back that they have lost since.
 
     Nothing that exists is changed. Used by ``python -m graphc run`` only.
     """
@@ -37,3 +52,4 @@ def restore_old_names() -> None:
     for name in collections.abc.__all__:
         vars(collections).setdefault(name, getattr(collections.abc, name))
     vars(time).setdefault("clock", time.perf_counter)
+    vars(inspect).setdefault("getargspec", _getargspec)

@@ -116,7 +116,7 @@ class Layer(Base):
             return make(sizes)
 
         v = Variable(initial, trainable=trains, name=name, dtype=kind, constraint=constraint)
-        (self._own_trainable if trains else self._own_fixed).append(v)
+        (self._trainable_weights if trains else self._non_trainable_weights).append(v)
         penalty = regularizer_of(regularizer)
         if penalty is not None:
             with name_scope(f"{name}/Regularizer"):
@@ -147,7 +147,7 @@ class Layer(Base):
     def trainable_weights(self) -> list[Any]:
         if not self.trainable:
             return []
-        return self._own_trainable + [
+        return self._trainable_weights + [
             w for layer in self._nested() for w in layer.trainable_weights
         ]
 
@@ -155,9 +155,11 @@ class Layer(Base):
     def non_trainable_weights(self) -> list[Any]:
         inner = self._nested()
         if not self.trainable:
-            return (self._own_trainable + self._own_fixed
+            return (self._trainable_weights + self._non_trainable_weights
                     + [w for layer in inner for w in layer.weights])  # fmt: skip
-        return self._own_fixed + [w for layer in inner for w in layer.non_trainable_weights]
+        return self._non_trainable_weights + [
+            w for layer in inner for w in layer.non_trainable_weights
+        ]
 
     @property
     def losses(self) -> list[Any]:

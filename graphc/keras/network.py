@@ -168,8 +168,8 @@ class Network(Layer):
     def weights(self) -> list[Any]:
         return (
             [w for layer in self.layers for w in layer.weights]
-            + self._own_trainable
-            + self._own_fixed
+            + self._trainable_weights
+            + self._non_trainable_weights
         )
 
     @property

@@ -91,8 +91,8 @@ non_trainable_weights, losses, updates : list
         self._base = name or snake_case(type(self).__name__)
         self._name = name or self._default_name()
         self._graph: Graph | None = None
-        self._own_trainable: list[Any] = []
-        self._own_fixed: list[Any] = []
+        self._trainable_weights: list[Any] = []
+        self._non_trainable_weights: list[Any] = []
         self._own_losses: list[tuple[Any, list[Any]]] = []
         self._own_updates: list[tuple[Any, list[Any]]] = []
         self._calls = []
@@ -139,11 +139,15 @@ non_trainable_weights, losses, updates : list
 
     @property
     def trainable_weights(self) -> list[Any]:
-        return list(self._own_trainable) if self.trainable else []
+        return list(self._trainable_weights) if self.trainable else []
 
     @property
     def non_trainable_weights(self) -> list[Any]:
-        return list(self._own_fixed) if self.trainable else self._own_trainable + self._own_fixed
+        return (
+            list(self._non_trainable_weights)
+            if self.trainable
+            else self._trainable_weights + self._non_trainable_weights
+        )
 
     @property
     def weights(self) -> list[Any]:
@@ -332,7 +336,7 @@ non_trainable_weights, losses, updates : list
                             loss = regularizer(part)
                         if loss is not None:
                             self.add_loss(loss)
-        own = self._own_trainable if trainable else self._own_fixed
+        own = self._trainable_weights if trainable else self._non_trainable_weights
         own.extend(parts)
         return v
 

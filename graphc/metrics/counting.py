@@ -177,7 +177,7 @@ def mean_iou(
         p, t = convert_to_tensor(predictions), convert_to_tensor(labels)
         p.shape.assert_is_compatible_with(t.shape)  # type: ignore[attr-defined]
         total = metric_variable(
-            [num_classes, num_classes], dtypes.float64, "total_confusion_matrix"
+            [num_classes, num_classes], dtypes.float64, name="total_confusion_matrix"
         )
         p, t = math.cast(p, dtypes.int64), math.cast(t, dtypes.int64)
         w = None if weights is None else _flat(convert_to_tensor(weights))

@@ -77,7 +77,7 @@ def _per_row(where: Value, weights: Any) -> Value:
 
 def _streamed(rows: Value, name: str) -> tuple[Any, Value]:
     """A variable of the sum of `rows`, and its update."""
-    v = metric_variable([], dtypes.float64, name)
+    v = metric_variable([], dtypes.float64, name=name)
     return v, state.assign_add(v, math.cast(reduce.reduce_sum(rows), dtypes.float64))
 
 
@@ -206,8 +206,8 @@ def average_precision_at_k(
             each, weight = each * w, reduce.reduce_sum(w)
         else:
             weight = math.cast(shapes.size(each), dtypes.float64)
-        most = metric_variable([], dtypes.float64, "max_1")
-        top = metric_variable([], dtypes.float64, "total")
+        most = metric_variable([], dtypes.float64, name="max_1")
+        top = metric_variable([], dtypes.float64, name="total")
         more_most = state.assign_add(most, weight)
         more_top = state.assign_add(top, reduce.reduce_sum(each))
         return finished(

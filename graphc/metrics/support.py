@@ -19,10 +19,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-def metric_variable(shape: Any, dtype: Any = dtypes.float32, name: str | None = None) -> Variable:
+def metric_variable(
+    shape: Any, dtype: Any = dtypes.float32, validate_shape: bool = True, name: str | None = None
+) -> Variable:
     """A variable of zeros that a metric counts in: local, and in ``METRIC_VARIABLES``."""
     return Variable(
-        lambda: shapes.zeros(shape, dtype), trainable=False, name=name,
+        lambda: shapes.zeros(shape, dtype), trainable=False, validate_shape=validate_shape,
+        name=name,
         collections=[GraphKeys.LOCAL_VARIABLES, GraphKeys.METRIC_VARIABLES],
     )  # fmt: skip
 

@@ -162,7 +162,7 @@ class RNNCell(Layer):
     def _rnn_get_variable(self, getter: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         v = getter(*args, **kwargs)
         trained = any(v is w for w in trainable_variables())
-        own = self._own_trainable if trained else self._own_fixed
+        own = self._trainable_weights if trained else self._non_trainable_weights
         if all(v is not w for w in own):
             own.append(v)
         return v

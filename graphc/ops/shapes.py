@@ -699,6 +699,8 @@ def shape(
     """The shape of `input` as a vector of `out_type`; a constant where it is known."""
     out_type = as_dtype(out_type)
     with current().scope(name, "Shape") as scope:
+        if _is_sparse(input):
+            return _sparse_shape(input, out_type)
         x = as_value(input, None, "input")
         if D.is_known(x.static_shape) and D.facts() is None:
             return make_constant(
@@ -707,10 +709,25 @@ def shape(
         return build(shape_op, (x,), {"out_type": out_type}, scope or name).outputs[0]
 
 
+def _is_sparse(x: Any) -> bool:
+    """Whether `x` is a sparse tensor, or the value of one."""
+    return not isinstance(x, Value) and hasattr(x, "dense_shape") and hasattr(x, "indices")
+
+
+def _sparse_shape(x: Any, out_type: DType) -> Value:
+    from graphc.ops.math import cast
+
+    return cast(x.dense_shape, out_type)  # type: ignore[no-any-return]
+
+
 def size(input: Any, name: str | None = None, out_type: Any = dtypes.int32) -> Value:
     """The number of elements of `input`; a constant where it is known."""
     out_type = as_dtype(out_type)
     with current().scope(name, "Size") as scope:
+        if _is_sparse(input):
+            from graphc.ops.reduce import reduce_prod
+
+            return reduce_prod(_sparse_shape(input, out_type), 0, name=scope)  # type: ignore[no-any-return]
         x = as_value(input, None, "input")
         if D.is_known(x.static_shape) and D.facts() is None:
             n = D.product(x.static_shape or ())
@@ -721,6 +738,8 @@ def size(input: Any, name: str | None = None, out_type: Any = dtypes.int32) -> V
 def rank(input: Any, name: str | None = None) -> Value:
     """The number of axes of `input`; a constant where it is known."""
     with current().scope(name, "Rank") as scope:
+        if _is_sparse(input):
+            return size(input.dense_shape, name=scope)
         x = as_value(input, None, "input")
         if x.static_shape is not None and D.facts() is None:
             return make_constant(

@@ -262,6 +262,10 @@ def variable(var: str, shape: Any, dtype: Any, name: str | None = None) -> Value
     return build(variable_op, (), attrs, name).outputs[0]
 
 
+#: Updates that TF1 asks a tensor that is no reference for, as a method.
+_METHODS = {"Assign": "assign", "AssignAdd": "assign_add", "AssignSub": "assign_sub"}
+
+
 def reference(ref: Any, what: str) -> Value:
     """The variable op behind a variable, for an op that changes it.
 
@@ -276,6 +280,8 @@ def reference(ref: Any, what: str) -> Value:
     if not isinstance(value, Value):
         raise AttributeError(f"'{type(ref).__name__}' object has no attribute 'dtype'")
     if value.node.op is not variable_op:
+        if what in _METHODS:
+            raise AttributeError(f"'Tensor' object has no attribute '{_METHODS[what]}'")
         raise TypeError(f"Input 'ref' of '{what}' Op requires l-value input: {value!s}")
     return value
 

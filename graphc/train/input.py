@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc.data.queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
 from graphc.data.text import matching_files
-from graphc.errors import InvalidArgumentError, OutOfRangeError
+from graphc.errors import FailedPreconditionError, InvalidArgumentError, OutOfRangeError
 from graphc.face.graph import GraphKeys, control_dependencies, name_scope
 from graphc.face.shape import TensorShape, as_shape
 from graphc.face.variables import Variable
@@ -77,13 +77,39 @@ def limit_epochs(tensor: Any, num_epochs: int | None = None, name: str | None = 
             return state.identity(convert_to_tensor(tensor), name=scope)
 
 
+def _count(host: Any, *, variable: str, limit: int, dtype: Any) -> Any:
+    """A step of a count that threads may share: nothing comes between reading and writing."""
+    with host.state.lock:
+        cell = host.state.cells.get(variable)
+        if cell is None or not cell.ready:
+            text = f"Attempting to use uninitialized value {variable}"
+            raise FailedPreconditionError(None, host.node, text)
+        before = cell.array.copy()
+        if int(before) >= limit:
+            raise OutOfRangeError(None, host.node, f"Reached limit of {limit}")
+        cell.array[...] = before + 1
+    return before
+
+
+count_op = op(
+    "count_up_to", "CountUpTo", "host", doc="The value of a variable, and one more for the next.",
+    args=(), infer=lambda inputs, attrs: [(attrs["dtype"], ())],
+    host=_count, stateful=True, types="i", grad=no_grad, facts={"effect": True},
+)  # fmt: skip
+
+
 def count_up_to(ref: Any, limit: int, name: str | None = None) -> Value:
-    """The value of a variable, which is one more afterwards; OutOfRangeError at `limit`."""
-    with name_scope(name, "CountUpTo", [ref]) as scope:
-        target = state.reference(ref, "CountUpTo")
-        before = build(below_limit_op, (target,), {"limit": int(limit)}).outputs[0]
-        with control_dependencies([state.assign(target, before + 1)]):
-            return state.identity(before, name=scope)
+    """The value of a variable, which is one more afterwards; OutOfRangeError at `limit`.
+
+    Unlike with other updates no run of another thread comes between.
+    """
+    target = state.reference(ref, "CountUpTo")
+    attrs = {
+        "variable": target.node.attrs["var"],
+        "limit": int(limit),
+        "dtype": target.dtype.base_dtype,
+    }
+    return build(count_op, (), attrs, name or "CountUpTo").outputs[0]
 
 
 def _full_summary(name: str, value: Value) -> None:
