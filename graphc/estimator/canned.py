@@ -11,8 +11,10 @@ import numpy as np
 from graphc.estimator.estimator import Estimator
 from graphc.estimator.spec import EstimatorSpec, ModeKeys
 from graphc.face.control import group
-from graphc.face.graph import GraphKeys, control_dependencies, get_default_graph
-from graphc.face.scopes import variable_scope
+from graphc.face.graph import GraphKeys, control_dependencies, get_default_graph, name_scope
+from graphc.face.initializers import Zeros
+from graphc.face.partitioned import min_max_variable_partitioner
+from graphc.face.scopes import get_variable, variable_scope
 from graphc.feature_column.columns import input_layer, linear_model, vocabulary_op
 from graphc.ir import dtypes
 from graphc.ir.build import build
@@ -35,6 +37,8 @@ from graphc.train.optimizer import (
 from graphc.train.steps import get_global_step
 
 __all__ = [
+    "BaselineClassifier",
+    "BaselineRegressor",
     "DNNClassifier",
     "DNNLinearCombinedClassifier",
     "DNNLinearCombinedRegressor",
@@ -227,26 +231,29 @@ def _dnn(
     batch_norm: bool, mode: Any,
 ) -> Value:  # fmt: skip
     training = mode == ModeKeys.TRAIN
-    with variable_scope("dnn"):
-        with variable_scope("input_from_feature_columns"):
-            net: Any = input_layer(features, columns)
-        for i, n in enumerate(hidden):
-            with variable_scope(f"hiddenlayer_{i}") as scope:
-                net = core.dense(net, n, activation, name=scope)
-                if dropout is not None and training:
-                    net = core.dropout(net, dropout, training=True)
-                if batch_norm:
-                    net = normalization.batch_normalization(
-                        net, momentum=0.999, training=training, name=f"batchnorm_{i}"
-                    )
-        with variable_scope("logits") as scope:
-            made: Value = core.dense(net, units, name=scope)
-            return made
+    with variable_scope("input_from_feature_columns"):
+        net: Any = input_layer(features, columns)
+    for i, n in enumerate(hidden):
+        with variable_scope(f"hiddenlayer_{i}") as scope:
+            net = core.dense(net, n, activation, name=scope)
+            if dropout is not None and training:
+                net = core.dropout(net, dropout, training=True)
+            if batch_norm:
+                net = normalization.batch_normalization(
+                    net, momentum=0.999, training=training, name=f"batchnorm_{i}"
+                )
+    with variable_scope("logits") as scope:
+        made: Value = core.dense(net, units, name=scope)
+        return made
 
 
-def _linear(features: Any, columns: Any, units: int, combiner: str) -> Value:
-    with variable_scope("linear"):
-        return linear_model(features, columns, units, combiner)
+def _scope(name: str, partitioner: Any) -> Any:
+    """The scope of a model's variables; they have parts, one each where nobody asks for more.
+
+    So the names in checkpoints are TensorFlow's, which has parts for parameter servers.
+    """
+    partitioner = partitioner or min_max_variable_partitioner(1, min_slice_size=64 << 20)
+    return variable_scope(name, partitioner=partitioner)
 
 
 def _trained(optimizer: Any, rate: float) -> Callable[[Value], Any]:
@@ -260,29 +267,83 @@ def _trained(optimizer: Any, rate: float) -> Callable[[Value], Any]:
 class _Dnn(Estimator):
     def __init__(
         self, head: Head, hidden: Sequence[int], columns: Any, optimizer: Any, activation: Any,
-        dropout: Any, batch_norm: bool, model_dir: Any, config: Any, warm: Any,
+        dropout: Any, batch_norm: bool, partitioner: Any, model_dir: Any, config: Any, warm: Any,
     ) -> None:  # fmt: skip
         def model_fn(features: Any, labels: Any, mode: Any, config: Any) -> EstimatorSpec:
-            logits = _dnn(
-                features, columns, hidden, head.units, activation, dropout, batch_norm, mode
-            )
-            return head.spec(features, labels, mode, logits, _trained(optimizer, 0.05))
+            with _scope("dnn", partitioner):
+                logits = _dnn(
+                    features, columns, hidden, head.units, activation, dropout, batch_norm, mode
+                )
+                with name_scope("head"):
+                    return head.spec(features, labels, mode, logits, _trained(optimizer, 0.05))
 
         super().__init__(model_fn, model_dir, config, None, warm)
 
 
 class _Linear(Estimator):
     def __init__(
-        self, head: Head, columns: Any, optimizer: Any, combiner: str, model_dir: Any, config: Any,
-        warm: Any,
+        self, head: Head, columns: Any, optimizer: Any, combiner: str, partitioner: Any,
+        model_dir: Any, config: Any, warm: Any,
     ) -> None:  # fmt: skip
         rate = min(0.2, 1.0 / pymath.sqrt(len(columns)))
 
         def model_fn(features: Any, labels: Any, mode: Any, config: Any) -> EstimatorSpec:
-            logits = _linear(features, columns, head.units, combiner)
-            return head.spec(features, labels, mode, logits, _trained(optimizer, rate))
+            with _scope("linear", partitioner):
+                logits: Any = linear_model(features, columns, head.units, combiner)
+                with name_scope("head"):
+                    return head.spec(features, labels, mode, logits, _trained(optimizer, rate))
 
         super().__init__(model_fn, model_dir, config, None, warm)
+
+
+class _Baseline(Estimator):
+    """Logits that are the same for every example."""
+
+    def __init__(
+        self, head: Head, optimizer: Any, model_dir: Any, config: Any,
+    ) -> None:  # fmt: skip
+        def model_fn(features: Any, labels: Any, mode: Any, config: Any) -> EstimatorSpec:
+            with variable_scope("baseline"):
+                bias: Any = get_variable("bias", [head.units], initializer=Zeros())
+            many = shapes.shape(next(iter(features.values())))[:1]
+            one = shapes.expand_dims(shapes.ones(many, dtypes.float32), 1)
+            with name_scope("head"):
+                return head.spec(features, labels, mode, one * bias, _trained(optimizer, 0.3))
+
+        super().__init__(model_fn, model_dir, config)
+
+
+class BaselineClassifier(_Baseline):
+    """Predicts how often each class is among the labels, whatever the features.
+
+    Parameters
+    ----------
+    n_classes : int
+    weight_column : str, optional
+        A feature that weighs examples.
+    label_vocabulary : list of str, optional
+        Where labels are strings.
+    optimizer : Optimizer, str or callable
+    """
+
+    def __init__(
+        self, model_dir: str | None = None, n_classes: int = 2, weight_column: Any = None,
+        label_vocabulary: Any = None, optimizer: Any = "Ftrl", config: Any = None,
+        loss_reduction: str = "weighted_sum",
+    ) -> None:  # fmt: skip
+        head = Classification(n_classes, label_vocabulary, weight_column, loss_reduction)
+        super().__init__(head, optimizer, model_dir, config)
+
+
+class BaselineRegressor(_Baseline):
+    """Predicts the mean of the labels: see `BaselineClassifier`."""
+
+    def __init__(
+        self, model_dir: str | None = None, label_dimension: int = 1, weight_column: Any = None,
+        optimizer: Any = "Ftrl", config: Any = None, loss_reduction: str = "weighted_sum",
+    ) -> None:  # fmt: skip
+        head = Regression(label_dimension, weight_column, loss_reduction)
+        super().__init__(head, optimizer, model_dir, config)
 
 
 class DNNClassifier(_Dnn):
@@ -312,7 +373,8 @@ class DNNClassifier(_Dnn):
     ) -> None:  # fmt: skip
         head = Classification(n_classes, label_vocabulary, weight_column, loss_reduction)
         super().__init__(head, hidden_units, feature_columns, optimizer, activation_fn, dropout,
-                         batch_norm, model_dir, config, warm_start_from)  # fmt: skip
+                         batch_norm, input_layer_partitioner, model_dir, config,
+                         warm_start_from)  # fmt: skip
 
 
 class DNNRegressor(_Dnn):
@@ -327,7 +389,8 @@ class DNNRegressor(_Dnn):
     ) -> None:  # fmt: skip
         head = Regression(label_dimension, weight_column, loss_reduction)
         super().__init__(head, hidden_units, feature_columns, optimizer, activation_fn, dropout,
-                         batch_norm, model_dir, config, warm_start_from)  # fmt: skip
+                         batch_norm, input_layer_partitioner, model_dir, config,
+                         warm_start_from)  # fmt: skip
 
 
 class LinearClassifier(_Linear):
@@ -340,8 +403,8 @@ class LinearClassifier(_Linear):
         loss_reduction: str = "weighted_sum", sparse_combiner: str = "sum",
     ) -> None:  # fmt: skip
         head = Classification(n_classes, label_vocabulary, weight_column, loss_reduction)
-        super().__init__(head, feature_columns, optimizer, sparse_combiner, model_dir, config,
-                         warm_start_from)  # fmt: skip
+        super().__init__(head, feature_columns, optimizer, sparse_combiner, partitioner, model_dir,
+                         config, warm_start_from)  # fmt: skip
 
 
 class LinearRegressor(_Linear):
@@ -354,8 +417,8 @@ class LinearRegressor(_Linear):
         loss_reduction: str = "weighted_sum", sparse_combiner: str = "sum",
     ) -> None:  # fmt: skip
         head = Regression(label_dimension, weight_column, loss_reduction)
-        super().__init__(head, feature_columns, optimizer, sparse_combiner, model_dir, config,
-                         warm_start_from)  # fmt: skip
+        super().__init__(head, feature_columns, optimizer, sparse_combiner, partitioner, model_dir,
+                         config, warm_start_from)  # fmt: skip
 
 
 class _Both(Estimator):
@@ -364,7 +427,7 @@ class _Both(Estimator):
     def __init__(
         self, head: Head, wide: Any, wide_optimizer: Any, deep: Any, deep_optimizer: Any,
         hidden: Sequence[int] | None, activation: Any, dropout: Any, batch_norm: bool,
-        combiner: str, model_dir: Any, config: Any, warm: Any,
+        combiner: str, partitioner: Any, model_dir: Any, config: Any, warm: Any,
     ) -> None:  # fmt: skip
         if not wide and not deep:
             raise ValueError("Either linear_feature_columns or dnn_feature_columns must be "
@@ -376,12 +439,14 @@ class _Both(Estimator):
         def model_fn(features: Any, labels: Any, mode: Any, config: Any) -> EstimatorSpec:
             parts = []
             if deep:
-                parts.append(
-                    _dnn(features, deep, hidden or (), head.units, activation, dropout, batch_norm,
-                         mode)
-                )  # fmt: skip
+                with _scope("dnn", partitioner):
+                    parts.append(
+                        _dnn(features, deep, hidden or (), head.units, activation, dropout,
+                             batch_norm, mode)
+                    )  # fmt: skip
             if wide:
-                parts.append(_linear(features, wide, head.units, combiner))
+                with _scope("linear", partitioner):
+                    parts.append(linear_model(features, wide, head.units, combiner))
             logits = parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
             def train(loss: Value) -> Any:
@@ -399,7 +464,8 @@ class _Both(Estimator):
                 with control_dependencies(steps):
                     return get_global_step().assign_add(1).op
 
-            return head.spec(features, labels, mode, logits, train)
+            with name_scope("head"):
+                return head.spec(features, labels, mode, logits, train)
 
         super().__init__(model_fn, model_dir, config, None, warm)
 
@@ -424,8 +490,8 @@ class DNNLinearCombinedClassifier(_Both):
         head = Classification(n_classes, label_vocabulary, weight_column, loss_reduction)
         super().__init__(head, linear_feature_columns, linear_optimizer, dnn_feature_columns,
                          dnn_optimizer, dnn_hidden_units, dnn_activation_fn, dnn_dropout,
-                         batch_norm, linear_sparse_combiner, model_dir, config,
-                         warm_start_from)  # fmt: skip
+                         batch_norm, linear_sparse_combiner, input_layer_partitioner, model_dir,
+                         config, warm_start_from)  # fmt: skip
 
 
 class DNNLinearCombinedRegressor(_Both):
@@ -443,5 +509,5 @@ class DNNLinearCombinedRegressor(_Both):
         head = Regression(label_dimension, weight_column, loss_reduction)
         super().__init__(head, linear_feature_columns, linear_optimizer, dnn_feature_columns,
                          dnn_optimizer, dnn_hidden_units, dnn_activation_fn, dnn_dropout,
-                         batch_norm, linear_sparse_combiner, model_dir, config,
-                         warm_start_from)  # fmt: skip
+                         batch_norm, linear_sparse_combiner, input_layer_partitioner, model_dir,
+                         config, warm_start_from)  # fmt: skip

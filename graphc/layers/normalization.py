@@ -153,13 +153,21 @@ class BatchNormalization(Layer):
         def fixed(name: str, size: Any, initializer: Any) -> Any:
             return self.add_weight(name, size, kind, initializer, trainable=False)
 
-        self.moving_mean = fixed("moving_mean", shape, self.moving_mean_initializer)
-        self.moving_variance = fixed("moving_variance", shape, self.moving_variance_initializer)
-        if self.renorm:
-            start = _root_of(self.moving_variance_initializer)
-            self.moving_stddev = fixed("moving_stddev", shape, start)
-            self.renorm_mean = fixed("renorm_mean", shape, self.moving_mean_initializer)
-            self.renorm_stddev = fixed("renorm_stddev", shape, start)
+        scope = self._scope
+        cuts = None if scope is None else scope.partitioner
+        if cuts is not None:
+            scope.set_partitioner(None)  # averages are assigned as wholes
+        try:
+            self.moving_mean = fixed("moving_mean", shape, self.moving_mean_initializer)
+            self.moving_variance = fixed("moving_variance", shape, self.moving_variance_initializer)
+            if self.renorm:
+                start = _root_of(self.moving_variance_initializer)
+                self.moving_stddev = fixed("moving_stddev", shape, start)
+                self.renorm_mean = fixed("renorm_mean", shape, self.moving_mean_initializer)
+                self.renorm_stddev = fixed("renorm_stddev", shape, start)
+        finally:
+            if cuts is not None:
+                scope.set_partitioner(cuts)
 
     # ---- computing
 

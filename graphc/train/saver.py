@@ -309,7 +309,10 @@ class Saver:
     def _write(self, sess: Any, path: str, folder: str) -> str:
         d = self.saver_def
         if folder and not os.path.isdir(folder):
-            raise ValueError(f"Parent directory of {path} doesn't exist, can't save.")
+            try:
+                os.mkdir(folder)  # one level, as TF1's files of this version
+            except FileNotFoundError:
+                raise ValueError(f"Parent directory of {path} doesn't exist, can't save.") from None
         written = sess.run(d.save_tensor_name, {d.filename_tensor_name: path})
         return str(written.decode() if isinstance(written, bytes) else written)
 

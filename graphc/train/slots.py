@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.face import scopes
-from graphc.face.variables import Variable
+from graphc.face.variables import SaveSliceInfo, Variable
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
 from graphc.ops import shapes
@@ -39,7 +39,15 @@ def _slot(
             "", shape=shape, dtype=dtype, initializer=initializer, trainable=False,
             validate_shape=validate,
         )  # fmt: skip
-        return made
+    info = getattr(primary, "_save_slice_info", None)
+    if info is not None:  # of a part: saved as the same part of the whole variable's slot
+        # TF1 cuts the length of the part's name off, whatever scope the slot is in
+        rest = made.op.name[len(primary.op.name) + 1 :]
+        made._set_save_slice_info(
+            SaveSliceInfo(f"{info.full_name}/{rest}", info.full_shape, info.var_offset,
+                          info.var_shape)
+        )  # fmt: skip
+    return made
 
 
 def create_slot(primary: Any, val: Any, name: str, colocate_with_primary: bool = True) -> Variable:

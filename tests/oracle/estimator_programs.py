@@ -196,3 +196,54 @@ def columns(tf: Any, np: Any, folder: str) -> Any:
     out["refused"] = [error(lambda: fc.input_layer(features, [word]))[0],
                       error(lambda: fc.numeric_column("x", 0))[0]]  # fmt: skip
     return out
+
+
+@program
+def checkpoints(tf: Any, np: Any, folder: str) -> Any:
+    """Names in checkpoints of ready-made estimators, and training that goes on from one."""
+    fc, est = tf.feature_column, tf.estimator
+
+    def data() -> Any:
+        x = np.array([[1.0], [2.0], [3.0], [4.0]], np.float32)
+        features = {"x": x, "c": np.array(["a", "b", "c", "a"])}
+        return tf.data.Dataset.from_tensors((features, np.array([0, 1, 0, 1]))).repeat(2)
+
+    def make(kind: str, where: str) -> Any:
+        x = fc.numeric_column("x")
+        c = fc.categorical_column_with_vocabulary_list("c", ["a", "b", "c"])
+        some = {"model_dir": where, "config": config(tf)}
+        if kind == "dnn":
+            return est.DNNClassifier([3, 2], [x, fc.embedding_column(c, 2)], **some)
+        if kind == "adam":
+            columns = [x, fc.indicator_column(c)]
+            return est.DNNRegressor([3], columns, optimizer="Adam", batch_norm=True, **some)
+        if kind == "linear":
+            return est.LinearClassifier([x, c], n_classes=3, **some)
+        if kind == "baseline":
+            return est.BaselineClassifier(n_classes=3, **some)
+        if kind == "mean":
+            return est.BaselineRegressor(**some)
+        return est.DNNLinearCombinedClassifier(
+            linear_feature_columns=[c], dnn_feature_columns=[x], dnn_hidden_units=[3], **some
+        )
+
+    out = {}
+    for kind in ("dnn", "adam", "linear", "both", "baseline", "mean"):
+        first = make(kind, f"{folder}/{kind}")
+        first.train(data, steps=1)
+        shapes = {
+            n: list(np.shape(first.get_variable_value(n))) for n in first.get_variable_names()
+        }
+        with tf.Graph().as_default():
+            for i, n in enumerate(sorted(shapes)):
+                numbers = np.linspace(0.05 * i, 0.3 + 0.02 * i, int(np.prod(shapes[n])))
+                start = numbers.reshape(shapes[n]).astype(np.float32)
+                tf.Variable(np.int64(7) if n == "global_step" else start, name=n)
+            with tf.Session() as s:
+                s.run(tf.global_variables_initializer())
+                tf.train.Saver().save(s, f"{folder}/{kind}_next/model.ckpt-7")
+        again = make(kind, f"{folder}/{kind}_next")
+        again.train(data, steps=2)
+        values = {n: again.get_variable_value(n) for n in again.get_variable_names()}
+        out[kind] = [shapes, rounded(values), rounded(again.evaluate(data, 1)["loss"])]
+    return out

@@ -288,7 +288,10 @@ def test_saving_is_refused(tmp_path):
         assert os.listdir(tmp_path) == []
         sess.run(v.initializer)
         with pytest.raises(ValueError, match=r"Parent directory of .* doesn't exist, can't save"):
-            save(saver, sess, str(tmp_path / "none" / "m"))
+            save(saver, sess, str(tmp_path / "none" / "deeper" / "m"))
+        assert os.listdir(tmp_path) == []
+        save(saver, sess, str(tmp_path / "made" / "m"))  # one folder is made
+        assert "m.index" in os.listdir(tmp_path / "made")
         with pytest.raises(ValueError, match="must not contain path components"):
             save(saver, sess, str(tmp_path / "m"), latest_filename="a/b")
         with pytest.raises(TypeError, match="'sess' must be a Session"):
