@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -15,11 +14,17 @@ from typing import Any
 import numpy as np
 
 from graphc.data.dataset import Dataset
-from graphc.estimator.spec import EstimatorSpec, EvalSpec, ModeKeys, RunConfig, TrainSpec
+from graphc.estimator.spec import (
+    EstimatorSpec,
+    EvalSpec,
+    ModeKeys,
+    RunConfig,
+    TrainSpec,
+    WarmStartSettings,
+)
 from graphc.face import logging
 from graphc.face.control import group
 from graphc.face.graph import Graph, GraphKeys, set_random_seed
-from graphc.face.variables import global_variables, trainable_variables
 from graphc.ir.node import Value
 from graphc.train.checkpoints import latest_checkpoint
 from graphc.train.hooks import (
@@ -39,6 +44,7 @@ from graphc.train.monitored_session import (
     Scaffold,
 )
 from graphc.train.steps import create_global_step, get_global_step
+from graphc.train.warm import warm_start
 
 __all__ = ["Estimator", "train_and_evaluate"]
 
@@ -234,7 +240,8 @@ class Estimator:
                 )
             everything += spec.training_hooks
             _summarise_loss(spec.loss)
-            scaffold = self._warm_started(spec.scaffold)
+            self._begin_warm()
+            scaffold = spec.scaffold or Scaffold()
             if scaffold.saver is None and not g.get_collection(GraphKeys.SAVERS):
                 g.add_to_collection(GraphKeys.SAVERS, self._saver())
             chief = list(spec.training_chief_hooks)
@@ -270,35 +277,15 @@ class Estimator:
             save_relative_paths=True,
         )  # fmt: skip
 
-    def _warm_started(self, scaffold: Scaffold | None) -> Scaffold:
-        """A scaffold that gives new variables the values of a checkpoint."""
+    def _begin_warm(self) -> None:
+        """Let new variables begin with the values of a checkpoint, if the user named one."""
         start = self._warm_start
         if start is None:
-            return scaffold or Scaffold()
-        from graphc.train.checkpoints import load_checkpoint
-
-        path = start if isinstance(start, str) else start.ckpt_to_initialize_from
-        pattern: Any = ".*" if isinstance(start, str) else start.vars_to_warm_start
-        renamed = {} if isinstance(start, str) else dict(start.var_name_to_prev_var_name or {})
-        reader = load_checkpoint(path)
-        stored = reader.get_variable_to_shape_map()
-        chosen = trainable_variables() if isinstance(pattern, str) else global_variables()
-        patterns = [pattern] if isinstance(pattern, str) else [
-            p if isinstance(p, str) else p.op.name for p in pattern or ()
-        ]  # fmt: skip
-        values = {}
-        for v in chosen:
-            name = renamed.get(v.op.name, v.op.name)
-            if name in stored and any(re.match(p, v.op.name) for p in patterns):
-                values[v] = reader.get_tensor(name)
-
-        def init_fn(s: Scaffold, session: Any) -> None:
-            if scaffold is not None and scaffold.init_fn is not None:
-                scaffold.init_fn(session)
-            for v, value in values.items():
-                v.load(value, session)
-
-        return Scaffold(init_fn=init_fn, copy_from_scaffold=scaffold)
+            return
+        if not isinstance(start, WarmStartSettings):
+            saved = os.path.join(start, "variables", "variables")
+            start = WarmStartSettings(saved if os.path.exists(saved + ".index") else start)
+        warm_start(*start)
 
     # ---- evaluation
 

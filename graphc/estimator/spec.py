@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.shapes import reshape
+from graphc.train.warm import VocabInfo
 
 __all__ = ["EstimatorSpec", "EvalSpec", "ModeKeys", "RunConfig", "TrainSpec", "VocabInfo",
            "WarmStartSettings"]  # fmt: skip
@@ -261,15 +262,3 @@ class WarmStartSettings(NamedTuple):
     vars_to_warm_start: Any = ".*"
     var_name_to_vocab_info: Any = None
     var_name_to_prev_var_name: Mapping[str, str] | None = None
-
-
-class VocabInfo(NamedTuple):
-    """A vocabulary that has grown: graphc keeps what TF1 names, and warm-starts equal shapes."""
-
-    new_vocab: Any
-    new_vocab_size: int
-    num_oov_buckets: int
-    old_vocab: Any
-    old_vocab_size: int = -1
-    backup_initializer: Any = None
-    axis: int = 0

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from graphc.checkpoint.ops import restore_v2
 from graphc.checkpoint.slices import spec_text
+from graphc.errors import NotFoundError
 from graphc.face import logging
 from graphc.face.graph import GraphKeys, get_collection
+from graphc.face.initializers import Zeros
 from graphc.face.variables import Variable, global_variables
-from graphc.ops import state
+from graphc.ops import arrays, math, shapes, state
 from graphc.train.checkpoints import latest_checkpoint, load_checkpoint
 
-__all__ = ["init_from_checkpoint", "warm_start"]
+__all__ = ["VocabInfo", "init_from_checkpoint", "warm_start"]
 
 
 def init_from_checkpoint(ckpt_dir_or_file: Any, assignment_map: Mapping[str, Any]) -> None:
@@ -98,16 +102,97 @@ def _set_initializer(v: Variable, path: str, key: str, spec: str) -> None:
     graph = v.graph
     with graph.as_default(), graph.control_dependencies(None), graph.transaction():
         (value,) = restore_v2(path, [key], [spec], [v.dtype], name="checkpoint_initializer")
-        made: Any = value
-        made.set_shape(v.shape)
-        v._initializer_op = state.assign(v, value).node
-        v._initial_value = value
+        _begin_with(v, value)
+
+
+def _begin_with(v: Variable, value: Any) -> None:
+    value.set_shape(v.shape)
+    v._initializer_op = state.assign(v, value).node
+    v._initial_value = value
+
+
+class VocabInfo(NamedTuple):
+    """Which words the rows (or columns) of a variable are for, here and in a checkpoint.
+
+    Attributes
+    ----------
+    new_vocab, old_vocab : str
+        Files with a word in each line.
+    new_vocab_size : int
+        How many words of `new_vocab` are used.
+    num_oov_buckets : int
+        Rows behind them for words that are not in the file.
+    old_vocab_size : int
+        How many of `old_vocab` are used; -1 is all.
+    backup_initializer : callable, optional
+        For words that are new; they begin with zeros without it.
+    axis : int
+        0 for rows, 1 for columns.
+    """
+
+    new_vocab: Any
+    new_vocab_size: int
+    num_oov_buckets: int
+    old_vocab: Any
+    old_vocab_size: int = -1
+    backup_initializer: Any = None
+    axis: int = 0
+
+
+def _words(path: Any, size: int) -> list[str]:
+    name = path.decode() if isinstance(path, bytes) else path
+    try:
+        with open(name, encoding="utf-8") as f:
+            words = [line.rstrip("\n") for line in f]
+    except FileNotFoundError:
+        raise NotFoundError(None, None, f"{name}; No such file or directory") from None
+    if size > len(words):
+        raise ValueError(f"{path} has {len(words)} words, fewer than the vocabulary size {size}")
+    return words if size < 0 else words[:size]
+
+
+def _init_words(
+    path: str, sizes: Mapping[str, Any], key: str, parts: Sequence[Variable], info: VocabInfo
+) -> None:
+    """Let a variable begin with what the checkpoint has for the same words."""
+    if info.axis not in (0, 1):
+        raise ValueError(
+            "The only supported values for the axis argument are 0 and 1.  "
+            f"Provided axis: {info.axis}"
+        )
+    slices = [v._save_slice_info for v in parts]
+    whole = parts[0].shape.as_list() if slices[0] is None else list(slices[0].full_shape)
+    size = info.new_vocab_size + info.num_oov_buckets
+    there = list(sizes.get(key, ()))
+    other = 1 - info.axis
+    if len(whole) != 2 or len(there) != 2 or whole[info.axis] != size or (
+        whole[other] != there[other]
+    ):  # fmt: skip
+        raise ValueError(
+            f"{parts[0].name} of shape {whole} cannot take the vocabulary of {size} words at axis "
+            f"{info.axis} of {key}, of shape {there} in {path}"
+        )
+    place = {w: i for i, w in enumerate(_words(info.old_vocab, info.old_vocab_size))}
+    found = [place.get(w, -1) for w in _words(info.new_vocab, info.new_vocab_size)]
+    at = np.array(found + [-1] * info.num_oov_buckets, np.int64)
+    new = info.backup_initializer or Zeros()
+    graph, kind = parts[0].graph, parts[0].dtype.base_dtype
+    with graph.as_default(), graph.control_dependencies(None), graph.transaction():
+        (made,) = restore_v2(path, [key], [""], [kind], name="checkpoint_initializer")
+        old: Any = made
+        old.set_shape(there)
+        kept = arrays.gather(old, np.maximum(at, 0), axis=info.axis)
+        mask = shapes.reshape(at >= 0, [-1, 1] if info.axis == 0 else [1, -1])
+        value = math.select(shapes.broadcast_like(mask, kept), kept, new(whole, dtype=kind))
+        for v, part in zip(parts, slices, strict=True):
+            mine = value if part is None else arrays.slice(value, part.var_offset, part.var_shape)
+            _begin_with(v, mine)
 
 
 def warm_start(
     ckpt_to_initialize_from: Any,
     vars_to_warm_start: Any = ".*",
-    var_name_to_vocab_info: Any = None,
+    var_name_to_vocab_info: Mapping[str, VocabInfo] | None = None,
     var_name_to_prev_var_name: Mapping[str, str] | None = None,
 ) -> None:
     """Let variables begin with the values that a checkpoint has under their names.
@@ -117,18 +202,40 @@ def warm_start(
     vars_to_warm_start : str or list
         A regular expression of names of trainable variables, a list of expressions for all
         variables, or of variables; None for no more than those named below.
-    var_name_to_vocab_info
-        Not supported: vocabularies belong to feature columns.
+    var_name_to_vocab_info : dict, optional
+        Name → `VocabInfo`: its rows are for words, and each begins with the row of its word.
     var_name_to_prev_var_name : dict, optional
         Name here → name in the checkpoint.
+
+    Raises
+    ------
+    ValueError
+        For a name in a dict that no variable has, and where a shape differs.
     """
-    if var_name_to_vocab_info:
-        raise NotImplementedError("graphc has no warm start of vocabularies")
-    before = var_name_to_prev_var_name or {}
-    init_from_checkpoint(
-        ckpt_to_initialize_from,
-        {before.get(v.op.name, v.op.name): v for v in _warm(vars_to_warm_start)},
-    )
+    before = dict(var_name_to_prev_var_name or {})
+    words = dict(var_name_to_vocab_info or {})
+    whole: dict[str, list[Variable]] = {}
+    for v in _warm(vars_to_warm_start):
+        info = v._save_slice_info
+        whole.setdefault(v.op.name if info is None else info.full_name, []).append(v)
+    for what, given in (("prev_var_name", before), ("vocab_info", words)):
+        unused = set(given) - set(whole)
+        if unused:
+            raise ValueError(
+                f"You provided the following variables in var_name_to_{what} that were not used: "
+                f"{unused}.  Perhaps you misspelled them?  Here is the list of viable variable "
+                f"names: {whole.keys()}"
+            )
+    given_path: Any = ckpt_to_initialize_from
+    path = given_path.decode() if isinstance(given_path, bytes) else given_path
+    path = latest_checkpoint(path) or path
+    sizes = load_checkpoint(path).get_variable_to_shape_map()
+    for name, parts in whole.items():
+        key = before.get(name, name)
+        if name in words:
+            _init_words(path, sizes, key, parts, words[name])
+        else:
+            _init(path, sizes, key, parts if parts[0]._save_slice_info is not None else parts[0])
 
 
 def _warm(wanted: Any) -> list[Any]:
