@@ -137,7 +137,7 @@ def test_words_that_do_not_fit(grown, shape, size, text):
     v = tf.get_variable("e", shape, initializer=tf.zeros_initializer())
     with pytest.raises(ValueError, match=text):
         tf.train.warm_start(str(grown), ".*", {"e": vocab(grown, size, 0)})
-    with pytest.raises(ValueError, match="that were not used: .*other"):
+    with pytest.raises(ValueError, match=r"that were not used: .*other"):
         tf.train.warm_start(str(grown), ".*", {"other": vocab(grown, 5, 0)})
     (grown / "new").unlink()
     with pytest.raises(tf.errors.NotFoundError, match="No such file"):
