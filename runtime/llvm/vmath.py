@@ -7,7 +7,8 @@ every lane count, flushes no subnormal, and stays within `ULP` of the exact valu
 How it is computed follows from the type alone: float16 and bfloat16 in float32; float32 in
 float32 where that is fastest, else in float64 (functions marked `_lift(wide=True)`, and all
 of them on a machine without FMA); float64 in float64, with two-term arithmetic where one
-term is not enough. All polynomials are minimax fits (Remez with mpmath at 220 bits, leading
+term is not enough. With AVX-512 the float32 logarithm and sigmoid look up numbers in registers:
+other formulas of the same bounds, so that last bits differ between kinds of CPU. All polynomials are minimax fits (Remez with mpmath at 220 bits, leading
 coefficients rounded first and the rest refitted); the comment at each gives interval and error.
 """
 
@@ -113,6 +114,23 @@ LOG: Poly = {
     "f64": (0.6666666666666734, 0.39999999999416275, 0.28571428742170013, 0.22222198585480388,
             0.18183564091389162, 0.15314048073362363, 0.1479604694770929),
 }  # fmt: skip
+# The same functions where AVX-512 looks up one of 16 numbers by four bits. (exp r - 1 - r)/r**2 on
+# |r| <= ln2/32, times r**2/exp r: 2^-27.7; and 2**(j/16).
+EXP_16 = (0.5000098, 0.16666862)
+POWERS_16 = tuple(2.0 ** (j / 16) for j in range(16))
+# (log(1+r) - r)/r**2 on -1/32 <= r <= 1/16, times r**2/log(1+r): 2^-27.2. A significand from
+# 1 + j/16 to 1 + (j+1)/16 times a number near the reciprocal of what is between, less 1, is r. Of
+# those numbers these are the ones whose logarithm (from 1.5 on: that of twice the number) is minus
+# a multiple of 2^-16 to 2^-32.9.
+LOG_16 = (-0.49999997, 0.33334178, -0.25012314, 0.19021256)
+NEAR_RECIPROCAL = (
+    1.0, 0.91786164, 0.8701152, 0.8242486, 0.78807724, 0.7556463, 0.7168849, 0.6858854, 0.6510293,
+    0.62136817, 0.61248195, 0.58456814, 0.5587188, 0.5384308, 0.5284196, 0.5,
+)  # fmt: skip
+LOG_OF_IT = tuple(n / 2.0**16 for n in (
+    0, 5617, 9118, 12667, 15608, 18362, 21813, 24710, -17298, -14242, -13298, -10241, -7277, -4853,
+    -3623, 0,
+))  # fmt: skip
 # log2(1+f)/f on the interval of LOG, relative: 2^-38.4; for pow of float32, in float64.
 POW_LOG2 = (1.4426950408865729, -0.721347520324211, 0.48089834879520776, -0.3606737939464494,
             0.2885387978851851, -0.24044638008565136, 0.2061069537890247, -0.1804381265281727,
@@ -247,8 +265,8 @@ class Math(Fn):
         Whether the target has fused multiply-add. Without it the bounds still hold; the bits
         may differ.
     has_avx512 : bool
-        Whether to take numbers apart and put them together with AVX-512's instructions for that:
-        the same bits in fewer instructions.
+        Whether to take numbers apart, put them together and look them up with AVX-512's
+        instructions for that.
     """
 
     def __init__(
@@ -397,6 +415,31 @@ class Math(Fn):
         full = f"llvm.x86.avx512.mask.{name}.{_WIDE[x.dtype.code]}.512"
         return V(self, self.call_intrinsic(full, [], x.ll.type, lls), x.dtype, x.lanes)
 
+    def _has_tables(self, x: V) -> bool:
+        """Whether functions of `x` are done with `_looked_up`."""
+        return self.has_avx512 and x.dtype is dtypes.float32
+
+    def _in_registers(self, f: Callable[[V], V], x: V) -> V:
+        """f(x) in whole registers: the bits of a result do not depend on how many there are."""
+        if self._whole(x):
+            return f(x)
+        if x.lanes == 1:
+            return self.extract(f(self.splat(x, 16)), 0)
+        y = f(self.shuffle(x, None, [i % x.lanes for i in range(16)]))
+        return self.shuffle(y, None, range(x.lanes))
+
+    def _looked_up(self, table: Sequence[float], index: V) -> V:
+        """table[index % 16] in float32, for whole registers."""
+        n = 16
+        if index.lanes > n:
+            halves = (range(index.lanes // 2), range(index.lanes // 2, index.lanes))
+            low, high = (self._looked_up(table, self.shuffle(index, None, h)) for h in halves)
+            return self.shuffle(low, high, range(index.lanes))
+        t = ir.VectorType(ir.FloatType(), n)
+        values = ir.Constant(t, [float(np.float32(v)) for v in table])
+        ll = self.call_intrinsic("llvm.x86.avx512.permvar.sf.512", [], t, [values, index.ll])
+        return V(self, ll, dtypes.float32, n)
+
     # ------------------------------------------------------------- exponential
 
     def _scaled(self, x: V, n: V, t: V, scale: float = 1.0) -> V:
@@ -465,12 +508,25 @@ class Math(Fn):
     @_lift()
     def sigmoid(self, x: V) -> V:
         """2**n/(2**n + exp(-r)) for x = n ln2 + r; subnormal results too."""
+        if self._has_tables(x):
+            return self._in_registers(self._sigmoid_16, x)
         f = self._format(x)
         x = self._at_most(self._at_least(x, f.exp[0]), f.exp[1] - 1.0)
         n, t = self._nearest(x, LOG2E, 2 * f.bias)
         r = self._mad(n, f.ln2[1], self._mad(n, f.ln2[0], -x))
         p = self._scaled(self.like(1.0, x), n, t)
         return p / (p + (self._mad(r * r, self._poly(r, EXP), r) + 1.0))
+
+    def _sigmoid_16(self, x: V) -> V:
+        """The sigmoid with n in sixteenths: 2**n from a table, and less is left for exp."""
+        f = F32
+        x = self._at_most(self._at_least(x, f.exp[0]), f.exp[1] - 1.0)
+        t = self._mad(x, LOG2E, f.round / 16)
+        n = t - f.round / 16
+        r = self._mad(n, -f.ln2[1], self._mad(n, -f.ln2[0], x))
+        p = self._wide("scalef", self._looked_up(POWERS_16, self._bits(t)), n)
+        e = self._mad(r, self._mad(r, self._mad(r, -EXP_16[1], EXP_16[0]), -1.0), 1.0)
+        return p / (p + e)
 
     @_lift()
     def softplus(self, x: V) -> V:
@@ -536,6 +592,8 @@ class Math(Fn):
 
     @_lift()
     def log(self, x: V) -> V:
+        if self._has_tables(x):
+            return self._in_registers(self._log_16, x)
         f = self._format(x)
         if self._whole(x):
             n, m = self._wide("getexp", x), self._wide("getmant", x, _FROM_1_TO_2)
@@ -550,6 +608,19 @@ class Math(Fn):
         n = self._float(k, x) - self.select(small, self.like(base + f.mant, x), self.like(base, x))
         r = m - 1.0
         return self._log_fix(x, 0.0, self._log_sum(n, r, self._log_tail(r)))
+
+    def _log_16(self, x: V) -> V:
+        """The logarithm of a number near m's reciprocal from a table; log(1+r) is left."""
+        n, m = self._wide("getexp", x), self._wide("getmant", x, _FROM_1_TO_2)
+        j = self.shr(self._bits(m), F32.mant - 4)
+        n = self.select(m >= 1.5, n + 1.0, n)
+        s = self._mad(n, F32.ln2[0], self._looked_up(LOG_OF_IT, j))  # exact
+        r = self._mad(m, self._looked_up(NEAR_RECIPROCAL, j), -1.0)
+        a, b, c, d = LOG_16
+        z = r * r
+        tail = self._mad(z, self._mad(r, d, c), self._mad(r, b, a))
+        y = s + self._mad(n, F32.ln2[1], self._mad(z, tail, r))
+        return self._wide("fixupimm", y, x, self.like(_FIX_LOG, self._bits(x)), 0)
 
     def _log_fix(self, x: V, zero: float, y: V) -> V:
         """The logarithm's values at infinity, NaN, at its pole `zero` and below."""
