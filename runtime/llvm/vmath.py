@@ -8,8 +8,9 @@ How it is computed follows from the type alone: float16 and bfloat16 in float32;
 float32 where that is fastest, else in float64 (functions marked `_lift(wide=True)`, and all
 of them on a machine without FMA); float64 in float64, with two-term arithmetic where one
 term is not enough. With AVX-512 the float32 logarithm and sigmoid look up numbers in registers:
-other formulas of the same bounds, so that last bits differ between kinds of CPU. All polynomials are minimax fits (Remez with mpmath at 220 bits, leading
-coefficients rounded first and the rest refitted); the comment at each gives interval and error.
+other formulas of the same bounds, so that last bits differ between kinds of CPU. All polynomials
+are minimax fits (Remez with mpmath at 220 bits, leading coefficients rounded first and the rest
+refitted), those for the tables interpolate; the comment at each gives interval and error.
 """
 
 from __future__ import annotations
