@@ -116,7 +116,7 @@ def pipeline(
     ------
     ValueError
         For a name that is no pass; lists the passes there are. A name may carry licences,
-        ``"simplify:REASSOC+NO_NAN"``.
+        ``"simplify:REASSOC+NO_NAN"``. For a pass in `off` that no level leaves out.
     """
     names = LEVELS[level] if passes is None else passes
     out = [s.strip() for s in names.split(",")] if isinstance(names, str) else list(names)
@@ -127,7 +127,13 @@ def pipeline(
         if options and name not in RULED:
             raise ValueError(f"pass {name!r} has no options, got {options!r}")
         licensed(options)
-    return [s for s in out if s.partition(":")[0] not in off or s in REQUIRED]
+    for s in off:
+        if s in REQUIRED:
+            raise ValueError(
+                f"pass {s!r} cannot be switched off: it is a step of lowering, as are "
+                f"{' and '.join(r for r in REQUIRED if r != s)}"
+            )
+    return [s for s in out if s.partition(":")[0] not in off]
 
 
 def optimize_ir(

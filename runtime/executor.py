@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 import sys
@@ -244,6 +245,13 @@ class Compilation:
         """Make what was left out of a plan from disk."""
         if self.complete is not None:
             self.complete()
+
+    def retraced(self, trace: Trace) -> Compilation:
+        """The same with other graphs after each pass."""
+        self.whole()
+        made = copy.copy(self)
+        made._trace = trace
+        return made
 
     @property
     def plan(self) -> Plan:

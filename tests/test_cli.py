@@ -148,6 +148,20 @@ def test_runs_in_parts() -> None:
         tf.optimize(fetches=total)
 
 
+@pytest.mark.parametrize("name", ["sizes", "expand", "fuse"])
+def test_steps_of_lowering_cannot_be_off(name: str) -> None:
+    x = tf.placeholder(tf.float32, [None])
+    text = f"pass '{name}' cannot be switched off: it is a step of lowering"
+    with pytest.raises(ValueError, match=text):
+        tf.optimize(fetches=tf.exp(x), off=[name])
+    with pytest.raises(ValueError, match=text):
+        tf.dump(tf.exp(x), off=name)
+    with pytest.raises(ValueError, match=text):
+        tf.extend.passes(off=name)
+    with pytest.raises(ValueError, match=text):
+        tf.Session(config=tf.ConfigProto(graphc_passes_off=[name])).run(tf.constant(1.0))
+
+
 def test_optimize() -> None:
     x = tf.placeholder(tf.float32, [None], name="x")
     y = (x * 1.0 + 0.5) + tf.reduce_sum(tf.constant([1.0, 2.0]))

@@ -10,9 +10,11 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from graphc.face.graph import get_default_graph, get_default_session
 from graphc.face.session import Session
@@ -70,6 +72,8 @@ class Verdict:
         return bool(self.kind)
 
     def __str__(self) -> str:
+        if not self and self.text:
+            return f"graphc.bisect: {self.text}"
         if not self:
             return "graphc.bisect: nothing is wrong: the results agree with numpy"
         lines = [f"graphc.bisect: {self.text}"]
@@ -102,8 +106,8 @@ def bisect(
     session : Session, optional
         By default the default session; without one a new one, its variables initialized.
     check : callable, optional
-        Says of the results of a run whether they are right. By default results are compared with
-        numpy.
+        Says of the results of a run whether they are right, True or False. By default results are
+        compared with numpy.
     script : str or Path, optional
         Where to write the program that shows the fault; by default a new folder.
 
@@ -111,6 +115,11 @@ def bisect(
     -------
     Verdict
         Print it.
+
+    Raises
+    ------
+    TypeError, RuntimeError
+        When `check` gives something else, or raises.
 
     Examples
     --------
@@ -120,6 +129,8 @@ def bisect(
     ...     print(tf.bisect(tf.exp(x) * 1.0))
     graphc.bisect: nothing is wrong: the results agree with numpy
     """
+    if check is not None and not callable(check):
+        raise TypeError(f"`check` is a function of a run's results, not {check!r:.60}")
     search = _Search(fetches, feed_dict, session, script)
     found = search.by_numpy()
     return found if check is None else search.by_check(check, found)
@@ -190,7 +201,7 @@ class _Search:
                 session._executor.state = rt.State()
                 session.close()
             used = max(permit.compilations, key=len, default=[])
-            return not check(result)
+            return not _content(check, result)
 
         if not bad(Permit()):
             return Verdict()
@@ -200,7 +211,10 @@ class _Search:
                 if name not in REQUIRED and not bad(Permit(passes_off={name})):
                     text = f"The check is content without pass {name}."
                     return Verdict("pass", name, tries=self.tries, text=text)
-            return found
+            if found:
+                return found
+            text = "The check fails with every rewrite and pass switched off, too; what it sees"
+            return Verdict(tries=self.tries, text=f"{text} agrees with numpy: look at the program.")
         n = halved(lambda k: bad(Permit(limit=k)), len(everything))
         a = everything[n - 1]
         what = f"rule {a.rule!r} of pass {a.stage}" if a.rule else f"pass {a.stage}"
@@ -214,6 +228,23 @@ class _Search:
             names: list[str] = s._executor.passes
             s._executor.state = rt.State()
         return names
+
+
+def _content(check: Callable[[Any], Any], result: Any) -> bool:
+    """What `check` says of the results of a run."""
+    try:
+        answer = check(result)
+    except Exception as e:
+        raise RuntimeError(
+            f"`check` raises {type(e).__name__}: {e}; it returns whether the results are right"
+        ) from e
+    if isinstance(answer, bool | np.bool_) or (isinstance(answer, np.ndarray) and not answer.ndim):
+        return bool(answer)
+    more = f" of shape {answer.shape}: np.all(...) says it" if hasattr(answer, "shape") else ""
+    raise TypeError(
+        "`check` returns whether the results are right, True or False, but gave "
+        f"{type(answer).__name__}{more}"
+    )
 
 
 def copied(state: Any) -> Any:
@@ -249,7 +280,7 @@ def permitted(part: Part, permit: Permit) -> Part:
     with granting(permit), journal.recording():
         trace = Trace()
         optimize_ir(c.frozen.graph, part.run.executor.passes, trace)
-    return part._replace(compilation=replace(c, trace=trace))
+    return part._replace(compilation=c.retraced(trace))
 
 
 def examine(part: Part, script: str | Path | None = None) -> Verdict:

@@ -182,6 +182,8 @@ class Shell(cmd.Cmd):
     def do_step(self, arg: str) -> bool:
         """step [N]: on to the next node (of a loop's body too), or the N-th."""
         a = self.words(arg, ("count", {"type": int, "nargs": "?", "default": 1}))
+        if a.count < 1:
+            raise Wrong(f"step takes a number from 1, not {a.count}: a run does not go back")
         return self.go("step", steps=a.count)
 
     def do_next(self, arg: str) -> bool:
@@ -199,7 +201,10 @@ class Shell(cmd.Cmd):
         d = self.debugger
         if arg in d.filters:
             return self.go("until", target=lambda n, made: any(d.passes(arg, x) for x in made))
-        name = re.compile(arg)
+        try:
+            name = re.compile(arg)
+        except re.error as e:
+            raise Wrong(f"{arg!r} is neither a filter nor a pattern of names: {e}") from None
         return self.go("until", target=lambda n, made: bool(name.fullmatch(n.name)))
 
     def do_break(self, arg: str) -> None:

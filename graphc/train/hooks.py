@@ -543,6 +543,8 @@ class ProfilerHook(SessionRunHook):
     output_dir : str
     show_dataflow, show_memory : bool
         Whether to draw arrows from steps to their readers, and the memory in use.
+
+    Where nothing can be written, a warning says so, once, and training goes on.
     """
 
     def __init__(
@@ -552,13 +554,18 @@ class ProfilerHook(SessionRunHook):
         self._file = os.path.join(output_dir, "timeline-{}.json")
         self._timer = SecondOrStepTimer(every_secs=save_secs, every_steps=save_steps)
         self._show = show_dataflow, show_memory
+        self._lost = False
 
     def begin(self) -> None:
         self._next: int | None = None
         self._step = _step_tensor(self)
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
-        self._wanted = self._next is not None and self._timer.should_trigger_for_step(self._next)
+        self._wanted = (
+            self._next is not None
+            and not self._lost
+            and self._timer.should_trigger_for_step(self._next)
+        )
         options = RunOptions(trace_level=RunOptions.FULL_TRACE) if self._wanted else None
         return SessionRunArgs({"global_step": self._step}, options=options)
 
@@ -577,7 +584,11 @@ class ProfilerHook(SessionRunHook):
         timeline = importlib.import_module("graphc.see.timeline").Timeline(step_stats)
         text = timeline.generate_chrome_trace_format(*self._show)
         folder = os.path.dirname(self._file)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        with open(self._file.format(step), "w", encoding="utf-8") as f:
-            f.write(text)
+        try:
+            if folder:
+                os.makedirs(folder, exist_ok=True)
+            with open(self._file.format(step), "w", encoding="utf-8") as f:
+                f.write(text)
+        except OSError as e:  # a trace is not worth a run
+            self._lost = True
+            logging.warning("No timelines are written to %s: %s", folder or os.curdir, e)

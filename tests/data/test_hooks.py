@@ -78,6 +78,23 @@ def test_profiler_hook_writes_a_trace(tmp_path: pathlib.Path) -> None:
     assert any(e["args"].get("kernel") for e in events if e["ph"] == "X" and e["dur"] > 0)
 
 
+def test_profiler_hook_that_cannot_write(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning; the run goes on, and is traced no more."""
+    (tmp_path / "file").touch()
+    with tf.Graph().as_default(), caplog.at_level(logging.WARNING):
+        step, train = model()
+        hook = tf.train.ProfilerHook(save_steps=1, output_dir=str(tmp_path / "file" / "x"))
+        with tf.train.SingularMonitoredSession(hooks=[hook]) as s:
+            for _ in range(4):
+                s.run(train)
+            assert s.run(step) == 4
+    said = [r.getMessage() for r in caplog.records if "timelines" in r.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith(f"No timelines are written to {tmp_path / 'file' / 'x'}: ")
+
+
 def test_listeners_of_checkpoints(tmp_path: pathlib.Path) -> None:
     seen: list[object] = []
 

@@ -182,3 +182,35 @@ def test_closed_session() -> None:
         x = tf.constant(1.0) + 1.0
     with pytest.raises(RuntimeError, match="closed Session"):
         tf.bisect(x, session=sess)
+
+
+#: What a user's check may do wrong → the error.
+CHECKS: dict[str, tuple[Any, type[Exception], str]] = {
+    "array": (lambda y: y > 0, TypeError, r"gave ndarray of shape \(3,\): np.all\(...\) says it"),
+    "none": (lambda y: None, TypeError, "True or False, but gave NoneType"),
+    "number": (lambda y: 1, TypeError, "True or False, but gave int"),
+    "raises": (lambda y: 1 // 0, RuntimeError, "`check` raises ZeroDivisionError: "),
+    "asserts": (
+        lambda y: np.testing.assert_array_equal(y, 7), RuntimeError, "raises AssertionError",
+    ),
+    "no function": (True, TypeError, "`check` is a function of a run's results, not True"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHECKS)
+def test_checks_that_say_nothing(what: str) -> None:
+    check, error, text = CHECKS[what]
+    with tf.Graph().as_default():
+        y = tf.exp(tf.constant([1.0, 2.0, 3.0])) * 1.0
+        with pytest.raises(error, match=text):
+            tf.bisect(y, check=check)
+
+
+def test_checks_that_are_never_content() -> None:
+    with tf.Graph().as_default():
+        y = tf.exp(tf.constant([1.0, 2.0, 3.0])) * 1.0
+        found = tf.bisect(y, check=lambda y: False)
+        assert not found
+        assert "fails with every rewrite and pass switched off" in str(found)
+        found = tf.bisect(y, check=lambda y: np.all(y > 0))  # numpy's bool is one
+        assert str(found) == "graphc.bisect: nothing is wrong: the results agree with numpy"
