@@ -20,6 +20,7 @@ from graphc.ops.record import Attrs, Op, Types, no_grad, op
 
 __all__ = [
     "edit_distance_op", "empty_rows_op", "order_op", "places_op", "reshape_op", "set_op",
+    "set_size_op",
     "to_dense_op", "union_op",
 ]  # fmt: skip
 
@@ -262,26 +263,81 @@ def _set_rows(a: Any, b: Any, kind: str) -> Any:
     return np.intersect1d(a, b) if kind == "intersection" else np.union1d(a, b)
 
 
-def _sets(a: Any, b: Any, *, kind: str) -> Any:
-    if a.shape[:-1] != b.shape[:-1]:
-        raise InvalidArgumentError(
-            None, None, f"Group shapes do not match: {list(a.shape[:-1])} and {list(b.shape[:-1])}"
-        )
+Groups = tuple[list[int], dict[tuple[int, ...], Any]]
+
+
+def _set_groups(indices: Any, values: Any, shape: Any) -> Groups:
+    """The sets of a sparse tensor: the sizes before the last axis, and what each group has."""
+    size = [int(d) for d in shape]
+    _check(indices, size, True)
+    found: dict[tuple[int, ...], list[Any]] = {}
+    for at, v in zip(indices[:, :-1].tolist(), values, strict=True):
+        found.setdefault(tuple(at), []).append(v)
+    return size[:-1], {k: np.array(v, values.dtype) for k, v in found.items()}
+
+
+def _sets(*inputs: Any, kind: str, sparse: tuple[bool, bool]) -> Any:
+    left = list(inputs)
+    operands: list[Groups] = []
+    for is_sparse in sparse:
+        if is_sparse:
+            operands.append(_set_groups(*left[:3]))
+            del left[:3]
+        else:
+            x = left.pop(0)
+            operands.append((list(x.shape[:-1]), {at: x[at] for at in np.ndindex(x.shape[:-1])}))
+    (size, a), (other, b) = operands
+    if size != other:
+        raise InvalidArgumentError(None, None, f"Mismatched shapes {size} vs {other}")
+    dtype = inputs[1 if sparse[0] else 0].dtype
+    none = np.zeros(0, dtype)
     ids: list[list[int]] = []
     values: list[Any] = []
     longest = 0
-    for at in np.ndindex(a.shape[:-1]):
-        made = _set_rows(a[at], b[at], kind)
+    for at in sorted({*a, *b}):
+        made = _set_rows(a.get(at, none), b.get(at, none), kind)
         longest = max(longest, len(made))
         ids += [[*at, i] for i in range(len(made))]
         values += made.tolist()
-    out = np.array(ids, np.int64).reshape(-1, a.ndim)
-    return out, np.array(values, a.dtype), np.array([*a.shape[:-1], longest], np.int64)
+    out = np.array(ids, np.int64).reshape(-1, len(size) + 1)
+    return out, np.array(values, dtype), np.array([*size, longest], np.int64)
+
+
+def _sets_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    first = attrs["sparse"][0]
+    x = inputs[1 if first else 0]
+    rank = _width(inputs[0]) if first else x.rank
+    return [
+        (dtypes.int64, (D.fresh(), D.fresh() if rank is None else rank)), _vector(None, x.dtype),
+        _vector(rank),
+    ]  # fmt: skip
 
 
 set_op = _op(
-    "set_operation", "DenseToDenseSetOperation", "Sets along the last axis.", _sets,
-    lambda inputs, attrs: [
-        (dtypes.int64, (D.fresh(), D.fresh() if inputs[0].rank is None else inputs[0].rank)),
-        _vector(None, inputs[0].dtype), _vector(inputs[0].rank)],
+    "set_operation", "DenseToDenseSetOperation",
+    "Sets along the last axis, of dense tensors or of sparse ones in their three parts.", _sets,
+    _sets_infer,
+)  # fmt: skip
+
+
+def _set_sizes(indices: Any, values: Any, shape: Any) -> Any:
+    size, groups = _set_groups(indices, values, shape)
+    out = np.zeros(size, np.int32)
+    for at, v in groups.items():
+        out[at] = len(np.unique(v))
+    return out
+
+
+def _set_sizes_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    rank = _width(inputs[0])
+    s = known(inputs[2])
+    if type(rank) is not int:
+        return [(dtypes.int32, None)]
+    sizes = s if isinstance(s, tuple) else (None,) * rank
+    return [(dtypes.int32, tuple([D.fresh() if d is None else d for d in sizes[:-1]]))]
+
+
+set_size_op = _op(
+    "set_size", "SetSize", "How many different elements each set has.", _set_sizes,
+    _set_sizes_infer,
 )  # fmt: skip

@@ -1,13 +1,11 @@
-"""``tf.sets``: sets along the last axis of dense tensors."""
+"""``tf.sets``: sets along the last axis of tensors, dense or sparse."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
-from graphc.ops import arrays, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.sparse import records
 from graphc.sparse.tensor import SparseTensor, sparse_of
@@ -17,26 +15,47 @@ __all__ = [
     "size", "union",
 ]  # fmt: skip
 
+_TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "string")
 
-def _dense(x: Any) -> Value:
-    if isinstance(x, SparseTensor):
-        raise NotImplementedError("graphc's tf.sets take dense tensors, not SparseTensors")
-    return convert_to_tensor(x)
+
+def _operand(x: Any) -> Any:
+    return x if isinstance(x, SparseTensor) else convert_to_tensor(x)
 
 
 def _made(a: Any, b: Any, kind: str) -> SparseTensor:
-    x = _dense(a)
-    y = _dense(b)
-    return sparse_of(*build(records.set_op, (x, y), {"kind": kind}).outputs)
+    x, y = _operand(a), _operand(b)
+    if x.dtype.base_dtype.name not in _TYPES:
+        raise TypeError(f"'a' invalid dtype {x.dtype!r}.")
+    if x.dtype.base_dtype is not y.dtype.base_dtype:
+        raise TypeError(f"Types don't match, {x.dtype!r} vs {y.dtype!r}.")
+    ranks = [t.get_shape().ndims for t in (x, y)]
+    if None not in ranks and ranks[0] != ranks[1]:
+        raise ValueError(f"Dimension must be {ranks[0]} but is {ranks[1]}: sets of two tensors "
+                         "have the same axes before the last.")  # fmt: skip
+    sparse = isinstance(x, SparseTensor), isinstance(y, SparseTensor)
+    parts = [
+        part
+        for t in (x, y)
+        for part in ((t.indices, t.values, t.dense_shape) if isinstance(t, SparseTensor) else (t,))
+    ]
+    return sparse_of(*build(records.set_op, parts, {"kind": kind, "sparse": sparse}).outputs)
 
 
 def intersection(a: Any, b: Any, validate_indices: bool = True) -> SparseTensor:
-    """The elements that both rows have."""
+    """The elements that a row has in both.
+
+    Parameters
+    ----------
+    a, b : tensor or SparseTensor
+        Of integers or strings; the axes before the last are the same.
+    validate_indices
+        Indices out of order or outside fail the run in any case, as in TensorFlow.
+    """
     return _made(a, b, "intersection")
 
 
 def union(a: Any, b: Any, validate_indices: bool = True) -> SparseTensor:
-    """The elements that either row has."""
+    """The elements that a row has in either: see `intersection`."""
     return _made(a, b, "union")
 
 
@@ -46,20 +65,10 @@ def difference(a: Any, b: Any, aminusb: bool = True, validate_indices: bool = Tr
 
 
 def size(a: Any, validate_indices: bool = True) -> Value:
-    """How many elements each set of a sparse tensor has."""
+    """How many different elements each set of a sparse tensor has."""
     if not isinstance(a, SparseTensor):
         raise TypeError(f"Expected `SparseTensor`, got {a}.")
-    n = a.get_shape().ndims
-    if n is None:
-        raise ValueError("the rank of the sets must be known")
-    rows: Any = shapes.zeros_like(a.indices[:, 0])
-    total: Any = 1
-    for i in range(n - 1):
-        rows = rows * a.dense_shape[i] + a.indices[:, i]
-        total = total * a.dense_shape[i]
-    ones = shapes.ones_like(a.indices[:, 0], dtype=dtypes.int32)
-    flat = arrays.unsorted_segment_sum(ones, rows, total)
-    return shapes.reshape(flat, a.dense_shape[:-1])
+    return build(records.set_size_op, (a.indices, a.values, a.dense_shape), {}).outputs[0]
 
 
 set_difference, set_intersection, set_union, set_size = difference, intersection, union, size
