@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 
@@ -32,6 +32,18 @@ def emit(
         body.main()
     fn.done()
     return fn.func
+
+
+class _Sums(NamedTuple):
+    """Where the sums of a register block go.
+
+    Rows are `step` elements apart; with `more`, those in `old`, a tile, are added first.
+    """
+
+    place: Any
+    step: V
+    old: Any
+    more: V | None
 
 
 class _Kernel:
@@ -172,11 +184,13 @@ class _Kernel:
                     ap, rs, ps = self._rows(a, a_pack, i0, i, rows, p0)
                     part = fn.element_ptr(column, (i - i0) * nr, g.acc)
                     self._prefetch(kb.i, part, i, j, rows)
-                    self._switch(rows, cols, ap, rs, ps, panel, step, kk)
-                    if self.blocked:
-                        self._partial(kb.i, part, i, j, rows, cols)
-                    else:
+                    to, left = self._destination(kb.i, part, i, j, rows, cols)
+                    self._switch(rows, cols, ap, rs, ps, panel, step, kk, to)
+                    if left is None:
                         self._finish(i, j, rows, cols)
+                    else:
+                        with fn.if_(left):
+                            self._finish(i, j, rows, cols)
 
     def _prefetch(self, kb: V, part: Any, i: V, j: V, rows: V) -> None:
         """Ask for what the end of the tile will read and write; the products hide the wait.
@@ -226,19 +240,28 @@ class _Kernel:
                 for byte in range(0, self.nr * t.size, 64):
                     self._line(self._byte(start, fn.index(byte)), write=False)
 
-    def _partial(self, kb: V, part: Any, i: V, j: V, rows: V, cols: V) -> None:
-        """Add the tile to the sums of the k blocks before, and keep them or finish."""
-        fn, acc, lanes = self.fn, self.g.acc, self.lanes
-        whole = self.mr * self.nr
-        with fn.if_(kb > 0), fn.loop(0, whole, lanes) as e:
-            old = fn.load(part, e.i, acc, lanes)
-            new = fn.load(self.stack, e.i, acc, lanes)
-            fn.store(self.stack, e.i, old + new)
+    def _destination(
+        self, kb: V, part: Any, i: V, j: V, rows: V, cols: V
+    ) -> tuple[_Sums, V | None]:
+        """Where a tile's sums go, and whether they are to be finished from the stack then.
+
+        After the last block of k to the stack; without an epilogue those of a whole tile go where
+        they belong. Before it they wait in `part`, whose older sums are added to theirs.
+        """
+        fn, g = self.fn, self.g
+        to, step, left = fn.wrap(self.stack, dtypes.int64), fn.index(self.nr), None
+        if self.epilogue is None and fn.watched is None and g.stored[0] is g.acc:
+            whole = rows.eq(self.mr) & cols.eq(self.nr)
+            out = fn.element_ptr(self.out[0], (self.out_row + i) * self.n + j, g.acc)
+            to = fn.select(whole, fn.wrap(out, dtypes.int64), to)
+            step = fn.select(whole, self.n, step)
+            left = ~whole
+        if not self.blocked:
+            return _Sums(to.ll, step, None, None), left
         last = kb.eq(self.k_blocks - 1)
-        with fn.if_(~last), fn.loop(0, whole, lanes) as e:
-            fn.store(part, e.i, fn.load(self.stack, e.i, acc, lanes))
-        with fn.if_(last):
-            self._finish(i, j, rows, cols)
+        to = fn.select(last, to, fn.wrap(part, dtypes.int64))
+        step = fn.select(last, step, fn.index(self.nr))
+        return _Sums(to.ll, step, part, kb > 0), last if left is None else last & left
 
     @contextmanager
     def _group(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> Iterator[V]:
@@ -287,7 +310,7 @@ class _Kernel:
 
     def _switch(
         self, rows: V, cols: V, ap: list[Any], ps: V | int, at: DType,
-        panel: Any, step: V | int, kk: V,
+        panel: Any, step: V | int, kk: V, to: _Sums,
     ) -> None:  # fmt: skip
         """A register block that covers the tile: 8 rows of 1 to 3 vectors, or 4 of 3.
 
@@ -305,11 +328,11 @@ class _Kernel:
         if self._half(full):
             half = (rows <= full // 2) & nv.eq(vectors)
             with fn.if_(half):
-                self._block(full // 2, vectors, ap, ps, at, panel, step, kk, left)
+                self._block(full // 2, vectors, ap, ps, at, panel, step, kk, left, to)
         for v in range(vectors, 0, -1):
             if self._col_case(v) and not (v == vectors and self._only_half(full)):
                 with fn.if_(nv.eq(v) & ~half):
-                    self._block(full, v, ap, ps, at, panel, step, kk, left)
+                    self._block(full, v, ap, ps, at, panel, step, kk, left, to)
 
     def _half(self, full: int) -> bool:
         """Whether a rest of at most half the rows can come."""
@@ -327,7 +350,7 @@ class _Kernel:
 
     def _block(
         self, rows: int, nv: int, ap: list[Any], ps: V | int, at: DType,
-        panel: Any, step: V | int, kk: V, left: V | None,
+        panel: Any, step: V | int, kk: V, left: V | None, to: _Sums,
     ) -> None:  # fmt: skip
         """A register block: beside an epilogue a function of its own.
 
@@ -337,29 +360,34 @@ class _Kernel:
         """
         if self.epilogue is None:
             mask = None if left is None else self._mask(left, self.lanes)
-            self._micro(rows, nv, ap, ps, at, panel, step, kk, mask)
+            self._micro(rows, nv, ap, ps, at, panel, step, kk, mask, to)
             return
-        outer, stack = self.fn, self.stack
-        passed = [x for x in (ps, step, kk, left) if isinstance(x, V)]
+        outer = self.fn
+        places = [panel, to.place, *([to.old] if self.blocked else []), *ap[:rows]]
+        sizes = [x for x in (ps, step, kk, left, to.step, to.more) if isinstance(x, V)]
+        types = [ptr] * len(places) + [x.ll.type for x in sizes]
         name = f"{outer.func.name}_{rows}x{nv}"
-        types = [ptr] * (2 + rows) + [i64] * len(passed)
         fn = self.make(outer.module, name, types, ir.VoidType(), linkage="internal")
         fn.func.attributes.add("noinline")
-        sizes = iter([fn.wrap(x, dtypes.int64) for x in fn.args[2 + rows :]])
-        ps, step = (next(sizes) if isinstance(x, V) else x for x in (ps, step))
-        kk = next(sizes)
-        self.fn, self.stack = fn, fn.args[0]
-        mask = None if left is None else self._mask(next(sizes), self.lanes)
-        self._micro(rows, nv, fn.args[2:], ps, at, fn.args[1], step, kk, mask)
+        given = [fn.wrap(x, s.dtype) for x, s in zip(fn.args[len(places) :], sizes, strict=True)]
+        inside = iter(given)
+        ps, step = (next(inside) if isinstance(x, V) else x for x in (ps, step))
+        kk = next(inside)
+        self.fn = fn
+        mask = None if left is None else self._mask(next(inside), self.lanes)
+        panel, place, *more = fn.args[: len(places)]
+        old = more.pop(0) if self.blocked else None
+        sums = _Sums(place, next(inside), old, next(inside) if self.blocked else None)
+        self._micro(rows, nv, more, ps, at, panel, step, kk, mask, sums)
         fn.ret()
-        self.fn, self.stack = outer, stack
-        outer.b.call(fn.func, [stack, panel, *ap[:rows], *[x.ll for x in passed]])
+        self.fn = outer
+        outer.call_fn(fn.func, [*places, *sizes])
 
     def _micro(
         self, rows: int, nv: int, ap: list[Any], ps: V | int, at: DType,
-        panel: Any, step: V | int, kk: V, mask: V | None,
+        panel: Any, step: V | int, kk: V, mask: V | None, to: _Sums,
     ) -> None:  # fmt: skip
-        """rows x nv vectors of sums over kk terms, into the tile on the stack."""
+        """rows x nv vectors of sums over kk terms."""
         fn, g, lanes = self.fn, self.g, self.lanes
         bt = g.dtype if self.kernel == "direct" else g.acc
         zero = fn.const(0, g.acc, lanes)
@@ -375,9 +403,23 @@ class _Kernel:
                 for v in range(nv):
                     sums.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
             p.next(sums)
-        for r in range(rows):
-            for v in range(nv):
-                fn.store(self.stack, r * self.nr + v * lanes, p.results[r * nv + v])
+
+        def put(old: Any = None) -> None:
+            for r in range(rows):
+                row = to.step * r
+                for v in range(nv):
+                    x = p.results[r * nv + v]
+                    if old is not None:
+                        x = fn.load(old, r * self.nr + v * lanes, g.acc, lanes) + x
+                    fn.store(to.place, row + v * lanes, x)
+
+        if to.more is None:
+            put()
+            return
+        with fn.if_(to.more):
+            put(to.old)
+        with fn.if_(~to.more):
+            put()
 
     # ------------------------------------------------------------- the end of a tile
 
