@@ -200,24 +200,27 @@ class Distribution:
     ) -> Value:
         """Draw samples of shape ``sample_shape + batch_shape + event_shape``."""
         with self._scope(name):
-            known = _static(sample_shape)
-            n: Any
-            if known is not None:
-                n = int(np.prod(known, dtype=np.int64))
-                lead = convert_to_tensor(np.asarray(known, np.int32))
-            else:
-                from graphc.ops.reduce import reduce_prod  # here only
+            return self._drawn(sample_shape, seed)
 
-                lead = shapes.reshape(convert_to_tensor(sample_shape, dtypes.int32), [-1])
-                n = reduce_prod(lead)
-            drawn = self._sample_n(n, seed)
-            rest = drawn.shape[1:]
-            if known is not None and rest.is_fully_defined():
-                return shapes.reshape(drawn, [*known, *rest.as_list()])
-            y = shapes.reshape(drawn, arrays.concat([lead, shapes.shape(drawn)[1:]], 0))
-            if known is not None:
-                y.set_shape(TensorShape(list(known)).concatenate(rest))  # type: ignore[attr-defined]
-            return y
+    def _drawn(self, sample_shape: Any, seed: int | None, **kwargs: Any) -> Value:
+        known = _static(sample_shape)
+        n: Any
+        if known is not None:
+            n = int(np.prod(known, dtype=np.int64))
+            lead = convert_to_tensor(np.asarray(known, np.int32))
+        else:
+            from graphc.ops.reduce import reduce_prod  # here only
+
+            lead = shapes.reshape(convert_to_tensor(sample_shape, dtypes.int32), [-1])
+            n = reduce_prod(lead)
+        drawn = self._sample_n(n, seed, **kwargs)
+        rest = drawn.shape[1:]
+        if known is not None and rest.is_fully_defined():
+            return shapes.reshape(drawn, [*known, *rest.as_list()])
+        y = shapes.reshape(drawn, arrays.concat([lead, shapes.shape(drawn)[1:]], 0))
+        if known is not None:
+            y.set_shape(TensorShape(list(known)).concatenate(rest))  # type: ignore[attr-defined]
+        return y
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         return self._missing("sample")

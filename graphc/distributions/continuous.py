@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math as _math
 from typing import Any
 
 import numpy as np
 
 from graphc.distributions.base import FULLY_REPARAMETERIZED, Elementwise
+from graphc.distributions.seeds import new_seed
 from graphc.face.graph import name_scope
 from graphc.ir.node import Value
 from graphc.ops import math, random, shapes, special
@@ -35,6 +37,62 @@ def log_ndtr(x: Any) -> Any:
     series = 1.0 - u * (1.0 - 3.0 * u * (1.0 - 5.0 * u))
     below = -0.5 * math.square(t) - math.log(-t) - _HALF_LOG_2PI + math.log(series)
     return math.select(x > high, -ndtr(-x), math.select(x > low, inside, below))
+
+
+#: Numerators and denominators of Wichura's algorithm AS 241 (1988), highest power first: near
+#: 1/2, further away, and in the tails.
+_WICHURA = (
+    (
+        (2509.0809287301226727, 33430.575583588128105, 67265.770927008700853, 45921.953931549871457,
+         13731.693765509461125, 1971.5909503065514427, 133.14166789178437745, 3.387132872796366608),
+        (5226.495278852854561, 28729.085735721942674, 39307.89580009271061, 21213.794301586595867,
+         5394.1960214247511077, 687.1870074920579083, 42.313330701600911252, 1.0),
+    ),
+    (
+        (7.7454501427834140764e-4, 0.0227238449892691845833, 0.24178072517745061177,
+         1.27045825245236838258, 3.64784832476320460504, 5.7694972214606914055,
+         4.6303378461565452959, 1.42343711074968357734),
+        (1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966,
+         0.14810397642748007459, 0.68976733498510000455, 1.6763848301838038494,
+         2.05319162663775882187, 1.0),
+    ),
+    (
+        (2.01033439929228813265e-7, 2.71155556874348757815e-5, 0.0012426609473880784386,
+         0.026532189526576123093, 0.29656057182850489123, 1.7848265399172913358,
+         5.4637849111641143699, 6.6579046435011037772),
+        (2.04426310338993978564e-15, 1.4215117583164458887e-7, 1.8463183175100546818e-5,
+         7.868691311456132591e-4, 0.0148753612908506148525, 0.13692988092273580531,
+         0.59983220655588793769, 1.0),
+    ),
+)  # fmt: skip
+
+
+def _wichura(away: Any, tail: Any) -> Any:
+    """Where the normal distribution function is ``0.5 + away``; `tail` is the smaller side."""
+
+    def quotient(at: int, r: Any) -> Any:
+        top, bottom = (
+            functools.reduce(lambda a, c: a * r + c, row, shapes.zeros_like(r))
+            for row in _WICHURA[at]
+        )
+        return top / bottom
+
+    middle = math.abs(away) <= 0.425
+    near = away * quotient(0, 0.180625 - math.square(math.select(middle, away, 0.0)))
+    r = math.sqrt(-math.log(math.select(middle, 0.25, tail)))
+    far = math.select(r <= 5.0, quotient(1, r - 1.6), quotient(2, r - 5.0))
+    far = math.select(math.is_inf(r), r, far)
+    return math.select(middle, near, math.sign(away) * far)
+
+
+def ndtri(p: Any) -> Any:
+    """Where the standard normal distribution function is `p`."""
+    return _wichura(p - 0.5, math.minimum(p, 1.0 - p))
+
+
+def erfinv(x: Any) -> Any:
+    """Where the error function is `x`."""
+    return _wichura(0.5 * x, 0.5 * (1.0 - math.abs(x))) / _math.sqrt(2.0)
 
 
 class Normal(Elementwise):
@@ -96,6 +154,9 @@ class Normal(Elementwise):
 
     def _survival(self, x: Any) -> Any:
         return ndtr(-self._z(x))
+
+    def _quantile(self, p: Any) -> Any:
+        return ndtri(p) * self._scale + self._loc
 
     def _entropy(self) -> Any:
         return 0.5 + _HALF_LOG_2PI + math.log(self._spread(self._scale))
@@ -330,7 +391,7 @@ class Beta(Elementwise):
         gamma = special.random_gamma
         ones = shapes.ones_like(self._total)
         first = gamma([n], self._concentration1 * ones, dtype=self.dtype, seed=seed)
-        other = None if seed is None else seed + 1
+        other = new_seed(seed, "beta")
         second = gamma([n], self._concentration0 * ones, dtype=self.dtype, seed=other)
         return first / (first + second)
 
@@ -396,7 +457,7 @@ class StudentT(Elementwise):
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         normal = random.random_normal(self._draw_shape(n), dtype=self.dtype, seed=seed)
         df = self._spread(self._df)
-        other = None if seed is None else seed + 1
+        other = new_seed(seed, "student_t")
         chi = special.random_gamma([n], 0.5 * df, beta=0.5, dtype=self.dtype, seed=other)
         return normal * math.rsqrt(chi / df) * self._scale + self._loc
 

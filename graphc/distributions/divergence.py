@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from graphc.distributions.base import Distribution
+from graphc.distributions.classes import OneHotCategorical
 from graphc.distributions.continuous import Beta, Gamma, Normal, Uniform
+from graphc.distributions.counts import Deterministic, Poisson
 from graphc.distributions.discrete import Bernoulli, Categorical
-from graphc.distributions.vectors import Dirichlet, MultivariateNormalDiag, _lbeta
+from graphc.distributions.formulas import Gumbel, HalfNormal
+from graphc.distributions.normals import MultivariateNormalLinearOperator
+from graphc.distributions.transformed import Independent
+from graphc.distributions.vectors import Dirichlet, _lbeta
 from graphc.face.graph import name_scope
 from graphc.ir.node import Value
 from graphc.ops import math, nn, reduce, shapes
@@ -123,8 +131,56 @@ def _uniform(a: Uniform, b: Uniform, name: str | None = None) -> Any:
     return math.select(inside, math.log(b.high - b.low) - math.log(a.high - a.low), float("inf"))
 
 
-@RegisterKL(MultivariateNormalDiag, MultivariateNormalDiag)
-def _diagonal(a: MultivariateNormalDiag, b: MultivariateNormalDiag, name: str | None = None) -> Any:
-    ratio = math.square(a.scale_diag / b.scale_diag)
-    away = math.square((a.loc - b.loc) / b.scale_diag)
-    return 0.5 * reduce.reduce_sum(ratio - 1.0 - math.log(ratio) + away, -1)
+@RegisterKL(MultivariateNormalLinearOperator, MultivariateNormalLinearOperator)
+def _vectors(a: Any, b: Any, name: str | None = None) -> Any:
+    """Of normal vectors, by the operators that scale them."""
+    away = b.mean() - a.mean()
+    inner = b.scale.solve(a.scale.to_dense())
+    k = float(a.event_shape[-1])
+    out = reduce.reduce_sum(math.square(inner), [-2, -1])
+    out = out + reduce.reduce_sum(math.square(b.scale.solvevec(away)), -1) - k
+    return 0.5 * out + b.scale.log_abs_determinant() - a.scale.log_abs_determinant()
+
+
+@RegisterKL(OneHotCategorical, OneHotCategorical)
+def _one_hot(a: Any, b: Any, name: str | None = None) -> Any:
+    away = nn.log_softmax(a.logits) - nn.log_softmax(b.logits)
+    return reduce.reduce_sum(nn.softmax(a.logits) * away, -1)
+
+
+@RegisterKL(HalfNormal, HalfNormal)
+def _half_normal(a: Any, b: Any, name: str | None = None) -> Any:
+    ratio = math.square(a.scale) / math.square(b.scale)
+    return math.log(b.scale) - math.log(a.scale) + 0.5 * (ratio - 1.0)
+
+
+@RegisterKL(Gumbel, Gumbel)
+def _gumbel(a: Any, b: Any, name: str | None = None) -> Any:
+    ratio = a.scale / b.scale
+    away = (a.loc - b.loc) / b.scale
+    grown = math.exp(-away + math.lgamma(ratio + 1.0))
+    return math.log(b.scale) - math.log(a.scale) + np.euler_gamma * (ratio - 1.0) + grown - 1.0 + (
+        away
+    )  # fmt: skip
+
+
+@RegisterKL(Poisson, Poisson)
+def _poisson(a: Any, b: Any, name: str | None = None) -> Any:
+    return a.rate * (math.log(a.rate) - math.log(b.rate)) - a.rate + b.rate
+
+
+@RegisterKL(Deterministic, Distribution)
+def _constant(a: Any, b: Any, name: str | None = None) -> Any:
+    return -b.log_prob(a.loc)
+
+
+@RegisterKL(Independent, Independent)
+def _independent(a: Any, b: Any, name: str | None = None) -> Any:
+    p, q = a.distribution, b.distribution
+    if a.event_shape.as_list() != b.event_shape.as_list() or (
+        p.event_shape.as_list() != q.event_shape.as_list()
+    ):
+        raise NotImplementedError("KL between Independents with different event shapes not "
+                                  "supported.")  # fmt: skip
+    axes = [-1 - i for i in range(a.event_shape.ndims - p.event_shape.ndims)]
+    return reduce.reduce_sum(kl_divergence(p, q), axis=axes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math as _math
 from typing import Any
 
 from graphc.distributions.base import (
@@ -11,13 +10,14 @@ from graphc.distributions.base import (
     Distribution,
     logits_and_probs,
 )
+from graphc.distributions.seeds import new_seed
 from graphc.face.graph import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import math, nn, random, reduce, shapes, special
 from graphc.ops.convert import convert_to_tensor
 
-__all__ = ["Dirichlet", "DirichletMultinomial", "Multinomial", "MultivariateNormalDiag"]
+__all__ = ["Dirichlet", "DirichletMultinomial", "Multinomial"]
 
 
 def _lbeta(x: Any) -> Any:
@@ -206,7 +206,7 @@ class DirichletMultinomial(_Vector):
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         p = Dirichlet(self._like).sample(n, seed=seed)
         inner = Multinomial(self._total_count, logits=math.log(p))
-        return inner.sample(seed=None if seed is None else seed + 1)
+        return inner.sample(seed=new_seed(seed, "dirichlet_multinomial"))
 
     def _log_prob(self, counts: Any) -> Any:
         c = math.cast(counts, self.dtype)
@@ -221,82 +221,3 @@ class DirichletMultinomial(_Vector):
         n, total = [shapes.expand_dims(v, -1) for v in (self._total_count, self._total)]
         share = self._concentration / total
         return n * share * (1.0 - share) * (n + total) / (1.0 + total)
-
-
-class MultivariateNormalDiag(_Vector):
-    """A normal distribution of vectors with independent components.
-
-    Parameters
-    ----------
-    loc : tensor, optional
-        The mean, 0 by default.
-    scale_diag : tensor, optional
-        Standard deviations, 1 by default.
-    scale_identity_multiplier : tensor, optional
-        Added to all of them.
-    """
-
-    def __init__(
-        self, loc: Any = None, scale_diag: Any = None, scale_identity_multiplier: Any = None,
-        validate_args: bool = False, allow_nan_stats: bool = True,
-        name: str = "MultivariateNormalDiag",
-    ) -> None:  # fmt: skip
-        parameters = dict(locals())
-        with name_scope(name) as scope:
-            mean = None if loc is None else convert_to_tensor(loc, name="loc")
-            spread = (
-                None if scale_diag is None else convert_to_tensor(scale_diag, name="scale_diag")
-            )
-            if mean is None and spread is None:
-                raise ValueError("loc or scale_diag must be given")
-            if scale_identity_multiplier is not None:
-                more = convert_to_tensor(scale_identity_multiplier)
-                like = mean if spread is None else spread
-                wide = shapes.ones_like(like) * shapes.expand_dims(more, -1)
-                spread = wide if spread is None else spread + wide
-            if spread is None:
-                spread = shapes.ones_like(mean)
-            if mean is None:
-                mean = shapes.zeros_like(spread)
-            self._loc = mean + shapes.zeros_like(spread)
-            self._diag = spread + shapes.zeros_like(mean)
-            self._like = self._loc
-            super().__init__(
-                self._loc.dtype, FULLY_REPARAMETERIZED, validate_args, allow_nan_stats, parameters,
-                [self._loc, self._diag], scope,
-            )  # fmt: skip
-
-    @property
-    def loc(self) -> Value:
-        return self._loc
-
-    @property
-    def scale_diag(self) -> Value:
-        return self._diag
-
-    def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        drawn = random.random_normal(self._draw_shape(n), dtype=self.dtype, seed=seed)
-        return drawn * self._diag + self._loc
-
-    def _log_prob(self, x: Any) -> Any:
-        z = (x - self._loc) / self._diag
-        each = -0.5 * math.square(z) - 0.5 * _math.log(2 * _math.pi) - math.log(self._diag)
-        return reduce.reduce_sum(each, -1)
-
-    def _entropy(self) -> Any:
-        each = 0.5 * (1.0 + _math.log(2 * _math.pi)) + math.log(self._diag)
-        return reduce.reduce_sum(each, -1)
-
-    def _mean(self) -> Any:
-        return self._loc
-
-    _mode = _mean
-
-    def _stddev(self) -> Any:
-        return math.abs(self._diag)
-
-    def _variance(self) -> Any:
-        return math.square(self._diag)
-
-    def _covariance(self) -> Any:
-        return shapes.matrix_diag(math.square(self._diag))

@@ -112,6 +112,17 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.distributions.discrete", "graphc.distributions.vectors",
         "graphc.distributions.divergence",
     ),
+    "contrib.distributions": (
+        "graphc.distributions.formulas", "graphc.distributions.counts",
+        "graphc.distributions.classes", "graphc.distributions.mixtures",
+        "graphc.distributions.normals", "graphc.distributions.transformed",
+        "graphc.distributions.seeds", "graphc.distributions.helpers",
+        "graphc.distributions.quadrature",
+    ),
+    "contrib.distributions.bijectors": (
+        "graphc.distributions.bijector", "graphc.distributions.elementary",
+        "graphc.distributions.affine",
+    ),
     "queue": ("graphc.data.queues",),
     "estimator": (
         "graphc.estimator.spec", "graphc.estimator.estimator", "graphc.estimator.canned",
@@ -167,6 +178,7 @@ BORROWED: dict[str, tuple[str, ...]] = {
     "core.util": (),
     "contrib.slim": ("contrib.layers", "contrib.framework"),
     "contrib.distributions": ("distributions",),
+    "contrib.distributions.bijectors": (),
     "contrib.slim.initializers": ("contrib.layers",),
     "contrib.slim.layers": ("contrib.layers",),
     "contrib.slim.losses": ("contrib.losses",),
@@ -328,9 +340,6 @@ NAMES: dict[str, str] = {
     "python.client.timeline.AllocationMaximum": "graphc.see.timeline:AllocationMaximum",
     "python.client.timeline.StepStatsAnalysis": "graphc.see.timeline:StepStatsAnalysis",
     "python.client.timeline.Timeline": "graphc.see.timeline:Timeline",
-    "contrib.distributions.MultivariateNormalDiag": (
-        "graphc.distributions.vectors:MultivariateNormalDiag"
-    ),
     "contrib.framework.is_tensor": "graphc.face.convert:is_tensor",
     "contrib.framework.convert_to_tensor_or_sparse_tensor": (
         "graphc.sparse.tensor:convert_to_tensor_or_sparse_tensor"

@@ -57,6 +57,14 @@ MORE: dict[str, str] = {
         "quadrature_scheme_softmaxnormal_quantiles reduce_weighted_logsumexp softplus_inverse "
         "tridiag"
     ),
+    "contrib.distributions.bijectors": (
+        "AbsoluteValue Affine AffineLinearOperator AffineScalar BatchNormalization Bijector Chain "
+        "CholeskyOuterProduct ConditionalBijector Exp FillTriangular Gumbel Identity Inline "
+        "Invert Kumaraswamy MaskedAutoregressiveFlow MatrixInverseTriL Ordered Permute "
+        "PowerTransform RealNVP Reshape ScaleTriL Sigmoid SinhArcsinh SoftmaxCentered Softplus "
+        "Softsign Square TransformDiagonal masked_autoregressive_default_template masked_dense "
+        "real_nvp_default_template"
+    ),
     "contrib.eager": (
         "ASYNC Checkpoint Checkpointable DEVICE_PLACEMENT_EXPLICIT DEVICE_PLACEMENT_SILENT "
         "DEVICE_PLACEMENT_WARN EagerVariableStore ExecutionCallback GradientTape Iterator Network "
