@@ -39,7 +39,7 @@ from graphc.passes.functionalize import (
     pattern,
     run_error,
 )
-from graphc.runtime import causes, deadline, stored, trace
+from graphc.runtime import causes, deadline, direct, stored, trace
 from graphc.runtime.arena import gemm_plan, gemm_variant, pieces, place, tell_places
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
 from graphc.runtime.llvm import codegen, entry, perf, tracing
@@ -91,6 +91,8 @@ class Counters:
         Plans found on disk, with nothing left to do but to bind them to sizes.
     bindings : int
         Plans bound to new sizes (memory plans; no LLVM).
+    assigned : int
+        Runs that gave variables constants, for which no code was made.
     runs : int
         Runs that took the slow gate (the quick path is not counted, it costs nothing).
     """
@@ -98,6 +100,7 @@ class Counters:
     plans: int = 0
     plans_loaded: int = 0
     bindings: int = 0
+    assigned: int = 0
     runs: int = 0
 
 
@@ -240,6 +243,8 @@ class Compilation:
         self.checked: Any = None  # the checker that has seen enough of it
         #: Makes the whole of a plan from disk.
         self.complete: Callable[[], None] | None = None
+        #: All that a run does which only gives variables constants.
+        self.direct: list[direct.Assignment] | None = None
 
     def whole(self) -> None:
         """Make what was left out of a plan from disk."""
@@ -450,6 +455,11 @@ class _Run:
                     compilation, env = checker(self, compilation, env, arrays)
                 if self.watched():
                     compilation.whole()
+                if compilation.direct is not None and compilation.complete is not None:
+                    if direct.assign(self.state, compilation.direct):
+                        counters.assigned += 1
+                        return []
+                    compilation.whole()
                 bound = self.bind(compilation, env)
             strings = compilation.frozen.strings
             simple = all(i is None for i in strings) and not compilation.frozen.string_updates
@@ -581,20 +591,28 @@ class _Run:
         for n in c.frozen.graph.nodes():
             if n.op.name == "read":
                 c.variables[n.attrs["var"]] = n.attrs["shape"]
-        key = self.disk_key(c.frozen)
-        if key and self.load(c, key):
-            return
+        key = ""
+        if self.unseen():
+            c.direct = direct.assignments(c.frozen)
+            if c.direct is not None:
+                c.core = stored.StoredPlan([], [], [], c.frozen.graph.facts)
+                c.complete = partial(self.complete, c)
+                return
+            o = self.executor.options
+            settings = (o.level, o.passes, o.off, self.executor.threads)
+            key = stored.key_of(c.frozen.graph, settings)
+            if key and self.load(c, key):
+                return
         keys = self.make_anew(c)
         if key:
             stored.keep(key, c.core, c.frozen.graph, keys, c.variants)
 
-    def disk_key(self, frozen: Frozen) -> str:
-        """The key of the plan on disk; "" where somebody wants to see how it is made."""
-        ex = self.executor
-        o = ex.options
-        if o.check or o.numerics or o.memory_limit or self.watched() or observers or failures:
-            return ""
-        return stored.key_of(frozen.graph, (o.level, o.passes, o.off, ex.threads))
+    def unseen(self) -> bool:
+        """Whether nobody wants to see how a plan is made, and it may come from elsewhere."""
+        o = self.executor.options
+        if o.check or o.numerics or o.memory_limit or observers or failures:
+            return False
+        return stored.wanted() and not self.watched()
 
     def watched(self) -> bool:
         """Whether somebody looks at compilations or runs, and wants the nodes behind the steps."""

@@ -35,7 +35,7 @@ from graphc.runtime.llvm import codegen, jit
 from graphc.runtime.llvm.cpu import host
 from graphc.runtime.steps import Buf, Code, StepSpec
 
-__all__ = ["StoredPlan", "find", "keep", "key_of"]
+__all__ = ["StoredPlan", "find", "keep", "key_of", "wanted"]
 
 #: Nodes below which a graph is compiled sooner than found.
 SMALL = 8
@@ -97,9 +97,14 @@ class _Step(StepSpec):
 # ----------------------------------------------------------------------------------- keys
 
 
+def wanted() -> bool:
+    """Whether plans may be kept, and nothing of a user's own is in the compiler."""
+    return not FOREIGN and os.environ.get("GRAPHC_PLANS", "1") not in ("", "0")
+
+
 def key_of(g: Graph, settings: Sequence[Any]) -> str:
     """The key of the plan of a pure graph under these settings; "" where it is not kept."""
-    if FOREIGN or os.environ.get("GRAPHC_PLANS", "1") in ("", "0") or len(g.nodes()) < SMALL:
+    if len(g.nodes()) < SMALL:
         return ""
     world = _world()
     found = digest(g) if world else None
