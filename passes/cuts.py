@@ -8,7 +8,7 @@ Ops with an effect are applied in the order of their creation.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphc.ir import journal
 from graphc.ir.node import Node, Value
@@ -23,8 +23,7 @@ __all__ = [
 Seen = tuple[Value, Node]
 
 
-@dataclass(frozen=True)
-class Inner:
+class Inner(NamedTuple):
     """What is wanted of the inside of a construct that the host drives.
 
     Attributes

@@ -26,7 +26,7 @@ import numpy as np
 
 from graphc import errors, ir, ops, passes, runtime
 from graphc.ir.digest import digest
-from graphc.ir.dims import Dim, Facts, Symbol
+from graphc.ir.dims import Dim, Expr, Facts, Func, Symbol
 from graphc.ir.dtypes import DTYPES, DType
 from graphc.ir.graph import Graph
 from graphc.ir.registry import FOREIGN
@@ -241,27 +241,19 @@ def _where(value: Any) -> Any:
     return a.ctypes.data, a.nbytes, a.dtype.str
 
 
-def _dim(d: Any) -> int | str:
-    """A size; one with symbols as text, where that reads back as the same."""
+def _dim(d: Any) -> Any:
+    """A size: a number, or the terms of its expression."""
     if type(d) is int:
         return d
-    text = str(d)
-    if _parsed(text) != d:
-        raise _NotStored
-    return text
+    return [[[_atom(a) for a in monomial], c] for monomial, c in d.terms]
 
 
-def _dims(shape: Sequence[Dim]) -> list[int | str]:
+def _atom(a: Any) -> Any:
+    return a.name if isinstance(a, Symbol) else [a.op, _dim(a.a), _dim(a.b)]
+
+
+def _dims(shape: Sequence[Dim]) -> list[Any]:
     return [_dim(d) for d in shape]
-
-
-def _parsed(text: str) -> Dim:
-    from graphc.ir.kernel_text import ParseError, Tokens, parse_dim
-
-    try:
-        return parse_dim(Tokens(text))
-    except ParseError:
-        raise _NotStored from None
 
 
 # ----------------------------------------------------------------------------------- reading
@@ -307,25 +299,23 @@ def find(key: str, given: Graph) -> Found | None:
 
 class _Reader:
     def __init__(self, image: Mapping[str, Any], given: Graph) -> None:
-        self.known: dict[str, Dim] = {}
         self.nodes = given.nodes()
         self.codes: dict[str, Code] = {}
         self.buffers = [self.buffer(*row) for row in image["buffers"]]
 
-    def dim(self, d: int | str) -> Dim:
+    def dim(self, d: Any) -> Dim:
         if type(d) is int:
             return d
-        text = str(d)
-        found = self.known.get(text)
-        if found is None:
-            found = self.known[text] = _parsed(text)
-        return found
+        return Expr(tuple([(tuple([self.atom(a) for a in m]), c) for m, c in d]))
 
-    def dims(self, row: Sequence[int | str]) -> tuple[Dim, ...]:
+    def atom(self, a: Any) -> Symbol | Func:
+        return Symbol(a) if type(a) is str else Func(a[0], self.dim(a[1]), self.dim(a[2]))
+
+    def dims(self, row: Sequence[Any]) -> tuple[Dim, ...]:
         return tuple([self.dim(d) for d in row])
 
     def buffer(
-        self, kind: str, dtype: str, count: int | str, index: int, name: str, data: Any,
+        self, kind: str, dtype: str, count: Any, index: int, name: str, data: Any,
         first: int, last: int,
     ) -> Buf:  # fmt: skip
         if kind == "scratch":

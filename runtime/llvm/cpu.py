@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -39,8 +38,7 @@ _KERNEL = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Cpu:
+class Cpu(NamedTuple):
     """The machine code is made for.
 
     Attributes
@@ -110,7 +108,7 @@ def host(level: str = "", cache: Cache | None = None) -> Cpu:
         raise ValueError(f"unknown CPU level {level!r}: one of {', '.join(LEVELS)}")
     cpu = _limited(level, cache if cache is not None else open_cache())
     cores = _cores()
-    return cpu if cpu.cores == cores else replace(cpu, cores=cores)
+    return cpu if cpu.cores == cores else cpu._replace(cores=cores)
 
 
 @lru_cache(maxsize=16)

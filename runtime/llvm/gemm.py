@@ -45,8 +45,7 @@ once for the weights and only `packed` for every product with them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
@@ -81,8 +80,7 @@ TEMPLATE = 6
 KC = 256
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """What the kernels must know of the CPU; the default is AVX-512 on a Zen 4 or 5."""
 
     vector_bytes: int = 64
@@ -102,8 +100,7 @@ class Target:
         return self.vector_bytes >= 32
 
 
-@dataclass(frozen=True)
-class Phase:
+class Phase(NamedTuple):
     """One kernel over `units` units; `grain` units are worth handing to a thread."""
 
     kernel: str
@@ -111,8 +108,7 @@ class Phase:
     grain: int
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """How one product of known sizes runs; `sizes` are the words after the pointers."""
 
     phases: tuple[Phase, ...]
@@ -125,8 +121,7 @@ def _up(x: int, to: int) -> int:
     return -(-x // to) * to
 
 
-@dataclass(frozen=True)
-class Gemm:
+class Gemm(NamedTuple):
     """A family of matrix products: what is known of them when they are compiled.
 
     Parameters

@@ -81,8 +81,7 @@ _RUNTIME = ("__truncdfhf2", "__truncsfhf2", "__extendhfsf2", "__truncsfbf2", "__
 _LIBRARIES = ("", "libm.so.6", "libgcc_s.so.1")
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """How kernels are compiled.
 
     Attributes
