@@ -250,8 +250,10 @@ class Gemm(NamedTuple):
         units = batch * -(-m // mb) * -(-n // nb)
         group = self._group(kernel, nb)
         private, shared = self._scratch(kernel, n, k, batch, mb, nb, group, b_shared)
-        # A thread is worth waking for some 20 us of work: 2^21 products at 100 a nanosecond.
-        grain = max(1, (1 << 21) // max(1, min(mb, m) * min(nb, n) * k)) if units else 1
+        # A thread is worth waking for 10 to 20 us of work: 2^21 products at 100 a nanosecond, or,
+        # where an operand's numbers are read for one product each, 2^18 of them at 90 GB/s.
+        worth = min(m, n, 8) << 18
+        grain = max(1, worth // max(1, min(mb, m) * min(nb, n) * k)) if units else 1
         phases: tuple[Phase, ...] = (Phase(kernel, units, grain),)
         if prepacked:
             panels = (1 if b_shared else batch) * -(-n // nr) if units else 0
