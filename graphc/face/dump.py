@@ -10,10 +10,11 @@ import numpy as np
 
 from graphc.errors import FailedPreconditionError, InvalidArgumentError
 from graphc.face.graph import Graph, get_default_graph
+from graphc.face.guesses import made_shapes, result_shapes
 from graphc.face.variables import Variable
 from graphc.ir import graph as irgraph
 from graphc.ir import journal
-from graphc.ir.dims import Expr
+from graphc.ir.dims import Expr, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value, reachable, type_text
 from graphc.ir.text import attribute_text, print_graph
@@ -50,11 +51,12 @@ def _elements(fetches: Any, graph: Graph) -> list[Value | Node]:
     return out
 
 
-def _example(v: Value, sizes: Sequence[int], number: int) -> np.ndarray[Any, Any]:
+def _example(
+    v: Value, sizes: Sequence[int], number: int, known: Shape | None = None
+) -> np.ndarray[Any, Any]:
     """An array of the static shape of `v`; the i-th size is the i-th of `sizes` where unknown."""
-    shape = [
-        d if type(d) is int else sizes[i % len(sizes)] for i, d in enumerate(v.static_shape or ())
-    ]
+    static = v.static_shape if known is None else known
+    shape = [d if type(d) is int else sizes[i % len(sizes)] for i, d in enumerate(static or ())]
     if v.dtype.hosted:
         return np.full(shape, b"", object)
     return np.full(shape, number if v.dtype.kind in "iu" else 0, v.dtype.np)
@@ -130,16 +132,18 @@ def compile_run(
         run = ex.prepare(tuple(elements), tuple(feeds))
         run = getattr(run, "main", run)  # what the host does afterwards is not compiled
         try:
-            parts = _parts(rt, run, list(feeds.values()), lookup, (sizes, number))
+            between: list[Value] = []
+            parts = _parts(rt, run, list(feeds.values()), lookup, (sizes, number), between)
         except InvalidArgumentError as e:
-            if not missing:
+            if not missing and not between:
                 raise
-            if i + 1 == len(_GUESSES):
-                names = ", ".join(v.name for v in missing)
-                raise InvalidArgumentError(
-                    None, e.op, f"{e.message}\nShapes were guessed for {names}; pass a feed_dict."
-                ) from None
-            continue
+            if i + 1 < len(_GUESSES):
+                continue
+            names = ", ".join(v.name for v in missing)
+            guessed = f"for {names}; pass a feed_dict" if missing else "for what the host computes"
+            raise InvalidArgumentError(
+                None, e.op, f"{e.message}\nSizes and numbers were guessed {guessed}."
+            ) from None
         break
     parts[-1] = parts[-1]._replace(elements=elements)
     if len(parts) == 1:
@@ -168,26 +172,32 @@ def compile_graph(
 
 
 def _parts(
-    rt: Any, run: Any, values: list[Any], lookup: Any, guess: tuple[Sequence[int], int]
-) -> list[Part]:
-    """The parts of a run that values cut: what is between is not run, so examples stand for it."""
+    rt: Any, run: Any, values: list[Any], lookup: Any, guess: tuple[Sequence[int], int],
+    between: list[Value],
+) -> list[Part]:  # fmt: skip
+    """The parts of a run that values cut; what is `between` is not run, examples stand for it."""
     from graphc.passes.functionalize import Cut
 
     out: list[Part] = []
+    sizes: dict[Value, Shape] = {}
     while True:
         try:
             c = rt.compile_only(run, values, lookup)
         except Cut as e:
             parts = rt.Parts(run, e)
+            between += parts.fed
             given = dict(zip(run.feeds, values, strict=True))
             if parts.first is not None and parts.first.fetches:
                 names = ", ".join(h.name for h in e.hosts)
                 what = f", before {names:.60}" if names else ", makes a size"
                 operands = [given[v] for v in parts.first.feeds]
-                made = _parts(rt, parts.first, operands, lookup, guess)
+                made = _parts(rt, parts.first, operands, lookup, guess, between)
+                sizes.update(result_shapes(parts.first, made[-1].compilation))
                 made[-1] = made[-1]._replace(title=what)
                 out += made
-            given.update((v, _example(v, *guess)) for v in parts.fed)
+            sizes.update((v, np.shape(a)) for v, a in given.items())
+            sizes.update(made_shapes(e.hosts, sizes))
+            given.update((v, _example(v, *guess, known=sizes.get(v))) for v in parts.fed)
             run = parts.rest
             values = [given[v] for v in run.feeds]
             continue

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.keras import backend as K
+from graphc.keras.named import deserialized, found, serialized
 from graphc.ops import math, nn, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
 
@@ -260,24 +261,17 @@ CosineSimilarity = _loss_class(
 
 def serialize(loss: Any) -> Any:
     """The name of a loss function."""
-    return getattr(loss, "__name__", None) or {
-        "class_name": type(loss).__name__, "config": loss.get_config()
-    }  # fmt: skip
+    return serialized(loss)
 
 
 def deserialize(name: Any, custom_objects: Any = None) -> Any:
     """The loss of that name."""
-    if isinstance(name, dict):
-        return deserialize(name["class_name"], custom_objects)(**name["config"])
-    found = (custom_objects or {}).get(name) or globals().get(name)
-    if found is None or name.startswith("_"):
-        raise ValueError(f"Unknown loss function:{name}")
-    return found
+    return deserialized(name, globals(), "loss", custom_objects)
 
 
 def get(identifier: Any) -> Any:
     """The loss for a name, or a callable itself."""
-    if identifier is None or (callable(identifier) and not isinstance(identifier, str)):
-        return identifier
-    found = deserialize(identifier)
-    return found() if inspect.isclass(found) else found
+    loss = found(identifier, globals(), "loss")
+    if loss is not None and not callable(loss):
+        raise ValueError(f"Could not interpret loss function identifier: {identifier}")
+    return loss

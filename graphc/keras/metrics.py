@@ -15,6 +15,7 @@ from graphc.face.variables import Variable
 from graphc.keras import backend as K
 from graphc.keras import losses
 from graphc.keras.engine import unique
+from graphc.keras.named import deserialized, found, serialized
 from graphc.layers.base import snake_case
 from graphc.ops import math, reduce, shapes, state
 from graphc.ops.convert import convert_to_tensor
@@ -417,26 +418,17 @@ class MeanIoU(Metric):
 
 def serialize(metric: Any) -> Any:
     """The name of a metric's function."""
-    return getattr(metric, "__name__", None) or {
-        "class_name": type(metric).__name__, "config": metric.get_config()
-    }  # fmt: skip
+    return serialized(metric)
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> Any:
     """The metric of a name."""
-    if isinstance(config, dict):
-        return deserialize(config["class_name"], custom_objects)(**config["config"])
-    found = (custom_objects or {}).get(config) or globals().get(config)
-    if found is None or config.startswith("_"):
-        raise ValueError(f"Unknown metric function:{config}")
-    return found
+    return deserialized(config, globals(), "metric", custom_objects)
 
 
 def get(identifier: Any) -> Any:
     """The metric for a name, or a callable itself."""
-    if isinstance(identifier, str | dict):
-        found = deserialize(identifier)
-        return found() if inspect.isclass(found) else found
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret metric identifier: {identifier}")
+    metric = found(identifier, globals(), "metric")
+    if not callable(metric):
+        raise ValueError(f"Could not interpret metric identifier: {identifier}")
+    return metric
