@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,10 @@ def _run(value, *arguments):
 
 
 def _lines(path):
-    rows = [line.split(" ", 2) for line in path.read_text().splitlines()]
+    text = path.read_text()
+    # as perf reads it: hexadecimal without a prefix, one space, and the name to the end of the line
+    assert re.fullmatch(r"([0-9a-f]+ [0-9a-f]+ [^\s]+\n)+", text), text
+    rows = [line.split(" ", 2) for line in text.splitlines()]
     return [(int(a, 16), int(n, 16), name) for a, n, name in rows]
 
 

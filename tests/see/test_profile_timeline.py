@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -105,6 +106,22 @@ def test_a_traced_run_fills_the_metadata(metadata):
     assert product.memory[0].allocator_bytes_in_use >= 4 * 64 * 256
     assert dict(cpu.thread_names)[0] == "caller"
     assert "Session.run" in {s.node_name for s in host.node_stats}
+
+
+def test_times_are_microseconds(metadata):
+    x, loss = _model()
+    later = tf.py_func(lambda a: time.sleep(0.02) or a, [loss], tf.float32, name="later")
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(later, {x: X})
+        start = time.perf_counter()
+        sess.run(later, {x: X}, options=FULL, run_metadata=metadata)
+        took = (time.perf_counter() - start) * 1e6
+    events = valid(timeline.Timeline(metadata.step_stats).generate_chrome_trace_format())
+    slices = [e for e in events if e["ph"] == "X"]
+    slept = next(e for e in slices if e["args"].get("kind") == "host")
+    assert 20_000 <= slept["dur"] <= took
+    assert 20_000 <= max(e["ts"] + e["dur"] for e in slices) - min(e["ts"] for e in slices) <= took
 
 
 def test_the_trace_keeps_to_the_format(metadata):

@@ -273,7 +273,7 @@ def test_what_a_user_adds_is_seen() -> None:
 @pytest.mark.parametrize("where", ["pure", "simplify", "plan", "kernels"])
 def test_a_run_that_does_not_compile_shows_what_there_is(where, monkeypatch, tmp_path, capsys):
     from graphc.passes import pipeline
-    from graphc.runtime import executor
+    from graphc.runtime import executor, plan
 
     def fail(*args, **kwargs):
         raise RuntimeError("a fault <b>in</b> the compiler\nwith two lines")
@@ -283,7 +283,7 @@ def test_a_run_that_does_not_compile_shows_what_there_is(where, monkeypatch, tmp
     elif where == "simplify":
         monkeypatch.setitem(pipeline.PASSES, "simplify", fail)
     elif where == "plan":
-        monkeypatch.setattr(executor, "make_plan", fail)
+        monkeypatch.setattr(plan, "make_plan", fail)
     else:
         monkeypatch.setattr(executor.codegen, "compile_all", fail)
     g, fetches, feed = training()
