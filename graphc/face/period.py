@@ -25,13 +25,11 @@ _ArgSpec = collections.namedtuple("_ArgSpec", "args varargs keywords defaults")
 
 
 def _getargspec(func: Any) -> _ArgSpec:
-    """The arguments of a function of positional ones, as ``inspect.getargspec`` gave them."""
+    """The positional arguments of a function, as ``inspect.getargspec`` gave them.
+
+    Annotations are no error: functions of graphc have them where those of TensorFlow had none.
+    """
     spec = inspect.getfullargspec(func)
-    if spec.kwonlyargs or spec.annotations:
-        raise ValueError(
-            "Function has keyword-only parameters or annotations, use inspect.signature() API "
-            "which can support them"
-        )
     return _ArgSpec(spec.args, spec.varargs, spec.varkw, spec.defaults)
 
 

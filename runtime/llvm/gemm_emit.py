@@ -547,7 +547,8 @@ class _Kernel:
 
             with fn.if_(i1 - i.i >= wide):
                 copy(None)
-            if g.m is None or g.m % wide:
+            # units are multiples of mr rows, so their rests come even where m is one of `wide`
+            if g.m is None or g.m % wide or mr % wide:
                 with fn.if_(i1 - i.i < wide):
                     copy(self._mask(i1 - i.i, wide))
 

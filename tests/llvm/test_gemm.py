@@ -308,6 +308,18 @@ def test_known_sizes(m: int, n: int, k: int, ta: bool, tb: bool) -> None:
         g.plan(m, n, k + 1)
 
 
+@pytest.mark.parametrize("target", [WIDE, AVX2, SSE2])
+@pytest.mark.parametrize("ta", [False, True])
+def test_known_rows_split_into_units_of_odd_tiles(ta: bool, target: Target) -> None:
+    """784 rows are 49 vectors of 16; two units of them end in the middle of a vector."""
+    for m, n, k in ((784, 64, 20), (176, 10, 300), (48, 100, 9)):
+        g = Gemm(dtypes.float32, ta, m=m, n=n, k=k, target=target)
+        for kernel, threads in itertools.product(able(g, m, n), (1, 2, 3, 5)):
+            if kernel == "direct" and not target.masks and n % g.lanes:
+                continue
+            Product(g, m, n, k, threads=threads, kernel=kernel).check()
+
+
 def test_the_kernels_named_beforehand_are_those_chosen() -> None:
     for ta, tb in TRANSPOSES:
         g = Gemm(dtypes.float32, ta, tb, target=WIDE)
