@@ -41,6 +41,7 @@ from graphc.passes.functionalize import (
 )
 from graphc.runtime import causes, deadline, direct, stored, trace
 from graphc.runtime.arena import gemm_plan, gemm_variant, pieces, place, tell_places
+from graphc.runtime.bounds import Guard
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
 from graphc.runtime.llvm import codegen, entry, perf, tracing
 from graphc.runtime.llvm.entry import (
@@ -55,11 +56,13 @@ from graphc.runtime.llvm.entry import (
     Program,
     Step,
 )
+from graphc.runtime.llvm.watch import NOTHING, Watch
 from graphc.runtime.parts import Parts
 from graphc.runtime.state import NEVER, Cell, State
 from graphc.runtime.steps import Buf, StepSpec
 from graphc.runtime.swap import NEW, Moving, Pointers
 from graphc.runtime.tail import Tail, late_nodes
+from graphc.runtime.trust import FALSE_ALARMS, Trusting, few_terms, trusted
 
 if TYPE_CHECKING:
     from graphc.passes.pipeline import Trace
@@ -240,6 +243,10 @@ class Compilation:
         self.fitting: dict[tuple[int, ...], bool] = {}
         #: Steps whose bad numbers are only on the way to good ones.
         self.unwatched: set[int] = set()
+        #: Of a guarded plan: what runs where the guard does not hold, and how often it has stopped
+        #: at numbers that were good.
+        self.safe: Compilation | None = None
+        self.alarms = 0
         self.checked: Any = None  # the checker that has seen enough of it
         #: Makes the whole of a plan from disk.
         self.complete: Callable[[], None] | None = None
@@ -281,8 +288,8 @@ class Bound:
     """A plan with sizes: the program, its output arrays, and the counters of its random ops."""
 
     __slots__ = (
-        "call", "counters", "drawn", "env", "epoch", "fresh", "moves", "phases", "pointers",
-        "program", "scalars", "shown", "steps", "streams",
+        "call", "counters", "drawn", "env", "epoch", "fresh", "guard", "leaves", "moves", "phases",
+        "pointers", "program", "scalars", "shown", "steps", "streams",
     )  # fmt: skip
 
     call: Callable[..., int]
@@ -292,6 +299,9 @@ class Bound:
     #: The number of the last move (`State.moves`) that the program knows of.
     moves: int
     pointers: Pointers
+    guard: Guard | None
+    #: In sessions that check numbers: what is known of variables after a run.
+    leaves: list[tuple[Cell, float | None]]
     program: Program
     #: For each fetched value an array to use again and None, or its shape and what makes arrays.
     scalars: list[tuple[Any, _Empty | None]]
@@ -328,6 +338,8 @@ class Bound:
             program = _Drawing(run, self, program)
         if self.pointers.moved:
             program = Moving(run.state, self, program)
+        if self.guard is not None or self.leaves:
+            program = Trusting(run.state, self.guard, self.leaves, program)
         return program
 
 
@@ -460,6 +472,7 @@ class _Run:
                         counters.assigned += 1
                         return []
                     compilation.whole()
+                compilation = self.trusted(compilation, env)
                 bound = self.bind(compilation, env)
             strings = compilation.frozen.strings
             simple = all(i is None for i in strings) and not compilation.frozen.string_updates
@@ -492,6 +505,29 @@ class _Run:
         self.executor.causes.append(cause)
         found.append(c)
         return c, self.sizes(c.core.facts, env, arrays)
+
+    def trusted(self, c: Compilation, env: Mapping[Symbol, int]) -> Compilation:
+        """`c`, or what runs in its place where its guard does not hold."""
+        guard = c.core.guard if self.executor.options.numerics else None
+        if guard is None:
+            return c
+        size = partial(D.evaluate, env=env)
+        if c.alarms < FALSE_ALARMS and few_terms(guard, size):
+            if trusted(self.state, guard, True):
+                return c
+            c.alarms = FALSE_ALARMS  # looking at them each time would cost more than it saves
+        return self.safely(c)
+
+    def safely(self, c: Compilation) -> Compilation:
+        """The plan for what `c` is the plan for, with no guard."""
+        if c.safe is None:
+            from graphc.runtime.plan import make_plan
+
+            c.safe = s = Compilation(c.frozen, c.trace, cast("Plan", None))
+            s.variables = c.variables
+            s.plan = make_plan(c.plan.graph, revocable=True, beside=True)
+            self.generate(s)
+        return c.safe
 
     @staticmethod
     def sizes(
@@ -660,9 +696,8 @@ class _Run:
             c.trace.journal = journal.current()
             g = optimize_ir(frozen.graph, ex.passes, c.trace, ex.options.check)
         options = self.executor.options
-        plan = make_plan(
-            g, revocable=options.numerics, beside=options.numerics and not options.memory_limit
-        )
+        free = options.numerics and not options.memory_limit
+        plan = make_plan(g, revocable=options.numerics, beside=free, guarded=free)
         if self.executor.options.memory_limit:
             self.keep_limit(plan)
         c.plan = plan
@@ -694,7 +729,7 @@ class _Run:
         for i, s in enumerate(c.plan.steps):
             if not s.calls:
                 continue
-            watch = s.watched() if looks and i not in c.unwatched else frozenset()
+            watch = self.watch(c, s) if looks and i not in c.unwatched else NOTHING
             con = s.code.contraction
             if con is not None:
                 g = codegen.gemm_of(con)
@@ -705,7 +740,7 @@ class _Run:
                 for p in phases:
                     key = codegen.kernel_key(s.code.kernel, f"gemm|{g!r}|{p.kernel}", watch)
                     keys[i].append((p.kernel, key))
-                    wanted.setdefault(key, codegen.gemm_emitter(con, p.kernel, bool(watch)))
+                    wanted.setdefault(key, codegen.gemm_emitter(con, p.kernel, watch))
                 continue
             if s.code.native is not None:
                 key, emit = s.code.native
@@ -728,6 +763,19 @@ class _Run:
                 variant: (done[key], done[key].address("kernel")) for variant, key in pairs
             }
         return keys
+
+    @staticmethod
+    def watch(c: Compilation, s: StepSpec) -> Watch:
+        """What the kernel of a step looks for."""
+        names, guard = s.watched(), c.plan.guard
+        if guard is None or not names:
+            return Watch(names)
+        if s.commit:
+            return Watch(names, names, words_of(s))
+        if s.code.contraction is not None:
+            return Watch(names, names if guard.reads.intersection(s.writes) else frozenset())
+        params = zip(s.code.kernel.params, s.binds, strict=True)
+        return Watch(names, names & {p.name for p, b in params if b in guard.reads})
 
     # ---------------------------------------------------------------- binding
 
@@ -803,6 +851,8 @@ class _Run:
             c.whole()
             return self.execute(c, self.bind(c, b.env), arrays)
         if code == NOT_FINITE:
+            if c.core.guard is not None:
+                return self.alarmed(c, b, arrays)
             return self.not_finite(c, b, arrays)
         self.failed(b, code, arrays)
 
@@ -833,6 +883,16 @@ class _Run:
         native.runs += 1
         with trace.span("native", native.compilation.plan.graph.name):
             return tracing.run(native.bound.program, native.log, arrays)
+
+    def alarmed(
+        self, c: Compilation, b: Bound, arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> list[Any]:
+        """A number was too large for what is shown of the plan: run the one that shows nothing."""
+        safe = self.safely(c)
+        self.bound = None
+        results = self.execute(safe, self.bind(safe, b.env), arrays)
+        c.alarms += 1  # there was nothing wrong
+        return results
 
     def not_finite(
         self, c: Compilation, b: Bound, arrays: Sequence[np.ndarray[Any, Any]]
@@ -921,6 +981,15 @@ def with_numbers(message: str, env: Mapping[Symbol, int], position: int) -> str:
     return re.sub(r"<([^<>]+)>|\[0, ([^\[\]]+?)\)(?!\))", known, message)
 
 
+def words_of(s: StepSpec) -> int:
+    """How many argument words the kernel of a step has."""
+    con = s.code.contraction
+    if con is None:
+        return 1 + len(s.binds) + len(s.code.kernel.sizes)
+    extra = len(s.binds) - 2 - len(con.outputs) + len(con.kernel.sizes)
+    return int(codegen.gemm_of(con).extra_word(extra))
+
+
 _Patches = dict[int, list[tuple[int, int]]]
 
 
@@ -1005,6 +1074,8 @@ class _Binder:
         places = [(start[i] + word, cell, other) for i, word, cell, other in self.places]
         b.pointers = Pointers(b.program.words, places, moved)
         b.pointers.point()
+        b.guard = plan.guard if self.owner.executor.options.numerics else None
+        b.leaves = self.leaves()
         if b.fresh or any(t.code == "bf16" for t, _ in plan.out_types):
             b.call = _never
         else:
@@ -1051,6 +1122,14 @@ class _Binder:
             if s.target is not None:
                 steps[at] = entry.branch(steps[at].words[1], places[s.target])
         return steps, feeds, outs
+
+    def leaves(self) -> list[tuple[Cell, float | None]]:
+        """What will be known of the variables that the program changes."""
+        if not self.owner.executor.options.numerics:
+            return []
+        guard, cells = self.c.core.guard, self.owner.state.cells
+        known: Mapping[str, float] = {} if guard is None else guard.leaves
+        return [(cells[name], known.get(name)) for name, _, _ in self.c.core.updates]
 
     def note_places(self, at: int, binds: Sequence[tuple[int, Buf]]) -> None:
         """Write down which words of a step are addresses of variables."""
@@ -1137,6 +1216,12 @@ class _Binder:
             return int(self.bound.counters.ctypes.data) + 24 * b.index
         return 0  # feeds and outputs are patched by the entry
 
+    def large(self, s: StepSpec) -> list[int]:
+        """The address of the byte that a kernel sets which cannot fail any more."""
+        if not self.owner.executor.options.numerics or not s.commit or self.c.core.guard is None:
+            return []
+        return [int(self.owner.state.large.ctypes.data)]
+
     # ------------------------------------------------------------- steps
 
     def steps_of(self, i: int, s: StepSpec) -> list[tuple[Step, list[tuple[int, Buf]]]]:
@@ -1155,7 +1240,7 @@ class _Binder:
                 else self.env
             )
             sizes = [env[x] for x in s.code.kernel.sizes]
-            words = [0, *[self.address(b) for b in s.binds], *sizes]
+            words = [0, *[self.address(b) for b in s.binds], *sizes, *self.large(s)]
             units = D.evaluate(s.code.kernel.units, env)
             if max(units, *sizes, 0) > LARGEST:
                 most = f"OOM when allocating tensor with {max(units, *sizes, 0):,} elements"
@@ -1184,7 +1269,8 @@ class _Binder:
         words = g.words(
             p, self.address(binds[0]), self.address(binds[1]), scratch,
             [self.address(b) for b in outs],
-            [*[self.address(b) for b in extra], *[self.env[x] for x in con.kernel.sizes]],
+            [*[self.address(b) for b in extra], *[self.env[x] for x in con.kernel.sizes],
+             *self.large(s)],
             packed=self.base + self.offset[-1 - packer - len(self.c.core.steps)],
         )  # fmt: skip
         first_out = g.extra_word(0) - len(outs)

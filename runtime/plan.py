@@ -27,6 +27,7 @@ from graphc.passes.convolve import convolution_of, lower_convolution
 from graphc.passes.fuse import is_alias
 from graphc.passes.lower import Lowered, lower_body
 from graphc.passes.share import body_key
+from graphc.runtime.bounds import Bounds, Guard, look_step
 from graphc.runtime.panels import share_panels
 from graphc.runtime.regions import Regions, Scope, begins_as
 from graphc.runtime.steps import (
@@ -72,6 +73,8 @@ class Plan(Pictured):
     limit: int = 0
     #: Whether every step that computes floats may fail, so that variables change after all of them.
     revocable: bool = False
+    #: What must hold for it, where some steps cannot fail and change variables in place.
+    guard: Guard | None = None
 
 
 #: Why a new value of a variable is not written in place: in words, and what would alter it.
@@ -110,9 +113,11 @@ LATE: dict[str, tuple[str, str]] = {
 class _Planner(Regions):
     def __init__(
         self, g: Graph, native: Callable[[Node], Any] | None, revocable: bool = False,
-        beside: bool = False,
+        beside: bool = False, guarded: bool = False,
     ) -> None:  # fmt: skip
         self.g = g
+        self.guarded = guarded  # what cannot fail is written in place
+        self.guard: Guard | None = None
         self.beside = beside  # new values of large variables are made in arrays of their own
         self.revocable = revocable  # every step may fail: what is committed is copied at the end
         self.journal = journal.current()
@@ -142,7 +147,7 @@ class _Planner(Regions):
         return Plan(
             g, self.steps, outputs, [(v.dtype, v.static_shape or ()) for v in g.outputs], reads,
             [(name, v.dtype, v.static_shape or ()) for name, v in g.updates], g.facts,
-            self.loops, revocable=self.revocable,
+            self.loops, revocable=self.revocable, guard=self.guard,
         )  # fmt: skip
 
     # ------------------------------------------------------------- where values live
@@ -312,6 +317,7 @@ class _Planner(Regions):
         self.late: list[tuple[Buf, Buf, Node]] = []  # copies at the very end
         self.flips: list[StepSpec] = []
         self.moves: dict[Buf, Buf] = {}  # from temporary memory to second arrays
+        self.bounds = Bounds(self.steps, self.of, self.commits) if self.guarded else None
         in_place = self.choose_in_place()
         for name, v in self.g.updates:
             b = base(v)
@@ -320,12 +326,24 @@ class _Planner(Regions):
                 self.redirect(b, target)
             else:
                 self.update_late(v, target)
+        if self.bounds is not None:
+            self.finish_guard(self.bounds)
         for src, target, node in self.late:
             self.copy(src, target, node, commit=True)
         for s in self.steps if self.moves else ():
             for buf in {b for b in s.binds if b in self.moves}:
                 s.replace(buf, self.moves[buf])
         self.steps += self.flips
+
+    def finish_guard(self, bounds: Bounds) -> None:
+        """What must hold for what is written in place, and steps that look at what is fed."""
+        guard, feeds = bounds.guard(self.steps)
+        if guard.leaves:
+            self.guard = guard
+            node = next(s.node for s in self.steps if s.commit)
+            looks = [look_step(b, self.temp(b.dtype, 1, b.name), node) for b in feeds]
+            guard.reads.update(s.binds[1] for s in looks)
+            self.steps = [*looks, *self.steps]
 
     def choose_in_place(self) -> set[Value]:
         """The new values of variables that their kernels may write to the variables."""
@@ -442,7 +460,7 @@ class _Planner(Regions):
         step = self.steps[at]
         if step.checks:
             return "checks"
-        if self.revocable:
+        if self.revocable and not (self.bounds is not None and self.bounds.holds(step)):
             return "revocable"
         # run later it would read what takes the memory of its operands over, or write over it
         if any(self.written.get(b, [0])[-1] > at for b in step.reads):
@@ -638,11 +656,12 @@ def draw_step(n: Node) -> StepSpec:
 
 def make_plan(
     g: Graph, native: Callable[[Node], Any] | None = None, revocable: bool = False,
-    beside: bool = False,
+    beside: bool = False, guarded: bool = False,
 ) -> Plan:  # fmt: skip
     """The plan of a fused graph.
 
     With `revocable` no variable changes before all is computed; with `beside` new values of large
-    variables are not copied then, but made where the variable will be (`graphc.runtime.swap`).
+    variables are not copied then, but made where the variable will be (`graphc.runtime.swap`). With
+    `guarded` those that cannot fail are written in place (`graphc.runtime.bounds`).
     """
-    return _Planner(g, native, revocable, beside).run()
+    return _Planner(g, native, revocable, beside, guarded).run()

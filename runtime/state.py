@@ -31,14 +31,18 @@ class Cell:
         the new value.
     side : ndarray of bool, [1]
         Changed by native code as a run ends.
+    least : float or None
+        Its numbers are not below this, and all are small (`graphc.runtime.bounds`); None: nobody
+        knows.
     """
 
-    __slots__ = ("addresses", "arrays", "dtype", "ready", "shape", "side")
+    __slots__ = ("addresses", "arrays", "dtype", "least", "ready", "shape", "side")
 
     def __init__(self, dtype: DType, shape: tuple[int, ...]) -> None:
         self.dtype = dtype
         self.shape = shape
         self.ready = False
+        self.least: float | None = None
         self.side = np.zeros(1, np.bool_)
         a = np.zeros(shape, storage(dtype))
         self.arrays = (a, a)
@@ -80,6 +84,10 @@ class State:
         self.skips: dict[Node, int] = {}
         self.seeds: dict[Node, tuple[int, int]] = {}
         self.lock = threading.RLock()
+        #: Set by native code that has made a variable too large for what is known of variables.
+        self.large = np.zeros(1, np.uint8)
+        #: How often what is known of variables has changed.
+        self.news = 0
         self._epoch = 0
         self._slow = 0
         #: How often anything that programs know by its address has moved.
@@ -112,10 +120,17 @@ class State:
             self._slow += more
             self.quick = NEVER if self._slow else self.moves
 
+    def learn(self, cell: Cell, least: float | None) -> None:
+        """Note what is known of a variable (`Cell.least`)."""
+        if cell.least != least:
+            cell.least = least
+            self.news += 1
+
     def load(self, name: str, dtype: DType, value: np.ndarray[Any, Any]) -> None:
         """Set a variable from outside a run."""
         with self.lock:
             cell = self.cell(name, dtype, value.shape)
+            self.learn(cell, None)
             np.copyto(cell.array, to_storage(value, dtype))
             if not cell.ready:
                 cell.ready = True

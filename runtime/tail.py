@@ -131,6 +131,7 @@ class Tail:
                 cell, ready, array = cells[name]
                 if array is not None:
                     np.copyto(cell.array, array)
+                state.learn(cell, None)
                 cell.ready = ready
                 state.cells[name] = cell
             state.skips.clear()

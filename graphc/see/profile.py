@@ -120,6 +120,7 @@ def unchanged(state: Any) -> Iterator[None]:
             for name, (c, ready, array) in cells.items():
                 moved |= state.cells.get(name) is not c or c.ready != ready
                 np.copyto(c.array, array)
+                state.learn(c, None)
                 c.ready = ready
             state.cells.clear()
             state.cells.update({name: c for name, (c, _, _) in cells.items()})

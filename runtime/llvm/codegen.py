@@ -18,6 +18,7 @@ from graphc.ir.registry import SCALARS
 from graphc.ops.record import OPS, Op
 from graphc.runtime.llvm import jit
 from graphc.runtime.llvm.cpu import host
+from graphc.runtime.llvm.watch import NOTHING, Watch
 
 if TYPE_CHECKING:
     from graphc.passes.contract import Contraction
@@ -40,13 +41,15 @@ def load_all(keys: Iterable[str], level: str = "", opt: int = 2) -> dict[str, ji
     return jit.load_kernels(keys, jit.Options(level=level, opt=opt))
 
 
-def kernel_key(kernel: Kernel, extra: str = "", watch: frozenset[str] = frozenset()) -> str:
-    """The content key of a kernel; `watch` are the buffers in which it looks for NaN."""
+def kernel_key(kernel: Kernel, extra: str = "", watch: Watch = NOTHING) -> str:
+    """The content key of a kernel; `watch` says what it looks for in what it stores."""
     from graphc.ir import kernel_text  # a plan from disk knows its keys
 
     text = kernel_text.structure_text(kernel)
     if watch:
-        extra += f"|watch {[i for i, p in enumerate(kernel.params) if p.name in watch]}"
+        names = [i for i, p in enumerate(kernel.params) if p.name in watch]
+        small = [i for i, p in enumerate(kernel.params) if p.name in watch.small]
+        extra += f"|watch {names} {small} {watch.word}"
     own = "".join([f"|{name} {fingerprint(f)}" for name, f in SCALARS.items() if name in text])
     return hashlib.sha256(f"{VERSION}|{_sources()}|{extra}|{text}{own}".encode()).hexdigest()
 
@@ -64,7 +67,7 @@ def _sources() -> str:
     return found.hexdigest()
 
 
-def kernel_emitter(kernel: Kernel, watch: frozenset[str] = frozenset()) -> Callable[[Any], object]:
+def kernel_emitter(kernel: Kernel, watch: Watch = NOTHING) -> Callable[[Any], object]:
     """What emits a kernel of loops."""
 
     def emit(module: Any) -> object:
@@ -111,7 +114,7 @@ def gemm_of(c: Contraction) -> Any:
     return Gemm(c.dtype, c.ta, c.tb, batched, m=m, n=n, k=k, outputs=c.outputs, target=target)
 
 
-def gemm_emitter(c: Contraction, variant: str, watch: bool = False) -> Callable[[Any], object]:
+def gemm_emitter(c: Contraction, variant: str, watch: Watch = NOTHING) -> Callable[[Any], object]:
     """What emits one kernel of a matrix product with its epilogue."""
 
     def emit(module: Any) -> object:

@@ -337,7 +337,7 @@ class _Conv(_Tiles):
         for (p, b), v in zip(self.out, values, strict=True):
             x = fn.cast(v, b.dtype)
             if b.name in self.walk.watch:
-                fn.look(x, mask)
+                fn.look(x, mask, b.name in self.walk.watch.small)
             fn.store(p, to, x, mask)
 
 
@@ -732,7 +732,7 @@ class _Depth(_Tiles):
         for v, x in enumerate(sums):
             y = self.fn.cast(x, out.dtype)
             if out.name in self.walk.watch:
-                self.fn.look(y, masks[v])
+                self.fn.look(y, masks[v], out.name in self.walk.watch.small)
             self.fn.store(self.pointers[2], at + v * self.lanes, y, masks[v])
 
     def input(self) -> None:

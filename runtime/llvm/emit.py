@@ -20,6 +20,7 @@ from llvmlite import ir
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.entry import NOT_FINITE
+from graphc.runtime.llvm.watch import NOTHING, least
 
 __all__ = ["Carry", "Fn", "V"]
 
@@ -34,7 +35,6 @@ SCALAR: dict[str, ir.Type] = {
 
 
 #: The bits of infinity, by the size of the type.
-_EXPONENT = {2: 0x7C00, 4: 0x7F800000, 8: 0x7FF0000000000000}
 
 
 @cache
@@ -188,7 +188,8 @@ class Fn:
         self.args = list(self.func.args)
         self._hoisted: dict[Any, V] = {}
         #: Where stored floats are looked at: the largest exponents so far, by type and lanes.
-        self.watched: dict[tuple[DType, int], Any] | None = None
+        self.watched: dict[tuple[DType, int, bool], Any] | None = None
+        self.sought = NOTHING
 
     # ------------------------------------------------------------- constants and conversion
 
@@ -740,8 +741,8 @@ class Fn:
 
     # ------------------------------------------------------------- numbers that are none
 
-    def look(self, x: V, mask: V | None = None) -> None:
-        """Remember whether a lane of a stored `x` is infinite or NaN; `done` returns what was seen.
+    def look(self, x: V, mask: V | None = None, small: bool = False) -> None:
+        """Remember whether a lane of a stored `x` is too large; `done` says what was seen.
 
         The bits without the sign are largest where the exponent is all ones: two instructions a
         vector, and a register that the whole kernel keeps.
@@ -750,13 +751,13 @@ class Fn:
             return
         code = "f32" if x.dtype.code == "bf16" else x.dtype.code
         bits = {"f16": dtypes.uint16, "f32": dtypes.uint32, "f64": dtypes.uint64}[code]
-        slot = self.watched.get((bits, x.lanes))
+        slot = self.watched.get((bits, x.lanes, small))
         if slot is None:
             t = llvm_type(bits, x.lanes)
             with self.b.goto_entry_block():
                 slot = self.b.alloca(t)
                 self.b.store(self.const(0, bits, x.lanes).ll, slot, align=bits.size)
-            self.watched[bits, x.lanes] = slot
+            self.watched[bits, x.lanes, small] = slot
         old = V(self, self.b.load(slot, align=bits.size, typ=slot.allocated_type), bits, x.lanes)
         new = self.bitcast(x, bits) & (2 ** (8 * bits.size - 1) - 1)
         if mask is not None and mask.lanes == x.lanes:
@@ -765,18 +766,22 @@ class Fn:
         self.b.store(most.ll, slot, align=bits.size)
 
     def done(self) -> None:
-        """End a kernel: it gives `NOT_FINITE` where a number that `look` saw was none."""
-        for (bits, lanes), slot in (self.watched or {}).items():
+        """End a kernel: it returns, or says in a byte, that `look` saw what it should not."""
+        for (bits, lanes, small), slot in (self.watched or {}).items():
             ll = self.b.load(slot, align=bits.size, typ=slot.allocated_type)
             most = V(self, ll, bits, lanes)
-            bad = self.cmp("<=", self.like(_EXPONENT[bits.size], most), most)
+            bad = self.cmp("<=", self.like(least(8 * bits.size, small), most), most)
             if lanes > 1:
                 ll = self.call_intrinsic(
                     "llvm.vector.reduce.or", [bad.ll.type], ir.IntType(1), [bad.ll]
                 )
                 bad = V(self, ll, dtypes.bool_)
             with self.if_(bad):
-                self.ret(NOT_FINITE)
+                if self.sought.word:
+                    flag = self.read_ptr(self.args[0], self.sought.word)
+                    self.b.store(ir.Constant(ir.IntType(8), 1), flag, align=1)
+                else:
+                    self.ret(NOT_FINITE)
         self.ret(0)
 
     def ret(self, code: int | V = 0) -> None:

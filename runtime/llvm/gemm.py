@@ -49,6 +49,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
+from graphc.runtime.llvm.watch import NOTHING, Watch
 
 if TYPE_CHECKING:  # a plan needs no LLVM: the emitter is imported when there is code to emit
     from graphc.runtime.llvm.emit import V
@@ -354,11 +355,11 @@ class Gemm(NamedTuple):
 
     def emit(
         self, module: Any, name: str, kernel: str, epilogue: Epilogue | None = None,
-        function: Callable[..., Any] | None = None, watch: bool = False,
+        function: Callable[..., Any] | None = None, watch: Watch = NOTHING,
     ) -> Any:  # fmt: skip
         """Add the kernel to the module under `name`; `function` makes the `Fn` (`vmath.Math`).
 
-        With `watch` it looks for results that are infinite or NaN (`Fn.look`).
+        With `watch` it looks at its results (`Fn.look`).
         """
         from graphc.runtime.llvm import gemm_emit
 

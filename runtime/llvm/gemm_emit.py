@@ -12,18 +12,19 @@ from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.emit import Fn, V, i32, i64, ptr
 from graphc.runtime.llvm.gemm import KC, WORDS, Epilogue, Gemm
+from graphc.runtime.llvm.watch import NOTHING, Watch
 
 __all__ = ["emit"]
 
 
 def emit(
     g: Gemm, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None,
-    function: Callable[..., Fn] | None, watch: bool = False,
+    function: Callable[..., Fn] | None, watch: Watch = NOTHING,
 ) -> ir.Function:  # fmt: skip
     """Add a kernel of `g` to the module under `name`."""
     fn = (function or Fn)(module, name, [ptr, i64, i64, i64])
     if watch:
-        fn.watched = {}
+        fn.watched, fn.sought = {}, watch
     body = _Kernel(g, fn, kernel, epilogue)
     body.make = function or Fn
     if kernel == "pack_b":
@@ -450,7 +451,7 @@ class _Kernel:
         at = (self.out_row + row) * self.n + col
         for p, t, v in zip(self.out, g.stored, values or (), strict=False):
             x = fn.cast(v, t)
-            fn.look(x, mask)
+            fn.look(x, mask, bool(fn.sought.small))
             fn.store(p, at, x, mask)
 
     # ------------------------------------------------------------- packing

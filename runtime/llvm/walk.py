@@ -51,6 +51,7 @@ from graphc.ir.kernel import (
 )  # fmt: skip
 from graphc.runtime.llvm.emit import Fn, V, memory_type, ptr
 from graphc.runtime.llvm.stages import Stages, cut
+from graphc.runtime.llvm.watch import NOTHING, Watch
 
 __all__ = ["Index", "Ramp", "ScalarTable", "TemplateTable", "Walk", "emit_kernel"]
 
@@ -138,7 +139,7 @@ def emit_kernel(
     templates: TemplateTable | None = None,
     *,
     function: Callable[..., Fn] = Fn,
-    watch: frozenset[str] = frozenset(),
+    watch: Watch = NOTHING,
 ) -> ir.Function:
     """Add ``i32 name(ptr args, i64 begin, i64 end, i64 worker)`` to `module`.
 
@@ -150,13 +151,13 @@ def emit_kernel(
         For each template kind, ``f(walk, statement)``.
     function : callable
         Makes the `Fn`; `vmath.Math` where ops call vector maths.
-    watch : frozenset of str
-        Buffers in which a number that is infinite or NaN makes the kernel return `NOT_FINITE`.
+    watch : Watch
+        Buffers whose numbers it looks at.
     """
     k = function(module, name, [ptr, i64, i64, i64])
     args, begin, end, worker = k.args
     if watch:
-        k.watched = {}
+        k.watched, k.sought = {}, watch
     w = Walk(k, kernel, scalar, templates or {}, args, V(k, worker, int64))
     w.watch = watch
     w.run(V(k, begin, int64), V(k, end, int64))
@@ -201,8 +202,8 @@ class Walk:
         self.symbols: dict[Symbol, Index] = {}
         self.buffers: dict[str, Buffer] = {}
         self.pointers: dict[str, Any] = {}
-        self.watch: frozenset[str] = frozenset()  # buffers whose numbers must be finite
-        self.noted = False
+        self.watch = NOTHING  # buffers whose numbers are looked at
+        self.noted = self.small = False
         self.journal = journal.current()
         self.streaming: Store | None = None  # the store that bypasses the cache here
         first_size = 1 + len(kernel.params)
@@ -840,7 +841,7 @@ class Walk:
         base, at = self.pointers[s.buf], self.offset(s.buf, s.index)
         x = self.operand(s.value)
         where = None if s.where is None else self.operand(s.where)
-        self.noted = s.buf in self.watch
+        self.noted, self.small = s.buf in self.watch, s.buf in self.watch.small
         ramp = at if isinstance(at, Ramp) else None
         if s is self.streaming and self.mask is None and ramp is not None:
             self.put_stream(base, k.index(ramp.base), self.wide(x))
@@ -872,7 +873,7 @@ class Walk:
     def note(self, x: V, mask: V | None = None) -> None:
         """Look at what is stored, where the buffer is one of `watch`."""
         if self.noted:
-            self.k.look(x, mask)
+            self.k.look(x, mask, self.small)
 
     def put_ramp(self, base: Any, at: Ramp, x: V, mask: V | None, mode: str) -> None:
         """Store to evenly spaced elements, all different."""

@@ -366,7 +366,7 @@ class _Last(_Reader):
                     at = ((i.i * side + r) * c + channel) * f + e.i
                     out = self.buffers[1]
                     if out.name in self.walk.watch:
-                        fn.look(x, mask)
+                        fn.look(x, mask, out.name in self.walk.watch.small)
                     fn.store(self.pointers[1], at, x, mask)
 
 

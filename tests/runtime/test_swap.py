@@ -12,10 +12,18 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.runtime import swap
+from graphc.runtime import bounds, swap
 from graphc.runtime.executor import counters
 
 ROWS, COLUMNS = 256, 128  # 128 kB
+
+
+@pytest.fixture(autouse=True, params=["beside", "in place where that is certain"])
+def certain(request: Any, monkeypatch: Any) -> bool:
+    """Whether updates that cannot fail are written in place; else all are made beside."""
+    if request.param == "beside":
+        monkeypatch.setattr(bounds.Bounds, "holds", lambda self, s: False)
+    return bool(request.param != "beside")
 
 
 def large(name: str, value: float = 1.0, shape: tuple[int, ...] = (ROWS, COLUMNS)) -> Any:
@@ -63,7 +71,7 @@ def batch(k: int) -> Any:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_training_with_and_without_checks_is_the_same(name: str) -> None:
+def test_training_with_and_without_checks_is_the_same(name: str, certain: bool) -> None:
     after = []
     for check in (False, True):
         with tf.Graph().as_default(), tf.Session(check_numerics=check) as sess:
@@ -77,7 +85,7 @@ def test_training_with_and_without_checks_is_the_same(name: str) -> None:
                 sess.run([train, loss], {x: batch(k)})
             assert counters.bindings == bound, "both sides of a step are one binding"
             slots = [v.op.name for v in tf.global_variables() if v.shape == (ROWS, COLUMNS)]
-            assert moved(sess) == (set(slots) if check else set())
+            assert moved(sess) == (set(slots) if check and not certain else set())
             after.append(values(sess))
     for key in after[0]:
         np.testing.assert_allclose(after[0][key], after[1][key], 1e-6, err_msg=key)
@@ -259,8 +267,10 @@ def test_threads_that_share_a_session() -> None:
         assert all(abs(s - round(s)) < 1e-3 for s in seen), "never half of a step"
 
 
-def test_ctrl_c_behind_the_native_run(monkeypatch: Any) -> None:
+def test_ctrl_c_behind_the_native_run(monkeypatch: Any, certain: bool) -> None:
     """All of the step is done, though Python has not noted where variables are."""
+    if certain:
+        pytest.skip("nothing moves")
     with tf.Graph().as_default(), tf.Session(check_numerics=True) as sess:
         a, b = large("a"), tf.Variable(np.ones(9, np.float32), name="b")
         step = tf.group(tf.assign(a, a * 2.0), tf.assign(b, b * 2.0))
@@ -283,7 +293,7 @@ def test_ctrl_c_behind_the_native_run(monkeypatch: Any) -> None:
             sess.run(step)
 
 
-def test_memory_comes_back_with_the_session() -> None:
+def test_memory_comes_back_with_the_session(certain: bool) -> None:
     with tf.Graph().as_default():
         x, loss, train = network(OPTIMIZERS["adam"]())
         sess = tf.Session(check_numerics=True)
@@ -292,7 +302,7 @@ def test_memory_comes_back_with_the_session() -> None:
             sess.run([train, loss], {x: batch(k)})
         cells = sess._executor.state.cells.values()
         arrays = [weakref.ref(a) for c in cells for a in c.arrays if c.shape == (ROWS, COLUMNS)]
-        assert len({id(a()) for a in arrays}) == 6
+        assert len({id(a()) for a in arrays}) == (3 if certain else 6)
         del cells
         sess.close()
         gc.collect()
