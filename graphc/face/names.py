@@ -18,6 +18,7 @@ _OPS = (
     "graphc.ops.check", "graphc.ops.printing", "graphc.ops.factor",
     "graphc.ops.scatter", "graphc.ops.ordering", "graphc.ops.strings", "graphc.ops.special",
     "graphc.ops.blocks", "graphc.ops.quantize", "graphc.ops.complex", "graphc.ops.spectral",
+    "graphc.ops.more_math", "graphc.ops.stateless", "graphc.ops.texts",
 )  # fmt: skip
 
 _CELLS = ("graphc.nn.cells", "graphc.nn.wrappers")
@@ -39,8 +40,12 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "nn": (
         "graphc.ops.nn", *_OPS, "graphc.nn.sampled", "graphc.nn.ctc", "graphc.ops.sampling",
-        "graphc.nn", *_RNN,
+        "graphc.nn", *_RNN, "graphc.nn.more",
     ),
+    "contrib.nn": ("graphc.nn.more",),
+    "contrib.image": ("graphc.contrib.image",),
+    "contrib.stateless": ("graphc.ops.stateless",),
+    "strings": ("graphc.ops.texts",),
     "nn.rnn_cell": _CELLS,
     "contrib.crf": ("graphc.nn.crf",),
     "contrib.rnn": (
@@ -93,7 +98,10 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.layers.core", "graphc.layers.convolutional", "graphc.layers.pooling",
         "graphc.layers.normalization", "graphc.layers.base",
     ),
-    "contrib.framework": ("graphc.contrib.framework.scoping", "graphc.contrib.framework.variables"),
+    "contrib.framework": (
+        "graphc.contrib.framework.scoping", "graphc.contrib.framework.variables",
+        "graphc.contrib.framework.extras",
+    ),
     "contrib.losses": (),
     "contrib.metrics": (),
     "contrib.layers": (
@@ -353,6 +361,12 @@ NAMES: dict[str, str] = {
     "contrib.slim.model_analyzer": "graphc.contrib.slim.model_analyzer",
     "contrib.slim.utils": "graphc.contrib.slim.utils",
     "confusion_matrix": "graphc.metrics.counting:confusion_matrix",
+    "math.is_non_decreasing": "graphc.face.asserts:is_non_decreasing",
+    "math.is_strictly_increasing": "graphc.face.asserts:is_strictly_increasing",
+    "contrib.slim.VariableDeviceChooser": "graphc.contrib.framework.extras:VariableDeviceChooser",
+    "contrib.slim.assert_or_get_global_step": (
+        "graphc.contrib.framework.extras:assert_or_get_global_step"
+    ),
     "math.confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     "python.debug.DebugTensorDatum": "graphc.see.stepper:Datum",
     "python.debug.LocalCLIDebugHook": "graphc.see.tfdbg:LocalCLIDebugHook",
