@@ -36,6 +36,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import heapq
 import itertools
 import os
 import re
@@ -44,7 +45,7 @@ import sys
 import threading
 import time
 import weakref
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -290,6 +291,7 @@ class _Gate:
             if depth:
                 self.inside[threading.get_ident()] = depth
             _pending.clear()  # their threads do not exist here
+            _turns.forked()
             return
         with self.condition:
             self.forking = 0
@@ -595,25 +597,26 @@ class _Context:
         threads = self.options.threads or min(8, self.cpu.cores)
         work = _Workers(self.body_of, min(threads, len(wanted)))
         spent = 0.0
-        try:
-            for key, (_, emit) in wanted.items():
-                start = time.perf_counter()
-                try:
-                    text = _text_of(emit, key, self)
-                    lint(text, self.allowed)
-                except CompileError as e:
-                    errors[key] = e
-                    continue
-                finally:
-                    spent += time.perf_counter() - start
-                work.submit(key, text)
-        except BaseException:
-            work.cancel()
-            raise
-        finally:
-            work.finish()
-            with _lock:
-                _stats.emit_seconds += spent
+        with _turns.quick():
+            try:
+                for key, (_, emit) in wanted.items():
+                    start = time.perf_counter()
+                    try:
+                        text = _text_of(emit, key, self)
+                        lint(text, self.allowed)
+                    except CompileError as e:
+                        errors[key] = e
+                        continue
+                    finally:
+                        spent += time.perf_counter() - start
+                    work.submit(key, text)
+            except BaseException:
+                work.cancel()
+                raise
+            finally:
+                work.finish()
+                with _lock:
+                    _stats.emit_seconds += spent
         errors.update(work.errors)
         for key, body in work.results.items():
             self.cache.store(wanted[key][0], body)
@@ -841,22 +844,63 @@ def _defined(text: str) -> list[str]:
     return [n.strip('"') for head, n in found if not re.search(r"\b(internal|private)\b", head)]
 
 
+class _Turns:
+    """Short turns of the GIL while kernels are made.
+
+    A compiling thread needs the GIL for an instant between any two calls of LLVM. The thread that
+    emits kernels would keep it for 5 ms each time, and the other core would mostly wait.
+    """
+
+    SECONDS = 2e-4
+
+    def __init__(self) -> None:
+        self.users = 0
+        self.before = 0.0
+
+    @contextlib.contextmanager
+    def quick(self) -> Iterator[None]:
+        with _lock:
+            if not self.users:
+                self.before = sys.getswitchinterval()
+                sys.setswitchinterval(min(self.before, self.SECONDS))
+            self.users += 1
+        try:
+            yield
+        finally:
+            with _lock:
+                self.users = max(0, self.users - 1)  # 0 before in a child forked inside
+                if not self.users:
+                    sys.setswitchinterval(self.before)
+
+    def forked(self) -> None:
+        """In a child the other threads that make kernels do not exist."""
+        if self.users:
+            self.users = 0
+            sys.setswitchinterval(self.before)
+
+
+_turns = _Turns()
+
+
 class _Workers:
-    """Runs `work(text)` for the texts submitted, in this thread and some helpers."""
+    """Runs `work(text)` for the texts submitted, in this thread and some helpers.
+
+    The longest text comes first: what is left for the end is short, and all end together.
+    """
 
     def __init__(self, work: Callable[[str], bytes], threads: int) -> None:
         self.work = work
         self.results: dict[str, bytes] = {}
         self.errors: dict[str, BaseException] = {}
         self._ready = threading.Condition()
-        self._queue: deque[tuple[str, str]] = deque()
+        self._queue: list[tuple[int, str, str]] = []  # a heap, by length
         self._closed = False
         self._threads: list[threading.Thread] = []
         self._spare = threads - 1
 
     def submit(self, key: str, text: str) -> None:
         with self._ready:
-            self._queue.append((key, text))
+            heapq.heappush(self._queue, (-len(text), key, text))
             self._ready.notify()
         if self._spare > 0:
             self._spare -= 1
@@ -891,7 +935,7 @@ class _Workers:
                     self._ready.wait()
                 if not self._queue:
                     return
-                key, text = self._queue.popleft()
+                _, key, text = heapq.heappop(self._queue)
             try:
                 self.results[key] = self.work(text)
             except CompileError as e:

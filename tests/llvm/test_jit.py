@@ -470,6 +470,48 @@ def test_one_thread_when_no_more_can_be_started(
     check_samples(compile_kernels(samples(), many))
 
 
+def test_turns_are_short_while_kernels_are_made(options: Options) -> None:
+    """And as before afterwards, whatever happened, in a child forked meanwhile too."""
+    before = sys.getswitchinterval()
+    seen: list[float] = []
+    forked: list[int] = []
+
+    def emit(module: Any) -> None:
+        seen.append(sys.getswitchinterval())
+        compile_kernels({"inner": answer(2)}, options)
+        seen.append(sys.getswitchinterval())
+        pid = os.fork() if hasattr(os, "fork") else -1
+        if pid == 0:
+            os._exit(0 if sys.getswitchinterval() == before else 1)
+        forked.extend([os.waitpid(pid, 0)[1]] if pid > 0 else [])
+        raise ValueError("no kernel")
+
+    with pytest.raises(CompileError, match="no kernel"):
+        compile_kernels({"outer": emit, "good": answer(1)}, options)
+    assert all(x == pytest.approx(jit._Turns.SECONDS, rel=0.1) for x in seen)
+    assert len(seen) == 2
+    assert not any(forked)
+    assert sys.getswitchinterval() == before
+
+
+def test_the_longest_kernel_is_made_first() -> None:
+    order: list[str] = []
+    ready = threading.Event()
+
+    def work(text: str) -> bytes:
+        ready.wait(20)
+        order.append(text)
+        return text.encode()
+
+    workers = jit._Workers(work, 1)
+    for key, text in (("a", "--"), ("b", "-----"), ("c", "-"), ("d", "---")):
+        workers.submit(key, text)
+    ready.set()
+    workers.finish()
+    assert order == ["-----", "---", "--", "-"]
+    assert workers.results == {"a": b"--", "b": b"-----", "c": b"-", "d": b"---"}
+
+
 # ----------------------------------------------------------------- disk
 
 
