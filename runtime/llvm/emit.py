@@ -444,15 +444,15 @@ class Fn:
         return self._extreme("<", x, y)
 
     def _extreme(self, op: str, x: V, y: Any) -> V:
-        # x where x beats y or x is NaN, else y: two compares and one select, the same
-        # answer for scalar and vector.
+        # x where x beats y or x is NaN, else y: the same answer for scalar and vector. The first
+        # choice is one instruction of x86 (which LLVM sees while the second is not of x itself),
+        # and what the second needs of x does not wait for y.
         x, y = self._pair(x, y)
-        if x.dtype.kind == "f":
-            flip = {">": "<=", "<": ">="}[op]
-            keep_y = V(self, self.b.fcmp_ordered(flip, x.ll, y.ll), dtypes.bool_, x.lanes)
-            nan_y = V(self, self.b.fcmp_unordered("uno", y.ll, y.ll), dtypes.bool_, x.lanes)
-            return self.select(keep_y | nan_y, y, x)
-        return self.select(self.cmp(op, x, y), x, y)
+        best = self.select(self.cmp(op, x, y), x, y)
+        if x.dtype.kind != "f":
+            return best
+        nan = V(self, self.b.fcmp_unordered("uno", x.ll, x.ll), dtypes.bool_, x.lanes)
+        return self.select(nan, x + x, best)
 
     # ------------------------------------------------------------- calls
 

@@ -15,6 +15,7 @@ absolute values.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -351,6 +352,8 @@ class Walk:
         count = len(state)
         if parts is None:
             with k.loop(start, stop, wide, carry=state) as p:
+                if max(_reads(inside).values(), default=0) >= STREAMS:
+                    self.prefetch(var, inside, p.i, wide, AHEAD // 2)
                 with self.lane_context(var, p.i, wide, None):
                     self.body(inside)
                     p.next(end(p.carry))
@@ -422,11 +425,22 @@ class Walk:
         results = [self.values[o.name].ll for o in values if isinstance(o, Value)]
         return cut(body, results)
 
-    def prefetch(self, var: str, inside: Sequence[Stmt], at: V) -> None:
-        """Ask for what a long body reads `AHEAD` bytes further on, of arrays it reads once.
+    def reads_once(self, inside: Sequence[Stmt]) -> bool:
+        """Whether the kernel reads what a body reads nowhere else: the next time it is in a cache.
+
+        Asking in the first of several passes over a row cost softmax and layer norm a third.
+        """
+        every = _reads(self.kernel.body)
+        return all(every[name] == 1 for name in _reads(inside))
+
+    def prefetch(
+        self, var: str, inside: Sequence[Stmt], at: V, wide: int = 1, ahead: int = 0
+    ) -> None:
+        """Ask for what a body reads `ahead` bytes further on (`AHEAD`), of arrays it reads once.
 
         Processors follow such reads themselves, but stop at the end of each page.
         """
+        inner = {x for s in inside for x in _results(s)}
         k, whole = self.k, self.kernel.parallel
         hint = [ir.Constant(i32, c) for c in (0, 3, 1)]  # to read, to L1, data
         for s in inside:
@@ -435,10 +449,11 @@ class Walk:
             rest = self.flat(s.buf, s.index) - Expr.symbol(var)
             names = [x.name for x in rest.symbols()] if isinstance(rest, Expr) else []
             once = bool(names) or (whole is not None and whole.var == var)
-            if once and var not in names and not any(n[0] == "%" for n in names):
-                there = self.uniform(rest) + at + AHEAD // s.dtype.size
-                p = k.element_ptr(self.pointers[s.buf], there, s.dtype)
-                k.call_intrinsic_void("llvm.prefetch", [p.type], [p, *hint])
+            if once and var not in names and inner.isdisjoint(names):
+                there = self.uniform(rest) + at + (ahead or AHEAD) // s.dtype.size
+                for line in range(0, wide * s.dtype.size, 64):
+                    p = k.element_ptr(self.pointers[s.buf], there + line // s.dtype.size, s.dtype)
+                    k.call_intrinsic_void("llvm.prefetch", [p.type], [p, *hint])
 
     def find_stream(self, var: str, inside: Sequence[Stmt], lanes: int) -> Store | None:
         """The store of a loop that bypasses the cache: of consecutive elements, the first one.
@@ -585,6 +600,8 @@ class Walk:
             else:
                 with k.loop(start, full, wide, carry=_flat(state)) as p:
                     new = _shaped(p.carry, state)
+                    if self.reads_once(inside):
+                        self.prefetch(s.var, inside, p.i, wide)
                     for c in range(copies):
                         with self.lane_context(s.var, p.i + c * SUM_LANES, SUM_LANES, None):
                             self.accumulate(s, inside, groups, new, c)
@@ -1134,8 +1151,8 @@ class _Reducer:
 _COMBINE: dict[str, Callable[[Fn, V, V], V]] = {
     "sum": lambda k, x, y: x + y,
     "prod": lambda k, x, y: x * y,
-    "max": lambda k, x, y: k.maximum(x, y),
-    "min": lambda k, x, y: k.minimum(x, y),
+    "max": lambda k, x, y: k.maximum(y, x),  # what is there already comes second: it waits less
+    "min": lambda k, x, y: k.minimum(y, x),
     "any": lambda k, x, y: x | y,
     "all": lambda k, x, y: x & y,
 }
@@ -1201,11 +1218,21 @@ def _cost(body: Sequence[Stmt]) -> int:
 
 LONG = 12  # instructions from which on a body may run in stages
 MANY = 16  # vectors from which on that pays
+STREAMS = 8  # reads of one array in a body from which on it asks ahead: sums of columns
 AHEAD = 2048  # bytes: half a page of a long body's reads is asked for (measured: 1 to 4 KiB alike)
 
 
 def _index_names(s: Stmt) -> set[str]:
     return {x.name for d in indices(s) if isinstance(d, Expr) for x in d.symbols()}
+
+
+def _reads(body: Sequence[Stmt]) -> Counter[str]:
+    """How many statements read each buffer."""
+    found = Counter(s.buf for s in body if isinstance(s, Load))
+    for s in body:
+        for inner in bodies(s):
+            found += _reads(inner)
+    return found
 
 
 def _known(flat: Sequence[V], live: Sequence[Sequence[Any]]) -> list[dict[Any, Any]]:
