@@ -71,7 +71,7 @@ KERNELS = (
 )  # fmt: skip
 
 # Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
-TEMPLATE = 6
+TEMPLATE = 7
 
 # Terms added one after another before they join the sum of the others. Rounding grows with
 # the length of such a chain: equal terms, whose roundings all go the same way, err by up to
@@ -211,10 +211,10 @@ class Gemm(NamedTuple):
             # sums across lanes at the end as much as a k of 128.
             return "dot" if m <= (12 if k > 128 else 3) and not self.ta else "local"
         if self.ta and m * k * self.dtype.size > self.target.l1d:
-            # Zen 5, m to 512, n to 2048: without packing 4 to 6 % faster for gradients of weights
-            # while B lies in the L2 cache (18 % in batches), no faster or slower beyond.
+            # Small ones, as in batches, are 18 % faster without packing (Zen 5). Larger ones were
+            # only while their operands lay in the L2 cache, which in a graph they do not.
             wide = self.target.registers == 32 and self.dtype is self.acc
-            near = m <= 64 * self.block[0] and k * n * self.dtype.size <= self.target.l2
+            near = m <= 64 * self.block[0] and k * n * self.dtype.size <= self.target.l2 // 8
             return "direct" if wide and near else "local"
         # Unpacked, each row block reads B with the stride n: as good as a panel while B lies
         # in the L2 cache beside the rest, or when there are few row blocks.

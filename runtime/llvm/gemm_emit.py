@@ -482,8 +482,10 @@ class _Kernel:
         with fn.loop(0, kk) as p:
             row = fn.element_ptr(b, (p0 + p.i) * self.n, self.g.dtype)
             to = fn.element_ptr(dest, p.i * nr, self.g.acc)
+            later = fn.element_ptr(b, (p0 + p.i + 8) * self.n, self.g.dtype)  # in the last cache
             with fn.loop(j0, j1 - rest, nr) as j:
                 for v in range(0, nr, lanes):
+                    self._line(fn.element_ptr(later, j.i + v, self.g.dtype), write=False)
                     x = self._load(row, j.i + v, lanes)
                     fn.store(to, (j.i - j0) * self.kp + v, x)
         if self.g.n is not None and self.g.n % nr == 0:
@@ -534,9 +536,20 @@ class _Kernel:
                     x = self._load(a, at + whole, lanes, self._mask(kk - whole, lanes))
                     fn.store(to, whole, x)
             return
-        # A whole vector (a cache line) of columns at a time: several tiles side by side.
+        # Whole vectors (cache lines) of columns at a time, tiles side by side: four where there are
+        # four, since each row may be in another page (a product of 1024 by 256 by 1024: 7 %).
         wide = max(lanes, mr)
-        with fn.loop(i0, i1, wide) as i:
+        lines = 4 * wide
+        whole = i0 + ((i1 - i0) & -lines)
+        with fn.loop(i0, whole, lines) as i:
+            to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
+            with fn.loop(0, kk) as p:
+                for w in range(0, lines, wide):
+                    x = self._load(a, (p0 + p.i) * self.m + i.i + w, wide)
+                    for t in range(0, wide, mr):
+                        part = fn.shuffle(x, None, range(t, t + mr)) if wide > mr else x
+                        fn.store(to, p.i * mr + self.kp * (w + t), part)
+        with fn.loop(whole, i1, wide) as i:
             to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
 
             def copy(mask: V | None, i: V = i.i, to: Any = to) -> None:

@@ -244,6 +244,17 @@ def test_blocks_of_k(k: int, ta: bool, tb: bool) -> None:
         Product(g, 9, 50, k, kernel=kernel, high=False).check()
 
 
+@pytest.mark.parametrize("target", [WIDE, AVX2, SSE2])
+@pytest.mark.parametrize("m", [None, 128, 200])
+def test_transposed_rows_packed_by_lines(target: Target, m: int | None) -> None:
+    for dtype in (dtypes.float32, dtypes.bfloat16):
+        g = Gemm(dtype, ta=True, m=m, target=target)
+        for rows in (31, 32, 33, 63, 64, 65, 80, 100, 127, 128, 129) if m is None else (m,):
+            for n, k in ((50, 9), (5, 300)):
+                for high in (False, True):
+                    Product(g, rows, n, k, kernel="local", high=high).check()
+
+
 @pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
 @pytest.mark.parametrize("dtype", [dtypes.float16, dtypes.bfloat16])
 def test_storage_in_16_bits(dtype: DType, ta: bool, tb: bool) -> None:
