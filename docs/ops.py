@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib
+import inspect
 import io
 import os
 import pkgutil
@@ -69,7 +70,10 @@ def public_names() -> dict[int, list[str]]:
         for name in lazy._public(space):
             f = lazy.lookup(space, name)
             if f is not None:
-                out.setdefault(id(f), []).append(f"tf.{space}.{name}" if space else f"tf.{name}")
+                plain = inspect.unwrap(f) if callable(f) else f
+                out.setdefault(id(plain), []).append(
+                    f"tf.{space}.{name}" if space else f"tf.{name}"
+                )
     return out
 
 

@@ -16,6 +16,7 @@ import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from graphc.face.composite import dispatched
 from graphc.face.names import BORROWED, EXPORTS, NAMES, PRIVATE
 
 __all__ = ["aliases", "alternatives", "install", "lookup", "namespace", "spaces"]
@@ -64,7 +65,7 @@ def _load(module: str) -> Any:
 def _plain(value: Any) -> Any:
     """An op record as the function that users call."""
     call = getattr(value, "call", None)
-    return call if call is not None and type(value).__name__ == "Op" else value
+    return dispatched(call if call is not None and type(value).__name__ == "Op" else value)
 
 
 def lookup(space: str, name: str, default: Any = None) -> Any:

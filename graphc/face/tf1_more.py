@@ -369,6 +369,10 @@ MORE: dict[str, str] = {
     ),
     "nest": "assert_same_structure flatten is_nested map_structure pack_sequence_as",
     "queue": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue",
+    "ragged": (
+        "RaggedTensorValue boolean_mask constant constant_value map_flat_values placeholder range "
+        "row_splits_to_segment_ids segment_ids_to_row_splits stack stack_dynamic_partitions"
+    ),
     "sets": "difference intersection set_difference set_intersection set_size set_union size union",
     "signal": (
         "dct fft fft2d fft3d fftshift frame hamming_window hann_window idct ifft ifft2d ifft3d "

@@ -220,6 +220,9 @@ def apply(
             break
     else:
         return build(record, convert(record, values), attrs, name)
+    for v in values:
+        if hasattr(v, "_graphc_apply"):  # a value made of several tensors
+            return v._graphc_apply(record, values, attrs, name)  # type: ignore[no-any-return]
     with current().scope(name, record.tf) as scope:
         return build(record, convert(record, values), attrs, scope or name)
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError
-from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.dtypes import as_dtype
@@ -34,7 +33,7 @@ __all__ = [
     "regex_full_match", "regex_replace", "string_join", "string_length", "string_lower",
     "string_strip", "string_to_hash_bucket", "string_to_hash_bucket_fast",
     "string_to_hash_bucket_strong", "string_to_number", "string_upper", "substr",
-    "unicode_decode",
+   
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -505,31 +504,3 @@ def decode_base64(input: Any, name: str | None = None) -> Value:
 def encode_base64(input: Any, pad: bool = False, name: str | None = None) -> Value:
     """Web-safe base64, with "=" at the end where `pad`."""
     return _apply(encode64_op, input, {"pad": bool(pad)}, name)
-
-
-def _codepoints(x: Any, *, encoding: str, errors: str, char: int) -> Array:
-    text = x[()].decode(encoding, "strict" if errors == "strict" else "replace")
-    if errors == "ignore":
-        text = x[()].decode(encoding, "ignore")
-    return np.array([char if ord(c) == 0xFFFD else ord(c) for c in text], np.int32)
-
-
-codepoints_op = op(
-    "unicode_decode", "UnicodeDecode", "host", args=("input",), types="s", numpy=_codepoints,
-    doc="The code points of a string.", grad=no_grad,
-    infer=lambda inputs, attrs: [(dtypes.int32, (D.fresh(),))],
-)  # fmt: skip
-
-
-def unicode_decode(
-    input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 65533,
-    replace_control_characters: bool = False, name: str | None = None,
-) -> Value:  # fmt: skip
-    """The code points of a string (a scalar: graphc has no ragged tensors)."""
-    v = _string(input)
-    if v.rank != 0:
-        raise NotImplementedError("unicode_decode of more than one string gives a RaggedTensor")
-    if replace_control_characters:
-        raise NotImplementedError("unicode_decode with replace_control_characters")
-    attrs = {"encoding": input_encoding, "errors": errors, "char": replacement_char}
-    return build(codepoints_op, (v,), attrs, name).outputs[0]

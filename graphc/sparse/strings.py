@@ -14,7 +14,7 @@ from graphc.ir.build import build
 from graphc.ir.node import Value
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.record import Attrs, Types, no_grad, op
-from graphc.sparse.tensor import SparseTensor, sparse_of
+from graphc.sparse.tensor import sparse_of
 
 __all__ = ["split", "string_split"]
 
@@ -57,27 +57,35 @@ split_op = op(
 )  # fmt: skip
 
 
-def _split(source: Any, mark: Any, name: str | None, **attrs: Any) -> SparseTensor:
+def _split(source: Any, mark: Any, name: str | None, result_type: str, **attrs: Any) -> Any:
+    if result_type not in ("SparseTensor", "RaggedTensor"):
+        raise ValueError("result_type must be 'RaggedTensor' or 'SparseTensor'.")
+    ragged = result_type == "RaggedTensor"
+    if ragged and hasattr(source, "row_splits"):
+        inner = _split(source.values, mark, name, result_type, **attrs)
+        return source.with_values(inner)
     with name_scope(name, "StringSplit"):
-        x = convert_to_tensor(source, dtype=None if isinstance(source, Value) else dtypes.string)
+        x: Any = convert_to_tensor(
+            source, dtype=None if isinstance(source, Value) else dtypes.string
+        )
         if x.rank not in (1, None):
             raise ValueError(f"Shape must be rank 1 but is rank {x.rank}")
         sep = convert_to_tensor(mark, dtype=None if isinstance(mark, Value) else dtypes.string)
-        return sparse_of(*build(split_op, (x, sep), attrs).outputs)
+        made = sparse_of(*build(split_op, (x, sep), attrs).outputs)
+        if not ragged:
+            return made
+        from graphc.ragged.tensor import RaggedTensor
 
-
-def _check(result_type: str) -> None:
-    if result_type == "RaggedTensor":
-        raise NotImplementedError("graphc has no ragged tensors: use result_type='SparseTensor'")
-    if result_type != "SparseTensor":
-        raise ValueError("result_type must be 'RaggedTensor' or 'SparseTensor'.")
+        n = x.get_shape()[0].value
+        many = made.dense_shape[0] if n is None else n
+        return RaggedTensor.from_value_rowids(made.values, made.indices[:, 0], many, validate=False)
 
 
 def string_split(
     source: Any, sep: Any = None, skip_empty: bool = True, delimiter: Any = None,
     result_type: str = "SparseTensor", name: str | None = None,
-) -> SparseTensor:  # fmt: skip
-    """The parts of each string of a vector, as a row of a sparse tensor.
+) -> Any:  # fmt: skip
+    """The parts of each string of a vector, as a row of a sparse tensor or of a ragged one.
 
     Parameters
     ----------
@@ -86,16 +94,15 @@ def string_split(
     skip_empty : bool
         Whether parts without a byte are left out.
     """
-    _check(result_type)
     mark = delimiter if sep is None else sep
-    return _split(source, " " if mark is None else mark, name, skip=bool(skip_empty), most=-1,
-                  whole=False)  # fmt: skip
+    return _split(source, " " if mark is None else mark, name, result_type, skip=bool(skip_empty),
+                  most=-1, whole=False)  # fmt: skip
 
 
 def split(
     input: Any = None, sep: Any = None, maxsplit: int = -1, result_type: str = "SparseTensor",
     source: Any = None, name: str | None = None,
-) -> SparseTensor:  # fmt: skip
+) -> Any:  # fmt: skip
     """The parts of each string of a vector between separators, as Python's split.
 
     Parameters
@@ -105,6 +112,6 @@ def split(
     maxsplit : int
         How many cuts at most.
     """
-    _check(result_type)
     x = source if input is None else input
-    return _split(x, "" if sep is None else sep, name, skip=False, most=int(maxsplit), whole=True)
+    return _split(x, "" if sep is None else sep, name, result_type, skip=False, most=int(maxsplit),
+                  whole=True)  # fmt: skip
