@@ -14,7 +14,7 @@ import numpy as np
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import arrays, lowering, scatter, shapes
+from graphc.ops import arrays, lowering, math, scatter, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
 from graphc.ops.record import Attrs, Types, op
@@ -84,10 +84,18 @@ def _spread_element(k: Any, index: Sequence[Any], values: Value, at: Value) -> A
     return k.read(values, (row, *index[1:]), inside, 0)
 
 
+def _spread_grad(y: Value, dy: Value, values: Value, at: Value) -> tuple[Value, None]:
+    """Each row gets what came of its copies (numbers below zero are nobody's)."""
+    count = shapes.shape(values)[0]
+    inside = math.less(math.cast(at, dtypes.int64), math.cast(count, dtypes.int64))
+    rows = math.where(inside, at, shapes.zeros_like(at) - 1)
+    return arrays.unsorted_segment_sum(dy, rows, count), None
+
+
 spread_op = op(
     "spread_rows", "SpreadRows", "view", doc="Rows by number; zeros where there is none.",
     args=("values", "at"), types="fiu", infer=_spread_infer, numpy=_spread,
-    element=_spread_element, facts={"no_gradient_error": True},
+    element=_spread_element, grad=_spread_grad,
 )  # fmt: skip
 
 
