@@ -25,10 +25,11 @@ from graphc.ir.region import Branch, Context, Loop, context_of
 from graphc.ops import control, math, shapes
 from graphc.ops.convert import make_constant
 from graphc.ops.pure import input_op
-from graphc.ops.tensor_arrays import is_unset
+from graphc.ops.tensor_arrays import is_unset, lengthened
 from graphc.passes.control import native
 from graphc.passes.cuts import Batch, Cut, Inner, is_effect
 from graphc.passes.functionalize import Functionalizer, is_snapshot, variable_of
+from graphc.passes.growing import asked, grown, only_counted, tested, writes
 from graphc.passes.reach import Reach, first_inputs, insides
 from graphc.passes.trip_count import counter, trip_count
 
@@ -45,6 +46,10 @@ class Fitted(Exception):
     def __init__(self, arrays: dict[int, Value]) -> None:
         super().__init__()
         self.arrays = arrays
+
+
+class Unset(Exception):
+    """An element is read of an array none of which has a shape yet."""
 
 
 def make(f: Functionalizer, n: Node, mask: int) -> None:
@@ -65,9 +70,13 @@ def make(f: Functionalizer, n: Node, mask: int) -> None:
             try:
                 one.make()
                 break
-            except Fitted as e:
+            except (Fitted, Unset) as e:
+                if isinstance(e, Unset) and not one.probes:
+                    raise
+                fitted = e.arrays if isinstance(e, Fitted) else one.fitted
+                probes = isinstance(e, Fitted)
                 one = maker(f, n, mask)
-                one.fitted = e.arrays
+                one.fitted, one.probes = fitted, probes and one.probes
                 del f.frozen.random[draws:]
     except (Varying, Cut, InvalidArgumentError) as e:
         del f.frozen.random[draws:]
@@ -112,12 +121,16 @@ class _Inside(Functionalizer):
         self.batch = Batch(parent.feeds)
         self.frozen, self.reach, self.used = parent.frozen, parent.reach, parent.used
         self.captured: dict[Value, Value] = {}
+        self.roomy, self.absent = parent.roomy, site.absent
 
     def sees(self, v: Value) -> bool:
         c = context_of(v.node)
         return c is None or self.context.within(c)
 
     def visit(self, n: Node) -> None:
+        if n.op.name == "array_get" and self.site.probing():
+            if is_unset(self.value(n.inputs[0], n).static_shape):
+                raise Unset
         self.node(n)
 
     def representative(self, n: Node) -> Node:
@@ -127,6 +140,8 @@ class _Inside(Functionalizer):
         made = self.new.get(v)
         if made is not None:
             return made
+        if v in self.absent:
+            raise Unset
         if v.node.op.name == "variable" or is_snapshot(v.node):
             fed = self.fed(v)
             if fed is None:
@@ -204,6 +219,24 @@ class _Construct:
         self.variables = self._updated()
         #: Arrays among the loop variables whose elements' shape the body decides.
         self.fitted: dict[int, Value] = {}
+        #: Whether this is a loop that is only tried, to see what shape elements have, and whether
+        #: a branch was left out for that.
+        self.probes, self.probed = isinstance(self, _Loop), False
+        #: Values of branches that were left out.
+        self.absent: set[Value] = f.absent if isinstance(f, _Inside) else set()
+
+    def tries(self) -> _Loop | None:
+        """The loop around that is only tried, if one is."""
+        site: _Construct = self
+        while not (isinstance(site, _Loop) and site.probes and site.unset()):
+            if not isinstance(site.parent, _Inside):
+                return None
+            site = site.parent.site
+        return site
+
+    def probing(self) -> bool:
+        """Whether this is done to see what shape the elements of arrays have."""
+        return self.tries() is not None
 
     def _updated(self) -> list[str]:
         """The variables that needed nodes inside change."""
@@ -329,15 +362,8 @@ class _Cond(_Construct):
         pred = f.value(n.inputs[0], n)
         contexts: list[Branch] = [n.attrs["then"], n.attrs["orelse"]]
         escapes = [list(self.reach.escapes.get(c, ())) for c in contexts]
-        insides, results, finals, escaped = [], [], [], []
-        for c, wanted in zip(contexts, escapes, strict=True):
-            inside = _Inside(self, c)
-            for m in self.reach.inner.get(c, ()):
-                inside.visit_like(m)
-            insides.append(inside)
-            results.append([inside.value(v, None) for v in c.results])
-            finals.append([inside.after_all(var) for var in self.variables])
-            escaped.append([inside.value(v, None) for v in wanted])
+        insides, results, escaped = self._branches(contexts, escapes)
+        finals = [[inside.after_all(var) for var in self.variables] for inside in insides]
         for side, other in ((0, 1), (1, 0)):
             for i, (a, b) in enumerate(zip(results[side], results[other], strict=True)):
                 if agreed(a, b):
@@ -355,14 +381,44 @@ class _Cond(_Construct):
             name: self.region(inside, (), out, name)
             for name, inside, out in zip(("then", "orelse"), insides, outputs, strict=True)
         }
-        made = self.build(control.cond_op, [pred, *self.captures], regions)
-        count, more = len(results[0]), len(self.variables)
-        self.finish(made[:count], zip(self.variables, made[count : count + more], strict=True))
-        rest = made[count + more :]
+        pure = self.build(control.cond_op, [pred, *self.captures], regions)
+        count, last = len(results[0]), len(results[0]) + len(self.variables)
+        self.finish(pure[:count], zip(self.variables, pure[count:last], strict=True))
+        rest = pure[last:]
         for wanted, have in zip(escapes, escaped, strict=True):
             f.new.update(zip(wanted, rest, strict=False))
             f.checks += rest[len(wanted) : len(have)]
             rest = rest[len(have) :]
+
+    def _branches(
+        self, contexts: Sequence[Branch], escapes: list[list[Value]]
+    ) -> tuple[list[_Inside], list[list[Value]], list[list[Value]]]:
+        """Both branches, their results, and what escapes from each.
+
+        One that reads elements without a shape is left out of a loop that is only tried.
+        """
+        insides, results, escaped = [], [], []
+        left_out = None
+        for side, c in enumerate(contexts):
+            inside = _Inside(self, c)
+            try:
+                for m in self.reach.inner.get(c, ()):
+                    inside.visit_like(m)
+                made = [inside.value(v, None) for v in c.results]
+                more = [inside.value(v, None) for v in escapes[side]]
+            except Unset:
+                around = self.tries()
+                if around is None or left_out is not None:
+                    raise
+                around.probed, left_out = True, side
+                self.absent.update(escapes[side])
+                inside, made, more, escapes[side] = _Inside(self, c), [], [], []
+            insides.append(inside)
+            results.append(made)
+            escaped.append(more)
+        if left_out is not None:
+            results[left_out] = [_zeros(v) for v in results[1 - left_out]]
+        return insides, results, escaped
 
 
 def _zeros(like: Value) -> Value:
@@ -378,29 +434,28 @@ class _Loop(_Construct):
         f, n = self.parent, self.node
         loop: Loop = n.attrs["loop"]
         self.loop = loop
-        first = [f.value(v, n) for v in n.inputs[: len(loop.params)]]
+        self.first = [f.value(v, n) for v in n.inputs[: len(loop.params)]]
         for i, v in self.fitted.items():
-            first[i] = _zeros(v)
+            self.first[i] = _zeros(v)
         state = [f.state(var, self.mask, n) for var in self.variables]
-        self.first = [*first, *state]
+        self.first += state
         assert loop.test is not None
         self.tests = self.reach.closure([loop.test], loop)
         if any(is_effect(m) for m in self.tests):
             raise Varying("its condition has an effect")
+        self.only = tested(loop, self.reach) if only_counted(n, self.reach) else None
+        self._make_room()
+        first = self.first[: len(loop.params)]
         saves = self.reach.saves.get(loop, {})
         body, params = self._inside()
-        saved_values = list(saves)
-        needed = self.reach.closure([*loop.results, *saved_values], loop)
-        for m in self.reach.inner.get(loop, ()):
-            if m in needed or m not in self.tests:
-                body.visit_like(m)
-        results = [body.value(v, None) for v in loop.results]
-        results += [body.after_all(var) for var in self.variables]
+        results = self._results(body, params, [*saves])
         fitted = {
             i: b for i, (a, b) in enumerate(zip(params, results, strict=True)) if agreed(a, b)
         }
         if fitted:
             raise Fitted({**self.fitted, **fitted})
+        if self.probed:
+            raise Unset  # none of what was left out got a shape
         for a, b in zip(params, results, strict=True):
             if not same_type(a, b):
                 name = a.node.name
@@ -424,6 +479,87 @@ class _Loop(_Construct):
         self.finish(made[:count], zip(self.variables, made[count : count + more], strict=True))
         f.checks += made[count + more : count + more + len(body.checks)]
         self._answer(saves, made)
+
+    def unset(self) -> bool:
+        """Whether elements of one of its arrays have no shape yet."""
+        return any(is_unset(v.static_shape) for v in self.first)
+
+    def _results(
+        self, body: _Inside, params: Sequence[Value], saved: Sequence[Value]
+    ) -> list[Value]:
+        """What the loop variables are in the next iteration."""
+        loop, only = self.loop, self.only
+        if only is None:
+            needed = self.reach.closure([*loop.results, *saved], loop)
+        else:
+            needed = self.reach.closure([loop.results[i] for i in only], loop)
+        for m in self.reach.inner.get(loop, ()):
+            if m in needed or (only is None and m not in self.tests):
+                body.visit_like(m)
+        results = [
+            body.value(v, None) if only is None or i in only else params[i]
+            for i, v in enumerate(loop.results)
+        ]
+        return [*results, *[body.after_all(var) for var in self.variables]]
+
+    def _make_room(self) -> None:
+        """Give arrays that the loop makes longer all their elements now."""
+        f, n, loop = self.parent, self.node, self.loop
+        found = writes(loop, self.reach)
+        if self.only is not None:
+            if any(w.array in self.only for w in found):
+                raise Varying("how often it runs depends on an array that it makes longer")
+            return
+        if not found:
+            return
+        trips = self._trips_ahead()
+        for i in {w.array: None for w in found}:
+            at = [w for w in found if w.array == i]
+            start = []
+            for w in at:
+                k = known(self.first[w.counter])
+                if k is None or isinstance(k, tuple):
+                    raise Cut(needs=((n.inputs[w.counter], n),))
+                start.append(k)
+            rows = (self.first[i].static_shape or (0,))[0]
+            room = grown(rows, at, start, trips, f.facts)
+            self.first[i] = lengthened(self.first[i], room)
+        f.roomy.update(w.node for w in found)
+
+    def _trips_ahead(self) -> Dim:
+        """How many iterations there will be, before anything else of the loop is made.
+
+        Raises
+        ------
+        Cut
+            Where only a run of the loop tells.
+        """
+        f, loop = self.parent, self.loop
+        before, draws = dict(self.captures), len(f.frozen.random)
+        self.only = tested(loop, self.reach)
+        try:
+            inside, params = self._inside()
+            for m in self.reach.inner.get(loop, ()):
+                if m in self.tests:
+                    inside.visit_like(m)
+            assert loop.test is not None
+            outcome = inside.value(loop.test, None)
+            results = self._results(inside, params, ())
+        finally:
+            self.only = None
+        most = trip_count(params, results, params, outcome, self.first, f.facts)
+        self.captures = before
+        del f.frozen.random[draws:]
+        if most is not None and most[1]:
+            return most[0]
+        if isinstance(f, _Inside):
+            raise Varying("how long its arrays get is seen when it runs")
+        v = asked(self.node).outputs[0]
+        pure = f.new.get(v)
+        k = known(pure) if pure is not None else None
+        if k is None or isinstance(k, tuple):
+            raise Cut(needs=((v, self.node),))
+        return k  # type: ignore[no-any-return]
 
     def _inside(self) -> tuple[_Inside, list[Value]]:
         """A region's functionalizer, with the loop variables as its inputs."""

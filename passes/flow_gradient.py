@@ -259,11 +259,7 @@ def _loop(
 
 def _of_iteration(grads: Value, stack: Value, index: Value) -> Value:
     """The gradient of what was saved in one iteration, of those of the stack."""
-    v, whole = stack.node.attrs["value"], control.array_get(grads, index)
-    known = v.static_shape
-    if known is None or all(type(d) is int for d in known):
-        return whole
-    return flow.cut_as(whole, v, flow.saved_shape(stack, len(known), index))
+    return flow.cut_as(control.array_get(grads, index), stack.node.attrs["value"], stack, index)
 
 
 def _added(total: Value, parts: Sequence[Any]) -> Value:

@@ -26,6 +26,7 @@ from graphc.ir.registry import REGIONS
 from graphc.ops import math, shapes
 from graphc.ops.check import is_true
 from graphc.ops.pure import input_op, read_op
+from graphc.ops.tensor_arrays import lengthened
 from graphc.passes.cuts import Batch, Cut, is_effect, on_host, operands, say_host
 from graphc.passes.reach import Reach, is_construct
 
@@ -167,6 +168,8 @@ class Functionalizer:
         self.batch = Batch(feeds)
         self.checks: list[Value] = []
         self.used: set[Value] = set()
+        #: Nodes that need not make an array longer: it was made so before.
+        self.roomy: set[Node] = set()
         self.variables = variables
         self.facts = facts
         self.new: dict[Value, Value] = {}
@@ -448,7 +451,7 @@ class Functionalizer:
             return
         alias = facts.get("alias") or facts.get("aliases")
         if not alias and on_host(n):
-            if self.sized(n):
+            if self.sized(n) or (n.op.name == "array_grow" and self.grown(n)):
                 return
             say_host(n)
             raise Cut((n,), tuple([(v, n) for v in n.inputs]))
@@ -462,6 +465,21 @@ class Functionalizer:
             self.pure(n, inputs if fit is None else fit(inputs))
             if "assertion" in facts and not self.used.intersection(n.outputs):
                 self.check(n, [self.new[v] for v in n.outputs])
+
+    def grown(self, n: Node) -> bool:
+        """Whether an array has room for an element, or can be given it before the run."""
+        if n in self.roomy:
+            self.new[n.outputs[0]] = self.value(n.inputs[0], n)
+            return True
+        buffer, index = n.inputs
+        if self.batch or buffer.dtype.hosted or not (made := self.value(buffer, n)).static_shape:
+            return False
+        at = known(self.value(index, n))
+        if at is None or isinstance(at, tuple) or self.facts.less(at, 0):
+            return False
+        rows = made.static_shape[0]
+        self.new[n.outputs[0]] = lengthened(made, at + 1) if shapes.less(rows, at + 1) else made
+        return True
 
     def sized(self, n: Node) -> bool:
         """Whether the result of an op without a native form is sizes that are known now."""

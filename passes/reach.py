@@ -131,6 +131,8 @@ class Reach:
                 self._read(v, c)
             if isinstance(c, Loop) and c.test is not None:
                 self._read(c.test, c)
+                if c.count is not None:  # a part of the run may be given it
+                    self.read.add(c.count.outputs[0])
 
     def _asked(self, n: Node) -> None:
         loop: Loop = n.attrs["loop"]

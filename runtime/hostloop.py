@@ -16,6 +16,7 @@ from graphc.errors import UnimplementedError
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop, context_of
+from graphc.ops.tensor_arrays import is_unset
 from graphc.passes.cuts import Inner
 from graphc.passes.functionalize import is_snapshot, run_error, variable_of
 from graphc.passes.reach import first_inputs, insides
@@ -151,11 +152,18 @@ class HostDriven:
 
 
 def _ranked(arrays: list[Any], v: Value) -> list[Any]:
-    """Arrays in which what stands for a value of a branch that did not run has the others' rank."""
+    """The arrays of all iterations, of one rank where that is not known of some.
+
+    So it is where a branch did not run, and of an array whose elements had no shape yet.
+    """
     rank = max((a.ndim for a in arrays), default=0)
-    if v.static_shape is not None or not isinstance(context_of(v.node), Branch):
-        return arrays
-    return [np.zeros((0,) * rank, a.dtype) if a.ndim == 0 else a for a in arrays]
+    branch = v.static_shape is None and isinstance(context_of(v.node), Branch)
+    return [
+        np.zeros((0,) * rank, a.dtype)
+        if a.ndim < rank and (is_unset(a.shape) or (branch and a.ndim == 0))
+        else a
+        for a in arrays
+    ]
 
 
 def stacked(v: Value, arrays: Sequence[Any]) -> tuple[Any, Any]:

@@ -106,6 +106,8 @@ class Loop(Context):
         For values in here the node outside that stands for all values it had.
     trips : Value or None
         The number of iterations, outside, once somebody asked for it.
+    count : Node or None
+        What runs ask for that number by, where nothing recorded does (`graphc.passes.growing`).
     back_prop : bool
         Whether gradients pass.
     mirror : Loop or None
@@ -122,6 +124,7 @@ class Loop(Context):
         self.test: Value | None = None
         self.saved: dict[Value, Value] = {}
         self.trips: Value | None = None
+        self.count: Node | None = None
         self.back_prop = True
         self.mirror = mirror
         self.index: Value | None = None

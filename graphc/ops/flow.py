@@ -25,7 +25,7 @@ from graphc.ops.state import identity
 
 __all__ = [
     "branch", "close", "conditional", "conditional_op", "cut_as", "loop", "loop_op", "saved",
-    "saved_in", "saved_shape", "trips",
+    "saved_in", "trips",
 ]  # fmt: skip
 
 
@@ -77,38 +77,51 @@ merge_op = op(
     facts={"alias": True},
 )  # fmt: skip
 
+
+def _saved(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    shape = attrs["shape"]
+    rank = D.fresh() if shape is None else len(shape) - 1
+    return [(attrs["dtype"], shape), (dtypes.int32, (D.fresh(), rank))]
+
+
 # The operand of these two is the loop: they only say that it comes before.
 saved_op = op(
     "saved", "StackPopV2", "control", args=("loop",), types="fiubsc",
-    infer=lambda inputs, attrs: [(attrs["dtype"], attrs["shape"]), (dtypes.int32, None)],
-    doc="All values that `value` had inside of a loop, and their shapes: see `saved_shape`.",
+    infer=_saved,
+    doc="All values that `value` had inside of a loop, and their shapes: one row each.",
 )  # fmt: skip
 
 
-def _row_known(sizes: Value, index: Value, *, rank: int) -> Any:
+def _row_known(sizes: Value, index: Value) -> Any:
     s = sizes.static_shape
-    if s is None or D.facts() is None or (len(s) == 2 and s[0] != 0):
+    if s is None or D.facts() is None or len(s) != 2 or s[0] != 0:
         return None
-    return (-1,) * rank  # or of a loop or a branch that did not run
+    return (-1,) * int(s[1])  # or of a loop or a branch that did not run
 
 
-def _row(sizes: Any, index: Any, *, rank: int) -> Any:
+def _row(sizes: Any, index: Any) -> Any:
     given = sizes.ndim == 2 and len(sizes)
-    return sizes[index] if given else np.full(rank, -1, np.int32)
+    return sizes[index] if given else np.full(sizes.shape[-1:], -1, np.int32)
 
 
-def _row_expand(sizes: Value, index: Value, *, rank: int) -> Value:
-    if _row_known(sizes, index, rank=rank) is None:
+def _row_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    s = inputs[0].static_shape
+    return [(dtypes.int32, (s[-1] if s else D.fresh(),))]
+
+
+def _row_expand(sizes: Value, index: Value) -> Value:
+    k = _row_known(sizes, index)
+    if k is None:
         return control.array_get(sizes, index)
-    return make_constant(np.full(rank, -1, np.int32), dtypes.int32, None)
+    return make_constant(np.array(k, np.int32), dtypes.int32, None)
 
 
 #: Of values of one shape in all iterations nothing was written down: then the sizes are -1.
 saved_shape_op = op(
     "saved_shape", "StackPopV2", "composite", args=("sizes", "index"), types="iu",
     doc="The shape that a saved value had in one iteration.", fails=True,
-    infer=lambda inputs, attrs: [(dtypes.int32, (attrs["rank"],))],
-    numpy=_row, expand=_row_expand, dims=_row_known, grad=no_grad, facts={"shape_only": True},
+    infer=_row_infer, numpy=_row, expand=_row_expand, dims=_row_known, grad=no_grad,
+    facts={"shape_only": True},
 )  # fmt: skip
 
 trips_op = op(
@@ -255,29 +268,23 @@ def saved(context: Loop, v: Value, capacities: Sequence[Value]) -> Value:
 
 
 def saved_in(stack: Value, v: Value, index: Value) -> Value:
-    """What `v` was in one iteration, of the `saved` values that it had.
+    """What `v` was in one iteration, of the `saved` values that it had."""
+    return cut_as(control.array_get(stack, index), v, stack, index)
+
+
+def cut_as(whole: Value, v: Value, stack: Value, index: Value) -> Value:
+    """`whole`, an element of `stack` or its gradient, in the shape that `v` had in an iteration.
 
     Arrays of other shapes are as large in the stack as the largest: what was added is cut off.
     """
-    whole = control.array_get(stack, index)
     known = v.static_shape
-    if known is None or all(type(d) is int for d in known):
+    if known is not None and all(type(d) is int for d in known):
         return whole
-    return cut_as(whole, v, saved_shape(stack, len(known), index))
-
-
-def saved_shape(stack: Value, rank: int, index: Value) -> Value:
-    """The shape in one iteration of a `saved` value, or only -1 where all have one shape."""
-    sizes = stack.node.outputs[1]
-    return build(saved_shape_op, (sizes, index), {"rank": rank}).outputs[0]
-
-
-def cut_as(whole: Value, like: Value, sizes: Value) -> Value:
-    """The first elements of `whole` along each axis; `like` has the result's static shape."""
-    shape = like.static_shape
-    assert shape is not None
-    made = arrays.slice(whole, [0] * len(shape), sizes)
-    made.static_shape = unknown(shape)
+    row = build(saved_shape_op, (stack.node.outputs[1], index), {}).outputs[0]
+    if known is not None:
+        row.static_shape = (len(known),)
+    made = arrays.slice(whole, row * 0, row)
+    made.static_shape = unknown(known)
     return made
 
 

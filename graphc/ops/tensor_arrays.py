@@ -24,7 +24,7 @@ from graphc.ops.record import Attrs, InferError, Types, no_grad, op, shape_error
 
 __all__ = [
     "array_grow", "array_new", "array_scatter", "array_stack", "array_unstack", "fitted",
-    "is_unset",
+    "is_unset", "lengthened",
 ]  # fmt: skip
 
 
@@ -226,7 +226,7 @@ def _head_expand(x: Value, like: Value) -> Value:
     s, t = x.static_shape, like.static_shape
     assert s is not None
     assert t is not None
-    if D.same(s[0], t[0]):
+    if all(D.same(a, b) for a, b in zip(s, t, strict=True)):
         return x
     return arrays.slice_static(x, (0,) * len(t), t)
 
@@ -234,7 +234,7 @@ def _head_expand(x: Value, like: Value) -> Value:
 array_head_op = op(
     "array_head", "TensorArrayGatherV3", "composite", args=("x", "like"), types="fiu",
     doc="The first rows of a tensor, as many as another has.", infer=_head_infer,
-    numpy=lambda x, like: x[: len(like)], expand=_head_expand,
+    numpy=lambda x, like: x[tuple([slice(n) for n in like.shape])], expand=_head_expand,
     grad=lambda y, dy, x, like: (array_unstack(shapes.zeros_like(x), dy, False, None), None),
 )  # fmt: skip
 
@@ -310,11 +310,21 @@ def _grown(context: Any, buffer: Any, index: Any) -> Any:
 array_grow_op = op(
     "array_grow", "TensorArrayWriteV3", "host", args=("buffer", "index"), types="fiubs",
     doc="An array with more elements where it has none at an index.", infer=_grow_infer,
-    # longer than the buffer: nothing reads the rest of it, and all iterations have one size
-    host=_grown, grad=lambda y, dy, buffer, index: (dy, None),
+    host=_grown, grad=lambda y, dy, buffer, index: (array_head(dy, buffer), None),
 )  # fmt: skip
 
 
 def array_grow(buffer: Value, index: Value) -> Value:
     """`buffer`, with zeros added where it is too short to have an element `index`."""
     return build(array_grow_op, (buffer, index), {}).outputs[0]
+
+
+def lengthened(x: Value, rows: Dim) -> Value:
+    """An array with zeros behind it, so that it has that many elements."""
+    s = x.static_shape
+    assert s is not None
+    if D.same(s[0], rows):
+        return x
+    if is_unset(s) or (type(s[0]) is int and s[0] == 0):
+        return shapes.fill_static((rows, *s[1:]), 0, x.dtype)
+    return arrays.concat([x, shapes.fill_static((rows - s[0], *s[1:]), 0, x.dtype)], 0)

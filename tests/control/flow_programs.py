@@ -530,6 +530,69 @@ def gradient_of_a_beam(tf, np):
     return [ids, with_gradients(tf, scores, [w])], {}
 
 
+def recursive(tf, np, **array):
+    """A net over a tree: the children of a node come before it."""
+    rng = np.random.RandomState(0)
+    emb, w, u = (tf.constant(rng.randn(*s)) for s in ((5, 3), (6, 3), (3, 2)))
+    leaf, left = tf.placeholder(tf.bool, [None]), tf.placeholder(tf.int32, [None])
+    right, words = tf.placeholder(tf.int32, [None]), tf.placeholder(tf.int32, [None])
+
+    def body(nodes, i):
+        def combined():
+            both = [nodes.read(tf.gather(left, i)), nodes.read(tf.gather(right, i))]
+            return tf.tanh(tf.matmul(tf.concat(both, 1), w))
+
+        word = lambda: tf.expand_dims(tf.gather(emb, tf.gather(words, i)), 0)  # noqa: E731
+        return nodes.write(i, tf.cond(tf.gather(leaf, i), word, combined)), i + 1
+
+    nodes = tf.TensorArray(tf.float64, 0, dynamic_size=True, clear_after_read=False, **array)
+    nodes, _ = tf.while_loop(lambda _, i: i < tf.squeeze(tf.shape(leaf)), body, [nodes, 0])
+    root = tf.matmul(nodes.read(nodes.size() - 1), u)
+    all_nodes = tf.matmul(nodes.concat(), u)
+    loss = tf.reduce_sum(root * root) + tf.reduce_sum(tf.sin(all_nodes))
+    grads = [tf.convert_to_tensor(g) for g in tf.gradients(loss, [emb, w, u])]
+    feeds = {
+        leaf: [True, True, False, True, False], words: [0, 1, -1, 4, -1],
+        left: [-1, -1, 0, -1, 2], right: [-1, -1, 1, -1, 3],
+    }  # fmt: skip
+    return [loss, root, nodes.size(), grads], feeds
+
+
+@program
+def gradient_of_a_recursive_net(tf, np):
+    return recursive(tf, np, infer_shape=False)
+
+
+@program
+def gradient_of_an_array_grown_until_some_value(tf, np):
+    x = tf.placeholder(tf.float64, [2])
+    ta = tf.TensorArray(tf.float64, 0, dynamic_size=True).write(0, x)
+
+    def body(i, a, ta):
+        a = tf.sin(a) + x * tf.cast(i, tf.float64)
+        return i + 1, a, ta.write(i + 1, a)
+
+    far = lambda i, a, ta: tf.reduce_sum(a) < 9.0  # noqa: E731
+    i, _, ta = tf.while_loop(far, body, [0, x, ta])
+    y = ta.stack()
+    return [i, ta.size(), with_gradients(tf, y * y, [x])], {x: [0.4, 0.7]}
+
+
+@program
+def arrays_grown_from_some_size(tf, np):
+    def body(i, a, b):
+        return i + 1, a.write(i, [tf.cast(i, tf.float32)]), b.write(i - 2, i)
+
+    a = b = None
+    out = []
+    for n in (3, 5, 9):
+        first = tf.TensorArray(tf.float32, 3, dynamic_size=True).unstack([[1.0], [2.0], [3.0]])
+        ints = tf.TensorArray(tf.int32, 1, dynamic_size=True)
+        _, a, b = tf.while_loop(lambda i, a, b: i < n, body, [3, first, ints.write(0, 7)])
+        out.append([a.size(), b.size(), a.read(2), b.stack()])
+    return out, {}
+
+
 @program
 def gradient_of_a_cond(tf, np):
     x, z = tf.placeholder(tf.float32, []), tf.constant(2.0)

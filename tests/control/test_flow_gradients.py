@@ -113,10 +113,22 @@ def root_of_what_is_positive(x: Any) -> Any:
     return tf.while_loop(lambda i, a: i < 4, body, [0, x])[1]
 
 
+def through_a_tree(x: Any) -> Any:
+    children = tf.constant([[0, 0], [0, 0], [1, 0], [2, 1]])
+    nodes = tf.TensorArray(tf.float64, 0, dynamic_size=True, clear_after_read=False)
+
+    def body(i: Any, nodes: Any) -> Any:
+        a, b = (tf.gather_nd(children, [i, k]) for k in (0, 1))
+        both = lambda: tf.tanh(nodes.read(a) * x + nodes.read(b))  # noqa: E731
+        return i + 1, nodes.write(i, tf.cond(i < 2, lambda: tf.sin(x), both))
+
+    return tf.while_loop(lambda i, _: i < 4, body, [0, nodes])[1].read(3)
+
+
 FUNCTIONS = [
     powers, until_large, nested, cond_in_loop, loop_in_cond, mapped, scanned, folded,
     through_an_array, growing, growing_at_times, what_came_before, growing_inside,
-    root_of_what_is_positive,
+    root_of_what_is_positive, through_a_tree,
 ]  # fmt: skip
 
 

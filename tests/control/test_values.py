@@ -60,6 +60,20 @@ def test_value_when_driven_from_python(name: str, monkeypatch: pytest.MonkeyPatc
     agree(run(name), WANT[name])
 
 
+@pytest.mark.parametrize("name", [
+    "growing_array", "gradient_of_a_recursive_net", "gradient_of_an_array_grown_until_some_value",
+    "arrays_grown_from_some_size",
+])  # fmt: skip
+def test_arrays_grow_natively(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphc.runtime import hostloop
+
+    def refuse(*args: Any) -> None:
+        raise AssertionError("driven from Python")
+
+    monkeypatch.setattr(hostloop.HostDriven, "__init__", refuse)
+    agree(run(name), WANT[name])
+
+
 def test_every_program_has_a_value() -> None:
     assert set(WANT) == set(flow_programs.PROGRAMS)
 
