@@ -96,7 +96,9 @@ def _row_known(sizes: Value, index: Value) -> Any:
     s = sizes.static_shape
     if s is None or D.facts() is None or len(s) != 2 or s[0] != 0:
         return None
-    return (-1,) * int(s[1])  # or of a loop or a branch that did not run
+    rank = s[1]
+    assert type(rank) is int
+    return (-1,) * rank  # or of a loop or a branch that did not run
 
 
 def _row(sizes: Any, index: Any) -> Any:
