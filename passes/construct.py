@@ -348,7 +348,7 @@ def say_driven(n: Node, e: Exception) -> None:
 def agreed(a: Value, b: Value) -> bool:
     """Whether `a` is an array without elements' shape yet, and `b` the same with one."""
     s, t = a.static_shape, b.static_shape
-    if a.dtype is not b.dtype or not is_unset(s) or s is None or not t:
+    if a.dtype is not b.dtype or not is_unset(s) or s is None or not t or same_type(a, b):
         return False
     return bool(D.same(s[0], t[0]))
 
