@@ -1253,7 +1253,8 @@ def _copies(s: Reduce, inside: Sequence[Stmt]) -> int:
 
 def _width(w: Walk, s: Loop, inside: Sequence[Stmt]) -> tuple[int, int]:
     """Lanes of the masked rest, and how many times as wide the full vectors are."""
-    cost = _cost(inside)
+    runs = [_cost(x.body) for x in inside if isinstance(x, Reduce)]
+    cost = max(runs) if runs else _cost(inside)  # what follows runs of rows hardly counts
     lanes = s.lanes or (8 if _widest(w, inside) == 8 else 16)
     return lanes, s.unroll or (4 if cost <= 8 else 2 if cost <= 20 else 1)
 
