@@ -39,7 +39,7 @@ from graphc.passes.functionalize import (
     pattern,
     run_error,
 )
-from graphc.runtime import causes, deadline, direct, stored, trace
+from graphc.runtime import causes, deadline, direct, sharing, stored, trace
 from graphc.runtime.arena import gemm_plan, gemm_variant, pieces, place, tell_places
 from graphc.runtime.bounds import Guard
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
@@ -701,7 +701,10 @@ class _Run:
         if self.executor.options.memory_limit:
             self.keep_limit(plan)
         c.plan = plan
-        return self.generate(c)
+        keys = self.generate(c)
+        if log is not None:
+            sharing.tell(log, c, ex.threads)
+        return keys
 
     def journal(self) -> AbstractContextManager[Any]:
         """What a checker wants to know is written down."""
@@ -1245,20 +1248,8 @@ class _Binder:
             if max(units, *sizes, 0) > LARGEST:
                 most = f"OOM when allocating tensor with {max(units, *sizes, 0):,} elements"
                 raise OutOfMemoryError(None, None, run_error(s.node, most))
-            each = max(
-                (self.size(b.count) for b in s.binds if b.kind != "scratch"), default=1
-            ) / max(units, 1)
-            ops = s.weight
-            grain = max(1, int(32768 / max(each * (1 + ops / 16), 1)))
-            step = Step(
-                owner,
-                address,
-                words,
-                units,
-                grain if units > 1 else 0,
-                flags,
-                max(1.0, each * 0.05 * (1 + ops / 4)),
-            )
+            grain, cost = sharing.grain_of(s, self.size, units)
+            step = Step(owner, address, words, units, grain, flags, cost)
             return [(step, list(enumerate(s.binds, 1)))]
         g, p = self.gemms[i]
         binds = s.binds

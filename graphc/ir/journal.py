@@ -25,6 +25,8 @@ KINDS: dict[str, str] = {
     "rule": "why a rule does not apply",
     "size": "why a size is not known before the run",
     "loop": "why a loop is several kernels and not one",
+    "hoist": "why something in a loop is computed in each iteration",
+    "thread": "why a kernel runs on one thread",
     "host": "why Python takes part in the run",
     "vector": "why a loop does not load, compute or store whole vectors",
     "buffer": "why memory is not used again, or not written in place",

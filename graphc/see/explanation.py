@@ -27,6 +27,8 @@ TITLES: dict[str, str] = {
     "vector": "why not whole vectors",
     "buffer": "why memory is not used again, or not written in place",
     "loop": "why a loop is several kernels, not one",
+    "hoist": "why computed in each iteration",
+    "thread": "why on one thread",
     "host": "why Python takes part",
     "size": "why sizes are not known before the run",
     "rule": "why rules do not apply",
@@ -353,7 +355,8 @@ class Explainer:
                         found.append(r)
             for m in list(mine):
                 for holder in self.links.within(m):
-                    found += [r for r in self._by_node.get(holder, ()) if r.kind == "buffer"]
+                    kept = self._by_node.get(holder, ())
+                    found += [r for r in kept if r.kind in ("buffer", "thread")]
             driven = self.driven(n)
             found += [] if driven is None else [driven]
             for s in sorted(_symbols([*n.outputs, *made])):

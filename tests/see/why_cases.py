@@ -549,3 +549,45 @@ def buffer_new(changed):
         return a, a
     b = tf.matmul(a, a, name="b")
     return b, tf.matmul(a, b, name="c")
+
+
+# ------------------------------------------------------------------------- in each iteration
+
+
+def iterated(body: Callable[[Any], Any]) -> Any:
+    x = rows(8)
+    return tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, body(y)), [0, x], name="l")[1]
+
+
+@case("hoist", "depends on 'l/Merge_1'", "in an operation of its own")
+def hoist_varies(changed):
+    w = tf.placeholder(tf.float32, [8, 8], name="w")
+    z = iterated(lambda y: tf.matmul(y, tf.tanh(w if changed else w + y[0], name="t")))
+    return "l/t", z
+
+
+@case("hoist", "it can fail, and a loop may make no iteration", "before the loop")
+def hoist_fails(changed):
+    w = tf.placeholder(tf.float32, [8, 8], name="w")
+    k = tf.placeholder(tf.int32, [8], name="k")
+    before = tf.gather(w, k, name="g") if changed else None
+    z = iterated(lambda y: tf.matmul(y, before if changed else tf.gather(w, k, name="g")))
+    return "g" if changed else "l/g", z
+
+
+@case("hoist", "it draws new random numbers", "before the loop")
+def hoist_draws(changed):
+    before = tf.random_uniform([8, 8], name="r") if changed else None
+    z = iterated(lambda y: tf.matmul(y, before if changed else tf.random_uniform([8, 8], name="r")))
+    return "r/RandomUniform" if changed else "l/r/RandomUniform", z
+
+
+@case("hoist", "depends on 'l/r/RandomUniform'")
+def hoist_behind(changed):
+    before = tf.random_uniform([8, 8], name="r") if changed else None
+
+    def body(y):
+        r = before if changed else tf.random_uniform([8, 8], name="r")
+        return tf.matmul(y, tf.tanh(r, name="t"))
+
+    return "l/t", iterated(body)
