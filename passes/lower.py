@@ -554,7 +554,9 @@ class _Lower:
         buf, index = self.buffer("out", i, v, axes)
         f, n = D.facts(), D.product(v.static_shape or ())
         large = (f.value(n) if f is not None else 0) * v.dtype.size >= STREAM_BYTES
+        reader, self.k.node = self.k.node, v.node
         self.k.store(buf, index, self.operand(x, v.dtype), stream=large)
+        self.k.node = reader
 
     def choose_kept(self, phases: list[list[Value]]) -> None:
         """Costly values that two passes over the row need: computed once, kept in a scratch row."""
@@ -610,7 +612,8 @@ class _Lower:
         """Loop over the row once for the reductions `nodes`, which need earlier stages only."""
         operands = [n.inputs[0] for n in nodes]
         kinds = [n.op.combine or "" for n in nodes]
-        results = self.reduce(kinds, operands, self.inner, number)
+        with self.k.of(nodes[0]):
+            results = self.reduce(kinds, operands, self.inner, number)
         for n, r in zip(nodes, results, strict=True):
             out = n.outputs[0]
             if r.dtype is not out.dtype:
@@ -695,7 +698,9 @@ class _Lower:
         with self.k.loop("parallel", "c", chunks) as c:
             self.memo.append({})
             part = c * chunk, D.minimum(n - c * chunk, chunk)
-            for x in self.reduce(kinds, operands, self.inner, 1, part):
+            with self.k.of(self.reductions[0]):
+                reduced = self.reduce(kinds, operands, self.inner, 1, part)
+            for x in reduced:
                 t = len(self.result.temps)
                 self.result.temps.append((x.dtype, chunks))
                 buf = self.k.output(f"p{t}", x.dtype, (chunks,))
@@ -864,6 +869,7 @@ class _Lower:
             x = self.k.load(self.kept_rows[v], (self.at[self.inner[0]],))
             self.keep(v, axes, x)
         if x is None:
+            reader, self.k.node = self.k.node, n
             if is_view(n):
                 index = tuple(0 if a is None else self.at[self.of[a]] for a in axes)
                 x = self.element(n, v, index)
@@ -874,6 +880,7 @@ class _Lower:
             if v in self.kept_rows and v not in self.stored:
                 self.k.store(self.kept_rows[v], (self.at[self.inner[0]],), x)
                 self.storing.add(v)
+            self.k.node = reader
         return x
 
     def keep(self, v: Value, key: Any, x: Operand) -> None:

@@ -51,7 +51,7 @@ def into_slot(k: Kernel, name: str, index: DType, rows: Dim, keep: bool) -> Kern
         sizes.update(dict.fromkeys(sorted(rows.symbols(), key=str)))
     made = Kernel(
         k.name, (*params, Buffer(f"{word}_i", index, ()), array), tuple(sizes),
-        (at, wide, *body), k.cost,
+        (at, wide, *body), k.cost, k.origins,
     )  # fmt: skip
     verify(made)
     return made

@@ -269,12 +269,13 @@ class _Lower:
 
     def apply(self, n: Node, args: list[Operand]) -> Operand:
         out = n.outputs[0]
-        if n.op.name == "cast":
-            return self.k.cast(args[0], out.dtype)
-        if n.op.fails:
-            check_operands(self, n, args)
-        attrs = {k: a for k, a in n.attrs.items() if k != "dtype"}
-        return self.k.let(n.op.in_kernels, *args, dtype=out.dtype, **attrs)
+        with self.k.of(n):
+            if n.op.name == "cast":
+                return self.k.cast(args[0], out.dtype)
+            if n.op.fails:
+                check_operands(self, n, args)
+            attrs = {k: a for k, a in n.attrs.items() if k != "dtype"}
+            return self.k.let(n.op.in_kernels, *args, dtype=out.dtype, **attrs)
 
     def read(self, v: Value, index: Index, where: Operand | None, other: Any) -> Operand:
         """An element of a value, `other` where `where` is false."""

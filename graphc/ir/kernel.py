@@ -24,14 +24,18 @@ n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from graphc.ir import journal
 from graphc.ir.dims import Dim, Expr, Shape, Symbol, ceildiv, product
 from graphc.ir.dtypes import DType, bool_, int64
 from graphc.ir.pictures import Pictured
+
+if TYPE_CHECKING:
+    from graphc.ir.node import Node
 
 __all__ = [
     "BLOCK",
@@ -363,6 +367,8 @@ class Kernel(Pictured):
     body: tuple[Stmt, ...]
     cost: int = field(default=0, compare=False)
     """A caller's rough cost of one unit (0: not stated); no part of the kernel's meaning."""
+    origins: Mapping[int, Node] | None = field(default=None, compare=False, repr=False)
+    """The nodes that statements compute, by the `id` of the statement; while a journal is kept."""
 
     @property
     def parallel(self) -> Loop | None:
@@ -788,6 +794,9 @@ class KernelBuilder:
         self._stack: list[list[Stmt]] = [[]]
         self._vars: list[str] = []
         self._count = 0
+        #: The node whose statements are being added, and the nodes so far where a journal is kept.
+        self.node: Node | None = None
+        self.origins: dict[int, Node] | None = {} if journal.current() is not None else None
         for s in sizes:
             self._use(Expr.symbol(s.name) if isinstance(s, Symbol) else s)
 
@@ -821,6 +830,15 @@ class KernelBuilder:
 
     # statements
 
+    @contextmanager
+    def of(self, node: Node) -> Iterator[None]:
+        """Statements added inside compute `node`."""
+        before, self.node = self.node, node
+        try:
+            yield
+        finally:
+            self.node = before
+
     def _name(self) -> str:
         self._count += 1
         return str(self._count - 1)
@@ -828,6 +846,8 @@ class KernelBuilder:
     def add(self, s: Stmt) -> None:
         """Append a statement that was made elsewhere."""
         self._stack[-1].append(s)
+        if self.origins is not None and self.node is not None:
+            self.origins[id(s)] = self.node
 
     def load(
         self, buf: Buffer, index: Sequence[Dim], where: Operand | None = None, other: Any = 0
@@ -993,7 +1013,10 @@ class KernelBuilder:
         """The finished kernel, verified."""
         if len(self._stack) != 1:
             raise KernelError("build() inside an open scope")
-        k = Kernel(self.name, tuple(self.params), tuple(self._sizes), tuple(self._stack[0]), cost)
+        k = Kernel(
+            self.name, tuple(self.params), tuple(self._sizes), tuple(self._stack[0]), cost,
+            self.origins,
+        )  # fmt: skip
         verify(k)
         return k
 

@@ -335,15 +335,16 @@ def _literal(t: Tokens, dtype: DType) -> Literal:
 # ------------------------------------------------------------------- printing
 
 
-def print_kernel(k: Kernel) -> str:
-    """`k` as text, ending in a newline."""
+def print_kernel(k: Kernel, places: dict[int, int] | None = None) -> str:
+    """`k` as text, ending in a newline; `places` learns the line of each statement, by its id."""
     cut = len(k.params)
     while cut and k.params[cut - 1].direction == "out":
         cut -= 1
     head = ", ".join(_direction(p) + _buffer(p) for p in k.params[:cut])
     tail = ", ".join(map(_buffer, k.params[cut:]))
     sizes = "" if k.sizes == _default_sizes(k.params) else f" sizes({', '.join(map(str, k.sizes))})"
-    out = [f"kernel {k.name}({head}) -> ({tail}){sizes} {{"]
+    out = _Text([f"kernel {k.name}({head}) -> ({tail}){sizes} {{"])
+    out.places = places
     _print_body(k.body, "  ", out)
     return "\n".join([*out, "}", ""])
 
@@ -383,8 +384,17 @@ def _hints(s: Loop | Reduce) -> str:
     return "".join(f" {w} {n}" for w, n in words if n)
 
 
+class _Text(list[str]):
+    """Lines, and where statements are among them, for whoever asks."""
+
+    places: dict[int, int] | None = None
+
+
 def _print_body(body: tuple[Stmt, ...], pad: str, out: list[str]) -> None:
+    places = out.places if isinstance(out, _Text) else None
     for s in body:
+        if places is not None:
+            places[id(s)] = len(out) + 1
         if isinstance(s, Loop):
             out.append(f"{pad}{s.kind} {s.var} in {s.extent}{_hints(s)} {{")
             _print_body(s.body, pad + "  ", out)

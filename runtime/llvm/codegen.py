@@ -82,6 +82,13 @@ def kernel_emitter(kernel: Kernel, watch: Watch = NOTHING) -> Callable[[Any], ob
     return emit
 
 
+def emitter(code: Any, variant: str) -> Callable[[Any], object] | None:
+    """What emits one function of a step's code; None for what is no kernel of loops or product."""
+    if code.contraction is not None:
+        return gemm_emitter(code.contraction, variant)
+    return None if code.native is not None else kernel_emitter(code.kernel)
+
+
 def scalar_table() -> dict[str, Callable[..., Any]]:
     """The scalar meaning of every elementwise op, by its name in kernels."""
     return {**_own_scalars(len(OPS), next(reversed(OPS.values()))), **SCALARS}

@@ -185,6 +185,10 @@ class Fn:
         self.func.attributes.add("nounwind")
         self.entry = self.func.append_basic_block("entry")
         self.b = ir.IRBuilder(self.entry)
+        #: With it, instructions know what they are made for (`trail`): only code that is looked at.
+        self.trail: Any = getattr(module, "trail", None)
+        if self.trail is not None:
+            self.trail.enter(self)
         self.args = list(self.func.args)
         self._hoisted: dict[Any, V] = {}
         #: Where stored floats are looked at: the largest exponents so far, by type and lanes.

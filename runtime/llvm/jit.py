@@ -536,12 +536,18 @@ class _Machine(NamedTuple):
     layout: str
 
 
-def _text_of(emit: Emit, key: str, context: _Context) -> str:
+def emitted(emit: Emit, owner: Compiled, trail: object) -> str:
+    """The IR of a kernel whose instructions know their statements."""
+    return _text_of(emit, owner.key, owner._context, trail)
+
+
+def _text_of(emit: Emit, key: str, context: _Context, trail: object = None) -> str:
     if isinstance(emit, str):
         return emit
     from llvmlite import ir
 
     module = ir.Module("kernel")
+    module.trail = trail
     module.triple = context.cpu.triple
     try:
         emit(module)

@@ -205,6 +205,7 @@ class Walk:
         self.pointers: dict[str, Any] = {}
         self.watch = NOTHING  # buffers whose numbers are looked at
         self.noted = self.small = False
+        self.trail = k.trail
         self.journal = journal.current()
         self.streaming: Store | None = None  # the store that bypasses the cache here
         first_size = 1 + len(kernel.params)
@@ -262,7 +263,11 @@ class Walk:
 
     def body(self, body: Sequence[Stmt]) -> None:
         for s in body:
-            _EMIT[type(s)](self, s)
+            if self.trail is None:
+                _EMIT[type(s)](self, s)
+                continue
+            with self.trail.at(self.k, s):
+                _EMIT[type(s)](self, s)
 
     def split(self, body: Sequence[Stmt], var: str) -> tuple[list[Stmt], list[Stmt]]:
         """The statements of a loop over `var` that do not depend on it, and the others.

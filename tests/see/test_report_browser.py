@@ -118,6 +118,27 @@ def test_the_way_of_the_readme(opened) -> None:
     assert "No code could take less than " in why or "At least " in why
 
 
+@pytest.mark.parametrize("text", ["loops", "llvm", "optimized", "asm"])
+def test_each_instruction_leads_to_its_line(opened, text) -> None:
+    """A line lights up its instructions, and each of them leads back to its line."""
+    line = line_of(opened, 'name="sq"')
+    opened.do(f"report.pin({{kind: 'line', id: {line}}})")
+    opened.click(f'#texts [data-text="{text}"]')
+    mine = f'#text-list .code-line.pin[data-kind="line"][data-id="{line}"]'
+    opened.until(f"document.querySelector('{mine}')")  # it is scrolled to
+    assert opened.do(f"document.querySelector('{mine} .origin').innerText").startswith(":")
+    assert "reports.py" in opened.do(f"document.querySelector('{mine}').title")
+    opened.do("report.pin(null)")
+    opened.do(f"report.pin({{kind: 'line', id: {line}}}); report.shown.step")
+    other = f'#text-list .code-line[data-kind="line"]:not([data-id="{line}"])'
+    if opened.do(f"document.querySelector('{other}') !== null"):
+        there = opened.do(f"+document.querySelector('{other}').dataset.id")
+        opened.click(other)
+        assert pinned(opened) == {"kind": "line", "id": there}
+        at = f'#source-list .pin[data-id="{there}"]'
+        opened.until(f"document.querySelector('{at}')")
+
+
 def test_a_kernel_leads_back_to_its_lines(opened) -> None:
     step = opened.do(
         "report.part.steps.findIndex((s) => s.calls && s.name.endsWith('_matmul_relu'))"

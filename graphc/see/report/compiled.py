@@ -11,6 +11,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.journal import Change, Journal
 from graphc.ir.kernel_text import print_kernel
 from graphc.ir.node import Node, Value, reachable
+from graphc.runtime.llvm import codegen
 from graphc.see.explanation import Explainer
 from graphc.see.profile import StepProfile
 from graphc.see.provenance import Provenance, inner_graphs
@@ -89,7 +90,7 @@ def compilation(
             f"{'' if yes else 'not '}{a} {op} {b}" for (op, a, b), yes in facts.guards.items()
         ]
     if c is not None and c.plan is not None:
-        out["steps"], out["kernels"] = _steps(c, table, limits, native)
+        out["steps"], out["kernels"] = _steps(c, table, limits, native, known)
         work(c, out["steps"], profile)
         out["memory"] = arena(c, threads, table.of, lines)
     if explainer is not None and out["steps"]:
@@ -221,7 +222,7 @@ def _fates(known: Explainer, table: Table, limits: Limits) -> dict[int, str]:
 
 
 def _steps(
-    c: Any, table: Table, limits: Limits, native: bool
+    c: Any, table: Table, limits: Limits, native: bool, known: Provenance | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     places = {s: i for i, s in enumerate(c.plan.steps)}
     kernels: dict[Any, int] = {}
@@ -252,20 +253,56 @@ def _steps(
         )
     for k in made[: limits.kernels]:
         s = c.plan.steps[k["first"]]
-        k["loops"] = print_kernel(s.code.kernel).rstrip()
-        k["native"] = _native(c, k["first"]) if native else []
+        at: dict[int, int] = {}
+        k["loops"] = print_kernel(s.code.kernel, at).rstrip()
+        k["lines"] = _lines(s, at, k["loops"], table, known)
+        k["native"] = _native(c, k["first"], at) if native else []
     return steps, made
 
 
-def _native(c: Any, i: int) -> list[dict[str, str]]:
-    """LLVM IR before and after its optimiser and assembly of a step, for each of its functions."""
+def _lines(
+    s: Any, places: Mapping[int, int], loops: str, table: Table, known: Provenance | None
+) -> list[int]:
+    """For each line of a kernel's loops the user's line that it computes; -1: not known."""
+    out = [-1] * (loops.count("\n") + 1)
+    origins = s.code.kernel.origins or dict.fromkeys(places, s.node)  # one op's own loops
+    for statement, node in origins.items():
+        if statement in places:
+            out[places[statement] - 1] = _line(node, table, known)
+    if s.code.contraction is not None and len(out) > 1:
+        product = [n for n in s.node.attrs["body"].nodes() if n.op.family == "contraction"]
+        if product:
+            out[1] = _line(product[0], table, known)
+    return out
+
+
+def _line(n: Node, table: Table, known: Provenance | None) -> int:
+    """The user's line of a node: of a gradient that of what it is the gradient of; -1: none."""
+    recorded = [m for m in known.recorded(n) if m in table.of] if known is not None else []
+    same = next((m for m in recorded if m.source[:1] == n.source[:1]), None)
+    if same is not None:
+        lines: list[int] = table.columns["lines"][table.of[same]]
+    else:
+        lines = table.lines.add(n.source[:1])
+    return lines[0] if lines else -1
+
+
+def _native(c: Any, i: int, places: Mapping[int, int]) -> list[dict[str, Any]]:
+    """LLVM IR before and after its optimiser and assembly of a step, for each of its functions.
+
+    With ``at``, the line of the loops for each line of these texts, 0 where there is none.
+    """
+    from graphc.runtime.llvm.trail import places as located
+
     out = []
+    code = c.plan.steps[i].code
     for variant, (owner, _) in c.owners.get(i, {}).items():
         name = "" if variant == "kernel" else variant
-        out.append(
-            {"name": name, "llvm": owner.llvm_ir, "optimized": owner.optimized_ir,
-             "asm": owner.assembly}
-        )  # fmt: skip
+        texts = {"llvm": owner.llvm_ir, "optimized": owner.optimized_ir, "asm": owner.assembly}
+        emit = codegen.emitter(code, variant)
+        rest = 0 if code.contraction is None else 2  # a product is one statement
+        at = {} if emit is None else located(owner, emit, places, texts, rest)
+        out.append({"name": name, **texts, "at": at})
     return out
 
 

@@ -30,7 +30,7 @@ def page(data: Mapping[str, Any]) -> str:
     for part in data["parts"]:
         kernels = []
         for k in part["kernels"]:
-            texts = {x: k[x] for x in ("loops", "native") if x in k}
+            texts = {x: k[x] for x in ("loops", "lines", "native") if x in k}
             k = {x: y for x, y in k.items() if x not in texts}
             if texts:
                 k["text"] = len(pieces)

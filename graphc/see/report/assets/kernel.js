@@ -19,14 +19,18 @@ class KernelPane {
     this.list = new List(this.calls, 22, (i) => this.call(i));
     this.lines = new List(this.body, 17, (i) => this.line(i));
     followed(this.calls);
+    followed(this.body);
     this.text_ = [];
     this.fill();
     listen((what, from) => {
       if (what === "part") { shown.step = -1; this.fill(); }
-      if (what === "pin") {
+      if (what === "pin" && from === this.body) {
+        this.list.now();
+        this.lines.now();
+      } else if (what === "pin") {
         this.fill(from === this.calls);
       }
-      if (what === "hover") remark(this.calls);
+      if (what === "hover") { remark(this.calls); this.remark(); }
       if (what === "step") this.text();
     });
   }
@@ -74,7 +78,7 @@ class KernelPane {
     const texts = await textsOf(part.kernels[s.kernel]);
     if (this.asked !== asked) return;
     if (!texts) return this.show(["The text of this kernel was left out of the page, to keep it small."]);
-    let text = texts.loops;
+    let text = texts.loops, at = null;
     if (shown.text !== "loops") {
       const made = texts.native;
       if (!made.length) return this.show(["Not in this report."]);
@@ -83,25 +87,60 @@ class KernelPane {
       fill(this.phases, ...made.map((m, i) => el("option", { value: i }, m.name || "kernel")));
       this.phases.value = shown.phase;
       text = made[shown.phase][shown.text];
+      at = made[shown.phase].at[shown.text] || [];
     }
-    this.show(text.split("\n"));
+    const ofLoops = texts.lines || [];
+    this.show(text.split("\n"), (i) => {
+      const loop = at ? (at[i] || 0) - 1 : i;
+      return loop < 0 ? null : { loop, line: ofLoops[loop] === undefined ? -1 : ofLoops[loop] };
+    }, texts.loops.split("\n"));
     this.find.title = "Find in " + plural(this.text_.length, "line");
   }
 
-  show(lines) {
+  /** Lines of a text; `from` says of each the line of the loops, and the user's line. */
+  show(lines, from, loops) {
     this.text_ = lines;
+    this.from = from || (() => null);
+    this.loops = loops || [];
     this.body.hidden = false;
     this.other.hidden = true;
     this.body.scrollTop = 0;
     this.lines.set(lines.length);
+    if (pinned && pinned.kind !== "step") {
+      this.lines.reveal(lines.findIndex((_, i) => { const f = this.from(i); return f !== null && this.lit(f.line, pinned); }));
+    }
     this.search(true);
   }
 
   line(i) {
     const pattern = (TEXTS.find((t) => t[0] === shown.text) || [])[2];
     const text = clean(this.text_[i].replace(/\t/g, "    "));
-    return el("div", { class: "row code-line" + (this.hits && this.hits.has(i) ? " hit" : "") }, el("span", { class: "no" }, String(i + 1)),
+    const from = this.from(i), known = from !== null && from.line >= 0;
+    const about = { class: "row code-line" + (this.hits && this.hits.has(i) ? " hit" : "") };
+    if (known) {
+      about.class += " live" + (this.lit(from.line, pinned) ? " pin" : "") + (this.lit(from.line, under) ? " under" : "");
+      about.data = { kind: "line", id: from.line };
+    }
+    if (from !== null) {
+      const loop = shown.text === "loops" ? "" : "loops " + (from.loop + 1) + ": " + this.loops[from.loop].trim();
+      const line = known ? placeOf(from.line) + "  " + (lineText(data.lines[from.line][0], data.lines[from.line][1]) || "").trim() : "";
+      about.title = clean([loop, line].filter((t) => t).join("\n"));
+    }
+    return el("div", about, el("span", { class: "no" }, String(i + 1)), el("span", { class: "origin" }, known ? ":" + data.lines[from.line][1] : ""),
       el("span", {}, pattern ? coloured(text, pattern) : text));
+  }
+
+  /** Whether code of a user's line is meant by something pinned, or under the mouse. */
+  lit(line, item) {
+    if (!item || item.kind === "step") return false;
+    return item.kind === "line" ? item.id === line : linked(item).lines.has(line);
+  }
+
+  /** Mark what is under the mouse; the rows stay, so that a click finds them. */
+  remark() {
+    for (const e of this.body.querySelectorAll(".live[data-kind]")) {
+      e.classList.toggle("under", this.lit(+e.dataset.id, under));
+    }
   }
 
   search(again) {
