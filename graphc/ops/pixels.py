@@ -1,0 +1,307 @@
+"""Response normalisation, blocks of pixels as depth, and patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc import ops
+from graphc.ir import dims as D
+from graphc.ir.build import build
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.node import Value
+from graphc.ops import math, shapes
+from graphc.ops.conv import (
+    _shape,
+    back,
+    channels_last,
+    check_attrs,
+    geometry,
+    in_layout,
+    layed,
+    moved,
+    need_rank,
+    text,
+    unlayed,
+    wide_type,
+    windows,
+)  # fmt: skip
+from graphc.ops.record import Attrs, Op, Types, as_value, check_kind, op, shape_error
+from graphc.ops.reduce import chosen
+from graphc.ops.shapes import make, show
+
+__all__ = [
+    "depth_to_space",
+    "extract_image_patches",
+    "local_response_normalization",
+    "lrn",
+    "space_to_depth",
+]
+
+Array = np.ndarray[Any, Any]
+
+
+# ------------------------------------------------------------------------- response normalisation
+
+
+def _band(x: Value, radius: int) -> Value:
+    """Sums of the channels around each, within `radius`."""
+    s = _shape(x)
+    wide = ops.arrays.pad(x, [[0, 0]] * (len(s) - 1) + [[radius, radius]])
+    total: Any = None
+    for i in range(2 * radius + 1):
+        part = wide[..., i : i + s[-1]]
+        total = part if total is None else total + part
+    y: Value = total
+    return y
+
+
+def _band_numpy(x: Array, radius: int) -> Array:
+    wide = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(radius, radius)])
+    seen = np.lib.stride_tricks.sliding_window_view(wide, 2 * radius + 1, axis=-1)
+    return np.asarray(seen.sum(-1), x.dtype)
+
+
+def _lrn_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    need_rank(inputs[0], 4)
+    return [(inputs[0].dtype, inputs[0].static_shape)]
+
+
+def _lrn_numpy(x: Array, *, depth_radius: int, bias: float, alpha: float, beta: float) -> Array:
+    wide = wide_type(x)
+    with np.errstate(all="ignore"):
+        norm = bias + alpha * _band_numpy(np.square(wide), depth_radius)
+        return np.asarray(wide * norm ** (-beta), x.dtype)
+
+
+def _lrn_expand(x: Value, depth_radius: int, bias: float, alpha: float, beta: float) -> Value:
+    norm = _band(math.square(x), depth_radius) * alpha + bias
+    y: Value = x * math.pow(norm, -beta)
+    return y
+
+
+def _lrn_grad(
+    y: Value, dy: Value, x: Value, depth_radius: int, bias: float, alpha: float, beta: float
+) -> Value:
+    norm = _band(math.square(x), depth_radius) * alpha + bias
+    inner = _band(dy * x * math.pow(norm, -beta - 1.0), depth_radius)
+    dx: Value = dy * math.pow(norm, -beta) - (2.0 * alpha * beta) * x * inner
+    return dx
+
+
+lrn_op = op(
+    "lrn", "LRN", "composite", doc="Each channel divided by a power of the sum of squares around.",
+    args=("input",), types="f", infer=_lrn_infer, numpy=_lrn_numpy, expand=_lrn_expand,
+    grad=_lrn_grad,
+)  # fmt: skip
+
+
+def local_response_normalization(
+    input: Any, depth_radius: int = 5, bias: float = 1, alpha: float = 1, beta: float = 0.5,
+    name: str | None = None,
+) -> Value:  # fmt: skip
+    """``x / (bias + alpha * s) ** beta``, s the sum of squares of the channels within a radius."""
+    x = as_value(input, None, "input")
+    check_kind(lrn_op, "input", x.dtype, "f")
+    attrs = {
+        "depth_radius": 5 if depth_radius is None else int(depth_radius),
+        "bias": 1.0 if bias is None else float(bias),
+        "alpha": 1.0 if alpha is None else float(alpha),
+        "beta": 0.5 if beta is None else float(beta),
+    }  # fmt: skip
+    return build(lrn_op, (x,), attrs, name).outputs[0]
+
+
+lrn = local_response_normalization
+lrn_op.call = local_response_normalization
+
+
+# ------------------------------------------------------------------------- blocks and depth
+
+
+def _blocked(shape: Shape, block: int, deep: bool) -> Shape:
+    n, h, w, c = shape
+    if deep:
+        return (n, h // block, w // block, c * block * block)
+    return (n, h * block, w * block, c // (block * block))
+
+
+def _even(d: Dim, by: int) -> None:
+    if D.same(d % by, 0) is False:
+        raise shape_error(f"Dimension size must be evenly divisible by {by} but is {show(d)}")
+
+
+def _depth_infer(deep: bool) -> Any:
+    def infer(inputs: Sequence[Value], a: Attrs) -> Types:
+        x, block = inputs[0], a["block_size"]
+        need_rank(x, 4)
+        if x.static_shape is None:
+            return [(x.dtype, tuple(D.fresh() for _ in range(4)))]
+        s = unlayed(x.static_shape, a["data_format"])
+        for d, by in ((s[1], block), (s[2], block)) if deep else ((s[3], block * block),):
+            _even(d, by)
+        return [(x.dtype, layed(_blocked(s, block, deep), a["data_format"]))]
+
+    return infer
+
+
+def _space_to_depth(x: Array, *, block_size: int, data_format: str) -> Array:
+    x, b = moved(x, data_format), block_size
+    n, h, w, c = x.shape
+    y = x.reshape(n, h // b, b, w // b, b, c).transpose(0, 1, 3, 2, 4, 5)
+    return back(y.reshape(_blocked(x.shape, b, True)), data_format)
+
+
+def _depth_to_space(x: Array, *, block_size: int, data_format: str) -> Array:
+    x, b = moved(x, data_format), block_size
+    n, h, w, c = x.shape
+    y = x.reshape(n, h, w, b, b, c // (b * b)).transpose(0, 1, 3, 2, 4, 5)
+    return back(y.reshape(_blocked(x.shape, b, False)), data_format)
+
+
+def _space_expand(x: Value, block_size: int, data_format: str) -> Value:
+    x, b = channels_last(x, data_format), block_size
+    n, h, w, c = _shape(x)
+    y = shapes.reshape_static(x, (n, h // b, b, w // b, b, c))
+    y = shapes.transpose(y, (0, 1, 3, 2, 4, 5))
+    return in_layout(shapes.reshape_static(y, _blocked((n, h, w, c), b, True)), data_format)
+
+
+def _depth_expand(x: Value, block_size: int, data_format: str) -> Value:
+    x, b = channels_last(x, data_format), block_size
+    n, h, w, c = _shape(x)
+    y = shapes.reshape_static(x, (n, h, w, b, b, c // (b * b)))
+    y = shapes.transpose(y, (0, 1, 3, 2, 4, 5))
+    return in_layout(shapes.reshape_static(y, _blocked((n, h, w, c), b, False)), data_format)
+
+
+space_to_depth_op = op(
+    "space_to_depth", "SpaceToDepth", "composite", doc="Blocks of space become channels.",
+    args=("input",), types="fiub", infer=_depth_infer(True), numpy=_space_to_depth,
+    expand=_space_expand,
+    grad=lambda y, dy, x, **a: build(depth_to_space_op, (dy,), a).outputs[0],
+)  # fmt: skip
+depth_to_space_op: Op = op(
+    "depth_to_space", "DepthToSpace", "composite", doc="Channels become blocks of space.",
+    args=("input",), types="fiub", infer=_depth_infer(False), numpy=_depth_to_space,
+    expand=_depth_expand,
+    grad=lambda y, dy, x, **a: build(space_to_depth_op, (dy,), a).outputs[0],
+)  # fmt: skip
+
+
+def _moved_blocks(record: Op, input: Any, block_size: int, layout: str, name: Any) -> Value:
+    x = as_value(input, None, "input")
+    if int(block_size) < 2:
+        raise ValueError(
+            f"Attr 'block_size' of '{record.tf}' Op passed {block_size} less than minimum 2."
+        )
+    attrs = {"block_size": int(block_size), "data_format": layout}
+    check_attrs(record.tf, {**attrs, "padding": "SAME"}, ("NHWC", "NCHW"), ("SAME",))
+    return build(record, (x,), attrs, name).outputs[0]
+
+
+def space_to_depth(
+    input: Any, block_size: int, name: str | None = None, data_format: str = "NHWC"
+) -> Value:
+    """Blocks of `block_size` by `block_size` become channels, row by row."""
+    return _moved_blocks(space_to_depth_op, input, block_size, data_format, name)
+
+
+def depth_to_space(
+    input: Any, block_size: int, name: str | None = None, data_format: str = "NHWC"
+) -> Value:
+    """Channels become blocks of `block_size` by `block_size`: undoes `space_to_depth`."""
+    return _moved_blocks(depth_to_space_op, input, block_size, data_format, name)
+
+
+space_to_depth_op.call = space_to_depth
+depth_to_space_op.call = depth_to_space
+
+
+# ------------------------------------------------------------------------- patches
+
+
+def _patch_geometry(x: Sequence[Dim | None], a: Attrs) -> tuple[Shape, Any]:
+    full = {
+        "strides": a["strides"], "dilations": a["rates"], "padding": a["padding"],
+        "data_format": "NHWC",
+    }  # fmt: skip
+    return geometry(x, a["ksizes"][1:3], full)
+
+
+def _patch_infer(inputs: Sequence[Value], a: Attrs) -> Types:
+    x = inputs[0]
+    need_rank(x, 4)
+    s = x.static_shape
+    out, _ = _patch_geometry([None] * 2 if s is None else s[1:3], a)
+    kh, kw = a["ksizes"][1:3]
+    n, c = (D.fresh(), D.fresh()) if s is None else (s[0], s[3])
+    return [(x.dtype, (n, *out, c * (kh * kw)))]
+
+
+def _patch_numpy(x: Array, **a: Any) -> Array:
+    out, pads = _patch_geometry(x.shape[1:3], a)
+    sizes = [int(o) for o in out]  # type: ignore[arg-type]
+    seen = windows(x, a["ksizes"][1:3], a["strides"][1:3], a["rates"][1:3], pads, sizes)
+    return seen.reshape(x.shape[0], *sizes, -1)
+
+
+def _patch_element(k: Any, index: Shape, x: Value, **a: Any) -> Any:
+    s = k.shape(x)
+    _, pads = _patch_geometry(s[1:3], a)
+    tap, c = index[3] // s[3], index[3] % s[3]
+    taps = (tap // a["ksizes"][2], tap % a["ksizes"][2])
+    places = []
+    ok = None
+    for i in (0, 1):
+        p = index[1 + i] * a["strides"][1 + i] + taps[i] * a["rates"][1 + i] - pads[i][0]
+        places.append(p)
+        ok = k.both(ok, k.compare("less_equal", 0, p))
+        ok = k.both(ok, k.compare("less", p, s[1 + i]))
+    return k.read(x, (index[0], *places, c), ok, 0)
+
+
+def _patch_grad(y: Value, dy: Value, x: Value, **a: Any) -> Value:
+    """The transpose: a convolution's gradient with filters of one tap each."""
+    s = x.static_shape
+    kh, kw = a["ksizes"][1:3]
+    if s is None or type(s[3]) is not int:
+        raise LookupError("the gradient of extract_image_patches needs the number of channels")
+    c = s[3]
+    one = np.eye(kh * kw * c, dtype=x.dtype.np).reshape(kh, kw, c, kh * kw * c)
+    return make(
+        ops.conv.conv2d_input_op, [("filter", one), ("out_backprop", dy)],
+        {"input_sizes": ("input_sizes", shapes.shape(x))}, None,
+        {"strides": a["strides"], "dilations": a["rates"], "padding": a["padding"],
+         "explicit_paddings": (), "data_format": "NHWC"},
+    ).outputs[0]  # fmt: skip
+
+
+extract_image_patches_op = op(
+    "extract_image_patches", "ExtractImagePatches", "view", doc="Windows of images as channels.",
+    args=("images",), types="fiu", infer=_patch_infer, numpy=_patch_numpy, element=_patch_element,
+    grad=_patch_grad,
+)  # fmt: skip
+
+
+def extract_image_patches(
+    images: Any, ksizes: Any = None, strides: Any = None, rates: Any = None, padding: Any = None,
+    name: str | None = None, sizes: Any = None,
+) -> Value:  # fmt: skip
+    """The elements of each window, row by row, along the last axis."""
+    ksizes = chosen("sizes", sizes, "ksizes", ksizes)
+    x = as_value(images, None, "images")
+    attrs: dict[str, Any] = {
+        n: tuple(int(e) for e in v)
+        for n, v in (("ksizes", ksizes), ("strides", strides), ("rates", rates))
+    }
+    attrs["padding"] = text(padding, "padding")
+    check_attrs(
+        "ExtractImagePatches", {**attrs, "data_format": "NHWC"}, ("NHWC",), ("SAME", "VALID")
+    )
+    return build(extract_image_patches_op, (x,), attrs, name).outputs[0]
+
+
+extract_image_patches_op.call = extract_image_patches
