@@ -12,7 +12,7 @@ from graphc.data.arguments import batch_numbers, batch_tensors, int64_tensor, st
 from graphc.data.dataset import Dataset
 from graphc.data.function import BoundDataset, Context, Element
 from graphc.data.sources import Leaf, ListDataset, TensorSliceDataset, row_spec
-from graphc.data.streams import Stream, gather, regroup
+from graphc.data.streams import Failed, Stream, flat, gather, held, regroup, released
 from graphc.data.structure import (
     DatasetSpec,
     SparseSpec,
@@ -42,17 +42,15 @@ class UnbatchDataset(Dataset):
     def _open(self, context: Context) -> Stream:
         stream = self._inputs[0]._open(context)
 
-        def rows() -> Iterator[Element]:
-            for e in stream:
-                sizes = {np.shape(c)[0] for c in e}
-                if len(sizes) > 1:
-                    raise InvalidArgumentError(
-                        None, None, "Input element must have the same batch size in each component."
-                    )
-                for i in range(sizes.pop()):
-                    yield tuple([c[i] for c in e])
+        def rows(e: Element) -> Iterator[Element]:
+            sizes = {np.shape(c)[0] for c in e}
+            if len(sizes) > 1:
+                raise InvalidArgumentError(
+                    None, None, "Input element must have the same batch size in each component."
+                )
+            return (tuple([c[i] for c in e]) for i in range(sizes.pop()))
 
-        return Stream(rows())
+        return Stream(flat(iter(stream), rows))
 
 
 class ZipDataset(Dataset):
@@ -77,7 +75,7 @@ class ZipDataset(Dataset):
         if all(isinstance(d, TensorSliceDataset) for d in self._inputs):
             columns = [c for s in streams for c in s.columns or ()]
             return Stream(chunks=iter([range(min(map(len, columns)))]), columns=tuple(columns))
-        return Stream(tuple(itertools.chain(*es)) for es in zip(*streams, strict=False))
+        return Stream(map(lambda es: tuple(itertools.chain(*es)), zip(*streams, strict=False)))
 
 
 class BatchDataset(Dataset):
@@ -95,7 +93,7 @@ class BatchDataset(Dataset):
         groups = regroup(stream.chunks, size, drop)
         columns = stream.columns
         if columns is not None:
-            return Stream(tuple([gather(c, g) for c in columns]) for g in groups)
+            return Stream(map(lambda g: tuple([gather(c, g) for c in columns]), groups))
         return Stream(map(self._stacked, groups))
 
     def _stacked(self, elements: Sequence[Element]) -> Element:
@@ -181,7 +179,7 @@ class PaddedBatchDataset(Dataset):
         for i, t in zip(self._late, self._tensors[self._pads.stop :], strict=True):
             shapes[i] = _padded_shape(np.asarray(context.value(t))).as_list()
         stream = self._inputs[0]._open(context)
-        groups = regroup(zip(stream), size, drop)
+        groups = regroup(zip(stream), size, drop, at_once=True)
         return Stream(map(lambda g: self._padded(g, pads, shapes), groups))
 
     def _padded(
@@ -302,30 +300,32 @@ class WindowDataset(Dataset):
         for name, n in (("size", size), ("shift", shift), ("stride", stride)):
             if n < 1:
                 raise InvalidArgumentError(None, None, f"Window {name} must be greater than zero.")
-        elements = iter(self._inputs[0]._open(context))
-        return Stream(self._windows(elements, size, shift, stride, drop))
+        elements = held(iter(self._inputs[0]._open(context)))
+        return Stream(released(self._windows(elements, size, shift, stride, drop)))
 
     def _windows(
         self, elements: Iterator[Element], size: int, shift: int, stride: int, drop: bool
     ) -> Iterator[Element]:
         span = (size - 1) * stride + 1
-        held: list[Element] = []
+        kept: list[Any] = []  # elements, and errors in their places
         skip = 0
         ended = False
         while True:
-            while not ended and len(held) < span:
+            while not ended and len(kept) < span:
                 e = next(elements, None)
                 if e is None:
                     ended = True
                 elif skip:
                     skip -= 1
                 else:
-                    held.append(e)
-            if not held or (drop and len(held) < span):
+                    kept.append(e)
+            if not kept or (drop and len(kept) < span):
                 return
-            yield self._window(held[:span:stride])
-            skip = max(0, shift - len(held))
-            del held[:shift]
+            made = kept[:span:stride]
+            failed = [e for e in made if type(e) is Failed]
+            yield failed[0] if failed else self._window(made)  # type: ignore[misc]
+            skip = max(0, shift - len(kept))
+            del kept[:shift]
 
     def _window(self, elements: Sequence[Element]) -> Element:
         """A dataset for each component."""

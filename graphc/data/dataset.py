@@ -120,6 +120,29 @@ class Dataset:
         """Begin an iteration."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is iterated")
 
+    def _reads_variables(self) -> bool:
+        """Whether a function reads a tensor that is made of a variable.
+
+        TensorFlow then rewrites nothing of the pipeline.
+        """
+        stack: list[Dataset] = [self]
+        captured: list[Value] = []
+        while stack:
+            d = stack.pop()
+            stack.extend(d._inputs)
+            captured += [v for f in d._functions for v in f.captured]
+        seen: set[Any] = set()
+        nodes = [v.node for v in captured]
+        while nodes:
+            n = nodes.pop()
+            if n in seen:
+                continue
+            seen.add(n)
+            if n.op.name == "variable":
+                return True
+            nodes += [v.node for v in n.inputs]
+        return False
+
     def _all_tensors(self) -> list[Value]:
         """The tensors that must be known when an iterator is made, constants left out."""
         out: dict[Value, None] = {}

@@ -15,7 +15,7 @@ from graphc.data.cardinality import cardinality
 from graphc.data.dataset import Dataset
 from graphc.data.files import CsvDataset, TFRecordDataset
 from graphc.data.function import BoundDataset, Context, Function
-from graphc.data.streams import Element, Stream
+from graphc.data.streams import Element, Steps, Stream
 from graphc.data.structure import TensorSpec, flatten, map_leaves, same_structure
 from graphc.data.tables import make_csv_dataset
 from graphc.errors import InvalidArgumentError, OpError
@@ -86,7 +86,13 @@ map_and_batch_with_legacy_function = map_and_batch
 
 def shuffle_and_repeat(buffer_size: Any, count: Any = None, seed: Any = None) -> Apply:
     """``shuffle`` and then ``repeat``."""
-    return lambda d: d.shuffle(buffer_size, seed).repeat(count)
+
+    def apply(d: Dataset) -> Dataset:
+        made: Any = d.shuffle(buffer_size, seed).repeat(count)
+        made._fused = True  # the user's own doing, whatever TensorFlow rewrites
+        return made  # type: ignore[no-any-return]
+
+    return apply
 
 
 def unbatch() -> Apply:
@@ -267,10 +273,15 @@ class _Scan(Dataset):
         call = self._functions[0].bind(context)
         n = self._states
         state = tuple([context.value(t) for t in self._tensors])
-        for e in self._inputs[0]._open(context):
-            made = call((*state, *e))
+        elements = iter(self._inputs[0]._open(context))
+
+        def step() -> Element:
+            nonlocal state
+            made = call((*state, *next(elements)))
             state = tuple(made[:n])
-            yield tuple(made[n:])
+            return tuple(made[n:])
+
+        return Steps(step)
 
 
 def scan(initial_state: Any, scan_func: Callable[..., Any]) -> Apply:

@@ -105,6 +105,8 @@ class Context:
         self.executors: dict[Any, Any] = {} if root is None else root.executors
         #: What datasets keep from one epoch to the next: generators of seeds, caches.
         self.memory: dict[Any, Any] = {}
+        #: Whether TensorFlow's rewriting of pipelines happens, which changes orders.
+        self.optimized = True
 
     def value(self, t: Value) -> Array:
         """The value of a tensor that a dataset was made with."""

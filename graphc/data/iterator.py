@@ -121,10 +121,16 @@ def _key(name: str) -> str:
     return f"iterator/{name}"
 
 
+def _context(dataset: Dataset, values: Any, host: Any) -> Context:
+    made = Context(values, functions_executor(host))
+    made.optimized = not dataset._reads_variables()
+    return made
+
+
 def _begin(host: Any, *arrays: Any, iterator: str, dataset: Dataset) -> None:
     running: Running = host.resource(_key(iterator), Running)
     values = dict(zip(host.node.inputs, arrays, strict=True))
-    running.start(dataset, Context(values, functions_executor(host)))
+    running.start(dataset, _context(dataset, values, host))
 
 
 def _running(host: Any, handle: Sequence[Any], iterator: str) -> Running:
@@ -142,7 +148,7 @@ def _running(host: Any, handle: Sequence[Any], iterator: str) -> Running:
         assert dataset is not None
         wanted = dataset._all_tensors()
         values = dict(zip(wanted, host.run(wanted) if wanted else (), strict=True))
-        return iter(dataset._open(Context(values, functions_executor(host))))
+        return iter(dataset._open(_context(dataset, values, host)))
 
     made: Running = host.resource(_key(name), lambda: Running(begin if dataset else None))
     return made
@@ -197,14 +203,14 @@ handle_op = op(
 def _whole(host: Any, tensors: Sequence[Any], dataset: Dataset) -> Any:
     """The elements of a dataset, for an op that is given its tensors first."""
     values = dict(zip(host.node.inputs, tensors, strict=False))
-    return iter(dataset._open(Context(values, functions_executor(host))))
+    return iter(dataset._open(_context(dataset, values, host)))
 
 
 def _reduced(
     host: Any, *arrays: Any, dataset: Dataset, function: Function, types: Any, shapes: Any
 ) -> tuple[Any, ...]:
     values = dict(zip(host.node.inputs, arrays, strict=True))
-    context = Context(values, functions_executor(host))
+    context = _context(dataset, values, host)
     step = function.bind(context)
     state = tuple(arrays[len(arrays) - len(types) :])
     for e in dataset._open(context):

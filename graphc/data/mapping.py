@@ -9,7 +9,7 @@ from typing import Any
 from graphc.data.arguments import int64_tensor
 from graphc.data.dataset import Dataset
 from graphc.data.function import Context, Function
-from graphc.data.streams import Stream, interleave
+from graphc.data.streams import Stream, flat, interleave
 from graphc.errors import InvalidArgumentError
 from graphc.ir.build import current
 from graphc.ir.dtypes import int32
@@ -52,7 +52,7 @@ class FlatMapDataset(Dataset):
     def _open(self, context: Context) -> Stream:
         stream = self._inputs[0]._open(context)
         call = self._functions[0].bind(context)
-        return Stream(x for e in stream for x in call(e)[0].open())
+        return Stream(flat(iter(stream), lambda e: call(e)[0].open()))
 
 
 class InterleaveDataset(Dataset):
@@ -76,5 +76,5 @@ class InterleaveDataset(Dataset):
             what = "cycle_length" if cycle < 1 else "block_length"
             raise InvalidArgumentError(None, None, f"{what} must be greater than zero.")
         call = self._functions[0].bind(context)
-        source = ((call(e)[0]).open for e in self._inputs[0]._open(context))
+        source = map(lambda e: call(e)[0].open, iter(self._inputs[0]._open(context)))
         return Stream(interleave(source, cycle, block))

@@ -9,7 +9,7 @@ from graphc.data.arguments import int64_tensor, seed_tensors
 from graphc.data.dataset import Dataset
 from graphc.data.function import Context, Element, Function
 from graphc.data.sources import FileCount
-from graphc.data.streams import BLOCK, Chunk, Stream
+from graphc.data.streams import BLOCK, Chunk, Steps, Stream, flat, released
 from graphc.data.structure import (
     DatasetSpec,
     TensorSpec,
@@ -71,10 +71,16 @@ class CacheDataset(Dataset):
 
     def _fill(self, stream: Stream, context: Context) -> Iterator[Element]:
         kept: list[Element] = []
-        for e in stream:
-            kept.append(e)
-            yield e
-        context.memory[self] = kept
+        elements = iter(stream)
+
+        def step() -> Element:
+            for e in elements:
+                kept.append(e)
+                return e
+            context.memory[self] = kept
+            raise StopIteration
+
+        return Steps(step)
 
 
 # ------------------------------------------------------------------------- which elements
@@ -105,13 +111,17 @@ class TakeDataset(_Picking):
     def _pick(self, chunks: Iterator[Chunk], *numbers: int) -> Iterator[Chunk]:
         (left,) = numbers
         if left < 0:
-            yield from chunks
-        while left > 0:
-            chunk = next(chunks, None)
-            if chunk is None:
-                return
-            yield chunk[:left]
-            left -= len(chunk)
+            return chunks
+
+        def step() -> Chunk:
+            nonlocal left
+            if left <= 0:
+                raise StopIteration
+            chunk = next(chunks)
+            made, left = chunk[:left], left - len(chunk)
+            return made
+
+        return Steps(step)
 
 
 class SkipDataset(_Picking):
@@ -123,11 +133,17 @@ class SkipDataset(_Picking):
     def _pick(self, chunks: Iterator[Chunk], *numbers: int) -> Iterator[Chunk]:
         (left,) = numbers
         if left < 0:
-            return
-        for chunk in chunks:
-            if left < len(chunk):
-                yield chunk[left:]
-            left = max(0, left - len(chunk))
+            return iter(())
+
+        def step() -> Chunk:
+            nonlocal left
+            while True:
+                chunk = next(chunks)
+                made, left = chunk[left:], max(0, left - len(chunk))
+                if len(made):
+                    return made
+
+        return Steps(step)
 
 
 class ShardDataset(_Picking):
@@ -148,15 +164,21 @@ class ShardDataset(_Picking):
                 None, None, f"Index must be between 0 and {shards - 1} (currently index = {index})."
             )
         seen = 0
-        for chunk in chunks:
-            start = (index - seen) % shards
-            if start < len(chunk):
-                yield chunk[start::shards]
-            seen += len(chunk)
+
+        def step() -> Chunk:
+            nonlocal seen
+            while True:
+                chunk = next(chunks)
+                start, seen = (index - seen) % shards, seen + len(chunk)
+                if start < len(chunk):
+                    return chunk[start::shards]
+
+        return Steps(step)
 
 
 class RepeatDataset(Dataset):
     _type = "RepeatDataset"
+    _fused = False
 
     def __init__(self, source: Dataset, count: Any) -> None:
         super().__init__(
@@ -166,26 +188,28 @@ class RepeatDataset(Dataset):
     def _open(self, context: Context) -> Stream:
         count = context.number(self._tensors[0])
         source = self._inputs[0]
-        if isinstance(source, ShuffleDataset) and source._reshuffle:
+        fused = self._fused or context.root.optimized
+        if fused and isinstance(source, ShuffleDataset) and source._reshuffle:
             return source._open_epochs(context, count)
         if count == 0:
             return Stream(())
         first = source._open(context)
 
-        def chunks() -> Iterator[Chunk]:
-            epoch = 0
-            stream = first
+        epoch, some = 0, False
+        now = first.chunks
+
+        def step() -> Chunk:
+            nonlocal epoch, some, now
             while True:
-                some = False
-                for c in stream.chunks:
+                for c in now:
                     some = some or len(c) > 0
-                    yield c
+                    return c
                 epoch += 1
                 if epoch == count or (count < 0 and not some):
-                    return
-                stream = source._open(context)
+                    raise StopIteration
+                now, some = source._open(context).chunks, False
 
-        return Stream(chunks=chunks(), columns=first.columns)
+        return Stream(chunks=Steps(step), columns=first.columns)
 
 
 class ShuffleDataset(Dataset):
@@ -229,7 +253,7 @@ class ShuffleDataset(Dataset):
         block = BLOCK if stream.columns else 1
         sources = iter([stream.chunks])
         made = shuffle(sources, self._buffer_size(context), Draws(*seeds), block)
-        return Stream(chunks=made, columns=stream.columns)
+        return Stream(chunks=released(made), columns=stream.columns)
 
     def _open_epochs(self, context: Context, count: int) -> Stream:
         """Shuffled and repeated: TF1 fuses the two; the buffer then fills across epochs."""
@@ -250,7 +274,7 @@ class ShuffleDataset(Dataset):
         block = BLOCK if first.columns else 1
         draws = Draws(*self._seeds(context))
         made = shuffle(epochs(), self._buffer_size(context), draws, block)
-        return Stream(chunks=made, columns=first.columns)
+        return Stream(chunks=released(made), columns=first.columns)
 
 
 class ConcatenateDataset(Dataset):
@@ -267,7 +291,7 @@ class ConcatenateDataset(Dataset):
         super().__init__(pack(a._structure, shapes), (a, b))
 
     def _open(self, context: Context) -> Stream:
-        return Stream(e for d in self._inputs for e in d._open(context))
+        return Stream(flat(iter(self._inputs), lambda d: d._open(context)))
 
 
 def _common(a: Any, b: Any) -> Any:

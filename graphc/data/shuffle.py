@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.data.streams import Failed
+from graphc.data.streams import held as with_errors
 from graphc.ops import philox
 
 __all__ = ["Draws", "shuffle"]
@@ -74,6 +76,9 @@ def shuffle(
             x = next(items, _END)
             if x is _END:
                 break
+            if type(x) is Failed:
+                yield x  # type: ignore[misc]
+                continue
             place = slices[-1][1]
             if place < size:
                 ring.append(x)
@@ -123,7 +128,11 @@ def _items(epochs: Iterator[Iterator[Sequence[Any]]], slices: list[list[int]]) -
         if n:
             slices.append([slices[-1][1], slices[-1][1]])
         empty = True
-        for chunk in chunks:
+        for chunk in with_errors(iter(chunks)):
+            if type(chunk) is Failed:
+                empty = False
+                yield chunk
+                continue
             empty = empty and not len(chunk)
             yield from chunk.tolist() if isinstance(chunk, np.ndarray) else chunk
         if empty:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,7 +9,10 @@ import numpy as np
 
 from graphc.data.function import Element
 
-__all__ = ["BLOCK", "Chunk", "Element", "Stream", "gather", "interleave", "regroup"]
+__all__ = [
+    "BLOCK", "Chunk", "Element", "Failed", "Steps", "Stream", "flat", "gather", "held",
+    "interleave", "regroup", "released",
+]  # fmt: skip
 
 Chunk = Sequence[Any]  # of elements, or a range or an array of row numbers
 
@@ -46,13 +48,81 @@ class Stream:
         return self._rows() if self._elements is None else self._elements
 
     def _rows(self) -> Iterator[Element]:
-        columns = self.columns
-        for chunk in self._chunks or ():
-            if columns is None:
-                yield from chunk
-                continue
-            for i in chunk:
-                yield tuple([c[i] for c in columns])
+        columns, chunks = self.columns, self._chunks or iter(())
+        if columns is None:
+            return flat(chunks, iter)
+        return (tuple([c[i] for c in columns]) for chunk in chunks for i in chunk)
+
+
+class Steps:
+    """An iterator that goes on behind an error: `step` gives the next item, its state is outside.
+
+    Elements that fail (a function that raises) are errors of one `next`, as in TensorFlow; a
+    generator would be at its end after one.
+    """
+
+    def __init__(self, step: Callable[[], Any]) -> None:
+        self._step = step
+        self._ended = False
+
+    def __iter__(self) -> Steps:
+        return self
+
+    def __next__(self) -> Any:
+        if self._ended:
+            raise StopIteration
+        try:
+            return self._step()
+        except StopIteration:
+            self._ended = True
+            raise
+
+
+def flat(source: Iterator[Any], make: Callable[[Any], Iterable[Any]]) -> Iterator[Any]:
+    """The items of what `make` gives for each item, one after the other."""
+    inner: Iterator[Any] | None = None
+
+    def step() -> Any:
+        nonlocal inner
+        while True:
+            if inner is None:
+                inner = iter(make(next(source)))
+            for x in inner:
+                return x
+            inner = None
+
+    return Steps(step)
+
+
+class Failed:
+    """An error on its way through a generator, which it would end."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def held(source: Iterator[Any]) -> Iterator[Any]:
+    """The items, and errors as items."""
+    while True:
+        try:
+            x = next(source)
+        except StopIteration:
+            return
+        except Exception as e:
+            x = Failed(e)
+        yield x
+
+
+def released(source: Iterator[Any]) -> Iterator[Any]:
+    """The items; those that are errors are raised."""
+
+    def step() -> Any:
+        x = next(source)
+        if type(x) is Failed:
+            raise x.error
+        return x
+
+    return Steps(step)
 
 
 def interleave(
@@ -61,61 +131,65 @@ def interleave(
     """`block` elements of each of `cycle` sources by turns; one that ends is replaced."""
     slots: list[Iterator[Element] | None] = [None] * cycle
     ended = False
-    place = 0
-    while not (ended and all(s is None for s in slots)):
-        it = slots[place]
-        if it is None and not ended:
-            make = next(sources, None)
-            ended = make is None
-            it = slots[place] = iter(make()) if make is not None else None
-        if it is not None:
-            taken = 0
-            for e in itertools.islice(it, block):
-                yield e
-                taken += 1
-            if taken < block:
+    place = taken = 0
+
+    def step() -> Element:
+        nonlocal ended, place, taken
+        while not (ended and all(s is None for s in slots)):
+            it = slots[place]
+            if it is None and not ended:
+                make = next(sources, None)
+                ended = make is None
+                it = slots[place] = iter(make()) if make is not None else None
+                taken = 0
+            if it is not None and taken < block:
+                for e in it:
+                    taken += 1
+                    return e
                 slots[place] = None
-        place = (place + 1) % cycle
+            place, taken = (place + 1) % cycle, 0
+        raise StopIteration
+
+    return Steps(step)
 
 
-class _Resumed:
-    """An iterator that is begun anew behind an error: who catches that can go on."""
+def regroup(
+    chunks: Iterator[Chunk], size: int, drop: bool, at_once: bool = False
+) -> Iterator[Chunk]:
+    """Chunks of `size`, the last one perhaps smaller; one with a failing element is an error.
 
-    def __init__(self, make: Callable[[], Iterator[Chunk]]) -> None:
-        self._make, self._now = make, make()
+    With `at_once` that is raised when it is met, and the next chunk begins behind it.
+    """
+    rest: Chunk = ()
 
-    def __iter__(self) -> Iterator[Chunk]:
-        return self
+    def step() -> Chunk:
+        nonlocal rest
+        parts: list[Chunk] = []
+        have = 0
+        error: Exception | None = None
+        while have < size:
+            chunk, rest = rest, ()
+            try:
+                chunk = chunk if len(chunk) else next(chunks)
+            except StopIteration:
+                break
+            except Exception as e:
+                if at_once:
+                    raise
+                error, have = error or e, have + 1
+                continue
+            if len(chunk) > size - have:
+                chunk, rest = chunk[: size - have], chunk[size - have :]
+            if len(chunk):
+                parts.append(chunk)
+                have += len(chunk)
+        if error is not None:
+            raise error
+        if not have or (drop and have < size):
+            raise StopIteration
+        return _join(parts)  # type: ignore[no-any-return]
 
-    def __next__(self) -> Chunk:
-        try:
-            return next(self._now)
-        except StopIteration:
-            raise
-        except Exception:
-            self._now = self._make()
-            raise
-
-
-def regroup(chunks: Iterator[Chunk], size: int, drop: bool) -> Iterator[Chunk]:
-    """Chunks of `size`, the last one perhaps smaller; those with a failing element are left out."""
-    return _Resumed(lambda: _regrouped(chunks, size, drop))
-
-
-def _regrouped(chunks: Iterator[Chunk], size: int, drop: bool) -> Iterator[Chunk]:
-    parts: list[Chunk] = []
-    have = 0
-    for chunk in chunks:
-        at = 0
-        while len(chunk) - at >= size - have:
-            end = at + size - have
-            yield _join([*parts, chunk[at:end]])
-            parts, have, at = [], 0, end
-        if at < len(chunk):
-            parts.append(chunk[at:] if at else chunk)
-            have += len(chunk) - at
-    if parts and not drop:
-        yield _join(parts)
+    return Steps(step)
 
 
 def _join(parts: list[Any]) -> Any:

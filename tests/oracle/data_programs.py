@@ -394,3 +394,97 @@ def refusals(tf: Any, np: Any, folder: str) -> Any:
         lambda: iter(d.range(3)),
     ]
     return [error(c) for c in cases]
+
+
+def outcomes(tf: Any, np: Any, dataset: Any, limit: int = 40) -> Any:
+    """Elements, and names of errors in their places."""
+    iterator = dataset.make_initializable_iterator()
+    element = iterator.get_next()
+    out: list[Any] = []
+    with tf.Session() as s:
+        s.run(tf.global_variables_initializer())
+        s.run(iterator.initializer)
+        for _ in range(limit):
+            try:
+                out.append(plain(np.array(s.run(element))))
+            except tf.errors.OutOfRangeError:
+                out.append("end")
+                break
+            except tf.errors.InvalidArgumentError:
+                out.append("failed")
+    return out
+
+
+@program
+def behind_failures(tf: Any, np: Any, folder: str) -> Any:
+    """Iteration goes on behind an element that fails."""
+    data, more = tf.data.Dataset, tf.data.experimental
+
+    def some(*numbers: float) -> Any:
+        x = np.array(numbers or (1, 2, 0, 3, 0, 4, 5), np.float32)
+        return data.from_tensor_slices(x).map(lambda v: tf.check_numerics(v + 0 * (1 / v), "bad"))
+
+    makers: dict[str, Callable[[], Any]] = {
+        "map": some,
+        "take": lambda: some().take(5),
+        "skip": lambda: some().skip(2),
+        "skip_more": lambda: some().skip(4),
+        "flat_map": lambda: some().flat_map(lambda x: data.from_tensors(x).repeat(2)),
+        "flat_map_inner": lambda: data.range(3).flat_map(lambda i: some().take(4)),
+        "flat_map_fails": lambda: data.range(4).flat_map(
+            lambda i: data.from_tensors(
+                tf.check_numerics(1.0 / tf.cast(i - 1, tf.float32), "x")
+            ).repeat(2)
+        ),
+        "batch": lambda: some().batch(2),
+        "batch_of_three": lambda: some().batch(3),
+        "padded": lambda: some().map(lambda x: tf.reshape(x, [1])).padded_batch(2, [None]),
+        "unbatch": lambda: some().batch(2).apply(more.unbatch()),
+        "repeat": lambda: some().repeat(2),
+        "shuffle": lambda: some().shuffle(3, seed=1),
+        "filter": lambda: some().filter(lambda x: x > 1.0),
+        "zip": lambda: data.zip((some(), data.range(7))).map(
+            lambda a, b: a + tf.cast(b, tf.float32)
+        ),
+        "concatenate": lambda: some().concatenate(some().take(1)),
+        "ignore": lambda: some().apply(more.ignore_errors()),
+        "interleave": lambda: some().interleave(lambda x: data.from_tensors(x).repeat(2), 2, 1),
+        "cache": lambda: some().cache(),
+        "window": lambda: some().window(2).flat_map(lambda d: d.batch(2)),
+        "shard": lambda: some(1, 0, 2, 3, 0, 4).shard(2, 0),
+        "scan": lambda: some().apply(more.scan(0.0, lambda s, x: (s + x, s + x))),
+        "prefetch": lambda: some().prefetch(2),
+    }
+    out = {}
+    for name, make in makers.items():
+        with tf.Graph().as_default():
+            out[name] = outcomes(tf, np, make())
+    return out
+
+
+@program
+def shuffles_and_variables(tf: Any, np: Any, folder: str) -> Any:
+    """Where a function reads a variable, TensorFlow does not join shuffle and repeat."""
+    data, more = tf.data.Dataset, tf.data.experimental
+
+    def add(d: Any, what: str) -> Any:
+        v = tf.Variable(10, dtype=tf.int64)
+        read = {"variable": v, "made": v.read_value() * 2, "constant": tf.constant(7, tf.int64)}
+        return d.map(lambda x: x + read[what])
+
+    makers: dict[str, Callable[[Any], Any]] = {
+        "before": lambda w: add(data.range(5), w).shuffle(5, seed=3).repeat(3),
+        "between": lambda w: add(data.range(5).shuffle(5, seed=3), w).repeat(3),
+        "behind": lambda w: add(data.range(5).shuffle(5, seed=3).repeat(3), w),
+        "joined": lambda w: add(data.range(5), w).apply(more.shuffle_and_repeat(3, 3, seed=3)),
+        "once": lambda w: (
+            add(data.range(5), w).shuffle(5, seed=3, reshuffle_each_iteration=False).repeat(3)
+        ),
+        "batched": lambda w: add(data.range(5), w).shuffle(2, seed=3).batch(2).repeat(2),
+    }
+    out = {}
+    for name, make in makers.items():
+        for what in ("variable", "made", "constant"):
+            with tf.Graph().as_default():
+                out[f"{name} {what}"] = outcomes(tf, np, make(what))
+    return out
