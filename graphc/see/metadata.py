@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -108,33 +108,50 @@ class Happened(NamedTuple):
     ----------
     spans : list of (Span, int)
         What Python did, in the order of beginning, and the number of the thread.
-    steps : list of (Native, int, int, int)
-        Program, step, participant and units of each event of native code, in that order.
-    times : list of (int, int)
+    natives : list of Native
+        The programs that ran.
+    events : ndarray of int64
+        Number of the program, step, participant and units of each event of native code, in order.
+    times : ndarray of int64
         Begin and end of all of these in nanoseconds.
     lost : int
         Events for which there was no room.
     """
 
     spans: list[tuple[Span, int]]
-    steps: list[tuple[Native, int, int, int]]
-    times: list[tuple[int, int]]
+    natives: list[Native]
+    events: np.ndarray[Any, Any]
+    times: np.ndarray[Any, Any]
     lost: int
 
     @classmethod
     def of(cls, tracer: Tracer) -> Happened:
         """What a tracer has written down."""
         shift = time.time_ns() - time.monotonic_ns()
-        events = [(n, *e) for n in tracer.natives.values() for e in n.log.events.tolist()]
-        events.sort(key=lambda e: e[3])
+        natives = list(tracer.natives.values())
+        logs = [n.log.events for n in natives]
+        log = logs[0] if len(logs) == 1 else np.concatenate([_NO_EVENTS, *logs])
+        number = np.repeat(np.arange(len(logs)), [len(a) for a in logs])
+        order = np.argsort(log[:, 2], kind="stable")
+        log = log[order]
         spans = sorted(tracer.spans, key=lambda s: (s.begin, -s.end))
         ids = {thread: i for i, thread in enumerate(dict.fromkeys(s.thread for s in spans))}
-        times = [(s.begin + shift, s.end + shift) for s in spans]
-        times += [(e[3] + shift, e[4] + shift) for e in events]
-        return cls(
-            [(s, ids[s.thread]) for s in spans], [(e[0], e[1], e[2], e[5]) for e in events], times,
-            sum(n.log.lost for n in tracer.natives.values()),
-        )  # fmt: skip
+        events = log[:, _WHAT]
+        events[:, 0] = number[order]
+        events[:, 1] = log[:, 0]
+        began = np.array([(s.begin, s.end) for s in spans], np.int64).reshape(-1, 2)
+        times = np.concatenate([began, log[:, 2:4]]) + shift
+        lost = sum(n.log.lost for n in natives)
+        return cls([(s, ids[s.thread]) for s in spans], natives, events, times, lost)
+
+    def steps(self) -> list[tuple[Native, int, int, int]]:
+        """Program, step, participant and units of each event."""
+        return [(self.natives[n], *rest) for n, *rest in self.events.tolist()]
+
+
+_NO_EVENTS = np.empty((0, 5), np.int64)
+#: Columns of a log that make those of `Happened.events`; the first two are put in place then.
+_WHAT = [0, 0, 1, 4]
 
 
 def step_stats(what: Happened, times: Iterable[Mapping[str, int]]) -> dict[str, Any]:
@@ -144,7 +161,7 @@ def step_stats(what: Happened, times: Iterable[Mapping[str, int]]) -> dict[str, 
     """
     when = iter(times)
     host = [{**_span(s), "thread_id": t, **next(when)} for s, t in what.spans]
-    native = [{**_step_of(*e), **next(when)} for e in what.steps]
+    native = [{**_step_of(*e), **next(when)} for e in what.steps()]
     if what.lost:
         now = time.time_ns()
         text = f"{what.lost} more calls of kernels, for which there was no room"
@@ -153,7 +170,7 @@ def step_stats(what: Happened, times: Iterable[Mapping[str, int]]) -> dict[str, 
             {"node_name": "lost", "timeline_label": label, "thread_id": 0, **_times(now, now)}
         )
     threads = sorted({t for _, t in what.spans})
-    participants = sorted({who for _, _, who, _ in what.steps})
+    participants = sorted(set(what.events[:, 2].tolist()))
     devices = [
         {"device": HOST, "node_stats": host,
          "thread_names": {i: f"Python {i}" if i else "Python" for i in threads}},
@@ -170,17 +187,18 @@ _WHEN = (
 )  # fmt: skip
 
 
-def when(times: Sequence[tuple[int, int]]) -> np.ndarray[Any, Any]:
+def when(times: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The values of the fields `_WHEN` for each begin and end."""
-    begin, end = np.array(times, np.int64).reshape(-1, 2).T
-    took = end - begin
-    rows = (begin // 1000, begin // 1000, took // 1000, took // 1000, begin, begin, took, took)
-    return np.stack(rows, 1)
+    out = np.empty((len(times), len(_WHEN)), np.int64)
+    out[:, 4:6] = times[:, :1]
+    out[:, 6:] = times[:, 1:] - times[:, :1]
+    out[:, :4] = out[:, 4:] // 1000
+    return out
 
 
 def _times(begin: int, end: int) -> dict[str, int]:
     """The fields for when something was, in nanoseconds."""
-    return dict(zip(_WHEN, when([(begin, end)])[0].tolist(), strict=True))
+    return dict(zip(_WHEN, when(np.array([(begin, end)]))[0].tolist(), strict=True))
 
 
 def fill(metadata: Any, tracer: Tracer) -> None:
@@ -190,7 +208,7 @@ def fill(metadata: Any, tracer: Tracer) -> None:
     if template is not None:
         metadata.ParseFromString(template.at(when(what.times)))
         return
-    stats = step_stats(what, (_times(*t) for t in what.times))
+    stats = step_stats(what, (_times(*t) for t in what.times.tolist()))
     metadata.CopyFrom(type(metadata)(step_stats=stats))
 
 
@@ -259,14 +277,16 @@ class Template:
     def of(cls, what: Happened, message: Any) -> Template | None:
         """That of a run; None for one that is too long, or has no native code."""
         count = len(what.times) * len(_WHEN)
-        if not what.steps or what.lost or count >= 1 << 14 or not hasattr(message, "FromString"):
+        if not len(what.events) or what.lost or count >= 1 << 14:
             return None
-        known = _known_of(what.steps[0][0])
-        programs = {n: (_known_of(n).number, *n.bound.env.values()) for n, _, _, _ in what.steps}
+        if not hasattr(message, "FromString"):
+            return None
+        known = _known_of(what.natives[0])
         key = (
             message,
             tuple([(s.kind, s.name, s.node, t) for s, t in what.spans]),
-            tuple([(programs[n], *rest) for n, *rest in what.steps]),
+            tuple([(_known_of(n).number, *n.bound.env.values()) for n in what.natives]),
+            what.events.tobytes(),
         )
         found = known.templates.get(key)
         if found is None:

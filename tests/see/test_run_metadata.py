@@ -45,7 +45,9 @@ def test_the_bytes_of_a_message_are_those_of_its_fields(sess: Any) -> None:
                 what = metadata.Happened.of(_traced(sess, fetches, feed))
                 template = metadata.Template.of(what, tf.RunMetadata)
                 seen.add(id(template))
-                fields = metadata.step_stats(what, [metadata._times(*t) for t in what.times])
+                fields = metadata.step_stats(
+                    what, [metadata._times(*t) for t in what.times.tolist()]
+                )
                 made = tf.RunMetadata.FromString(template.at(metadata.when(what.times)))
                 assert made == tf.RunMetadata(step_stats=fields)
                 again = tf.RunMetadata.FromString(made.SerializeToString())
