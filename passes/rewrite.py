@@ -97,6 +97,19 @@ class Rule:
     users: bool = False
 
 
+def _taken(f: Any) -> tuple[str, ...]:
+    """The parameters that a match fills; one with a default binds a variable of a loop."""
+    code = getattr(f, "__code__", None)
+    if code is not None and not code.co_kwonlyargcount and not code.co_flags & _STARRED:
+        count = code.co_argcount - len(f.__defaults__ or ())
+        return tuple(code.co_varnames[:count])  # there are hundreds of rules, and this is quick
+    every = inspect.signature(f).parameters.items()
+    return tuple(name for name, p in every if p.default is p.empty)
+
+
+_STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+
+
 # ------------------------------------------------------------------------- the table
 
 #: All rules of `simplify`, and among them those that only move elements (`layout` uses them too).
@@ -112,13 +125,7 @@ def rule(
     for s in needs.split():
         if s not in LICENCES:
             raise ValueError(f"unknown licence {s!r}; there are {', '.join(LICENCES)}")
-    takes = (
-        ()
-        if isinstance(right, Value)
-        else tuple(
-            name for name, p in inspect.signature(right).parameters.items() if p.default is p.empty
-        )
-    )  # a parameter with a default binds a variable of the loop that makes rules
+    takes = () if isinstance(right, Value) else _taken(right)
     r = Rule(pattern_text(left), left, right, needs, kinds, takes, once)
     table.append(r)
     return r
