@@ -29,7 +29,7 @@ from graphc.ir.digest import digest
 from graphc.ir.dims import Dim, Expr, Facts, Func, Symbol
 from graphc.ir.dtypes import DTYPES, DType
 from graphc.ir.graph import Graph
-from graphc.ir.registry import FOREIGN
+from graphc.ir.registry import FOREIGN, REGIONS
 from graphc.runtime import llvm
 from graphc.runtime.llvm import codegen, jit
 from graphc.runtime.llvm.cpu import host
@@ -104,7 +104,7 @@ def wanted() -> bool:
 
 def key_of(g: Graph, settings: Sequence[Any]) -> str:
     """The key of the plan of a pure graph under these settings; "" where it is not kept."""
-    if len(g.nodes()) < SMALL:
+    if len(g.nodes()) < SMALL and not any(n.op.name in REGIONS for n in g.nodes()):
         return ""
     world = _world()
     found = digest(g) if world else None
@@ -166,10 +166,12 @@ class _Writer:
 
     def image(self, keys: Keys, variants: Mapping[int, str]) -> dict[str, Any]:
         plan = self.plan
-        if plan.loops or plan.limit or plan.facts.fed or plan.revocable:
+        if plan.limit or plan.facts.fed or plan.revocable:
             raise _NotStored
         return {
-            "steps": [self.step(s, keys[i], variants.get(i)) for i, s in enumerate(plan.steps)],
+            "steps": [
+                self.step(s, keys.get(i, []), variants.get(i)) for i, s in enumerate(plan.steps)
+            ],
             "buffers": self.buffers,
             "outs": [[t.code, _dims(shape)] for t, shape in plan.out_types],
             "updates": [[name, t.code, _dims(shape)] for name, t, shape in plan.updates],
@@ -179,8 +181,6 @@ class _Writer:
         }
 
     def step(self, s: StepSpec, keys: list[tuple[str, str]], variant: str | None) -> list[Any]:
-        if not s.calls or s.ahead is not None:
-            raise _NotStored
         code, c = s.code, s.code.contraction
         product = None
         if c is not None:
@@ -192,8 +192,12 @@ class _Writer:
             code.name, _dim(code.kernel.units), [x.name for x in code.kernel.sizes], product,
             [self.buffer(b) for b in s.binds], s.commit, s.varies,
             [[k, _dim(d)] for k, d in s.attrs.items()], s.weight, keys, variant,
-            None if s.panels is None else self.places[s.panels],
+            [self.place(s.panels), self.place(s.target), s.label,
+             None if s.ahead is None else [self.places[x] for x in s.ahead]],
         ]  # fmt: skip
+
+    def place(self, s: StepSpec | None) -> int | None:
+        return None if s is None else self.places[s]
 
     def buffer(self, b: Buf) -> int:
         at = self.numbers.get(id(b))
@@ -276,7 +280,10 @@ def find(key: str, given: Graph) -> Found | None:
     reader = _Reader(image, given)
     steps = [reader.step(row) for row in image["steps"]]
     for s, row in zip(steps, image["steps"], strict=True):
-        s.panels = None if row[11] is None else steps[row[11]]
+        panels, target, s.label, ahead = row[11]
+        s.panels = None if panels is None else steps[panels]
+        s.target = None if target is None else steps[target]
+        s.ahead = None if ahead is None else (steps[ahead[0]], steps[ahead[1]])
     keys = [row[9] for row in image["steps"]]
     code = codegen.load_all({key for row in keys for _, key in row})
     if code is None:

@@ -91,7 +91,51 @@ def recurrent() -> tuple[Any, list[dict[Any, Any]]]:
     return [loss, tf.train.GradientDescentOptimizer(0.5).minimize(loss)], [{x: rows(32, 4, 24)}] * 2
 
 
-PROGRAMS = [net, picture, drawn, sizes, tables, recurrent]
+def loops() -> tuple[Any, list[dict[Any, Any]]]:
+    """A recurrent net of unknown length, trained; its weights are packed before the loop."""
+    x = tf.placeholder(tf.float32, [4, None, 8])
+    cell = tf.nn.rnn_cell.BasicLSTMCell(16)
+    with tf.variable_scope("", initializer=tf.random_normal_initializer(seed=2)):
+        out, _ = tf.nn.dynamic_rnn(cell, x, dtype=tf.float32)
+    loss = tf.reduce_mean(tf.square(out))
+    train = tf.train.GradientDescentOptimizer(0.5).minimize(loss)
+    return [loss, train], [{x: rows(4, 5, 8)}, {x: rows(4, 5, 8)}]
+
+
+def small_loops() -> tuple[Any, list[dict[Any, Any]]]:
+    """Numbers in registers, loops in loops, draws and arrays in them."""
+    n = tf.placeholder(tf.int32, [])
+    i, total = tf.while_loop(
+        lambda i, t: i < n, lambda i, t: (i + 1, t * 1.5 + tf.cast(i, tf.float32)), [0, 0.5]
+    )
+
+    def outer(k: Any, a: Any) -> Any:
+        _, inner = tf.while_loop(
+            lambda j, b: j < k, lambda j, b: (j + 1, b + tf.random_uniform([5], seed=9)), [0, a]
+        )
+        return k + 1, tf.tanh(inner)
+
+    _, drawn = tf.while_loop(lambda k, a: k < 4, outer, [0, tf.zeros([5])])
+    ta = tf.TensorArray(tf.float32, 6)
+    _, ta = tf.while_loop(
+        lambda j, t: j < 6,
+        lambda j, t: (j + 1, t.write(j, drawn * tf.cast(j, tf.float32))),
+        [0, ta],
+    )
+    return [i, total, drawn, ta.stack()], [{n: 7}, {n: 3}, {n: 7}]
+
+
+def branches() -> tuple[Any, list[dict[Any, Any]]]:
+    """A branch that changes a variable, and one that does not."""
+    x = tf.placeholder(tf.float32, [6])
+    v = tf.Variable(np.arange(6, dtype=np.float32))
+    new = tf.cond(
+        tf.reduce_sum(x) > 0, lambda: v.assign_add(x), lambda: tf.exp(v.read_value()) * tf.sin(x)
+    )
+    return [new, tf.reduce_sum(new)], [{x: np.ones(6)}, {x: -np.ones(6)}, {x: np.ones(6)}]
+
+
+PROGRAMS = [net, picture, drawn, sizes, tables, recurrent, loops, small_loops, branches]
 
 
 def test_recurrent_steps_share_panels() -> None:
@@ -132,8 +176,7 @@ def test_a_plan_is_found_again_and_computes_the_same(program: Program) -> None:
     first, made, found = run(program)
     assert (made > 0, found) == (True, 0)
     again, remade, found = run(program)
-    assert found >= 1
-    assert remade + found == made
+    assert (remade, found) == (0, made)
     same(first, again)
 
 
