@@ -439,7 +439,9 @@ def store_entry(name: str, body: bytes, options: Options | None = None) -> bool:
     context = _context(options or Options())
     if not context.cache.enabled:
         return False
-    return context.cache.store(context.full_key(name, ""), b"P" + body)
+    done = context.cache.store(context.full_key(name, ""), b"P" + body)
+    context.cache.trim()
+    return done
 
 
 class _Stopped(CompileError):
