@@ -280,8 +280,11 @@ class _Transpose(_Plain):
             made.append(size + max(k - s, 0) if self.padding == "valid" else size)
         full = [batch, self.filters, *made] if self._first else [batch, *made, self.filters]
         op: Any = conv.conv2d_transpose if self.rank == 2 else conv.conv3d_transpose
+        shape: Any = arrays.stack(full)
+        if self.rank == 2:
+            _ = shape[0]  # TensorFlow looks at it too: seeds of later random ops count it
         y = op(
-            x, self.kernel, arrays.stack(full), self._full(self.strides), self.padding.upper(),
+            x, self.kernel, shape, self._full(self.strides), self.padding.upper(),
             self._layout,
         )  # fmt: skip
         y.set_shape(self.compute_output_shape(x.shape))
