@@ -14,6 +14,7 @@ from graphc.passes.reach import is_construct
 from graphc.runtime import host
 from graphc.runtime.feeds import as_feed, from_storage, given_shape
 from graphc.runtime.hostloop import HostDriven
+from graphc.runtime.keeping import kept
 
 __all__ = ["Parts"]
 
@@ -51,18 +52,42 @@ class Parts:
 
     def _make_first(self, known: dict[Value, int]) -> None:
         run, cut = self.run, self.cut
-        self.wanted = [
-            s for s in dict.fromkeys((*cut.reads, *self.needs.items())) if s[0] not in known
-        ]
         hosts = frozenset(cut.hosts)
         readers = [*cut.hosts, *[n for _, n in cut.needs]]
         before = dict.fromkeys(c for n in readers for c in n.control if c not in hosts)
+        targets, done = (*cut.hosts, *before), run.done | hosts
+        if not cut.alone:
+            self._keep([v for v, _ in cut.reads], targets, known)
+        self.wanted = [
+            s for s in dict.fromkeys((*cut.reads, *self.needs.items())) if s[0] not in known
+        ]
         self.first = None
         if self.wanted or any(c.op.name != "variable" for c in before):
             self.first = self._run(
-                tuple([v for v, _ in self.wanted]), (*cut.hosts, *before), run.made,
-                run.done | hosts, True, tuple([n for _, n in self.wanted]), run.feeds, (),
+                tuple([v for v, _ in self.wanted]), targets, run.made,
+                done, True, tuple([n for _, n in self.wanted]), run.feeds, (),
             )  # fmt: skip
+
+    def _keep(
+        self, read: Sequence[Value], targets: tuple[Node, ...], known: dict[Value, int]
+    ) -> None:
+        """What the first part gives for the rest besides, and is not computed again then."""
+        run = self.run
+        done = run.done | frozenset(self.cut.hosts)
+        feeds, made = (*run.feeds, *self.fed), run.made | set(self.fed)
+        parts = (((*read, *self.needs), targets, run.feeds, run.made),
+                 (run.fetches, run.targets, feeds, made))  # fmt: skip
+        first, rest = (
+            live(fetches, t, {v for v in fed if v not in m}, set(fed), done, run.home)
+            for fetches, t, fed, m in parts
+        )
+        more = {
+            v: n
+            for v, n in kept(first, rest, run.fetches, bool(self.cut.hosts)).items()
+            if v not in known
+        }
+        self.needs.update({v: n for v, n in more.items() if v not in self.needs})
+        self.fed = (*[v for h in self.cut.hosts for v in self.cut.made_by(h)], *self.needs)
 
     def _make_rest(self) -> Any:
         run = self.run
