@@ -639,6 +639,7 @@ NAMES: dict[str, str] = {
     "keras.activations.relu": "graphc.keras.words:relu",
     "keras.activations.softmax": "graphc.keras.words:softmax",
     "keras.preprocessing.sequence": "graphc.keras.sequence",
+    "keras.preprocessing.text": "graphc.keras.text",
     "keras.regularizers.get": "graphc.layers.words:regularizer_of",
     "keras.activations.selu": "graphc.ops.nn:selu",
     "keras.activations.sigmoid": "graphc.ops.math:sigmoid",
