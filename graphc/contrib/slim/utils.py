@@ -8,6 +8,7 @@ from typing import Any
 from graphc.contrib.framework.variables import smart_cond
 from graphc.contrib.layers.common import aliases_of, collected, collections_for
 from graphc.face.graph import get_collection, get_default_graph
+from graphc.face.insides import channel_dimension
 
 __all__ = [
     "collect_named_outputs", "convert_collection_to_dict", "get_tensor_aliases",
@@ -50,11 +51,7 @@ def last_dimension(shape: Any, min_rank: int = 1) -> Any:
     ValueError
         When the rank is too small or not known.
     """
-    if shape.ndims is None:
-        raise ValueError("dims of shape must be known but is None")
-    if shape.ndims < min_rank:
-        raise ValueError(f"rank of shape must be at least {min_rank} not: {shape.ndims}")
-    return shape[-1].value
+    return channel_dimension(shape, "NHWC", min_rank)
 
 
 def two_element_tuple(int_or_tuple: Any) -> tuple[int, int]:
