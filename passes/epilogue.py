@@ -80,9 +80,12 @@ class EpilogueBuilder:
         elif n.op.name == "constant":
             x = lit(n.attrs["value"].reshape(-1)[0], v.dtype)
         elif n.op.name == "cast":
-            x = self.k.cast(self.value(n.inputs[0]), v.dtype)
+            with self.k.of(n):
+                x = self.k.cast(self.value(n.inputs[0]), v.dtype)
         else:
             attrs = {k: a for k, a in n.attrs.items() if k != "dtype"}
-            x = self.k.let(n.op.name, *[self.value(i) for i in n.inputs], dtype=v.dtype, **attrs)
+            with self.k.of(n):
+                args = [self.value(i) for i in n.inputs]
+                x = self.k.let(n.op.in_kernels, *args, dtype=v.dtype, **attrs)
         self.memo[v] = x
         return x

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,36 @@ def test_graphs_recorded_before_keep_their_op(x: Any, config: Any) -> None:
     assert run(slopes[0], x, **config) == [10.0, 10.0]
     grads = [tf.gradients(v, x)[0] for v in (old, new, newest)]
     assert run(tf.stack(grads), x, **config) == [[2.0] * 2, [3.0] * 2, [5.0] * 2]
+
+
+#: Where an op may be in kernels, besides a kernel of its own: around it, and the exact result.
+PLACES: dict[str, Callable[[Any, Any], Any]] = {
+    "behind a product": lambda op, x: op(tf.matmul(x[:, None], tf.ones([1, 3])))[:, 0],
+    "behind a convolution": lambda op, x: op(
+        tf.nn.conv2d(x[None, :, None, None], tf.ones([1, 1, 1, 1]), [1] * 4, "SAME")
+    )[0, :, 0, 0],
+    "in a loop": lambda op, x: tf.while_loop(
+        lambda i, v: i < 1, lambda i, v: (i + 1, op(v)), [0, x]
+    )[1],
+    "in a loop of numbers": lambda op, x: tf.stack([
+        tf.while_loop(lambda i, v: i < 1, lambda i, v: (i + 1, op(v)), [0, x[k]])[1]
+        for k in (0, 1)
+    ]),
+    "in a sum": lambda op, x: tf.reduce_sum(op(x[:, None] + tf.zeros([1, 40])), 1) / 40.0,
+    "of columns": lambda op, x: tf.reduce_sum(op(x[None] + tf.zeros([40, 1])), 0) / 40.0,
+    "in a concat": lambda op, x: tf.concat([op(x[:1]), op(x[1:])], 0),
+    "in an array": lambda op, x: tf.map_fn(op, x),
+    "in a scatter": lambda op, x: tf.scatter_nd([[0], [1]], op(x), [2]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_kernel_knows_which(x: Any, place: str) -> None:
+    make = PLACES[place]
+    old = make(cell(2.0), x)
+    new = make(cell(3.0), x)
+    assert run(tf.stack([old, new]), x) == [[2.0, 4.0], [3.0, 6.0]]
+    assert run(new, x) == [3.0, 6.0]
 
 
 def test_texts_tell_them_apart(x: Any) -> None:

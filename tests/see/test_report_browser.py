@@ -122,14 +122,15 @@ def test_the_way_of_the_readme(opened) -> None:
 def test_each_instruction_leads_to_its_line(opened, text) -> None:
     """A line lights up its instructions, and each of them leads back to its line."""
     line = line_of(opened, 'name="sq"')
+    opened.do(  # the kernel that is open stays open where it is one of the line's
+        "report.shown.step = report.part.steps.findIndex((s) => s.name.includes('reduce_sum'))"
+    )
     opened.do(f"report.pin({{kind: 'line', id: {line}}})")
     opened.click(f'#texts [data-text="{text}"]')
     mine = f'#text-list .code-line.pin[data-kind="line"][data-id="{line}"]'
     opened.until(f"document.querySelector('{mine}')")  # it is scrolled to
     assert opened.do(f"document.querySelector('{mine} .origin').innerText").startswith(":")
     assert "reports.py" in opened.do(f"document.querySelector('{mine}').title")
-    opened.do("report.pin(null)")
-    opened.do(f"report.pin({{kind: 'line', id: {line}}}); report.shown.step")
     other = f'#text-list .code-line[data-kind="line"]:not([data-id="{line}"])'
     if opened.do(f"document.querySelector('{other}') !== null"):
         there = opened.do(f"+document.querySelector('{other}').dataset.id")
