@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.runtime.llvm import jit
 from graphc.see.report.gather import gather
 
 X = np.linspace(-1, 1, 48, dtype=np.float32).reshape(6, 8)
@@ -132,3 +133,21 @@ def test_nobody_else_pays() -> None:
             for owner, _ in variants.values():
                 assert "!dbg" not in owner.llvm_ir
                 assert "DILocation" not in owner.optimized_ir
+
+
+def test_a_page_without_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong in following instructions takes nothing else from the report."""
+
+    def fail(*args: Any) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(jit, "emitted", fail)
+    for k in kernels(gathered(softmax)):
+        assert all(made["at"] == {} and made["asm"] for made in k["native"])
+
+
+def test_under_check_numerics() -> None:
+    with tf.Graph().as_default(), tf.Session(check_numerics=True) as sess:
+        x = tf.placeholder(tf.float32, [None, 8], name="x")
+        data = gather(softmax(x), {x: X}, sess, runs=0)
+    assert all(made["asm"] for k in kernels(data) for made in k["native"])
