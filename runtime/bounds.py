@@ -34,11 +34,10 @@ from graphc.ir.kernel import KernelBuilder, Literal
 from graphc.ir.node import Node, Value
 from graphc.runtime.llvm.watch import SMALL
 from graphc.runtime.steps import Buf, Code, StepSpec, count
+from graphc.runtime.trust import TERMS
 
-__all__ = ["TERMS", "Bounds", "Guard", "prove"]
+__all__ = ["Bounds", "Guard", "prove"]
 
-#: Terms of a sum in a proof, at most.
-TERMS = 1 << 20
 #: What an old value of a variable may be assumed to be at least.
 LEVELS = (2.0**-20, 0.0, -(2.0**SMALL))
 #: What no number on the way may reach.

@@ -41,7 +41,6 @@ from graphc.passes.functionalize import (
 )
 from graphc.runtime import causes, deadline, direct, sharing, stored, trace
 from graphc.runtime.arena import gemm_plan, gemm_variant, pieces, place, tell_places
-from graphc.runtime.bounds import Guard
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
 from graphc.runtime.llvm import codegen, entry, perf, tracing
 from graphc.runtime.llvm.entry import (
@@ -66,6 +65,7 @@ from graphc.runtime.trust import FALSE_ALARMS, Trusting, few_terms, trusted
 
 if TYPE_CHECKING:
     from graphc.passes.pipeline import Trace
+    from graphc.runtime.bounds import Guard
     from graphc.runtime.plan import Plan
 
 __all__ = ["Cell", "Counters", "Executor", "Options", "State", "counters"]

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.ir.dims import Dim
-from graphc.runtime.bounds import TERMS, Guard
 from graphc.runtime.llvm.entry import SLOW
 from graphc.runtime.llvm.watch import SMALL
 
 if TYPE_CHECKING:
+    from graphc.runtime.bounds import Guard
     from graphc.runtime.state import Cell, State
 
-__all__ = ["FALSE_ALARMS", "Trusting", "few_terms", "trusted"]
+__all__ = ["FALSE_ALARMS", "TERMS", "Trusting", "few_terms", "trusted"]
 
+#: Terms of a sum in a proof, at most.
+TERMS = 1 << 20
 #: How often a plan may stop at numbers that were none too large, until it is left alone.
 FALSE_ALARMS = 3
 
