@@ -27,7 +27,8 @@ _MODULES = {
     "RunMetadata": "config", "SaverDef": "saver", "SaveSliceInfoDef": "variable",
     "Summary": "summary", "SummaryDescription": "summary", "SummaryMetadata": "summary",
     "TensorProto": "tensor", "TensorShapeProto": "tensor_shape", "VariableDef": "variable",
-    "VersionDef": "versions", "StepStats": "step_stats",
+    "VersionDef": "versions", "StepStats": "step_stats", "ClusterDef": "cluster",
+    "JobDef": "cluster",
 }  # fmt: skip
 
 #: Messages of ``tf.train.Example``, which tensorboard lacks: fields as (name, number, type).
@@ -46,11 +47,18 @@ _EXAMPLE: dict[str, list[tuple[str, int, str]]] = {
     "Example": [("features", 1, "Features")],
     "SequenceExample": [("context", 1, "Features"), ("feature_lists", 2, "FeatureLists")],
 }
-#: The message of ``saved_model.pb``.
+#: The message of ``saved_model.pb``, and a server's.
 _FILES: dict[str, list[tuple[str, int, str]]] = {
     "SavedModel": [
         ("saved_model_schema_version", 1, "int64"),
         ("meta_graphs", 2, "MetaGraphDef*"),
+    ],
+    "ServerDef": [
+        ("cluster", 1, "ClusterDef"),
+        ("job_name", 2, "string"),
+        ("task_index", 3, "int32"),
+        ("default_session_config", 4, "ConfigProto"),
+        ("protocol", 5, "string"),
     ],
 }
 
@@ -97,13 +105,16 @@ def _built() -> dict[str, Any]:
         pb = importlib.import_module("google.protobuf.descriptor_pb2")
         pools = importlib.import_module("google.protobuf.descriptor_pool")
         factory = importlib.import_module("google.protobuf.message_factory")
-        meta = importlib.import_module("tensorboard.compat.proto.meta_graph_pb2")
+        others = [
+            importlib.import_module(f"tensorboard.compat.proto.{m}_pb2")
+            for m in ("meta_graph", "cluster", "config")
+        ]
     except ModuleNotFoundError:
         raise _missing("tf.train.Example") from None
     pool = pools.Default()
     file = pb.FileDescriptorProto(
         name="graphc/messages.proto", package="graphc", syntax="proto3",
-        dependency=[meta.DESCRIPTOR.name],
+        dependency=[m.DESCRIPTOR.name for m in others],
     )  # fmt: skip
     tables = {**_EXAMPLE, **_FILES}
     for name, fields in tables.items():

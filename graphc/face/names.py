@@ -563,6 +563,9 @@ NAMES: dict[str, str] = {
     "train.FloatList": "graphc.proto:FloatList",
     "train.Int64List": "graphc.proto:Int64List",
     "train.SaverDef": "graphc.proto:SaverDef",
+    "train.ClusterDef": "graphc.proto:ClusterDef",
+    "train.JobDef": "graphc.proto:JobDef",
+    "train.ServerDef": "graphc.proto:ServerDef",
     "train.SequenceExample": "graphc.proto:SequenceExample",
     "train.summary_iterator": "graphc.summary.writer:summary_iterator",
     # ---- messages under the names of their modules

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from graphc.proto import message
+
 __all__ = ["ClusterSpec", "Server", "replica_device_setter"]
 
 
@@ -22,6 +24,8 @@ class ClusterSpec:
         if isinstance(cluster, ClusterSpec):
             self._jobs: dict[str, dict[int, str]] = {k: dict(v) for k, v in cluster._jobs.items()}
             return
+        if hasattr(cluster, "job"):  # a ClusterDef
+            cluster = {j.name: _listed(dict(j.tasks)) for j in cluster.job}
         if not isinstance(cluster, Mapping):
             raise TypeError("`cluster` must be a dictionary mapping one or more job names to lists "
                             "of network addresses, or a `ClusterDef` protocol buffer")  # fmt: skip
@@ -58,14 +62,16 @@ class ClusterSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """Jobs with a list of addresses, or a dict where numbers are left out."""
-        return {
-            job: list(tasks.values()) if sorted(tasks) == list(range(len(tasks))) else dict(tasks)
-            for job, tasks in self._jobs.items()
-        }
+        return {job: _listed(tasks) for job, tasks in self._jobs.items()}
 
     def as_cluster_def(self) -> Any:
-        """The description itself: graphc has no cluster messages."""
-        return self
+        """The cluster as a message (`tf.train.ClusterDef`)."""
+        made = message("ClusterDef")()
+        for name in sorted(self._jobs):
+            job = made.job.add(name=name)
+            for i, address in sorted(self._jobs[name].items()):
+                job.tasks[i] = address
+        return made
 
     def num_tasks(self, job_name: str) -> int:
         """How many tasks a job has."""
@@ -88,12 +94,19 @@ class ClusterSpec:
         return [tasks.get(i) for i in range(max(tasks, default=-1) + 1)]
 
 
+def _listed(tasks: Mapping[int, str]) -> Any:
+    """Addresses by task, as a list where no number is left out."""
+    numbers = sorted(tasks)
+    whole = numbers == list(range(len(tasks)))
+    return [tasks[i] for i in numbers] if whole else dict(tasks)
+
+
 class Server:
     """Stands for a server of a cluster; graphc runs everything in this process.
 
     Parameters
     ----------
-    server_or_cluster_def : ClusterSpec or dict
+    server_or_cluster_def : ClusterSpec, ServerDef, ClusterDef or dict
     job_name : str, optional
     task_index : int, optional
     """
@@ -103,18 +116,27 @@ class Server:
         task_index: int | None = None, protocol: str | None = None, config: Any = None,
         start: bool = True,
     ) -> None:  # fmt: skip
-        self._cluster = ClusterSpec(server_or_cluster_def)
+        given = server_or_cluster_def
+        if hasattr(given, "cluster"):  # a ServerDef
+            job_name = given.job_name if job_name is None else job_name
+            task_index = given.task_index if task_index is None else task_index
+            protocol, given = protocol or given.protocol, given.cluster
+        self._cluster = ClusterSpec(given)
         self._job_name = job_name
         self._task_index = task_index
+        self._protocol = protocol or "grpc"
 
     @staticmethod
     def create_local_server(config: Any = None, start: bool = True) -> Server:
         """A server of a cluster of one."""
-        return Server({"local": ["localhost:0"]})
+        return Server({"local": ["localhost:0"]}, "local", 0)
 
     @property
-    def server_def(self) -> ClusterSpec:
-        return self._cluster
+    def server_def(self) -> Any:
+        return message("ServerDef")(
+            cluster=self._cluster.as_cluster_def(), job_name=self._job_name or "",
+            task_index=self._task_index or 0, protocol=self._protocol,
+        )  # fmt: skip
 
     @property
     def target(self) -> str:
