@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.graphdef.nodes import attribute
+from graphc.graphdef.texts import TEXTS
 from graphc.ir import dtypes
 from graphc.ir.node import Node, Value
 from graphc.ops import state
@@ -92,6 +93,7 @@ SelfAdjointEigV2=self_adjoint_eig HSVToRGB=image.hsv_to_rgb RGBToHSV=image.rgb_t
 
 CALLS: dict[str, Row] = {
     **{k: _plain(v) for k, _, v in (w.partition("=") for w in _PLAIN.split())},
+    **TEXTS,
     "IdentityN": lambda tf, x, a: tf.identity_n(x),
     "AccumulateNV2": lambda tf, x, a: tf.add_n(x),
     "ListDiff": lambda tf, x, a: tf.setdiff1d(*x, index_dtype=a("out_idx", dtypes.int32)),

@@ -1,0 +1,53 @@
+"""Operations on strings of TensorFlow's graphs: each is a call of a public function here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphc.ir import dtypes
+from graphc.ir.node import Value
+
+__all__ = ["TEXTS"]
+
+Row = Callable[[Any, list[Value], Callable[[str, Any], Any]], Any]
+
+
+def _split(tf: Any, x: list[Value], a: Any) -> Any:
+    made = tf.string_split(*x, skip_empty=a("skip_empty", True))
+    return made.indices, made.values, made.dense_shape
+
+
+TEXTS: dict[str, Row] = {
+    "StringToHashBucketFast": lambda tf, x, a: tf.string_to_hash_bucket_fast(
+        *x, a("num_buckets", 1)
+    ),
+    "StringToHashBucket": lambda tf, x, a: tf.string_to_hash_bucket(*x, a("num_buckets", 1)),
+    "StringToHashBucketStrong": lambda tf, x, a: tf.string_to_hash_bucket_strong(
+        *x, a("num_buckets", 1), list(a("key", ()))
+    ),
+    "StringLower": lambda tf, x, a: tf.strings.lower(*x, encoding=a("encoding", "")),
+    "StringUpper": lambda tf, x, a: tf.strings.upper(*x, encoding=a("encoding", "")),
+    "StringStrip": lambda tf, x, a: tf.strings.strip(*x),
+    "StringLength": lambda tf, x, a: tf.strings.length(*x, unit=a("unit", "BYTE")),
+    "Substr": lambda tf, x, a: tf.substr(*x, unit=a("unit", "BYTE")),
+    "StaticRegexReplace": lambda tf, x, a: tf.regex_replace(
+        *x, a("pattern", ""), a("rewrite", ""), a("replace_global", True)
+    ),
+    "StaticRegexFullMatch": lambda tf, x, a: tf.strings.regex_full_match(*x, a("pattern", "")),
+    "RegexReplace": lambda tf, x, a: tf.regex_replace(*x, a("replace_global", True)),
+    "RegexFullMatch": lambda tf, x, a: tf.strings.regex_full_match(*x),
+    "StringToNumber": lambda tf, x, a: tf.string_to_number(
+        *x, out_type=a("out_type", dtypes.float32)
+    ),
+    "AsString": lambda tf, x, a: tf.as_string(
+        *x, precision=a("precision", -1), scientific=a("scientific", False),
+        shortest=a("shortest", False), width=a("width", -1), fill=a("fill", ""),
+    ),
+    "DecodeRaw": lambda tf, x, a: tf.decode_raw(
+        *x, a("out_type", dtypes.float32), little_endian=a("little_endian", True)
+    ),
+    "DecodeBase64": lambda tf, x, a: tf.decode_base64(*x),
+    "EncodeBase64": lambda tf, x, a: tf.encode_base64(*x, pad=a("pad", False)),
+    "StringSplit": _split,
+}  # fmt: skip
