@@ -30,8 +30,16 @@ def made_shapes(hosts: Iterable[Node], known: Mapping[Value, Shape]) -> dict[Val
             inferred = n.op.infer(operands, n.attrs)
         except Exception:  # nosec - the recorded shape it is, then
             continue
-        shapes.update((v, s) for v, (_, s) in zip(n.outputs, inferred, strict=True))
+        shapes.update((v, _recorded(v, s)) for v, (_, s) in zip(n.outputs, inferred, strict=True))
     return {v: s for v, s in shapes.items() if s is not None}
+
+
+def _recorded(v: Value, inferred: Shape | None) -> Shape | None:
+    """The sizes of `v` that recording knew, which saw constants, and those inferred else."""
+    if v.static_shape is None or inferred is None:
+        return inferred
+    both = zip(v.static_shape, inferred, strict=True)
+    return tuple([d if type(d) is int else i for d, i in both])
 
 
 def _of(v: Value, shape: Shape | None) -> Value:
