@@ -28,13 +28,14 @@ from graphc.sparse.tensor import SparseTensor, sparse_of
 
 __all__ = [
     "FastHashSpec", "HashTable", "HasherSpec", "IdTableWithHashBuckets",
-    "KeyValueTensorInitializer", "LookupInterface", "MutableHashTable", "StaticHashTable",
+    "InitializableLookupTableBase", "KeyValueTensorInitializer", "LookupInterface",
+    "MutableDenseHashTable", "MutableHashTable", "StaticHashTable",
     "StaticVocabularyTable",
     "StrongHashSpec", "TableInitializerBase", "TextFileIdTableInitializer", "TextFileIndex",
     "TextFileInitializer", "TextFileStringTableInitializer", "index_table_from_file",
     "index_table_from_tensor", "index_to_string", "index_to_string_table_from_file",
     "index_to_string_table_from_tensor", "initialize_all_tables", "string_to_index",
-    "tables_initializer",
+    "string_to_index_table_from_file", "string_to_index_table_from_tensor", "tables_initializer",
 ]  # fmt: skip
 
 # ------------------------------------------------------------------------- what the host does
@@ -506,6 +507,45 @@ class MutableHashTable(_Held):
             return build(remove_op, (self._keys(keys),), attrs, "LookupTableRemoveV2")  # type: ignore[return-value]
 
 
+class MutableDenseHashTable(MutableHashTable):
+    """`MutableHashTable` under the name of TensorFlow's faster one, which needs two unused keys.
+
+    Parameters
+    ----------
+    empty_key, deleted_key
+        Keys that are never used; they must differ, and are refused where they are inserted.
+    """
+
+    def __init__(
+        self, key_dtype: Any, value_dtype: Any, default_value: Any, empty_key: Any,
+        deleted_key: Any, initial_num_buckets: int | None = None,
+        name: str = "MutableDenseHashTable", checkpoint: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(key_dtype, value_dtype, default_value, name, checkpoint)
+        self._unused = [
+            convert_to_tensor(k, dtype=self._key_dtype) for k in (empty_key, deleted_key)
+        ]
+        first, second = self._unused
+        if first.static_shape != second.static_shape:
+            raise ValueError("Empty and deleted keys must have same shape, got shapes: "
+                             f"{first.static_shape} and {second.static_shape}")  # fmt: skip
+
+    def insert_or_assign(self, keys: Any, values: Any, name: str | None = None) -> Operation:
+        """`insert`."""
+        return self.insert(keys, values, name)
+
+    def erase(self, keys: Any, name: str | None = None) -> Operation:
+        """`remove`."""
+        return self.remove(keys, name)
+
+
+class InitializableLookupTableBase(HashTable):
+    """`HashTable` with its arguments in the order of TensorFlow's base class."""
+
+    def __init__(self, default_value: Any, initializer: Any) -> None:
+        super().__init__(initializer, default_value)
+
+
 # ------------------------------------------------------------------------- out of vocabulary
 
 
@@ -678,6 +718,27 @@ def index_table_from_file(
     )
     table = HashTable(init, default_value, None, name)
     return _with_buckets(table, num_oov_buckets, hasher_spec, table.key_dtype)
+
+
+def string_to_index_table_from_tensor(
+    mapping: Any, num_oov_buckets: int = 0, default_value: Any = -1,
+    hasher_spec: HasherSpec = FastHashSpec, name: str | None = None,
+) -> Any:  # fmt: skip
+    """`index_table_from_tensor` for strings."""
+    return index_table_from_tensor(
+        mapping, num_oov_buckets, default_value, hasher_spec, dtypes.string, name
+    )
+
+
+def string_to_index_table_from_file(
+    vocabulary_file: Any = None, num_oov_buckets: int = 0, vocab_size: int | None = None,
+    default_value: Any = -1, hasher_spec: HasherSpec = FastHashSpec, name: str | None = None,
+) -> Any:  # fmt: skip
+    """`index_table_from_file` for strings."""
+    return index_table_from_file(
+        vocabulary_file, num_oov_buckets, vocab_size, default_value, hasher_spec, dtypes.string,
+        name,
+    )  # fmt: skip
 
 
 def index_to_string_table_from_tensor(

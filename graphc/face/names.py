@@ -43,6 +43,8 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.nn", *_RNN, "graphc.nn.more",
     ),
     "contrib.nn": ("graphc.nn.more",),
+    "contrib.summary": ("graphc.contrib.summary",),
+    "saved_model.main_op": ("graphc.saved_model.main_op",),
     "contrib.image": ("graphc.contrib.image",),
     "contrib.stateless": ("graphc.ops.stateless",),
     "strings": ("graphc.ops.texts",),
@@ -50,7 +52,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "contrib.crf": ("graphc.nn.crf",),
     "contrib.rnn": (
         *_CELLS, *_RNN, "graphc.nn.contrib_cells", "graphc.nn.fused", "graphc.nn.recurrent",
-        "graphc.nn.more_cells",
+        "graphc.nn.more_cells", "graphc.nn.rare_cells",
     ),
     "contrib.seq2seq": (
         "graphc.seq2seq.loss", "graphc.seq2seq.attention", "graphc.seq2seq.wrapper",
@@ -107,12 +109,13 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.contrib.framework.extras",
     ),
     "contrib.losses": (),
-    "contrib.metrics": (),
+    "contrib.metrics": ("graphc.contrib.more_metrics",),
     "contrib.layers": (
         "graphc.contrib.layers.dense", "graphc.contrib.layers.images",
         "graphc.contrib.layers.normalization", "graphc.contrib.layers.shaping",
         "graphc.contrib.layers.regularizers", "graphc.contrib.layers.optimizers",
         "graphc.contrib.layers.embedding", "graphc.contrib.layers.summaries",
+        "graphc.contrib.layers.sequences",
     ),
     "losses": ("graphc.losses.functions",),
     "metrics": (
@@ -146,7 +149,9 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "contrib.learn.preprocessing": ("graphc.contrib.learn.preprocessing",),
     "contrib.predictor": ("graphc.contrib.predictor",),
     "contrib.tpu": ("graphc.contrib.tpu",),
-    "contrib.training": ("graphc.contrib.training", "graphc.train.evaluation"),
+    "contrib.training": (
+        "graphc.contrib.training", "graphc.train.evaluation", "graphc.contrib.choosing",
+    ),
     "estimator.inputs": ("graphc.estimator.inputs",),
     "estimator.export": ("graphc.estimator.inputs",),
     "feature_column": ("graphc.feature_column.columns",),
@@ -371,6 +376,7 @@ NAMES: dict[str, str] = {
     "contrib.slim.assert_or_get_global_step": (
         "graphc.contrib.framework.extras:assert_or_get_global_step"
     ),
+    "saved_model.main_op_with_restore": "graphc.saved_model.main_op:main_op_with_restore",
     "math.confusion_matrix": "graphc.metrics.counting:confusion_matrix",
     "python.debug.DebugTensorDatum": "graphc.see.stepper:Datum",
     "python.debug.LocalCLIDebugHook": "graphc.see.tfdbg:LocalCLIDebugHook",

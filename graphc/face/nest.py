@@ -13,9 +13,11 @@ import numpy as np
 
 __all__ = [
     "assert_same_structure", "assert_shallow_structure", "flatten", "flatten_dict_items",
-    "flatten_up_to", "flatten_with_joined_string_paths", "flatten_with_tuple_paths", "is_nested",
-    "is_sequence", "map_structure", "map_structure_up_to", "map_structure_with_paths",
-    "map_structure_with_tuple_paths", "pack_sequence_as", "yield_flat_paths",
+    "flatten_up_to", "flatten_with_joined_string_paths", "flatten_with_tuple_paths",
+    "flatten_with_tuple_paths_up_to", "get_traverse_shallow_structure", "is_nested",
+    "is_sequence", "is_sequence_or_composite", "map_structure", "map_structure_up_to",
+    "map_structure_with_paths", "map_structure_with_tuple_paths",
+    "map_structure_with_tuple_paths_up_to", "pack_sequence_as", "yield_flat_paths",
 ]  # fmt: skip
 
 
@@ -343,6 +345,65 @@ def map_structure_with_tuple_paths(
     """`map_structure` with the path of each place as first argument."""
     paths = iter(list(_paths(structures[0], ()))) if structures else iter(())
     return map_structure(lambda *leaves: func(next(paths), *leaves), *structures, **kwargs)
+
+
+def flatten_with_tuple_paths_up_to(
+    shallow_tree: Any,
+    input_tree: Any,
+    check_types: bool = True,
+    expand_composites: bool = False,
+    check_subtrees_length: bool = True,
+) -> list[tuple[tuple[Any, ...], Any]]:
+    """Pairs of path and what stands there in `input_tree`, for the leaves of `shallow_tree`."""
+    found = flatten_up_to(
+        shallow_tree, input_tree, check_types, expand_composites, check_subtrees_length
+    )
+    return list(zip(_paths(shallow_tree, ()), found, strict=True))
+
+
+def map_structure_with_tuple_paths_up_to(
+    shallow_tree: Any, func: Callable[..., Any], *inputs: Any, **kwargs: Any
+) -> Any:
+    """`map_structure_up_to` with the path of each place as first argument."""
+    paths = iter(list(_paths(shallow_tree, ())))
+    return map_structure_up_to(
+        shallow_tree, lambda *parts: func(next(paths), *parts), *inputs, **kwargs
+    )
+
+
+def get_traverse_shallow_structure(
+    traverse_fn: Callable[[Any], Any], structure: Any, expand_composites: bool = False
+) -> Any:
+    """A structure of bools: how deep `traverse_fn` wants to go into `structure`.
+
+    Raises
+    ------
+    TypeError
+        Where the function gives something else than a bool or a structure of bools.
+    """
+    wanted = traverse_fn(structure)
+    if not is_sequence(structure):
+        if not isinstance(wanted, bool):
+            raise TypeError(f"traverse_fn returned: {wanted} for a leaf; a bool is needed")
+        return wanted
+    if isinstance(wanted, bool):
+        if not wanted:
+            return False
+        parts = [
+            get_traverse_shallow_structure(traverse_fn, child) for child in _children(structure)
+        ]
+        return _like(structure, parts)
+    assert_shallow_structure(wanted, structure)
+    leaves = [
+        get_traverse_shallow_structure(traverse_fn, child) if deep else False
+        for deep, child in zip(flatten(wanted), flatten_up_to(wanted, structure), strict=True)
+    ]
+    return pack_sequence_as(wanted, leaves)
+
+
+def is_sequence_or_composite(o: Any) -> bool:
+    """Whether `o` is a structure, or an object of several tensors."""
+    return is_sequence(o) or hasattr(o, "dense_shape")
 
 
 def map_structure_with_paths(func: Callable[..., Any], *structures: Any, **kwargs: Any) -> Any:

@@ -30,6 +30,7 @@ CASES = [
         "linear",
         "random_variables",
         "more_names",
+        "rare",
     )
     if (HERE / f"{what}.json").exists()
     for key in importlib.import_module(f"{what}_programs").PROGRAMS
