@@ -55,7 +55,11 @@ def _example(
     v: Value, sizes: Sequence[int], number: int, known: Shape | None = None
 ) -> np.ndarray[Any, Any]:
     """An array of the static shape of `v`; the i-th size is the i-th of `sizes` where unknown."""
-    static = v.static_shape if known is None else known
+    static = v.static_shape
+    if known is not None and static is not None and len(known) == len(static):
+        static = tuple([k if type(k) is int else d for k, d in zip(known, static, strict=True)])
+    elif known is not None:
+        static = known
     shape = [d if type(d) is int else sizes[i % len(sizes)] for i, d in enumerate(static or ())]
     if v.dtype.hosted:
         return np.full(shape, b"", object)
