@@ -468,7 +468,7 @@ NAMES: dict[str, str] = {
     "sparse.reset_shape": "graphc.sparse.ops:sparse_reset_shape",
     "sparse.reshape": "graphc.sparse.ops:sparse_reshape",
     "sparse.retain": "graphc.sparse.ops:sparse_retain",
-    "sparse.cross": "graphc.sparse.ops:cross",  # none: tf.cross is another function
+    "sparse.cross": "graphc.sparse.crosses:cross",  # not written: tf.cross is another function
     "sparse.segment_mean": "graphc.ops.ordering:sparse_segment_mean",
     "sparse.segment_sqrt_n": "graphc.ops.ordering:sparse_segment_sqrt_n",
     "sparse.segment_sum": "graphc.ops.ordering:sparse_segment_sum",
