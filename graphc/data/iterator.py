@@ -296,6 +296,11 @@ class Iterator:
         self._attrs = {"iterator": name}
         self._handle = build(handle_op, self._inputs, self._attrs, "IteratorToStringHandle")
 
+    @property
+    def _iterator_resource(self) -> Value:
+        """What stands for the iterator in the graph; libraries keep its name."""
+        return self._handle.outputs[0]
+
     @staticmethod
     def from_structure(
         output_types: Any, output_shapes: Any = None, shared_name: str | None = None,

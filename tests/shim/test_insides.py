@@ -170,6 +170,12 @@ def test_variables_of_a_tape() -> None:
     assert tape.watched_variables() == (b,)
 
 
+def test_an_iterator_is_found_by_name() -> None:
+    made = tf.data.Dataset.range(3).make_initializable_iterator()
+    name = made._iterator_resource.name
+    assert tf.get_default_graph().get_tensor_by_name(name) is made._iterator_resource
+
+
 def test_old_names_of_inspect() -> None:
     from graphc.face import period
 
