@@ -20,6 +20,10 @@ PROGRAMS: dict[str, tuple[Program, int]] = {
     "unknown rank": (lambda x: tf.matmul(tf.Print(tf.reshape(x, tf.shape(x)[::-1]), [x]), x), 2),
     "twice": (lambda x: tf.Print(tf.Print(tf.exp(x), [x]) + 1.0, [x]) + x, 3),
     "numbers": (lambda x: tf.gather(x, tf.Print(tf.argmax(x, 0), [x])), 2),
+    "known when it was recorded": (
+        lambda x: tf.dynamic_stitch([[0, 2], [1]], [tf.Print(x, [x])[:2, 0], x[:1, 1]]) + 1.0,
+        2,
+    ),
     "a mask": (lambda x: tf.boolean_mask(x, tf.Print(x[:, 0] > 0, [x])), 3),
     "gradients": (lambda x: tf.gradients(tf.Print(tf.tanh(x), [x]) * x, x)[0], 2),
 }
