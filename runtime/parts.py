@@ -9,7 +9,8 @@ import numpy as np
 
 from graphc.errors import FailedPreconditionError, UnimplementedError
 from graphc.ir.node import Node, Value
-from graphc.passes.functionalize import Cut, changes, live, run_error, variable_of
+from graphc.passes.cuts import is_effect
+from graphc.passes.functionalize import Cut, changes, live, needed, run_error, variable_of
 from graphc.passes.reach import is_construct
 from graphc.runtime import host
 from graphc.runtime.feeds import as_feed, from_storage, given_shape
@@ -118,7 +119,11 @@ class Parts:
         read.update(v for n in done if is_construct(n) for v in changes(n))
         if home is not None:
             read.update(v for v in feeds if v.node.op.name == "variable")
-        kept = tuple([v for v in feeds if v in read])
+        # nor may a fed value's op be thought to be still to do, for what it does besides
+        hides = {
+            v for v in given - read if any(map(is_effect, needed((v,), (), given - {v}, (), home)))
+        }
+        kept = tuple([v for v in feeds if v in read or v in hides])
         return type(self.run)(
             self.run.executor, fetches, targets, kept,
             pure=pure, made=made & set(kept), done=done, readers=readers, checked=True,
