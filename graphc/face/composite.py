@@ -17,9 +17,11 @@ TYPES: list[type] = []
 
 #: Functions that take them: module → names.
 _NAMES = {
-    "graphc.ops.arrays": (
-        "concat stack gather gather_nd tile unsorted_segment_sum unsorted_segment_prod "
-        "unsorted_segment_max unsorted_segment_min unsorted_segment_mean unsorted_segment_sqrt_n"
+    "graphc.ops.joining": "concat stack",
+    "graphc.ops.tiling": "tile",
+    "graphc.ops.gathers": (
+        "gather gather_nd unsorted_segment_sum unsorted_segment_prod unsorted_segment_max "
+        "unsorted_segment_min unsorted_segment_mean unsorted_segment_sqrt_n"
     ),
     "graphc.ops.shapes": "expand_dims squeeze size rank zeros_like ones_like one_hot",
     "graphc.ops.scatter": "batch_gather",
