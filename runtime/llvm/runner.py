@@ -40,7 +40,8 @@ QUICK_NS = 1_000  # a step below this runs without a look at the clock,
 QUIET = 64  # but so many of them in a row do not
 PROBE = 6  # a step never measured begins with 1/64 of its units, to learn its cost
 DISTRUST = 10  # sharing that does not help is tried again after 2**10 runs at the latest,
-DISTRUST_NS = 100_000_000  # or after this time of running alone
+DISTRUST_NS = 100_000_000  # or after this time of running alone;
+TRIES = 4  # so often, a power of two
 PATIENCE = 2_000  # looks at the gate (tens of ns each) before the owner of a job naps
 CHUNKS = 4  # tasks a participant gets on average
 MXCSR = 0x1F80
@@ -285,17 +286,20 @@ def _learn(c: _Code, step: Any, took: V, units: V) -> None:
 def _judge(c: _Code, step: Any, took: V, units: V, parked: V) -> None:
     """Lose or gain trust in sharing a step, by what sharing `units` of it took.
 
-    A job that had to wake workers may take a quarter longer: the next one finds them awake.
+    A job that had to wake workers may take a quarter longer: the next one finds them awake. So
+    a step is tried `TRIES` times before it runs alone for some time: each first try wakes them.
     """
     trust = c.shr(c.read_i64(step, S.TRUST), 32)
     alone = c.cast(c.cast(units, dtypes.float64) * c.read_f64(step, S.COST), dtypes.int64)
     better = took < alone - c.shr(alone, 3)
     worse = ~better & (~parked | (took > alone + c.shr(alone, 2)))
-    level = c.select(better, c.maximum(trust - 1, 0), trust)
-    level = c.select(worse, c.minimum(trust + 1, DISTRUST), level)
-    skip = c.minimum(c.shl(c.index(1), level), c.udiv_index(c.index(DISTRUST_NS), alone) + 1)
-    skip = c.select(worse & (level > 2), skip, c.index(0))
-    c.put(step, S.TRUST, c.shl(level, 32) | skip)
+    most = TRIES * DISTRUST
+    lost = c.select(trust + 1 < most + TRIES, trust + 1, c.index(most))
+    level = c.select(better, c.maximum(trust - TRIES, 0), c.select(worse, lost, trust))
+    skip = c.shl(c.index(1), c.udiv_index(level, TRIES))
+    skip = c.minimum(skip, c.udiv_index(c.index(DISTRUST_NS), alone) + 1)
+    tried = worse & (level > 0) & (level & (TRIES - 1)).eq(0)
+    c.put(step, S.TRUST, c.shl(level, 32) | c.select(tried, skip, c.index(0)))
 
 
 def _wake(c: _Code, home: Any, most: V) -> None:
