@@ -296,7 +296,7 @@ def _judge(c: _Code, step: Any, took: V, units: V, parked: V) -> None:
     most = TRIES * DISTRUST
     lost = c.select(trust + 1 < most + TRIES, trust + 1, c.index(most))
     level = c.select(better, c.maximum(trust - TRIES, 0), c.select(worse, lost, trust))
-    skip = c.shl(c.index(1), c.udiv_index(level, TRIES))
+    skip = c.shl(c.index(1), c.udiv_index(level, c.index(TRIES)))
     skip = c.minimum(skip, c.udiv_index(c.index(DISTRUST_NS), alone) + 1)
     tried = worse & (level > 0) & (level & (TRIES - 1)).eq(0)
     c.put(step, S.TRUST, c.shl(level, 32) | c.select(tried, skip, c.index(0)))
