@@ -126,7 +126,7 @@ def main():
     print("| | |\n|---|---|")
     print(f"| `import graphc` | {1e3 * imported:.0f} ms |")
     print(f"| first training step (64-256-128-10, Adam), nothing cached | {1e3 * cold:.0f} ms |")
-    print(f"| the same in a second process, kernels on disk | {1e3 * first:.0f} ms |")
+    print(f"| the same in a second process, kernels and plans on disk | {1e3 * first:.0f} ms |")
     print(f"| a batch size not seen before, on top of the step | {1e6 * fresh:.0f} µs |")
     print(f"| one step, batch 64 | {1e6 * steady:.0f} µs |")
     print(f"| `Session.run` of `a * x + b` with a feed | {1e6 * session:.1f} µs |")
