@@ -167,7 +167,7 @@ class Product:
         a, b = wide(self.a, self.g.dtype), wide(self.b, self.g.dtype)
         a = a.swapaxes(1, 2) if self.g.ta else a
         b = b.swapaxes(1, 2) if self.g.tb else b
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return a @ b, np.abs(a) @ np.abs(b)
 
     def check(self) -> None:

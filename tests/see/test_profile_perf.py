@@ -26,7 +26,7 @@ with tf.Session() as sess:
     (c,), = run.plans.values()
     for variants in c.owners.values():
         for owner, address in variants.values():
-            print(address)
+            print(address, flush=True)
     if sys.argv[1:]:
         child = os.fork()
         if not child:
