@@ -29,7 +29,6 @@ import threading
 import time
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,7 +143,6 @@ class _Pool:
 
 _lock = threading.RLock()
 _pool: _Pool | None = None
-_dropped: list[Any] = []  # blocks that a native thread may still look at are never freed
 
 
 def install(loop: int, wake: int, publish: Callable[[int, int], None]) -> None:
@@ -172,7 +170,9 @@ def ensure(threads: int) -> int:
         try:
             if _pool is None:
                 _pool = _Pool()
-                _dropped.append(_pool.block)
+                # never freed, not even as Python ends: a run that a daemon thread has begun
+                # looks at the block as long as it lasts
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(_pool.block))
             _pool.grow(threads - 1)
             can = MAX_THREADS
         except (OSError, AttributeError, TypeError, RuntimeError):
