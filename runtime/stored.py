@@ -39,6 +39,8 @@ __all__ = ["StoredPlan", "find", "keep", "key_of", "wanted"]
 
 #: Nodes below which a graph is compiled sooner than found.
 SMALL = 8
+#: Nodes from which on writing a plan costs a first run too much (100,000: 2 s of 21).
+HUGE = 50_000
 #: Bytes of a constant that no recorded node holds, beyond which a plan is not stored.
 INLINE = 1 << 18
 _PLACES = frozenset({"feed", "var", "out", "arena", "counters"})
