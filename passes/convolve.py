@@ -7,7 +7,7 @@ from graphc.ir.dims import Dim, Expr
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import KernelBuilder
 from graphc.ir.node import Node, Value
-from graphc.ops import conv, winograd
+from graphc.ops import conv_blocks, conv_products, winograd
 from graphc.passes.epilogue import EpilogueBuilder
 from graphc.passes.fuse import is_convolution
 from graphc.passes.lower import Lowered, Part
@@ -24,9 +24,9 @@ def lower_convolution(body: Graph, name: str) -> Lowered:
     """The kernels of a body with one convolution; the rest is pointwise on its result."""
     node = convolution_of(body)
     assert node is not None
-    grids = conv.grids(node)
+    grids = conv_blocks.grids(node)
     assert grids is not None
-    image, filter = (0, 1) if node.op is conv.conv_op else (1, 0)
+    image, filter = (0, 1) if node.op is conv_products.conv_op else (1, 0)
     number = {v: i for i, v in enumerate(body.inputs)}
     x, w = node.inputs[image], node.inputs[filter]
     assert w.static_shape is not None
@@ -39,7 +39,7 @@ def lower_convolution(body: Graph, name: str) -> Lowered:
             source = ("temp", len(out.temps))
             out.temps.append((w.dtype, D.maximum(count, 1)))
             if count:
-                turned = conv.turned(f"{label}_filter", g, w.static_shape, w.dtype)
+                turned = conv_blocks.turned(f"{label}_filter", g, w.static_shape, w.dtype)
                 out.parts.append(Part(turned, [("in", number[w]), source]))
         fast = winograd.side(g, w.dtype) if node.attrs.get("winograd") else None
         if fast is not None:
@@ -52,7 +52,7 @@ def lower_convolution(body: Graph, name: str) -> Lowered:
 
 
 def _part(
-    body: Graph, node: Node, g: conv.Grid, label: str, number: dict[Value, int], x: Value,
+    body: Graph, node: Node, g: conv_blocks.Grid, label: str, number: dict[Value, int], x: Value,
     source: tuple[str, int], fast: int | None,
 ) -> Part:  # fmt: skip
     k = KernelBuilder(label)
@@ -78,7 +78,7 @@ def _part(
             k, g, fast, buffers[0], buffers[1], outs, epilogue
         )
     else:
-        kernel, scratch = conv.conv_kernel(k, g, buffers[0], buffers[1], outs, epilogue)
+        kernel, scratch = conv_blocks.conv_kernel(k, g, buffers[0], buffers[1], outs, epilogue)
     return Part(kernel, bind + [("scratch", 0)] * scratch)
 
 

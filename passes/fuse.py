@@ -16,7 +16,7 @@ from graphc.ir import journal
 from graphc.ir.dims import Shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
-from graphc.ops import conv
+from graphc.ops import conv_blocks
 from graphc.ops.pure import fused_op, input_op, pick_op
 from graphc.passes.obstacles import say
 
@@ -109,7 +109,7 @@ def is_contraction(n: Node) -> bool:
 
 def is_convolution(n: Node) -> bool:
     """Whether the op is a convolution whose sizes are known well enough for register blocks."""
-    return n.op.family == "convolution" and conv.grids(n) is not None
+    return n.op.family == "convolution" and conv_blocks.grids(n) is not None
 
 
 def reduction_axes(n: Node) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value
-from graphc.ops import conv
+from graphc.ops import conv_blocks, conv_products
 from graphc.ops import winograd as fast
 from graphc.passes.rewrite import licensed
 
@@ -21,10 +21,10 @@ def winograd(g: Graph, options: str = "", counts: dict[str, int] | None = None) 
         return g
 
     def step(n: Node, inputs: tuple[Value, ...]) -> Value | None:
-        if n.op is conv.conv_filter_op:
+        if n.op is conv_products.conv_filter_op:
             pays = fast.gradient_side(n) is not None
         else:
-            grids = conv.grids(n)
+            grids = conv_blocks.grids(n)
             pays = bool(grids) and all(fast.side(x, n.outputs[0].dtype) for x in grids or ())
         if not pays:
             return None
@@ -33,5 +33,10 @@ def winograd(g: Graph, options: str = "", counts: dict[str, int] | None = None) 
         return copy(n, inputs, {**n.attrs, "winograd": True}).outputs[0]
 
     return g.rebuild(
-        step, ops={conv.conv_op.name, conv.conv_input_op.name, conv.conv_filter_op.name}
+        step,
+        ops={
+            conv_products.conv_op.name,
+            conv_products.conv_input_op.name,
+            conv_products.conv_filter_op.name,
+        },
     )

@@ -14,8 +14,8 @@ __all__ = ["BORROWED", "EXPORTS", "NAMES", "PRIVATE"]
 _OPS = (
     "graphc.ops.math", "graphc.ops.reduce", "graphc.ops.shapes", "graphc.ops.arrays",
     "graphc.ops.linalg", "graphc.ops.random", "graphc.ops.state", "graphc.ops.nn",
-    "graphc.ops.conv", "graphc.ops.pool", "graphc.ops.pixels", "graphc.ops.script",
-    "graphc.ops.check", "graphc.ops.printing", "graphc.ops.factor",
+    "graphc.ops.conv", "graphc.ops.depthwise", "graphc.ops.pool", "graphc.ops.pixels",
+    "graphc.ops.script", "graphc.ops.check", "graphc.ops.printing", "graphc.ops.factor",
     "graphc.ops.scatter", "graphc.ops.ordering", "graphc.ops.strings", "graphc.ops.special",
     "graphc.ops.blocks", "graphc.ops.quantize", "graphc.ops.complex", "graphc.ops.spectral",
     "graphc.ops.more_math", "graphc.ops.stateless", "graphc.ops.texts",

@@ -10,7 +10,7 @@ from graphc.face.graph import name_scope
 from graphc.image.colour import convert_image_dtype
 from graphc.image.common import tensor
 from graphc.ir import dtypes
-from graphc.ops import arrays, conv, math, nn, pool, reduce, shapes
+from graphc.ops import arrays, depthwise, math, nn, pool, reduce, shapes
 
 __all__ = ["image_gradients", "psnr", "sobel_edges", "ssim", "ssim_multiscale", "total_variation"]
 
@@ -56,7 +56,9 @@ def _structure(
     before = shapes.shape(x)[:-3]
 
     def mean(v: Any) -> Any:
-        out: Any = conv.depthwise_conv2d(_flat(v), kernel, strides=[1, 1, 1, 1], padding="VALID")
+        out: Any = depthwise.depthwise_conv2d(
+            _flat(v), kernel, strides=[1, 1, 1, 1], padding="VALID"
+        )
         return out
 
     c1, c2 = math.square(k1 * top), math.square(k2 * top)
@@ -166,7 +168,7 @@ def sobel_edges(image: Any) -> Any:
     kernels = np.stack([down, down.T], -1).reshape(3, 3, 1, 2)
     padded = arrays.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="REFLECT")
     kernel = tensor(np.tile(kernels, [1, 1, depth, 1]), dtype=x.dtype)
-    edges = conv.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
+    edges = depthwise.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
     out: Any = shapes.reshape(edges, arrays.concat([shapes.shape(x), [2]], 0))
     out.set_shape([*x.get_shape().as_list(), 2])
     return out

@@ -398,8 +398,9 @@ class _Parser:
             elif dtype.kind == "s":
                 a = np.array([s.encode("latin1") for s in value], object).reshape(sizes)
             else:
-                a = np.array(value, dtype.np).reshape(sizes)
-        except (ValueError, TypeError, OverflowError) as e:
+                with np.errstate(over="raise"):
+                    a = np.array(value, dtype.np).reshape(sizes)
+        except (ValueError, TypeError, ArithmeticError) as e:
             t.fail(f"the value does not fit {type_text(type_)}: {e}", where)
         a.flags.writeable = False
         attrs["value"] = a

@@ -11,7 +11,7 @@ from graphc.keras.layers_core import _FILTER, wrapped
 from graphc.layers import convolutional, pooling
 from graphc.layers.core import normalized_format
 from graphc.layers.words import sizes_of
-from graphc.ops import arrays, conv, math, nn, reduce
+from graphc.ops import arrays, depthwise, math, nn, reduce
 
 __all__ = [
     "Add", "Average", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "AvgPool1D",
@@ -166,7 +166,7 @@ class DepthwiseConv2D(Layer):
     def call(self, inputs: Any) -> Any:
         layout = "NCHW" if self._first else "NHWC"
         steps = [1, 1, *self.strides] if self._first else [1, *self.strides, 1]
-        y = conv.depthwise_conv2d(
+        y = depthwise.depthwise_conv2d(
             inputs, self.depthwise_kernel, steps, self.padding.upper(), self.dilation_rate,
             data_format=layout,
         )  # fmt: skip

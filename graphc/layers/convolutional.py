@@ -13,7 +13,7 @@ from graphc.layers.base import Layer, functional
 from graphc.layers.core import normalized_format
 from graphc.layers.spec import InputSpec
 from graphc.layers.words import activation_of, sizes_of
-from graphc.ops import arrays, conv, nn, shapes
+from graphc.ops import arrays, conv, depthwise, nn, shapes
 
 __all__ = [
     "Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D", "Conv3DTranspose", "SeparableConv1D",
@@ -411,7 +411,7 @@ class SeparableConv1D(_Separable):
         x = shapes.expand_dims(inputs, at)
         deep = shapes.expand_dims(self.depthwise_kernel, 0)
         point = shapes.expand_dims(self.pointwise_kernel, 0)
-        y = conv.separable_conv2d(
+        y = depthwise.separable_conv2d(
             x, deep, point, strides, self.padding.upper(), rate=(1, *self.dilation_rate),
             data_format=layout,
         )  # fmt: skip
@@ -456,7 +456,7 @@ class SeparableConv2D(_Separable):
         )  # fmt: skip
 
     def call(self, inputs: Any) -> Any:
-        y = conv.separable_conv2d(
+        y = depthwise.separable_conv2d(
             inputs, self.depthwise_kernel, self.pointwise_kernel, self._full(self.strides),
             self.padding.upper(), rate=self.dilation_rate, data_format=self._layout,
         )  # fmt: skip

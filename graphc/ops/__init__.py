@@ -5,6 +5,7 @@ from graphc.ops import (
     control,
     conv,
     convert,
+    depthwise,
     flow,
     linalg,
     math,
@@ -21,6 +22,7 @@ from graphc.ops import (
 from graphc.ops.record import OPS, InferError, Op
 
 __all__ = [
-    "OPS", "InferError", "Op", "arrays", "control", "conv", "convert", "flow", "linalg", "math",
+    "OPS", "InferError", "Op", "arrays", "control", "conv", "convert", "depthwise",
+    "flow", "linalg", "math",
     "nn", "operators", "pool", "pure", "random", "reduce", "shapes", "state", "tensor_arrays",
 ]  # fmt: skip

@@ -13,21 +13,18 @@ from graphc.ir.build import build
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.node import Value
 from graphc.ops import math, shapes
-from graphc.ops.conv import (
-    _shape,
+from graphc.ops.conv import text
+from graphc.ops.conv_images import (
     back,
     channels_last,
     check_attrs,
-    geometry,
     in_layout,
     layed,
     moved,
     need_rank,
-    text,
     unlayed,
-    wide_type,
-    windows,
-)  # fmt: skip
+)
+from graphc.ops.conv_windows import geometry, known_shape, wide_type, windows
 from graphc.ops.record import Attrs, Op, Types, as_value, check_kind, op, shape_error
 from graphc.ops.reduce import chosen
 from graphc.ops.shapes import make, show
@@ -48,7 +45,7 @@ Array = np.ndarray[Any, Any]
 
 def _band(x: Value, radius: int) -> Value:
     """Sums of the channels around each, within `radius`."""
-    s = _shape(x)
+    s = known_shape(x)
     wide = ops.arrays.pad(x, [[0, 0]] * (len(s) - 1) + [[radius, radius]])
     total: Any = None
     for i in range(2 * radius + 1):
@@ -163,7 +160,7 @@ def _depth_to_space(x: Array, *, block_size: int, data_format: str) -> Array:
 
 def _space_expand(x: Value, block_size: int, data_format: str) -> Value:
     x, b = channels_last(x, data_format), block_size
-    n, h, w, c = _shape(x)
+    n, h, w, c = known_shape(x)
     y = shapes.reshape_static(x, (n, h // b, b, w // b, b, c))
     y = shapes.transpose(y, (0, 1, 3, 2, 4, 5))
     return in_layout(shapes.reshape_static(y, _blocked((n, h, w, c), b, True)), data_format)
@@ -171,7 +168,7 @@ def _space_expand(x: Value, block_size: int, data_format: str) -> Value:
 
 def _depth_expand(x: Value, block_size: int, data_format: str) -> Value:
     x, b = channels_last(x, data_format), block_size
-    n, h, w, c = _shape(x)
+    n, h, w, c = known_shape(x)
     y = shapes.reshape_static(x, (n, h, w, b, b, c // (b * b)))
     y = shapes.transpose(y, (0, 1, 3, 2, 4, 5))
     return in_layout(shapes.reshape_static(y, _blocked((n, h, w, c), b, False)), data_format)
@@ -272,7 +269,7 @@ def _patch_grad(y: Value, dy: Value, x: Value, **a: Any) -> Value:
     c = s[3]
     one = np.eye(kh * kw * c, dtype=x.dtype.np).reshape(kh, kw, c, kh * kw * c)
     return make(
-        ops.conv.conv2d_input_op, [("filter", one), ("out_backprop", dy)],
+        ops.conv_images.conv2d_input_op, [("filter", one), ("out_backprop", dy)],
         {"input_sizes": ("input_sizes", shapes.shape(x))}, None,
         {"strides": a["strides"], "dilations": a["rates"], "padding": a["padding"],
          "explicit_paddings": (), "data_format": "NHWC"},

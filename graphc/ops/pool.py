@@ -20,28 +20,22 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import shapes
-from graphc.ops.conv import (
+from graphc.ops.conv import per_axis, sequence, text
+from graphc.ops.conv_images import (
     FORMATS,
-    _agree,
-    _each,
-    _last,
-    _places,
-    _shape,
     back,
-    channel,
     channels_last,
+    check_agree,
     check_attrs,
     check_steps,
-    geometry,
     in_layout,
     known_sizes,
+    last_attr,
     moved,
     need_rank,
-    sequence,
-    spatial,
-    text,
     unlayed,
-)  # fmt: skip
+)
+from graphc.ops.conv_windows import channel, geometry, known_shape, spatial, window_places
 from graphc.ops.pool_loops import (
     lower_avg,
     lower_avg_grad,
@@ -82,9 +76,9 @@ Array = np.ndarray[Any, Any]
 
 
 def _pooled(inputs: Sequence[Value], a: Attrs) -> Types:
-    s = _shape(inputs[0])
+    s = known_shape(inputs[0])
     out = [
-        _places(n, k, st, 1, p)
+        window_places(n, k, st, 1, p)
         for n, k, st, p in zip(s[1:-1], a["kernel"], a["strides"], a["pads"], strict=True)
     ]
     return [(a.get("dtype", inputs[0].dtype), (s[0], *out, s[-1]))]
@@ -95,7 +89,7 @@ def _like_first(inputs: Sequence[Value], a: Attrs) -> Types:
 
 
 def _avg_grad_infer(inputs: Sequence[Value], a: Attrs) -> Types:
-    s = _shape(inputs[0])
+    s = known_shape(inputs[0])
     return [(inputs[0].dtype, (s[0], *a["sizes"], s[-1]))]
 
 
@@ -127,7 +121,7 @@ pool_avg_op = op(
     "pool_avg", "PoolAvg", "structured", doc="The mean of each window.", args=("x",), types="f",
     infer=_pooled, numpy=take_avg, lower=lower_avg,
     grad=lambda y, dy, x, **a: build(
-        pool_avg_grad_op, (dy,), {**a, "sizes": _shape(x)[1:-1]}
+        pool_avg_grad_op, (dy,), {**a, "sizes": known_shape(x)[1:-1]}
     ).outputs[0],
 )  # fmt: skip
 pool_avg_grad_op: Op = op(
@@ -142,7 +136,7 @@ pool_avg_grad_op: Op = op(
 
 def _inner(a: Attrs, sizes: Sequence[Dim]) -> dict[str, Any]:
     """Attributes of the records above: what TF1's mean for these sizes in space."""
-    kernel, strides = (_last(a, n)[1:-1] for n in ("ksize", "strides"))
+    kernel, strides = (last_attr(a, n)[1:-1] for n in ("ksize", "strides"))
     full = {**a, "dilations": (1,) * len(a["strides"])}
     _, pads = geometry(sizes, kernel, full)
     return {"kernel": kernel, "strides": strides, "pads": pads}
@@ -174,7 +168,7 @@ def _around(record: Op, *xs: Value, **a: Any) -> Value:
     """A record of channels last on operands in the layout of the attributes."""
     layout = a["data_format"]
     inner = [channels_last(x, layout) for x in xs]
-    attrs = _inner(a, _shape(inner[0])[1:-1])
+    attrs = _inner(a, known_shape(inner[0])[1:-1])
     if record in (pool_max_grad_op, pool_max_grad_grad_op):
         attrs["every"] = len(a["strides"]) == 5
     return in_layout(build(record, inner, attrs).outputs[0], layout)
@@ -246,8 +240,8 @@ def _record_avg(name: str, tf: str) -> tuple[Op, Op]:
             layout = a["data_format"]
             t = unlayed(s, layout)
             attrs = {**a, "dilations": (1,) * rank}
-            out, _ = geometry(t[1:-1], _last(a, "ksize")[1:-1], attrs)
-            _agree(tf + "Grad", (t[0], *out, t[-1]), unlayed(_shape(inputs[0]), layout))
+            out, _ = geometry(t[1:-1], last_attr(a, "ksize")[1:-1], attrs)
+            check_agree(tf + "Grad", (t[0], *out, t[-1]), unlayed(known_shape(inputs[0]), layout))
         return [(inputs[0].dtype, s)]
 
     def meaning(dy: Array, *, orig_input_shape: Sequence[int], **a: Any) -> Array:
@@ -300,7 +294,7 @@ def _argmax_numpy(x: Array, **a: Any) -> Any:
 
 
 def _argmax_expand(x: Value, **a: Any) -> Any:
-    inner, place = _argmax_inner(a, _shape(x)[1:-1])
+    inner, place = _argmax_inner(a, known_shape(x)[1:-1])
     return (
         build(pool_max_op, (x,), inner).outputs[0],
         build(pool_max_place_op, (x,), place).outputs[0],
@@ -511,7 +505,7 @@ def pool(
         need = x.rank
         if need is not None and need != n + 2:
             raise ValueError("`window_shape` does not fit the rank of `input`")
-        steps, rates = _each(strides, n, "strides"), _each(rate, n, "dilation_rate")
+        steps, rates = per_axis(strides, n, "strides"), per_axis(rate, n, "dilation_rate")
         if max(steps) > 1 and max(rates) > 1:
             raise ValueError("strides > 1 not supported in conjunction with dilation_rate > 1")
         if any(s > w for s, w in zip(steps, window_shape, strict=True)):

@@ -15,13 +15,8 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Buffer, KernelBuilder, Operand, lit
 from graphc.ir.node import Node
-from graphc.ops.conv import (
-    _places,
-    _shape,
-    _unflat,
-    wide_type,
-    windows,
-)  # fmt: skip
+from graphc.ops.conv_blocks import unflat
+from graphc.ops.conv_windows import known_shape, wide_type, window_places, windows
 from graphc.ops.lowering import Site
 from graphc.ops.record import Attrs
 
@@ -55,7 +50,7 @@ def _fill(x: Array) -> Any:
 
 def _sizes(x: Sequence[int], a: Attrs) -> list[int]:
     each = zip(x[1:-1], a["kernel"], a["strides"], a["pads"], strict=True)
-    return [int(_places(n, k, s, 1, p)) for n, k, s, p in each]  # type: ignore[arg-type]
+    return [int(window_places(n, k, s, 1, p)) for n, k, s, p in each]  # type: ignore[arg-type]
 
 
 def _patches(x: Array, a: Attrs, fill: Any) -> Array:
@@ -207,7 +202,7 @@ class _Windows:
         """A reduction over the elements of a window that exist: its scope and their places."""
         first, extent = self.span(at)
         with self.k.reduce(kind, "t", D.product(extent)) as r:
-            steps = _unflat(r.var, extent)
+            steps = unflat(r.var, extent)
             yield r, [f + t for f, t in zip(first, steps, strict=True)]
 
     def count(self, at: Sequence[Dim], t: DType) -> Operand:
@@ -253,7 +248,7 @@ class _Windows:
 
 def lower_max(n: Node, s: Site) -> None:
     (x,) = n.inputs
-    xs, ys = _shape(x), _shape(n.outputs[0])
+    xs, ys = known_shape(x), known_shape(n.outputs[0])
     w = _Windows(n, xs, ys)
     k = w.k
     a, b = k.input("x", x.dtype, xs), k.output("y", x.dtype, ys)
@@ -291,7 +286,7 @@ def _test(w: _Windows, a: Buffer, image: Dim, at: Sequence[Dim], c: Dim) -> Any:
 
 def lower_max_grad(n: Node, s: Site) -> None:
     x, dy = n.inputs
-    xs, ys = _shape(x), _shape(dy)
+    xs, ys = known_shape(x), known_shape(dy)
     w = _Windows(n, xs, ys)
     k = w.k
     a, g = k.input("x", x.dtype, xs), k.input("g", x.dtype, ys)
@@ -312,9 +307,9 @@ def lower_max_grad(n: Node, s: Site) -> None:
         return
     with k.loop("parallel", "image", xs[0]) as image:
         with k.loop("for", "z", D.product(xs[1:-1])) as z, k.loop("vector", "c", xs[-1]) as c:
-            k.store(b, (image, *_unflat(z, xs[1:-1]), c), zero)
+            k.store(b, (image, *unflat(z, xs[1:-1]), c), zero)
         with k.loop("for", "o", D.product(ys[1:-1])) as o:
-            at = _unflat(o, ys[1:-1])
+            at = unflat(o, ys[1:-1])
             with k.loop("vector", "c", xs[-1]) as c:
                 v = k.load(g, (image, *at, c))
                 if w.few:
@@ -326,20 +321,20 @@ def lower_max_grad(n: Node, s: Site) -> None:
                     test = _test(w, a, image, at, c)
                     start, extent = w.span(at)
                     with k.loop("for", "t", D.product(extent)) as t:
-                        q = tuple(f + e for f, e in zip(start, _unflat(t, extent), strict=True))
+                        q = tuple(f + e for f, e in zip(start, unflat(t, extent), strict=True))
                         k.store(b, (image, *q, c), v, "add", test(q, t))
     s.step(k.build(), [s.input(0), s.input(1), s.output()])
 
 
 def lower_max_grad_grad(n: Node, s: Site) -> None:
     x = n.inputs[0]
-    xs, ys = _shape(x), _shape(n.outputs[0])
+    xs, ys = known_shape(x), known_shape(n.outputs[0])
     w = _Windows(n, xs, ys)
     k = w.k
     a, h = k.input("x", x.dtype, xs), k.input("g", x.dtype, xs)
     b = k.output("y", x.dtype, ys)
     with k.loop("parallel", "u", D.product(ys[:-1])) as u:
-        image, *at = _unflat(u, ys[:-1])
+        image, *at = unflat(u, ys[:-1])
         with k.loop("vector", "c", xs[-1]) as c:
             test = _test(w, a, image, at, c)
             with w.each(at) as (r, p):
@@ -351,12 +346,12 @@ def lower_max_grad_grad(n: Node, s: Site) -> None:
 def lower_max_place(n: Node, s: Site) -> None:
     (x,) = n.inputs
     out = n.outputs[0]
-    xs, ys = _shape(x), _shape(out)
+    xs, ys = known_shape(x), known_shape(out)
     w = _Windows(n, xs, ys)
     k = w.k
     a, b = k.input("x", x.dtype, xs), k.output("y", out.dtype, ys)
     with k.loop("parallel", "u", D.product(ys[:-1])) as u:
-        image, *at = _unflat(u, ys[:-1])
+        image, *at = unflat(u, ys[:-1])
         with k.loop("vector", "c", xs[-1]) as c:
             found = _argmax(w, a, image, at, c)
             with w.each(at) as (r, p):
@@ -376,12 +371,12 @@ def _wide(t: DType) -> DType:
 
 def lower_avg(n: Node, s: Site) -> None:
     (x,) = n.inputs
-    xs, ys = _shape(x), _shape(n.outputs[0])
+    xs, ys = known_shape(x), known_shape(n.outputs[0])
     w = _Windows(n, xs, ys)
     k, t = w.k, _wide(x.dtype)
     a, b = k.input("x", x.dtype, xs), k.output("y", x.dtype, ys)
     with k.loop("parallel", "u", D.product(ys[:-1])) as u:
-        image, *at = _unflat(u, ys[:-1])
+        image, *at = unflat(u, ys[:-1])
         count = w.count(at, t)
         with k.loop("vector", "c", xs[-1]) as c:
             with w.each(at) as (r, p):
@@ -393,12 +388,12 @@ def lower_avg(n: Node, s: Site) -> None:
 
 def lower_avg_grad(n: Node, s: Site) -> None:
     (dy,) = n.inputs
-    ys, xs = _shape(dy), _shape(n.outputs[0])
+    ys, xs = known_shape(dy), known_shape(n.outputs[0])
     w = _Windows(n, xs, ys)
     k, t = w.k, _wide(dy.dtype)
     g, b = k.input("g", dy.dtype, ys), k.output("dx", dy.dtype, xs)
     with k.loop("parallel", "u", D.product(xs[:-1])) as u:
-        image, *at = _unflat(u, xs[:-1])
+        image, *at = unflat(u, xs[:-1])
         # the windows that an element is in
         low: list[Dim] = []
         extent: list[Dim] = []
@@ -409,7 +404,7 @@ def lower_avg_grad(n: Node, s: Site) -> None:
             extent.append(D.maximum(last - first + 1, 0))
         with k.loop("vector", "c", xs[-1]) as c:
             with k.reduce("for", "t", D.product(extent)) as r:
-                o_at = [f + e for f, e in zip(low, _unflat(r.var, extent), strict=True)]
+                o_at = [f + e for f, e in zip(low, unflat(r.var, extent), strict=True)]
                 v = k.cast(k.load(g, (image, *o_at, c)), t)
                 r.yields(sum=k.let("realdiv", v, w.count(o_at, t), dtype=t))
             k.store(b, (image, *at, c), k.cast(r.results[0], dy.dtype))

@@ -14,7 +14,7 @@ from graphc.ir.node import Node
 from graphc.ops.lowering import Site
 
 if TYPE_CHECKING:
-    from graphc.ops.conv import Grid
+    from graphc.ops.conv_blocks import Grid
 
 __all__ = ["PLACES", "filter_kernel", "gradient_side", "lower_gradient", "results_kernel", "side"]
 

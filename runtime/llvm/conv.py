@@ -1,6 +1,6 @@
 """Convolutions: register blocks that read the image where it lies, no matrix of patches at all.
 
-Two templates of kernels (`graphc.ops.conv` builds them):
+Two templates of kernels (`graphc.ops.conv_blocks` builds them):
 
 ``conv`` is a row of results of one image, or of several images at once, times a filter stored
 ``[depth, height, width, channels, results]``. The image's elements under a row of the filter are

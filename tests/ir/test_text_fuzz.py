@@ -160,6 +160,10 @@ WRONG = {
     HEAD + "  %y = constant {value=[1, 2]} : f32[3]\n  return %y\n}": (3, 34, "not fit f32[3]"),
     HEAD + "  %y = constant {value=[1, 2]} : f32[b]\n  return %y\n}": (3, 34, "are numbers"),
     HEAD + "  %y = constant : f32[3]\n  return %y\n}": (3, 19, "needs its value"),
+    # found by the fuzzer: just above the largest float32, numpy warned and stored infinity
+    HEAD + "  %y = constant {value=3.4028235677973366e+38} : f32[]\n  return %y\n}": (
+        3, 50, "not fit f32[]",
+    ),
     HEAD + "  %y = reshape %x {shape=[3, ]} : f32[b,3]\n}": (3, 30, "an attribute's value"),
     HEAD + '  %y = reshape %x {shape="\\q"} : f32[b,3]\n}': (3, 26, "a bad escape"),
     HEAD + "  return %x\n} graph": (4, 3, "expected the end"),

@@ -14,7 +14,7 @@ import pytest
 from graphc.ir import build, dtypes
 from graphc.ir import dims as D
 from graphc.ir.graph import Graph
-from graphc.ops import conv
+from graphc.ops import conv_products, depthwise
 from graphc.ops.record import Op
 from graphc.passes.functionalize import input_op
 from graphc.passes.fuse import fuse
@@ -127,10 +127,12 @@ def triple(
     a = rng.uniform(-1, 1, x).astype(dtype)
     b = rng.uniform(-1, 1, w).astype(dtype)
     groups = x[-1] // w[-2]
-    y64 = conv._conv(a.astype(np.float64), b.astype(np.float64), **attrs)
-    terms = conv._conv(np.abs(a).astype(np.float64), np.abs(b).astype(np.float64), **attrs)
+    y64 = conv_products.conv_numpy(a.astype(np.float64), b.astype(np.float64), **attrs)
+    terms = conv_products.conv_numpy(
+        np.abs(a).astype(np.float64), np.abs(b).astype(np.float64), **attrs
+    )
     count = int(np.prod(w[:-1]))
-    within(run(conv.conv_op, [a, b], attrs, y64.shape, **how), y64, terms, count)
+    within(run(conv_products.conv_op, [a, b], attrs, y64.shape, **how), y64, terms, count)
     g = rng.uniform(-1, 1, y64.shape).astype(dtype)
     back = {**attrs, "sizes": tuple(x[1:-1]), "groups": groups}
 
@@ -138,12 +140,12 @@ def triple(
         p, q = p.astype(np.float64), q.astype(np.float64)
         return f(p, q, **attrs), f(np.abs(p), np.abs(q), **attrs)
 
-    want, terms = wide(conv._conv_input, b, g, back)
-    got = run(conv.conv_input_op, [b, g], back, x, **how)
+    want, terms = wide(conv_products.conv_input_numpy, b, g, back)
+    got = run(conv_products.conv_input_op, [b, g], back, x, **how)
     within(got, want, terms, int(np.prod(w[:-2])) * w[-1] // groups)
     back["sizes"] = tuple(w[:-2])
-    want, terms = wide(conv._conv_filter, a, g, back)
-    got = run(conv.conv_filter_op, [a, g], back, w, **how)
+    want, terms = wide(conv_products.conv_filter_numpy, a, g, back)
+    got = run(conv_products.conv_filter_op, [a, g], back, w, **how)
     within(got, want, terms, int(np.prod(y64.shape[:-1])))
 
 
@@ -232,24 +234,24 @@ def test_depthwise(case: Any, level: str, monkeypatch: pytest.MonkeyPatch) -> No
             within(got, want, terms, n)
         return got
 
-    y = against(conv.depth_op, [p, q], a, int(np.prod(w[:2])))
+    y = against(depthwise.depth_op, [p, q], a, int(np.prod(w[:2])))
     g = rng.uniform(-1, 1, y.shape).astype(np.float32)
     sizes = {**a, "sizes": x[1:-1]}
-    against(conv.depth_input_op, [q, g], sizes, int(np.prod(w)) // w[2])
-    against(conv.depth_filter_op, [p, g], {**a, "sizes": w}, int(np.prod(y.shape[:-1])))
+    against(depthwise.depth_input_op, [q, g], sizes, int(np.prod(w)) // w[2])
+    against(depthwise.depth_filter_op, [p, g], {**a, "sizes": w}, int(np.prod(y.shape[:-1])))
 
 
 def test_bits_do_not_depend_on_how_units_are_cut() -> None:
     rng = np.random.default_rng(7)
     for x, w, a in (SHAPES[5], SHAPES[15], SHAPES[30], SHAPES[38]):
         p, q = rng.standard_normal(x).astype(np.float32), rng.standard_normal(w).astype(np.float32)
-        shape = conv._conv(p, q, **a).shape
+        shape = conv_products.conv_numpy(p, q, **a).shape
         g = rng.standard_normal(shape).astype(np.float32)
         back = {**a, "groups": x[-1] // w[-2]}
         cases: list[Any] = [
-            (conv.conv_op, [p, q], a, shape),
-            (conv.conv_input_op, [q, g], {**back, "sizes": x[1:-1]}, x),
-            (conv.conv_filter_op, [p, g], {**back, "sizes": w[:-2]}, w),
+            (conv_products.conv_op, [p, q], a, shape),
+            (conv_products.conv_input_op, [q, g], {**back, "sizes": x[1:-1]}, x),
+            (conv_products.conv_filter_op, [p, g], {**back, "sizes": w[:-2]}, w),
         ]
         for op, arrays, attributes, out in cases:
             one = run(op, arrays, attributes, out)
@@ -262,8 +264,8 @@ def test_half_precision_is_summed_in_float32() -> None:
     x, w = rng.uniform(0, 1, (2, 4, 9, 60)), rng.uniform(0, 1, (3, 3, 60, 5))
     p, q = x.astype(np.float16), w.astype(np.float16)
     a = attrs(pads=1)
-    want = conv._conv(p.astype(np.float64), q.astype(np.float64), **a)
-    got = run(conv.conv_op, [p, q], a, want.shape).astype(np.float64)
+    want = conv_products.conv_numpy(p.astype(np.float64), q.astype(np.float64), **a)
+    got = run(conv_products.conv_op, [p, q], a, want.shape).astype(np.float64)
     assert np.all(np.abs(got - want) <= np.finfo(np.float16).eps * want)
 
 
@@ -274,7 +276,7 @@ def test_what_is_not_a_number_stays_in_its_windows() -> None:
     x[1, 2, 3, 1] = np.nan
     w = rng.standard_normal((3, 3, 2, 5)).astype(np.float32)
     a = attrs(pads=1)
-    got = run(conv.conv_op, [x, w], a, (3, 6, 7, 5))
+    got = run(conv_products.conv_op, [x, w], a, (3, 6, 7, 5))
     bad = np.zeros((3, 6, 7), bool)
     bad[1, 1:4, 2:5] = True
     np.testing.assert_array_equal(np.isnan(got).any(-1), bad)

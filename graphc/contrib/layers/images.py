@@ -13,7 +13,7 @@ from graphc.face.initializers import Zeros
 from graphc.face.scopes import variable_scope
 from graphc.layers import convolutional, pooling
 from graphc.layers.words import sizes_of
-from graphc.ops import conv, nn
+from graphc.ops import depthwise, nn
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -230,7 +230,7 @@ def _depthwise(
         collections=collections_for(collections, "weights"),
     )  # fmt: skip
     steps = [1, 1, *strides] if first else [1, *strides, 1]
-    return conv.depthwise_conv2d(x, w, steps, padding, rate=rate, data_format=data_format)
+    return depthwise.depthwise_conv2d(x, w, steps, padding, rate=rate, data_format=data_format)
 
 
 @add_arg_scope
@@ -256,7 +256,7 @@ def convolution2d_in_plane(
             collections=collections_for(variables_collections, "weights"),
         )  # fmt: skip
         wide = tile(w, [1, 1, channels, 1])
-        y = conv.depthwise_conv2d(x, wide, [1, *steps, 1], padding)
+        y = depthwise.depthwise_conv2d(x, wide, [1, *steps, 1], padding)
         if normalizer_fn is None and biases_initializer is not None:
             b = model_variable(
                 "biases", shape=[channels], dtype=kind, initializer=biases_initializer,

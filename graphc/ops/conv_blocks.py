@@ -1,0 +1,402 @@
+"""Loops of the three products: blocks of registers where sizes are known, plain loops else."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Operand, lit
+from graphc.ir.node import Node, Value
+from graphc.ops import winograd
+from graphc.ops.conv_windows import (
+    group_count,
+    known_shape,
+)
+from graphc.ops.lowering import Site
+
+__all__ = [
+    "MULTIPLE",
+    "PARTS",
+    "TEMPLATE",
+    "Loops",
+    "all_numbers",
+    "lower_conv",
+    "lower_conv_filter",
+    "lower_conv_input",
+    "sum_parts",
+    "sum_type",
+    "three_dims",
+    "unflat",
+]
+
+
+# ------------------------------------------------------------------------- register blocks
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Results at ``first + i * step`` that are one convolution with steps and taps all alike.
+
+    Everything but `taps` is for depth, height and width. The gradient by the image of a
+    convolution with strides is as many of these as the strides have products.
+
+    Attributes
+    ----------
+    taps : tuple of (first, step, count)
+        Which taps of the filter are used, in the order in which they lie over the image.
+    """
+
+    taps: tuple[tuple[int, int, int], ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[Dim, ...]
+    first: tuple[int, ...]
+    step: tuple[int, ...]
+    image: Shape
+    all: Shape
+    made: Shape
+    images: Dim
+    channels: Any
+    columns: Any
+    groups: int
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        return tuple(n for _, _, n in self.taps)
+
+    @property
+    def straight(self) -> bool:
+        """Whether the filter is used as it lies in memory."""
+        return all(f == 0 and s == 1 for f, s, _ in self.taps)
+
+
+def three_dims(x: Sequence[Any], fill: Any) -> tuple[Any, ...]:
+    return (*[fill] * (3 - len(x)), *x)
+
+
+def all_numbers(*dims: Dim) -> bool:
+    return all(type(d) is int for d in dims)
+
+
+def grids(n: Node) -> list[Grid] | None:
+    """The convolutions that a `conv` or `conv_input` is; None where too little is known."""
+    a, y = n.attrs, known_shape(n.outputs[0])
+    if n.op.name == "conv":
+        x, w = known_shape(n.inputs[0]), known_shape(n.inputs[1])
+        if not all_numbers(*w, x[-1]) or D.product(w) == 0:
+            return None
+        groups = group_count(x[-1], w[-2])
+        return [Grid(
+            tuple((0, 1, k) for k in three_dims(w[:-2], 1)), three_dims(a["strides"], 1),
+            three_dims(a["dilations"], 1), three_dims([p[0] for p in a["pads"]], 0),
+            (0, 0, 0), (1, 1, 1), three_dims(x[1:-1], 1),
+            three_dims(y[1:-1], 1), three_dims(y[1:-1], 1), y[0], w[-2],
+            w[-1] // groups, groups,
+        )]  # fmt: skip
+    w, g = known_shape(n.inputs[0]), known_shape(n.inputs[1])
+    if not all_numbers(*w, g[-1]) or D.product(w) == 0:
+        return None
+    each = []
+    for k, s, d, p, size in zip(
+        three_dims(w[:-2], 1), three_dims(a["strides"], 1), three_dims(a["dilations"], 1),
+        three_dims([p[0] for p in a["pads"]], 0), three_dims(y[1:-1], 1), strict=True,
+    ):  # fmt: skip
+        if s == 1:
+            each.append([((k - 1, -1, k), d, (k - 1) * d - p, 0, size)])
+        elif d == 1 and type(p) is int:
+            some = []
+            for r in range(s):
+                k0 = (r + p) % s
+                count = max(0, -(-(k - k0) // s))
+                last = k0 + s * (count - 1)
+                pad = count - 1 - (r + p - k0) // s
+                some.append(((last, -s, count), 1, pad, r, (size - r + s - 1) // s))
+            each.append(some)
+        else:
+            return None
+    groups = a["groups"]
+    made = []
+    for axes in itertools.product(*each):
+        taps, dil, pads, first, sizes = zip(*axes, strict=True)
+        made.append(Grid(
+            taps, (1, 1, 1), dil, pads, first, three_dims(a["strides"], 1), three_dims(g[1:-1], 1),
+            three_dims(y[1:-1], 1), sizes, y[0], g[-1] // groups, w[-2], groups,
+        ))  # fmt: skip
+    return made
+
+
+def block_rows(width: Dim) -> int:
+    """Rows of a register block along a row of results: few idle ones, and many."""
+    if type(width) is not int:
+        return 8
+    return min(range(1, 15), key=lambda m: (-(-width // m) * (m + 2), -m))
+
+
+#: Images from which on a register block is one place of several of them.
+TOGETHER = 8
+
+
+def conv_kernel(
+    k: KernelBuilder, g: Grid, x: Buffer, w: Buffer, outs: Sequence[Buffer], epilogue: Any = None
+) -> tuple[Kernel, int]:
+    """The kernel of a grid, and how many scratch buffers come last in its parameters."""
+    f = D.facts()
+    known = g.images if type(g.images) is int else None if f is None else f.value(g.images)
+    narrow = type(g.made[2]) is int and g.made[2] < 32 and g.kernel[2] > 1
+    together = narrow and known is not None and known >= TOGETHER
+    rows = TOGETHER if together else block_rows(g.made[2])
+    padded = not (all_numbers(*g.made, *g.image) and _inside_image(g))
+    copy = padded and not together
+    buffers = [x, w, *outs]
+    if copy:
+        reach = (g.kernel[2] - 1) * g.dilations[2] + 1
+        wide = D.maximum((g.made[2] - 1) * g.strides[2] + reach, 0)
+        size = max(1, g.kernel[0] * g.kernel[1] * g.channels)
+        buffers.append(k.scratch("rows", x.dtype, (wide * size,)))
+    blocks = D.ceildiv(g.images, rows) if together else g.images
+    with k.loop("parallel", "u", blocks * g.made[0] * g.made[1]) as u:
+        k.template(
+            "conv", buffers, (u, g.images, *g.image, *g.all, *g.made, *g.pads), epilogue,
+            kernel=g.kernel, strides=g.strides, dilations=g.dilations, first=g.first,
+            step=g.step, channels=g.channels, columns=g.columns, groups=g.groups, rows=rows,
+            along="n" if together else "w", outputs=len(outs), copy=copy, version=TEMPLATE,
+        )  # fmt: skip
+    return k.build(), int(copy)
+
+
+#: Raise it when what the templates emit changes: compiled kernels are cached by their text.
+TEMPLATE = 4
+
+
+def _inside_image(g: Grid) -> bool:
+    """Whether no window of a row reaches outside the image."""
+    each: tuple[Sequence[Any], ...] = (
+        g.pads, g.made, g.strides, g.dilations, g.kernel, g.image,
+    )  # fmt: skip
+    p, o, s, d, k, n = (v[2] for v in each)
+    return int(p) <= 0 and (o - 1) * s + (k - 1) * d - p < n
+
+
+def turned(name: str, g: Grid, w: Shape, dtype: dtypes.DType) -> Kernel:
+    """The kernel that puts a filter ``[taps, columns, channels]`` in the order of a grid."""
+    k = KernelBuilder(name)
+    c, f, groups = g.channels, g.columns, g.groups
+    wide = three_dims(w[:-2], 1)
+    a = k.input("w", dtype, (*wide, w[-2], w[-1]))
+    b = k.output("turned", dtype, (*g.kernel, c, f * groups))
+    with k.loop("parallel", "u", D.product(g.kernel) * c) as u:
+        *at, row = unflat(u, (*g.kernel, c))
+        taps = [first + t * step for t, (first, step, _) in zip(at, g.taps, strict=True)]
+        with k.loop("vector", "j", f * groups) as j:
+            group, col = (0, j) if groups == 1 else (j // f, j % f)
+            k.store(b, (*at, row, j), k.load(a, (*taps, col, group * c + row)))
+    return k.build()
+
+
+#: Elements of partial sums of a filter's gradient that are kept at most.
+PARTIAL = 1 << 20
+#: Results of a channel up to which a depthwise gradient has a kernel of its own.
+MULTIPLE = 4
+#: Channels up to which the taps of a row of a filter share register blocks.
+JOINT = 6
+#: Parts of a batch that are summed apart, at most.
+PARTS = 8
+
+
+def _lower_filter_blocks(n: Node, s: Site) -> bool:
+    """Lower a filter's gradient to register blocks; False where too little is known."""
+    x, dy = n.inputs
+    xs, gs, ws = known_shape(x), known_shape(dy), known_shape(n.outputs[0])
+    if not all_numbers(*ws, xs[-1], gs[-1]) or D.product(ws) == 0:
+        return False
+    a, t, wide = n.attrs, x.dtype, sum_type(x)
+    groups = a["groups"]
+    count = int(D.product(ws))  # type: ignore[arg-type]
+    most = max(1, min(PARTS, PARTIAL // count))
+    share = D.maximum(D.ceildiv(xs[0], most), 1)
+    parts = D.ceildiv(xs[0], share)
+    kernel = three_dims(ws[:-2], 1)
+    k = KernelBuilder("conv_filter_part")
+    bx, bg = k.input("x", t, xs), k.input("g", t, gs)
+    bs = k.output("sums", wide, (parts, count))
+    pads = three_dims([p[0] for p in a["pads"]], 0)
+    joint = groups == 1 and a["dilations"][-1] == 1 and kernel[2] > 1 and ws[-2] <= JOINT  # type: ignore[operator]
+    units = parts * D.product(kernel[:2] if joint else kernel)
+    with k.loop("parallel", "u", units) as u:
+        k.template(
+            "conv_filter", [bx, bg, bs],
+            (u, xs[0], share, *three_dims(xs[1:-1], 1), *three_dims(gs[1:-1], 1), *pads),
+            kernel=kernel, strides=three_dims(a["strides"], 1),
+            dilations=three_dims(a["dilations"], 1),
+            channels=ws[-2], columns=gs[-1] // groups, groups=groups, joint=joint,
+            version=TEMPLATE,
+        )  # fmt: skip
+    sums = s.temp(wide, parts * count)
+    s.step(k.build(), [s.input(0), s.input(1), sums])
+    sum_parts(s, sums, wide, t, parts, count)
+    return True
+
+
+# ------------------------------------------------------------------------- plain loops
+
+
+class Loops:
+    """What the plain loops of the three products share: conditions and sums over windows."""
+
+    def __init__(self, n: Node) -> None:
+        self.k = KernelBuilder(n.op.name)
+        self.attrs = n.attrs
+
+    def less(self, a: Dim, b: Dim) -> Operand:
+        return self.k.let("less", self.at(a), self.at(b), dtype=dtypes.bool_)
+
+    def at(self, d: Dim) -> Operand:
+        return lit(d, dtypes.int64) if type(d) is int else self.k.index(d)
+
+    def inside(self, places: Sequence[Dim], sizes: Sequence[Dim]) -> Operand:
+        """Whether every place is in [0, size)."""
+        ok: Operand | None = None
+        for p, n in zip(places, sizes, strict=True):
+            for c in (self.less(-1, p), self.less(p, n)):
+                ok = c if ok is None else self.k.let("logical_and", ok, c, dtype=dtypes.bool_)
+        assert ok is not None
+        return ok
+
+    def seen(self, at: Sequence[Dim], taps: Sequence[Dim]) -> list[Dim]:
+        """The places of the image under `taps` of the filter for places `at` of the results."""
+        a = self.attrs
+        return [
+            o * st + tap * di - p[0]
+            for o, st, tap, di, p in zip(
+                at, a["strides"], taps, a["dilations"], a["pads"], strict=True
+            )
+        ]
+
+    def reached(
+        self, at: Sequence[Dim], taps: Sequence[Dim], sizes: Sequence[Dim]
+    ) -> tuple[list[Dim], Operand]:
+        """The places of the results that see places `at` under `taps`, and whether they exist."""
+        a = self.attrs
+        ok: Operand | None = None
+        places: list[Dim] = []
+        for i, st, tap, di, p in zip(
+            at, a["strides"], taps, a["dilations"], a["pads"], strict=True
+        ):  # fmt: skip
+            far = i + p[0] - tap * di
+            places.append(far // st)
+            if st > 1:
+                zero = lit(0, dtypes.int64)
+                hit = self.k.let("equal", self.at(far % st), zero, dtype=dtypes.bool_)
+                ok = hit if ok is None else self.k.let("logical_and", ok, hit)
+        there = self.inside(places, sizes)
+        return places, there if ok is None else self.k.let("logical_and", ok, there)
+
+
+def unflat(flat: Dim, sizes: Sequence[Dim]) -> list[Dim]:
+    """Coordinates of a row-major number."""
+    out: list[Dim] = []
+    for n in reversed(sizes[1:]):
+        out.insert(0, flat % n)
+        flat = flat // n
+    return [flat, *out]
+
+
+def sum_type(v: Value) -> dtypes.DType:
+    return dtypes.float32 if v.dtype.code in ("f16", "bf16") else v.dtype
+
+
+def lower_conv(n: Node, s: Site) -> None:
+    x, w = n.inputs
+    xs, ws, ys = known_shape(x), known_shape(w), known_shape(n.outputs[0])
+    groups = group_count(xs[-1], ws[-2])
+    per = ys[-1] // groups
+    t = Loops(n)
+    k = t.k
+    bx, bw = k.input("x", x.dtype, xs), k.input("w", x.dtype, ws)
+    by = k.output("y", x.dtype, ys)
+    wide = sum_type(x)
+    with k.loop("parallel", "u", D.product(ys[:-1])) as u:
+        at = unflat(u, ys[:-1])
+        with k.loop("vector", "f", ys[-1]) as f:
+            first = 0 if groups == 1 else f // per * ws[-2]
+            with k.reduce("for", "q", D.product(ws[:-1])) as r:
+                *taps, c = unflat(r.var, ws[:-1])
+                places = t.seen(at[1:], taps)
+                ok = t.inside(places, xs[1:-1])
+                v = k.cast(k.load(bx, (at[0], *places, first + c), ok), wide)
+                m = k.cast(k.load(bw, (*taps, c, f)), wide)
+                r.yields(sum=k.let("multiply", v, m))
+            k.store(by, (*at, f), k.cast(r.results[0], x.dtype))
+    s.step(k.build(), [s.input(0), s.input(1), s.output()])
+
+
+def lower_conv_input(n: Node, s: Site) -> None:
+    w, dy = n.inputs
+    ws, gs, xs = known_shape(w), known_shape(dy), known_shape(n.outputs[0])
+    groups = n.attrs["groups"]
+    per = gs[-1] // groups
+    t = Loops(n)
+    k = t.k
+    bw, bg = k.input("w", w.dtype, ws), k.input("g", w.dtype, gs)
+    bx = k.output("x", w.dtype, xs)
+    wide = sum_type(w)
+    with k.loop("parallel", "u", D.product(xs[:-1])) as u:
+        at = unflat(u, xs[:-1])
+        with k.loop("vector", "c", xs[-1]) as c:
+            first, inner = (0, c) if groups == 1 else (c // ws[-2] * per, c % ws[-2])
+            with k.reduce("for", "q", D.product((*ws[:-2], per))) as r:
+                *taps, f = unflat(r.var, (*ws[:-2], per))
+                places, ok = t.reached(at[1:], taps, gs[1:-1])
+                v = k.cast(k.load(bg, (at[0], *places, first + f), ok), wide)
+                m = k.cast(k.load(bw, (*taps, inner, first + f)), wide)
+                r.yields(sum=k.let("multiply", v, m))
+            k.store(bx, (*at, c), k.cast(r.results[0], w.dtype))
+    s.step(k.build(), [s.input(0), s.input(1), s.output()])
+
+
+def lower_conv_filter(n: Node, s: Site) -> None:
+    if n.attrs.get("winograd") and winograd.lower_gradient(n, s):
+        return
+    if _lower_filter_blocks(n, s):
+        return
+    x, dy = n.inputs
+    xs, gs, ws = known_shape(x), known_shape(dy), known_shape(n.outputs[0])
+    groups = n.attrs["groups"]
+    per = gs[-1] // groups
+    t = Loops(n)
+    k = t.k
+    bx, bg = k.input("x", x.dtype, xs), k.input("g", x.dtype, gs)
+    bw = k.output("w", x.dtype, ws)
+    wide = sum_type(x)
+    with k.loop("parallel", "u", D.product(ws[:-1])) as u:
+        *taps, c = unflat(u, ws[:-1])
+        with k.loop("vector", "f", ws[-1]) as f:
+            first = 0 if groups == 1 else f // per * ws[-2]
+            with k.reduce("for", "q", D.product(gs[:-1])) as r:
+                at = unflat(r.var, gs[:-1])
+                places = t.seen(at[1:], taps)
+                ok = t.inside(places, xs[1:-1])
+                v = k.cast(k.load(bx, (at[0], *places, first + c), ok), wide)
+                m = k.cast(k.load(bg, (*at, f)), wide)
+                r.yields(sum=k.let("multiply", v, m))
+            k.store(bw, (*taps, c, f), k.cast(r.results[0], x.dtype))
+    s.step(k.build(), [s.input(0), s.input(1), s.output()])
+
+
+def sum_parts(
+    s: Site, sums: Any, wide: dtypes.DType, t: dtypes.DType, parts: Dim, count: Dim
+) -> None:
+    """Add up the parts that units have summed."""
+    k = KernelBuilder("conv_filter_sum")
+    bs = k.input("sums", wide, (parts, count))
+    by = k.output("w", t, (count,))
+    with k.loop("parallel vector", "i", count) as i:
+        with k.reduce("for", "p", parts) as r:
+            r.yields(sum=k.load(bs, (r.var, i)))
+        k.store(by, (i,), k.cast(r.results[0], t))
+    s.step(k.build(), [sums, s.output()])
