@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from graphc.ir import journal
+from graphc.ir import journal, permit
 from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value
 from graphc.ir.registry import REGIONS
@@ -36,6 +36,7 @@ STAYS: dict[str, tuple[str, str]] = {
     ),
     "cheap": ("it costs less where it is than as a tensor in memory", ""),
     "kind": ("only functions of their operands that need no loop of their own move", ""),
+    "barred": ("a search for a faulty rewrite did not permit it to move", ""),
 }
 
 
@@ -110,7 +111,9 @@ def _obstacle(n: Node) -> str:
         return "draws"
     if r.fails:
         return "fails"
-    return "" if r.family in MOVED and n.inputs else "kind"
+    if r.family not in MOVED or not n.inputs:
+        return "kind"
+    return "" if permit.allowed(n) else "barred"
 
 
 def _say(stay: Mapping[Node, str], region: Graph, count: int, loop: Node) -> None:

@@ -66,10 +66,9 @@ LEVELS: dict[int, str] = {
     "simplify,cse,trim,narrow,cse,winograd,fuse,share",
 }
 REQUIRED = ("sizes", "expand", "fuse")
-#: Passes whose replacements of nodes depend on each other, or are rules: a search for a faulty one
-#: takes these passes as a whole, or rule by rule.
-WHOLE = frozenset({"sizes", "stabilize", "simplify", "trim", "hoist", "expand", "layout", "fuse",
-                   "share"})  # fmt: skip
+#: Passes whose replacements of nodes depend on each other, are rules, or ask by themselves (`trim`,
+#: `hoist`): a search for a faulty one does not take each node that these replace as a rewrite.
+WHOLE = frozenset({"sizes", "stabilize", "simplify", "trim", "hoist", "expand", "layout", "fuse"})
 
 
 @dataclass
@@ -175,5 +174,5 @@ def everywhere(f: Pass, g: Graph, more: tuple[Any, ...]) -> Graph:
         return None if made is None else made.outputs
 
     if any(n.op.name in REGIONS for n in g.nodes()):
-        g = g.rebuild(step, ops=REGIONS)
+        g = g.rebuild(step, ops=REGIONS, asks=False)
     return f(g, *more)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from graphc.ir import permit
 from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value, reachable
 from graphc.ir.registry import REGIONS
@@ -44,7 +45,8 @@ def trim(g: Graph) -> Graph:
 
     def step(n: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | None:
         used = [v in read for v in n.outputs]
-        return _loop(n, inputs, used) if n.op.name == "while" else _cond(n, inputs, used)
+        made = _loop(n, inputs, used) if n.op.name == "while" else _cond(n, inputs, used)
+        return made if made is not None and permit.allowed(n) else None
 
     return g.rebuild(step, ops=set(REGIONS))
 

@@ -120,9 +120,7 @@ def _of_script(args: argparse.Namespace) -> tuple[int, list[Item]]:
         return status, []
     items = []
     for s in script.pick(seen, args.run):
-        held = s.run.executor.state.seeds
-        recorded = {b: a for a, b in s.compilation.frozen.random}
-        seeds = lambda n, h=held, r=recorded: h.get(r.get(n, n))  # noqa: E731
+        seeds = s.run.executor.state.seeds.get
         name = folders.title(s.number, s.compilation, s.elements)
         items.append(Item(name, s.compilation, s.elements, seeds))
     return status, items

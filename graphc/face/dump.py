@@ -333,7 +333,8 @@ def dump(
         if format not in forms.FORMATS:
             raise ValueError(f"unknown format {format!r}; there are: {', '.join(forms.FORMATS)}")
         triples = [(p.title, p.compilation, p.elements) for p in parts]
-        return forms.formatted(triples, stage, format, _seeds(parts, session))
+        held = {} if session is None else session._executor.state.seeds
+        return forms.formatted(triples, stage, format, held.get)
     texts = []
     for p in parts:
         made = stages(p.compilation, p.elements)
@@ -347,13 +348,6 @@ def dump(
             lines += [f"# ---- {name}\n{did.get(name, '')}{text}\n" for name, text in shown]
         texts.append("\n".join(lines).rstrip())
     return "\n\n".join(texts)
-
-
-def _seeds(parts: Sequence[Part], session: Any) -> Callable[[Node], tuple[int, int] | None]:
-    """The seeds that a session drew for random ops without seeds; None where it drew none yet."""
-    held = {} if session is None else session._executor.state.seeds
-    recorded = {b: a for p in parts for a, b in p.compilation.frozen.random}
-    return lambda n: held.get(recorded.get(n, n))
 
 
 def chosen(stage: str, known: Sequence[str]) -> list[str]:

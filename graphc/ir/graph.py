@@ -81,18 +81,20 @@ class Graph(Pictured):
         )
 
     def rebuild(
-        self, f: Rewrite, nodes: Iterable[Node] | None = None, ops: Container[str] | None = None
-    ) -> Graph:
+        self, f: Rewrite, nodes: Iterable[Node] | None = None, ops: Container[str] | None = None,
+        asks: bool = True,
+    ) -> Graph:  # fmt: skip
         """Hand every node to `f`, inputs already rebuilt; unchanged nodes are kept as they are.
 
         `f(node, inputs)` builds with the op functions; what it makes inherits the node's name
         and source. It returns None to keep the node (with its new inputs). With `ops`, only
-        nodes of these ops are handed over.
+        nodes of these ops are handed over. Without `asks`, what replaces a node is no
+        rewrite of its own (`graphc.ir.permit`).
         """
         new: dict[Value, Value] = {}
         get = new.get
         rewriter = build.Rewriter()
-        f = permit.asking(f)
+        f = permit.asking(f) if asks else f
         with build.use(rewriter), dims.assuming(self.facts), paused_gc():
             for n in self.nodes() if nodes is None else nodes:
                 inputs = old = n.inputs

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Application", "Permit", "asking", "current", "granting"]
+__all__ = ["Application", "Permit", "allowed", "asking", "current", "granting"]
 
 
 class Application(NamedTuple):
@@ -95,6 +95,12 @@ _now = _Current()
 def current() -> Permit | None:
     """The permit of this thread's compilation; None when everything is allowed."""
     return _now.permit
+
+
+def allowed(node: Any) -> bool:
+    """Whether a pass of several rewrites each may do the one of `node`; it asks before each."""
+    granted = _now.permit
+    return granted is None or granted.allows(node)
 
 
 def asking(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -79,7 +79,8 @@ class Verdict:
         lines = [f"graphc.bisect: {self.text}"]
         if self.application is not None:
             lines.append(
-                f"  rewrite {self.application} of {self.total}, found in {self.tries} compilations"
+                f"  rewrite {self.application} of {self.total}, of {self.node!r}, found in "
+                f"{self.tries} compilations"
             )
         if self.script is not None:
             lines.append(f"  shown by: python {self.script}")
@@ -288,18 +289,18 @@ def examine(part: Part, script: str | Path | None = None) -> Verdict:
     fault = find(part)
     if fault is None:
         return Verdict()
-    n, total, tries = applied(part, fault)
+    n, total, tries, node = applied(part, fault)
     path = written(part, fault, script)
     return Verdict(
-        fault.kind, fault.stage, fault.rule, fault.op, fault.node.name, n, total, tries, path,
-        str(fault),
+        fault.kind, fault.stage, fault.rule, fault.op, node, n, total, tries, path, str(fault),
     )  # fmt: skip
 
 
-def applied(part: Part, fault: Fault) -> tuple[int | None, int, int]:
-    """Which rewrite shows the fault first, of how many, and what finding it took."""
+def applied(part: Part, fault: Fault) -> tuple[int | None, int, int, str]:
+    """Which rewrite shows the fault first, of how many, what finding it took, and its node."""
+    shown = fault.node.name
     if fault.kind not in ("rule", "pass"):
-        return None, 0, 0
+        return None, 0, 0, shown
     tries = 0
 
     def bad(limit: int | None) -> bool:
@@ -311,11 +312,15 @@ def applied(part: Part, fault: Fault) -> tuple[int | None, int, int]:
 
     permit = Permit()
     if not bad(None):
-        return None, 0, tries
-    total = len(permit.used)
+        return None, 0, tries, shown
+    everything = permit.used
+    total = len(everything)
     if not total or bad(0):  # the pass as a whole
-        return None, total, tries
-    return halved(bad, total), total, tries
+        return None, total, tries, shown
+    n = halved(bad, total)
+    found = everything[n - 1]
+    # the wrong value may be that of a loop, whose body was rewritten
+    return n, total, tries, found.node if found.stage == fault.stage else shown
 
 
 def written(part: Part, fault: Fault, script: str | Path | None) -> Path | None:

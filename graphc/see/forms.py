@@ -261,7 +261,10 @@ def write(folder: Path, item: Any, stage: str, form: str, seeds: Any = None) -> 
         path = folder / f"{known.index(name):02d}_{file}.{_ENDINGS[form]}"
         if form == "python" and name in graphs:
             head = f"A graph of graphc as a numpy program: {title}, stage {name!r}."
-            numpy_source(graphs[name], title=head, beside=True, seeds=seeds).write(path)
+            random = {"main": [a for a, _ in c.frozen.random]}
+            numpy_source(graphs[name], title=head, beside=True, seeds=seeds, random=random).write(
+                path
+            )
         else:
             text = formatted([(title, c, elements)], name, form, seeds)
             path.write_text(text + "\n", encoding="utf-8")
@@ -281,6 +284,8 @@ def formatted(
     parts : (title, compilation, elements)
     stage : str
         As for `graphc.dump`; ``"all"`` are the graphs, of a program the pure graph alone.
+    seeds : callable, optional
+        The seeds that a session uses for a recorded random op without seeds of its own.
 
     Raises
     ------
@@ -307,10 +312,11 @@ def _python(found: list[Any], seeds: Any) -> str:
     from graphc.see.tf_source import tf_source
 
     programs: dict[str, Graph] = {}
+    random: dict[str, list[Node]] = {}
     titles = []
     used: set[str] = set()
     alone = sum(len(f[4]) for f in found) == 1
-    for i, (title, _, elements, graphs, names) in enumerate(found):
+    for i, (title, c, elements, graphs, names) in enumerate(found):
         for s in names:
             if s == "graph" and alone:
                 return tf_source(elements=elements)
@@ -318,10 +324,12 @@ def _python(found: list[Any], seeds: Any) -> str:
                 why = "ask for it alone" if s == "graph" else "only graphs have"
                 raise ValueError(f"stage {s!r} has no form 'python' here: {why}")
             name = "main" if alone else f"{s}_part_{i + 1}" if len(found) > 1 else s
-            programs[identifier(name, used)] = graphs[s]
+            name = identifier(name, used)
+            programs[name] = graphs[s]
+            random[name] = [a for a, _ in c.frozen.random]
             titles.append(f"stage {s!r}" + (f", {title}" if title else ""))
     head = f"A graph of graphc as a numpy program: {'; '.join(dict.fromkeys(titles))}."
-    return numpy_source(programs, title=head, seeds=seeds).text
+    return numpy_source(programs, title=head, seeds=seeds, random=random).text
 
 
 def _dots(title: str, c: Any, elements: Any, graphs: Any, names: list[str]) -> str:

@@ -59,6 +59,7 @@ class Program(NamedTuple):
 def numpy_source(
     graphs: Graph | Mapping[str, Graph], *, title: str = "", beside: bool = False,
     seeds: Callable[[Node], tuple[int, int] | None] | None = None,
+    random: Mapping[str, Sequence[Node]] | None = None,
 ) -> Program:  # fmt: skip
     """The program of a pure graph, or of several, a function for each.
 
@@ -71,7 +72,9 @@ def numpy_source(
     beside : bool
         Keep large constants in `Program.arrays` instead of the text.
     seeds : callable, optional
-        The seeds that a session uses for a random op without seeds of its own.
+        The seeds that a session uses for a recorded random op without seeds of its own.
+    random : mapping of str to sequence of Node, optional
+        The recorded random ops of each function, by the attribute `stream` of its nodes.
 
     Examples
     --------
@@ -92,7 +95,7 @@ def numpy_source(
     <BLANKLINE>
     """
     given = {"main": graphs} if isinstance(graphs, Graph) else dict(graphs)
-    program = _Program(beside, seeds)
+    program = _Program(beside, seeds, random or {}, len(given) > 1)
     functions = [program.function(name, g) for name, g in given.items()]
     return Program(program.text(title, given, functions), program.arrays)
 
@@ -101,15 +104,20 @@ def numpy_source(
 
 
 class _Program:
-    def __init__(self, beside: bool, seeds: Any) -> None:
+    def __init__(
+        self, beside: bool, seeds: Any, random: Mapping[str, Sequence[Node]], several: bool
+    ) -> None:
         self.used: set[str] = {"np", "variables", "main", "types", "base64", "OPS"}
         self.sources = Sources(self.used)
         self.beside = beside
         self.seeds = seeds
+        self.random = random
+        self.several = several
+        self.fresh: dict[Node, tuple[int, int]] = {}
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
         self.blobs: list[str] = []
         self.names: dict[int, str] = {}
-        self.streams: dict[Any, tuple[int, int]] = {}
+        self.streams: dict[str, tuple[int, int]] = {}
         self.foreign: dict[str, str] = {}
 
     def function(self, name: str, g: Graph) -> str:
@@ -140,13 +148,22 @@ class _Program:
                 self.blobs.append(f"{key} = {made}.reshape({a.shape})")
         return self.names[id(a)]
 
-    def stream(self, n: Node) -> str:
-        """The number under which the blocks that a random op has drawn are counted."""
-        key = n.attrs.get("stream", n.name)
+    def stream(self, n: Node, function: str) -> str:
+        """The key under which the blocks that a random op has drawn are counted.
+
+        Each function counts its own: parts of a run, and stages, draw the same numbers.
+        """
+        recorded, stream = self.random.get(function, ()), n.attrs.get("stream")
+        node = n if stream is None or stream >= len(recorded) else recorded[stream]
+        key = node.name if stream is None or node is not n else f"{n.name} {stream}"
+        if self.several:
+            key = f"{function}: {key}"
         if key not in self.streams:
             pair = (n.attrs["seed"], n.attrs["seed2"])
             if pair == (0, 0):
-                pair = (self.seeds(n) if self.seeds else None) or philox.fresh_seeds()
+                pair = (self.seeds(node) if self.seeds else None) or self.fresh.get(node, pair)
+            if pair == (0, 0):
+                pair = self.fresh[node] = philox.fresh_seeds()
             self.streams[key] = pair
         return repr(key)
 
@@ -451,7 +468,7 @@ class _Function:
         return f"{name}({', '.join(words)})"
 
     def random(self, n: Node, given: list[str], shown: _Shown, scope: _Scope) -> str:
-        key = self.program.stream(n)
+        key = self.program.stream(n, self.name)
         blocks = self.size(random.reserved(n), scope)
         seeds = f"*_SEEDS[{key}], _draw({key}, {blocks})"
         draw, t, y = n.op.facts.get("draw"), n.outputs[0].dtype, n.outputs[0]

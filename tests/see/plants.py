@@ -16,7 +16,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.registry import SCALARS
 from graphc.ops import arrays, math, nn
 from graphc.ops.record import OPS
-from graphc.passes import cse, fold, pipeline, rewrite, stabilize
+from graphc.passes import cse, fold, hoist, pipeline, rewrite, share, stabilize, trim
 from graphc.passes.rewrite import Rule, wild
 from graphc.runtime import plan
 
@@ -35,6 +35,8 @@ class Plant(NamedTuple):
         ("" where it is not an op's own code), ``"plan"``.
     optional : bool
         Whether a run can do without it.
+    node : str
+        What the single application of the pass at fault is of; "" where it is not looked at.
     """
 
     fault: Callable[[], Any]
@@ -42,6 +44,7 @@ class Plant(NamedTuple):
     kind: str
     name: str
     optional: bool = True
+    node: str = ""
 
 
 RNG = np.random.default_rng(0)
@@ -193,6 +196,60 @@ def _hoisted_wrongly(g: Graph) -> Graph:
     return g.rebuild(step, ops={"while"})
 
 
+# ------------------------------------------------------------------------- single applications
+
+
+@contextmanager
+def _negated(module: Any, name: str, guilty: Callable[..., bool]) -> Iterator[None]:
+    """What a function of a pass makes has the other sign where its arguments are `guilty`."""
+    before = getattr(module, name)
+
+    def wrong(*args: Any) -> Any:
+        made = before(*args)
+        if not guilty(*args):
+            return made
+        if isinstance(made, list):
+            return [math.negative(v) for v in made]
+        if isinstance(made, Node):
+            return math.negative(made.outputs[0]).node
+        return made.with_roots(math.negative)
+
+    with mock.patch.object(module, name, wrong):
+        yield
+
+
+def _several_invariants() -> Any:
+    x, feeds = _x()
+
+    def step(i: Any, v: Any) -> Any:
+        for f in (tf.cos, tf.sin):
+            v += f(x)
+        return i + 1, v
+
+    return tf.while_loop(lambda i, v: i < 3, step, [0, x], name="loop")[1], feeds
+
+
+def _several_conds() -> Any:
+    x, feeds = _x()
+    y = x
+    yes = tf.equal(tf.constant(1), 1)
+    for name, f in {"first": tf.cos, "guilty": tf.sin, "last": tf.tanh}.items():
+        y = tf.cond(yes, lambda y=y, f=f: f(y) + 1.0, lambda y=y: y, name=name) * 2.0
+    return y, feeds
+
+
+def _many_bodies() -> Any:
+    h, feeds = _x()
+    for i in range(10):
+        h = tf.cumsum(h) * (0.25 + i / 64.0)
+        h = tf.add(tf.sin(h + i), 1.0, name="guilty" if i == 5 else None)
+    return h, feeds
+
+
+def _has(op: str, name: str = "") -> Callable[..., bool]:
+    return lambda g, *_: any(n.op.name == op and name in n.name for n in g.nodes())
+
+
 # ------------------------------------------------------------------------- code
 
 
@@ -272,6 +329,18 @@ PLANTS: dict[str, Plant] = {
     "a wrong fold": Plant(_fold, _folded, "pass", "fold"),
     "a wrong key of cse": Plant(_cse, _sums, "pass", "cse"),
     "a wrong hoist": Plant(lambda: _pass("hoist", _hoisted_wrongly), _in_a_loop, "pass", "hoist"),
+    "one wrong hoist": Plant(
+        lambda: _negated(hoist, "copy", lambda n, _: n.op.name == "sin"), _several_invariants,
+        "pass", "hoist", True, "loop/Sin",
+    ),
+    "one wrong trim": Plant(
+        lambda: _negated(trim, "_inlined", _has("sin")), _several_conds, "pass", "trim", True,
+        "guilty/Switch",
+    ),
+    "one wrong share": Plant(
+        lambda: _negated(share, "_opened", _has("add", "guilty")), _many_bodies,
+        "pass", "share", True, "guilty",
+    ),
     "a wrong expansion": Plant(
         lambda: _pass("expand", _softmax_without_sum), _softmax, "pass", "expand", False
     ),

@@ -302,6 +302,36 @@ def test_random_numbers_are_the_session_s(seed: int | None) -> None:
             np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
+def test_random_ops_that_a_pass_copies_keep_their_seeds() -> None:
+    x = tf.placeholder(tf.float32, [None, 4], name="x")
+    drawn = [tf.multinomial(tf.exp(x) * 1.0, 3), tf.random_shuffle(x * 1.0)]
+    with tf.Session() as session:
+        want = session.run(drawn, {x: X34})
+        texts = [tf.dump(drawn, {x: X34}, session, s, format="python") for s in ("pure", "fuse")]
+        both = tf.dump(drawn, {x: X34}, session, "pure,fuse", format="python")
+    mains = [program(text)["main"] for text in texts]
+    mains += [program(both)[name] for name in ("pure", "fuse")]
+    for main in mains:
+        for a, b in zip(main(X34), want, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_parts_draw_their_own_random_numbers() -> None:
+    x = tf.placeholder(tf.float32, [None], name="x")
+    noisy = x + tf.random_uniform(tf.shape(x), seed=1)
+    kept = tf.boolean_mask(noisy, noisy > 0.0, name="kept")
+    y = kept + tf.random_uniform(tf.shape(kept), seed=2, name="late")
+    given = np.array([1, -2, 3], F)
+    with tf.Session() as session:
+        want = session.run([noisy, y], {x: given})
+        text = tf.dump([noisy, y], {x: given}, session, format="python")
+    scope = program(text)
+    (positive,) = scope["pure_part_1"](given)
+    got = scope["pure_part_2"](given, np.argwhere(positive))
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_random_numbers_of_a_loop() -> None:
     total = tf.while_loop(
         lambda i, t: i < 4,
