@@ -29,6 +29,15 @@ _OLD_LAYERS = (
     "SeparableConvolution2D=SeparableConv2D"
 ).split()
 
+#: Module of networks → the modules of TensorFlow whose names it has.
+_NETS = {
+    "plain": "alexnet overfeat vgg",
+    "inception": "inception inception_v1 inception_v2 inception_v3",
+    "resnet_utils": "resnet_utils",
+    "resnet_v1": "resnet_v1",
+    "resnet_v2": "resnet_v2",
+}
+
 #: Path → where it is, as in `graphc.face.names.NAMES`.
 INSIDE: dict[str, str] = {
     **{f"python.framework.dtypes.{t}_ref": f"graphc.face.insides:{t}_ref" for t in _REFERENCES},
@@ -91,10 +100,18 @@ INSIDE: dict[str, str] = {
 }  # fmt: skip
 
 #: Modules that are modules of graphc under another name.
-MODULES: dict[str, str] = {"python.platform.flags": "graphc.flags"}
+MODULES: dict[str, str] = {
+    "python.platform.flags": "graphc.flags",
+    **{f"contrib.slim.{place}{net}": f"graphc.contrib.slim.nets.{module}"
+       for module, names in _NETS.items() for net in names.split()
+       for place in ("nets.", "python.slim.nets.")},
+}  # fmt: skip
 
 #: Where the names of a module inside are public, as in `graphc.face.names.BORROWED`.
 INSIDE_SPACES: dict[str, tuple[str, ...]] = {
+    "contrib.slim.python": (),
+    "contrib.slim.python.slim": ("contrib.slim",),
+    "contrib.slim.python.slim.nets": (),
     "python.layers.utils": (),
     "python.ops.confusion_matrix": ("",),
     "python.ops.gradient_checker": ("test",),

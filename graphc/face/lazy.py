@@ -229,10 +229,11 @@ class _Finder:
         root, _, space = name.partition(".")
         if root != _ROOT or space.partition(".")[0] in _PARTS:
             return None
+        module = NAMES.get(space, ":")
+        if ":" not in module and module != f"{_ROOT}.{space}":  # a module of another name
+            return _aliased(name, module)
         if space not in spaces() and not _private(space):
             return None
-        if space in NAMES and ":" not in NAMES[space]:  # a module of another name
-            return _aliased(name, NAMES[space])
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None or spec.loader is None:  # no such file, or a folder without modules
             places = list(spec.submodule_search_locations or ()) if spec else []

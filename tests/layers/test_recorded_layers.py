@@ -31,6 +31,7 @@ CASES = [
         "random_variables",
         "more_names",
         "rare",
+        "nets",
     )
     if (HERE / f"{what}.json").exists()
     for key in importlib.import_module(f"{what}_programs").PROGRAMS
