@@ -367,4 +367,6 @@ def _aligned(v: Value, index: Index, full: Index) -> Index:
 
 
 def _at(a: Any, offsets: Mapping[Symbol, Dim]) -> Any:
+    if offsets and type(a) is tuple:
+        return tuple([_at(x, offsets) for x in a])
     return D.substitute(a, offsets) if offsets and isinstance(a, D.Expr) else a

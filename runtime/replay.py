@@ -137,10 +137,13 @@ class Replay:
         return [self.widened(a) for a in out]
 
     def fused(self, n: Node, arrays: Sequence[Array], path: Path) -> list[Array]:
-        body: Graph = n.attrs["body"]
+        self.know_offsets(n)
+        return self.graph(n.attrs["body"], arrays, path)
+
+    def know_offsets(self, n: Node) -> None:
+        """Learn the sizes that the body of a fused node has of its own."""
         for name, at in dict(n.attrs.get("offsets", ())).items():
             self.env[Symbol(name)] = reference.resolve(at, self.env)
-        return self.graph(body, arrays, path)
 
     def control(self, n: Node, arrays: Sequence[Array], path: Path) -> list[Array]:
         turns: dict[int, int] = {}

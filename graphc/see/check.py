@@ -274,6 +274,7 @@ def kernel_fault(part: Part, n: Node, arrays: list[Array], text: str) -> Fault:
         return Fault("kernel", name, n, text, op=n.op.name)
     body: Graph = n.attrs["body"]
     memo = Memo(part.env, {}, (), {})
+    memo.know_offsets(n)
     done = dict(zip(body.inputs, arrays, strict=True))
     with np.errstate(all="ignore"):
         memo.nodes(body.nodes(), done)

@@ -562,13 +562,14 @@ def _sizes_needed(g: Graph) -> set[Symbol]:
                 continue
             if n.op.family == "random":
                 out |= _symbols(random.reserved(n))
-            if n.op.name == "pick":
-                continue
+            own = {Symbol(k) for k in n.attrs.get("offsets", ())}
             for a in n.attrs.values():
-                if isinstance(a, Graph):
-                    stack.append(a)
-                else:
+                if not isinstance(a, Graph):
                     out |= _symbols(a)
+                elif own:
+                    out |= _sizes_needed(a) - own
+                else:
+                    stack.append(a)
     return out
 
 

@@ -552,7 +552,8 @@ class Program:
 
     def refresh(self) -> None:
         """Estimate the run anew, after `units` changed."""
-        total = float(np.dot(self.units, self.costs)) + 20.0 * len(self.units)
+        # no np.dot: numpy's BLAS would start, and wait for, threads of its own
+        total = float((self.units * self.costs).sum()) + 20.0 * len(self.units)
         if self._block[H.LOOPS]:
             total = max(total, 1e5)
         self._block[H.COST] = int(min(total, 1e18))

@@ -433,3 +433,13 @@ def test_several_stages_in_one_program() -> None:
     scope = program(tf.dump(tf.nn.relu(x * 1.0), stage="pure,simplify,fuse", format="python"))
     for name in ("pure", "simplify", "fuse"):
         assert scope[name](np.array([-1, 2], F))[0].tolist() == [0.0, 2.0]
+
+
+def test_equal_steps_with_pieces_of_their_own() -> None:
+    """Bodies that are one but for where their slices begin: functions with that as a parameter."""
+    x = tf.placeholder(tf.float32, [3, 40], name="x")
+    h = tf.zeros([3, 2])
+    for i, part in enumerate(tf.split(x, 20, 1)):
+        h = tf.cumsum(h) + part - x[:, i, None]
+    text = checked([h], {x: np.random.RandomState(0).randn(3, 40).astype("f")})
+    assert "o0" in text
