@@ -64,7 +64,7 @@ def _find_keys(body: Graph) -> tuple[Any, Any, list[_Number]]:
         elif (begin := _begin(n)) is not None:
             numbers += [_Number(n, begin[i], i) for i in range(len(begin))]
             values.append(begin)
-            attrs = tuple(_shrunk(n))
+            attrs = tuple([("shrunk", axis) for axis in _shrunk(n)])
         parts.append(
             (n.op.name, tuple([number[v] for v in n.inputs]), attrs,
              tuple([(v.dtype.code, v.static_shape) for v in n.outputs]))
@@ -196,15 +196,15 @@ def _opened(body: Graph, constants: Sequence[Node], begins: Mapping[Node, Sequen
         if n.outputs[0] in new:
             continue
         inputs = tuple([new.get(v, v) for v in n.inputs])
-        made = [n]
+        again = [n]
         if n in begins:
-            made = _moved(n, inputs, begins[n])
+            again = _moved(n, inputs, begins[n])
         elif inputs != n.inputs:
             types = [v.type for v in n.outputs]
-            made = [Node(n.op, inputs, n.attrs, types, n.name, (), n.source)]
-        if made[-1] is not n:
-            new.update(zip(n.outputs, made[-1].outputs, strict=True))
-        nodes += made
+            again = [Node(n.op, inputs, n.attrs, types, n.name, (), n.source)]
+        if again[-1] is not n:
+            new.update(zip(n.outputs, again[-1].outputs, strict=True))
+        nodes += again
     log = journal.current()
     if log is not None:
         log.moved(new)
