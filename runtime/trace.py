@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc.ir.node import Node
-from graphc.runtime.llvm.tracing import EVENTS, Log
+from graphc.runtime.llvm.tracing import EVENTS, Log, log_for
 
 if TYPE_CHECKING:
     from graphc.runtime.executor import Bound, Compilation, State
@@ -70,18 +70,29 @@ class Tracer:
         found = self.natives.get(b)
         if found is None:
             room = EVENTS if len(self.natives) < 16 else EVENTS >> 5
-            found = self.natives[b] = Native(c, b, Log(len(b.steps), room))
+            found = self.natives[b] = Native(c, b, log_for(len(b.steps), room))
         return found
 
-    @contextmanager
-    def span(self, kind: str, name: str, node: Node | None = None) -> Iterator[None]:
+    def span(self, kind: str, name: str, node: Node | None = None) -> AbstractContextManager[None]:
         """What goes on inside is a span."""
-        begin = time.monotonic_ns()
-        try:
-            yield
-        finally:
-            end = time.monotonic_ns()
-            self.spans.append(Span(kind, name, begin, end, threading.get_ident(), node))
+        return _Spanning(self.spans, kind, name, node)
+
+
+class _Spanning(AbstractContextManager[None]):
+    """A span that goes on."""
+
+    __slots__ = ("begin", "kind", "name", "node", "spans")
+
+    def __init__(self, spans: list[Span], kind: str, name: str, node: Node | None) -> None:
+        self.spans, self.kind, self.name, self.node = spans, kind, name, node
+
+    def __enter__(self) -> None:
+        self.begin = time.monotonic_ns()
+
+    def __exit__(self, *raised: object) -> None:
+        end = time.monotonic_ns()
+        me = threading.get_ident()
+        self.spans.append(Span(self.kind, self.name, self.begin, end, me, self.node))
 
 
 class _Current(threading.local):

@@ -27,6 +27,7 @@ from graphc.ir import dims as D
 from graphc.ir.node import Node
 from graphc.proto import MissingExtra, message
 from graphc.runtime import deadline, trace
+from graphc.runtime.llvm.tracing import give_back
 from graphc.runtime.steps import Buf, StepSpec, base
 from graphc.runtime.trace import Native, Span, Tracer
 from graphc.see.profile import nodes_of, user_lines, work_of
@@ -111,7 +112,8 @@ class Happened(NamedTuple):
     natives : list of Native
         The programs that ran.
     events : ndarray of int64
-        Number of the program, step, participant and units of each event of native code, in order.
+        Step, participant, number of the program, 0 and units of each event of native code, in
+        order.
     times : ndarray of int64
         Begin and end of all of these in nanoseconds.
     lost : int
@@ -126,32 +128,32 @@ class Happened(NamedTuple):
 
     @classmethod
     def of(cls, tracer: Tracer) -> Happened:
-        """What a tracer has written down."""
+        """What a tracer has written down (each call counts: the run has emptied the caches)."""
         shift = time.time_ns() - time.monotonic_ns()
         natives = list(tracer.natives.values())
         logs = [n.log.events for n in natives]
-        log = logs[0] if len(logs) == 1 else np.concatenate([_NO_EVENTS, *logs])
-        number = np.repeat(np.arange(len(logs)), [len(a) for a in logs])
-        order = np.argsort(log[:, 2], kind="stable")
-        log = log[order]
+        events = logs[0] if len(logs) == 1 else np.concatenate([_NO_EVENTS, *logs])
+        order = events[:, 2].argsort(kind="stable")
+        events = events[order]
         spans = sorted(tracer.spans, key=lambda s: (s.begin, -s.end))
-        ids = {thread: i for i, thread in enumerate(dict.fromkeys(s.thread for s in spans))}
-        events = log[:, _WHAT]
-        events[:, 0] = number[order]
-        events[:, 1] = log[:, 0]
-        began = np.array([(s.begin, s.end) for s in spans], np.int64).reshape(-1, 2)
-        times = np.concatenate([began, log[:, 2:4]]) + shift
-        lost = sum(n.log.lost for n in natives)
+        ids = {thread: i for i, thread in enumerate(dict.fromkeys([s.thread for s in spans]))}
+        times = np.empty((len(spans) + len(events), 2), np.int64)
+        if spans:
+            times[: len(spans)] = [(s.begin, s.end) for s in spans]
+        times[len(spans) :] = events[:, 2:4]
+        times += shift
+        events[:, 2:4] = 0
+        if len(logs) > 1:
+            events[:, 2] = np.repeat(np.arange(len(logs)), [len(a) for a in logs])[order]
+        lost = sum([n.log.lost for n in natives])
         return cls([(s, ids[s.thread]) for s in spans], natives, events, times, lost)
 
     def steps(self) -> list[tuple[Native, int, int, int]]:
         """Program, step, participant and units of each event."""
-        return [(self.natives[n], *rest) for n, *rest in self.events.tolist()]
+        return [(self.natives[n], step, who, u) for step, who, n, _, u in self.events.tolist()]
 
 
 _NO_EVENTS = np.empty((0, 5), np.int64)
-#: Columns of a log that make those of `Happened.events`; the first two are put in place then.
-_WHAT = [0, 0, 1, 4]
 
 
 def step_stats(what: Happened, times: Iterable[Mapping[str, int]]) -> dict[str, Any]:
@@ -170,7 +172,7 @@ def step_stats(what: Happened, times: Iterable[Mapping[str, int]]) -> dict[str, 
             {"node_name": "lost", "timeline_label": label, "thread_id": 0, **_times(now, now)}
         )
     threads = sorted({t for _, t in what.spans})
-    participants = sorted(set(what.events[:, 2].tolist()))
+    participants = sorted(set(what.events[:, 1].tolist()))
     devices = [
         {"device": HOST, "node_stats": host,
          "thread_names": {i: f"Python {i}" if i else "Python" for i in threads}},
@@ -187,26 +189,21 @@ _WHEN = (
 )  # fmt: skip
 
 
-def when(times: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The values of the fields `_WHEN` for each begin and end."""
-    out = np.empty((len(times), len(_WHEN)), np.int64)
-    out[:, 4:6] = times[:, :1]
-    out[:, 6:] = times[:, 1:] - times[:, :1]
-    out[:, :4] = out[:, 4:] // 1000
-    return out
-
-
 def _times(begin: int, end: int) -> dict[str, int]:
     """The fields for when something was, in nanoseconds."""
-    return dict(zip(_WHEN, when(np.array([(begin, end)]))[0].tolist(), strict=True))
+    start, long = begin // 1000, (end - begin) // 1000
+    values = start, start, long, long, begin, begin, end - begin, end - begin
+    return dict(zip(_WHEN, values, strict=True))
 
 
 def fill(metadata: Any, tracer: Tracer) -> None:
     """Let `metadata` say what a tracer has written down, and nothing else."""
     what = Happened.of(tracer)
+    for n in what.natives:
+        give_back(n.log)
     template = Template.of(what, type(metadata))
     if template is not None:
-        metadata.ParseFromString(template.at(when(what.times)))
+        metadata.ParseFromString(template.at(what.times))
         return
     stats = step_stats(what, (_times(*t) for t in what.times.tolist()))
     metadata.CopyFrom(type(metadata)(step_stats=stats))
@@ -271,7 +268,7 @@ class Template:
         for m in re.finditer(_MARK, message):
             digits = [b & 127 for b in m[0][:3]]
             places[digits[0] | digits[1] << 7 | digits[2] << 14] = m.start()
-        self.places = places[:, None] + np.arange(9)
+        self.places = places.reshape(-1, 4, 2)  # each time stands in two fields
 
     @classmethod
     def of(cls, what: Happened, message: Any) -> Template | None:
@@ -299,10 +296,16 @@ class Template:
         return found
 
     def at(self, times: np.ndarray[Any, Any]) -> bytes:
-        """The message with these times, as numbers of nine bytes."""
+        """The message with each begin and end of `times`, in the fields `_WHEN`."""
+        values = np.empty((len(times), 4), np.int64)
+        values[:, 2] = times[:, 0]
+        values[:, 3] = times[:, 1] - times[:, 0]
+        values[:, :2] = values[:, 2:] // 1000
         out = self.bytes.copy()
-        out[self.places] = times.reshape(-1, 1) >> _SHIFTS & 127 | _GOES_ON
-        return bytes(out)
+        anywhere = np.ndarray(len(out) - 8, _NINE, out, strides=(1,))  # nine bytes from each one
+        digits = values[:, :, None] >> _SHIFTS & 127 | _GOES_ON
+        anywhere[self.places] = digits.astype(np.uint8).view(_NINE)
+        return out.tobytes()
 
 
 #: Templates kept for one compilation.
@@ -312,6 +315,7 @@ _FIRST = 1 << 62
 _MARK = rb"[\x80-\xff]{3}\x80{5}\x40"
 _SHIFTS = 7 * np.arange(9)
 _GOES_ON = np.array([128] * 8 + [0])
+_NINE = np.dtype("V9")
 
 
 def _fixed(native: Native) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.runtime.llvm import entry
 
-__all__ = ["Log", "T", "run"]
+__all__ = ["Log", "T", "give_back", "log_for", "run"]
 
 #: Events that a log keeps; what comes later is in its totals only.
 EVENTS = 1 << 16
@@ -66,6 +66,30 @@ class Log:
         """Forget what was written."""
         self.head[T.COUNT] = self.head[T.LOST] = 0
         self.totals[:] = 0
+
+
+#: One log of each size that nobody reads any more: new ones would be mapped anew for each run.
+_given_back: dict[tuple[int, int], Log] = {}
+
+
+def log_for(steps: int, events: int = EVENTS) -> Log:
+    """An empty log."""
+    log = _given_back.pop((steps, events), None)
+    if log is None:
+        return Log(steps, events)
+    log.clear()
+    return log
+
+
+def give_back(log: Log) -> None:
+    """Let another traced run have a log that nobody reads any more."""
+    if len(_given_back) >= _KEPT:
+        _given_back.clear()
+    _given_back[len(log.totals), int(log.head[T.CAPACITY])] = log
+
+
+#: Sizes of which a log is kept.
+_KEPT = 8
 
 
 class _Native:

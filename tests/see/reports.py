@@ -1,7 +1,8 @@
 """Reports for tests, and a headless Chromium that is spoken to through a pipe.
 
-``python tests/see/reports.py step.html picture.png "network(x, keep_prob)"`` takes a picture of a
-report with the first line pinned that has a text: the one in the README is made so.
+``python tests/see/reports.py step.html picture.png "h_fc1 =" asm`` takes a picture of a report with
+the first line pinned that has a text, and the assembly of its slowest kernel at the instructions of
+that line: the one in the README is made so (of `samples/mnist_cnn.py --steps 20`).
 """
 
 from __future__ import annotations
@@ -208,8 +209,8 @@ def browser() -> Iterator[Browser]:
             b.close()
 
 
-def take_picture(file: str, to: str, text: str) -> None:
-    """A picture of a report, 1200 pixels wide."""
+def take_picture(file: str, to: str, text: str, tab: str = "why") -> None:
+    """A picture of a report, 1200 pixels wide; `tab` is what is shown of the kernel."""
     with browser() as b:
         size = {"width": 1200, "height": 800, "deviceScaleFactor": 1, "mobile": False}
         b.call("Emulation.setDeviceMetricsOverride", **size)
@@ -219,7 +220,8 @@ def take_picture(file: str, to: str, text: str) -> None:
             f" (t[n - a] || '').includes({json.dumps(text)})))"
         )
         b.do(f"report.pin({{kind: 'line', id: {line}}})")
-        b.click("#texts [data-text=why]")
+        b.click(f"#texts [data-text={tab}]")
+        b.until(f"report.shown.text === {json.dumps(tab)}")
         b.do("document.activeElement.blur()")
         b.mouse("mouseMoved", ".logo")
         Path(to).write_bytes(b.picture())

@@ -48,7 +48,7 @@ def test_the_bytes_of_a_message_are_those_of_its_fields(sess: Any) -> None:
                 fields = metadata.step_stats(
                     what, [metadata._times(*t) for t in what.times.tolist()]
                 )
-                made = tf.RunMetadata.FromString(template.at(metadata.when(what.times)))
+                made = tf.RunMetadata.FromString(template.at(what.times))
                 assert made == tf.RunMetadata(step_stats=fields)
                 again = tf.RunMetadata.FromString(made.SerializeToString())
                 assert again == made
