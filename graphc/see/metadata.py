@@ -305,7 +305,7 @@ class Template:
         anywhere = np.ndarray(len(out) - 8, _NINE, out, strides=(1,))  # nine bytes from each one
         digits = values[:, :, None] >> _SHIFTS & 127 | _GOES_ON
         anywhere[self.places] = digits.astype(np.uint8).view(_NINE)
-        return out.tobytes()
+        return bytes(out)
 
 
 #: Templates kept for one compilation.
