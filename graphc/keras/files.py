@@ -86,23 +86,6 @@ def _read_layers(group: Any, layers: list[Any], by_name: bool) -> None:
     K.batch_set_value(found)
 
 
-def _saver(model: Any) -> Any:
-    from graphc.train.saver import Saver
-
-    graph = K.get_default_graph()
-    savers = graph.extras.setdefault("keras_savers", {})
-    key = tuple(w.name for w in model.weights)
-    if key not in savers:
-        held: dict[str, Any] = {}  # the keys that TensorFlow gives weights of layers
-        for i, layer in enumerate(layer for layer in model.layers if layer.weights):
-            for w in layer.weights:
-                name, n = w.name.rpartition("/")[2].partition(":")[0], len(held)
-                full = f"layer_with_weights-{i}/{name}/.ATTRIBUTES/VARIABLE_VALUE"
-                held[full if full not in held else f"{full}_{n}"] = w
-        savers[key] = Saver(held, max_to_keep=None)
-    return savers[key]
-
-
 def save_weights(
     model: Any, filepath: str, overwrite: bool = True, save_format: str | None = None
 ) -> None:
@@ -115,7 +98,10 @@ def save_weights(
         with _h5py().File(path, "w") as f:
             _write_layers(f, model.layers)
         return
-    _saver(model).save(K.get_session(), path, write_meta_graph=False)
+    from graphc.train import checkpoints, object_checkpoint  # here only: they import much
+
+    object_checkpoint.write_objects(model, path, K.get_session())
+    checkpoints.write_state(os.path.dirname(path) or ".", path, [path], relative=True)
 
 
 def load_weights(model: Any, filepath: str, by_name: bool = False) -> Any:
@@ -124,8 +110,12 @@ def load_weights(model: Any, filepath: str, by_name: bool = False) -> Any:
     if os.path.exists(path + ".index"):
         if by_name:
             raise NotImplementedError("weights by name are read from HDF5 files only")
-        _saver(model).restore(K.get_session(), path)
-        return None
+        from graphc.train.object_checkpoint import read_objects  # here only
+
+        status = read_objects(model, path)
+        status.assert_nontrivial_match()
+        status.run_restore_ops(K.get_session())
+        return status
     with _h5py().File(path, "r") as f:
         _read_layers(f["model_weights"] if "model_weights" in f else f, model.layers, by_name)
     return None

@@ -149,6 +149,7 @@ class Saver:
         self._filename = filename
         self._is_empty = False
         self._built = False
+        self._saveables: list[SaveableObject] = []
         self._lock = threading.RLock()
         self.saver_def: Any = None
         self._last: list[tuple[str, float]] = []
@@ -197,7 +198,7 @@ class Saver:
                 raise ValueError("No variables to save")
             self._is_empty = True
             return
-        saveables = saveables_of(var_list)
+        saveables = self._saveables = saveables_of(var_list)
         with get_default_graph().transaction():
             names = self._record(saveables)
         self.saver_def = SaverDefinition(
@@ -382,6 +383,8 @@ class Saver:
         try:
             sess.run(d.restore_op_name, {d.filename_tensor_name: path})
         except NotFoundError as e:
+            if self._restore_objects(sess, path):
+                return
             raise _explained(e, "a Variable name or other graph key that is missing from the "
                                 "checkpoint") from e  # fmt: skip
         except InvalidArgumentError as e:
@@ -393,6 +396,19 @@ class Saver:
                 f"the last checkpoint that is whole is {whole}"
             )  # fmt: skip
             raise DataLossError(e.node_def, e.op, f"{e.message}\n{says}") from e
+
+    def _restore_objects(self, sess: Any, path: str) -> bool:
+        """Restore from a checkpoint of objects, which also says the names of variables."""
+        from graphc.train.object_checkpoint import object_keys  # it imports what imports this
+
+        keys = object_keys(path)
+        wanted = {s.name: s.op for s in self._saveables if len(s.specs) == 1}
+        if not wanted or not wanted.keys() <= keys.keys() or len(wanted) < len(self._saveables):
+            return False
+        with sess.graph.as_default():
+            again = Saver({keys[name]: op for name, op in wanted.items()})
+        sess.run(again.saver_def.restore_op_name, {again.saver_def.filename_tensor_name: path})
+        return True
 
     # ---- which there are
 
