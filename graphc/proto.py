@@ -47,7 +47,7 @@ _EXAMPLE: dict[str, list[tuple[str, int, str]]] = {
     "Example": [("features", 1, "Features")],
     "SequenceExample": [("context", 1, "Features"), ("feature_lists", 2, "FeatureLists")],
 }
-#: The message of ``saved_model.pb``, and a server's.
+#: The message of ``saved_model.pb``, a server's, and a queue runner's (codes are numbers).
 _FILES: dict[str, list[tuple[str, int, str]]] = {
     "SavedModel": [
         ("saved_model_schema_version", 1, "int64"),
@@ -59,6 +59,13 @@ _FILES: dict[str, list[tuple[str, int, str]]] = {
         ("task_index", 3, "int32"),
         ("default_session_config", 4, "ConfigProto"),
         ("protocol", 5, "string"),
+    ],
+    "QueueRunnerDef": [
+        ("queue_name", 1, "string"),
+        ("enqueue_op_name", 2, "string*"),
+        ("close_op_name", 3, "string"),
+        ("cancel_op_name", 4, "string"),
+        ("queue_closed_exception_types", 5, "int32*"),
     ],
 }
 

@@ -72,6 +72,13 @@ def _take_many(
 _HOST: dict[str, Any] = {"types": "fiubs", "stateful": True, "grad": no_grad}
 _EFFECT: dict[str, Any] = {"facts": {"effect": True}, **_HOST}
 
+handle_op = op(
+    "queue_handle", "FIFOQueueV2", "host",
+    doc="A queue, by name: what reads it has it as an attribute.",
+    infer=lambda inputs, attrs: [(dtypes.string, ())], types="fiubs", stateful=True, grad=no_grad,
+    host=lambda host, queue: np.array(queue._label.encode(), object),
+    facts={"type": lambda inputs, attrs: f"{attrs['queue']._kind}V2"},
+)  # fmt: skip
 enqueue_op = op(
     "queue_enqueue", "QueueEnqueueV2", "host", args=("*components",), infer=_nothing, host=_put,
     doc="Puts an element into a queue.", **_EFFECT,
@@ -86,7 +93,11 @@ dequeue_op = op(
 )  # fmt: skip
 dequeue_many_op = op(
     "queue_dequeue_many", "QueueDequeueManyV2", "host", args=("n",), infer=_declared,
-    doc="Takes several elements out of a queue, stacked.", host=_take_many, **_EFFECT,
+    doc="Takes several elements out of a queue, stacked.", host=_take_many, **_HOST,
+    facts={
+        "effect": True,
+        "type": lambda inputs, attrs: f"QueueDequeue{'UpTo' if attrs['fewer'] else 'Many'}V2",
+    },
 )  # fmt: skip
 close_op = op(
     "queue_close", "QueueCloseV2", "host", infer=_nothing, doc="Closes a queue.",
@@ -137,9 +148,19 @@ class QueueBase:
         if names is not None and len(names) != len(self._dtypes):
             raise ValueError("`names` must have one name for each component of the queue.")
         self._names = names
-        self._ref: str = queue_ref
-        self._name = self._ref.rpartition("/")[2]
+        self._handle: Any = None
+        self._ref = self._label_name = str(queue_ref)
         self._graph = get_default_graph()
+
+    def _record(self, name: str, shared_name: str | None) -> None:
+        """The node that stands for the queue; queues of one shared name are one in a session."""
+        self._handle = build(handle_op, (), {"queue": self}, name)
+        self._label_name = self._handle.name
+        self._ref = shared_name or self._label_name
+
+    @property
+    def _name(self) -> str:
+        return self._label_name.rpartition("/")[2]
 
     def _new_store(self) -> Store:
         raise NotImplementedError(f"{type(self).__name__} is no kind of queue")
@@ -192,11 +213,11 @@ class QueueBase:
 
     @property
     def queue_ref(self) -> Any:
-        return self._ref
+        return self._ref if self._handle is None else self._handle.outputs[0]
 
     @property
     def name(self) -> str:
-        return self._ref
+        return self._label_name
 
     @property
     def dtypes(self) -> list[DType]:
@@ -352,14 +373,6 @@ def _shapes(shapes: Any, dtypes_: Sequence[DType]) -> list[TensorShape] | None:
     return [as_shape(s) for s in shapes]
 
 
-def _reference(name: str, shared_name: str | None = None) -> str:
-    """The name of a queue: that of the resource op which TF1 makes."""
-    graph = get_default_graph()
-    made = graph.unique_name(name) if name[-1:] != "/" else name[:-1]
-    graph._last_id += 1
-    return shared_name or made
-
-
 class FIFOQueue(QueueBase):
     """A queue whose elements come out in the order in which they went in.
 
@@ -383,8 +396,9 @@ class FIFOQueue(QueueBase):
         types = _listed(dtypes, as_dtype)
         names = None if names is None else _listed(names, str)
         self._capacity = int(capacity)
-        super().__init__(types, _shapes(shapes, types), names, _reference(name, shared_name))
+        super().__init__(types, _shapes(shapes, types), names, name)
         self._check_shapes()
+        self._record(name, shared_name)
 
     def _check_shapes(self) -> None:
         for s in self._shapes if self._given else ():
@@ -476,3 +490,40 @@ class PriorityQueue(FIFOQueue):
 
     def _new_store(self) -> Store:
         return Prioritised(self._label, self._capacity)
+
+
+_KINDS: dict[str, Any] = {
+    k._kind: k for k in (FIFOQueue, PaddingFIFOQueue, RandomShuffleQueue, PriorityQueue)
+}
+
+
+def stored_form(queue: Any) -> dict[str, Any]:
+    """What TensorFlow's node of a queue says of it: attribute → value."""
+    first = 1 if isinstance(queue, PriorityQueue) else 0  # the priorities go without saying
+    form = {
+        "capacity": queue._capacity, "component_types": tuple(queue._dtypes[first:]),
+        "shapes": [s.as_list() for s in queue._shapes[first:]] if queue._given else [],
+        "container": "", "shared_name": queue._ref if queue._ref != queue.name else "",
+    }  # fmt: skip
+    if isinstance(queue, RandomShuffleQueue):
+        seed, seed2 = queue._seeds
+        form |= {"min_after_dequeue": queue._keep, "seed": seed, "seed2": seed2}
+    return form
+
+
+def from_form(kind: str, form: dict[str, Any], name: str) -> QueueBase:
+    """The queue that a node of TensorFlow's stands for."""
+    shapes = form["shapes"] or None
+    args: list[Any] = [form["capacity"]]
+    if kind == RandomShuffleQueue._kind:
+        args.append(form["min_after_dequeue"])
+    made: QueueBase = _KINDS[kind](
+        *args,
+        list(form["component_types"]),
+        shapes,
+        shared_name=form["shared_name"] or None,
+        name=name,
+    )
+    if isinstance(made, RandomShuffleQueue):
+        made._seeds = (int(form["seed"]), int(form["seed2"]))
+    return made

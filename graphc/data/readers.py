@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphc.data.files import lines, open_file, records_of_length
-from graphc.data.queues import QueueBase, _reference
+from graphc.data.queues import QueueBase
 from graphc.errors import OutOfRangeError, UnimplementedError
-from graphc.face.graph import Operation
+from graphc.face.graph import Operation, get_default_graph
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
@@ -132,6 +132,14 @@ reset_op = op(
     doc="Makes a reader begin anew.", host=lambda host, reader: reader._progress(host).reset(),
     **_HOST,
 )  # fmt: skip
+
+
+def _reference(name: str) -> str:
+    """The name of a reader: that of the resource op which TF1 makes."""
+    graph = get_default_graph()
+    made = graph.unique_name(name) if name[-1:] != "/" else name[:-1]
+    graph._last_id += 1
+    return made
 
 
 class ReaderBase:

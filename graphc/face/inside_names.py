@@ -101,6 +101,7 @@ INSIDE: dict[str, str] = {
 
 #: Modules that are modules of graphc under another name.
 MODULES: dict[str, str] = {
+    "examples.tutorials.mnist.mnist": "graphc.face.mnist_model",
     "python.platform.flags": "graphc.flags",
     **{f"contrib.slim.{place}{net}": f"graphc.contrib.slim.nets.{module}"
        for module, names in _NETS.items() for net in names.split()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.graphdef import attributes, contexts
+from graphc.graphdef import attributes, contexts, queues
 from graphc.graphdef.attributes import Plain, encode
 from graphc.graphdef.forms import Form, form_of
 from graphc.graphdef.tensors import from_array, shape_proto
@@ -301,7 +301,7 @@ def _select(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
 EXPANSIONS = {
     "reshape_like": _reshape_like, "broadcast_like": _broadcast_like,
     "sum_to_like": _sum_to_like, "count": _count, "log_sigmoid": _log_sigmoid,
-    "select": _select,
+    "select": _select, **queues.EXPORTS,
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ VERSION = "1.15.0"
 #: Ops of TensorFlow's sharded savers, which only saving would run.
 _SHARDS = frozenset({"MergeV2Checkpoints", "ShardedFilename", "StringJoin"})
 #: Collections of objects of one process, or of how TensorFlow builds control flow.
-_SKIPPED = frozenset({"cond_context", "while_context", "queue_runners", "losses_context"})
+_SKIPPED = frozenset({"cond_context", "while_context", "losses_context"})
 
 
 def write_graph(graph_or_graph_def: Any, logdir: Any, name: str, as_text: bool = True) -> str:
@@ -159,6 +159,10 @@ def _restore_collection(graph: Graph, key: str, held: Any, scope: str | None) ->
             v = _variable(key, x, scope)
             if v is not None:
                 items.append(v)
+        elif kind == "bytes_list" and key == GraphKeys.QUEUE_RUNNERS:
+            runner = _runner(x, scope)
+            if runner is not None:
+                items.append(runner)
         elif kind == "bytes_list" and key == GraphKeys.SAVERS:
             items.append(message("SaverDef").FromString(x))
         else:
@@ -187,6 +191,16 @@ def _variable(key: str, raw: bytes, scope: str | None) -> Any:
         return variable_from_proto(message("VariableDef").FromString(raw), scope)
     except (KeyError, ValueError) as e:
         logging.warning("Collection %s: %s", key, e)
+        return None
+
+
+def _runner(raw: bytes, scope: str | None) -> Any:
+    from graphc.train.queue_runner import QueueRunner  # with sessions: for graphs with queues only
+
+    try:
+        return QueueRunner.from_proto(message("QueueRunnerDef").FromString(raw), scope)
+    except (KeyError, ValueError) as e:
+        logging.warning("Collection queue_runners: %s", e)
         return None
 
 

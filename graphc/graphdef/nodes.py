@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.graphdef.attributes import decode
+from graphc.graphdef.queues import QUEUES
 from graphc.graphdef.tables import TABLES
 from graphc.graphdef.tensors import shape_of
 from graphc.ir.build import build
@@ -195,5 +196,5 @@ SEVERAL: dict[str, Maker] = {
     "AssignSubVariableOp": _changed("assign_sub"),
     **{f"ResourceScatter{k.capitalize()}": _changed(f"scatter_{k}")
        for k in ("update", "add", "sub", "mul", "div", "min", "max")},
-    **TABLES,
+    **TABLES, **QUEUES,
 }  # fmt: skip

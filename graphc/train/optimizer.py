@@ -14,6 +14,7 @@ from graphc.face.graph import (
     init_scope,
     name_scope,
 )
+from graphc.face.nest import flatten
 from graphc.face.variables import Variable, trainable_variables
 from graphc.ir.dtypes import bfloat16, float16, float32, float64
 from graphc.ir.node import Node, Value
@@ -139,7 +140,7 @@ class Optimizer:
             var_list = trainable_variables() + get_default_graph().get_collection(
                 GraphKeys.TRAINABLE_RESOURCE_VARIABLES
             )
-        var_list = list(_flatten([var_list]))
+        var_list = flatten(var_list)
         for v in var_list:
             if not isinstance(v, Variable | Value):
                 raise NotImplementedError("Trying to optimize unsupported type ", v)
@@ -344,14 +345,6 @@ class Optimizer:
 
 def _key(var: Any) -> Any:
     return (var.op.graph, var.op.name)
-
-
-def _flatten(xs: Iterable[Any]) -> Iterable[Any]:
-    for x in xs:
-        if isinstance(x, (list, tuple)):
-            yield from _flatten(x)
-        else:
-            yield x
 
 
 def _operation(x: Any) -> Node:

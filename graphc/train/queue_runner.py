@@ -7,10 +7,16 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.errors import CancelledError, OpError, OutOfRangeError
+from graphc.errors import (
+    CancelledError,
+    OpError,
+    OutOfRangeError,
+    exception_type_from_error_code,
+)  # fmt: skip
 from graphc.face.graph import GraphKeys, get_default_graph, get_default_session
 from graphc.face.logging import error, info, warning
 from graphc.face.session import BaseSession
+from graphc.proto import message
 
 __all__ = ["QueueRunner", "add_queue_runner", "start_queue_runners"]
 
@@ -38,7 +44,11 @@ class QueueRunner:
         queue_runner_def: Any = None, import_scope: str | None = None,
     ) -> None:  # fmt: skip
         if queue_runner_def is not None:
-            raise NotImplementedError("graphc reads no QueueRunnerDef: make the runner anew")
+            if queue is not None or enqueue_ops:
+                raise ValueError("queue_runner_def and queue are mutually exclusive.")
+            queue, enqueue_ops, close_op, cancel_op, queue_closed_exception_types = _read(
+                queue_runner_def, import_scope
+            )
         if queue is None or not enqueue_ops:
             raise ValueError("Must provide queue and enqueue_ops.")
         kinds = queue_closed_exception_types or (OutOfRangeError,)
@@ -58,6 +68,24 @@ class QueueRunner:
         #: Sessions, and how many threads fill the queue in each.
         self._runs: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._raised: list[BaseException] = []
+
+    def to_proto(self, export_scope: str | None = None) -> Any:
+        """The runner as a message; None where its queue is outside of the scope."""
+        prefix = export_scope.rstrip("/") + "/" if export_scope else ""
+        if not self.name.startswith(prefix):
+            return None
+        made = message("QueueRunnerDef")()
+        made.queue_name = self.name.removeprefix(prefix)
+        made.enqueue_op_name.extend([o.name.removeprefix(prefix) for o in self._enqueue_ops])
+        made.close_op_name = self._close_op.name.removeprefix(prefix)
+        made.cancel_op_name = self._cancel_op.name.removeprefix(prefix)
+        made.queue_closed_exception_types.extend([k.code for k in self._kinds])
+        return made
+
+    @staticmethod
+    def from_proto(queue_runner_def: Any, import_scope: str | None = None) -> QueueRunner:
+        """The runner that a message describes, of operations of the default graph."""
+        return QueueRunner(queue_runner_def=queue_runner_def, import_scope=import_scope)
 
     @property
     def queue(self) -> Any:
@@ -176,6 +204,21 @@ class QueueRunner:
             if start:
                 t.start()
         return made
+
+
+def _read(made: Any, scope: str | None) -> tuple[Any, list[Any], Any, Any, Any]:
+    """What a message says: the queue (its operation, as in TensorFlow), and what is done to it."""
+    if not isinstance(made, message("QueueRunnerDef")):
+        raise TypeError("queue_runner_def must be a QueueRunnerDef message.")
+    prefix = scope.rstrip("/") + "/" if scope else ""
+    queue, close, cancel, *enqueue = [
+        get_default_graph().as_graph_element(prefix + name)
+        for name in (
+            made.queue_name, made.close_op_name, made.cancel_op_name, *made.enqueue_op_name
+        )
+    ]  # fmt: skip
+    codes = made.queue_closed_exception_types or [OutOfRangeError.code]
+    return queue, enqueue, close, cancel, tuple(map(exception_type_from_error_code, codes))
 
 
 def add_queue_runner(qr: QueueRunner, collection: Any = GraphKeys.QUEUE_RUNNERS) -> None:

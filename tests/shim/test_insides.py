@@ -182,3 +182,28 @@ def test_old_names_of_inspect() -> None:
     spec = period._getargspec(lambda a, b=1, *c, **d: a)
     assert spec == (["a", "b"], "c", "d", (1,))
     assert period._getargspec(test_layer_utils).args == ["call", "wanted"]
+
+
+def test_the_network_of_the_digits() -> None:
+    """``mnist.py`` of the tutorials: names, sizes and values of TensorFlow 1.15's."""
+    mnist = inside("examples.tutorials.mnist.mnist")
+    assert (mnist.IMAGE_SIZE, mnist.IMAGE_PIXELS, mnist.NUM_CLASSES) == (28, 784, 10)
+    tf.set_random_seed(5)
+    x = tf.reshape(tf.range(2 * 784, dtype=tf.float32) / 2000, [2, 784])
+    labels = tf.constant([3, 1])
+    logits = mnist.inference(x, 8, 4)
+    loss = mnist.loss(logits, labels)
+    train, right = mnist.training(loss, 0.1), mnist.evaluation(logits, labels)
+    assert [v.op.name for v in tf.global_variables()] == [
+        f"{layer}/{v}"
+        for layer in ("hidden1", "hidden2", "softmax_linear")
+        for v in ("weights", "biases")
+    ] + ["global_step"]
+    with tf.Session() as s:
+        s.run(tf.global_variables_initializer())
+        before, count = s.run([loss, right])
+        s.run(train)
+        after = s.run(loss)
+    np.testing.assert_allclose([before, after], [2.2670555, 2.0610192], rtol=1e-5)
+    assert count == 0
+    assert len(tf.get_collection(tf.GraphKeys.SUMMARIES)) == 1

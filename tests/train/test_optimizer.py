@@ -399,3 +399,19 @@ def test_rows_that_adamax_leaves_alone() -> None:
             session.run(train, {ids: batch})
         want = [[0.0, 0.5], [2.0, 3.0], [3.147674083709717, 4.144381046295166]]  # as TensorFlow
         np.testing.assert_allclose(session.run(rows), want, rtol=2e-6)
+
+
+def test_variables_in_views_of_dictionaries() -> None:
+    """``weights.values()``, as many programs have it; dictionaries go by their sorted keys."""
+    held = {"b": tf.Variable(1.0, name="v0"), "a": tf.Variable(2.0, name="v1")}
+    loss = held["a"] * held["b"]
+    optimizer = tf.train.GradientDescentOptimizer(0.1)
+    for given, names in ((held.values(), ["v0", "v1"]), (held, ["v1", "v0"])):
+        pairs = optimizer.compute_gradients(loss, given)
+        assert [v.op.name for _, v in pairs] == names
+    train = optimizer.minimize(loss, var_list=held.values())
+    with tf.Session() as s:
+        s.run(tf.global_variables_initializer())
+        s.run(train)
+        got = s.run(held)
+    np.testing.assert_allclose([got["a"], got["b"]], [1.9, 0.8], rtol=1e-6)
