@@ -28,7 +28,7 @@ from graphc.ops.pure import input_op
 from graphc.ops.tensor_arrays import is_unset, lengthened
 from graphc.passes.control import native
 from graphc.passes.cuts import Batch, Cut, Inner, is_effect
-from graphc.passes.functionalize import Functionalizer, is_snapshot, variable_of
+from graphc.passes.functionalize import Functionalizer, is_snapshot, refuse_vector, variable_of
 from graphc.passes.growing import asked, grown, only_counted, tested, writes
 from graphc.passes.reach import Reach, first_inputs, insides
 from graphc.passes.trip_count import counter, trip_count
@@ -360,6 +360,7 @@ class _Cond(_Construct):
     def make(self) -> None:
         f, n = self.parent, self.node
         pred = f.value(n.inputs[0], n)
+        refuse_vector(n, pred.static_shape)
         contexts: list[Branch] = [n.attrs["then"], n.attrs["orelse"]]
         escapes = [list(self.reach.escapes.get(c, ())) for c in contexts]
         insides, results, escaped = self._branches(contexts, escapes)
@@ -467,6 +468,7 @@ class _Loop(_Construct):
             if m in self.tests:
                 test.visit_like(m)
         outcome = [test.value(loop.test, None)]
+        refuse_vector(n, outcome[0].static_shape)
         self._stack(body, params, results, saves, (test, test_params, outcome))
         regions = {
             "cond": self.region(

@@ -645,6 +645,14 @@ def run_error(n: Node, e: object) -> str:
     return f"{e}\n\t [[node {n.name}]]{where}"
 
 
+def refuse_vector(n: Node, shape: Shape | None) -> None:
+    """Refuse to go on by a predicate that is more than one bool."""
+    if shape:
+        sizes = ",".join(map(str, shape))
+        message = f"The second input must be a scalar, but it has shape [{sizes}]"
+        raise InvalidArgumentError(None, n, run_error(n, message))
+
+
 def may_be_negative(d: Dim) -> bool:
     """Whether the form of a size leaves open that it is below zero."""
     if type(d) is int:

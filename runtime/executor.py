@@ -27,7 +27,7 @@ from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
-from graphc.ir.region import Context
+from graphc.ir.region import Context, context_of
 from graphc.ops.random import reserved, seeds_of
 from graphc.ops.record import meaning
 from graphc.passes.cuts import has_effect
@@ -940,11 +940,16 @@ class _Run:
     def explain(self, n: Node, arrays: Sequence[np.ndarray[Any, Any]]) -> str:
         """What the numpy meaning of a failed op says: it names the element."""
         try:
-            if any(has_effect(x) for x in live_nodes(n.inputs, (), (), self.feeds, self.done)):
+            if context_of(n) is not self.home:
+                from graphc.runtime import words  # rarely needed
+
+                return words.inside(self, n, arrays)
+            inputs = live_nodes(n.inputs, (), (), self.feeds, self.done, self.home)
+            if any(map(has_effect, inputs)):
                 return ""
             run = _Run(
                 self.executor, tuple(n.inputs), (), self.feeds, True, self.made, self.done,
-                tuple([n] * len(n.inputs)), True,
+                tuple([n] * len(n.inputs)), True, self.home,
             )  # fmt: skip
             feeds = zip(arrays, self.feeds, strict=True)
             values = run(*[from_storage(a, v.dtype) for a, v in feeds])

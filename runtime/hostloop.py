@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop, context_of
 from graphc.ops.tensor_arrays import is_unset
 from graphc.passes.cuts import Inner
-from graphc.passes.functionalize import is_snapshot, run_error, variable_of
+from graphc.passes.functionalize import is_snapshot, refuse_vector, run_error, variable_of
 from graphc.passes.reach import first_inputs, insides
 
 __all__ = ["HostDriven"]
@@ -50,6 +51,8 @@ class HostDriven:
             if not (is_snapshot(v.node) and variable_of(v) in changed)
         }
         self.runs: dict[tuple[Context, bool], Any] = {}
+        #: When to give up, where this only looks for the words of an error.
+        self.until: float | None = None
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """Outputs of the construct, then the other values that are wanted of it."""
@@ -92,11 +95,15 @@ class HostDriven:
         place = {v: i for i, v in enumerate(self.given)}
         return given, [place[v] for v in self.refs]
 
+    def _true(self, a: Any) -> bool:
+        refuse_vector(self.node, np.shape(a))
+        return bool(a)
+
     # ------------------------------------------------------------- conds
 
     def _cond(self, arrays: Sequence[Any]) -> list[Any]:
         then, orelse = insides(self.node)
-        taken, other = (then, orelse) if bool(np.asarray(arrays[0])) else (orelse, then)
+        taken, other = (then, orelse) if self._true(arrays[0]) else (orelse, then)
         assert isinstance(taken, Branch)
         given, _ = self._captured(arrays)
         out = self.region(taken)(*given)
@@ -121,8 +128,10 @@ class HostDriven:
             go_on, *state = test(*values, *given)
             for i, a in zip(changed, state, strict=True):
                 given[i] = a
-            if not go_on:
+            if not self._true(go_on):
                 break
+            if self.until is not None and monotonic() > self.until:
+                raise TimeoutError
             out = body(*values, *given)
             values = out[:count]
             for i, a in zip(changed, out[len(out) - more :], strict=True):

@@ -44,6 +44,10 @@ def expanded(structure: Any) -> tuple[list[Any], Any]:
     return leaves, pack_all
 
 
+def _is_composite(leaf: Any) -> bool:
+    return hasattr(leaf, "_flow_parts") or isinstance(leaf, IndexedSlices)
+
+
 def _parts(leaf: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
     take_apart = getattr(leaf, "_flow_parts", None)
     if take_apart is not None:  # arrays, sparse tensors
@@ -106,7 +110,9 @@ def cond(
             context = Branch(graph.context, p, taken)
             made.append((context, _Results(context, f)))
         (then, a), (orelse, b) = made
-        nest.assert_same_structure(a.structure, b.structure)
+        _assert_alike(a.structure, b.structure)
+        if not then.results:
+            raise ValueError("true_fn and false_fn must return at least one result.")
         for x, y in zip(then.results, orelse.results, strict=True):
             if x.dtype is not y.dtype:
                 raise ValueError(
@@ -117,6 +123,18 @@ def cond(
     while not strict and isinstance(out, list | tuple) and len(out) == 1:
         out = out[0]
     return out
+
+
+def _assert_alike(a: Any, b: Any) -> None:
+    """Refuse branches of different structures, or with composites for other things."""
+    nest.assert_same_structure(a, b)
+    for x, y in zip(nest.flatten(a), nest.flatten(b), strict=True):
+        kinds = [type(e) if _is_composite(e) else None for e in (x, y)]
+        if kinds[0] is not kinds[1]:
+            raise ValueError(
+                "Incompatible return values of true_fn and false_fn: one gives a "
+                f"{type(x).__name__} where the other gives a {type(y).__name__}"
+            )
 
 
 def _renamed(f: Any, old: Any, name: str, old_name: str) -> Any:
@@ -397,7 +415,7 @@ class _While:
         self.back_prop = back_prop
         leaves, self.pack = expanded(loop_vars)
         self.values = [x if isinstance(x, Value) else convert_to_tensor(x) for x in leaves]
-        self.shapes = [v.static_shape for v in self.values]
+        self.shapes = _first_shapes(loop_vars, self.values)
         self.stated = invariants is not None
         if self.stated:
             self.invariants(invariants)
@@ -489,10 +507,24 @@ def _listed(x: Any) -> Any:
     return list(x) if type(x) is tuple else x
 
 
+def _first_shapes(given: Any, values: Sequence[Value]) -> list[Any]:
+    """The static shapes of loop variables of which nothing is stated."""
+    out: list[Any] = []
+    for leaf in nest.flatten(given):
+        own = getattr(leaf, "_flow_shapes", None)
+        count = len(out) + len(_parts(leaf)[0])
+        out += [v.static_shape for v in values[len(out) : count]] if own is None else own(None)
+    return out
+
+
 def _flat_shapes(values: Any, shapes: Any) -> list[Any]:
     """One shape for each tensor that the leaves of `values` are made of."""
     out: list[Any] = []
     for leaf, s in zip(nest.flatten(values), nest.flatten(shapes), strict=True):
+        own = getattr(leaf, "_flow_shapes", None)
+        if own is not None:
+            out += own(as_shape(s))
+            continue
         parts, _ = _parts(leaf)
         # what is stated for an array is about its elements' count only: none of its parts
         out += [s] if len(parts) == 1 and parts[0] is leaf else [None] * len(parts)

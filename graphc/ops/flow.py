@@ -229,7 +229,7 @@ def loop(
             attrs = {"dtype": v.dtype, "shape": unknown(s)}
             params.append(build(loop_value_op, (), attrs, "Merge").outputs[0])
         context.params = tuple(params)
-        context.test = test(params)
+        context.test = graph.real(test(params), "LoopCond/Enter")
         name = graph.taken("LoopCond")
         graph.reserve(*["Switch"] * len(values))
         inner = [identity(v, "Identity") for v in params]

@@ -100,6 +100,13 @@ class RaggedTensor:
             "(e.g., RaggedTensor.from_row_lengths())"
         )
 
+    def _flow_parts(self) -> tuple[list[Any], Callable[[Sequence[Any]], RaggedTensor]]:
+        """What a loop or a cond passes on, and what makes a ragged tensor of it again."""
+        if not is_ragged(self._values):
+            return [self._values, self._row_splits], lambda p: ragged_of(*p)
+        parts, pack = self._values._flow_parts()
+        return [*parts, self._row_splits], lambda p: ragged_of(pack(p[:-1]), p[-1])
+
     # ---------------------------------------------------------------- factories
 
     @classmethod

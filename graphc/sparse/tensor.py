@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,6 +98,18 @@ class SparseTensor:
     @property
     def dtype(self) -> DType:
         return self._values.dtype
+
+    def _flow_parts(self) -> tuple[list[Any], Callable[[Sequence[Any]], SparseTensor]]:
+        """What a loop or a cond passes on, and what makes a sparse tensor of it again."""
+        return [self._indices, self._values, self._dense_shape], lambda p: sparse_of(*p)
+
+    def _flow_shapes(self, shape: TensorShape | None) -> list[Any]:
+        """The static shapes of these parts in a loop: how many elements there are may change."""
+        known: Any = self._indices.static_shape
+        if shape is None:
+            rank = None if known is None else known[1]
+            return [(None, rank), (None,), self._dense_shape.static_shape]
+        return [(None, shape.ndims), (None,), (shape.ndims,)]
 
     @property
     def op(self) -> Any:
