@@ -165,14 +165,18 @@ def _ranked(arrays: list[Any], v: Value) -> list[Any]:
 
     So it is where a branch did not run, and of an array whose elements had no shape yet.
     """
-    rank = max((a.ndim for a in arrays), default=0)
+    ranks = [a.ndim for a in arrays if not is_unset(a.shape)] or [a.ndim for a in arrays]
+    rank = max(ranks, default=0)
     branch = v.static_shape is None and isinstance(context_of(v.node), Branch)
-    return [
-        np.zeros((0,) * rank, a.dtype)
-        if a.ndim < rank and (is_unset(a.shape) or (branch and a.ndim == 0))
-        else a
-        for a in arrays
-    ]
+
+    def ranked(a: Any) -> Any:
+        if a.ndim != rank and is_unset(a.shape):
+            return np.zeros((*a.shape[:1], *(0,) * (rank - 1))[:rank], a.dtype)
+        if a.ndim < rank and branch and a.ndim == 0:
+            return np.zeros((0,) * rank, a.dtype)
+        return a
+
+    return [ranked(a) for a in arrays]
 
 
 def stacked(v: Value, arrays: Sequence[Any]) -> tuple[Any, Any]:
