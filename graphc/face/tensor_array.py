@@ -32,6 +32,12 @@ class _Shared:
         self.element: TensorShape = TensorShape(None)
         self.context = context
         self.entered: set[Context] = set()
+        #: Whether writing adds to what is there: so it is in an array of gradients.
+        self.adds = False
+        #: What the arrays of gradients that were asked for have in common, by their source.
+        self.grads: dict[str, _Shared] = {}
+        #: Of an array of gradients all that was made by writing, the newest last.
+        self.flows: list[Value] = []
 
 
 class TensorArray:
@@ -138,6 +144,8 @@ class TensorArray:
     def _with(self, flow: Value) -> TensorArray:
         made = TensorArray.__new__(TensorArray)
         made._shared, made._flow = self._shared, flow
+        if self._shared.adds:
+            self._shared.flows.append(flow)
         return made
 
     def _flow_parts(self) -> tuple[list[Value], Any]:
@@ -203,9 +211,13 @@ class TensorArray:
             flow = self._flow
             with name_scope("TensorArrayWriteV3") as scope:
                 at = convert_to_tensor(index, dtypes.int32, "index")
-                if self._shared.grows:
-                    flow = tensor_arrays.array_grow(flow, at)
-                made = self._entered(control.array_set(flow, at, element, scope))
+                if self._shared.adds:
+                    made = control.array_add(flow, at, element, scope)
+                else:
+                    if self._shared.grows:
+                        flow = tensor_arrays.array_grow(flow, at)
+                    made = control.array_set(flow, at, element, scope)
+                self._entered(made)
         return self._with(made)
 
     def _converted(self, value: Any) -> Value:
@@ -255,8 +267,17 @@ class TensorArray:
                 return self._with(self._filled(v, "TensorArrayScatterV3"))
 
     def _filled(self, v: Value, name: str) -> Value:
+        if self._shared.adds:
+            rows = shapes.range(arrays.getitem(shapes.shape(v), 0))
+            return self._entered(self._added(rows, v, name))
         made = tensor_arrays.array_unstack(self._flow, v, self._shared.grows, name)
         return self._entered(made)
+
+    def _added(self, at: Value, rows: Value, name: str) -> Value:
+        """The array with `rows` added to its elements `at`."""
+        nothing = shapes.zeros_like(self._flow)
+        more = tensor_arrays.array_scatter(nothing, at, rows, name)
+        return tensor_arrays.array_sum(self._flow, more)
 
     def scatter(self, indices: Any, value: Any, name: str | None = None) -> TensorArray:
         """The array with the rows of `value` as its elements at `indices`."""
@@ -265,9 +286,12 @@ class TensorArray:
             self._merge(from_dims(v.static_shape)[1:])
             at = convert_to_tensor(indices, dtypes.int32, "indices")
             flow = self._flow
-            if self._shared.grows:
-                flow = tensor_arrays.array_grow(flow, reduce.reduce_max(at))
-            made = tensor_arrays.array_scatter(flow, at, v, "TensorArrayScatterV3")
+            if self._shared.adds:
+                made = self._added(at, v, "TensorArrayScatterV3")
+            else:
+                if self._shared.grows:
+                    flow = tensor_arrays.array_grow(flow, reduce.reduce_max(at))
+                made = tensor_arrays.array_scatter(flow, at, v, "TensorArrayScatterV3")
             return self._with(self._entered(made))
 
     def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
@@ -302,13 +326,59 @@ class TensorArray:
         return self._with(state.identity(self._flow))
 
     def grad(self, source: str, flow: Any = None, name: str | None = None) -> TensorArray:
-        """Not there: gradients of arrays are arrays that nobody needs to name."""
-        raise NotImplementedError("TensorArray.grad: use tf.gradients of what is read from it")
+        """The array of gradients called `source`: as many zeros, and writing adds to them.
+
+        Parameters
+        ----------
+        source : str
+            Two calls with the same are about the same array, as it is after the writes that were
+            recorded before.
+        flow : tensor, optional
+            What must have happened; of a flow of that array, it as it was then.
+
+        Raises
+        ------
+        ValueError
+            For gradients of an array of gradients.
+        """
+        if self._shared.adds:
+            raise ValueError("TensorArray.grad: an array of gradients has none itself")
+        if not isinstance(source, str):
+            raise TypeError(f"TensorArray.grad: source must be a string, got {source!r}")
+        with name_scope(name, "TensorArrayGrad", [self._flow]) as scope:
+            shared = self._shared.grads.get(source)
+            if shared is None:
+                graph: Any = get_default_graph()
+                shared = _Shared(self.dtype, self._shared.infer, False, graph.context)
+                shared.adds, shared.element = True, self._shared.element
+                self._shared.grads[source] = shared
+            get_default_graph().reserve(scope + "TensorArrayGradV3")
+            before = _newest(shared.flows, flow)
+            flow = shapes.zeros_like(self._flow) if before is None else before
+            with get_default_graph().control_dependencies([self._flow]):
+                flow = state.identity(flow, name="gradient_flow")
+        made = TensorArray.__new__(TensorArray)
+        made._shared, made._flow = shared, flow
+        shared.flows.append(flow)
+        return made
 
     def close(self, name: str | None = None) -> Operation:
         """An operation that does nothing: arrays go when nobody needs them."""
         op: Any = state.no_op(name=name or "TensorArrayCloseV3")
         return op  # type: ignore[no-any-return]
+
+
+def _newest(flows: Sequence[Value], flow: Value | None) -> Value | None:
+    """The flow to go on from: the one that is given, else the last that can be read here."""
+    if flow is not None and any(flow is f for f in flows):
+        return flow
+    graph: Any = get_default_graph()
+    context: Context | None = graph.context
+    for f in reversed(flows):
+        home = graph.contexts.get(f.node)
+        if home is None or (context is not None and context.within(home)):
+            return f
+    return None
 
 
 def _in_equal_pieces(v: Value, lengths: Value) -> Value:

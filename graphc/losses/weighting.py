@@ -9,6 +9,7 @@ from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.ops import math, shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.ranks import fit_rank, weights_fit
 from graphc.ops.record import show_shapes
 
 __all__ = ["assert_broadcastable", "broadcast_weights", "squeezed", "squeezed_with_weights"]
@@ -52,6 +53,8 @@ def broadcast_weights(weights: Any, values: Any) -> Value:
         if a is not None and a == b and all(type(d) is int for d in a):
             return w
         assert_broadcastable(w, v)
+        if a != ():
+            w = weights_fit(w, v)
         return math.multiply(w, shapes.ones_like(v), name=scope)  # type: ignore[no-any-return]
 
 
@@ -71,6 +74,11 @@ def squeezed(labels: Any, predictions: Any, difference: int = 0) -> tuple[Value,
                 p = shapes.squeeze(p, [-1])
             elif gap == difference - 1 and _one_or_unknown(t):
                 t = shapes.squeeze(t, [-1])
+        else:  # of the ranks as they were before
+            p, t = (
+                fit_rank(p, t, difference + 1) if p.rank is None or _one_or_unknown(p) else p,
+                fit_rank(t, p, 1 - difference) if t.rank is None or _one_or_unknown(t) else t,
+            )
         return t, p
 
 
@@ -92,8 +100,10 @@ def squeezed_with_weights(
         return t, p, weights
     w = convert_to_tensor(weights)
     own, rank = w.rank, p.rank
-    if own is None or own == 0 or rank is None:
+    if own == 0:
         return t, p, w
+    if own is None or rank is None:
+        return t, p, fit_rank(w, p, 1, -1)
     if own - rank == 1 and _one_or_unknown(w):
         w = shapes.squeeze(w, [-1])
     elif rank - own == 1:

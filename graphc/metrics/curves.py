@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from graphc.face.asserts import assert_greater_equal, assert_less_equal
+from graphc.face.graph import get_default_graph
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.metrics.support import (
@@ -43,7 +45,15 @@ def counts_at(
     kinds: Sequence[str] = tuple(_KINDS),
 ) -> tuple[Counts, Counts]:  # fmt: skip
     """Variables of counts at each threshold, and their updates."""
-    t, p, w = squeezed_with_weights(math.cast(labels, dtypes.bool_), as_float(predictions), weights)
+    given: Any = as_float(predictions)
+    words = "predictions must be in [0, 1]"
+    inside = [
+        assert_greater_equal(given, 0.0, message=words), assert_less_equal(given, 1.0, message=words),
+    ]  # fmt: skip
+    with get_default_graph().control_dependencies(inside):
+        t, p, w = squeezed_with_weights(
+            math.cast(labels, dtypes.bool_), state.identity(given), weights
+        )
     p.shape.assert_is_compatible_with(t.shape)  # type: ignore[attr-defined]
     n = len(thresholds)
     positive = math.greater(

@@ -186,6 +186,8 @@ def _set_numpy(buffer: Any, index: Any, value: Any) -> Any:
 
 def _add_numpy(buffer: Any, index: Any, value: Any) -> Any:
     out = np.array(buffer)
+    if out.shape[1:] != np.shape(value) and 0 in out.shape[1:]:
+        out = np.zeros((len(out), *np.shape(value)), out.dtype)
     out[_at(buffer, index, True)] += value
     return out
 

@@ -23,7 +23,7 @@ from graphc.ops import arrays, shapes
 from graphc.ops.record import Attrs, InferError, Types, no_grad, op, shape_error
 
 __all__ = [
-    "array_grow", "array_new", "array_scatter", "array_stack", "array_unstack", "fitted",
+    "array_grow", "array_new", "array_scatter", "array_stack", "array_sum", "array_unstack", "fitted",
     "is_unset", "lengthened",
 ]  # fmt: skip
 
@@ -285,6 +285,32 @@ def array_stack(flow: Value, shape: Shape | None, name: str | None) -> Value:
     """The elements of an array as one tensor, with what is known of its shape."""
     record = array_stack_strings_op if flow.dtype.kind == "s" else array_stack_op
     return build(record, (flow,), {"shape": shape}, name).outputs[0]
+
+
+def _sum_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    s, t = (v.static_shape for v in inputs)
+    return [(inputs[0].dtype, t if s is None or is_unset(s) else s)]
+
+
+def _sum(x: Any, y: Any) -> Any:
+    return y if x.shape != y.shape and is_unset(x.shape) else x + y
+
+
+def _sum_expand(x: Value, y: Value) -> Value:
+    return y if is_unset(x.static_shape) and x.static_shape != y.static_shape else x + y
+
+
+array_sum_op = op(
+    "array_sum", "TensorArrayScatterV3", "composite", args=("x", "y"), types="fiu",
+    doc="The sum of two arrays; of one whose elements have no shape yet the other.",
+    infer=_sum_infer, numpy=_sum, expand=_sum_expand, fails=True,
+    grad=lambda y, dy, a, b: (array_head(dy, a), dy),
+)  # fmt: skip
+
+
+def array_sum(x: Value, y: Value) -> Value:
+    """The sum of the elements of two arrays."""
+    return build(array_sum_op, (x, y), {}).outputs[0]
 
 
 # ------------------------------------------------------------------------- growing
