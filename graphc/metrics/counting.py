@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.face.graph import name_scope
+from graphc.face.graph import get_default_graph, name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.losses.weighting import squeezed
@@ -19,6 +19,7 @@ from graphc.metrics.support import (
     squeezed_with_weights,
 )
 from graphc.ops import arrays, math, reduce, shapes, state
+from graphc.ops.check import Assert
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -206,7 +207,10 @@ def mean_per_class_accuracy(
         total = metric_variable([num_classes], name="total")
         count = metric_variable([num_classes], name="count")
         t = math.cast(_flat(t), dtypes.int64)
-        p = _flat(p)
+        known = reduce.reduce_all(math.logical_and(t >= 0, t < num_classes))
+        inside = Assert(known, [f"labels must be in [0, {num_classes}):", t])
+        with get_default_graph().control_dependencies([inside]):
+            t, p = state.identity(t), _flat(p)
         correct = as_float(math.equal(p, t))
         one = shapes.ones_like(correct)
         if weights is not None:
