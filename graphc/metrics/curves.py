@@ -48,7 +48,8 @@ def counts_at(
     given: Any = as_float(predictions)
     words = "predictions must be in [0, 1]"
     inside = [
-        assert_greater_equal(given, 0.0, message=words), assert_less_equal(given, 1.0, message=words),
+        assert_greater_equal(given, 0.0, message=words),
+        assert_less_equal(given, 1.0, message=words),
     ]  # fmt: skip
     with get_default_graph().control_dependencies(inside):
         t, p, w = squeezed_with_weights(

@@ -23,8 +23,8 @@ from graphc.ops import arrays, shapes
 from graphc.ops.record import Attrs, InferError, Types, no_grad, op, shape_error
 
 __all__ = [
-    "array_grow", "array_new", "array_scatter", "array_stack", "array_sum", "array_unstack", "fitted",
-    "is_unset", "lengthened",
+    "array_grow", "array_new", "array_scatter", "array_stack", "array_sum", "array_unstack",
+    "fitted", "is_unset", "lengthened",
 ]  # fmt: skip
 
 
