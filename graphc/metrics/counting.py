@@ -210,7 +210,7 @@ def mean_per_class_accuracy(
         known = reduce.reduce_all(math.logical_and(t >= 0, t < num_classes))
         inside = Assert(known, [f"labels must be in [0, {num_classes}):", t])
         with get_default_graph().control_dependencies([inside]):
-            t, p = state.identity(t), _flat(p)
+            t, p = state.identity(t, name="checked"), _flat(p)
         correct = as_float(math.equal(p, t))
         one = shapes.ones_like(correct)
         if weights is not None:

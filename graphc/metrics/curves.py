@@ -53,7 +53,7 @@ def counts_at(
     ]  # fmt: skip
     with get_default_graph().control_dependencies(inside):
         t, p, w = squeezed_with_weights(
-            math.cast(labels, dtypes.bool_), state.identity(given), weights
+            math.cast(labels, dtypes.bool_), state.identity(given, name="checked"), weights
         )
     p.shape.assert_is_compatible_with(t.shape)  # type: ignore[attr-defined]
     n = len(thresholds)
