@@ -53,7 +53,7 @@ def broadcast_weights(weights: Any, values: Any) -> Value:
         if a is not None and a == b and all(type(d) is int for d in a):
             return w
         assert_broadcastable(w, v)
-        if a != ():
+        if a is None or (b is None and a != ()):
             w = weights_fit(w, v)
         return math.multiply(w, shapes.ones_like(v), name=scope)  # type: ignore[no-any-return]
 
