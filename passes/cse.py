@@ -31,26 +31,29 @@ def cse(g: Graph) -> Graph:
     seen: dict[Any, Sequence[Value]] = {}
 
     def step(n: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | None:
-        if (
-            n.op.stateful
-            or n.op.family == "random"
-            or (n.op.name == "constant" and n.attrs["value"].size > 4096)
-        ):
+        op, attrs = n.op, n.attrs
+        if op.stateful or op.family == "random":
             return None
-        attrs = n.attrs
-        key = (
-            n.op.name, inputs,
-            tuple([(k, attribute_key(attrs[k])) for k in sorted(attrs)]) if attrs else (),
-            n.outputs[0].dtype.code if n.op.name == "constant" else None,
-        )  # fmt: skip
-        known = seen.get(key)
-        if known is not None:
-            return known
-        if inputs == n.inputs:
-            seen[key] = n.outputs
-            return None
-        from_copy = Node(n.op, inputs, attrs, [v.type for v in n.outputs], n.name, (), n.source)
-        seen[key] = from_copy.outputs
-        return from_copy.outputs
+        key: Any
+        if not attrs:
+            key = (op.name, inputs)
+        elif op.name == "constant":
+            value = attrs["value"]
+            if value.size > 4096:
+                return None
+            key = (op.name, n.outputs[0].dtype.code, attribute_key(value), len(attrs))
+        else:
+            key = (op.name, inputs, tuple([(k, attribute_key(attrs[k])) for k in sorted(attrs)]))
+        made = n.outputs
+        if inputs is not n.inputs and inputs != n.inputs:
+            known = seen.get(key)
+            if known is not None:
+                return known
+            types = [(v.dtype, v.static_shape) for v in n.outputs]
+            made = Node(n.op, inputs, attrs, types, n.name, (), n.source).outputs
+            seen[key] = made
+            return made
+        known = seen.setdefault(key, made)
+        return None if known is made else known
 
     return g.rebuild(step)

@@ -112,25 +112,25 @@ HOST: dict[str, tuple[str, str]] = {
 def host_word(n: Node) -> str:
     """Why the op has no native form, a word of `HOST`: "" where it has one."""
     r = n.op
-    if (
-        "update" in r.facts
-        or "lazy" in r.facts
-        or r.facts.get("contexts")
-        or r.facts.get("alias")
-        or r.facts.get("aliases")
+    facts = r.facts
+    if facts and (
+        "update" in facts
+        or "lazy" in facts
+        or facts.get("contexts")
+        or facts.get("alias")
+        or facts.get("aliases")
     ):
         return ""
-    if any(v.dtype.hosted for v in (*n.inputs, *n.outputs)):
-        return "string"
+    for v in n.inputs:
+        if v.dtype.hosted:
+            return "string"
+    for v in n.outputs:
+        if v.dtype.hosted:
+            return "string"
     if r.family == "host":
         return "host"
     native = (
-        r.scalar
-        or r.element
-        or r.expand
-        or r.lower
-        or r.family in _NATIVE
-        or r.facts.get("reshape")
+        r.scalar or r.element or r.expand or r.lower or r.family in _NATIVE or facts.get("reshape")
     )
     return "" if native else "data"
 

@@ -271,7 +271,7 @@ def _holomorphic(n: Node) -> bool:
     What goes back is then its conjugate times the gradient, ``conj(f'(x) conj(dy))``.
     """
     return (
-        any(v.dtype.kind == "c" for v in n.outputs)
+        "c" in [v.dtype.kind for v in n.outputs]
         and n.op.family in ("elementwise", "reduction", "contraction", "composite", "structured")
         and not n.op.facts.get("own_conjugate")
     )

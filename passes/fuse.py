@@ -36,6 +36,7 @@ COSTLY = frozenset(
 #: Instructions, about, that recomputing an element may take: less than loading it from memory.
 RECOMPUTE = 40
 SOURCES = frozenset({"input", "read", "constant"})
+_PRODUCTS = frozenset({"contraction", "convolution"})
 
 
 class Group:
@@ -61,19 +62,21 @@ class Group:
 
     def add(self, n: Node) -> None:
         self.nodes.append(n)
-        self.contracts = self.contracts or is_contraction(n)
-        self.views = self.views or is_view(n)
+        if n.op.family != "elementwise":
+            self.contracts = self.contracts or is_contraction(n)
+            self.views = self.views or is_view(n)
 
     def closed_word(self) -> str:
         """The obstacle that a group which fuses with nothing is; "" for others."""
         return ("alias" if is_alias(self.nodes[0]) else "closed") if self.closed else ""
 
     def root(self) -> Group:
-        g = self
+        g = self.parent
+        if g is None:
+            return self
         while g.parent is not None:
             g = g.parent
-        if g is not self:
-            self.parent = g
+        self.parent = g
         return g
 
 
@@ -141,6 +144,7 @@ class _Fuser:
             for v in n.inputs:
                 self.users.setdefault(v.node, []).append(n)
         self.fetched = {v.node for v in g.roots}
+        self.products = {n for n in self.nodes if n.op.family in _PRODUCTS and is_contraction(n)}
         self.group: dict[Node, Group] = {}
         self.journal = journal.current()
 
@@ -157,10 +161,7 @@ class _Fuser:
     # ---------------------------------------------------------------- placing
 
     def height(self, n: Node) -> int:
-        h = 0
-        for u in self.users.get(n, ()):
-            h = max(h, self.group[u].root().height + 1)
-        return h
+        return max([self.group[u].root().height + 1 for u in self.users.get(n, ())], default=0)
 
     def alone(self, n: Node) -> Group:
         g = Group(self.height(n), None, True)
@@ -175,8 +176,10 @@ class _Fuser:
             if r not in groups:
                 groups.append(r)
         if groups:
-            top = max(g.height for g in groups)
-            best = [g for g in groups if g.height == top]
+            best = groups
+            if len(groups) > 1:
+                top = max([g.height for g in groups])
+                best = [g for g in groups if g.height == top]
             escapes = n in self.fetched or len(groups) > len(best)
             first = best[0]
             if len(best) == 1:
@@ -262,7 +265,7 @@ class _Fuser:
         if g.outputs >= BUFFERS // 2:
             return "buffers"
         users = [u for u in self.users[n] if self.group[u].root() is g]
-        if is_contraction(n):
+        if n in self.products:
             return self.product_misfit(n, g, users)
         if is_reduction(n):
             return self.reduction_misfit(n, g, users)
@@ -270,7 +273,7 @@ class _Fuser:
             return self.epilogue_misfit(n, g)
         if g.joint is not None and self.parted(n, g, users):
             return ""
-        if any(is_view(u) for u in users):
+        if g.views and any(map(is_view, users)):
             # a value read through an index map is recomputed at each place it is read from
             if not is_view(n):
                 return "view computed"
@@ -325,12 +328,12 @@ class _Fuser:
 
     def product_of(self, n: Node) -> Node | None:
         """The matrix product that only `n` reads, and reads at its own places, if there is one."""
-        if not is_pointwise(n):
+        if not self.products or not is_pointwise(n):
             return None
         shape = n.outputs[0].static_shape
         for v in n.inputs:
             m = v.node
-            if is_contraction(m) and len(self.users[m]) == 1 and m not in self.fetched:
+            if m in self.products and len(self.users[m]) == 1 and m not in self.fetched:
                 if same_shape(v.static_shape, shape):
                     return m
         return None
@@ -376,13 +379,9 @@ class _Fuser:
         computes that belong to another.
         """
         self.copies: dict[Group, dict[Node, None]] = {}
+        again: dict[Value, dict[Node, None]] = {}  # nodes that are computed again, by operand
         home = {n: g.root() for n, g in self.group.items()}
-        readers: dict[Value, dict[Group, None]] = {}
-        for n in self.nodes:
-            own = home[n]
-            for v in n.inputs:
-                if own is not home[v.node]:
-                    readers.setdefault(v, {})[own] = None
+        readers = self.readers(home)
         made = [v for v in readers if not home[v.node].closed]
         for v in sorted(made, key=lambda v: -v.node.id):
             if v.node in self.fetched or not is_pointwise(v.node):
@@ -391,7 +390,7 @@ class _Fuser:
             leaves: dict[Value, None] = {}
             targets = list(readers[v])
             word = self.cone(v, home, readers, inside, leaves)
-            word = word or self.untaken(v, targets, inside, leaves, home, readers)
+            word = word or self.untaken(v, targets, inside, leaves, home, readers, again)
             if word:
                 if self.journal is not None:
                     far = [u for u in self.users[v.node] if home[u] in readers[v]]
@@ -400,11 +399,28 @@ class _Fuser:
             if self.journal is not None:
                 self.say_again(v, inside, leaves, home)
             del readers[v]
+            for n in inside:
+                for x in n.inputs:
+                    again.setdefault(x, {})[n] = None
             for g in targets:
                 self.copies.setdefault(g, {}).update(inside)
                 for x in leaves:
                     if home[x.node] is not g:
                         readers.setdefault(x, {})[g] = None
+
+    def readers(self, home: dict[Node, Group]) -> dict[Value, dict[Group, None]]:
+        """For each value that other groups read than the one that computes it: these groups."""
+        out: dict[Value, dict[Group, None]] = {}
+        for n in self.nodes:
+            own = home[n]
+            for v in n.inputs:
+                if own is not home[v.node]:
+                    found = out.get(v)
+                    if found is None:
+                        out[v] = {own: None}
+                    else:
+                        found[own] = None
+        return out
 
     def say_again(
         self, v: Value, inside: dict[Node, None], leaves: dict[Value, None],
@@ -421,10 +437,12 @@ class _Fuser:
     def untaken(
         self, v: Value, targets: list[Group], inside: dict[Node, None], leaves: dict[Value, None],
         home: dict[Node, Group], readers: dict[Value, dict[Group, None]],
+        again: dict[Value, dict[Node, None]],
     ) -> str:  # fmt: skip
         """Why groups cannot compute `v` each for itself; "" if they can."""
-        if not all(self.takes(g, v, inside, leaves, home) for g in targets):
-            return "again place"
+        for g in targets:
+            if not self.takes(g, v, inside, leaves, home, again):
+                return "again place"
         big = [x for x in leaves if same_shape(x.static_shape, v.static_shape)]
         extra = sum(g not in readers.get(x, ()) for x in big for g in targets)
         return "again loads" if extra > len(targets) else ""
@@ -458,7 +476,7 @@ class _Fuser:
 
     def takes(
         self, g: Group, v: Value, inside: dict[Node, None], leaves: dict[Value, None],
-        home: dict[Node, Group],
+        home: dict[Node, Group], again: dict[Value, dict[Node, None]],
     ) -> bool:  # fmt: skip
         """Whether group `g` may compute `v` itself, at each place where it reads it."""
         copies = self.copies.get(g, {})
@@ -467,7 +485,7 @@ class _Fuser:
         if len(g.nodes) + len(copies) + len(inside) > LIMIT:
             return False
         users = [u for u in self.users[v.node] if home[u] is g]
-        users += [n for n in copies if v in n.inputs]
+        users += [n for n in again.get(v, ()) if n in copies]
         if not all(is_pointwise(u) or is_reduction(u) for u in users):
             return False
         if g.views:
@@ -481,7 +499,8 @@ class _Fuser:
         return all(r == len(g.domain or ()) or r <= 1 for r in ranks)
 
     def feeds_contraction(self, n: Node, g: Group) -> bool:
-        return any(is_contraction(u) for u in self.users[n] if self.group[u].root() is g)
+        near = self.users[n] if self.products else ()
+        return any(u in self.products and self.group[u].root() is g for u in near)
 
     @staticmethod
     def reduction_misfit(n: Node, g: Group, users: list[Node]) -> str:
@@ -611,7 +630,9 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
     params: list[Value] = []
     sources: dict[Any, None] = {}
     offsets: dict[str, int] = {}
-    factors = {v for n in members if is_contraction(n) for v in n.inputs}
+    products = [n for n in members if n.op.family in _PRODUCTS and is_contraction(n)]
+    factors = {v for n in products for v in n.inputs}
+    said: tuple[Any, ...] = ()
     inside: list[Node] = []
     for n in members:
         ins: list[Value] = []
@@ -644,8 +665,9 @@ def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, 
         inside.append(copy)
         for o, made in zip(n.outputs, copy.outputs, strict=True):
             inner[o] = made
-        for source in n.source:
-            sources[source] = None
+        if n.source is not said:
+            said = n.source
+            sources.update(dict.fromkeys(said))
     body = Graph(tuple(inner[v] for v in outs), (), tuple(params), "body").of_nodes(inside)
     last = members[-1]
     log = journal.current()

@@ -91,11 +91,12 @@ class Reach:
                 continue  # something waits for it
             seen.add(n)
             nodes.append(n)
-            for v in operands(n):
+            for v in n.inputs if "lazy" not in n.op.facts else operands(n):
                 read.add(v)
-                if v not in fed:
+                if v.node not in seen and v not in fed:
                     stack.append(v.node)
-            stack.extend(n.control)
+            if n.control:
+                stack.extend(n.control)
 
     def _walk(self) -> None:
         seen, stack, home = self._seen, self._stack, self.home

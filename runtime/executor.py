@@ -39,6 +39,7 @@ from graphc.passes.functionalize import (
     pattern,
     run_error,
 )
+from graphc.passes.reach import Reach
 from graphc.runtime import causes, deadline, direct, sharing, stored, trace
 from graphc.runtime.arena import gemm_plan, gemm_variant, pieces, place, tell_places
 from graphc.runtime.feeds import as_feed, from_storage, given_shape, storage, to_storage
@@ -203,11 +204,14 @@ class Executor:
         if run is None:
             values = tuple(f for f in fetches if isinstance(f, Value))
             targets = tuple(f for f in fetches if isinstance(f, Node))
-            late = late_nodes(values, targets, feeds)
+            fed = frozenset(feeds)
+            reach = Reach(values, targets, fed)
+            late = late_nodes(reach.nodes, values, fed)
             if late:
                 run = Tail(self.part, values, targets, feeds, late)
             else:
-                run = self.part(values, targets, tuple(feeds))
+                fine = not reach.inner and all([n.op.name != "placeholder" for n in reach.nodes])
+                run = _Run(self, values, targets, tuple(feeds), checked=fine)
             self.prepared[key] = run
         return run
 
@@ -381,7 +385,9 @@ class _Run:
             seen.add(n)
             if n.op.name == "placeholder":
                 raise InvalidArgumentError(None, n, missing_feed(n))
-            stack.extend([v.node for v in n.inputs if v not in fed])
+            for v in n.inputs:
+                if v.node not in seen and v not in fed:
+                    stack.append(v.node)
             stack.extend(n.control)
 
     # ---------------------------------------------------------------- the quick path

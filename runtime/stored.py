@@ -106,6 +106,8 @@ def wanted() -> bool:
 
 def key_of(g: Graph, settings: Sequence[Any]) -> str:
     """The key of the plan of a pure graph under these settings; "" where it is not kept."""
+    if len(g.nodes()) >= HUGE:
+        return ""
     if len(g.nodes()) < SMALL and not any(n.op.name in REGIONS for n in g.nodes()):
         return ""
     world = _world()

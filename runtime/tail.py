@@ -7,7 +7,7 @@ where nothing native and no order depends on them. Should one fail, variables ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,10 @@ __all__ = ["Tail", "late_nodes"]
 
 
 def late_nodes(
-    fetches: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value]
+    nodes: Sequence[Node], fetches: Sequence[Value], given: Container[Value]
 ) -> list[Node]:
-    """The nodes that can be applied when all else is done, in order."""
-    given = frozenset(feeds)
-    nodes = needed(fetches, targets, given)
-    if not any(n.op.facts.get("late") for n in nodes):
+    """Those of the nodes of a run that can be applied when all else is done, in order."""
+    if not any(["late" in n.op.facts for n in nodes]):
         return []
     early: set[Node] = set()  # what something that is not late depends on
     late: set[Node] = set()

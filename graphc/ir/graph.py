@@ -99,7 +99,7 @@ class Graph(Pictured):
             for n in self.nodes() if nodes is None else nodes:
                 inputs = old = n.inputs
                 if new:
-                    inputs = tuple([get(v, v) for v in old])
+                    inputs = tuple(map(get, old, old))
                 r = None
                 if ops is None or n.op.name in ops:
                     rewriter.like = n
@@ -153,7 +153,11 @@ def copy(n: Node, inputs: Sequence[Value], attrs: dict[str, Any] | None = None) 
             if a is not b and (a.dtype is not b.dtype or a.static_shape != b.static_shape):
                 break
         else:
-            types = [(v.dtype, v.static_shape) for v in n.outputs]
+            if len(n.outputs) == 1:
+                v = n.outputs[0]
+                types = [(v.dtype, v.static_shape)]
+            else:
+                types = [(v.dtype, v.static_shape) for v in n.outputs]
     given = n.attrs if attrs is None else attrs
     inferred = n.op.infer(inputs, given) if types is None else types
     made = Node(n.op, inputs, given, inferred, n.name, (), n.source)

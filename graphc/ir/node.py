@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc.ir.dims import Dim, Shape
@@ -165,24 +166,27 @@ class Node:
 
 def reachable(roots: Iterable[Node], stop: Iterable[Node] = ()) -> list[Node]:
     """Every node that `roots` need, data and control, in topological order (no recursion)."""
-    seen: set[Node] = set()
+    seen: set[Node] = set(roots)
     cut = set(stop)
-    stack = list(roots)
+    stack = list(seen - cut)
+    pop, push, found = stack.pop, stack.append, seen.add
     while stack:
-        n = stack.pop()
-        if n in seen:
-            continue
-        seen.add(n)
-        if n in cut:
-            continue
-        stack.extend([v.node for v in n.inputs if v.node not in seen])
-        if n.control:
-            stack.extend(n.control)
+        n = pop()
+        for v in n.inputs:
+            m = v.node
+            if m not in seen:
+                found(m)
+                if m not in cut:
+                    push(m)
+        for m in n.control:
+            if m not in seen:
+                found(m)
+                if m not in cut:
+                    push(m)
     return sorted(seen, key=_by_id)
 
 
-def _by_id(n: Node) -> int:
-    return n.id
+_by_id = attrgetter("id")
 
 
 def dim_text(d: Dim) -> str:
