@@ -71,7 +71,7 @@ KERNELS = (
 )  # fmt: skip
 
 # Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
-TEMPLATE = 7
+TEMPLATE = 8
 
 # Terms added one after another before they join the sum of the others. Rounding grows with
 # the length of such a chain: equal terms, whose roundings all go the same way, err by up to
@@ -249,7 +249,7 @@ class Gemm(NamedTuple):
         _, nr = self._tile(kernel)
         mb, nb = self._unit(kernel, m, n, k, batch, threads)
         units = batch * -(-m // mb) * -(-n // nb)
-        group = self._group(kernel, nb)
+        group = self._group(kernel, nb, k)
         private, shared = self._scratch(kernel, n, k, batch, mb, nb, group, b_shared)
         # A thread is worth waking for 10 to 20 us of work: 2^21 products at 100 a nanosecond, or,
         # where an operand's numbers are read for one product each, 2^18 of them at 90 GB/s.
@@ -298,8 +298,13 @@ class Gemm(NamedTuple):
         if kernel == "thin_col":
             mr, nr = nr, mr
         mt, nt = max(1, -(-m // mr)), max(1, -(-n // nr))
-        # Rows: the packed block of A takes at most half the L2 cache.
-        most = max(1, self.target.l2 // 2 // (self.acc.size * KC) // mr)
+        # Rows: a packed block of A takes at most half the L2 cache, one that is read where it is
+        # an eighth of the L3 cache: each panel of B reads it once.
+        if self._packs_a(kernel):
+            most = max(1, self.target.l2 // 2 // (self.acc.size * KC) // mr)
+        else:
+            depth = max(1, self._k_slabs(k)[1])
+            most = max(1, self.target.l3 // 8 // (self.acc.size * depth) // mr)
         # At most 2^31 products a unit, about 20 ms: interrupts are seen between units.
         parts = min(nt, 1 + (min(mt, most) * mr * n * k >> 31))
         best = (float("inf"), mt, nt)
@@ -315,14 +320,23 @@ class Gemm(NamedTuple):
             rows *= 2
         return best[1] * mr, best[2] * nr
 
-    def _k_blocks(self, k: int) -> tuple[int, int]:
-        blocks = max(1, -(-k // KC))
-        return blocks, -(-k // blocks)
+    @property
+    def slab(self) -> int:
+        """Blocks of k in a slab: the panel of B takes a quarter of the L2 cache."""
+        return max(1, self.target.l2 // 4 // (KC * self.columns * self.acc.size))
 
-    def _group(self, kernel: str, nb: int) -> int:
-        """Columns of B packed at a time: a third of the L2 cache, or one panel."""
+    def _k_slabs(self, k: int) -> tuple[int, int]:
+        """How many slabs, and the terms of one."""
+        blocks = max(1, -(-k // KC))
+        return -(-blocks // self.slab), min(k, self.slab * -(-k // blocks))
+
+    def _group(self, kernel: str, nb: int, k: int) -> int:
+        """Columns of B packed at a time: at most a third of the L2 cache, or one panel."""
         _, nr = self._tile(kernel)
-        return min(nb, max(1, self.target.l2 // 3 // (self.acc.size * KC) // nr) * nr)
+        if kernel == "local" and not self.tb:
+            return nr  # the next one is packed while this one is read
+        column = self.acc.size * max(1, self._k_slabs(k)[1])
+        return min(nb, max(1, self.target.l2 // 3 // column // nr) * nr)
 
     def _scratch(
         self,
@@ -338,14 +352,14 @@ class Gemm(NamedTuple):
         """Bytes a worker and bytes for all."""
         private = shared = 0
         size = self.acc.size
-        blocks, kc = self._k_blocks(k)
+        slabs, depth = self._k_slabs(k)
         _, nr = self._tile(kernel)
-        kp = _up(kc, self.lanes)
+        kp = _up(depth, self.lanes)
         if self._packs_a(kernel):
             private += _up(mb, max(self.lanes, self.block[0])) * kp * size
         if kernel == "local":
-            private += kp * group * size
-        if blocks > 1 and kernel in ("direct", "local", "packed"):
+            private += kp * (group if self.tb else 2 * group) * size
+        if slabs > 1 and kernel in ("direct", "local", "packed"):
             private += mb * nb * size
         if kernel == "packed":
             shared = (1 if b_shared else batch) * _up(n, nr) * _up(k, self.lanes) * size

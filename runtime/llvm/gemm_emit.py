@@ -16,6 +16,8 @@ from graphc.runtime.llvm.watch import NOTHING, Watch
 
 __all__ = ["emit"]
 
+AHEAD = 8  # rows of B asked for before they are packed: at 200 cycles each, memory's latency
+
 
 def emit(
     g: Gemm, module: ir.Module, name: str, kernel: str, epilogue: Epilogue | None,
@@ -45,6 +47,66 @@ class _Sums(NamedTuple):
     step: V
     old: Any
     more: V | None
+
+
+class _Lines(NamedTuple):
+    """Lines to ask for: for each chunk of k some, `gap` bytes apart, `step` bytes on."""
+
+    start: Any
+    step: V
+    gap: V
+
+
+class _Copy(NamedTuple):
+    """Rows to pack into the next panel: for each chunk of k one, from `row` on, below `stop`."""
+
+    source: Any
+    step: V
+    to: Any
+    row: V
+    stop: V
+
+
+class _Rows(NamedTuple):
+    """Rows of a tile in memory: the first, from one to the next, the bytes of one."""
+
+    start: Any
+    step: V
+    bytes: int
+    write: bool
+
+
+class _Next(NamedTuple):
+    """What the end of a tile and the tiles that follow will read: products have time to fetch it.
+
+    A's next tile is `a` elements on. Of B's next panel each chunk of k asks for some lines, or
+    packs a row. A chunk is the terms whose elements of a row of A are a cache line. `ends` is what
+    the tile's end reads and writes, of which the first `some` rows are to be asked for.
+    """
+
+    a: V | None = None
+    lines: _Lines | None = None
+    copy: _Copy | None = None
+    ends: tuple[_Rows, ...] = ()
+    some: V | None = None
+
+
+class _Work(NamedTuple):
+    """The operands of a register block.
+
+    Addresses of A's rows, whose elements of type `kind` are `along` apart; a panel of B whose rows
+    are `step` apart; the number of terms; columns in the last vector where not all are.
+    """
+
+    rows: list[Any]
+    along: V | int
+    kind: DType
+    panel: Any
+    step: V | int
+    terms: V
+    left: V | None
+    to: _Sums
+    after: _Next
 
 
 class _Kernel:
@@ -122,12 +184,15 @@ class _Kernel:
         self.stack = fn.stack(g.acc, self.mr * self.nr)
         many = g.k is None or g.k > KC
         self.blocked = many and self.kernel in ("direct", "local", "packed")
+        self.deep = self.blocked and (g.k is None or g._k_slabs(g.k)[0] > 1)
+        self.slabs, self.depth, self.kc = fn.index(1), self.k, self.k
         if self.blocked:
-            self.k_blocks = fn.maximum(self._div(self.k + (KC - 1), KC), 1)
-            self.kc = fn.udiv_index(self.k + (self.k_blocks - 1), self.k_blocks)
-        else:
-            self.k_blocks, self.kc = fn.index(1), self.k
-        self.kp = self._up(self.kc, self.lanes)
+            blocks = fn.maximum(self._div(self.k + (KC - 1), KC), 1)
+            self.kc = fn.maximum(fn.udiv_index(self.k + (blocks - 1), blocks), 1)
+        if self.deep:
+            self.slabs = fn.udiv_index(blocks + (g.slab - 1), fn.index(g.slab))
+            self.depth = self._min(self.kc * g.slab, self.k)
+        self.kp = self._up(self.depth, self.lanes)
         row_units = fn.udiv_index(self.m + (self.mb - 1), self.mb)
         col_units = fn.udiv_index(self.n + (self.nb - 1), self.nb)
         begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
@@ -153,133 +218,214 @@ class _Kernel:
             }.get(self.kernel, self._blocks)(base_a, base_b, i0, i1, j0, j1)  # fmt: skip
 
     def _blocks(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
-        """k blocks, then panels of columns, then tiles of rows."""
+        """Slabs of k, then panels of columns, then tiles of rows, then blocks of k.
+
+        A tile's sums so stay in the L1 cache from block to block. Where they went to memory between
+        two blocks, since blocks were the outermost loop, they cost 6 % of a product.
+        """
         fn, g = self.fn, self.g
         mr, nr, size = self.mr, self.nr, g.acc.size
         packs_a = g._packs_a(self.kernel)
-        # Private scratch: the packed rows of A, one panel of B, the partial sums.
+        # Private scratch: the packed rows of A, panels of B, the sums between two slabs.
         a_pack = self.private
         used = fn.index(0)
         if packs_a:
             used = self._up(self.mb, max(self.lanes, mr)) * self.kp * size
         b_pack = self._byte(self.private, used)
         if self.kernel == "local":
-            used = used + self.kp * self.group * size
+            used = used + self.kp * self.group * (2 * size if self._copies else size)
         partial = self._byte(self.private, used)
         row_tiles = self._up(i1 - i0, mr)
-        with fn.loop(0, self.k_blocks) as kb:
-            p0 = kb.i * self.kc
-            kk = self._min(self.kc, self.k - p0)
+        with fn.loop(0, self.slabs) as slab:
+            p0 = slab.i * self.depth
+            kk = self._min(self.depth, self.k - p0)
             if packs_a:
                 self._pack_a(a, a_pack, i0, i1, p0, kk)
             with (
                 fn.loop(j0, j1, self.group) as gp,
-                self._group(b, b_pack, gp.i, j1, p0, kk) as j,
+                self._group(b, b_pack, i1 - i0, j0, gp.i, j1, p0, kk) as j,
             ):
                 cols = self._min(j1 - j, nr)
-                panel, step = self._panel(b, b_pack, gp.i, j, p0)
+                panel, step = self._panel(b, b_pack, j0, gp.i, j, p0)
                 column = fn.element_ptr(partial, (j - j0) * row_tiles, g.acc)
                 with fn.loop(i0, i1, mr) as ip:
                     i = ip.i
                     rows = self._min(i1 - i, mr)
-                    ap, rs, ps = self._rows(a, a_pack, i0, i, rows, p0)
                     part = fn.element_ptr(column, (i - i0) * nr, g.acc)
-                    self._prefetch(kb.i, part, i, j, rows)
-                    to, left = self._destination(kb.i, part, i, j, rows, cols)
-                    self._switch(rows, cols, ap, rs, ps, panel, step, kk, to)
-                    if left is None:
-                        self._finish(i, j, rows, cols)
-                    else:
-                        with fn.if_(left):
-                            self._finish(i, j, rows, cols)
+                    after = self._next(b, b_pack, panel, i0, i1, i, j0, j, j1, p0, kk)
+                    to = _Sums(part, fn.index(nr), part, None)
+                    at = self._rows(a, a_pack, i0, i, rows, p0)
+                    work = _Work(*at, panel, step, kk, None, to, after)
+                    self._tile_of(slab.i, i, j, rows, cols, work)
 
-    def _prefetch(self, kb: V, part: Any, i: V, j: V, rows: V) -> None:
-        """Ask for what the end of the tile will read and write; the products hide the wait.
+    @property
+    def _chunk(self) -> int:
+        return 64 // self.g.acc.size
 
-        Several blocks of k mean sums and results beyond the L2 cache: 8 % at 2048. With one
-        block it would cost small products more than it saves.
-        """
-        fn, g = self.fn, self.g
-        self._ahead(kb, i, j, rows)
+    @property
+    def _copies(self) -> bool:
+        """Whether the tiles of one panel pack the next one."""
+        return self.kernel == "local" and not self.g.tb
+
+    def _next(
+        self, b: Any, b_pack: Any, panel: Any, i0: V, i1: V, i: V, j0: V, j: V, j1: V, p0: V, kk: V
+    ) -> _Next:  # fmt: skip
+        fn, g, mr, nr, size = self.fn, self.g, self.mr, self.nr, self.g.acc.size
+        packs_a = g._packs_a(self.kernel)
+        to_a = None
+        if packs_a or not g.ta:
+            ahead = fn.select(i + mr < i1, fn.index(mr), i0 - i)
+            to_a = ahead * (self.kp if packs_a else self.k)
+        chunk = self._chunk
+        chunks, tile = self._div(kk, chunk), self._div(i - i0, mr)
+        if self._copies:
+            column = j + nr
+            source = fn.element_ptr(b, p0 * self.n + column, g.dtype)
+            stop = fn.select(column + nr <= j1, kk, fn.index(0))
+            copy = _Copy(source, self.n, self._buffer(b_pack, j0, column), tile * chunks, stop)
+            return _Next(to_a, copy=copy)
+        part = tile & (chunk - 1)
+        if self.kernel == "packed":
+            kp = self._up(self.k, self.lanes)
+            start = self._byte(panel, (kp + part * chunks) * (nr * size))
+            return _Next(to_a, _Lines(start, fn.index(nr * size), fn.index(64)))
+        if self.kernel == "direct" or g.dtype is not g.acc:
+            return _Next(to_a)
+        # Rows of the stored B, a few for each tile, the same again after `chunk` tiles.
+        column = j + self.group
+        at = (column + part * -(-nr // chunk)) * self.k + p0
+        start = fn.wrap(fn.element_ptr(b, at, g.dtype), dtypes.int64)
+        more = column < j1
+        start = fn.select(more, start, fn.wrap(panel, dtypes.int64))
+        gap = fn.select(more, self.k * size, fn.index(0))
+        return _Next(to_a, _Lines(start.ll, fn.select(more, fn.index(64), fn.index(0)), gap))
+
+    def _buffer(self, b_pack: Any, j0: V, j: V) -> Any:
+        """Where the panel from column `j` is packed while tiles of the one before it are made."""
+        fn, nr = self.fn, self.nr
+        odd = fn.udiv_index(j - j0, fn.index(nr)) & 1
+        return fn.element_ptr(b_pack, odd * (self.kp * nr), self.g.acc)
+
+    def _tile_of(self, slab: V, i: V, j: V, rows: V, cols: V, work: _Work) -> None:
+        """One tile's products over a slab, and its end after the last one."""
+        fn = self.fn
+        part, kk = work.to.place, work.terms
+        done = fn.const(True, dtypes.bool_)
+        if self.deep:
+            done = slab.eq(self.slabs - 1)
+        if self.deep:
+            with fn.if_(self.slabs > 1), fn.loop(0, self.mr * self.nr * self.g.acc.size, 64) as e:
+                self._line(self._byte(part, e.i), write=True)
+        work = work._replace(after=self._at_the_end(work.after, done, i, j))
+        out, out_step, kept = self._destination(i, j, rows, cols)
         if not self.blocked:
-            return
+            self._switch(rows, cols, work._replace(to=_Sums(out, out_step, None, None)))
+        else:
+            wait = fn.wrap(self.stack, dtypes.int64)
+            if self.deep:
+                wait = fn.select(self.slabs > 1, fn.wrap(part, dtypes.int64), wait)
+            with fn.loop(0, fn.maximum(kk, 1), self.kc) as block:
+                q = block.i
+                last = (kk - q <= self.kc) & done
+                to = _Sums(
+                    fn.select(last, fn.wrap(out, dtypes.int64), wait).ll,
+                    fn.select(last, out_step, fn.index(self.nr)),
+                    wait.ll,
+                    (q > 0) | (slab > 0) if self.deep else q > 0,
+                )
+                then = self._from(work, q)._replace(to=to)
+                if then.after.some is not None:
+                    some = fn.select(last, then.after.some, fn.index(0))
+                    then = then._replace(after=then.after._replace(some=some))
+                self._switch(rows, cols, then)
+        with fn.if_(kept & done):
+            self._finish(i, j, rows, cols)
 
-        def line(p: Any) -> None:
-            self._line(p, write=True)
+    def _from(self, work: _Work, q: V) -> _Work:
+        """The block of terms from `q`."""
+        fn = self.fn
+        after, chunks = work.after, self._div(q, self._chunk)
+        if after.lines is not None:
+            start = self._byte(after.lines.start, chunks * after.lines.step)
+            after = after._replace(lines=after.lines._replace(start=start))
+        if after.copy is not None:
+            after = after._replace(copy=after.copy._replace(row=after.copy.row + chunks))
+        kind = self.g.dtype if self.kernel == "direct" else self.g.acc
+        return work._replace(
+            rows=[fn.element_ptr(x, q * work.along, work.kind) for x in work.rows],
+            panel=fn.element_ptr(work.panel, q * work.step, kind),
+            terms=self._min(self.kc, work.terms - q),
+            after=after,
+        )
 
-        with fn.if_(self.k_blocks > 1):
-            with fn.loop(0, self.mr * self.nr * g.acc.size, 64) as e:
-                line(self._byte(part, e.i))
-            with fn.if_(kb.eq(self.k_blocks - 1)), fn.loop(0, rows) as r:
-                t = g.stored[0]
-                out = fn.element_ptr(self.out[0], (self.out_row + i + r.i) * self.n + j, t)
-                for at in range(0, self.nr * t.size, 64):
-                    line(self._byte(out, fn.index(at)))
-
-    def _line(self, p: Any, write: bool) -> None:
-        hint = [ir.Constant(i32, c) for c in (int(write), 3, 1)]  # to write, to L1, data
+    def _line(self, p: Any, write: bool = False, near: bool = True) -> None:
+        where = (int(write), 3 if near else 2, 1)  # to write, to L1 or L2, data
+        hint = [ir.Constant(i32, c) for c in where]
         self.fn.call_intrinsic_void("llvm.prefetch", [ptr], [p, *hint])
 
-    def _ahead(self, kb: V, i: V, j: V, rows: V) -> None:
-        """Ask for what the epilogue will read at the places of the tile, from large operands.
+    def _at_the_end(self, after: _Next, done: V, i: V, j: V) -> _Next:
+        """`after` with what the tile's end reads and writes, where that is large.
 
-        They come in pieces too short for the processor to see where they lead: Adam's variables
+        It comes in pieces too short for the processor to see where they lead: Adam's variables
         and slots cost its product a tenth.
         """
         fn, g = self.fn, self.g
         find = getattr(self.epilogue, "operands", None)
-        whole: list[tuple[Any, DType]] = find(fn) if find else []
-        if not whole:
-            return
-        large = self.m * self.n * g.acc.size > g.target.l2 // 4
-        if self.blocked:
-            large = large & kb.eq(self.k_blocks - 1)
-        with fn.if_(large), fn.loop(0, rows) as r:
-            at = (self.out_row + i + r.i) * self.n + j
-            for p, t in whole:
-                start = fn.element_ptr(p, at, t)
-                for byte in range(0, self.nr * t.size, 64):
-                    self._line(self._byte(start, fn.index(byte)), write=False)
+        places = [(p, t, False) for p, t in (find(fn) if find else [])]
+        places += [(p, t, True) for p, t in zip(self.out, g.stored, strict=True)]
+        at = (self.out_row + i) * self.n + j
+        ends = tuple(
+            _Rows(fn.element_ptr(p, at, t), self.n * t.size, self.nr * t.size, write)
+            for p, t, write in places
+        )
+        large = (self.m * self.n * g.acc.size > g.target.l2 // 4) & done
+        return after._replace(ends=ends, some=fn.select(large, fn.index(self.mr), fn.index(0)))
 
-    def _destination(
-        self, kb: V, part: Any, i: V, j: V, rows: V, cols: V
-    ) -> tuple[_Sums, V | None]:
-        """Where a tile's sums go, and whether they are to be finished from the stack then.
+    def _destination(self, i: V, j: V, rows: V, cols: V) -> tuple[Any, V, V]:
+        """Where a tile's finished sums go, the step of rows there, and whether that is the stack.
 
-        After the last block of k to the stack; without an epilogue those of a whole tile go where
-        they belong. Before it they wait in `part`, whose older sums are added to theirs.
+        There the epilogue finds them; without one those of a whole tile go where they belong.
         """
         fn, g = self.fn, self.g
-        to, step, left = fn.wrap(self.stack, dtypes.int64), fn.index(self.nr), None
-        if self.epilogue is None and fn.watched is None and g.stored[0] is g.acc:
-            whole = rows.eq(self.mr) & cols.eq(self.nr)
-            out = fn.element_ptr(self.out[0], (self.out_row + i) * self.n + j, g.acc)
-            to = fn.select(whole, fn.wrap(out, dtypes.int64), to)
-            step = fn.select(whole, self.n, step)
-            left = ~whole
-        if not self.blocked:
-            return _Sums(to.ll, step, None, None), left
-        last = kb.eq(self.k_blocks - 1)
-        to = fn.select(last, to, fn.wrap(part, dtypes.int64))
-        step = fn.select(last, step, fn.index(self.nr))
-        return _Sums(to.ll, step, part, kb > 0), last if left is None else last & left
+        stack = fn.wrap(self.stack, dtypes.int64)
+        if self.epilogue is not None or fn.watched is not None or g.stored[0] is not g.acc:
+            return self.stack, fn.index(self.nr), fn.const(True, dtypes.bool_)
+        whole = rows.eq(self.mr) & cols.eq(self.nr)
+        out = fn.element_ptr(self.out[0], (self.out_row + i) * self.n + j, g.acc)
+        to = fn.select(whole, fn.wrap(out, dtypes.int64), stack)
+        return to.ll, fn.select(whole, self.n, fn.index(self.nr)), ~whole
 
     @contextmanager
-    def _group(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> Iterator[V]:
-        """Pack the panels from column `j0`, then walk over them."""
-        end = self._min(j0 + self.group, j1)
+    def _group(
+        self, b: Any, dest: Any, rows: V, j0: V, first: V, j1: V, p0: V, kk: V
+    ) -> Iterator[V]:
+        """Pack the panels from column `first`, then walk over them."""
+        fn, nr = self.fn, self.nr
+        if self._copies:
+            # The whole tiles of the panel before this one have packed rows of it.
+            have = self._min(kk, self._div(rows, self.mr) * self._div(kk, self._chunk))
+            have = fn.select((first > j0) & (first + nr <= j1), have, fn.index(0))
+            to = fn.element_ptr(self._buffer(dest, j0, first), have * nr, self.g.acc)
+            self._pack(b, to, first, self._min(first + nr, j1), p0 + have, kk - have)
+            yield first
+            return
+        end = self._min(first + self.group, j1)
         if self.kernel == "local":
-            self._pack(b, dest, j0, end, p0, kk)
-        with self.fn.loop(j0, end, self.nr) as jp:
+            self._pack(b, dest, first, end, p0, kk)
+        with fn.loop(first, end, nr) as jp:
             yield jp.i
 
-    def _panel(self, b: Any, b_pack: Any, j0: V, j: V, p0: V) -> tuple[Any, V | int]:
+    def _panel(
+        self, b: Any, b_pack: Any, j0: V, first: V, j: V, p0: V
+    ) -> tuple[Any, V | int]:  # fmt: skip
         """Where the panel of B's columns from `j` is, and the distance of its rows."""
         fn, g, nr = self.fn, self.g, self.nr
         if self.kernel == "direct":
             return fn.element_ptr(b, p0 * self.n + j, g.dtype), self.n
+        if self._copies:
+            return self._buffer(b_pack, j0, j), nr
         if self.kernel == "local":
-            return fn.element_ptr(b_pack, (j - j0) * self.kp, g.acc), nr
+            return fn.element_ptr(b_pack, (j - first) * self.kp, g.acc), nr
         kp = self._up(self.k, self.lanes)
         at = kp * j + p0 * nr
         if self.index is not None:
@@ -309,10 +455,7 @@ class _Kernel:
 
     # ------------------------------------------------------------- the register block
 
-    def _switch(
-        self, rows: V, cols: V, ap: list[Any], ps: V | int, at: DType,
-        panel: Any, step: V | int, kk: V, to: _Sums,
-    ) -> None:  # fmt: skip
+    def _switch(self, rows: V, cols: V, work: _Work) -> None:
         """A register block that covers the tile: 8 rows of 1 to 3 vectors, or 4 of 3.
 
         Four short loops instead of one for each number of rows and vectors: a rest of 1 to 3
@@ -324,16 +467,17 @@ class _Kernel:
         masked = self.kernel == "direct" and (g.n is None or g.n % self.lanes != 0)
         masked = masked and g.target.masks
         nv = self._div(cols + (self.lanes - 1), self.lanes)
-        left = cols - (nv - 1) * self.lanes if masked else None
+        if masked:
+            work = work._replace(left=cols - (nv - 1) * self.lanes)
         half = fn.const(False, dtypes.bool_)
         if self._half(full):
             half = (rows <= full // 2) & nv.eq(vectors)
             with fn.if_(half):
-                self._block(full // 2, vectors, ap, ps, at, panel, step, kk, left, to)
+                self._block(full // 2, vectors, work)
         for v in range(vectors, 0, -1):
             if self._col_case(v) and not (v == vectors and self._only_half(full)):
                 with fn.if_(nv.eq(v) & ~half):
-                    self._block(full, v, ap, ps, at, panel, step, kk, left, to)
+                    self._block(full, v, work)
 
     def _half(self, full: int) -> bool:
         """Whether a rest of at most half the rows can come."""
@@ -349,67 +493,67 @@ class _Kernel:
         rest = -(-(n % nr) // self.lanes)
         return v == rest or (n >= nr and v == nr // self.lanes)
 
-    def _block(
-        self, rows: int, nv: int, ap: list[Any], ps: V | int, at: DType,
-        panel: Any, step: V | int, kk: V, left: V | None, to: _Sums,
-    ) -> None:  # fmt: skip
+    def _block(self, rows: int, nv: int, work: _Work) -> None:
         """A register block: beside an epilogue a function of its own.
 
         Constants of the epilogue that LLVM keeps in registers from before the outermost loop are
         not kept across a call. Else sums of the block would have to make room for them: a gelu
         took up to half of the time of its product (k of 256).
         """
+        work = work._replace(rows=work.rows[:rows])
         if self.epilogue is None:
-            mask = None if left is None else self._mask(left, self.lanes)
-            self._micro(rows, nv, ap, ps, at, panel, step, kk, mask, to)
+            self._micro(rows, nv, work)
             return
-        outer = self.fn
-        places = [panel, to.place, *([to.old] if self.blocked else []), *ap[:rows]]
-        sizes = [x for x in (ps, step, kk, left, to.step, to.more) if isinstance(x, V)]
-        types = [ptr] * len(places) + [x.ll.type for x in sizes]
+        outer, leaves = self.fn, list(_leaves(work))
+        types = [x.ll.type if isinstance(x, V) else ptr for x in leaves]
         name = f"{outer.func.name}_{rows}x{nv}"
         fn = self.make(outer.module, name, types, ir.VoidType(), linkage="internal")
         fn.func.attributes.add("noinline")
-        given = [fn.wrap(x, s.dtype) for x, s in zip(fn.args[len(places) :], sizes, strict=True)]
-        inside = iter(given)
-        ps, step = (next(inside) if isinstance(x, V) else x for x in (ps, step))
-        kk = next(inside)
         self.fn = fn
-        mask = None if left is None else self._mask(next(inside), self.lanes)
-        panel, place, *more = fn.args[: len(places)]
-        old = more.pop(0) if self.blocked else None
-        sums = _Sums(place, next(inside), old, next(inside) if self.blocked else None)
-        self._micro(rows, nv, more, ps, at, panel, step, kk, mask, sums)
+        self._micro(rows, nv, _among(work, zip(fn.args, leaves, strict=True), fn))
         fn.ret()
         self.fn = outer
-        outer.call_fn(fn.func, [*places, *sizes])
+        outer.call_fn(fn.func, leaves)
 
-    def _micro(
-        self, rows: int, nv: int, ap: list[Any], ps: V | int, at: DType,
-        panel: Any, step: V | int, kk: V, mask: V | None, to: _Sums,
-    ) -> None:  # fmt: skip
-        """rows x nv vectors of sums over kk terms."""
+    def _micro(self, rows: int, nv: int, work: _Work) -> None:
+        """rows x nv vectors of sums over the terms."""
         fn, g, lanes = self.fn, self.g, self.lanes
-        bt = g.dtype if self.kernel == "direct" else g.acc
-        zero = fn.const(0, g.acc, lanes)
-        with fn.loop(0, kk, carry=[zero] * (rows * nv)) as p:
-            at_b, at_a = p.i * step, p.i * ps
-            bs = []
-            for v in range(nv):
-                x = fn.load(panel, at_b + v * lanes, bt, lanes, mask if v == nv - 1 else None)
-                bs.append(fn.cast(x, g.acc))
-            sums = []
-            for r in range(rows):
-                x = fn.splat(fn.cast(fn.load(ap[r], at_a, at), g.acc), lanes)
+        kind = g.dtype if self.kernel == "direct" else g.acc
+        mask = None if work.left is None else self._mask(work.left, lanes)
+        zeros = [fn.const(0, g.acc, lanes)] * (rows * nv)
+
+        def products(start: V | int, stop: V, sums: list[V]) -> list[V]:
+            with fn.loop(start, stop, carry=sums) as p:
+                at_b, at_a = p.i * work.step, p.i * work.along
+                bs = []
                 for v in range(nv):
-                    sums.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
-            p.next(sums)
+                    m = mask if v == nv - 1 else None
+                    x = fn.load(work.panel, at_b + v * lanes, kind, lanes, m)
+                    bs.append(fn.cast(x, g.acc))
+                out = []
+                for r in range(rows):
+                    x = fn.load(work.rows[r], at_a, work.kind)
+                    x = fn.splat(fn.cast(x, g.acc), lanes)
+                    for v in range(nv):
+                        out.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
+                p.next(out)
+            return p.results
+
+        if rows == self.mr and nv * lanes == self.nr and any(work.after):
+            with fn.loop(0, work.terms, self._chunk, carry=zeros) as c:
+                self._fetch(c.i, work)
+                stop = self._min(c.i + self._chunk, work.terms)
+                c.next(products(c.i, stop, c.carry))
+            results = c.results
+        else:
+            results = products(0, work.terms, zeros)
+        to = work.to
 
         def put(old: Any = None) -> None:
             for r in range(rows):
                 row = to.step * r
                 for v in range(nv):
-                    x = p.results[r * nv + v]
+                    x = results[r * nv + v]
                     if old is not None:
                         x = fn.load(old, r * self.nr + v * lanes, g.acc, lanes) + x
                     fn.store(to.place, row + v * lanes, x)
@@ -421,6 +565,57 @@ class _Kernel:
             put(to.old)
         with fn.if_(~to.more):
             put()
+
+    def _fetch(self, p: V, work: _Work) -> None:
+        """What the tiles that follow need, a chunk's share, in slots that the products leave.
+
+        They leave half of them. The processor's own prefetching ends where a page or a tile does.
+        """
+        after, number = work.after, self._div(p, self._chunk)
+        if after.a is not None:
+            self._fetch_a(p + after.a if not self.g.ta else p * work.along + after.a, work)
+        if after.lines is not None:
+            base = self._byte(after.lines.start, number * after.lines.step)
+            for e in range(-(-self.nr // self._chunk)):
+                self._line(self._byte(base, after.lines.gap * e), near=False)
+        if after.some is not None:
+            self._fetch_ends(number, after.ends, after.some)
+        if after.copy is not None:
+            self._pack_row(after.copy.row + number, after.copy)
+
+    def _fetch_a(self, at: V, work: _Work) -> None:
+        """A line of each row of A's next tile, or those of its packed columns."""
+        fn = self.fn
+        for r in range(self.mr):
+            if self.g.ta:
+                start = fn.element_ptr(work.rows[0], at, work.kind)
+                self._line(self._byte(start, fn.index(64 * r)), near=False)
+            else:
+                self._line(fn.element_ptr(work.rows[r], at, work.kind), near=False)
+
+    def _fetch_ends(self, number: V, ends: tuple[_Rows, ...], some: V) -> None:
+        """A row or more of what the tile's end reads and writes: all in the chunks there are."""
+        fn, g = self.fn, self.g
+        k = KC if g.k is None else max(1, min(g.k, KC))
+        per = min(self.mr, -(-self.mr * self._chunk // k))
+        first = number * per
+        with fn.if_(first < some):
+            for e in ends:
+                for r in range(per):
+                    base = self._byte(e.start, (first + r) * e.step)
+                    for at in range(0, e.bytes, 64):
+                        self._line(self._byte(base, fn.index(at)), e.write)
+
+    def _pack_row(self, row: V, copy: _Copy) -> None:
+        """One row of B's next panel, which was asked for `AHEAD` rows before."""
+        fn, g, nr = self.fn, self.g, self.nr
+        with fn.if_(row < copy.stop):
+            source = fn.element_ptr(copy.source, row * copy.step, g.dtype)
+            later = fn.element_ptr(source, copy.step * AHEAD, g.dtype)
+            for at in range(0, nr * g.dtype.size, 64):
+                self._line(self._byte(later, fn.index(at)))
+            for v in range(0, nr, self.lanes):
+                fn.store(copy.to, row * nr + v, self._load(source, v, self.lanes))
 
     # ------------------------------------------------------------- the end of a tile
 
@@ -706,6 +901,28 @@ class _Kernel:
                 lambda: block.results,
             )
         return [_sum_lanes(fn, s) for s in sums]
+
+
+def _leaves(x: Any) -> Iterator[Any]:
+    """The values inside of nested tuples and lists."""
+    if isinstance(x, (V, ir.Value)):
+        yield x
+    elif isinstance(x, (tuple, list)):
+        for y in x:
+            yield from _leaves(y)
+
+
+def _among(x: Any, given: Iterator[tuple[Any, Any]], fn: Fn) -> Any:
+    """`x` with its values replaced by those of (argument, value), in order."""
+    if isinstance(x, (V, ir.Value)):
+        arg, value = next(given)
+        return fn.wrap(arg, value.dtype) if isinstance(value, V) else arg
+    if isinstance(x, list):
+        return [_among(y, given, fn) for y in x]
+    if isinstance(x, tuple):
+        inside = [_among(y, given, fn) for y in x]
+        return type(x)(*inside) if hasattr(x, "_fields") else tuple(inside)
+    return x
 
 
 def _sum_lanes(fn: Fn, x: V) -> V:
