@@ -16,10 +16,13 @@ from graphc.ops.lowering import Site
 if TYPE_CHECKING:
     from graphc.ops.conv_blocks import Grid
 
-__all__ = ["PLACES", "filter_kernel", "gradient_side", "lower_gradient", "results_kernel", "side"]
+__all__ = [
+    "PLACES", "filter_kernel", "gradient_side", "lower_gradient", "pitch", "results_kernel",
+    "side",
+]  # fmt: skip
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 1
+TEMPLATE = 2
 
 #: Products of a tile for each channel and column.
 PLACES = 36
@@ -27,8 +30,8 @@ PLACES = 36
 SIDES = {3: 4, 5: 2}
 #: Channels and columns for which it pays: the transforms cost as much as some products each.
 FEWEST, MOST = 16, 256
-#: Tiles from which on it pays to transform the filter.
-TILES = 64
+#: Tiles from which on it pays to transform the filter; fewer where the second cache keeps it.
+TILES, FEW_TILES = 64, 16
 #: The same for the gradient of a filter, whose sums are kept once for each part of the batch.
 MANY_TILES = 256
 #: Parts of a batch that are summed apart, at most, and elements of all sums.
@@ -53,7 +56,9 @@ def side(g: Grid, dtype: DType) -> int | None:
     )  # fmt: skip
     if not plain or made is None:
         return None
-    return made if _pays(made, g.images, g.made[1:], g.channels, g.columns, TILES) else None
+    small = 4 * PLACES * g.channels * g.columns <= BLOCK
+    fewest = FEW_TILES if small else TILES
+    return made if _pays(made, g.images, g.made[1:], g.channels, g.columns, fewest) else None
 
 
 def _pays(
@@ -75,11 +80,31 @@ def _block(channels: int, columns: int) -> int:
     return max(1, min(8 * ROWS, BLOCK // one) // ROWS) * ROWS
 
 
+def _even(block: int, tiles: Dim) -> int:
+    """A block as above; where the number of tiles is known, one that cuts them evenly.
+
+    In four parts at least, for threads, unless these would be less than two register blocks.
+    """
+    if type(tiles) is not int:
+        return block
+    parts = max(-(-tiles // block), min(4, tiles // (2 * ROWS)), 1)
+    return -(-tiles // (parts * ROWS)) * ROWS
+
+
+def pitch(rows: int, columns: int) -> int:
+    """Elements from one point's rows to the next one's: an odd number of cache lines.
+
+    A tile writes one line at each of 36 points: an even number would put them in few sets of
+    the first cache, and in places that differ by multiples of a page.
+    """
+    return ((rows * columns + 15) // 16 | 1) * 16
+
+
 def filter_kernel(name: str, g: Grid, dtype: DType) -> Kernel:
     """The kernel that transforms a filter ``[height, width, channels, columns]``."""
     k = KernelBuilder(name)
     w = k.input("w", dtype, (*g.kernel, g.channels, g.columns))
-    u = k.output("u", dtype, (PLACES, g.channels, g.columns))
+    u = k.output("u", dtype, (PLACES, pitch(g.channels, g.columns)))
     with k.loop("parallel", "c", g.channels) as c:
         k.template(
             "winograd_filter", [w, u], (c,), side=g.kernel[2], channels=g.channels,
@@ -93,11 +118,11 @@ def results_kernel(
     epilogue: Any = None,
 ) -> tuple[Kernel, int]:  # fmt: skip
     """The kernel of all results, and how many scratch buffers come last in its parameters."""
-    block = _block(g.channels, g.columns)
     tiles = g.images * D.product(D.ceildiv(n, made) for n in g.made[1:])
+    block = _even(_block(g.channels, g.columns), tiles)
     buffers = [
-        x, u, *outs, k.scratch("tiles", x.dtype, (PLACES, block, g.channels)),
-        k.scratch("sums", x.dtype, (PLACES, block, g.columns)),
+        x, u, *outs, k.scratch("tiles", x.dtype, (PLACES, pitch(block, g.channels))),
+        k.scratch("sums", x.dtype, (PLACES, pitch(block, g.columns))),
     ]  # fmt: skip
     with k.loop("parallel", "b", D.ceildiv(tiles, block)) as b:
         k.template(
@@ -137,7 +162,8 @@ def lower_gradient(n: Node, s: Site) -> bool:
     block = _block(c, f)
     buffers = [
         k.input("x", t, xs), k.input("g", t, gs), k.output("sums", t, (parts, PLACES, c, f)),
-        k.scratch("tiles", t, (PLACES, block, c)), k.scratch("grads", t, (PLACES, block, f)),
+        k.scratch("tiles", t, (PLACES, pitch(block, c))),
+        k.scratch("grads", t, (PLACES, pitch(block, f))),
     ]  # fmt: skip
     pads = [p[0] for p in n.attrs["pads"]]
     with k.loop("parallel", "p", parts) as p:

@@ -42,6 +42,7 @@ PROBE = 6  # a step never measured begins with 1/64 of its units, to learn its c
 DISTRUST = 10  # sharing that does not help is tried again after 2**10 runs at the latest,
 DISTRUST_NS = 100_000_000  # or after this time of running alone;
 TRIES = 4  # so often, a power of two
+CHECK = 512  # of so many runs, a power of two, one does a shared step alone to know what it costs
 PATIENCE = 2_000  # looks at the gate (tens of ns each) before the owner of a job naps
 CHUNKS = 4  # tasks a participant gets on average
 MXCSR = 0x1F80
@@ -253,10 +254,11 @@ def _emit_work(m: ir.Module, now: Any) -> Any:
             with c.if_(after >= deadline):
                 c.rmw("xchg", home, P.CANCEL, 1)
     with c.if_(main & (done.get() > 0)):
-        # The cost alone: at once when it falls, slowly when it rises (others may have our core).
+        # The cost alone, as far as it is seen here: two threads may be slower than one each (two
+        # virtual cores can be one real one), and sharing must not be judged by that.
         step = c.read_ptr(home, P.STEP)
         old, new = c.read_f64(step, S.COST), _cost(c, before.get() - start.get(), done.get())
-        _put_f64(c, step, S.COST, c.minimum(new, old + (new - old) * (1 / 16)))
+        _put_f64(c, step, S.COST, c.minimum(new, old))
     with c.if_(traced):
         c.put(area, 3, _clock(c, now))
         c.put(area, 4, done.get())
@@ -526,11 +528,13 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any, note: Any = None) -> Any:
     clock = c.var(_clock(c, now))
     deadline = c.select(c.arg(1).ne(0), clock.get() + POLL_NS, c.index(_MAX))
     steps, number = c.read_ptr(block, H.STEPS), c.read_i64(block, H.NSTEPS)
-    threads = c.read_i64(block, H.THREADS)
+    threads, runs = c.read_i64(block, H.THREADS), c.read_i64(block, H.RUNS)
     if note is not None:  # as many as an ordinary run would use
         short = (c.read_i64(block, H.COST) < SHORT_NS) & c.read_i64(block, H.LOOPS).eq(0)
         threads = c.select(short, c.index(1), threads)
     home = c.read_ptr(c.read_ptr(block, H.GLOBALS), G.POOL)
+    if parallel is not None:
+        _call_up(c, home, steps, number, threads)
     index = c.var(c.read_i64(block, H.STEP))
     unit = c.var(c.read_i64(block, H.UNIT))
     quiet = c.var(0)  # quick steps since the last look at the clock
@@ -584,7 +588,7 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any, note: Any = None) -> Any:
             code = c.var(0)
             share = c.index(0)
             if parallel is not None:
-                share = _share(c, step, rest, grain, threads, home)
+                share = _share(c, step, rest, grain, threads, home, runs + at)
                 with c.if_(share.ne(0)):
                     until = c.select(commit, c.index(_MAX), deadline)
                     stop = c.b.select(commit.ll, c.at(home, P.NEVER), c.at(block, H.STOP))
@@ -627,6 +631,35 @@ def _emit_walk(m: ir.Module, now: Any, parallel: Any, note: Any = None) -> Any:
     return c.func
 
 
+def _call_up(c: _Code, home: Any, steps: Any, number: V, threads: V) -> None:
+    """Wake parked workers for a run whose steps are each too short to wake them for.
+
+    A convolution of 15 us is worth two cores that look for work, but not waking one of them;
+    ten such in a row are. They come while the first steps run alone.
+    """
+    idle = c.var(0)
+    with c.if_((threads > 1) & ~c.is_null(home)):
+        idle.set(c.watch(home, P.SLEEPERS))
+    with c.if_(idle.get() > 0):
+        sum_ = c.var(0)
+        with c.loop(0, number) as s:
+            step = c.at(steps, s.i * S.SIZE)
+            units, grain = c.read_i64(step, S.UNITS), c.read_i64(step, S.GRAIN)
+            ns = _estimate(c, step, units)
+            fits = (grain > 0) & (units >= c.shl(grain, 1)) & _measured(c, step)
+            fits &= (ns >= c.read_i64(home, P.AWAKE)) & (ns < c.read_i64(home, P.PARKED))
+            fits &= (c.read_i64(step, S.TRUST) & _SKIP).eq(0)
+            sum_.set(sum_.get() + c.select(fits, ns, c.index(0)))
+        worth = sum_.get() >= c.read_i64(home, P.PARKED)
+        with c.if_(worth), c.if_(c.swap_if(home, P.OWNER, 0, 1)):
+            if _LINUX:
+                cpu = V(c, c.extern("sched_getcpu", i32, []), dtypes.int32)
+                c.put(home, P.CPU, c.cast(cpu, dtypes.int64))
+            c.rmw("add", home, P.EPOCH, 1)
+            _wake(c, home, threads - 1)
+            c.rmw("xchg", home, P.OWNER, 0)
+
+
 def _branch(c: _Code, step: Any, at: V) -> V:
     """Where a branch goes on."""
     words = c.read_ptr(step, S.WORDS)
@@ -658,10 +691,14 @@ def _measured(c: _Code, step: Any) -> V:
     return (c.read_i64(step, S.FLAGS) & LEARNED).ne(0)
 
 
-def _share(c: _Code, step: Any, rest: V, grain: V, threads: V, home: Any) -> V:
-    """Units of a task when the step is to be shared and the pool is now ours, else 0."""
+def _share(c: _Code, step: Any, rest: V, grain: V, threads: V, home: Any, turn: V) -> V:
+    """Units of a task when the step is to be shared and the pool is now ours, else 0.
+
+    `turn` counts the runs, from another number for each step.
+    """
     share = c.var(0)
     splits = (grain > 0) & (rest >= c.shl(grain, 1)) & (threads > 1)
+    splits &= (turn & (CHECK - 1)).ne(0)
     with c.if_(splits & ~c.is_null(home) & _measured(c, step)):
         workers = c.read_i64(home, P.WORKERS)
         parked = c.watch(home, P.SLEEPERS) >= workers

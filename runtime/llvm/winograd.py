@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphc.ir.kernel import Template
+from graphc.ops.winograd import pitch
 from graphc.runtime.llvm.conv import _blocks, _Conv, _Tiles
 from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.walk import Walk
@@ -67,7 +68,8 @@ def result_transform(m: Sequence[V], count: int, mad: Mad) -> list[V]:
 class _Filter(_Tiles):
     """One channel of a filter ``[side, side, channels, columns]`` at the points.
 
-    Buffers: the filter, and ``[36, channels, columns]``. Size: the unit, which is the channel.
+    Buffers: the filter, and ``[channels, columns]`` at the 36 points, `pitch` apart. Size: the
+    unit, which is the channel.
     """
 
     def run(self) -> None:
@@ -91,7 +93,7 @@ class _Filter(_Tiles):
                     for r in range(side)
                 ]
                 for r, x in enumerate(filter_transform(row, self.mad)):
-                    at = ((i.i * SIDE + r) * c + channel) * f + e.i
+                    at = (i.i * SIDE + r) * pitch(c, f) + channel * f + e.i
                     fn.store(self.pointers[1], at, x, mask)
 
 
@@ -156,7 +158,7 @@ class _Reader(_Tiles):
                 column(base + j.i * c, j.i, masks)
             with fn.loop(0, SIDE) as i:
                 for r, v in enumerate(transform(self.row_of(i.i, size))):
-                    at = ((i.i * SIDE + r) * self.block + t) * c + e.i
+                    at = (i.i * SIDE + r) * pitch(self.block, c) + t * c + e.i
                     fn.store(to, at, v, mask)
 
     def row_of(self, i: V, size: int = SIDE) -> list[V]:
@@ -185,7 +187,7 @@ class _Winograd(_Reader, _Conv):
     """A block of tiles of results.
 
     Buffers: image, transformed filter, results, what the epilogue reads, and two scratch buffers:
-    tiles at the points ``[36, block, channels]``, and their products ``[36, block, columns]``.
+    tiles at the 36 points, ``[block, channels]`` each and `pitch` apart, and their products.
     Sizes: as for ``conv``, the unit being a block of tiles.
 
     Attributes
@@ -210,9 +212,9 @@ class _Winograd(_Reader, _Conv):
             self.gather(self.pointers[0], self.image[1:], self.c, tiles, t.i, corner, SIDE,
                         lambda v: image_transform(v, self.mad))  # fmt: skip
         with fn.loop(0, PLACES) as p:
-            a = fn.element_ptr(tiles, p.i * (self.block * self.c), self.acc)
-            b = fn.element_ptr(self.pointers[1], p.i * (self.c * self.f), self.dtype)
-            o = fn.element_ptr(self.sums, p.i * (self.block * self.f), self.acc)
+            a = fn.element_ptr(tiles, p.i * pitch(self.block, self.c), self.acc)
+            b = fn.element_ptr(self.pointers[1], p.i * pitch(self.c, self.f), self.dtype)
+            o = fn.element_ptr(self.sums, p.i * pitch(self.block, self.f), self.acc)
             with fn.loop(0, count, self.mr) as i:
                 for nv, col in self.column_blocks(self.mr, self.f):
                     self.products(a, b, o, i.i, col, nv)
@@ -243,8 +245,8 @@ class _Winograd(_Reader, _Conv):
             mask = self.mask(f - e.i) if f % lanes else None
             with fn.loop(0, SIDE) as j:
                 column = [
-                    fn.load(self.sums, ((j.i + i * SIDE) * self.block + t) * f + e.i, self.acc,
-                            lanes, mask)
+                    fn.load(self.sums, (j.i + i * SIDE) * pitch(self.block, f) + t * f + e.i,
+                            self.acc, lanes, mask)
                     for i in range(SIDE)
                 ]  # fmt: skip
                 for r, v in enumerate(result_transform(column, side, self.mad)):
@@ -306,8 +308,8 @@ class _Sums(_Reader):
                 self.gather(self.pointers[1], grad[1:], f, grads, t.i, [n, y, x], self.side,
                             lambda v: filter_transform(v, self.mad))  # fmt: skip
             with fn.loop(0, PLACES) as p:
-                v = fn.element_ptr(tiles, p.i * (self.block * c), self.acc)
-                g = fn.element_ptr(grads, p.i * (self.block * f), self.acc)
+                v = fn.element_ptr(tiles, p.i * pitch(self.block, c), self.acc)
+                g = fn.element_ptr(grads, p.i * pitch(self.block, f), self.acc)
                 o = fn.element_ptr(sums, p.i * (c * f), self.acc)
                 with fn.loop(0, c, a["rows"]) as i:
                     for nv, col in self.column_blocks(a["rows"], f):

@@ -87,7 +87,8 @@ def test_exact_for_small_whole_numbers() -> None:
         ((4, 14, 14, 15, 64, 3), {}),  # few channels: the transforms cost more than they save
         ((4, 14, 14, 32, 64, 3), {"strides": [1, 2, 2, 1]}),
         ((4, 14, 14, 32, 64, 3), {"dilations": [1, 2, 2, 1]}),
-        ((1, 14, 14, 32, 64, 3), {}),  # too few tiles to pay for the filter's
+        ((1, 12, 12, 32, 64, 3), {}),  # too few tiles to pay for the filter's,
+        ((1, 14, 14, 64, 64, 3), {}),  # which here is more than the cache keeps
         ((64, 5, 5, 32, 64, 3), {}),  # most of a second tile would be thrown away
         ((4, 14, 14, 32, 64, 1), {}),
     ],
