@@ -941,6 +941,9 @@ class Graph(Contexts, Pictured):
         """The name of the gradient that `gradient_override_map` gave `node`, if any."""
         return self._gradient_types.get(node)
 
+    def _apply_device_functions(self, op: Any) -> None:
+        """TF1 gives `op` the device of the block around: none has one here."""
+
     def device(self, device_name_or_function: Any) -> _Nothing:
         """Accepted and ignored: graphc runs on the CPU."""
         return _nothing

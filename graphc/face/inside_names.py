@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from graphc.face.inside_more import MORE_INSIDE
+
 __all__ = ["INSIDE", "INSIDE_SPACES", "MODULES"]
 
 _HERE = "graphc.face.insides:"
@@ -40,6 +42,7 @@ _NETS = {
 
 #: Path → where it is, as in `graphc.face.names.NAMES`.
 INSIDE: dict[str, str] = {
+    **MORE_INSIDE,
     **{f"python.framework.dtypes.{t}_ref": f"graphc.face.insides:{t}_ref" for t in _REFERENCES},
     "python.framework.common_shapes.broadcast_shape": "graphc.face.shape:broadcast_static_shape",
     "python.framework.function.Defun": _HERE + "Defun",
@@ -114,6 +117,9 @@ INSIDE_SPACES: dict[str, tuple[str, ...]] = {
     "contrib.slim.python.slim": ("contrib.slim",),
     "contrib.slim.python.slim.nets": (),
     "python.layers.utils": (),
+    "python.keras.utils.generic_utils": (),
+    "python.keras.utils.tf_utils": (),
+    "python.pywrap_tensorflow": (),
     "python.ops.confusion_matrix": ("",),
     "python.ops.gradient_checker": ("test",),
     "python.ops.metrics_impl": ("metrics",),

@@ -151,10 +151,22 @@ def _listed(space: str) -> Iterable[str]:
             yield path[len(prefix) :]
 
 
+def _starred(space: str) -> list[str]:
+    """The public names of TF1 in a namespace, and the namespaces in it, as far as they are here."""
+    prefix = f"{space}." if space else ""
+    inner = [p[len(prefix) :] for p in spaces() if p.startswith(prefix)]
+    names = {*_public(space), *[n for n in inner if "." not in n and n != "python"]}
+    found = [n for n in names if n[:1] != "_" and _lookup(space, n) is not _MISSING]
+    constants = () if space else ("COMPILER_VERSION", "GIT_VERSION", "VERSION", "newaxis")
+    return sorted([*found, *constants])
+
+
 def namespace(space: str, module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` for the module that is the namespace `space`."""
 
     def getattr_(name: str) -> Any:
+        if name == "__all__":  # for ``from tensorflow import *``
+            return _starred(space)
         if name.startswith("__"):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         value = _lookup(space, name)

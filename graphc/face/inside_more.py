@@ -1,0 +1,69 @@
+"""More names of TensorFlow's insides: Keras, cells, files, and what has no meaning here.
+
+`graphc.face.inside_names` adds this to its table.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MORE_INSIDE"]
+
+_TENSORS = "graphc.face.inside_tensors:"
+_KERAS = "graphc.keras.inside:"
+_FILES = "graphc.face.files:"
+_REFUSED = "graphc.face.refused:"
+
+_KERAS_UTILS = (
+    "deserialize_keras_object get_custom_objects has_arg make_batches object_list_uid "
+    "serialize_keras_object slice_arrays to_list to_snake_case"
+).split()
+
+#: Path → where it is, as in `graphc.face.names.NAMES`.
+MORE_INSIDE: dict[str, str] = {
+    "python.framework.ops._TensorLike": _TENSORS + "TensorLike",
+    "python.framework.ops._as_graph_element": _TENSORS + "as_graph_element",
+    "python.framework.ops.internal_convert_to_tensor": "graphc.face.convert:convert_to_tensor",
+    "python.framework.ops.is_dense_tensor_like": _TENSORS + "is_dense_tensor_like",
+    "python.framework.tensor_like._TensorLike": _TENSORS + "TensorLike",
+    "python.framework.tensor_shape.unknown_shape": _TENSORS + "unknown_shape",
+    "python.ops.rnn._transpose_batch_time": "graphc.nn.recurrent:transpose_batch_time",
+    "python.ops.rnn_cell_impl._concat": _TENSORS + "concat_sizes",
+    "python.ops.rnn_cell_impl._zero_state_tensors": _TENSORS + "zero_state_tensors",
+    "python.ops.variables._all_saveable_objects": _TENSORS + "all_saveable_objects",
+    "contrib.seq2seq.python.ops.decoder._transpose_batch_time": (
+        "graphc.nn.recurrent:transpose_batch_time"
+    ),
+    # ---- Keras
+    "python.keras.backend.get_graph": "graphc.face.graph:get_default_graph",
+    "python.keras.utils.tf_utils.constant_value": "graphc.face.insides:constant_flag",
+    "python.keras.utils.tf_utils.get_reachable_from_inputs": _TENSORS + "reachable",
+    "python.keras.utils.tf_utils.is_tensor_or_variable": _KERAS + "is_tensor_or_variable",
+    "python.keras.utils.tf_utils.is_symbolic_tensor": "graphc.keras.inside:is_tensor_or_variable",
+    "python.keras.utils.tf_utils.shape_type_conversion": _KERAS + "shape_type_conversion",
+    "python.keras.utils.tf_utils.smart_cond": "graphc.contrib.framework.variables:smart_cond",
+    **{f"python.keras.utils.generic_utils.{n}": _KERAS + n for n in _KERAS_UTILS},
+    "python.keras.utils.generic_utils.CustomObjectScope": "graphc.keras.utils:CustomObjectScope",
+    "python.keras.utils.generic_utils.custom_object_scope": (
+        "graphc.keras.utils:custom_object_scope"
+    ),
+    # ---- files
+    "python.lib.io.file_io.copy": _FILES + "copy",
+    "python.lib.io.file_io.create_dir": _FILES + "mkdir",
+    "python.lib.io.file_io.delete_file": _FILES + "remove",
+    "python.lib.io.file_io.delete_recursively": _FILES + "rmtree",
+    "python.lib.io.file_io.get_matching_files": _FILES + "glob",
+    "python.lib.io.file_io.is_directory": _FILES + "isdir",
+    "python.lib.io.file_io.list_directory": _FILES + "listdir",
+    "python.lib.io.file_io.rename": _FILES + "rename",
+    "python.lib.io.file_io.stat": _FILES + "stat",
+    "python.lib.io.file_io.walk": _FILES + "Walk",
+    "python.pywrap_tensorflow.EventsWriter": "graphc.summary.events:EventsWriter",
+    # ---- settings of the machine
+    "config.experimental_list_devices": "graphc.face.machine:experimental_list_devices",
+    "config.experimental.list_physical_devices": "graphc.face.machine:list_physical_devices",
+    "config.experimental.list_logical_devices": "graphc.face.machine:list_physical_devices",
+    "config.experimental.set_memory_growth": "graphc.face.machine:set_memory_growth",
+    "python.eager.context.eager_mode": _REFUSED + "eager_mode",
+    "python.eager.context.graph_mode": "contextlib:nullcontext",
+    "python.debug.DumpingDebugWrapperSession": _REFUSED + "DumpingDebugWrapperSession",
+    "python.debug.DumpingDebugHook": _REFUSED + "DumpingDebugHook",
+}  # fmt: skip
