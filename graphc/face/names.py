@@ -115,7 +115,8 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.contrib.layers.normalization", "graphc.contrib.layers.shaping",
         "graphc.contrib.layers.regularizers", "graphc.contrib.layers.optimizers",
         "graphc.contrib.layers.embedding", "graphc.contrib.layers.summaries",
-        "graphc.contrib.layers.sequences",
+        "graphc.contrib.layers.sequences", "graphc.contrib.layers.feature_columns",
+        "graphc.contrib.layers.feature_column_ops",
     ),
     "losses": ("graphc.losses.functions",),
     "metrics": (
@@ -468,7 +469,9 @@ NAMES: dict[str, str] = {
     "sparse.reset_shape": "graphc.sparse.ops:sparse_reset_shape",
     "sparse.reshape": "graphc.sparse.ops:sparse_reshape",
     "sparse.retain": "graphc.sparse.ops:sparse_retain",
-    "sparse.cross": "graphc.sparse.crosses:cross",  # not written: tf.cross is another function
+    "sparse.cross": "graphc.sparse.crosses:cross",  # tf.cross is another function
+    "sparse.cross_hashed": "graphc.sparse.crosses:cross_hashed",
+    "contrib.slim.sparse_feature_cross": "graphc.sparse.crosses:sparse_feature_cross",
     "sparse.segment_mean": "graphc.ops.ordering:sparse_segment_mean",
     "sparse.segment_sqrt_n": "graphc.ops.ordering:sparse_segment_sqrt_n",
     "sparse.segment_sum": "graphc.ops.ordering:sparse_segment_sum",

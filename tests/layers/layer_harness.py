@@ -76,6 +76,8 @@ def observe(tf, program):
     rounds = []
     with tf.Session() as session:
         session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+        if tf.get_collection("table_initializer"):
+            session.run(tf.tables_initializer())
         if got.get("load", True):
             for k, v in enumerate(tf.trainable_variables()):
                 v.load(pattern(v.get_shape().as_list(), k).astype(v.dtype.as_numpy_dtype), session)

@@ -32,6 +32,7 @@ CASES = [
         "more_names",
         "rare",
         "nets",
+        "columns",
     )
     if (HERE / f"{what}.json").exists()
     for key in importlib.import_module(f"{what}_programs").PROGRAMS
