@@ -48,6 +48,7 @@ COMMANDS: dict[str, Command] = {
             "dump samples/xor.py",
             "dump samples/train_digits.py -- --epochs 1",
             "dump --run -1 --stage fuse,kernels samples/xor.py",
+         "dump --run -1 --stage asm --kernel k1 samples/xor.py",
             "dump --stage everything --out dumps samples/xor.py",
             "dump --format python --stage fuse --run -1 samples/xor.py",
             "dump --format dot graph.gc",

@@ -226,6 +226,24 @@ def test_one_compilation(tmp_path: Path, capsys: Any) -> None:
     assert "from 0, or -1" in err
 
 
+def test_one_kernel(tmp_path: Path, capsys: Any) -> None:
+    status, out, _ = run(tmp_path, capsys, "--stage", "kernels,asm", "SCRIPT")
+    names = [
+        s.split("(")[0].removeprefix("kernel ") for s in out.splitlines() if s[:7] == "kernel "
+    ]
+    assert status == 0
+    assert len(set(names)) > 2
+    only = ["--stage", "kernels,asm", "--kernel", names[-1]]
+    status, mine, _ = run(tmp_path, capsys, *only, "SCRIPT")
+    assert status == 0
+    assert mine.count(f"kernel {names[-1]}") == 2  # loops, assembly
+    assert names[0] not in mine
+    status, out, err = run(tmp_path, capsys, "--kernel", "nope", "SCRIPT")
+    assert status == 2
+    assert err.startswith("graphc: no kernel is called 'nope'; there are: ")
+    assert names[0] in err
+
+
 def test_files(tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "a" / "b"
     status, _, _ = run(tmp_path, capsys, "--stage", "everything", "--out", str(out), "SCRIPT")

@@ -56,6 +56,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="of a graph: the level (default 2)",
     )  # fmt: skip
     parser.add_argument("--passes", default=None, metavar="LIST", help="of a graph: the pipeline")
+    parser.add_argument(
+        "--kernel", default="", metavar="NAME",
+        help="of kernels, LLVM IR and assembly only what is called so, or has it in its name",
+    )  # fmt: skip
     script.arguments(parser, "a Python script or a graph")
 
 
@@ -82,7 +86,9 @@ def execute(args: argparse.Namespace) -> int:
         status, items = _of_script(args)
         if status and not items:
             return status
-    _show(items, args.stage, args.format, args.out)
+    if args.kernel:
+        _check_kernel(items, args.kernel)
+    _show(items, args.stage, args.format, args.out, args.kernel)
     return status
 
 
@@ -92,6 +98,14 @@ def _check_pipeline(args: argparse.Namespace, graphs: bool) -> None:
         raise Misuse("--level and --passes are for graphs; a script's sessions have options")
     if args.level is None:
         args.level = 2
+
+
+def _check_kernel(items: Sequence[Item], kernel: str) -> None:
+    """Refuse a name that no kernel has."""
+    plans = [i.compilation.plan for i in items if i.compilation is not None]
+    names = list(dict.fromkeys(s.code.name for p in plans if p for s in p.steps if s.calls))
+    if not any(kernel in name for name in names):
+        raise Misuse(f"no kernel is called {kernel!r}; there are: {', '.join(names)}")
 
 
 def _check_stages(args: argparse.Namespace, graphs: bool) -> None:
@@ -158,14 +172,14 @@ def _of_saved(args: argparse.Namespace) -> list[Item]:
 # ------------------------------------------------------------------- showing it
 
 
-def _show(items: Sequence[Item], stage: str, form: str, out: Path | None) -> None:
+def _show(items: Sequence[Item], stage: str, form: str, out: Path | None, kernel: str = "") -> None:
     from graphc.face import dump
     from graphc.see import folders, forms
 
     if form != "text":
         _formatted(items, stage, form, out)
         return
-    every = [(i, dump.stages(i.compilation, i.elements)) for i in items]
+    every = [(i, dump.stages(i.compilation, i.elements, kernel)) for i in items]
     known = list(dict.fromkeys(name for _, made in every for name, _ in made))
     try:
         wanted = forms.wanted(stage, known, "text")
@@ -180,8 +194,9 @@ def _show(items: Sequence[Item], stage: str, form: str, out: Path | None) -> Non
         except OSError as e:
             raise Misuse(f"cannot write to {str(out)!r}: {e}") from None
         for name, make in made:
-            if name in wanted:
-                shown(f"# ==== {item.title}: {name}\n{make()}\n")
+            text = make() if name in wanted else ""
+            if text:
+                shown(f"# ==== {item.title}: {name}\n{text}\n")
 
 
 def _formatted(items: Sequence[Item], stage: str, form: str, out: Path | None) -> None:

@@ -53,9 +53,15 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _behind(args: argparse.Namespace) -> None:
-    """``--line`` and ``--tensor`` directly behind the script are ours, too."""
-    while len(args.args) > 1 and args.args[0] in ("--line", "--tensor"):
+    """``--line``, ``--tensor`` and ``--profile`` directly behind the script are ours, too."""
+    while args.args and args.args[0] in ("--line", "--tensor", "--profile"):
         name = args.args[0][2:]
+        if name == "profile":
+            args.profile = True
+            del args.args[0]
+            continue
+        if len(args.args) < 2:
+            break
         if getattr(args, name) is not None:
             break
         setattr(args, name, args.args[1])

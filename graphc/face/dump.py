@@ -388,8 +388,13 @@ def check_stage(word: str) -> None:
         raise ValueError(f"unknown stage {word.strip()!r}; there are: {', '.join(there)}")
 
 
-def stages(c: Any, elements: Sequence[Value | Node]) -> list[tuple[str, Callable[[], str]]]:
-    """Each stage of a compilation with what makes its text; of None what was recorded."""
+def stages(
+    c: Any, elements: Sequence[Value | Node], kernel: str = ""
+) -> list[tuple[str, Callable[[], str]]]:
+    """Each stage of a compilation with what makes its text; of None what was recorded.
+
+    Of kernels those alone whose names have `kernel` in them.
+    """
     out: list[tuple[str, Callable[[], str]]] = [("graph", lambda: recorded(elements))]
     if c is None:
         return out
@@ -397,11 +402,11 @@ def stages(c: Any, elements: Sequence[Value | Node]) -> list[tuple[str, Callable
     for name, r in passes_of(c):
         out.append((name, lambda g=r.graph: print_graph(g)))  # type: ignore[misc]
     out += [
-        ("kernels", lambda: kernels(c)),
+        ("kernels", lambda: kernels(c, kernel)),
         ("plan", lambda: plan_text(c)),
-        ("llvm", lambda: native(c, "llvm_ir")),
-        ("optimized", lambda: native(c, "optimized_ir")),
-        ("asm", lambda: native(c, "assembly")),
+        ("llvm", lambda: native(c, "llvm_ir", kernel)),
+        ("optimized", lambda: native(c, "optimized_ir", kernel)),
+        ("asm", lambda: native(c, "assembly", kernel)),
     ]
     return out
 
@@ -456,13 +461,13 @@ def _known(v: Value) -> Any:
     return tuple(d if type(d) is int else Expr.symbol("?") for d in v.static_shape)
 
 
-def kernels(c: Any) -> str:
-    """Every distinct kernel of the plan as loops."""
+def kernels(c: Any, only: str = "") -> str:
+    """Every distinct kernel of the plan as loops, or `only` those of a name."""
     from graphc.ir.kernel_text import print_kernel
 
     seen: dict[str, str] = {}
     for s in c.plan.steps:
-        if s.calls and s.code.name not in seen:
+        if s.calls and only in s.code.name and s.code.name not in seen:
             seen[s.code.name] = print_kernel(s.code.kernel)
     return "\n\n".join(t.rstrip() for t in seen.values())
 
@@ -503,12 +508,12 @@ def _branch(s: Any, places: dict[Any, int]) -> str:
     return f"branch {_place(s.binds[0])} else {where}" if s.reads else f"jump {where}"
 
 
-def native(c: Any, what: str) -> str:
-    """LLVM IR or assembly of every distinct kernel."""
+def native(c: Any, what: str, only: str = "") -> str:
+    """LLVM IR or assembly of every distinct kernel, or `only` of those of a name."""
     out: dict[str, str] = {}
     for i, s in enumerate(c.plan.steps):
         for variant, (owner, _) in c.owners.get(i, {}).items():
             name = s.code.name if variant == "kernel" else f"{s.code.name} ({variant})"
-            if name not in out:
+            if only in s.code.name and name not in out:
                 out[name] = f"; kernel {name}\n{getattr(owner, what)}"
     return "\n".join(out.values())

@@ -74,7 +74,8 @@ class Place:
         lines.append(f"  computes {mine}")
         lines.append(f"  together with {others}" if others else "  and nothing else")
         if self.nanoseconds is not None:
-            calls = f" in {self.calls} calls" if self.calls > 1 else ""
+            each = self.nanoseconds / max(1, self.calls) / 1000
+            calls = f" in {self.calls} calls, {each:.2f} us each" if self.calls > 1 else ""
             rates = ""
             if self.nanoseconds:
                 rates = f", {self.bytes / self.nanoseconds:.1f} GB/s"

@@ -153,6 +153,27 @@ def test_a_kernel_leads_back_to_its_lines(opened) -> None:
     assert opened.do(f"document.querySelector('#source-list .pin[data-id=\"{line}\"]') !== null")
 
 
+def test_steps_that_share_code_have_their_own_lines(page, tmp_path) -> None:
+    """What the code was made for first is not what each call of it is for."""
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(tf.float32, [None], name="x")
+        h = tf.exp(tf.cumsum(x)) * 0.5
+        y = tf.exp(tf.cumsum(h)) * 0.5
+        file = tf.report(y, tmp_path / "shared.html", {x: [0.0, 1.0]}, sess, runs=1)
+    page.open(file)
+    kernels = page.do("report.part.steps.map((s) => s.kernel)")
+    assert len(set(kernels)) < len(kernels)
+    for step in range(len(kernels)):
+        page.do(f"report.pin({{kind: 'step', id: {step}}})")
+        page.click('#texts [data-text="loops"]')
+        page.until("document.querySelector('#text-list .code-line[data-kind=line]')")
+        assert page.do(
+            "[...document.querySelectorAll('#text-list .code-line[data-kind=line]')].every((e) =>"
+            f" report.linked({{kind: 'line', id: +e.dataset.id}}).steps.has({step}))"
+        ), step
+    assert page.console == []
+
+
 def test_hovering_lights_up_what_is_linked(opened) -> None:
     opened.choose("#stage", 0)
     node = named(opened, "layer/act")

@@ -368,6 +368,9 @@ def test_command_with_times(script: Path, capsys: Any) -> None:
     with tf.Graph().as_default():
         assert main(["explain", "--profile", "--line", "4", str(script)]) == 0
     assert " us, " in capsys.readouterr().out
+    with tf.Graph().as_default():
+        assert main(["explain", str(script), "--line", "4", "--profile"]) == 0
+    assert " us, " in capsys.readouterr().out
 
 
 def test_command_without_a_question(script: Path, capsys: Any) -> None:

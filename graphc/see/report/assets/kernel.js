@@ -89,7 +89,9 @@ class KernelPane {
       text = made[shown.phase][shown.text];
       at = made[shown.phase].at[shown.text] || [];
     }
-    const ofLoops = texts.lines || [];
+    // code that several calls share was made for the first: its lines may be none of this call's
+    const mine = linked({ kind: "step", id: shown.step }).lines, only = mine.size === 1 ? [...mine][0] : -1;
+    const ofLoops = (texts.lines || []).map((line) => (line < 0 || mine.has(line) ? line : only));
     this.show(text.split("\n"), (i) => {
       const loop = at ? (at[i] || 0) - 1 : i;
       return loop < 0 ? null : { loop, line: ofLoops[loop] === undefined ? -1 : ofLoops[loop] };
