@@ -762,3 +762,42 @@ def test_what_the_tables_have_not(capsys: Any, arguments: list[str], message: st
     assert out == ""
     assert err.startswith(f"graphc: {message}")
     assert err.count("\n") == 1
+
+
+# ------------------------------------------------------------------- what is fetched
+
+
+def test_sparse_and_ragged_tensors_are_shown(tmp_path: Path) -> None:
+    with tf.Graph().as_default(), tf.Session() as session:
+        given = tf.sparse_placeholder(tf.float32, [None, 3], name="given")
+        rows = tf.ragged.constant([[1.0, 2.0], [], [3.0]])
+        fetches = [given * 2.0, {"rows": rows + 1.0}]
+        feed = {given: tf.SparseTensorValue([[0, 1]], [1.0], [2, 3])}
+        assert session.run(fetches, feed)[0].values.tolist() == [2.0]
+        text = tf.dump(fetches, feed, session, stage="pure")
+        assert "%given/values" in text
+        assert "given/values" in tf.explain(given, session=session).about
+        assert tf.report(fetches, tmp_path / "sparse.html", feed, session, runs=1).stat().st_size
+        assert "2.0" in tf.dump(fetches, feed, session, stage="graph", format="python")
+
+
+def test_the_recorded_graph_of_what_does_not_compile() -> None:
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, None], name="x")
+        y = tf.matmul(x, tf.ones([3, 2]), name="y")
+        feed = {x: np.ones((2, 4), np.float32)}
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            tf.dump(y, feed)
+        assert "%y = matmul" in tf.dump(y, feed, stage="graph")
+        assert "tf.matmul(" in tf.dump(y, feed, stage="graph", format="python")
+        assert '"op": "matmul"' in tf.dump(y, feed, stage="graph", format="json")
+
+
+def test_the_source_of_a_run_in_parts() -> None:
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None], name="x")
+        y = tf.reduce_sum(tf.boolean_mask(x, x > 0.0), name="y")
+        text = tf.dump(y, {x: [1.0, -1.0]}, stage="graph", format="python")
+    with tf.Graph().as_default(), tf.Session() as session:
+        exec(compile(text, "printed", "exec"), {})
+        assert session.run("y:0", {"x:0": [1.0, -1.0, 2.0]}) == 3.0

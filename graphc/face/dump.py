@@ -36,6 +36,9 @@ class Part(NamedTuple):
 
 
 def _elements(fetches: Any, graph: Graph) -> list[Value | Node]:
+    """The tensors and operations of fetches; sparse and ragged tensors are several."""
+    from graphc.face.session import expansion
+
     out: list[Value | Node] = []
     stack = [fetches]
     while stack:
@@ -46,9 +49,17 @@ def _elements(fetches: Any, graph: Graph) -> list[Value | Node]:
             stack += reversed(f)
         elif isinstance(f, Variable):
             out.append(f._ref())
+        elif (made := expansion(f)) is not None:
+            stack += reversed(made.fetch(f)[0])
         else:
             out.append(graph.as_graph_element(f))
     return out
+
+
+def _some(elements: list[Value | Node]) -> list[Value | Node]:
+    if not elements:
+        raise ValueError("there is nothing to show: no tensor or operation is fetched")
+    return elements
 
 
 def _example(
@@ -118,14 +129,13 @@ def compile_run(
     Placeholders that are not fed take examples of their static shape. While a journal is kept,
     everything is compiled, also what the session has compiled before.
     """
+    from graphc.face.session import flattened
     from graphc.runtime import executor as rt
 
     graph, ex = _executor(session, graph, level, passes, off)
-    elements = _elements(fetches, graph)
-    if not elements:
-        raise ValueError("there is nothing to show: no tensor or operation is fetched")
+    elements = _some(_elements(fetches, graph))
     feeds: dict[Value, Any] = {}
-    for k, x in (feed_dict or {}).items():
+    for k, x in flattened(feed_dict or {}):
         key = k._ref() if isinstance(k, Variable) else graph.as_graph_element(k)
         feeds[key] = x
     missing = _placeholders(elements, feeds)
@@ -324,9 +334,15 @@ def dump(
       return %y
     }
     """
-    parts = compile_run(
-        fetches, feed_dict, session, graph=graph, level=level, passes=passes, off=off
-    )
+    if [s.strip() for s in str(stage).split(",")] == [
+        "graph"
+    ]:  # that of what does not compile, too
+        graph, _ = _executor(session, graph, level, passes, off)
+        parts = [Part(None, _some(_elements(fetches, graph)), "")]
+    else:
+        parts = compile_run(
+            fetches, feed_dict, session, graph=graph, level=level, passes=passes, off=off
+        )
     if format != "text":
         from graphc.see import forms
 

@@ -71,7 +71,8 @@ def register_session_run_conversion_functions(
     _expansions.insert(0, made)
 
 
-def _expansion(obj: Any) -> Expansion | None:
+def expansion(obj: Any) -> Expansion | None:
+    """How an object made of several tensors is fetched and fed; None for all others."""
     for e in _expansions:
         if isinstance(obj, e.kind):
             return e
@@ -139,7 +140,7 @@ class _Fetches:
         if _is_attrs(fetch):
             parts = [self.packer(getattr(fetch, a.name)) for a in kind.__attrs_attrs__]
             return lambda values: kind(*[p(values) for p in parts])
-        e = _expansion(fetch)
+        e = expansion(fetch)
         if e is not None:
             tensors, contract = e.fetch(fetch)
             places = [self.element(t) for t in tensors]
@@ -222,7 +223,7 @@ def _alike(key: Any, value: Any) -> bool:
     return not any(isinstance(k, list | tuple | Mapping) for k in key)
 
 
-def _flatten(feed_dict: Any) -> list[tuple[Any, Any]]:
+def flattened(feed_dict: Any) -> list[tuple[Any, Any]]:
     """Pairs (tensor-like, value); tuples of tensors and composite tensors taken apart.
 
     Raises
@@ -253,7 +254,7 @@ def _flatten(feed_dict: Any) -> list[tuple[Any, Any]]:
             flat[k] = v
     out: list[tuple[Any, Any]] = []
     for key, value in flat.items():
-        e = _expansion(key)
+        e = expansion(key)
         if e is None:
             out.append((key, value))
         elif e.feed is None:
@@ -532,7 +533,7 @@ class BaseSession:
         """The fed tensors, and what takes a feed_dict apart (None where its values are all)."""
         if not feed_dict:
             return (), None
-        pairs = _flatten(feed_dict)
+        pairs = flattened(feed_dict)
         tensors: list[Tensor] = []
         for key, value in pairs:
             t = self._fed_tensor(key)
@@ -548,7 +549,7 @@ class BaseSession:
         last = [max(i for i, t in enumerate(tensors) if t is u) for u in unique]
 
         def spread(feed_dict: Any) -> list[Any]:
-            values = [v for _, v in _flatten(feed_dict)]
+            values = [v for _, v in flattened(feed_dict)]
             return [values[i] for i in last]
 
         return unique, spread
@@ -593,7 +594,7 @@ class BaseSession:
         def with_options(*args: Any, **options: Any) -> Any:
             return self.run(fetches, dict(zip(keys, args, strict=True)), **options)
 
-        if any(isinstance(k, list | tuple) or _expansion(k) for k in keys):
+        if any(isinstance(k, list | tuple) or expansion(k) for k in keys):
             return with_options
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")

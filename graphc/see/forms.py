@@ -204,6 +204,8 @@ def stage_graphs(c: Any) -> list[tuple[str, Graph]]:
     """The pure graph of a compilation, and the graph after each pass, by the names of stages."""
     from graphc.face.dump import passes_of
 
+    if c is None:
+        return []
     return [("pure", c.frozen.graph), *((name, r.graph) for name, r in passes_of(c))]
 
 

@@ -112,9 +112,9 @@ def resolve(what: Any, graph: Graph, caller: str = "") -> tuple[str, list[Node]]
         here = [n for n in graph.get_operations() if n.source and n.source[0].file == caller]
         file = caller if any(n.source[0].line == what for n in here) else ""
         return f"line {Path(file).name}:{what}", nodes_of_line(graph, file, what)
-    element = graph.as_graph_element(what)
-    node = element if isinstance(element, Node) else element.node
-    return element.name, _grouped(node)
+    elements = dump._elements(what, graph)  # those of a sparse or ragged tensor
+    nodes = [n for e in elements for n in _grouped(e if isinstance(e, Node) else e.node)]
+    return ", ".join(e.name for e in elements), list(dict.fromkeys(nodes))
 
 
 def _grouped(n: Node) -> list[Node]:
@@ -222,6 +222,7 @@ def _sinks(nodes: Sequence[Node], graph: Graph) -> list[Any]:
             reach.add(n)
             read.update(before)
     ends = [n for n in graph.get_operations() if n in reach and n not in read]
+    ends = [n for n in ends if graph.is_fetchable(n)]  # not what is inside of a loop
     return [n.outputs[0] if len(n.outputs) == 1 and _fetchable(n) else n for n in ends]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import graphc
 from graphc.face.dump import _elements, _placeholders, compile_run
 from graphc.face.graph import Graph, get_default_graph, get_default_session
+from graphc.face.session import flattened
 from graphc.ir.journal import Journal
 from graphc.ir.node import Node, Value
 from graphc.see.explanation import Explainer
@@ -79,7 +80,7 @@ def gather(
     elements = _elements(fetches, graph)
     if not elements:
         raise ValueError("there is nothing to show: no tensor or operation is fetched")
-    for key in feed_dict or ():
+    for key, _ in flattened(feed_dict or {}):
         graph.as_graph_element(getattr(key, "_ref", lambda key=key: key)())
     run = _compiled(fetches, feed_dict, session, graph, elements, options)
     run.threads = session._executor.threads if session is not None else os.cpu_count() or 1
@@ -127,7 +128,8 @@ def _time(
         run.untimed = "There are no times: without a session nothing is run."
         return
     fed = [
-        session.graph.as_graph_element(getattr(k, "_ref", lambda k=k: k)()) for k in feed_dict or ()
+        session.graph.as_graph_element(getattr(k, "_ref", lambda k=k: k)())
+        for k, _ in flattened(feed_dict or {})
     ]
     missing = _placeholders(elements, fed)
     if missing:
