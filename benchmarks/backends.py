@@ -2,7 +2,7 @@
 
 `Tf1` is ordinary TensorFlow 1 code: under graphc and under TensorFlow's compatibility module it is
 the same source. JAX jits a functional step with donated buffers; PyTorch runs eagerly, or through
-``torch.compile``.
+``torch.compile``; ONNX Runtime runs forward passes alone.
 """
 
 from __future__ import annotations
@@ -221,16 +221,25 @@ class Torch:
         return step
 
 
+def _onnx(threads: int) -> Any:
+    from onnx_backend import Onnx
+
+    return Onnx(threads)
+
+
 BACKENDS: dict[str, Callable[[int], Any]] = {
     "graphc": lambda threads: Tf1("graphc", threads),
     "tensorflow": lambda threads: Tf1("tensorflow.compat.v1", threads),
     "jax": Jax,
     "torch": Torch,
     "torch_compile": lambda threads: Torch(threads, compiled=True),
+    "onnxruntime": _onnx,
 }
+#: Those that train nothing.
+FORWARD = {"onnxruntime"}
 #: The package that must be installed for a backend.
 PACKAGES = {"graphc": "graphc", "tensorflow": "tensorflow", "jax": "jax", "torch": "torch",
-            "torch_compile": "torch"}  # fmt: skip
+            "torch_compile": "torch", "onnxruntime": "onnxruntime"}  # fmt: skip
 
 
 def names(text: Sequence[str]) -> list[str]:

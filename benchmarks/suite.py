@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backends import BACKENDS, PACKAGES, names
+from backends import BACKENDS, FORWARD, PACKAGES, names
 from workloads import WORKLOADS
 
 from graphc.see.machine import Machine, cpu_name, measure
@@ -148,6 +148,8 @@ def run(wanted: Sequence[str], pythons: dict[str, str], args: Any) -> Results:
     for w in wanted:
         for k in range(args.rounds):
             for b, python in pythons.items():
+                if b in FORWARD and WORKLOADS[w].kind == "train":
+                    continue
                 began = time.perf_counter()
                 found = once(python, b, w, args)
                 results[w][b].append(found)
@@ -267,7 +269,7 @@ def draw(path: Path, results: Results, machine: Machine, threads: int) -> bool:
     knee = machine.flops / machine.bytes
     x = np.geomspace(knee / 100, knee * 100, 200)
     axes.loglog(x, np.minimum(machine.flops, x * machine.bytes) / 1e9, color="black")
-    markers = dict(zip(BACKENDS, "os^vD", strict=False))
+    markers = dict(zip(BACKENDS, "os^vDP", strict=False))
     for w in results:
         work = WORKLOADS[w].work
         if not work.flops or not work.bytes:
