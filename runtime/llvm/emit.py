@@ -54,10 +54,18 @@ def memory_type(dtype: DType, lanes: int = 1) -> ir.Type:
     return _vector(t, lanes, str(t)) if lanes > 1 else t
 
 
-@lru_cache(maxsize=1024)
-def _mask(lanes: tuple[int, ...]) -> ir.Constant:
-    """The lanes of a shuffle (llvmlite looks at the elements)."""
-    return ir.Constant(_vector(i32, len(lanes), "i32"), list(lanes))
+class _Mask(ir.Constant):  # type: ignore[misc]
+    """The lanes of a shuffle: llvmlite looks at the elements, and writes them anew at each use."""
+
+    def __init__(self, lanes: tuple[int, ...]) -> None:
+        super().__init__(_vector(i32, len(lanes), "i32"), list(lanes))
+        self.text = "zeroinitializer" if not any(lanes) else super()._get_reference()
+
+    def _get_reference(self) -> str:
+        return self.text
+
+
+_mask = lru_cache(maxsize=1024)(_Mask)
 
 
 class _Vector(ir.Constant):  # type: ignore[misc]
@@ -69,6 +77,40 @@ class _Vector(ir.Constant):  # type: ignore[misc]
 
     def _get_reference(self) -> str:
         return str(self.constant)
+
+
+class _Zero(_Vector):
+    """A vector of zeros, in one word instead of one for each element."""
+
+    def __init__(self, t: ir.Type) -> None:
+        self.type = t
+        self.constant = "zeroinitializer"
+
+
+@cache
+def zero(t: ir.Type) -> ir.Constant:
+    """Zeros of a type."""
+    return _Zero(t) if isinstance(t, ir.VectorType) else ir.Constant(t, None)
+
+
+#: Numbers of 64 bits wrap here.
+_HALF = 1 << 63
+
+
+def _number(x: V) -> int | None:
+    """The number that a constant is; None for values of a run."""
+    if not isinstance(x.ll, ir.Constant):
+        return None
+    known = x.ll.constant
+    return known if type(known) is int else None
+
+
+@lru_cache(maxsize=1024)
+def _splat(t: ir.Type, text: str, lanes: int) -> ir.Constant:
+    """A vector of one constant."""
+    if text in ("0", "0x0", "false"):  # and not -0.0
+        return zero(_vector(t, lanes, str(t)))
+    return _Vector(t, [text] * lanes)
 
 
 class V:
@@ -209,7 +251,7 @@ class Fn:
         else:
             c = ir.Constant(t, int(value))
         if lanes > 1:
-            c = _Vector(t, [c.get_reference()] * lanes)
+            c = _splat(t, c.get_reference(), lanes)
         return V(self, c, dtype, lanes)
 
     def index(self, value: int | V) -> V:
@@ -233,11 +275,11 @@ class Fn:
             raise ValueError(f"cannot splat {x.lanes} lanes to {lanes}")
         t = llvm_type(x.dtype, lanes)
         if isinstance(x.ll, ir.Constant):
-            made = _Vector(x.ll.type, [x.ll.get_reference()] * lanes)
+            made = _splat(x.ll.type, x.ll.get_reference(), lanes)
             return V(self, made, x.dtype, lanes)
-        one = self.b.insert_element(ir.Constant(t, None), x.ll, ir.Constant(i32, 0))
+        one = self.b.insert_element(zero(t), x.ll, ir.Constant(i32, 0))
         mask = _mask((0,) * lanes)
-        return V(self, self.b.shuffle_vector(one, ir.Constant(t, None), mask), x.dtype, lanes)
+        return V(self, self.b.shuffle_vector(one, zero(t), mask), x.dtype, lanes)
 
     def lane_ids(self, lanes: int, dtype: DType = dtypes.int64) -> V:
         """The vector (0, 1, 2, …)."""
@@ -262,7 +304,7 @@ class Fn:
     def shuffle(self, x: V, y: V | None, lanes: Sequence[int]) -> V:
         """Lanes of `x` followed by `y`, by number."""
         if y is None:
-            y = V(self, ir.Constant(llvm_type(x.dtype, x.lanes), None), x.dtype, x.lanes)
+            y = V(self, zero(llvm_type(x.dtype, x.lanes)), x.dtype, x.lanes)
         mask = _mask(tuple(lanes))
         return V(self, self.b.shuffle_vector(x.ll, y.ll, mask), x.dtype, len(lanes))
 
@@ -318,6 +360,8 @@ class Fn:
 
     def _arith(self, fop: str, iop: str, x: V, y: Any) -> V:
         x, y = self._pair(x, y)
+        if x.lanes == 1 and x.dtype is dtypes.int64 and (made := self._known(iop, x, y)):
+            return made
         r = V(
             self, getattr(self.b, fop if x.dtype.kind == "f" else iop)(x.ll, y.ll), x.dtype, x.lanes
         )
@@ -326,6 +370,16 @@ class Fn:
             if x.dtype.code == "bf16"
             else r
         )
+
+    def _known(self, op: str, x: V, y: V) -> V | None:
+        """The result of arithmetic of addresses, where that takes no instruction."""
+        a, b = _number(x), _number(y)
+        if a is not None and b is not None:
+            made = a + b if op == "add" else a - b if op == "sub" else a * b
+            return self.const((made + _HALF) % (2 * _HALF) - _HALF, x.dtype)
+        if op == "mul":
+            return y if a == 1 or b == 0 else x if b == 1 or a == 0 else None
+        return x if b == 0 else y if a == 0 and op == "add" else None
 
     def add(self, x: V, y: Any) -> V:
         return self._arith("fadd", "add", x, y)
@@ -492,7 +546,7 @@ class Fn:
     def libm(self, name: str, x: V, *more: V) -> V:
         """A scalar C math function, lane by lane (for functions with no vector form)."""
         t = llvm_type(x.dtype)
-        out = V(self, ir.Constant(llvm_type(x.dtype, x.lanes), None), x.dtype, x.lanes)
+        out = V(self, zero(llvm_type(x.dtype, x.lanes)), x.dtype, x.lanes)
         for k in range(x.lanes):
             r = self.extern(name, t, [self.extract(a, k).ll for a in (x, *more)])
             if x.lanes == 1:
@@ -520,7 +574,7 @@ class Fn:
         t = memory_type(dtype, lanes)
         align = align or dtype.size
         if mask is not None and lanes > 1:
-            args = [p, ir.Constant(i32, align), mask.ll, ir.Constant(t, None)]
+            args = [p, ir.Constant(i32, align), mask.ll, zero(t)]
             ll = self.call_intrinsic("llvm.masked.load", [t, ptr], t, args)
         else:
             ll = self.b.load(p, align=align, typ=t)
@@ -536,12 +590,12 @@ class Fn:
             ps = self.b.gep(base, [offsets.ll], source_etype=memory_type(dtype))
             ps.type = ir.VectorType(ptr, n)
             tv = ir.VectorType(memory_type(dtype), n)
-            args = [ps, ir.Constant(i32, dtype.size), mask.ll, ir.Constant(tv, None)]
+            args = [ps, ir.Constant(i32, dtype.size), mask.ll, zero(tv)]
             ll = self.call_intrinsic("llvm.masked.gather", [tv, ps.type], tv, args)
             return self._from_memory(ll, dtype, n)
         if mask is not None:
             offsets = self.select(mask, offsets, self.like(0, offsets))
-        out = V(self, ir.Constant(llvm_type(dtype, n), None), dtype, n)
+        out = V(self, zero(llvm_type(dtype, n)), dtype, n)
         for k in range(n):
             out = self.insert(out, self.load(base, self.extract(offsets, k), dtype), k)
         return out
@@ -568,8 +622,8 @@ class Fn:
 
     def _from_memory(self, ll: Any, dtype: DType, lanes: int) -> V:
         if dtype.kind == "b":
-            zero = ir.Constant(ll.type, None) if lanes > 1 else ir.Constant(i8, 0)
-            return V(self, self.b.icmp_unsigned("!=", ll, zero), dtype, lanes)
+            none = zero(ll.type) if lanes > 1 else ir.Constant(i8, 0)
+            return V(self, self.b.icmp_unsigned("!=", ll, none), dtype, lanes)
         if dtype.code == "bf16":
             u = V(self, ll, dtypes.uint16, lanes)
             return V(

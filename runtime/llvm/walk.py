@@ -50,7 +50,7 @@ from graphc.ir.kernel import (
     operands,
     scratch_stride,
 )  # fmt: skip
-from graphc.runtime.llvm.emit import Fn, V, memory_type, ptr
+from graphc.runtime.llvm.emit import Fn, V, memory_type, ptr, zero
 from graphc.runtime.llvm.stages import Stages, cut
 from graphc.runtime.llvm.watch import NOTHING, Watch
 
@@ -364,7 +364,7 @@ class Walk:
                     p.next(end(p.carry))
             return p.results
         last = parts.count - 1
-        begun = [V(k, ir.Constant(v.type, None), dtypes.float32) for b in parts.live for v in b]
+        begun = [V(k, zero(v.type), dtypes.float32) for b in parts.live for v in b]
         final = stop - wide
 
         def ahead(at: Callable[[int], V], carried: Sequence[V]) -> list[V]:
@@ -839,7 +839,7 @@ class Walk:
         k, n = self.k, at.lanes
         mask = mask or k.const(True, bool_, n)
         ps, t = self.addresses(base, at, dtype), memory_type(dtype, n)
-        args = [ps, ir.Constant(i32, dtype.size), mask.ll, ir.Constant(t, None)]
+        args = [ps, ir.Constant(i32, dtype.size), mask.ll, zero(t)]
         ll = k.call_intrinsic("llvm.masked.gather", [t, ps.type], t, args)
         return k._from_memory(ll, dtype, n)
 
