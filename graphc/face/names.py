@@ -726,7 +726,10 @@ NAMES: dict[str, str] = {
     "compat.integral_types": "graphc.face.compat:INTEGRAL",
     "compat.path_to_str": "graphc.face.compat:path_to_str",
     "compat.real_types": "graphc.face.compat:REAL",
+    "keras.utils.get_file": "graphc.keras.cached:get_file",
     "contrib.learn.datasets.mnist.read_data_sets": "graphc.face.mnist:read_data_sets",
+    "contrib.learn.datasets.base.Datasets": "graphc.face.mnist:Datasets",
+    "contrib.learn.datasets.mnist.DataSet": "graphc.face.mnist:DataSet",
     "contrib.learn.python.learn.datasets.mnist.DataSet": "graphc.face.mnist:DataSet",
     "contrib.learn.python.learn.datasets.mnist.read_data_sets": "graphc.face.mnist:read_data_sets",
     "contrib.learn.python.learn.datasets.base.Datasets": "graphc.face.mnist:Datasets",
@@ -806,4 +809,11 @@ NAMES: dict[str, str] = {
 }
 
 NAMES.update({**INSIDE, **MODULES})
+_DATASETS = (
+    "DATASETS load_dataset load_iris mnist.load_mnist base.Dataset base.load_iris "
+    "base.load_csv_with_header base.load_csv_without_header base.maybe_download"
+)
+for _name in _DATASETS.split():
+    for _place in ("contrib.learn.datasets.", "contrib.learn.python.learn.datasets."):
+        NAMES[_place + _name] = f"graphc.contrib.learn.stored:{_name.rpartition('.')[2]}"
 BORROWED.update((k, v) for k, v in INSIDE_SPACES.items() if k not in BORROWED)
