@@ -88,7 +88,7 @@ def _lookup(space: str, name: str) -> Any:
     if name in _public(space):
         for module in EXPORTS.get(space, ()):
             found = _load(module)
-            if found is not None and name in getattr(found, "__all__", ()):
+            if found is not None and name in found.__dict__.get("__all__", ()):
                 return _plain(found.__dict__.get(name, _MISSING))
     public = _public(space)
     others = () if public and name not in public else BORROWED.get(space) or _private(space)
