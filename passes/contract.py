@@ -11,7 +11,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import Epilogue, Kernel, KernelBuilder
 from graphc.ir.node import Node, Value
-from graphc.passes.epilogue import EpilogueBuilder
+from graphc.passes.epilogue import EpilogueBuilder, batch_of
 from graphc.passes.fuse import is_contraction
 
 __all__ = ["Contraction", "contraction_of", "lower_contraction"]
@@ -113,15 +113,13 @@ class _Epilogue(EpilogueBuilder):
         s, full = v.static_shape, self.node.outputs[0].static_shape
         assert s is not None
         assert full is not None
-        rank, batch = len(s), self.space[0]
+        rank = len(s)
         col = rank >= 1 and not D.repeats(s[-1], full[-1])
         row = rank >= 2 and not D.repeats(s[-2], full[-2])
-        head = D.product(s[:-2]) if rank > 2 else 1
-        if D.repeats(head, batch):
-            head = 1
-        if head != 1 and not D.same(head, batch):
+        batch = batch_of(s, full)
+        if batch is None:  # the fuser leaves these to a kernel of their own
             raise CompileError(f"operand {v!r} of an epilogue is broadcast over part of the batch")
-        return rank > 2 and head != 1, row, col
+        return batch, row, col
 
     def shape(self, v: Value) -> tuple[Dim, ...]:
         return tuple(d for d, u in zip(self.space, self.uses(v), strict=True) if u)

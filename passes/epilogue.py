@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.ir.dims import Dim, Expr
+from graphc.ir import dims as D
+from graphc.ir.dims import Dim, Expr, Shape
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import Buffer, Epilogue, KernelBuilder, Operand, lit
 from graphc.ir.node import Node, Value
 
-__all__ = ["EpilogueBuilder"]
+__all__ = ["EpilogueBuilder", "batch_of"]
+
+
+def batch_of(shape: Shape, full: Shape) -> bool | None:
+    """Whether an operand runs along the batch of a matrix product whose result is `full`.
+
+    None where it runs along a part of it, as a mask ``[b, 1, n, n]`` of products ``[b, h, n, n]``:
+    the loops have one axis for the batch.
+    """
+    head, batch = D.product(shape[:-2]), D.product(full[:-2])
+    if head == 1 or D.repeats(head, batch):
+        return False
+    return True if D.same(head, batch) else None
 
 
 class EpilogueBuilder:

@@ -18,6 +18,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ops import conv_blocks
 from graphc.ops.pure import fused_op, input_op, pick_op
+from graphc.passes.epilogue import batch_of
 from graphc.passes.obstacles import say
 
 __all__ = ["LIMIT", "fuse"]
@@ -37,6 +38,18 @@ COSTLY = frozenset(
 RECOMPUTE = 40
 SOURCES = frozenset({"input", "read", "constant"})
 _PRODUCTS = frozenset({"contraction", "convolution"})
+
+
+def over_part_of_batch(n: Node, product: Node) -> bool:
+    """Whether an operand of `n` is broadcast over some of a matrix product's batch axes only."""
+    full = product.outputs[0].static_shape
+    if product.op.family != "contraction" or full is None or len(full) < 4:
+        return False
+    return any(
+        v.static_shape is None or batch_of(v.static_shape, full) is None
+        for v in n.inputs
+        if n is not product
+    )
 
 
 class Group:
@@ -297,7 +310,9 @@ class _Fuser:
         if any(map(is_checked, g.nodes)):
             return "product check"
         whole = all(same_shape(u.outputs[0].static_shape, shape) for u in users)
-        return "" if whole and same_shape(shape, g.domain) else "product shape"
+        if not whole or not same_shape(shape, g.domain):
+            return "product shape"
+        return "product batch" if any(over_part_of_batch(m, n) for m in g.nodes) else ""
 
     def epilogue_misfit(self, n: Node, g: Group) -> str:
         """An epilogue's operands are read element by element as the product finishes."""
@@ -307,7 +322,10 @@ class _Fuser:
             return "epilogue op"
         if is_checked(n):
             return "epilogue check"
-        return "" if same_shape(n.outputs[0].static_shape, g.domain) else "epilogue shape"
+        if not same_shape(n.outputs[0].static_shape, g.domain):
+            return "epilogue shape"
+        core = next(m for m in g.nodes if is_contraction(m))
+        return "epilogue batch" if over_part_of_batch(n, core) else ""
 
     def pointwise_misfit(self, n: Node, g: Group, users: list[Node]) -> str:
         """Whether a value computed or read element by element has its place in the loops."""

@@ -94,6 +94,16 @@ OBSTACLES: dict[str, tuple[str, str]] = {
         "{n} has the shape [{shape}], the matrix product in the kernel of {u} [{space}]",
         "give {n} the product's shape",
     ),
+    "product batch": (
+        "something behind {u} in its kernel has an operand that is broadcast over some axes of the"
+        " product's batch only, and the kernel of a matrix product has one axis for the batch",
+        "tile the operand over the whole batch, or give it size 1 in all of it",
+    ),
+    "epilogue batch": (
+        "{n} has an operand that is broadcast over some axes of the batch of the matrix product in"
+        " the kernel of {u} only, and that kernel has one axis for the batch",
+        "tile the operand over the whole batch, or give it size 1 in all of it",
+    ),
     "two sums": (
         "{n} and {u} each finish a matrix product, and a kernel holds one product",
         "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import csv
+import importlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -81,7 +82,7 @@ def load_iris(data_path: str | None = None) -> Dataset:
     if data_path is not None:
         return load_csv_with_header(data_path, np.int64, np.float64)
     try:
-        from sklearn.datasets import load_iris as stored
+        stored = importlib.import_module("sklearn.datasets").load_iris
     except ImportError:
         raise ImportError(
             "tf.contrib.learn.datasets.load_iris takes the irises of scikit-learn, which is not "
