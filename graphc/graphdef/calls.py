@@ -116,6 +116,14 @@ CALLS: dict[str, Row] = {
     "HistogramFixedWidth": lambda tf, x, a: tf.histogram_fixed_width(
         *x, dtype=a("dtype", dtypes.int32)
     ),
+    "DecodeCSV": lambda tf, x, a: tf.decode_csv(
+        x[0],
+        x[1:],
+        field_delim=a("field_delim", ","),
+        na_value=a("na_value", ""),
+        use_quote_delim=a("use_quote_delim", True),
+        select_cols=list(a("select_cols", ())) or None,
+    ),
     "ResizeBilinear": _resized("resize_bilinear"),
     "ResizeNearestNeighbor": _resized("resize_nearest_neighbor"),
     "ResizeBicubic": _resized("resize_bicubic"),

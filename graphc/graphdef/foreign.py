@@ -12,7 +12,14 @@ from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Node, Value
 from graphc.ops.record import Attrs, Types, no_grad, op
 
-__all__ = ["build_foreign", "outputs_of"]
+__all__ = ["Lacking", "build_foreign", "outputs_of"]
+
+#: Types that call a Python function, which no graph file holds.
+_PYTHON = frozenset({"EagerPyFunc", "GeneratorDataset", "PyFunc", "PyFuncStateless"})
+
+
+class Lacking(Exception):
+    """A node needs another one that graphc has no op for; the text is the type of that."""
 
 
 def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -20,12 +27,20 @@ def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _refuse(context: Any, *arrays: Any, **attrs: Any) -> Any:
-    raise UnimplementedError(
-        None,
-        None,
-        f"graphc has no op {attrs['type']} for imported graphs: build this part in Python, and "
-        "restore its variables with tf.train.Saver",
+    kind, lacks = attrs["type"], attrs.get("lacks") or attrs["type"]
+    what = f"no op {lacks} for imported graphs"
+    if lacks in _PYTHON:
+        what = (
+            f"not the Python function of {lacks}: graph files hold its number only, and no other "
+            "process can call it, TensorFlow's neither"
+        )
+    if kind != lacks:
+        what += f", which {kind} needs"
+    message = (
+        f"graphc has {what}: feed its result, or build this part in Python and restore its "
+        "variables with tf.train.Saver"
     )
+    raise UnimplementedError(None, None, message)
 
 
 foreign_op = op(
@@ -35,9 +50,12 @@ foreign_op = op(
 )  # fmt: skip
 
 
-def build_foreign(kind: str, values: Sequence[Value], types: Sequence[DType], name: str) -> Node:
-    """A node of the type `kind`, with outputs of `types`."""
-    return build(foreign_op, values, {"type": kind, "types": tuple(types)}, name)
+def build_foreign(
+    kind: str, values: Sequence[Value], types: Sequence[DType], name: str, lacks: str
+) -> Node:
+    """A node of the type `kind`, with outputs of `types`, for want of `lacks`."""
+    attrs = {"type": kind, "types": tuple(types), "lacks": lacks}
+    return build(foreign_op, values, attrs, name)
 
 
 def outputs_of(n: Any, definition: Any, readers: Sequence[Any]) -> list[DType]:

@@ -18,7 +18,7 @@ import numpy as np
 from graphc.checkpoint.ops import restore_v2, save_v2
 from graphc.errors import OpError
 from graphc.face.graph import Graph, Operation, get_default_graph, name_scope
-from graphc.graphdef import contexts, foreign
+from graphc.graphdef import contexts, foreign, functions
 from graphc.graphdef.arrays import ARRAYS
 from graphc.graphdef.attributes import decode, from_plain
 from graphc.graphdef.calls import CALLS, call
@@ -164,12 +164,27 @@ def import_nodes(
     return _Importer(graph_def, graph, prefix, input_map, definitions, kept).run()
 
 
+def import_values(
+    graph_def: Any, graph: Graph, prefix: str, input_map: Mapping[str, Value],
+    definitions: Mapping[str, Any] | None, wanted: Sequence[str],
+) -> list[Value]:  # fmt: skip
+    """Make a function's nodes, of which not all inputs need be read; what has these names."""
+    one = _Importer(graph_def, graph, prefix, input_map, definitions, wanted)
+    one.used.update(input_map)
+    one.current = graph.context
+    one.run()
+    if one.unknown:
+        raise foreign.Lacking(min(one.unknown))
+    return [one.result(text) for text in wanted]
+
+
 class _Importer:
     def __init__(
         self, graph_def: Any, graph: Graph, prefix: str, input_map: Mapping[str, Value],
         definitions: Mapping[str, Any] | None, kept: Iterable[str],
     ) -> None:  # fmt: skip
         self.kept = {source(k) for k in kept}
+        self.library = graph_def.library
         self.graph, self.prefix, self.input_map = graph, prefix, input_map
         self.definitions = definitions
         self.nodes: dict[str, Any] = {}
@@ -191,6 +206,10 @@ class _Importer:
         self.contexts: dict[tuple[str, str], Context] = {}
 
     def run(self) -> dict[str, Operation]:
+        with functions.within(self.library, self.definitions):
+            return self._run()
+
+    def _run(self) -> dict[str, Operation]:
         load_records()
         left_out = self.beside()
         order = [n for n in self.order() if n.name not in left_out]
@@ -213,11 +232,11 @@ class _Importer:
         """Make one node, or what stands for it where that is allowed."""
         try:
             self.made[n.name] = self.node(n)
-        except _Unknown as e:
+        except (_Unknown, foreign.Lacking) as e:
             self.unknown.setdefault(str(e), []).append(n.name)
             if self.definitions is None:
                 raise ValueError(_listing(self.unknown)) from None
-            self.made[n.name] = self.foreign(n)
+            self.made[n.name] = self.foreign(n, str(e))
 
     def structured(self, order: Sequence[Any]) -> None:
         """Make a graph with control flow of TensorFlow's."""
@@ -253,6 +272,13 @@ class _Importer:
     def is_mapped(self, text: str) -> bool:
         """Whether an input is given by the caller."""
         return _canonical(text) in self.input_map
+
+    def result(self, text: str) -> Value:
+        """The value of a name, which a node or the caller has given."""
+        found = self.find(text)
+        if found is None:
+            raise ValueError(f"{text} is no tensor of the graph")
+        return found
 
     def find(self, text: str) -> Value | None:
         """The value of an input; None where there is none: of arrays, stacks."""
@@ -503,7 +529,7 @@ class _Importer:
             raise _Unknown(n.op)
         return _by_form(n, form, values, name)
 
-    def foreign(self, n: Any) -> Operation:
+    def foreign(self, n: Any, lacks: str) -> Operation:
         values, control = self.inputs(n)
         readers = [m for m in self.nodes.values() if any(source(i) == n.name for i in m.input)]
         types = foreign.outputs_of(n, (self.definitions or {}).get(n.op), readers)
@@ -512,7 +538,7 @@ class _Importer:
             self.graph.inside(self.context_of(n)),
             self.graph.control_dependencies(control),
         ):
-            made = foreign.build_foreign(n.op, values, types, self.prefix + n.name + "/")
+            made = foreign.build_foreign(n.op, values, types, self.prefix + n.name + "/", lacks)
         return made  # type: ignore[return-value]
 
 

@@ -324,7 +324,9 @@ def add_meta_graph(
     mapped = {k if ":" in k else f"{k}:0": v for k, v in (input_map or {}).items()}
     with graph.transaction(), graph.name_scope(prefix):
         made = import_nodes(meta.graph_def, graph, prefix, mapped, definitions)
-        lacking = sorted({o.type for o in made.values() if o.op.name == "foreign"} - _SHARDS)
+        lacking = sorted(
+            {o.attrs["lacks"] for o in made.values() if o.op.name == "foreign"} - _SHARDS
+        )
         if lacking:
             logging.warning(
                 "graphc has no %s: their nodes of this graph are there by name, but cannot be run",

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 
 from graphc.graphdef.attributes import decode
+from graphc.graphdef.datasets import DATASETS
+from graphc.graphdef.functions import FUNCTIONAL
 from graphc.graphdef.queues import QUEUES
+from graphc.graphdef.readers import READERS
 from graphc.graphdef.tables import TABLES
 from graphc.graphdef.tensors import shape_of
 from graphc.ir.build import build
@@ -196,5 +199,5 @@ SEVERAL: dict[str, Maker] = {
     "AssignSubVariableOp": _changed("assign_sub"),
     **{f"ResourceScatter{k.capitalize()}": _changed(f"scatter_{k}")
        for k in ("update", "add", "sub", "mul", "div", "min", "max")},
-    **TABLES, **QUEUES,
+    **TABLES, **QUEUES, **READERS, **DATASETS, **FUNCTIONAL,
 }  # fmt: skip
