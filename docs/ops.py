@@ -224,8 +224,8 @@ def _fit(s: Shown, op: str, names: dict[int, list[str]]) -> tuple[bool, bool, in
     return not any(n in s.code for n in called), s.ops[op] != "graph", len(s.code)
 
 
-#: Ops of no run: of patterns, and of nodes of imported graphs that graphc does not know.
-_OTHERS = {"wildcard", "foreign"}
+#: Ops of no run: of patterns, and of imported graphs.
+_OTHERS = {"wildcard", "foreign", "dataset_handle", "reader_handle"}
 
 if __name__ == "__main__":
     for name, s in sorted(covered().items()):

@@ -128,6 +128,8 @@ _NEVER_RUN = {
     "wildcard": "In the left side of every rule: see [rules](../rules/index.md).",
     "foreign": "Stands in an imported graph for an operation that graphc does not have. It keeps "
     "its name, type and attributes, and is exported as it came; running it raises an error.",
+    "dataset_handle": "Stands in an imported graph for a dataset of TensorFlow's.",
+    "reader_handle": "Stands in an imported graph for a reader of files of TensorFlow's.",
 }
 
 
