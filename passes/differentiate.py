@@ -17,6 +17,7 @@ from graphc.ir.dtypes import int64
 from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Context, context_of
+from graphc.ops import gradient_counts as counts
 from graphc.ops import math, reduce, shapes
 from graphc.ops.control import ElementGradient
 from graphc.ops.indexed import IndexedSlices, to_dense
@@ -60,6 +61,7 @@ def differentiate(
     xs: Sequence[Value],
     grad_ys: Sequence[Gradient] | None = None,
     stop_gradients: Iterable[Value] = (),
+    gated: bool = False,
 ) -> list[Gradient]:
     """The gradient of the sum of `ys` with respect to each of `xs`.
 
@@ -69,6 +71,9 @@ def differentiate(
         Gradients of `ys`; ones where None.
     stop_gradients : iterable of Value
         Taken as constants.
+    gated : bool
+        Whether TF1 would hold the gradients of an op back for each other: its count of
+        operations is another then.
 
     Returns
     -------
@@ -82,7 +87,8 @@ def differentiate(
         Where an op in between has no gradient function.
     """
     with paused_gc():
-        out = Reverse(ys, xs, grad_ys or [None] * len(ys), set(stop_gradients)).run()
+        given = grad_ys or [None] * len(ys)
+        out = Reverse(ys, xs, given, set(stop_gradients), gated=gated).run()
         return [g.dense() if isinstance(g, ElementGradient) else g for g in out]
 
 
@@ -94,20 +100,24 @@ class Reverse:
         grad_ys: Sequence[Gradient],
         stop: set[Value],
         inside: Context | None = None,
+        gated: bool = False,
     ) -> None:
+        self.gated = gated
         self.ys, self.xs, self.stop = ys, xs, stop
         self.inside = inside  # a context: what is outside of it is reached, not gone through
         #: For loops the gradients of stacks of what they saved, for conds those of values inside.
         self.sides: dict[Node, list[tuple[Value, Gradient]]] = {}
         self.roots: list[Node] = []
         self.grads: dict[Value, list[Gradient]] = {}
+        #: Where they come from: what TF1 has one operation for gives one gradient.
+        self.origins: dict[Value, set[Any]] = {}
         for i, (y, g) in enumerate(zip(ys, grad_ys, strict=True)):
             if g is None:
-                with build.current().scope(None, "grad_ys_" + str(i)):
+                with counted(3), build.current().scope(None, "grad_ys_" + str(i)):
                     g = shapes.ones_like(y)
             at = Reach.level(y.node, inside) if inside is not None else None
             if at is None or at is y.node:
-                self.grads.setdefault(y, []).append(g)
+                self.add(y, g, ("y", i))
             else:  # in a branch: only where that runs
                 self.sides.setdefault(at, []).append((y, g))
             self.roots += [at or y.node] if y not in stop else []
@@ -126,9 +136,23 @@ class Reverse:
         xs = set(self.xs)
         active: set[Node] = set()
         for n in sorted(seen, key=lambda n: n.id):
-            if any(v in xs or (v.node in active and v not in self.stop) for v in n.inputs):
-                active.add(n)
-        return active, active | {x.node for x in xs if x.node in seen}
+            for v in n.inputs:  # as in TF1 through numbers that are differentiated
+                carries = v.dtype.kind in "fc" or n.op.name == "saved"
+                if carries and (v in xs or (v.node in active and v not in self.stop)):
+                    active.add(n)
+                    break
+        reached = active | {x.node for x in xs if x.node in seen}
+        nodes: set[Node] = set()
+        stack = [n for n in self.roots if n in reached]
+        while stack:
+            n = stack.pop()
+            if n not in nodes:
+                nodes.add(n)
+                if n in active:
+                    stack.extend(
+                        [v.node for v in n.inputs if v.node in reached and v not in self.stop]
+                    )
+        return active & nodes, nodes
 
     def reached(self, n: Node) -> bool:
         """Whether to go through `n`."""
@@ -144,10 +168,29 @@ class Reverse:
             return ()
         with build.current().scope(None, n.name + "_grad"):
             if "contexts" not in n.op.facts:
-                return node_gradient(n, outs)
+                return self.of_node(n, outs, nodes)
             xs = set(self.xs)
             wanted = {v for v in n.inputs if v in xs or (v.node in nodes and v not in self.stop)}
             return construct_gradient(n, outs, wanted, self.stop, sides)
+
+    def of_node(self, n: Node, outs: list[Gradient], nodes: set[Node]) -> list[Gradient]:
+        """Gradients of the inputs of an op; counted as TF1 counts them."""
+        graph: Any = build.current()
+        if n.graph is not graph:
+            return node_gradient(n, outs)
+        before = graph.version
+        made = node_gradient(n, outs)
+        if own_gradient(n) is None:
+            active = [v.node in nodes and v not in self.stop for v in n.inputs]
+            call = counts.Call(n, outs, active, graph.seen_shapes)
+            count = counts.operations(call, self.gated)
+        else:
+            count = None
+        if count is None:
+            parts = sum(g is not None for g in made)
+            count = graph.version - before + (counts.gate(parts) if self.gated else 0)
+        graph.recount(before + count)
+        return made
 
     def run(self) -> list[Gradient]:
         """Go from `ys` to `xs`, a node when all its users are done: TF1's order, so its names."""
@@ -174,25 +217,36 @@ class Reverse:
             for v, g in itertools.zip_longest(n.inputs, ins):
                 inner = v.node in nodes and v not in stop
                 if g is not None and (inner or v in xs) and v.dtype.kind in "fc":
-                    self.grads.setdefault(v, []).append(g)
+                    self.add(v, g, counts.origin(n, len(self.grads.get(v, ()))))
                 if inner:
                     users[v.node] -= 1
                     if not users[v.node]:
                         ready.append(v.node)
         return [self.total(x) for x in self.xs]
 
+    def add(self, v: Value, g: Gradient, origin: Any) -> None:
+        """One more gradient of `v`."""
+        self.grads.setdefault(v, []).append(g)
+        self.origins.setdefault(v, set()).add(origin)
+
     def total(self, v: Value) -> Gradient:
         gs = self.grads.get(v)
         if not gs:
             return None
         if len(gs) > 1:
-            if any(isinstance(g, ElementGradient) for g in gs):
-                gs[:] = [summed(gs)]
-            elif all(isinstance(g, IndexedSlices) for g in gs):
-                gs[:] = [concatenated(gs)]
-            else:
-                gs[:] = [math.add_n([dense(g) for g in gs])]
+            rows = sum(isinstance(g, IndexedSlices) for g in gs)
+            origins = self.origins[v]
+            whole = len(origins) - rows - (counts.origin(v.node, None) in origins)
+            with counted(counts.aggregation(whole, rows)):
+                gs[:] = [self.sum_of(gs)]
         return gs[0]
+
+    def sum_of(self, gs: list[Gradient]) -> Gradient:
+        if any(isinstance(g, ElementGradient) for g in gs):
+            return summed(gs)
+        if all(isinstance(g, IndexedSlices) for g in gs):
+            return concatenated(gs)
+        return math.add_n([dense(g) for g in gs])
 
     def parts(self, v: Value) -> list[Gradient]:
         """What the gradient of `v` is the sum of."""
@@ -221,11 +275,22 @@ def concatenated(slices: Sequence[Any]) -> IndexedSlices:
     )
 
 
-def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
-    """Gradients of the inputs of `n`, given those of its outputs (None where there is none)."""
+def counted(count: int) -> Any:
+    """Where a recorded graph is built: what is recorded inside counts as `count` operations."""
+    return build.current().counts_as(count)
+
+
+def own_gradient(n: Node) -> Any:
+    """The gradient function, or its name, that the user gave a node."""
     custom = n.attrs.get("_gradient")
     if custom is None and n.graph is not None:
         custom = n.graph.gradient_type(n)
+    return custom
+
+
+def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
+    """Gradients of the inputs of `n`, given those of its outputs (None where there is none)."""
+    custom = own_gradient(n)
     if custom is not None:
         f = OVERRIDES.get(custom) if isinstance(custom, str) else custom
         if f is None:

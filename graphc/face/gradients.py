@@ -147,7 +147,9 @@ def gradients(
         kept = [i for i, v in enumerate(y) if v.dtype.kind == "f"]
         stop_at = _values(stop, "stop")
         with graph.from_line(user_source()):
-            out = differentiate([y[i] for i in kept], x, [gy[i] for i in kept], stop_at)
+            out = differentiate(
+                [y[i] for i in kept], x, [gy[i] for i in kept], stop_at, bool(gate_gradients)
+            )
         if unconnected_gradients == "zero":
             out = [shapes.zeros_like(v) if g is None else g for g, v in zip(out, x, strict=True)]
     return out
@@ -175,10 +177,13 @@ def _grad_y(g: Any, y: Value, i: int) -> Any:
             f"{y.dtype.name}: they must be the same"
         )
     if isinstance(g, IndexedSlices):
+        get_default_graph().reserve(*[f"grad_ys_{i}"] * (2 if g.dense_shape is None else 3))
         return g
     g = convert_to_tensor(g)
+    get_default_graph().reserve(f"grad_ys_{i}")
     if g.rank == 0 and y.rank != 0:
-        return g * shapes.ones_like(y)
+        with get_default_graph().counts_as(0):
+            return g * shapes.ones_like(y)
     if not y.get_shape().is_compatible_with(g.get_shape()):  # type: ignore[attr-defined]
         raise ValueError(
             f"Gradient {g.name} has shape {g.get_shape()}, "

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from types import CodeType, TracebackType
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
@@ -25,6 +26,7 @@ from graphc.ir import node as node_module
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Source, Value
 from graphc.ir.pictures import Pictured
+from graphc.ops.gradient_counts import Block
 from graphc.ops.indexed import IndexedSlices
 from graphc.ops.operators import OPERATORS
 from graphc.ops.record import InferError, Op, show_shapes
@@ -654,6 +656,14 @@ class Graph(Contexts, Pictured):
         self._unfeedable: set[Node] = set()
         self._unfetchable: set[Node] = set()
         self._users: tuple[int, dict[Value, list[Operation]]] = (-1, {})
+        #: Axes of reductions where they were not given as a sorted tuple of what they are.
+        self.given_axes: dict[Node, tuple[int, ...] | int] = {}
+        #: Nodes that TF1 has other operations for, all together.
+        self.blocks: dict[Node, Block] = {}
+        #: What TF1 makes besides for the gradient of a node: it has other operations behind it.
+        self.more_gradients: dict[Node, list[tuple[int, int]]] = {}
+        #: What is known of shapes from earlier gradients, and so not counted again.
+        self.seen_shapes: set[Any] = set()
         self._begin_contexts()
         #: What other parts of the face remember about this graph.
         self.extras: dict[str, Any] = {}
@@ -740,6 +750,36 @@ class Graph(Contexts, Pictured):
         for base in bases:
             self.unique_name(base)
             self._last_id += 1
+
+    def recount(self, count: int) -> None:
+        """Go on as if `count` operations had been made: as many as TF1 makes."""
+        self._last_id = count
+        versions = self._versions
+        i = len(versions)
+        while i and versions[i - 1] > count:
+            i -= 1
+        versions[i:] = [count] * (len(versions) - i)
+
+    @contextmanager
+    def counts_as(
+        self, count: int | None, gradient: Sequence[tuple[int, int]] | None = None
+    ) -> Iterator[None]:
+        """What is recorded inside counts as `count` operations, if that is given.
+
+        Parameters
+        ----------
+        gradient : sequence of (operations, gradients returned), optional
+            What TF1 makes for the gradient of the operations that it makes here
+            (`graphc.ops.gradient_counts`).
+        """
+        before, first = self._last_id, len(self._versions)
+        yield
+        if count is not None:
+            self.recount(before + count)
+        if gradient is not None:
+            nodes = list(islice(reversed(self._by_name.values()), len(self._versions) - first))
+            block = Block(tuple(gradient), nodes[0] if nodes else None)
+            self.blocks.update(dict.fromkeys(nodes, block))
 
     def scope(self, name: str | None, default: str) -> _FunctionScope:
         """The name scope of a function made of several ops; undone when it fails."""
@@ -850,6 +890,8 @@ class Graph(Contexts, Pictured):
             _, node = self._by_name.popitem()
             self._gradient_types.pop(node, None)
             self.contexts.pop(node, None)
+            for facts in (self.given_axes, self.blocks, self.more_gradients):
+                facts.pop(node, None)
         del self._versions[count:]
         self._last_id = last_id
         self._users = (-1, {})
@@ -1073,13 +1115,13 @@ class Graph(Contexts, Pictured):
             ) from None
 
     def _consumers(self, value: Value) -> list[Operation]:
-        version, users = self._users
-        if version != self._last_id:
+        count, users = self._users
+        if count != len(self._by_name):
             users = {}
             for op in self.get_operations():
                 for v in dict.fromkeys(op.inputs):
                     users.setdefault(v, []).append(op)
-            self._users = (self._last_id, users)
+            self._users = (len(self._by_name), users)
         return list(users.get(value, ()))
 
     @property

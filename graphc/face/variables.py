@@ -517,7 +517,10 @@ def _guarded(name: str, initial: Value) -> Value:
                 reads[node] = new[node.outputs[0]] = owner.initialized_value()
             continue
         inputs = [new.get(v, v) for v in node.inputs]
-        if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+        if node.op is state.initialized_value_op or inputs == list(node.inputs):
+            # initialised already; TF1 copies it all the same: three operations, or an op itself
+            graph = node.graph
+            graph.recount(graph.version + (3 if node.op is state.initialized_value_op else 1))
             continue
         copy = build(node.op, inputs, node.attrs, f"{node.name}_{name}/".replace(":", "_"))
         new.update(zip(node.outputs, copy.outputs, strict=True))
@@ -526,23 +529,26 @@ def _guarded(name: str, initial: Value) -> Value:
 
 def _reading_variables(root: Node) -> list[Node]:
     """Nodes between variables and `root`, in order; empty when `root` reads none."""
-    stop = ("is_variable_initialized", "initialized_value")
     seen: set[Node] = set()
     stack = [root]
     while stack:
         n = stack.pop()
         if n not in seen:
             seen.add(n)
-            if n.op.name not in stop:
-                stack.extend([v.node for v in n.inputs])
+            stack.extend([v.node for v in _followed(n)])
     order = sorted(seen, key=lambda n: n.id)
     above: set[Node] = set()
     for n in order:
-        if n.op is state.variable_op or (
-            n.op.name not in stop and any(v.node in above for v in n.inputs)
-        ):
+        if n.op is state.variable_op or any(v.node in above for v in _followed(n)):
             above.add(n)
     return [n for n in order if n in above] if root in above else []
+
+
+def _followed(n: Node) -> Sequence[Value]:
+    """The operands through which a node reads variables that may not be initialised."""
+    if n.op.name == "is_variable_initialized":
+        return ()
+    return n.inputs[:1] if n.op is state.initialized_value_op else n.inputs
 
 
 # --------------------------------------------------------------------- collections

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graphc.ir import journal
@@ -28,6 +28,11 @@ class Builder(Protocol):
 
     def reserve(self, *bases: str) -> None:
         """Take names that TF1 gives to constants graphc keeps as attributes."""
+
+    def counts_as(
+        self, count: int | None, gradient: Sequence[tuple[int, int]] | None = None
+    ) -> Any:
+        """A context manager: what is recorded inside counts as so many operations of TF1's."""
 
     def scope(self, name: str | None, default: str) -> Any:
         """A context manager: the name scope of a function made of several ops."""
@@ -55,6 +60,11 @@ class Rewriter:
 
     def reserve(self, *bases: str) -> None:
         pass
+
+    def counts_as(
+        self, count: int | None, gradient: Sequence[tuple[int, int]] | None = None
+    ) -> Any:
+        return nullcontext()
 
     @contextmanager
     def scope(self, name: str | None, default: str) -> Iterator[str]:

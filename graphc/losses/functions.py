@@ -16,6 +16,7 @@ from graphc.losses.weighting import (
 )
 from graphc.ops import math, nn, reduce, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
+from graphc.ops.gradient_counts import also
 from graphc.ops.reduce import chosen
 
 __all__ = [
@@ -152,13 +153,23 @@ def compute_weighted_loss(
     ValueError
         For another reduction, or weights of another shape.
     """
+    return _weighted(losses, weights, scope, loss_collection, reduction)
+
+
+def _weighted(
+    losses: Any, weights: Any, scope: str | None, loss_collection: Any, reduction: str,
+    made: bool = False,
+) -> Value:  # fmt: skip
+    """`compute_weighted_loss`; `made`: TF1 has made a constant of a number before."""
     Reduction.validate(reduction)
     with name_scope(scope, "weighted_loss", [x for x in (losses, weights) if _tensor(x)]):
         given = convert_to_tensor(losses)
         kind = given.dtype
-        each, w = as_float(given), as_float(weights)
+        each = as_float(given)
+        with current().counts_as(0 if made else None):
+            w = as_float(weights)
         assert_broadcastable(w, given)
-        current().reserve(*(_CHECKED if _tensor(weights) else ("weights", *_CHECKED)))
+        current().reserve(*(_CHECKED if made or _tensor(weights) else ("weights", *_CHECKED)))
         total = weighted = math.multiply(each, w)
         if reduction != Reduction.NONE:
             total = reduce.reduce_sum(weighted)
@@ -171,6 +182,7 @@ def compute_weighted_loss(
             elif reduction == Reduction.SUM_OVER_BATCH_SIZE:
                 count = _counted(each)
             if count is not None:
+                also(total, (4, 1))  # TF1 sums once more
                 total = math.div_no_nan(total, count, name="value")
         loss: Value = math.cast(total, kind)
         add_loss(loss, loss_collection)
@@ -381,7 +393,9 @@ def sparse_softmax_cross_entropy(
     with name_scope(scope, "sparse_softmax_cross_entropy_loss", used) as inner:
         t, z = squeezed(labels, logits, 1)
         w = weights if isinstance(weights, float | int) else convert_to_tensor(weights)
+        if not isinstance(w, Value):
+            current().reserve("Const")
         if isinstance(w, Value) and w.rank is not None and t.rank == w.rank - 1:
             w = shapes.squeeze(w, [-1])
         each = nn.sparse_softmax_cross_entropy_with_logits(labels=t, logits=z, name="xentropy")
-        return compute_weighted_loss(each, w, inner, loss_collection, reduction)
+        return _weighted(each, w, inner, loss_collection, reduction, not isinstance(w, Value))

@@ -680,6 +680,18 @@ log_sigmoid = elementwise(
     scalar=lambda k, x: -k.softplus(-x),
 )  # fmt: skip
 
+
+def _log_sigmoid_call(x: Any, name: str | None = None) -> Value:
+    with current().scope(name, "LogSigmoid") as scope:  # in TF1 -softplus(-x)
+        v = as_value(x, name="x")
+        current().reserve("Neg", "Softplus")
+        return build(log_sigmoid, (v,), {}, scope or name).outputs[0]
+
+
+_log_sigmoid_call.__name__ = _log_sigmoid_call.__qualname__ = "log_sigmoid"
+_log_sigmoid_call.__doc__ = log_sigmoid.doc
+log_sigmoid.call = _log_sigmoid_call
+
 # ------------------------------------------------------------------------- erf and gamma
 
 

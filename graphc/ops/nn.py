@@ -209,10 +209,11 @@ def _softmax_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 #: The nodes of TF1's two swaps of axes, but the last transpose.
-_SWAPS = (
-    "Rank", "Rank", "Sub", "range", "range", "concat", "transpose",
-    "Sub", "range", "range", "concat",
+_ORDER = (
+    "Sub/y", "Sub", "range/start", "range/limit", "range/delta", "range", "range/start",
+    "range/delta", "range", "concat/values_1", "concat/values_3", "concat/axis", "concat",
 )  # fmt: skip
+_SWAPS = ("Rank", "Rank", *_ORDER, "transpose")
 
 
 def _softmax_call(record: Op) -> Callable[..., Value]:
@@ -225,7 +226,7 @@ def _softmax_call(record: Op) -> Callable[..., Value]:
         at = _class_axis(-1 if axis is None else axis, x)
         if at != -1 and x.rank is not None and at != x.rank - 1:
             # TF1 swaps the axis to the end and back
-            current().reserve(*_SWAPS[:7], record.tf, *_SWAPS[7:])
+            current().reserve(*_SWAPS, record.tf, *_ORDER)
             name = name or "transpose"
         return build(record, (x,), {"axis": at}, name).outputs[0]
 
@@ -554,8 +555,9 @@ def sigmoid_cross_entropy_with_logits(
         z = as_value(labels, name="labels")
         _same_shape(z, x)
         # selects in place of max and abs: the derivative at 0 is right, too
-        positive = x >= 0.0
-        top = math.select(positive, x, 0.0)
+        zero = ops.shapes.zeros_like(x)
+        positive = x >= zero
+        top = math.select(positive, x, zero)
         minus = math.select(positive, -x, x)
         return math.add(top - x * z, math.log1p(math.exp(minus)), name=scope or name)  # type: ignore[no-any-return]
 

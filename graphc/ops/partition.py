@@ -428,6 +428,7 @@ def sequence_mask(
                 raise ValueError("maxlen must be scalar for sequence_mask")
             row = range_(convert(0, m.dtype), m, convert(1, m.dtype))
         column = math.cast(expand_dims(n, -1), row.dtype)
+        current().reserve("Cast")
         out: Value = math.less(row, column)
         want = as_dtype(dtype)
         return out if want is dtypes.bool_ else math.cast(out, want)
@@ -458,5 +459,7 @@ def meshgrid(*args: Any, **kwargs: Any) -> list[Value]:
             counts[0], counts[1] = counts[1], counts[0]
         from graphc.ops import shapes
 
+        # TF1 asks whether there are few enough to be a constant
+        current().reserve("ones/mul", "ones/Less/y", "ones/Less")
         ones_ = shapes.fill(counts, convert(1, dtype))
         return [x * ones_ for x in out]

@@ -120,7 +120,7 @@ def _axis(axis: Any) -> Any:
 
 def _node(record: Op, x: Value, axis: Any, keepdims: Any, name: str | None) -> Value:
     check_kind(record, record.args[0], x.dtype, record.types)
-    axis = None if axis is None else _axis(axis)
+    given = axis = None if axis is None else _axis(axis)
     keep = bool(keepdims)
     if isinstance(axis, Value):
         attrs = {"keepdims": keep, "dynamic": ("axis",)}
@@ -129,7 +129,10 @@ def _node(record: Op, x: Value, axis: Any, keepdims: Any, name: str | None) -> V
         axis = axes_of(axis, x.rank)
     elif axis is not None:
         axis = axis if isinstance(axis, tuple) else (axis,)
-    return build(record, (x,), {"axis": axis, "keepdims": keep}, name).outputs[0]
+    made = build(record, (x,), {"axis": axis, "keepdims": keep}, name)
+    if given is not None and given != axis and made.graph is not None:
+        made.graph.given_axes[made] = given
+    return made.outputs[0]
 
 
 def _function(record: Op) -> Callable[..., Value]:
@@ -437,7 +440,11 @@ def _logsumexp_call(
     keepdims = chosen("keepdims", keepdims, "keep_dims", keep_dims)
     with current().scope(name, "ReduceLogSumExp"):  # TF1 builds it of ops, the last one an Add
         x = as_value(input_tensor, name="input_tensor")
-        return _build(reduce_logsumexp, x, axis, keepdims, "Add")
+        made = 12 if keepdims else 14
+        if axis is None and x.rank is None:
+            made += 6  # the list of all axes, for the largest and the sum
+        with current().counts_as(made):
+            return _build(reduce_logsumexp, x, axis, keepdims, "Add")
 
 
 reduce_logsumexp = reduction(

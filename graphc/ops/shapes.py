@@ -970,7 +970,7 @@ zeros_like_op = op(
     inputs[0].static_shape)],
     numpy=np.zeros_like,
     expand=lambda x: fill_static(_whole(x), 0, x.dtype),
-    grad=lambda y, dy, x: (zeros_like(x),),
+    grad=no_grad,
     dims=lambda x: (0,) * x.static_shape[0] if x.static_shape else 0,
     facts={"shape_operands": (0,), "shape_only": True},
 )  # fmt: skip

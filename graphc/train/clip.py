@@ -8,7 +8,7 @@ from typing import Any
 from graphc.face.graph import name_scope
 from graphc.ir.node import Value
 from graphc.ops import math, nn, reduce, shapes, state
-from graphc.ops.convert import convert_to_tensor
+from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
 
 __all__ = ["clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "global_norm"]
@@ -19,12 +19,11 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
     with name_scope(name, "clip_by_norm", [t, clip_norm]) as scope:
         values = t.values if isinstance(t, IndexedSlices) else convert_to_tensor(t, name="t")
         sums = reduce.reduce_sum(values * values, axis=axes, keepdims=True)
-        positive = math.greater(sums, shapes.zeros_like(sums))
+        positive = math.greater(sums, 0.0)
         # the root of a one where the sum is zero, so that its gradient there is finite
         safe = math.select(positive, sums, shapes.ones_like(sums))
         norm = math.select(positive, math.sqrt(safe), sums)
-        clip = convert_to_tensor(clip_norm, dtype=values.dtype)
-        clipped = math.divide(values * clip, math.maximum(norm, clip))
+        clipped = math.divide(values * clip_norm, math.maximum(norm, clip_norm))
         out = state.identity(clipped, name=scope)
         return IndexedSlices(out, t.indices, t.dense_shape) if isinstance(t, IndexedSlices) else out
 
@@ -45,9 +44,8 @@ def global_norm(t_list: Any, name: str | None = None) -> Value:
         if not values:
             raise ValueError("global_norm of no tensor")
         half = [nn.l2_loss(v) for v in values]
-        made: Value = math.sqrt(
-            reduce.reduce_sum(shapes.stack(half)) * convert_to_tensor(2.0, half[0].dtype)
-        )
+        twice = reduce.reduce_sum(shapes.stack(half)) * convert_to_tensor(2.0, half[0].dtype)
+        made: Value = math.sqrt(twice, name="global_norm")
         return made
 
 
@@ -71,10 +69,10 @@ def clip_by_global_norm(
     t_list = list(t_list)
     norm = global_norm(t_list, name) if use_norm is None else convert_to_tensor(use_norm)
     with name_scope(name, "clip_by_global_norm", [t for t in t_list if t is not None]):
-        clip = convert_to_tensor(clip_norm, dtype=norm.dtype)
-        scale_for_finite = clip * math.minimum(1.0 / norm, 1.0 / clip)
-        infinite = shapes.zeros_like(norm) + float("nan")
-        scale = math.select(math.is_finite(norm), scale_for_finite, infinite)
+        one = 1.0 / norm, constant(1.0, norm.dtype) / clip_norm
+        scale_for_finite = clip_norm * math.minimum(*one)
+        finite = math.is_finite(norm)
+        scale = math.select(finite, scale_for_finite, constant(float("nan"), norm.dtype))
         out: list[Any] = []
         for i, t in enumerate(t_list):
             if t is None:

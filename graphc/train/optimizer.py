@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.face.control import group
-from graphc.face.gradients import AggregationMethod, gradients
+from graphc.face.gradients import gradients
 from graphc.face.graph import (
     GraphKeys,
     control_dependencies,
@@ -21,6 +21,7 @@ from graphc.ir.node import Node, Value
 from graphc.ops import arrays, math, rows, scatter, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
+from graphc.train.counting import as_many, one_op
 from graphc.train.slots import create_slot, create_slot_with_initializer, create_zeros_slot, fill
 
 __all__ = [
@@ -147,9 +148,12 @@ class Optimizer:
         if not var_list:
             raise ValueError("No variables to optimize.")
         grads = gradients(
-            loss, var_list, grad_ys=grad_loss, aggregation_method=aggregation_method
-            if aggregation_method is not None else AggregationMethod.DEFAULT,
-        )  # fmt: skip
+            loss,
+            var_list,
+            grad_ys=grad_loss,
+            gate_gradients=gate_gradients == self.GATE_OP,
+            aggregation_method=aggregation_method,
+        )
         pairs = list(zip(grads, var_list, strict=True))
         self._assert_valid_dtypes([v for g, v in pairs if g is not None])
         return pairs
@@ -304,15 +308,25 @@ class Optimizer:
             slots[_key(var)] = create_zeros_slot(var, op_name)
         return slots[_key(var)]
 
-    def _filled_slot(self, var: Any, value: float, slot_name: str, op_name: str) -> Variable:
-        """A slot that starts with a number everywhere."""
+    def _filled_slot(
+        self, var: Any, value: float, slot_name: str, op_name: str, initializer: Any = None
+    ) -> Variable:
+        """A slot that starts with a number everywhere; `initializer` gives that of a shape."""
         shape, dtype = var.get_shape(), var.dtype.base_dtype
         if shape.is_fully_defined():
             return self._get_or_make_slot_with_initializer(
-                var, fill(value), shape, dtype, slot_name, op_name
+                var, initializer or fill(value), shape, dtype, slot_name, op_name
             )
         like = shapes.ones_like(var.initialized_value())
         return self._get_or_make_slot(var, like * constant(value, dtype), slot_name, op_name)
+
+    def _constant_slot(self, var: Any, value: float, slot_name: str, op_name: str) -> Variable:
+        """A slot that starts with a tensor, which TF1 makes even where there is the slot."""
+        shape, dtype = var.get_shape(), var.dtype.base_dtype
+        if not shape.is_fully_defined():
+            return self._filled_slot(var, value, slot_name, op_name)
+        val = constant(value, dtype, shape)
+        return self._get_or_make_slot(var, val, slot_name, op_name)
 
     def get_slot(self, var: Any, name: str) -> Variable | None:
         """The slot variable called `name` made for `var`, or None."""
@@ -343,6 +357,10 @@ class Optimizer:
         return self._non_slot_dict.get((name, graph or get_default_graph()))
 
 
+def _ones(shape: Any, dtype: Any = None, partition_info: Any = None) -> Value:
+    return shapes.ones([int(d) for d in shape], dtype)
+
+
 def _key(var: Any) -> Any:
     return (var.op.graph, var.op.name)
 
@@ -368,8 +386,12 @@ def _gradient(g: Any, v: Any) -> Gradient:
     return g
 
 
+#: The rows of a sparse gradient with sums where it names one twice: 7 operations in TF1.
+_summed = as_many(7)(rows.summed)
+
+
 def _rowwise_sparse_duplicates(self: Any, grad: IndexedSlices, var: Any) -> Any:
-    return self._apply_sparse(rows.summed(grad, var), var)
+    return self._apply_sparse(_summed(grad, var), var)
 
 
 def _rowwise_sparse(self: Any, grad: IndexedSlices, var: Any) -> Any:
@@ -427,6 +449,7 @@ class GradientDescentOptimizer(Optimizer):
             self._call_if_callable(self._learning_rate), name="learning_rate"
         )
 
+    @one_op("_learning_rate_tensor")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         lr = self._hyper(self._learning_rate_tensor, var)
         return state.assign_sub(var, math.multiply(grad, lr), name="ApplyGradientDescent")
@@ -434,6 +457,7 @@ class GradientDescentOptimizer(Optimizer):
     def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
         return self._apply_sparse(grad, var)
 
+    @one_op("_learning_rate_tensor", besides=1)
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         lr = self._hyper(self._learning_rate_tensor, var)
         return scatter.scatter_sub(
@@ -474,6 +498,7 @@ class MomentumOptimizer(Optimizer):
             self._call_if_callable(self._momentum), name="momentum"
         )
 
+    @one_op("_learning_rate_tensor", "_momentum_tensor")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         slot = self.get_slot(var, "momentum")
         lr, momentum = (
@@ -518,6 +543,7 @@ class AdagradOptimizer(Optimizer):
             self._call_if_callable(self._learning_rate), name="learning_rate"
         )
 
+    @one_op("_learning_rate_tensor")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         slot = self.get_slot(var, "accumulator")
         lr = self._hyper(self._learning_rate_tensor, var)
@@ -559,15 +585,16 @@ class AdagradDAOptimizer(Optimizer):
 
     def _create_slots(self, var_list: Sequence[Any]) -> None:
         for v in var_list:
-            self._filled_slot(v, 0.0, "gradient_accumulator", self._name)
+            self._constant_slot(v, 0.0, "gradient_accumulator", self._name)
             squares = "gradient_squared_accumulator"
-            self._filled_slot(v, self._initial, squares, self._name)
+            self._constant_slot(v, self._initial, squares, self._name)
 
     def _prepare(self) -> None:
         self._learning_rate_tensor = convert_to_tensor(self._learning_rate, name="learning_rate")
         with control_dependencies(None):
-            self._steps = convert_to_tensor(self._global_step) + 1
+            self._steps = state.identity(self._global_step) + 1
 
+    @one_op(besides=3, more=3)
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         g = self.get_slot(var, "gradient_accumulator")
         gg = self.get_slot(var, "gradient_squared_accumulator")
@@ -608,6 +635,7 @@ class AdadeltaOptimizer(Optimizer):
         self._rho_t = convert_to_tensor(self._call_if_callable(self._rho), name="rho")
         self._epsilon_t = convert_to_tensor(self._call_if_callable(self._epsilon), name="epsilon")
 
+    @one_op("_lr_t", "_rho_t", "_epsilon_t")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         a, u = self.get_slot(var, "accum"), self.get_slot(var, "accum_update")
         lr, rho, eps = (self._hyper(t, var) for t in (self._lr_t, self._rho_t, self._epsilon_t))
@@ -641,7 +669,7 @@ class RMSPropOptimizer(Optimizer):
 
     def _create_slots(self, var_list: Sequence[Any]) -> None:
         for v in var_list:
-            self._filled_slot(v, 1.0, "rms", self._name)
+            self._filled_slot(v, 1.0, "rms", self._name, _ones)
             if self._centered:
                 self._zeros_slot(v, "mg", self._name)
             self._zeros_slot(v, "momentum", self._name)
@@ -658,6 +686,7 @@ class RMSPropOptimizer(Optimizer):
             self._call_if_callable(self._epsilon), name="epsilon"
         )
 
+    @one_op("_learning_rate_tensor", "_decay_tensor", "_momentum_tensor", "_epsilon_tensor")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         rms, mom = self.get_slot(var, "rms"), self.get_slot(var, "momentum")
         lr, decay, momentum, eps = (
@@ -711,8 +740,9 @@ class AdamOptimizer(Optimizer):
 
     def _create_slots(self, var_list: Sequence[Any]) -> None:
         first = min(var_list, key=lambda v: v.name)
-        self._create_non_slot_variable(self._call_if_callable(self._beta1), "beta1_power", first)
-        self._create_non_slot_variable(self._call_if_callable(self._beta2), "beta2_power", first)
+        beta1, beta2 = (self._call_if_callable(b) for b in (self._beta1, self._beta2))
+        self._power1 = self._create_non_slot_variable(beta1, "beta1_power", first)
+        self._power2 = self._create_non_slot_variable(beta2, "beta2_power", first)
         for v in var_list:
             self._zeros_slot(v, "m", self._name)
             self._zeros_slot(v, "v", self._name)
@@ -734,6 +764,7 @@ class AdamOptimizer(Optimizer):
             self._rates[dtype] = rate
         return rate
 
+    @one_op("_power1", "_power2", "_lr_t", "_beta1_t", "_beta2_t", "_epsilon_t")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         m, v = self.get_slot(var, "m"), self.get_slot(var, "v")
         b1, b2, eps = (self._hyper(t, var) for t in (self._beta1_t, self._beta2_t, self._epsilon_t))
@@ -744,8 +775,9 @@ class AdamOptimizer(Optimizer):
         return group(*keep, state.assign(var, var - step, name="ApplyAdam"))
 
     def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
-        return self._apply_sparse(rows.summed(grad, var), var)
+        return self._apply_sparse(_summed(grad, var), var)
 
+    @one_op("_power1", "_power2", "_lr_t", "_beta1_t", "_beta2_t", "_epsilon_t", besides=25)
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         return self._apply_dense(rows.whole_rows(grad.values, grad.indices, var), var)
 
@@ -805,7 +837,7 @@ class FtrlOptimizer(Optimizer):
 
     def _create_slots(self, var_list: Sequence[Any]) -> None:
         for v in var_list:
-            self._filled_slot(v, self._initial, "accum", self._accum_name or self._name)
+            self._constant_slot(v, self._initial, "accum", self._accum_name or self._name)
             self._zeros_slot(v, "linear", self._linear_name or self._name)
 
     def _prepare(self) -> None:
@@ -814,12 +846,13 @@ class FtrlOptimizer(Optimizer):
         )
         self._l1_t = convert_to_tensor(self._l1, name="l1_regularization_strength")
         self._l2_t = convert_to_tensor(self._l2, name="l2_regularization_strength")
-        if self._shrinkage > 0:
-            self._shrinkage_t = convert_to_tensor(
-                self._shrinkage, name="l2_shrinkage_regularization_strength"
-            )
+        self._shrinkage_t = convert_to_tensor(
+            self._shrinkage, name="l2_shrinkage_regularization_strength"
+        )
+        self._shrunk = self._shrinkage_t if self._shrinkage > 0 else None
         self._power_t = convert_to_tensor(self._power, name="learning_rate_power")
 
+    @one_op("_learning_rate_tensor", "_l1_t", "_l2_t", "_power_t", "_shrunk")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         a, z = self.get_slot(var, "accum"), self.get_slot(var, "linear")
         lr, l1, l2 = (
@@ -877,7 +910,9 @@ class ProximalGradientDescentOptimizer(Optimizer):
         self._learning_rate_tensor = convert_to_tensor(
             self._call_if_callable(self._learning_rate), name="learning_rate"
         )
+        _regularization(self)
 
+    @one_op()
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         lr = self._hyper(self._learning_rate_tensor, var)
         return self._update(
@@ -906,9 +941,16 @@ class ProximalAdagradOptimizer(Optimizer):
         self._l1, self._l2 = l1_regularization_strength, l2_regularization_strength
 
     _learning_rate_tensor: Any
-    _create_slots: Any = AdagradOptimizer._create_slots
-    _prepare: Any = AdagradOptimizer._prepare
 
+    def _create_slots(self, var_list: Sequence[Any]) -> None:
+        for v in var_list:
+            self._constant_slot(v, self._initial, "accumulator", self._name)
+
+    def _prepare(self) -> None:
+        self._learning_rate_tensor = convert_to_tensor(self._learning_rate, name="learning_rate")
+        _regularization(self)
+
+    @one_op()
     def _apply_dense(self, grad: Any, var: Any) -> Any:
         slot = self.get_slot(var, "accumulator")
         accum = self._old(slot) + math.square(grad)
@@ -916,6 +958,11 @@ class ProximalAdagradOptimizer(Optimizer):
         new = proximal(self._old(var) - grad * lr, lr, self._l1, self._l2)
         keep = self._update(slot, accum)
         return group(keep, self._update(var, new, name="ApplyProximalAdagrad"))
+
+
+def _regularization(self: Any) -> None:
+    """What TF1 makes of the two strengths, which are numbers here."""
+    get_default_graph().reserve("l1_regularization_strength", "l2_regularization_strength")
 
 
 def proximal(x: Value, lr: Value, l1: float, l2: float) -> Value:

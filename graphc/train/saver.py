@@ -320,7 +320,7 @@ class Saver:
     def _write_graph(self, sess: Any, path: str) -> None:
         graph = sess.graph
         sizes = [(k, len(graph.get_collection(k))) for k in graph.get_all_collection_keys()]
-        key = (graph, graph.version, sizes)
+        key = (graph, len(graph.get_operations()), sizes)
         if self._written is None or self._written[0] != key:
             with graph.as_default():
                 try:

@@ -1,0 +1,459 @@
+"""Expressions and programs whose operations are counted: written down by `record_counts.py`."""
+
+
+def operands(tf):
+    """What the expressions read: float placeholders of several shapes, and others."""
+    p, f = tf.placeholder, tf.float32
+    return {
+        "tf": tf, "x": p(f, [2, 4]), "y": p(f, [2, 4]), "b": p(f, [4]), "s": p(f, []),
+        "n": p(f, [None, 4]), "k": p(f, [None, 4]), "u": p(f, [None, None]), "r": p(f),
+        "m": p(f, [4, 3]), "x1": p(f, [2, 1]), "n1": p(f, [None, 1]), "n0": p(f, [None]),
+        "x3": p(f, [2, 5, 4]), "n3": p(f, [None, 5, 4]), "i": p(tf.int32, [2]),
+        "im": p(f, [2, 8, 8, 3]), "in_": p(f, [None, 8, 8, 3]), "f": p(f, [3, 3, 3, 2]),
+        "c3": p(f, [3]), "ni": p(tf.int32, [None]), "t": p(tf.bool, [2, 4]), "q": p(f, [3, 3]),
+        "g": p(f, [3, 3, 2, 3]), "w": p(f, [5, 3]), "big": p(f, [40, 50]), "ns": p(f, [None, 3, 3]),
+    }  # fmt: skip
+
+
+UNARY = """abs acos acosh asin asinh atan atanh ceil cos cosh digamma erf erfc exp expm1 floor
+identity is_nan lgamma log log1p log_sigmoid negative reciprocal rint round rsqrt sigmoid sign sin
+sinh sqrt square stop_gradient tan tanh nn.elu nn.relu nn.relu6 nn.selu nn.softplus nn.softsign
+nn.leaky_relu nn.softmax nn.log_softmax nn.l2_loss zeros_like ones_like nn.crelu""".split()
+BINARY = """add subtract multiply divide maximum minimum pow squared_difference div_no_nan floordiv
+truediv realdiv floormod atan2""".split()
+REDUCE = "reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_logsumexp".split()
+
+EXPRESSIONS = [
+    *[f"tf.{f}({a})" for f in UNARY for a in ("x", "n")],
+    *[
+        f"tf.{f}({a})"
+        for f in BINARY
+        for a in ("x,y", "x,b", "x,s", "n,b", "n,k", "n,n1", "u,r", "x,2.", "n,2.", "2.,n", "x,x")
+    ],
+    *[
+        f"tf.{f}({a})"
+        for f in REDUCE
+        for a in ("x", "x,1", "x,[0,1]", "x,1,True", "x,-1", "n", "n,1", "n,0", "n,[1],True", "u",
+                  "n3,[1,2]", "r", "s", "n,[0,1]")
+    ],
+    "x+1.", "1.-n", "n*2.", "n/2.", "x**2", "n**2.", "-n", "n*n", "n+n", "n-b", "b-n", "n+s",
+    "x*x1", "n*b+b", "n[0]", "x[:,1]", "n[:,1:3]", "n[:,0]", "x3[:,-1]", "n3[:,-1,:]", "x[None]",
+    "tf.matmul(x,m)", "tf.matmul(n,m)", "tf.matmul(n,k,transpose_a=True)", "tf.matmul(u,u)",
+    "tf.matmul(n,x,transpose_b=True)", "tf.matmul(x3,x3,transpose_b=True)",
+    "tf.matmul(n3,n3,transpose_b=True)", "tf.matmul(x3,n3,transpose_a=True)",
+    "tf.tensordot(n3,m,1)", "tf.tensordot(x3,m,[[2],[0]])", "tf.tensordot(n,m,1)",
+    "tf.nn.bias_add(n,b)", "tf.nn.xw_plus_b(n,m,c3)", "tf.nn.bias_add(in_,c3)", "tf.add_n([n,k])",
+    "tf.add_n([x,y,x])", "tf.accumulate_n([x,y])",
+    "tf.concat([x,y],0)", "tf.concat([x,y],1)", "tf.concat([n,n1],1)", "tf.concat([n,k],0)",
+    "tf.concat([n,n1,n1],-1)", "tf.stack([x,y])", "tf.stack([n,k],1)", "tf.unstack(x)[0]",
+    "tf.unstack(x3,axis=1)[-1]", "tf.add_n(tf.unstack(n3,axis=1))", "tf.split(x,2,1)[0]",
+    "tf.add_n(tf.split(n,2,1))", "tf.split(n,[1,3],1)[0]", "tf.reshape(x,[8])",
+    "tf.reshape(n,[-1,2,2])", "tf.transpose(x)", "tf.transpose(n,[1,0])", "tf.transpose(n)",
+    "tf.transpose(n3,[1,0,2])", "tf.expand_dims(n,1)", "tf.squeeze(n1,1)", "tf.squeeze(x1)",
+    "tf.tile(x,[2,1])", "tf.tile(n1,[1,3])", "tf.pad(x,[[0,0],[1,1]])", "tf.slice(n,[0,1],[-1,2])",
+    "tf.strided_slice(n,[0,0],[2,2])", "tf.gather(m,i)", "tf.gather(x,i,axis=1)",
+    "tf.gather(n,ni)", "tf.gather_nd(n,tf.stack([ni,ni],1))", "tf.nn.embedding_lookup(m,i)",
+    "tf.nn.embedding_lookup(m,ni)", "tf.cast(x,tf.float64)", "tf.cast(n,tf.float32)",
+    "tf.where(t,x,y)", "tf.where(n>0,n,k)", "tf.where(n>0,n,tf.zeros_like(n))",
+    "tf.clip_by_value(x,-1.,1.)", "tf.clip_by_value(n,-1.,1.)", "tf.clip_by_norm(x,1.)",
+    "tf.clip_by_norm(n,1.)", "tf.clip_by_global_norm([x,n],1.)[0][0]", "tf.norm(n)",
+    "tf.norm(n,axis=1)", "tf.global_norm([x,n])",
+    "tf.nn.l2_normalize(x,1)", "tf.nn.l2_normalize(n,1)", "tf.nn.moments(n,[0])[0]",
+    "tf.nn.moments(x,[0])[1]", "tf.nn.moments(in_,[0,1,2])[1]", "tf.nn.dropout(x,.5)",
+    "tf.nn.dropout(n,.5)", "tf.nn.dropout(n,keep_prob=s)", "tf.nn.softmax(x3)",
+    "tf.nn.softmax(n3,1)",
+    "tf.nn.log_softmax(n3)", "tf.nn.softmax(tf.reshape(r,[-1]))",
+    "tf.nn.softmax_cross_entropy_with_logits(labels=x,logits=y)",
+    "tf.nn.softmax_cross_entropy_with_logits(labels=n,logits=k)",
+    "tf.nn.softmax_cross_entropy_with_logits_v2(labels=x,logits=y)",
+    "tf.nn.softmax_cross_entropy_with_logits_v2(labels=n,logits=k)",
+    "tf.nn.softmax_cross_entropy_with_logits_v2(labels=n3,logits=n3)",
+    "tf.nn.sparse_softmax_cross_entropy_with_logits(labels=i,logits=x)",
+    "tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ni,logits=n)",
+    "tf.nn.sigmoid_cross_entropy_with_logits(labels=x,logits=y)",
+    "tf.nn.sigmoid_cross_entropy_with_logits(labels=n,logits=k)",
+    "tf.nn.weighted_cross_entropy_with_logits(n,k,2.)",
+    "tf.nn.log_poisson_loss(x,y)", "tf.losses.mean_squared_error(x,y)",
+    "tf.losses.mean_squared_error(n,k)", "tf.losses.absolute_difference(n,k)",
+    "tf.losses.huber_loss(n,k)", "tf.losses.log_loss(n,k)", "tf.losses.hinge_loss(n,k)",
+    "tf.losses.sigmoid_cross_entropy(n,k)", "tf.losses.softmax_cross_entropy(n,k)",
+    "tf.losses.softmax_cross_entropy(x,y)", "tf.losses.sigmoid_cross_entropy(x,y)",
+    "tf.losses.sparse_softmax_cross_entropy(ni,n)", "tf.losses.sparse_softmax_cross_entropy(i,x)",
+    "tf.losses.cosine_distance(x,y,1)", "tf.losses.mean_squared_error(n,k,weights=n1)",
+    "tf.nn.conv2d(im,f,[1,1,1,1],'SAME')", "tf.nn.conv2d(in_,f,[1,2,2,1],'VALID')",
+    "tf.nn.conv2d(in_,f,[1,1,1,1],'SAME',dilations=[1,2,2,1])",
+    "tf.nn.conv2d_transpose(in_,g[:,:,:,:],[4,8,8,2],[1,1,1,1])",
+    "tf.nn.conv1d(n3,tf.reshape(m,[1,4,3]),1,'SAME')",
+    "tf.nn.max_pool(in_,[1,2,2,1],[1,2,2,1],'SAME')",
+    "tf.nn.avg_pool(in_,[1,2,2,1],[1,2,2,1],'SAME')", "tf.nn.lrn(in_)",
+    "tf.nn.depthwise_conv2d(in_,f,[1,1,1,1],'SAME')", "tf.nn.atrous_conv2d(in_,f,2,'SAME')",
+    "tf.nn.separable_conv2d(in_,f,tf.reshape(f,[1,1,6,9]),[1,1,1,1],'SAME')",
+    "tf.nn.fused_batch_norm(in_,c3,c3)[0]",
+    "tf.nn.fused_batch_norm(in_,c3,c3,c3,c3,is_training=False)[0]",
+    "tf.nn.batch_normalization(n,b,b,b,b,1e-3)", "tf.nn.batch_normalization(x,b,b,None,None,.1)",
+    "tf.layers.flatten(in_)", "tf.layers.flatten(im)", "tf.contrib.layers.flatten(in_)",
+    "tf.image.resize_bilinear(in_,[4,4])", "tf.image.resize_images(in_,[4,4])",
+    "tf.image.resize_nearest_neighbor(in_,[4,4])", "tf.image.resize_bilinear(in_,[16,16])",
+    "tf.image.resize_nearest_neighbor(in_,[16,16])",
+    "tf.depth_to_space(tf.pad(in_,[[0,0],[0,0],[0,0],[0,1]]),2)", "tf.space_to_depth(in_,2)",
+    "tf.reverse(n,[1])", "tf.cumsum(n,1)", "tf.cumprod(n,1)", "tf.diag(b)", "tf.diag_part(q)",
+    "tf.matrix_diag(n)", "tf.matrix_diag_part(ns)", "tf.matrix_band_part(q,-1,0)", "tf.trace(q)",
+    "tf.matrix_inverse(q)", "tf.matrix_determinant(q)", "tf.cholesky(q)", "tf.linalg.logdet(q)",
+    "tf.matrix_solve(q,q)", "tf.matrix_triangular_solve(q,q)", "tf.einsum('ij,jk->ik',n,m)",
+    "tf.einsum('bij,jk->bik',n3,m)", "tf.boolean_mask(x,[True,False])", "tf.boolean_mask(n,n0>0)",
+    "tf.unsorted_segment_sum(x,i,3)", "tf.segment_sum(x,i)", "tf.segment_mean(x,i)",
+    "tf.dynamic_partition(x,i,2)[0]", "tf.nn.top_k(n,2)[0]",
+    "tf.scatter_nd(tf.stack([ni,ni],1),n0,[4,4])",
+    "tf.check_numerics(n,'')", "tf.Print(n,[n])", "tf.stop_gradient(n)+n", "tf.identity(n)+k",
+    "tf.multiply(n,k)*tf.one_hot(ni,4)", "tf.reduce_sum(n*tf.one_hot(ni,4),axis=1)",
+    "tf.reduce_mean(-tf.log(n)*n1)", "tf.reduce_mean(tf.square(n-k))",
+    "tf.reduce_mean(tf.squared_difference(n,k))", "tf.reduce_sum(tf.abs(x-y))",
+    "tf.reduce_mean(tf.nn.relu(tf.matmul(n,m)+c3))", "tf.broadcast_to(b,[2,4])",
+    "tf.meshgrid(b,c3)[0]", "tf.linspace(0.,1.,3)*c3", "tf.complex(x,y)", "tf.sqrt(big)*big",
+    "tf.fill([2,2],s)", "tf.roll(x,1,0)", "tf.reverse_sequence(x3,i,1)",
+    "tf.space_to_batch(im,[[0,0],[0,0]],2)",
+    "tf.extract_image_patches(im,[1,2,2,1],[1,2,2,1],[1,1,1,1],'VALID')",
+    "tf.sequence_mask([1,2],4,tf.float32)*x",
+    "tf.math.xlogy(x,y)", "tf.igamma(x,y)", "tf.lbeta(n)",
+    "tf.math.polyval([x,y],x)",
+    "tf.nn.relu(x)+tf.nn.relu(x)", "tf.exp(n)/(1.+tf.exp(n))",
+    "tf.cond(s>0,lambda:x*2.,lambda:x+1.)",
+    "tf.cond(s>0,lambda:n,lambda:k)", "tf.nn.bias_add(x,b)",
+    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,a*2.),[0,s])[1]",
+    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.tanh(a)),[0,x])[1]",
+    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,a*s),[0,s])[1]",
+    "tf.scan(lambda a,v:a+v,n)", "tf.map_fn(tf.tanh,n)", "tf.foldl(lambda a,v:a+v,n)",
+]  # fmt: skip
+EXPRESSIONS = list(dict.fromkeys(EXPRESSIONS))
+
+
+def counts(tf, text):
+    """How many operations an expression makes, its gradient, and its gated gradient."""
+    tf.reset_default_graph()
+    tf.set_random_seed(1)
+    graph = tf.get_default_graph()
+    given = operands(tf)
+    xs = [v for k, v in given.items() if k != "tf" and v.dtype == tf.float32]
+    made = [graph.version]
+    out = eval(text, given)
+    made.append(graph.version)
+    tf.gradients(out, xs)
+    made.append(graph.version)
+    tf.gradients(out, xs, gate_gradients=True)
+    made.append(graph.version)
+    return [made[i + 1] - made[i] for i in range(3)]
+
+
+# ------------------------------------------------------------------------- optimizers and programs
+
+OPTIMIZERS = {
+    "gradient_descent": lambda t: t.GradientDescentOptimizer(0.1),
+    "momentum": lambda t: t.MomentumOptimizer(0.1, 0.9),
+    "nesterov": lambda t: t.MomentumOptimizer(0.1, 0.9, use_nesterov=True),
+    "adagrad": lambda t: t.AdagradOptimizer(0.1),
+    "adadelta": lambda t: t.AdadeltaOptimizer(0.1),
+    "rmsprop": lambda t: t.RMSPropOptimizer(0.1),
+    "centered": lambda t: t.RMSPropOptimizer(0.1, momentum=0.5, centered=True),
+    "adam": lambda t: t.AdamOptimizer(),
+    "ftrl": lambda t: t.FtrlOptimizer(0.1),
+    "ftrl_all": lambda t: t.FtrlOptimizer(
+        0.1, l1_regularization_strength=0.1, l2_shrinkage_regularization_strength=0.1
+    ),
+    "proximal": lambda t: t.ProximalGradientDescentOptimizer(0.1, 0.1, 0.1),
+    "proximal_adagrad": lambda t: t.ProximalAdagradOptimizer(0.1),
+    "adagrad_da": lambda t: t.AdagradDAOptimizer(0.1, t.get_or_create_global_step()),
+}
+
+
+def optimized(tf, name, kind):
+    """Operations of slots and updates: of whole gradients, of another type, of rows."""
+    tf.reset_default_graph()
+    tf.set_random_seed(1)
+    graph = tf.get_default_graph()
+    dtype = tf.float64 if kind == "double" else tf.float32
+    w = tf.get_variable("w", [40, 30], dtype, initializer=tf.zeros_initializer())
+    b = tf.get_variable("b", [30], dtype, initializer=tf.zeros_initializer())
+    if kind == "rows":
+        loss = tf.reduce_sum(tf.nn.embedding_lookup(w, [1, 2, 1])) + tf.reduce_sum(b)
+    else:
+        loss = tf.reduce_sum(w * w) + tf.reduce_sum(b)
+    step = tf.train.get_or_create_global_step()
+    made = [graph.version]
+    optimizer = OPTIMIZERS[name](tf.train)
+    pairs = optimizer.compute_gradients(loss, [w, b])
+    made.append(graph.version)
+    optimizer.apply_gradients(pairs)
+    made.append(graph.version)
+    optimizer.apply_gradients(pairs, global_step=step)
+    made.append(graph.version)
+    return [made[i + 1] - made[i] for i in range(3)]
+
+
+def marks(tf, program):
+    """How many operations there are at each place that a program marks."""
+    tf.reset_default_graph()
+    tf.set_random_seed(1)
+    graph = tf.get_default_graph()
+    found = []
+    program(tf, lambda name: found.append([name, graph.version]))
+    return found
+
+
+def mlp(tf, mark):
+    """Two layers by hand, two optimizers one after the other."""
+    x, y = tf.placeholder(tf.float32, [None, 8]), tf.placeholder(tf.float32, [None, 3])
+    w1 = tf.Variable(tf.random_normal([8, 16]))
+    b1 = tf.Variable(tf.zeros([16]))
+    w2 = tf.Variable(tf.random_normal([16, 3]))
+    b2 = tf.Variable(tf.zeros([3]))
+    out = tf.matmul(tf.nn.relu(tf.matmul(x, w1) + b1), w2) + b2
+    loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(logits=out, labels=y))
+    mark("loss")
+    tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+    mark("descent")
+    tf.train.AdamOptimizer(0.1).minimize(loss)
+    mark("adam")
+    equal = tf.equal(tf.argmax(out, 1), tf.argmax(y, 1))
+    tf.reduce_mean(tf.cast(equal, tf.float32))
+    mark("accuracy")
+
+
+def layers(tf, mark):
+    """Layers with regularization and a clipped gradient, counted steps."""
+    x, y = tf.placeholder(tf.float32, [None, 8]), tf.placeholder(tf.int32, [None])
+    h = tf.layers.dense(x, 16, tf.nn.relu, kernel_regularizer=tf.contrib.layers.l2_regularizer(0.1))
+    h = tf.layers.dropout(h, 0.5, training=True)
+    out = tf.layers.dense(h, 3)
+    loss = tf.losses.sparse_softmax_cross_entropy(y, out)
+    total = loss + tf.losses.get_regularization_loss()
+    mark("loss")
+    step = tf.train.get_or_create_global_step()
+    rate = tf.train.exponential_decay(0.1, step, 100, 0.9)
+    optimizer = tf.train.MomentumOptimizer(rate, 0.9)
+    pairs = optimizer.compute_gradients(total)
+    mark("gradients")
+    gradients, _ = tf.clip_by_global_norm([g for g, _ in pairs], 5.0)
+    mark("clipped")
+    optimizer.apply_gradients(zip(gradients, [v for _, v in pairs]), global_step=step)  # noqa: B905
+    mark("applied")
+
+
+def cnn(tf, mark):
+    """Convolutions, pooling and dropout by hand."""
+    x, y = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.float32, [None, 10])
+    keep = tf.placeholder(tf.float32)
+    image = tf.reshape(x, [-1, 28, 28, 1])
+    w1 = tf.Variable(tf.truncated_normal([5, 5, 1, 4], stddev=0.1))
+    b1 = tf.Variable(tf.constant(0.1, shape=[4]))
+    h = tf.nn.relu(tf.nn.conv2d(image, w1, [1, 1, 1, 1], "SAME") + b1)
+    h = tf.nn.max_pool(h, [1, 2, 2, 1], [1, 2, 2, 1], "SAME")
+    flat = tf.reshape(h, [-1, 14 * 14 * 4])
+    w2 = tf.Variable(tf.truncated_normal([14 * 14 * 4, 10], stddev=0.1))
+    out = tf.nn.softmax(tf.matmul(tf.nn.dropout(flat, keep), w2))
+    loss = tf.reduce_mean(-tf.reduce_sum(y * tf.log(out), reduction_indices=[1]))
+    mark("loss")
+    tf.train.AdamOptimizer(1e-4).minimize(loss)
+    mark("adam")
+    tf.layers.conv2d(image, 4, 3, activation=tf.nn.relu)
+    mark("layer")
+
+
+def batch_norm(tf, mark):
+    """Layers with batch normalization, trained under its updates."""
+    x = tf.placeholder(tf.float32, [None, 8, 8, 3])
+    h = tf.layers.conv2d(x, 4, 3, strides=2, padding="same", use_bias=False)
+    h = tf.nn.leaky_relu(tf.layers.batch_normalization(h, training=True))
+    h = tf.layers.max_pooling2d(h, 2, 2)
+    h = tf.layers.batch_normalization(tf.layers.dense(tf.layers.flatten(h), 5), training=True)
+    loss = tf.reduce_mean(tf.square(h))
+    mark("loss")
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        tf.train.RMSPropOptimizer(0.01).minimize(loss)
+    mark("rmsprop")
+
+
+def vae(tf, mark):
+    """A variational autoencoder."""
+    x = tf.placeholder(tf.float32, [None, 20])
+    h = tf.layers.dense(x, 16, tf.nn.softplus)
+    mean, log = tf.layers.dense(h, 2), tf.layers.dense(h, 2)
+    noise = tf.random_normal(tf.shape(mean), 0.0, 1.0)
+    z = mean + tf.exp(log / 2.0) * noise
+    out = tf.layers.dense(tf.layers.dense(z, 16, tf.nn.tanh), 20)
+    likely = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(logits=out, labels=x), 1)
+    kl = -0.5 * tf.reduce_sum(1.0 + log - tf.square(mean) - tf.exp(log), 1)
+    loss = tf.reduce_mean(likely + kl)
+    mark("loss")
+    tf.train.AdamOptimizer(1e-3).minimize(loss)
+    mark("adam")
+    tf.sigmoid(tf.layers.dense(tf.random_normal([4, 2]), 20))
+    mark("sample")
+
+
+def gan(tf, mark):
+    """Two nets with an optimizer each."""
+    z, x = tf.placeholder(tf.float32, [None, 4]), tf.placeholder(tf.float32, [None, 6])
+
+    def generator(z):
+        with tf.variable_scope("g"):
+            return tf.layers.dense(tf.layers.dense(z, 8, tf.nn.relu), 6, tf.nn.sigmoid)
+
+    def discriminator(x, reuse=None):
+        with tf.variable_scope("d", reuse=reuse):
+            return tf.layers.dense(tf.layers.dense(x, 8, tf.nn.leaky_relu), 1)
+
+    made = generator(z)
+    real, fake = discriminator(x), discriminator(made, True)
+    cross = tf.nn.sigmoid_cross_entropy_with_logits
+    d_loss = tf.reduce_mean(cross(logits=real, labels=tf.ones_like(real)))
+    d_loss += tf.reduce_mean(cross(logits=fake, labels=tf.zeros_like(fake)))
+    g_loss = tf.reduce_mean(cross(logits=fake, labels=tf.ones_like(fake)))
+    mark("losses")
+    variables = tf.trainable_variables()
+    d_vars = [v for v in variables if v.name.startswith("d/")]
+    g_vars = [v for v in variables if v.name.startswith("g/")]
+    tf.train.AdamOptimizer(2e-4, beta1=0.5).minimize(d_loss, var_list=d_vars)
+    mark("d")
+    tf.train.AdamOptimizer(2e-4, beta1=0.5).minimize(g_loss, var_list=g_vars)
+    mark("g")
+    generator_again = tf.layers.dense(z, 3)
+    mark(generator_again.op.type)
+
+
+def actor_critic(tf, mark):
+    """A policy and a value function, an optimizer each."""
+    s = tf.placeholder(tf.float32, [1, 4], "state")
+    a, td = tf.placeholder(tf.int32, None, "act"), tf.placeholder(tf.float32, None, "td")
+    w = tf.random_normal_initializer(0.0, 0.1)
+    b = tf.constant_initializer(0.1)
+    with tf.variable_scope("actor"):
+        l1 = tf.layers.dense(s, 20, tf.nn.relu, kernel_initializer=w, bias_initializer=b)
+        p = tf.layers.dense(l1, 2, tf.nn.softmax, kernel_initializer=w, bias_initializer=b)
+        with tf.variable_scope("exp_v"):
+            value = tf.reduce_mean(tf.log(p[0, a]) * td)
+        mark("actor")
+        with tf.variable_scope("train"):
+            tf.train.AdamOptimizer(0.001).minimize(-value)
+    mark("trained")
+    v_, r = tf.placeholder(tf.float32, [1, 1]), tf.placeholder(tf.float32, None)
+    with tf.variable_scope("critic"):
+        l1 = tf.layers.dense(s, 20, tf.nn.relu, kernel_initializer=w, bias_initializer=b)
+        v = tf.layers.dense(l1, 1, kernel_initializer=w, bias_initializer=b)
+        loss = tf.square(r + 0.9 * v_ - v)
+        mark("critic")
+        tf.train.AdamOptimizer(0.01).minimize(loss)
+    mark("done")
+
+
+def dqn(tf, mark):
+    """A net and its target, which is assigned."""
+    s, s_ = tf.placeholder(tf.float32, [None, 4]), tf.placeholder(tf.float32, [None, 4])
+    r, a = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.int32, [None])
+    with tf.variable_scope("eval"):
+        q = tf.layers.dense(tf.layers.dense(s, 20, tf.nn.relu), 2)
+    with tf.variable_scope("target"):
+        q_ = tf.layers.dense(tf.layers.dense(s_, 20, tf.nn.relu), 2)
+    target = tf.stop_gradient(r + 0.9 * tf.reduce_max(q_, axis=1))
+    index = tf.stack([tf.range(tf.shape(a)[0], dtype=tf.int32), a], axis=1)
+    wrt = tf.gather_nd(params=q, indices=index)
+    loss = tf.reduce_mean(tf.squared_difference(target, wrt, name="TD"))
+    mark("loss")
+    tf.train.RMSPropOptimizer(0.01).minimize(loss)
+    mark("trained")
+    e = tf.get_collection(tf.GraphKeys.GLOBAL_VARIABLES, scope="eval")
+    t = tf.get_collection(tf.GraphKeys.GLOBAL_VARIABLES, scope="target")
+    [tf.assign(x, y) for x, y in zip(t, e)]  # noqa: B905
+    mark("replaced")
+    tf.layers.dense(s, 3)
+    mark("done")
+
+
+def ddpg(tf, mark):
+    """An actor by the gradient of a critic, targets that are averages."""
+    s, r = tf.placeholder(tf.float32, [None, 3]), tf.placeholder(tf.float32, [None, 1])
+    s_ = tf.placeholder(tf.float32, [None, 3])
+
+    def actor(s, reuse=None, getter=None):
+        with tf.variable_scope("actor", reuse=reuse, custom_getter=getter):
+            net = tf.layers.dense(s, 30, activation=tf.nn.relu, name="l1")
+            a = tf.layers.dense(net, 1, activation=tf.nn.tanh, name="a")
+            return tf.multiply(a, 2.0, name="scaled")
+
+    def critic(s, a, reuse=None, getter=None):
+        with tf.variable_scope("critic", reuse=reuse, custom_getter=getter):
+            w1_s, w1_a = tf.get_variable("w1_s", [3, 30]), tf.get_variable("w1_a", [1, 30])
+            b1 = tf.get_variable("b1", [1, 30])
+            net = tf.nn.relu(tf.matmul(s, w1_s) + tf.matmul(a, w1_a) + b1)
+            return tf.layers.dense(net, 1)
+
+    a = actor(s)
+    q = critic(s, a)
+    a_params = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, scope="actor")
+    c_params = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, scope="critic")
+    ema = tf.train.ExponentialMovingAverage(decay=0.99)
+    update = [ema.apply(a_params), ema.apply(c_params)]
+    mark("averages")
+
+    def getter(getter, name, *args, **kwargs):
+        return ema.average(getter(name, *args, **kwargs))
+
+    a_ = actor(s_, True, getter)
+    q_ = critic(s_, a_, True, getter)
+    mark("targets")
+    tf.train.AdamOptimizer(0.001).minimize(-tf.reduce_mean(q), var_list=a_params)
+    mark("actor")
+    with tf.control_dependencies(update):
+        error = tf.losses.mean_squared_error(labels=r + 0.9 * q_, predictions=q)
+        tf.train.AdamOptimizer(0.002).minimize(error, var_list=c_params)
+    mark("critic")
+
+
+def policy_gradient(tf, mark):
+    """Actor's gradient by `tf.gradients` with given gradients of ys."""
+    s, g = tf.placeholder(tf.float32, [None, 3]), tf.placeholder(tf.float32, [None, 1])
+    a = tf.layers.dense(tf.layers.dense(s, 8, tf.nn.relu), 1, tf.nn.tanh)
+    params = tf.trainable_variables()
+    mark("actor")
+    grads = tf.gradients(ys=a, xs=params, grad_ys=g)
+    mark("gradients")
+    tf.train.AdamOptimizer(-0.01).apply_gradients(zip(grads, params))  # noqa: B905
+    mark("applied")
+    tf.gradients([a, tf.reduce_sum(a)], params)
+    mark("two")
+
+
+def embedding(tf, mark):
+    """Rows of an embedding, sampled classes."""
+    i, y = tf.placeholder(tf.int32, [6]), tf.placeholder(tf.int32, [6, 1])
+    e = tf.Variable(tf.random_uniform([50, 8], -1.0, 1.0))
+    w = tf.Variable(tf.truncated_normal([50, 8], stddev=0.1))
+    b = tf.Variable(tf.zeros([50]))
+    embed = tf.nn.embedding_lookup(e, i)
+    mark("embed")
+    loss = tf.reduce_mean(tf.nn.nce_loss(w, b, y, embed, 4, 50))
+    mark("loss")
+    tf.train.GradientDescentOptimizer(1.0).minimize(loss)
+    mark("trained")
+    norm = tf.sqrt(tf.reduce_sum(tf.square(e), 1, keepdims=True))
+    tf.matmul(tf.nn.embedding_lookup(e / norm, [1, 2]), e / norm, transpose_b=True)
+    mark("similar")
+
+
+def static_lstm(tf, mark):
+    """A recurrent net without a loop."""
+    x, y = tf.placeholder(tf.float32, [None, 4, 3]), tf.placeholder(tf.float32, [None, 2])
+    cell = tf.nn.rnn_cell.BasicLSTMCell(5)
+    outputs, _ = tf.nn.static_rnn(cell, tf.unstack(x, 4, 1), dtype=tf.float32)
+    w = tf.Variable(tf.random_normal([5, 2]))
+    out = tf.matmul(outputs[-1], w)
+    loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(logits=out, labels=y))
+    mark("loss")
+    tf.train.AdamOptimizer().minimize(loss)
+    mark("trained")
+
+
+KINDS = ("whole", "double", "rows")
+PROGRAMS = [
+    mlp, layers, cnn, batch_norm, vae, gan, actor_critic, dqn, ddpg, policy_gradient, embedding,
+    static_lstm,
+]  # fmt: skip
