@@ -11,6 +11,7 @@ import numpy as np
 from graphc.face.graph import name_scope
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
 from graphc.ops import arrays, math, nn, shapes
@@ -207,7 +208,8 @@ class Distribution:
         n: Any
         if known is not None:
             n = int(np.prod(known, dtype=np.int64))
-            lead = convert_to_tensor(np.asarray(known, np.int32))
+            with current().counts_as(2 if np.ndim(sample_shape) == 0 else 1):
+                lead = convert_to_tensor(np.asarray(known, np.int32))
         else:
             from graphc.ops.reduce import reduce_prod  # here only
 
@@ -215,9 +217,10 @@ class Distribution:
             n = reduce_prod(lead)
         drawn = self._sample_n(n, seed, **kwargs)
         rest = drawn.shape[1:]
-        if known is not None and rest.is_fully_defined():
-            return shapes.reshape(drawn, [*known, *rest.as_list()])
-        y = shapes.reshape(drawn, arrays.concat([lead, shapes.shape(drawn)[1:]], 0))
+        with current().counts_as(8):  # in TF1 always the second way
+            if known is not None and rest.is_fully_defined():
+                return shapes.reshape(drawn, [*known, *rest.as_list()])
+            y = shapes.reshape(drawn, arrays.concat([lead, shapes.shape(drawn)[1:]], 0))
         if known is not None:
             y.set_shape(TensorShape(list(known)).concatenate(rest))  # type: ignore[attr-defined]
         return y
@@ -229,7 +232,20 @@ class Distribution:
         """``[n] + batch_shape + event_shape``."""
         static = self.batch_shape.concatenate(self.event_shape)
         if static.is_fully_defined() and isinstance(n, int):
+            # a constant for the batch, and joined; then one more is made for the list
+            current().reserve("concat/values_0", "concat/axis", "concat")
             return [n, *static.as_list()]
+        with current().counts_as(self._draw_count()):
+            return self._drawn_shape(n)
+
+    def _draw_count(self) -> int | None:
+        """The operations that TF1 makes for the shape of what is drawn, where that is known."""
+        if self.event_shape.ndims != 0 or not self._shaped:
+            return None
+        many = len(self._shaped)
+        return 3 + (1 if self.batch_shape.is_fully_defined() else 2 * many - 1)
+
+    def _drawn_shape(self, n: Any) -> Any:
         sizes = [shapes.reshape(convert_to_tensor(n, dtypes.int32), [1])]
         for given, f in (
             (self.batch_shape, self._batch_shape_tensor),

@@ -11,10 +11,12 @@ from graphc.distributions.base import (
 )
 from graphc.face.graph import name_scope
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import math, nn, random, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.gradient_counts import also
 
 __all__ = ["Bernoulli", "Categorical"]
 
@@ -76,9 +78,9 @@ class Bernoulli(_OfLogits):
     def _log_prob(self, x: Any) -> Any:
         event = math.cast(x, self._logits.dtype)
         z = self._logits
-        wide = z + shapes.zeros_like(event)
+        wide = z * shapes.ones_like(event)
         return -nn.sigmoid_cross_entropy_with_logits(
-            labels=event + shapes.zeros_like(z), logits=wide
+            labels=event * shapes.ones_like(z), logits=wide
         )
 
     def _entropy(self) -> Any:
@@ -117,10 +119,16 @@ class Categorical(_OfLogits):
         parameters = dict(locals())
         with name_scope(name) as scope:
             self._logits, self._probs = logits_and_probs(logits, probs, True, name)
+            current().reserve("batch_rank", "logits_shape", "event_size", "batch_shape")
+            if not self._logits.shape[:-1].is_fully_defined():  # type: ignore[attr-defined]
+                current().reserve(*[f"batch_shape/strided_slice/stack_{i}" for i in range(3)])
             super().__init__(
                 as_dtype(dtype), NOT_REPARAMETERIZED, validate_args, allow_nan_stats, parameters,
                 [self._logits, self._probs], scope,
             )  # fmt: skip
+
+    def _draw_count(self) -> int | None:
+        return 4
 
     @property
     def event_size(self) -> Any:
@@ -143,8 +151,16 @@ class Categorical(_OfLogits):
         k = math.cast(k, kind)
         if z.shape[:-1].as_list() != k.shape.as_list():  # type: ignore[attr-defined]
             wide = shapes.ones_like(k, z.dtype)
-            z = z * shapes.expand_dims(wide, -1)
-            k = k * shapes.ones_like(reduce.reduce_sum(z, -1), kind)
+            with current().counts_as(4):  # in TF1 the new axis is a slice
+                wide = shapes.expand_dims(wide, -1)
+            z = z * wide
+            with current().counts_as(8):
+                k = k * shapes.ones_like(reduce.reduce_sum(z, -1), kind)
+        elif not z.shape[:-1].is_fully_defined():  # type: ignore[attr-defined]
+            with current().counts_as(19):  # TF1 multiplies with ones: nothing else is known to fit
+                y = -nn.sparse_softmax_cross_entropy_with_logits(labels=k, logits=z)
+            also(y, (9, 2))
+            return y
         return -nn.sparse_softmax_cross_entropy_with_logits(labels=k, logits=z)
 
     def _cdf(self, k: Any) -> Any:

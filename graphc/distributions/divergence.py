@@ -19,6 +19,7 @@ from graphc.distributions.vectors import Dirichlet, _lbeta
 from graphc.face.graph import name_scope
 from graphc.ir.node import Value
 from graphc.ops import math, nn, reduce, shapes
+from graphc.ops.convert import constant
 
 __all__ = ["RegisterKL", "kl_divergence"]
 
@@ -81,9 +82,12 @@ def kl_divergence(
 
 @RegisterKL(Normal, Normal)
 def _normal(a: Normal, b: Normal, name: str | None = None) -> Any:
-    ratio = math.square(a.scale) / math.square(b.scale)
-    away = math.square(a.loc - b.loc) / (2.0 * math.square(b.scale))
-    return away + 0.5 * (ratio - 1.0 - math.log(ratio))
+    dtype = a.loc.dtype
+    one, two, half = (constant(x, dtype) for x in (1.0, 2.0, 0.5))
+    mine, other = math.square(a.scale), math.square(b.scale)
+    ratio = mine / other
+    away = math.squared_difference(a.loc, b.loc) / (two * other)
+    return away + half * (ratio - one - math.log(ratio))
 
 
 @RegisterKL(Bernoulli, Bernoulli)

@@ -142,11 +142,11 @@ def _axes(n: Node) -> tuple[int, ...] | int | None:
     """The axes as the user gave them, or the list of all."""
     given = getattr(n.graph, "given_axes", {}).get(n)
     if given is not None:
-        return given
+        return given  # type: ignore[no-any-return]
     axis = n.attrs.get("axis")
     if axis is None and n.inputs[0].rank is not None:
         return tuple(range(n.inputs[0].rank))
-    return axis  # type: ignore[no-any-return]
+    return axis
 
 
 def _sum(c: Call) -> int:
