@@ -181,11 +181,12 @@ class Reverse:
         before = graph.version
         made = node_gradient(n, outs)
         if own_gradient(n) is None:
-            active = [v.node in nodes and v not in self.stop for v in n.inputs]
-            call = counts.Call(n, outs, active, graph.seen_shapes)
+            call = counts.Call(n, outs, nodes, self.stop, graph.seen_shapes)
             count = counts.operations(call, self.gated)
         else:
             count = None
+        if count is not None and not n.op.facts.get("alias"):
+            count += counts.DENSE * sum(isinstance(g, IndexedSlices) for g in outs)
         if count is None:
             parts = sum(g is not None for g in made)
             count = graph.version - before + (counts.gate(parts) if self.gated else 0)

@@ -159,7 +159,7 @@ class Normal(Elementwise):
         return ndtri(p) * self._scale + self._loc
 
     def _entropy(self) -> Any:
-        return 0.5 + _HALF_LOG_2PI + math.log(self._spread(self._scale))
+        return 0.5 + _HALF_LOG_2PI + math.log(self._scale * shapes.ones_like(self._loc))
 
     def _mean(self) -> Any:
         return self._loc * shapes.ones_like(self._scale)

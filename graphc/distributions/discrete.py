@@ -78,6 +78,8 @@ class Bernoulli(_OfLogits):
     def _log_prob(self, x: Any) -> Any:
         event = math.cast(x, self._logits.dtype)
         z = self._logits
+        if z.static_shape == event.static_shape and z.shape.is_fully_defined():  # type: ignore[attr-defined]
+            return -nn.sigmoid_cross_entropy_with_logits(labels=event, logits=z)
         wide = z * shapes.ones_like(event)
         return -nn.sigmoid_cross_entropy_with_logits(
             labels=event * shapes.ones_like(z), logits=wide

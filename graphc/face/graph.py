@@ -762,8 +762,9 @@ class Graph(Contexts, Pictured):
 
     @contextmanager
     def counts_as(
-        self, count: int | None, gradient: Sequence[tuple[int, int]] | None = None
-    ) -> Iterator[None]:
+        self, count: int | None, gradient: Sequence[tuple[int, int]] | None = None,
+        through: Sequence[tuple[Value, tuple[int, int]]] = (),
+    ) -> Iterator[None]:  # fmt: skip
         """What is recorded inside counts as `count` operations, if that is given.
 
         Parameters
@@ -771,6 +772,8 @@ class Graph(Contexts, Pictured):
         gradient : sequence of (operations, gradients returned), optional
             What TF1 makes for the gradient of the operations that it makes here
             (`graphc.ops.gradient_counts`).
+        through : sequence of (operand, the same), optional
+            And where the gradient goes on to an operand.
         """
         before, first = self._last_id, len(self._versions)
         yield
@@ -778,7 +781,7 @@ class Graph(Contexts, Pictured):
             self.recount(before + count)
         if gradient is not None:
             nodes = list(islice(reversed(self._by_name.values()), len(self._versions) - first))
-            block = Block(tuple(gradient), nodes[0] if nodes else None)
+            block = Block(gradient, nodes[0] if nodes else None, through)
             self.blocks.update(dict.fromkeys(nodes, block))
 
     def scope(self, name: str | None, default: str) -> _FunctionScope:

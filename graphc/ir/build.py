@@ -30,8 +30,9 @@ class Builder(Protocol):
         """Take names that TF1 gives to constants graphc keeps as attributes."""
 
     def counts_as(
-        self, count: int | None, gradient: Sequence[tuple[int, int]] | None = None
-    ) -> Any:
+        self, count: int | None, gradient: Sequence[tuple[int, int]] | None = None,
+        through: Sequence[tuple[Value, tuple[int, int]]] = (),
+    ) -> Any:  # fmt: skip
         """A context manager: what is recorded inside counts as so many operations of TF1's."""
 
     def scope(self, name: str | None, default: str) -> Any:
@@ -62,8 +63,9 @@ class Rewriter:
         pass
 
     def counts_as(
-        self, count: int | None, gradient: Sequence[tuple[int, int]] | None = None
-    ) -> Any:
+        self, count: int | None, gradient: Sequence[tuple[int, int]] | None = None,
+        through: Sequence[tuple[Value, tuple[int, int]]] = (),
+    ) -> Any:  # fmt: skip
         return nullcontext()
 
     @contextmanager

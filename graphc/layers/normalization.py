@@ -220,7 +220,12 @@ class BatchNormalization(Layer):
     ) -> Value:  # fmt: skip
         """The statistics are chosen in the run: the normalisation is one, and can be fused."""
         axes = [2, 3] if layout == "NCHW" else [1, 2]
-        with name_scope("cond"):
+        # TF1: two normalisations in a cond, whose operands are switched into both branches
+        operands = [convert_to_tensor(v) for v in (x, gamma, beta)]
+        with (
+            name_scope("cond"),
+            current().counts_as(19, [(1, 2), (6, 3), (6, 5)], [(v, (13, 1)) for v in operands]),
+        ):
             wide = math.cast(x, self.moving_mean.dtype.base_dtype)
             mean, variance = norm.moments(wide, [0, *axes])
             mean = math.select(training, mean, self.moving_mean, name="Merge_1")
@@ -237,7 +242,7 @@ class BatchNormalization(Layer):
                 _beside(gamma, layout), epsilon,
             )  # fmt: skip
             y = state.identity(math.cast(y, x.dtype), name="Merge")
-        with name_scope("cond"):
+        with name_scope("cond"), current().counts_as(7):
             momentum = math.select(training, float(self.momentum), 1.0, name="Merge")
         self._average(self.moving_mean, mean, momentum, x)
         self._average(self.moving_variance, given, momentum, x)
@@ -297,7 +302,7 @@ class BatchNormalization(Layer):
             return now
         if self.virtual_batch_size is not None:
             before = convert_to_tensor(before) + shapes.zeros_like(now)
-        with name_scope("cond"):
+        with name_scope("cond"), current().counts_as(7, [(1, 2), (6, 1)]):
             chosen: Any = math.select(training, now, before, name="Merge")
         chosen.set_shape(now.static_shape)  # a flag without a shape hides it
         return chosen  # type: ignore[no-any-return]
@@ -316,7 +321,7 @@ class BatchNormalization(Layer):
         if static_flag(training) is not None:
             self._average(variable, value, self.momentum, inputs)
             return
-        with name_scope("cond"):
+        with name_scope("cond"), current().counts_as(13):
             rate = convert_to_tensor(1.0 - self.momentum, variable.dtype.base_dtype)
             step = math.select(training, (convert_to_tensor(variable) - value) * rate, 0.0)
             self.add_update(state.assign_sub(variable, step, name="Merge"), inputs)

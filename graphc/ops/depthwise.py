@@ -464,6 +464,7 @@ def depthwise_conv2d(
         w = as_value(filter, x.dtype if not isinstance(filter, Value) else None, "filter_in")
         first = data_format is not None and data_format.startswith("NC")
         rates = per_axis(rate, 2, "dilation_rate")
+        current().reserve("Shape", "dilation_rate")
         full = (1, 1, *rates) if first else (1, *rates, 1)
         if max(rates) > 1 and any(s != 1 for s in strides):
             raise ValueError("strides > 1 not supported in conjunction with dilation_rate > 1")

@@ -17,7 +17,7 @@ from typing import Any
 
 from graphc.ir.node import Node
 
-__all__ = ["Block", "Call", "aggregation", "also", "operations", "origin"]
+__all__ = ["DENSE", "Block", "Call", "aggregation", "also", "operations", "origin"]
 
 #: Operations, and gradients returned.
 Fact = tuple[int, int]
@@ -25,22 +25,24 @@ Facts = int | Fact | list[Fact]
 
 Sizes = tuple[int, ...] | None
 
-#: Reading one element of a vector of sizes: a StridedSlice and its three constants.
-_ELEMENT = 4
+#: Making a tensor of rows: its first size is read (a slice with three constants), rows are summed.
+DENSE = 5
 
 
 class Call:
     """A gradient to be counted: the node, and the gradients of its outputs that there are."""
 
     def __init__(
-        self, node: Node, outs: Sequence[Any], active: Sequence[bool], seen: set[Any]
+        self, node: Node, outs: Sequence[Any], nodes: set[Node], stop: set[Any], seen: set[Any]
     ) -> None:
         self.node = node
+        #: Those that the gradient reaches.
+        self.nodes = nodes
         self.missing = sum(g is None and v.dtype.kind in "fc"
                            for g, v in zip(outs, node.outputs, strict=False))  # fmt: skip
         self.given = len(outs) - self.missing
         #: Of each input, whether the gradient goes on from there.
-        self.active = active
+        self.active = [v.node in nodes and v not in stop for v in node.inputs]
         #: What TensorFlow keeps of a graph's earlier gradients, so does not make again.
         self.seen = seen
 
@@ -65,10 +67,15 @@ class Call:
 class Block:
     """Nodes that TensorFlow has other operations for, whose gradient is counted at the last."""
 
-    __slots__ = ("facts", "result")
+    __slots__ = ("facts", "result", "through")
 
-    def __init__(self, facts: Sequence[Fact], result: Node | None) -> None:
+    def __init__(
+        self, facts: Sequence[Fact], result: Node | None,
+        through: Sequence[tuple[Any, Fact]] = (),
+    ) -> None:  # fmt: skip
         self.facts, self.result = facts, result
+        #: Operands, and what is made for each that the gradient goes on to.
+        self.through = through
 
 
 def origin(n: Node, number: Any) -> Any:
@@ -298,7 +305,10 @@ def operations(call: Call, gated: bool) -> int | None:
     n = call.node
     block = n.graph.blocks.get(n)
     if block is not None:
-        return total(block.facts, gated) if n is block.result else 0
+        if n is not block.result:
+            return 0
+        more = [fact for v, fact in block.through if v.node in call.nodes]
+        return total([*block.facts, *more], gated)
     rule = RULES.get(n.op.name)
     if rule is None:
         return None
@@ -321,6 +331,4 @@ def aggregation(whole: int, rows: int) -> int:
     """Operations that add gradients of one tensor, `rows` of them given as rows."""
     if whole + rows < 2:
         return 0
-    if not rows:
-        return 1
-    return 4 + whole * (1 + _ELEMENT + 3)
+    return 1 + rows * DENSE if whole else 4

@@ -423,17 +423,21 @@ def policy_gradient(tf, mark):
 
 
 def embedding(tf, mark):
-    """Rows of an embedding, sampled classes."""
-    i, y = tf.placeholder(tf.int32, [6]), tf.placeholder(tf.int32, [6, 1])
+    """Rows of an embedding, read twice, and the distance of rows."""
+    i, y = tf.placeholder(tf.int32, [None]), tf.placeholder(tf.int32, [None])
     e = tf.Variable(tf.random_uniform([50, 8], -1.0, 1.0))
     w = tf.Variable(tf.truncated_normal([50, 8], stddev=0.1))
     b = tf.Variable(tf.zeros([50]))
     embed = tf.nn.embedding_lookup(e, i)
     mark("embed")
-    loss = tf.reduce_mean(tf.nn.nce_loss(w, b, y, embed, 4, 50))
+    out = tf.matmul(embed, w, transpose_b=True) + b
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=out)
+    loss = tf.reduce_mean(each) + tf.nn.l2_loss(tf.nn.embedding_lookup(e, y))
     mark("loss")
     tf.train.GradientDescentOptimizer(1.0).minimize(loss)
     mark("trained")
+    tf.train.AdamOptimizer().minimize(loss + tf.reduce_sum(e * e))
+    mark("dense as well")
     norm = tf.sqrt(tf.reduce_sum(tf.square(e), 1, keepdims=True))
     tf.matmul(tf.nn.embedding_lookup(e / norm, [1, 2]), e / norm, transpose_b=True)
     mark("similar")
@@ -452,8 +456,121 @@ def static_lstm(tf, mark):
     mark("trained")
 
 
+def fed_batch_norm(tf, mark):
+    """Batch normalization by a flag that is fed, of images and of rows."""
+    t, x = tf.placeholder(tf.bool, []), tf.placeholder(tf.float32, [None, 8, 8, 3])
+    h = tf.layers.conv2d(x, 4, 3, padding="same")
+    h = tf.nn.relu(tf.layers.batch_normalization(h, training=t))
+    mark("images")
+    h = tf.layers.batch_normalization(tf.layers.dense(tf.layers.flatten(h), 5), training=t)
+    mark("rows")
+    loss = tf.reduce_mean(tf.square(h))
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        tf.train.AdamOptimizer(0.01).minimize(loss)
+    mark("trained")
+    tf.gradients(loss, tf.trainable_variables())
+    mark("gradients")
+
+
+def first_batch_norm(tf, mark):
+    """Batch normalization of what is fed, by a flag."""
+    t, x = tf.placeholder(tf.bool, []), tf.placeholder(tf.float32, [2, 8, 8, 3])
+    h = tf.layers.batch_normalization(x, training=t, scale=False)
+    mark("images")
+    tf.train.AdamOptimizer(0.01).minimize(tf.reduce_mean(h))
+    mark("trained")
+
+
+def proximal_policy(tf, mark):
+    """Two policies, one copied to the other, a clipped surrogate."""
+    s = tf.placeholder(tf.float32, [None, 3], "state")
+    r = tf.placeholder(tf.float32, [None, 1], "discounted_r")
+    with tf.variable_scope("critic"):
+        v = tf.layers.dense(tf.layers.dense(s, 10, tf.nn.relu), 1)
+        advantage = r - v
+        tf.train.AdamOptimizer(0.0002).minimize(tf.reduce_mean(tf.square(advantage)))
+    mark("critic")
+
+    def policy(name, trainable):
+        with tf.variable_scope(name):
+            l1 = tf.layers.dense(s, 10, tf.nn.relu, trainable=trainable)
+            mu = 2 * tf.layers.dense(l1, 1, tf.nn.tanh, trainable=trainable)
+            sigma = tf.layers.dense(l1, 1, tf.nn.softplus, trainable=trainable)
+            made = tf.distributions.Normal(loc=mu, scale=sigma)
+        return made, tf.get_collection(tf.GraphKeys.GLOBAL_VARIABLES, scope=name)
+
+    pi, pi_params = policy("pi", True)
+    mark("pi")
+    old, old_params = policy("oldpi", False)
+    mark("oldpi")
+    with tf.variable_scope("sample_action"):
+        tf.squeeze(pi.sample(1), axis=0)
+    mark("sample")
+    with tf.variable_scope("update_oldpi"):
+        [b.assign(a) for a, b in zip(pi_params, old_params)]  # noqa: B905
+    a, adv = tf.placeholder(tf.float32, [None, 1]), tf.placeholder(tf.float32, [None, 1])
+    ratio = tf.exp(pi.log_prob(a) - old.log_prob(a))
+    clipped = tf.clip_by_value(ratio, 1.0 - 0.2, 1.0 + 0.2) * adv
+    loss = -tf.reduce_mean(tf.minimum(ratio * adv, clipped))
+    kl = tf.reduce_mean(tf.distributions.kl_divergence(old, pi))
+    mark("loss")
+    tf.train.AdamOptimizer(0.0001).minimize(loss)
+    mark("trained")
+    tf.train.AdamOptimizer(0.0001).minimize(kl)
+    mark("kl")
+
+
+def asynchronous(tf, mark):
+    """A global net and a worker's, gradients of one applied to the other."""
+    optimizer = tf.train.RMSPropOptimizer(0.001)
+
+    def net(scope):
+        w = tf.random_normal_initializer(0.0, 0.1)
+        s = tf.placeholder(tf.float32, [None, 3])
+        with tf.variable_scope(scope + "/actor"):
+            l_a = tf.layers.dense(s, 20, tf.nn.relu6, kernel_initializer=w)
+            mu = tf.layers.dense(l_a, 1, tf.nn.tanh, kernel_initializer=w)
+            sigma = tf.layers.dense(l_a, 1, tf.nn.softplus, kernel_initializer=w)
+        with tf.variable_scope(scope + "/critic"):
+            l_c = tf.layers.dense(s, 10, tf.nn.relu6, kernel_initializer=w)
+            v = tf.layers.dense(l_c, 1, kernel_initializer=w)
+        params = [tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, scope=scope + "/" + x)
+                  for x in ("actor", "critic")]  # fmt: skip
+        return s, mu, sigma, v, params
+
+    with tf.variable_scope("global"):
+        everywhere = net("Global_Net")[-1]
+    mark("global")
+    everywhere = [tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, scope="global/.*/" + x)
+                  for x in ("actor", "critic")]  # fmt: skip
+    for name in ("W_0", "W_1"):
+        _, mu, sigma, v, params = net(name)
+        a, target = tf.placeholder(tf.float32, [None, 1]), tf.placeholder(tf.float32, [None, 1])
+        td = tf.subtract(target, v, name="TD_error")
+        with tf.name_scope("c_loss"):
+            c_loss = tf.reduce_mean(tf.square(td))
+        with tf.name_scope("wrap_a_out"):
+            mu, sigma = mu * 2.0, sigma + 1e-4
+        normal = tf.contrib.distributions.Normal(mu, sigma)
+        with tf.name_scope("a_loss"):
+            value = normal.log_prob(a) * tf.stop_gradient(td)
+            a_loss = tf.reduce_mean(-(0.01 * normal.entropy() + value))
+        with tf.name_scope("choose_a"):
+            drawn = tf.squeeze(normal.sample(1), axis=[0, 1])
+            tf.clip_by_value(drawn, -2.0, 2.0)
+        mark("loss")
+        with tf.name_scope("local_grad"):
+            a_grads, c_grads = tf.gradients(a_loss, params[0]), tf.gradients(c_loss, params[1])
+        mark("gradients")
+        for mine, theirs, grads in ((params[0], everywhere[0], a_grads),
+                                    (params[1], everywhere[1], c_grads)):  # fmt: skip
+            [x.assign(y) for x, y in zip(mine, theirs)]  # noqa: B905
+            optimizer.apply_gradients(zip(grads, theirs))  # noqa: B905
+        mark("applied")
+
+
 KINDS = ("whole", "double", "rows")
 PROGRAMS = [
     mlp, layers, cnn, batch_norm, vae, gan, actor_critic, dqn, ddpg, policy_gradient, embedding,
-    static_lstm,
+    static_lstm, fed_batch_norm, first_batch_norm, proximal_policy, asynchronous,
 ]  # fmt: skip
