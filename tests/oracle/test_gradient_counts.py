@@ -25,8 +25,6 @@ DIFFERENT = {
     "tf.cumprod(n,1)",
     "tf.einsum('ij,jk->ik',n,m)",
     "tf.einsum('bij,jk->bik',n3,m)",
-    "tf.boolean_mask(x,[True,False])",
-    "tf.boolean_mask(n,n0>0)",
     "tf.segment_sum(x,i)",
     "tf.segment_mean(x,i)",
     "tf.space_to_batch(im,[[0,0],[0,0]],2)",
