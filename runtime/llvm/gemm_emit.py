@@ -81,7 +81,7 @@ class _Next(NamedTuple):
 
     A's next tile is `a` elements on. Of B's next panel each chunk of k asks for some lines, or
     packs a row. A chunk is the terms whose elements of a row of A are a cache line. `ends` is what
-    the tile's end reads and writes, of which the first `some` rows are to be asked for.
+    a tile's end reads and writes, of which the first `some` rows are to be asked for.
     """
 
     a: V | None = None
@@ -364,16 +364,18 @@ class _Kernel:
         self.fn.call_intrinsic_void("llvm.prefetch", [ptr], [p, *hint])
 
     def _at_the_end(self, after: _Next, done: V, i: V, j: V) -> _Next:
-        """`after` with what the tile's end reads and writes, where that is large.
+        """`after` with what the end of the next tile reads and writes, where that is large.
 
         It comes in pieces too short for the processor to see where they lead: Adam's variables
-        and slots cost its product a tenth.
+        and slots cost its product a tenth. A tile ahead, since memory may take as long as a tile.
+        As many operands as results are an update in place, which reads what it writes.
         """
         fn, g = self.fn, self.g
         find = getattr(self.epilogue, "operands", None)
         places = [(p, t, False) for p, t in (find(fn) if find else [])]
-        places += [(p, t, True) for p, t in zip(self.out, g.stored, strict=True)]
-        at = (self.out_row + i) * self.n + j
+        if len(places) < len(self.out):
+            places += [(p, t, True) for p, t in zip(self.out, g.stored, strict=True)]
+        at = (self.out_row + i + self.mr) * self.n + j
         ends = tuple(
             _Rows(fn.element_ptr(p, at, t), self.n * t.size, self.nr * t.size, write)
             for p, t, write in places
@@ -594,7 +596,7 @@ class _Kernel:
                 self._line(fn.element_ptr(work.rows[r], at, work.kind), near=False)
 
     def _fetch_ends(self, number: V, ends: tuple[_Rows, ...], some: V) -> None:
-        """A row or more of what the tile's end reads and writes: all in the chunks there are."""
+        """A row or more of what a tile's end reads and writes: all in the chunks there are."""
         fn, g = self.fn, self.g
         k = KC if g.k is None else max(1, min(g.k, KC))
         per = min(self.mr, -(-self.mr * self._chunk // k))
