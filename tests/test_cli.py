@@ -801,3 +801,13 @@ def test_the_source_of_a_run_in_parts() -> None:
     with tf.Graph().as_default(), tf.Session() as session:
         exec(compile(text, "printed", "exec"), {})
         assert session.run("y:0", {"x:0": [1.0, -1.0, 2.0]}) == 3.0
+
+
+def test_large_constants_and_complex_numbers_are_shown() -> None:
+    with tf.Graph().as_default():
+        large = tf.constant(np.random.default_rng(0).normal(size=(800, 1000)))
+        text = tf.dump(large * tf.placeholder_with_default(np.float64(2.0), []), format="python")
+        assert len(text) > 8_000_000  # in a second, not in an hour
+        z = tf.abs(tf.spectral.fft(tf.complex(tf.constant([1.0, 2.0]), 1.0)), name="z")
+        assert "%z" in tf.dump(z, stage="graph")
+        assert "part 1 of " in tf.dump(z)

@@ -72,7 +72,7 @@ def _example(
     elif known is not None:
         static = known
     shape = [d if type(d) is int else sizes[i % len(sizes)] for i, d in enumerate(static or ())]
-    if v.dtype.hosted:
+    if v.dtype.kind == "s":
         return np.full(shape, b"", object)
     return np.full(shape, number if v.dtype.kind in "iu" else 0, v.dtype.np)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from graphc.ir.node import Node, Value, shape_text
 from graphc.ops import philox, random
 from graphc.ops.record import round_bf16
 from graphc.see.numpy_forms import FORMS, numpy_type
-from graphc.see.portable import NotPortable, Sources, identifier, without_quiet
+from graphc.see.portable import NotPortable, Sources, identifier, in_lines, without_quiet
 
 __all__ = ["Program", "numpy_source"]
 
@@ -141,7 +140,7 @@ class _Program:
                 self.blobs.append(f"{key} = _BESIDE[{key.strip('_')!r}]")
             else:
                 data = base64.b64encode(np.ascontiguousarray(a).tobytes()).decode()
-                lines = "\n".join(f"    {s!r}" for s in textwrap.wrap(data, 90))
+                lines = "\n".join(f"    {s!r}" for s in in_lines(data))
                 self.sources.imports.add("import base64")
                 made = f"np.frombuffer(base64.b64decode(\n{lines}\n), np.{a.dtype.name})"
                 made = made.replace("np.bool)", "np.bool_)")

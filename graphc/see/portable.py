@@ -25,11 +25,16 @@ from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
 from graphc.ops.record import quiet
 
-__all__ = ["NotPortable", "Sources", "identifier", "syntax", "without_quiet"]
+__all__ = ["NotPortable", "Sources", "identifier", "in_lines", "syntax", "without_quiet"]
 
 
 class NotPortable(Exception):
     """The function depends on something that has no source of this kind."""
+
+
+def in_lines(data: str, width: int = 90) -> list[str]:
+    """Text without spaces, cut into lines; it may be of many megabytes."""
+    return [data[i : i + width] for i in range(0, len(data), width)]
 
 
 def identifier(name: str, used: set[str], default: str = "value") -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import inspect
 import itertools
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -28,7 +27,7 @@ from graphc.ir.node import Node, Value, reachable
 from graphc.ir.region import Branch, Context, Loop
 from graphc.ops.record import OPS
 from graphc.see.numpy_source import _elements, _quoted
-from graphc.see.portable import identifier
+from graphc.see.portable import identifier, in_lines
 from graphc.see.public import public_name
 
 __all__ = ["record", "tf_source"]
@@ -483,7 +482,7 @@ class _Writer:
         if a.size <= 64:
             return f"np.array({_elements(a)}, {kind})"
         data = base64.b64encode(np.ascontiguousarray(a).tobytes()).decode()
-        lines = "\n".join(f"    {s!r}" for s in textwrap.wrap(data, 90))
+        lines = "\n".join(f"    {s!r}" for s in in_lines(data))
         text = f"np.frombuffer(base64.b64decode(\n{lines}\n), {kind}).reshape({a.shape})"
         known = next((k for k, v in self.tables.items() if v == text), None)
         if known is None:
