@@ -7,7 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphc.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
+from graphc.errors import (
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+    UnimplementedError,
+)
 from graphc.face.control import group
 from graphc.face.graph import (
     GraphKeys,
@@ -101,6 +106,22 @@ def _insert(context: Any, keys: Any, values: Any, *, table: str) -> tuple[()]:
     return ()
 
 
+def _usable(keys: Any, empty: Any, deleted: Any, *, buckets: int | None) -> Any:
+    """The keys of a dense table, which marks its free and its emptied buckets with two others."""
+    free, gone = empty[()], deleted[()]
+    if free == gone:
+        raise InvalidArgumentError(None, None, "Empty and deleted keys cannot be equal")
+    if buckets is not None and (buckets < 4 or buckets & (buckets - 1)):
+        raise InvalidArgumentError(
+            None, None, f"Number of buckets must be at least 4 and a power of 2, got: {buckets}"
+        )
+    for name, key in (("empty_key", free), ("deleted_key", gone)):
+        if np.any(keys == key):
+            text = f"Using the {name} as a table key is not allowed"
+            raise InvalidArgumentError(None, None, text)
+    return keys
+
+
 def _remove(context: Any, keys: Any, *, table: str) -> tuple[()]:
     items = _of(context, table).items or {}
     for k in keys.reshape(-1).tolist():
@@ -152,6 +173,11 @@ find_op = op(
 )  # fmt: skip
 insert_op = op("table_insert", "LookupTableInsertV2", "host", doc="Adds to a table.",
                host=_insert, args=("keys", "values"), **_EFFECT)  # fmt: skip
+usable_op = op(
+    "table_usable_keys", "TableUsableKeys", "host", doc="Keys that a dense table may have.",
+    numpy=_usable, types="fiubs", args=("keys", "empty", "deleted"), grad=no_grad,
+    infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[0].static_shape)],
+)  # fmt: skip
 remove_op = op("table_remove", "LookupTableRemoveV2", "host", doc="Takes from a table.",
                host=_remove, args=("keys",), **_EFFECT)  # fmt: skip
 count_op = op(
@@ -513,7 +539,10 @@ class MutableDenseHashTable(MutableHashTable):
     Parameters
     ----------
     empty_key, deleted_key
-        Keys that are never used; they must differ, and are refused where they are inserted.
+        Keys that are never used: single ones that differ. Inserting them, looking them up or
+        removing them is an `InvalidArgumentError` of the run.
+    initial_num_buckets : int, optional
+        A power of two, 4 at least; it changes nothing else.
     """
 
     def __init__(
@@ -529,6 +558,18 @@ class MutableDenseHashTable(MutableHashTable):
         if first.static_shape != second.static_shape:
             raise ValueError("Empty and deleted keys must have same shape, got shapes: "
                              f"{first.static_shape} and {second.static_shape}")  # fmt: skip
+        if first.static_shape:
+            raise UnimplementedError(
+                None, None,
+                f"keys of a table are single ones here, but empty_key has shape "
+                f"{list(first.static_shape)}",
+            )  # fmt: skip
+        self._buckets = initial_num_buckets
+
+    def _keys(self, keys: Any) -> Value:
+        v = super()._keys(keys)
+        attrs = {"buckets": self._buckets}
+        return build(usable_op, (v, *self._unused), attrs, "usable").outputs[0]
 
     def insert_or_assign(self, keys: Any, values: Any, name: str | None = None) -> Operation:
         """`insert`."""

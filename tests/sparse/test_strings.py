@@ -257,6 +257,34 @@ def test_mutable_tables(sess: Any) -> None:
         assert other.run(table.size()) == 0
 
 
+@pytest.mark.parametrize(
+    ("more", "use", "text"),
+    [
+        ({}, lambda t: t.insert([1, 0], [1.0, 2.0]), "Using the empty_key as a table key"),
+        ({}, lambda t: t.insert_or_assign([-1], [1.0]), "Using the deleted_key as a table key"),
+        ({}, lambda t: t.lookup([3, 0]), "Using the empty_key as a table key is not allowed"),
+        ({}, lambda t: t.erase([-1]), "Using the deleted_key as a table key is not allowed"),
+        ({"deleted_key": 0}, lambda t: t.lookup([3]), "Empty and deleted keys cannot be equal"),
+        ({"initial_num_buckets": 3}, lambda t: t.lookup([3]),
+         "Number of buckets must be at least 4 and a power of 2, got: 3"),
+    ],
+)  # fmt: skip
+def test_dense_tables_refuse_their_unused_keys(sess: Any, more: Any, use: Any, text: str) -> None:
+    given = {"empty_key": 0, "deleted_key": -1, **more}
+    table = lookup.MutableDenseHashTable(tf.int64, tf.float32, -1.0, **given)
+    other = lookup.MutableDenseHashTable(tf.int64, tf.float32, -1.0, 0, -1, 8)
+    sess.run(other.insert([5], [2.0]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=text):
+        sess.run(use(table))
+    assert sess.run([table.size(), other.size()]) == [0, 1]
+    assert sess.run(other.lookup(tf.constant([5, 7], tf.int64))).tolist() == [2.0, -1.0]
+
+
+def test_dense_tables_of_vectors(sess: Any) -> None:
+    with pytest.raises(tf.errors.UnimplementedError, match="keys of a table are single ones"):
+        lookup.MutableDenseHashTable(tf.int64, tf.int64, -1, [0, 0], [-1, -1])
+
+
 def test_names_and_sparse_keys(sess: Any) -> None:
     table = lookup.index_table_from_tensor(["a", "b", "c"])
     assert tf.get_collection(tf.GraphKeys.TABLE_INITIALIZERS) == [table.initializer]
