@@ -57,6 +57,8 @@ TREES = {
     "any": "logical_or", "all": "logical_and",
 }  # fmt: skip
 
+_BEYOND = {"max": "greater", "min": "less"}
+
 Axes = tuple["int | None", ...]
 
 
@@ -795,15 +797,9 @@ class _Lower:
                     rows.append(self.reduced_values(operands, 1))
                     self.memo.pop()
                 for t, kind in enumerate(kinds):
-                    level = [r[t] for r in rows]
-                    while len(level) > 1:
-                        level = [
-                            self.k.let(TREES[kind], a, b, dtype=a.dtype)
-                            for a, b in zip(level[::2], level[1::2], strict=True)
-                        ]
                     at = (u, self.at[column])
-                    old = self.k.load(bufs[t], at)
-                    self.k.store(bufs[t], at, self.k.let(TREES[kind], old, level[0]))
+                    values = [r[t] for r in rows]
+                    self.k.store(bufs[t], at, self.tree(kind, values, self.k.load(bufs[t], at)))
 
             strip(rest)
             with self.k.loop("for", "g", count // 8) as g:
@@ -825,6 +821,35 @@ class _Lower:
             self.store_rows()
             self.memo.pop()
         self.finish()
+
+    def tree(self, kind: str, values: Sequence[Operand], last: Operand) -> Operand:
+        """Values combined two by two, then with the `last`.
+
+        Of floats, whether all are numbers is found for all of them together: to see to that at each
+        step takes three instructions instead of one.
+        """
+        k, t = self.k, last.dtype
+        every = [*values, last]
+        extreme = kind in _BEYOND and t.kind == "f"
+
+        def step(a: Operand, b: Operand) -> Operand:
+            if extreme:
+                return k.select(k.let(_BEYOND[kind], a, b, dtype=dtypes.bool_), a, b)
+            return k.let(TREES[kind], a, b, dtype=t)
+
+        def numbers(v: Operand) -> Operand:
+            return k.let("equal", v, v, dtype=dtypes.bool_)
+
+        level = list(values)
+        while len(level) > 1:
+            level = [step(a, b) for a, b in zip(level[::2], level[1::2], strict=True)]
+        made = step(last, level[0])
+        if not extreme:
+            return made
+        fine = numbers(every[0])
+        for v in every[1:]:
+            fine = k.let("logical_and", fine, numbers(v), dtype=dtypes.bool_)
+        return k.select(fine, made, lit(float("nan"), t))
 
     def depth(self, v: Value) -> int:
         """The last stage of reductions that `v` is made from (0: none)."""

@@ -96,3 +96,19 @@ def test_rows_with_results_of_every_stage(shape):
     np.testing.assert_allclose(e, w, rtol=4e-6)
     np.testing.assert_allclose(s, w.sum(1, keepdims=True), rtol=4e-6)
     np.testing.assert_allclose(p, w / w.sum(1, keepdims=True), rtol=4e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int32])
+@pytest.mark.parametrize("rows", [512, 1031])
+def test_the_largest_of_many_rows_is_not_a_number_where_one_is_not(dtype, rows):
+    """Columns with infinities, without any number, with NaN of both signs in any row."""
+    data = (np.random.RandomState(0).randn(rows, 37) * 100).astype(dtype)
+    if dtype != np.int32:
+        data[3, 1], data[4, 2], data[:, 3] = np.inf, -np.inf, -np.inf
+        for column, row in enumerate((0, 1, 7, 8, 63, 64, rows - 1), 8):
+            data[row, column] = np.nan if column % 2 else -np.nan
+    x = tf.placeholder(dtype, [None, 37])
+    with tf.Session() as sess:
+        least, largest = sess.run([tf.reduce_min(x, 0), tf.reduce_max(x, 0)], {x: data})
+    np.testing.assert_array_equal(least, data.min(0))
+    np.testing.assert_array_equal(largest, data.max(0))
