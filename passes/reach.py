@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from operator import attrgetter
 
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop, context_of, home_of
@@ -192,5 +193,4 @@ class Reach:
         return n
 
 
-def _by_id(n: Node) -> int:
-    return n.id
+_by_id = attrgetter("id")

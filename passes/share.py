@@ -27,6 +27,7 @@ __all__ = ["MANY", "body_key", "share"]
 
 #: So many kernels may differ in their numbers only.
 MANY = 8
+_SLICES = frozenset({"slice", "strided_slice"})
 
 
 class _Number(NamedTuple):
@@ -56,12 +57,14 @@ def _find_keys(body: Graph) -> tuple[Any, Any, list[_Number]]:
     values: list[Any] = []
     numbers: list[_Number] = []
     for n in _in_order_of_use(body):
-        attrs = tuple(sorted([(k, attribute_key(a)) for k, a in n.attrs.items()]))
+        attrs: tuple[Any, ...] = ()
+        if n.attrs:
+            attrs = tuple(sorted([(k, attribute_key(a)) for k, a in n.attrs.items()]))
         if n.op.name == "constant" and n.attrs["value"].size == 1:
             numbers.append(_Number(n, attribute_key(n.attrs["value"])))
             values.append(attrs)
             attrs = ()
-        elif (begin := _begin(n)) is not None:
+        elif n.op.name in _SLICES and (begin := _begin(n)) is not None:
             numbers += [_Number(n, begin[i], i) for i in range(len(begin))]
             values.append(begin)
             attrs = tuple([("shrunk", axis) for axis in _shrunk(n)])
@@ -78,7 +81,7 @@ def _find_keys(body: Graph) -> tuple[Any, Any, list[_Number]]:
 
 def _begin(n: Node) -> tuple[int, ...] | None:
     """Where a slice begins on each axis of its operand, if that is known and its steps are 1."""
-    if len(n.inputs) != 1 or n.op.name not in ("slice", "strided_slice"):
+    if len(n.inputs) != 1:
         return None
     given = n.inputs[0].static_shape or ()
     found = n.attrs.get("begin")
@@ -126,10 +129,15 @@ def _moved(n: Node, inputs: Sequence[Value], begin: Sequence[Any]) -> list[Node]
 
 def _in_order_of_use(body: Graph) -> list[Node]:
     """The nodes that compute; constants, which may be older than the body, before their user."""
-    nodes = [n for n in body.nodes() if n.op.name not in ("input", "constant")]
-    used = (m.node for n in nodes for m in (*n.inputs, *n.outputs))
-    out = dict.fromkeys(m for m in used if m.op.name != "input")
-    out.update(dict.fromkeys(v.node for v in body.outputs if v.node.op.name != "input"))
+    out: dict[Node, None] = {}
+    for n in body.nodes():
+        if n.op.name in ("input", "constant"):
+            continue
+        for v in n.inputs:
+            if v.node.op.name != "input":
+                out[v.node] = None
+        out[n] = None
+    out.update(dict.fromkeys([v.node for v in body.outputs if v.node.op.name != "input"]))
     return list(out)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from graphc.ir import build, dims, journal, permit
@@ -61,7 +62,7 @@ class Graph(Pictured):
 
     def of_nodes(self, nodes: Iterable[Node]) -> Graph:
         """This graph, whose nodes are known to be these, all needed, each once."""
-        self.__dict__["_nodes"] = sorted(nodes, key=lambda n: n.id)
+        self.__dict__["_nodes"] = sorted(nodes, key=attrgetter("id"))
         return self
 
     def users(self) -> dict[Value, list[Node]]:
