@@ -184,6 +184,16 @@ def test_a_plan_is_found_again_and_computes_the_same(
     same(first, again)
 
 
+def test_plans_of_huge_graphs_are_not_kept(monkeypatch: pytest.MonkeyPatch, fresh: Path) -> None:
+    """Neither written nor looked for: the key alone takes a digest of the whole graph."""
+    monkeypatch.setattr(stored, "HUGE", 20)
+    monkeypatch.setattr(stored, "digest", lambda g: pytest.fail("a digest of a huge graph"))
+    run(net)
+    _, made, found = run(net)
+    assert (made, found) == (2, 0)
+    assert not entries(fresh)
+
+
 def test_without_it_every_session_plans(monkeypatch: pytest.MonkeyPatch, fresh: Path) -> None:
     monkeypatch.setenv("GRAPHC_PLANS", "0")
     run(net)
