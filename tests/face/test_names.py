@@ -170,3 +170,10 @@ def test_switches() -> None:
     assert tf.compat.as_text(b"a") == "a"
     with pytest.raises(NotImplementedError, match=r"tf\.enable_eager_execution"):
         tf.enable_eager_execution()
+
+
+def test_the_first_name_that_a_process_asks_a_namespace_for() -> None:
+    """A namespace that is a package of its own was asked for all its names, and so on."""
+    code = "import graphc as tf; print(tf.nn.static_rnn.__name__, 'relu' in tf.nn.__all__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["static_rnn", "True"], done.stderr[-300:]
