@@ -40,6 +40,12 @@ _NETS = {
     "resnet_v2": "resnet_v2",
 }
 
+#: The same for slim's data.
+_DATA = {
+    "decoders": "data_decoder tfexample_decoder",
+    "providers": "data_provider dataset dataset_data_provider parallel_reader prefetch_queue",
+}
+
 #: Path → where it is, as in `graphc.face.names.NAMES`.
 INSIDE: dict[str, str] = {
     **MORE_INSIDE,
@@ -109,12 +115,16 @@ MODULES: dict[str, str] = {
     **{f"contrib.slim.{place}{net}": f"graphc.contrib.slim.nets.{module}"
        for module, names in _NETS.items() for net in names.split()
        for place in ("nets.", "python.slim.nets.")},
+    **{f"contrib.slim.{place}{part}": f"graphc.contrib.slim.data.{module}"
+       for module, names in _DATA.items() for part in names.split()
+       for place in ("", "python.slim.data.")},
 }  # fmt: skip
 
 #: Where the names of a module inside are public, as in `graphc.face.names.BORROWED`.
 INSIDE_SPACES: dict[str, tuple[str, ...]] = {
     "contrib.slim.python": (),
     "contrib.slim.python.slim": ("contrib.slim",),
+    "contrib.slim.python.slim.data": (),
     "contrib.slim.python.slim.nets": (),
     "python.layers.utils": (),
     "python.keras.utils.generic_utils": (),

@@ -33,6 +33,7 @@ CASES = [
         "rare",
         "nets",
         "columns",
+        "decoders",
     )
     if (HERE / f"{what}.json").exists()
     for key in importlib.import_module(f"{what}_programs").PROGRAMS
