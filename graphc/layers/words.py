@@ -81,7 +81,7 @@ def initializer_of(word: Any) -> Any:
 
 
 def regularizer_of(word: Any) -> Any:
-    """The regularizer for a callable; None stays None.
+    """The regularizer for a callable, or for Keras's name of one; None stays None.
 
     Raises
     ------
@@ -89,6 +89,10 @@ def regularizer_of(word: Any) -> Any:
     """
     if word is None or callable(word):
         return word
+    if word in ("l1", "l2", "l1_l2"):
+        from graphc.layers import keras_words  # it imports this
+
+        return getattr(keras_words, word)()
     raise ValueError(f"Could not interpret regularizer identifier: {word}")
 
 

@@ -348,3 +348,33 @@ def backend_functions(tf, K, say, folder):
     say(B.eval(g))
     say(K.preprocessing.sequence.pad_sequences([[1, 2, 3], [4]], maxlen=2))
     say(K.preprocessing.sequence.pad_sequences([[1, 2, 3], [4]], padding="post", value=9))
+
+
+def local(name, shape, make):
+    """A layer inside a model: names and shapes of weights, output, and the loss of two steps."""
+
+    def f(tf, K, say, folder):
+        m = K.Sequential([make(K.layers, shape)])
+        load(m)
+        x = pattern((2, *shape), 3)
+        y = m.predict(x)
+        say([[w.name, w.shape.as_list()] for w in m.weights])
+        say([list(y.shape), y.ravel()[:60]])
+        m.compile("sgd", "mse")
+        say([float(m.train_on_batch(x, y * 0.5)) for _ in range(2)])
+
+    PROGRAMS["local_" + name] = f
+
+
+local("2d", (5, 6, 2), lambda L, s: L.LocallyConnected2D(
+    3, (2, 3), strides=(2, 1), activation="tanh", input_shape=s))  # fmt: skip
+local("2d_bare", (4, 4, 1), lambda L, s: L.LocallyConnected2D(
+    2, 3, use_bias=False, input_shape=s))  # fmt: skip
+local("1d", (7, 3), lambda L, s: L.LocallyConnected1D(
+    4, 3, strides=2, kernel_regularizer="l2", input_shape=s))  # fmt: skip
+local("conv_lstm", (3, 4, 5, 2), lambda L, s: L.ConvLSTM2D(
+    3, (2, 2), padding="same", return_sequences=True, input_shape=s))  # fmt: skip
+local("conv_lstm_last", (4, 5, 5, 1), lambda L, s: L.ConvLSTM2D(
+    2, 3, strides=2, go_backwards=True, unit_forget_bias=False, input_shape=s))  # fmt: skip
+local("conv_lstm_sparse", (3, 6, 6, 1), lambda L, s: L.ConvLSTM2D(
+    2, 2, dilation_rate=2, activation="relu", use_bias=False, input_shape=s))  # fmt: skip
