@@ -651,6 +651,7 @@ NAMES: dict[str, str] = {
     "keras.activations.linear": "graphc.keras.words:linear",
     "keras.activations.relu": "graphc.keras.words:relu",
     "keras.activations.softmax": "graphc.keras.words:softmax",
+    "keras.preprocessing.image": "graphc.keras.images",
     "keras.preprocessing.sequence": "graphc.keras.sequence",
     "keras.preprocessing.text": "graphc.keras.text",
     "keras.regularizers.get": "graphc.layers.words:regularizer_of",
