@@ -159,6 +159,10 @@ def _list(xs: Any) -> list[Any]:
     return list(xs) if isinstance(xs, (list, tuple)) else [xs]
 
 
+#: Operations whose gradient is a reshape first: in TF1 any gradient with as many elements will do.
+_RESHAPED = frozenset(("ExpandDims", "Reshape", "Squeeze", "Sum"))
+
+
 def _grad_y(g: Any, y: Value, i: int) -> Any:
     """The gradient of a y as the user gives it, as a tensor of its type."""
     if y.dtype.kind == "c" and g is None:
@@ -185,6 +189,10 @@ def _grad_y(g: Any, y: Value, i: int) -> Any:
         with get_default_graph().counts_as(0):
             return g * shapes.ones_like(y)
     if not y.get_shape().is_compatible_with(g.get_shape()):  # type: ignore[attr-defined]
+        both: tuple[Any, Any] = (y, g)
+        wanted, given = [v.get_shape().num_elements() for v in both]
+        if both[0].op.type in _RESHAPED and wanted == given is not None:
+            return shapes.reshape(g, shapes.shape(y))
         raise ValueError(
             f"Gradient {g.name} has shape {g.get_shape()}, "
             f"but the tensor {y.name} has {y.get_shape()}."  # type: ignore[attr-defined]

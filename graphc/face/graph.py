@@ -269,6 +269,11 @@ class Tensor(Value):
             "Use Eager execution or decorate this function with @tf.function."
         )
 
+    __nonzero__ = __bool__
+
+    def _as_tf_output(self) -> Tensor:
+        return self
+
     def __iter__(self) -> NoReturn:
         raise OperatorNotAllowedInGraphError(
             "iterating over `tf.Tensor` is not allowed in Graph execution. "
@@ -328,7 +333,7 @@ class OpDef(NamedTuple):
     is_stateful: bool
 
 
-Tensor.OVERLOADABLE_OPERATORS = frozenset(OPERATORS) | {"__eq__", "__ne__"}  # type: ignore[attr-defined]
+Tensor.OVERLOADABLE_OPERATORS = {*OPERATORS, "__eq__", "__ne__"}  # type: ignore[attr-defined]
 
 
 class Operation(Node):
@@ -985,6 +990,10 @@ class Graph(Contexts, Pictured):
     def gradient_type(self, node: Node) -> str | None:
         """The name of the gradient that `gradient_override_map` gave `node`, if any."""
         return self._gradient_types.get(node)
+
+    @property
+    def _c_graph(self) -> Graph:
+        return self
 
     def _apply_device_functions(self, op: Any) -> None:
         """TF1 gives `op` the device of the block around: none has one here."""

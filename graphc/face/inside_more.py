@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MORE_INSIDE"]
+__all__ = ["AUTOGRAPH", "MORE_INSIDE"]
 
 _TENSORS = "graphc.face.inside_tensors:"
 _KERAS = "graphc.keras.inside:"
@@ -16,6 +16,16 @@ _KERAS_UTILS = (
     "deserialize_keras_object get_custom_objects has_arg make_batches object_list_uid "
     "serialize_keras_object slice_arrays to_list to_snake_case"
 ).split()
+
+#: Modules of autograph, for those who import them and need none: they are empty.
+AUTOGRAPH = [
+    f"python.autograph.{n}"
+    for n in (
+        "converters.break_statements converters.continue_statements converters.return_statements "
+        "core.converter core.naming pyct.anno pyct.compiler pyct.inspect_utils pyct.parser "
+        "pyct.qual_names pyct.templates pyct.transformer pyct.common_transformers.anf"
+    ).split()
+]
 
 #: Path → where it is, as in `graphc.face.names.NAMES`.
 MORE_INSIDE: dict[str, str] = {
@@ -32,12 +42,41 @@ MORE_INSIDE: dict[str, str] = {
     "contrib.seq2seq.python.ops.decoder._transpose_batch_time": (
         "graphc.nn.recurrent:transpose_batch_time"
     ),
+    "python.framework.ops.EagerTensor": _REFUSED + "EagerTensor",
+    "python.framework.tensor_util.constant_value_as_shape": _TENSORS + "constant_value_as_shape",
+    "python.pywrap_tensorflow.TF_TryEvaluateConstant_wrapper": _TENSORS + "try_evaluate",
+    "python.util.deprecation.silence": "contextlib:nullcontext",
+    "python.util.lazy_loader.LazyLoader": "graphc.face.private:LazyLoader",
+    "python.util.tf_inspect._inspect": "inspect",
+    "python.autograph.pyct.transformer.Base": _REFUSED + "Base",
+    "python.framework.type_spec.BatchableTypeSpec": _TENSORS + "BatchableTypeSpec",
+    "python.framework.type_spec.TypeSpec": _TENSORS + "TypeSpec",
+    "python.framework.composite_tensor.CompositeTensor": _TENSORS + "CompositeTensor",
+    "python.ops.io_ops.restore_v2": "graphc.checkpoint.ops:restore_v2",
+    "python.framework.ops.register_proto_function": (
+        "graphc.graphdef.meta:register_proto_function"
+    ),
+    "python.ops.init_ops.Initializer": "graphc.face.initializers:Initializer",
+    "python.ops.variable_scope._pure_variable_scope": (
+        "graphc.face.inside_tensors:pure_variable_scope"
+    ),
+    "python.client.session.register_session_run_conversion_functions": (
+        "graphc.face.session:register_session_run_conversion_functions"
+    ),
+    "python.ops.control_flow_util.ENABLE_CONTROL_FLOW_V2": _TENSORS + "ENABLE_CONTROL_FLOW_V2",
     # ---- Keras
+    "compat.v2.keras.regularizers.Regularizer": "graphc.layers.keras_words:Regularizer",
+    "compat.v2.keras.utils.deserialize_keras_object": _KERAS + "deserialize_keras_object",
+    "compat.v2.keras.utils.serialize_keras_object": _KERAS + "serialize_keras_object",
+    "python.keras.regularizers.Regularizer": "graphc.layers.keras_words:Regularizer",
     "python.keras.backend.get_graph": "graphc.face.graph:get_default_graph",
     "python.keras.utils.tf_utils.constant_value": "graphc.face.insides:constant_flag",
     "python.keras.utils.tf_utils.get_reachable_from_inputs": _TENSORS + "reachable",
     "python.keras.utils.tf_utils.is_tensor_or_variable": _KERAS + "is_tensor_or_variable",
-    "python.keras.utils.tf_utils.is_symbolic_tensor": "graphc.keras.inside:is_tensor_or_variable",
+    "python.keras.utils.tf_utils.is_symbolic_tensor": _KERAS + "is_symbolic_tensor",
+    "python.keras.utils.tf_utils.register_symbolic_tensor_type": (
+        _KERAS + "register_symbolic_tensor_type"
+    ),
     "python.keras.utils.tf_utils.shape_type_conversion": _KERAS + "shape_type_conversion",
     "python.keras.utils.tf_utils.smart_cond": "graphc.contrib.framework.variables:smart_cond",
     **{f"python.keras.utils.generic_utils.{n}": _KERAS + n for n in _KERAS_UTILS},

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from graphc.face.inside_more import MORE_INSIDE
+from graphc.face.inside_more import AUTOGRAPH, MORE_INSIDE
 
 __all__ = ["INSIDE", "INSIDE_SPACES", "MODULES"]
 
@@ -122,6 +122,7 @@ MODULES: dict[str, str] = {
 
 #: Where the names of a module inside are public, as in `graphc.face.names.BORROWED`.
 INSIDE_SPACES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(AUTOGRAPH, ()),
     "contrib.slim.python": (),
     "contrib.slim.python.slim": ("contrib.slim",),
     "contrib.slim.python.slim.data": (),

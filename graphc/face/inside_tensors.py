@@ -15,15 +15,26 @@ from graphc.face.graph import Tensor
 from graphc.ir import dtypes
 
 __all__ = [
+    "ENABLE_CONTROL_FLOW_V2",
+    "BatchableTypeSpec",
+    "CompositeTensor",
     "TensorLike",
+    "TypeSpec",
     "all_saveable_objects",
     "as_graph_element",
     "concat_sizes",
+    "constant_value_as_shape",
     "is_dense_tensor_like",
+    "pure_variable_scope",
     "reachable",
+    "try_evaluate",
     "unknown_shape",
     "zero_state_tensors",
 ]
+
+
+#: Whether loops and conds are functions, as in TensorFlow 2: no.
+ENABLE_CONTROL_FLOW_V2 = False
 
 
 def _kinds() -> tuple[type, ...]:
@@ -35,10 +46,35 @@ def _kinds() -> tuple[type, ...]:
 
 class _Kind(type):
     def __instancecheck__(cls, obj: Any) -> bool:
+        if cls is not TensorLike:
+            return type.__instancecheck__(cls, obj)
         return isinstance(obj, _kinds())
 
     def __subclasscheck__(cls, kind: type) -> bool:
+        if cls is not TensorLike:
+            return type.__subclasscheck__(cls, kind)
         return issubclass(kind, _kinds())
+
+
+class _Composite(type):
+    def __instancecheck__(cls, obj: Any) -> bool:
+        from graphc.ragged.tensor import RaggedTensor
+
+        if type.__instancecheck__(cls, obj):
+            return True
+        return cls is CompositeTensor and isinstance(obj, (*_kinds()[1:], RaggedTensor))
+
+
+class CompositeTensor(metaclass=_Composite):
+    """What sparse and ragged tensors and indexed slices are instances of."""
+
+
+class TypeSpec:
+    """Base of users' descriptions of things made of tensors; nothing here asks for them."""
+
+
+class BatchableTypeSpec(TypeSpec):
+    """Base of descriptions of things that batches can be made of."""
 
 
 class TensorLike(metaclass=_Kind):
@@ -84,6 +120,24 @@ def reachable(inputs: Iterable[Any], targets: Iterable[Any] | None = None) -> se
             if any(v in found for v in op.inputs):
                 found.update((op, *op.outputs))
     return found
+
+
+def try_evaluate(graph: Any, output: Any) -> Any:
+    """The value of a tensor that depends on no run, or None."""
+    from graphc.face.more import constant_value
+
+    return constant_value(output)
+
+
+def constant_value_as_shape(tensor: Any) -> Any:
+    """What is known of a shape that a tensor holds: each -1 is a size that is not."""
+    from graphc.face.more import constant_value
+    from graphc.face.shape import TensorShape
+
+    value = constant_value(tensor)
+    if value is None:
+        return unknown_shape(tensor.get_shape()[0].value if tensor.rank == 1 else None)
+    return TensorShape([None if n < 0 else int(n) for n in value])
 
 
 def concat_sizes(prefix: Any, suffix: Any, static: bool = False) -> Any:
@@ -144,6 +198,22 @@ def unknown_shape(rank: int | None = None) -> Any:
     from graphc.face.shape import TensorShape
 
     return TensorShape(None if rank is None else [None] * rank)
+
+
+def pure_variable_scope(
+    name_or_scope: Any, reuse: Any = None, initializer: Any = None, regularizer: Any = None,
+    caching_device: Any = None, partitioner: Any = None, custom_getter: Any = None, *,
+    dtype: Any = None, use_resource: Any = None, constraint: Any = None,
+) -> Any:  # fmt: skip
+    """A variable scope that opens no name scope."""
+    from graphc.face.scopes import variable_scope
+
+    return variable_scope(
+        name_or_scope, reuse=reuse, initializer=initializer, regularizer=regularizer,
+        caching_device=caching_device, partitioner=partitioner, custom_getter=custom_getter,
+        use_resource=use_resource, constraint=constraint, auxiliary_name_scope=False,
+        **({} if dtype is None else {"dtype": dtype}),
+    )  # fmt: skip
 
 
 def all_saveable_objects(scope: str | None = None) -> Sequence[Any]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from graphc.face.composite import dispatched
 from graphc.face.names import BORROWED, EXPORTS, NAMES, PRIVATE
+from graphc.face.v2_names import DIFFERENT
 
 __all__ = ["aliases", "alternatives", "install", "lookup", "namespace", "spaces"]
 
@@ -76,6 +77,8 @@ def lookup(space: str, name: str, default: Any = None) -> Any:
 
 def _lookup(space: str, name: str) -> Any:
     path = f"{space}.{name}" if space else name
+    if path in DIFFERENT:
+        return _MISSING
     target = NAMES.get(path)
     if target is not None:
         module, _, attribute = target.partition(":")
@@ -156,6 +159,10 @@ def _starred(space: str) -> list[str]:
     prefix = f"{space}." if space else ""
     inner = [p[len(prefix) :] for p in spaces() if p.startswith(prefix)]
     names = {*_public(space), *[n for n in inner if "." not in n and n != "python"]}
+    if not _public(space):  # a module inside TensorFlow: what it is said to share
+        names.update(n for o in BORROWED.get(space) or _private(space) for n in _public(o))
+        names.update(p[len(prefix) :] for p in NAMES if p.startswith(prefix))
+    names = {n for n in names if "." not in n}
     found = [n for n in names if n[:1] != "_" and _lookup(space, n) is not _MISSING]
     constants = () if space else ("COMPILER_VERSION", "GIT_VERSION", "VERSION", "newaxis")
     return sorted([*found, *constants])

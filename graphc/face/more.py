@@ -341,6 +341,11 @@ class Module:
         By default that of the class, in snake case.
     """
 
+    #: Attributes in which no variables are looked for.
+    _TF_MODULE_IGNORED_PROPERTIES = frozenset(
+        ("_self_unconditional_checkpoint_dependencies", "_self_unconditional_dependency_names")
+    )
+
     def __init__(self, name: str | None = None) -> None:
         from graphc.layers.base import snake_case  # layers are a part of their own
 

@@ -8,6 +8,7 @@ namespace (`graphc.face.tf1`). `NAMES` says the rest, one line each: a path belo
 from __future__ import annotations
 
 from graphc.face.inside_names import INSIDE, INSIDE_SPACES, MODULES
+from graphc.face.v2_names import SPACES, V2_NAMES
 
 __all__ = ["BORROWED", "EXPORTS", "NAMES", "PRIVATE"]
 
@@ -27,7 +28,8 @@ _RNN = ("graphc.nn.unrolled", "graphc.nn.looped")
 #: Namespace → modules whose ``__all__`` is public there, as far as TF1 has the name there.
 EXPORTS: dict[str, tuple[str, ...]] = {
     "": (
-        "graphc.face.graph", "graphc.face.variables", "graphc.face.scopes", "graphc.face.session",
+        "graphc.face.graph", "graphc.face.variables", "graphc.face.creators",
+        "graphc.face.scopes", "graphc.face.session",
         "graphc.face.config", "graphc.face.shape", "graphc.face.convert", "graphc.face.control",
         "graphc.face.flow", "graphc.face.tensor_array", "graphc.face.functional",
         "graphc.face.initializers", "graphc.face.compat", "graphc.ops.convert", *_OPS,
@@ -786,8 +788,8 @@ NAMES: dict[str, str] = {
     _UTIL + "tf_inspect.Parameter": "inspect:Parameter",
     _UTIL + "tf_inspect.currentframe": "inspect:currentframe",
     _UTIL + "tf_inspect.getdoc": "inspect:getdoc",
-    _UTIL + "tf_inspect.getfullargspec": "inspect:getfullargspec",
-    _UTIL + "tf_inspect.getargspec": "inspect:getfullargspec",
+    _UTIL + "tf_inspect.getfullargspec": "graphc.face.private:getfullargspec",
+    _UTIL + "tf_inspect.getargspec": "graphc.face.private:getfullargspec",
     _UTIL + "tf_inspect.getmembers": "inspect:getmembers",
     _UTIL + "tf_inspect.getmodule": "inspect:getmodule",
     _UTIL + "tf_inspect.getsource": "inspect:getsource",
@@ -809,7 +811,7 @@ NAMES: dict[str, str] = {
     "test.is_gpu_available": "graphc.face.compat:is_gpu_available",
 }
 
-NAMES.update({**INSIDE, **MODULES})
+NAMES.update({**INSIDE, **MODULES, **V2_NAMES})
 _DATASETS = (
     "DATASETS load_dataset load_iris mnist.load_mnist base.Dataset base.load_iris "
     "base.load_csv_with_header base.load_csv_without_header base.maybe_download"
@@ -817,4 +819,6 @@ _DATASETS = (
 for _name in _DATASETS.split():
     for _place in ("contrib.learn.datasets.", "contrib.learn.python.learn.datasets."):
         NAMES[_place + _name] = f"graphc.contrib.learn.stored:{_name.rpartition('.')[2]}"
+BORROWED.update({"compat.v2": ("",), **{f"compat.v2.{s}": (s,) for s in SPACES}})
+BORROWED.update({f"compat.v2.{s}": (f"keras.{s}",) for s in ("losses", "metrics", "optimizers")})
 BORROWED.update((k, v) for k, v in INSIDE_SPACES.items() if k not in BORROWED)

@@ -437,3 +437,12 @@ def flatten_dict_items(dictionary: Mapping[Any, Any]) -> dict[Any, Any]:
                 raise ValueError(f"Could not flatten dictionary: key {k} is not unique.")
             out[k] = v
     return out
+
+
+def _is_namedtuple(instance: Any, strict: bool = False) -> bool:
+    """Whether `instance` is a tuple with names; `strict`: of a class that adds nothing."""
+    kind = type(instance)
+    fields = getattr(kind, "_fields", None)
+    if not isinstance(instance, tuple) or not isinstance(fields, tuple):
+        return False
+    return not strict or kind.__base__ is tuple

@@ -18,6 +18,8 @@ _DUMPS = (
 REASONS: dict[str, str] = {
     "DumpingDebugWrapperSession": _DUMPS,
     "DumpingDebugHook": _DUMPS,
+    "Base": "graphc has no autograph: it cannot rewrite Python functions",
+    "EagerTensor": "graphc computes in graphs only: there are no eager tensors",
     "eager_mode": "graphc computes in graphs only: there is no eager mode",
 }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from graphc.face.creators import Created
 from graphc.face.graph import (
     Graph,
     GraphKeys,
@@ -85,7 +86,7 @@ class SaveSliceInfo:
         self.var_shape = list(var_shape or ())
 
 
-class Variable:
+class Variable(metaclass=Created):
     """A tensor that a session keeps between runs.
 
     Parameters

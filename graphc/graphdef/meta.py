@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphc.checkpoint import files
 from graphc.face import logging
@@ -16,7 +16,7 @@ from graphc.proto import library, message
 
 __all__ = [
     "add_meta_graph", "export_meta_graph", "import_meta_graph", "import_scoped_meta_graph",
-    "variable_from_proto", "variable_to_proto", "write_graph",
+    "register_proto_function", "variable_from_proto", "variable_to_proto", "write_graph",
 ]  # fmt: skip
 
 VERSION = "1.15.0"
@@ -128,8 +128,49 @@ def _collection(made: Any, key: str, items: Sequence[Any], scope: str | None) ->
         del made.collection_def[key]
 
 
+class _Form(NamedTuple):
+    """How the items of a collection are messages."""
+
+    proto_type: Any
+    to_proto: Any
+    from_proto: Any
+
+
+_registered: dict[str, _Form] = {}
+
+
+def register_proto_function(
+    collection_name: str, proto_type: Any = None, to_proto: Any = None, from_proto: Any = None
+) -> None:
+    """Write and read the items of a collection in meta graphs by functions of a user's.
+
+    Parameters
+    ----------
+    collection_name : str
+    proto_type : class, optional
+        Of messages.
+    to_proto : function, optional
+        ``to_proto(item, export_scope=None)`` gives the message of an item, or None.
+    from_proto : function, optional
+        ``from_proto(message, import_scope=None)`` gives the item back.
+
+    Raises
+    ------
+    TypeError
+        When a function is none.
+    """
+    for what, f in (("to_proto", to_proto), ("from_proto", from_proto)):
+        if f is not None and not callable(f):
+            raise TypeError(f"{what} must be callable.")
+    _registered[collection_name] = _Form(proto_type, to_proto, from_proto)
+
+
 def _as_message(key: str, x: Any, scope: str | None) -> tuple[str | None, Any]:
     """The kind of list that holds an item, and the item there; None where it is out of scope."""
+    form = _registered.get(key)
+    if form is not None and form.to_proto is not None:
+        proto = form.to_proto(x, export_scope=scope)
+        return "bytes_list", None if proto is None else proto.SerializeToString()
     if isinstance(x, Tensor | Operation) or (isinstance(x, Variable) and key not in _VARIABLES):
         prefix = _prefix(scope)
         return "node_list", x.name.removeprefix(prefix) if x.name.startswith(prefix) else None
@@ -150,8 +191,13 @@ def _restore_collection(graph: Graph, key: str, held: Any, scope: str | None) ->
     kind = held.WhichOneof("kind")
     values = list(getattr(held, kind).value) if kind else []
     items: list[Any] = []
+    form = _registered.get(key)
+    if form is not None and (form.from_proto is None or form.proto_type is None):
+        form = None
     for x in values:
-        if kind == "node_list":
+        if form is not None and kind == "bytes_list":
+            items.append(form.from_proto(form.proto_type.FromString(x), import_scope=scope))
+        elif kind == "node_list":
             element = _named(graph, prefix + x)
             if element is not None:
                 items.append(element)

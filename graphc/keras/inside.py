@@ -14,9 +14,9 @@ from graphc.face.variables import Variable
 from graphc.keras.utils import get_custom_objects as get_custom_objects
 
 __all__ = [
-    "deserialize_keras_object", "has_arg", "is_tensor_or_variable", "make_batches",
-    "object_list_uid", "serialize_keras_object", "shape_type_conversion", "slice_arrays",
-    "to_list", "to_snake_case",
+    "deserialize_keras_object", "has_arg", "is_symbolic_tensor", "is_tensor_or_variable",
+    "make_batches", "object_list_uid", "register_symbolic_tensor_type", "serialize_keras_object",
+    "shape_type_conversion", "slice_arrays", "to_list", "to_snake_case",
 ]  # fmt: skip
 
 
@@ -25,6 +25,19 @@ def is_tensor_or_variable(x: Any) -> bool:
     from graphc.sparse.tensor import SparseTensor
 
     return isinstance(x, (Tensor, Variable, SparseTensor))
+
+
+_symbolic: list[type] = []
+
+
+def register_symbolic_tensor_type(cls: type) -> None:
+    """Let `is_symbolic_tensor` know objects of a class of a user's."""
+    _symbolic.append(cls)
+
+
+def is_symbolic_tensor(x: Any) -> bool:
+    """Whether `x` is a tensor, a variable, or of a class that was registered."""
+    return is_tensor_or_variable(x) or isinstance(x, tuple(_symbolic))
 
 
 def shape_type_conversion(fn: Callable[..., Any]) -> Callable[..., Any]:

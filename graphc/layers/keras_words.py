@@ -56,7 +56,20 @@ def get_activation(identifier: Any) -> Any:
     return activation_of(identifier) or activation_of("linear")
 
 
-class L1L2:
+class Regularizer:
+    """Base of regularizers: a function of weights with `get_config`. It adds no loss itself."""
+
+    def __call__(self, x: Any) -> Any:
+        """The loss of weights."""
+        return 0.0
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A regularizer from its arguments."""
+        return cls(**config)
+
+
+class L1L2(Regularizer):
     """``l1 * sum(|w|) + l2 * sum(w ** 2)``."""
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
