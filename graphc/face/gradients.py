@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -140,19 +140,35 @@ def gradients(
     if unconnected_gradients not in ("none", "zero"):
         raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
     graph = get_default_graph()
-    with graph.transaction(), build.current().scope(name, "gradients"):
+    with graph.transaction(), build.current().scope(name, "gradients") as scope:
         y = _values(ys, "y")
         x = _values(xs, "x")
         gy = [_grad_y(g, v, i) for i, (g, v) in enumerate(zip(gys, y, strict=True))]
         kept = [i for i, v in enumerate(y) if v.dtype.kind == "f"]
         stop_at = _values(stop, "stop")
+        first = len(graph._by_name)
         with graph.from_line(user_source()):
             out = differentiate(
                 [y[i] for i in kept], x, [gy[i] for i in kept], stop_at, bool(gate_gradients)
             )
         if unconnected_gradients == "zero":
             out = [shapes.zeros_like(v) if g is None else g for g, v in zip(out, x, strict=True)]
+        call = Call(first, len(graph._by_name), scope, y, x, gy, stop_at, unconnected_gradients)
+        graph.extras.setdefault("gradients", []).append(call)
     return out
+
+
+class Call(NamedTuple):
+    """One call of `gradients`, for who writes a graph as source; which nodes it recorded."""
+
+    first: int
+    last: int
+    scope: str
+    ys: list[Value]
+    xs: list[Value]
+    grad_ys: list[Any]
+    stop: list[Value]
+    unconnected: str
 
 
 def _list(xs: Any) -> list[Any]:

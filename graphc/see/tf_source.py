@@ -81,7 +81,7 @@ def tf_source(graph: Any = None, elements: Sequence[Value | Node] | None = None)
     -------
     str
         A program for ``import graphc as tf``. At its end comments list what it leaves out:
-        gradients of loops, functions of Python's, and what depends on them.
+        functions of Python's, objects such as datasets, and what depends on them.
 
     Examples
     --------
@@ -131,6 +131,20 @@ class _Writer:
         self.variables = _variables(graph)
         self.context: Context | None = None
         self.escaping = _escaping(graph)
+        self.place = {n: i for i, n in enumerate(graph._by_name.values())}
+        #: Calls of `tf.gradients` that went back through loops.
+        self.calls = [c for c in graph.extras.get("gradients", ()) if self.backward(c)]
+
+    def backward(self, call: Any) -> bool:
+        """Whether a call recorded what only such a call does."""
+        return any(
+            n.op.name in ("saved", "trips") or (n.op.name == "loop" and n.attrs["loop"].mirror)
+            for n in self.nodes
+            if self.recorded(n, call)
+        )
+
+    def recorded(self, n: Node, call: Any) -> bool:
+        return bool(call.first <= self.place[n] < call.last)
 
     # ------------------------------------------------------------- the whole
 
@@ -214,6 +228,10 @@ class _Writer:
             if n in self.made or n in self.left:
                 i += 1
                 continue
+            count = self.differentiated(nodes[i:])
+            if count:
+                i += count
+                continue
             inner = self.inner(n)
             if inner is not None:
                 i += self.construct(nodes[i:], inner)
@@ -224,6 +242,54 @@ class _Writer:
                 i += 1
                 continue
             i += self.single(nodes[i:])
+
+    def differentiated(self, nodes: Sequence[Node]) -> int:
+        """Write the call of `tf.gradients` that recorded these; for how many nodes it stands.
+
+        Only a call that went back through a loop: its nodes have no other source.
+        """
+        n = nodes[0]
+        call = next((c for c in self.calls if self.recorded(n, c)), None)
+        if call is None or self.context is not None:
+            return 0
+        block = [m for m in nodes if self.recorded(m, call)]
+        values = [*call.ys, *call.xs, *call.stop, *[g for g in call.grad_ys if g is not None]]
+        if block[0] is not n or not all(isinstance(v, Value) and v in self.words for v in values):
+            return 0
+        words: list[list[str]] = [
+            ["None" if v is None else self.words[v][0] for v in given]
+            for given in (call.ys, call.xs, call.grad_ys, call.stop)
+        ]
+        ys, xs, gys, stop = [f"[{', '.join(w)}]" for w in words]
+        more = "" if all(g is None for g in call.grad_ys) else f", grad_ys={gys}"
+        more += f", stop_gradients={stop}" if call.stop else ""
+        more += ', unconnected_gradients="zero"' if call.unconnected == "zero" else ""
+        expression = f"tf.gradients({ys}, {xs}{more}, name={_quoted(call.scope)})"
+        try:
+            with self.new.transaction():
+                have = self.count()
+                result = eval(expression, self.env)
+                made = {m.name: m for m in self.since(have)}
+                for m in block:
+                    if not _alike(m, made.get(m.name)):
+                        raise _Cannot
+        except Exception:  # node by node, then, and what has no source is left out
+            return 0
+        self.close()
+        name = identifier(f"{call.scope}grads", self.used)
+        self.say(f"{name} = {expression}")
+        self.env[name] = result
+        for m in block:
+            new = made[m.name]
+            self.made[m] = new
+            self.made.update(zip(m.outputs, new.outputs, strict=True))
+            self.words[m] = (
+                f"tf.get_default_graph().get_operation_by_name({_quoted(m.name)})",
+            ) * 2
+            for v in m.outputs:
+                word = f"tf.get_default_graph().get_tensor_by_name({_quoted(v.name)})"
+                self.words[v] = (word, word)
+        return len(block)
 
     def unreachable(self, n: Node) -> str:
         gone = [v.node.name for v in n.inputs if v not in self.made or v not in self.words]
@@ -726,6 +792,17 @@ def _escaping(graph: Any) -> set[Value]:
             if c is not None and (here is None or not here.within(c)):
                 out.add(v)
     return out
+
+
+def _alike(a: Node, b: Node | None) -> bool:
+    """Whether a node of a new graph is an old one, by name, op, operands and types."""
+    return (
+        b is not None
+        and a.op is b.op
+        and [v.name for v in a.inputs] == [v.name for v in b.inputs]
+        and {m.name for m in a.control} == {m.name for m in b.control}
+        and [v.dtype for v in a.outputs] == [v.dtype for v in b.outputs]
+    )
 
 
 def _bare(shape: Any) -> Any:
