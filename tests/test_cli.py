@@ -18,6 +18,7 @@ import pytest
 import graphc as tf
 from graphc.cli import COMMANDS, main
 from graphc.commands import ops, rules
+from graphc.face import dump
 from graphc.ir.registry import OPS
 from graphc.ir.text import parse_graph, parse_graphs, print_graph
 from graphc.passes.pipeline import PASSES, pipeline
@@ -298,6 +299,17 @@ def test_the_script_exits(tmp_path: Path, capsys: Any, end: str, status: int) ->
     assert got == status
     assert out.count("# ==== ") == 2
     assert err == ("so\n" if status == 1 else "")
+
+
+def test_interrupted_after_the_script(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*args: Any) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(dump, "kernels", stop)
+    status, _, err = run(tmp_path, capsys, "--stage", "kernels", "SCRIPT")
+    assert (status, err) == (130, "graphc: interrupted\n")
 
 
 def test_interrupted(tmp_path: Path, capsys: Any) -> None:
