@@ -103,6 +103,7 @@ class Reverse:
         gated: bool = False,
     ) -> None:
         self.gated = gated
+        self.made = 0  # operations as TF1 counts them
         self.ys, self.xs, self.stop = ys, xs, stop
         self.inside = inside  # a context: what is outside of it is reached, not gone through
         #: For loops the gradients of stacks of what they saved, for conds those of values inside.
@@ -171,7 +172,7 @@ class Reverse:
                 return self.of_node(n, outs, nodes)
             xs = set(self.xs)
             wanted = {v for v in n.inputs if v in xs or (v.node in nodes and v not in self.stop)}
-            return construct_gradient(n, outs, wanted, self.stop, sides)
+            return construct_gradient(n, outs, wanted, self.stop, sides, self)
 
     def of_node(self, n: Node, outs: list[Gradient], nodes: set[Node]) -> list[Gradient]:
         """Gradients of the inputs of an op; counted as TF1 counts them."""
@@ -191,6 +192,7 @@ class Reverse:
             parts = sum(g is not None for g in made)
             count = graph.version - before + (counts.gate(parts) if self.gated else 0)
         graph.recount(before + count)
+        self.made += count
         return made
 
     def run(self) -> list[Gradient]:
@@ -234,12 +236,15 @@ class Reverse:
         gs = self.grads.get(v)
         if not gs:
             return None
-        if len(gs) > 1:
-            rows = sum(isinstance(g, IndexedSlices) for g in gs)
-            origins = self.origins[v]
-            whole = len(origins) - rows - (counts.origin(v.node, None) in origins)
-            with counted(counts.aggregation(whole, rows)):
-                gs[:] = [self.sum_of(gs)]
+        rows = sum(isinstance(g, IndexedSlices) for g in gs)
+        origins = self.origins[v]
+        whole = len(origins) - rows - (counts.origin(v.node, None) in origins)
+        count = counts.aggregation(whole, rows)
+        if len(gs) > 1 or count:
+            with counted(count):
+                gs[:] = [self.sum_of(gs)] if len(gs) > 1 else gs
+            self.made += count
+            self.origins[v] = {"sum"}
         return gs[0]
 
     def sum_of(self, gs: list[Gradient]) -> Gradient:

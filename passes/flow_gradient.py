@@ -25,6 +25,9 @@ from graphc.ops.convert import make_constant
 
 __all__ = ["construct_gradient", "read_back"]
 
+#: What TF1 makes for the gradient of a value that a branch reads: zeros where the other runs.
+SWITCH = 6
+
 #: Nodes that are computed again rather than kept, at most.
 AGAIN = 20
 
@@ -165,6 +168,7 @@ def construct_gradient(
     wanted: set[Value],
     stop: set[Value],
     sides: Sequence[tuple[Value, Any]],
+    outer: Any,
 ) -> list[Any]:
     """Gradients of the inputs of a construct.
 
@@ -178,10 +182,12 @@ def construct_gradient(
         Taken as constants.
     sides : sequence of (value, gradient)
         Of a loop the stacks of its ``saved`` nodes, of a cond values in its branches.
+    outer : Reverse
+        What asks for them.
     """
     if n.op.name == "loop":
         return _loop(n, outs, wanted, stop, sides)
-    return _cond(n, outs, wanted, stop, sides)
+    return _cond(n, outs, wanted, stop, sides, outer)
 
 
 # ------------------------------------------------------------------------- loops
@@ -279,7 +285,7 @@ def _added(total: Value, parts: Sequence[Any]) -> Value:
 
 def _cond(
     n: Node, outs: Sequence[Any], wanted: set[Value], stop: set[Value],
-    sides: Sequence[tuple[Value, Any]],
+    sides: Sequence[tuple[Value, Any]], outer: Any,
 ) -> list[Any]:  # fmt: skip
     from graphc.passes.differentiate import Reverse, dense
 
@@ -300,17 +306,23 @@ def _cond(
     if not shared:
         return grads
     given = [None if g is None else dense(g) for g in outs]
+    before = graph.version
+    switched: dict[Value, int] = dict.fromkeys(shared, 0)  # in how many branches each is read
+    made_inside = 0
 
     def branch(c: Branch) -> list[Value]:
         pairs = [(r, g) for r, g in zip(c.results, given, strict=False) if g is not None]
         pairs += [(v, g) for v, g in inner if _is_in(v, c)]
         ys, gys = [r for r, _ in pairs], [g for _, g in pairs]
-        reverse = Reverse(ys, shared, gys, stop, c)
+        nonlocal made_inside
+        reverse = Reverse(ys, shared, gys, stop, c, outer.gated)
         reverse.run()
         out = []
         for v in shared:
             made = dense(reverse.total(v))
+            switched[v] += made is not None
             out.append(shapes.zeros_like(v) if made is None else made)
+        made_inside += reverse.made
         return out
 
     with graph.scope(None, "cond_grad"):
@@ -325,6 +337,12 @@ def _cond(
         results = flow.conditional(made[0], made[1], name)
     for v, g in zip(shared, results, strict=True):
         grads[n.inputs.index(v)] = g
+        if switched[v] > 1:  # TF1 adds the gradients of the branches outside
+            outer.origins.setdefault(v, set()).add((n, "the other branch"))
+    if graph.context is None:
+        count = made_inside + SWITCH * sum(switched.values())
+        graph.recount(before + count)
+        outer.made += count
     return grads
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from graphc.face.graph import name_scope
 from graphc.image.common import batched, sizes, tensor
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.known import known
 from graphc.ir.node import Value
 from graphc.ops import arrays, linalg, math, shapes, state
@@ -153,11 +154,16 @@ def _overlaps(old: Any, new: Any, align: bool) -> Any:
     return out
 
 
+def _one(size: Any, *facts: tuple[int, int]) -> Any:
+    """TF1 has one operation for a new size, and a constant where that is numbers."""
+    return current().counts_as(1 if isinstance(size, Value) else 2, facts)
+
+
 def resize_area(
     images: Any, size: Any, align_corners: bool = False, name: str | None = None
 ) -> Any:
     """The mean of the part of the picture that each new pixel covers; a float32 batch."""
-    with name_scope(name, "ResizeArea", [images]):
+    with name_scope(name, "ResizeArea", [images]), _one(size):
         x = math.cast(tensor(images, name="images"), dtypes.float32)
         new = _target(size)
         old = sizes(x)
@@ -177,14 +183,17 @@ def _method(kind: Any, tf_name: str, keep: bool = False) -> Any:
             raise ValueError("If half_pixel_centers is True, align_corners must be False.")
         with name_scope(name, tf_name, [images]) as scope:
             x = tensor(images, name="images")
+            fixed = x.get_shape()[1:3].is_fully_defined() if x.rank == 4 else False
+            facts = ((2, 1) if fixed else (6, 1)) if keep else (1, 1)
             if x.get_shape().ndims not in (None, 4):
                 raise ValueError(f"Shape must be rank 4 but is rank {x.get_shape().ndims}")
-            if not keep:
-                x = math.cast(x, dtypes.float32)
-            new = _target(size)
-            for axis in _Axis:
-                x = kind(x, new[axis - 1], int(axis), align_corners, half_pixel_centers)
-            out: Any = state.identity(x, name=scope)
+            with _one(size, facts):
+                if not keep:
+                    x = math.cast(x, dtypes.float32)
+                new = _target(size)
+                for axis in _Axis:
+                    x = kind(x, new[axis - 1], int(axis), align_corners, half_pixel_centers)
+                out: Any = state.identity(x, name=scope)
             return out
 
     return resized
@@ -193,13 +202,15 @@ def _method(kind: Any, tf_name: str, keep: bool = False) -> Any:
 # columns first would round otherwise: TensorFlow mixes along a row, then between rows
 def _bilinear(images: Any, size: Any, align: bool, name: str | None, half: bool) -> Any:
     with name_scope(name, "ResizeBilinear", [images]) as scope:
-        x = math.cast(tensor(images, name="images"), dtypes.float32)
+        x = tensor(images, name="images")
         if x.get_shape().ndims not in (None, 4):
             raise ValueError(f"Shape must be rank 4 but is rank {x.get_shape().ndims}")
-        new = _target(size)
-        x = _bilinear_axis(x, new[1], _Axis.WIDTH, align, half)
-        x = _bilinear_axis(x, new[0], _Axis.HEIGHT, align, half)
-        out: Any = state.identity(x, name=scope)
+        with _one(size, (1, 1)):
+            x = math.cast(x, dtypes.float32)
+            new = _target(size)
+            x = _bilinear_axis(x, new[1], _Axis.WIDTH, align, half)
+            x = _bilinear_axis(x, new[0], _Axis.HEIGHT, align, half)
+            out: Any = state.identity(x, name=scope)
         return out
 
 
@@ -281,12 +292,19 @@ def resize_images(
         raise ValueError("Resize method is not implemented.")
 
     def body(x: Any) -> Any:
-        new = _target(size)
+        with current().counts_as(None if preserve_aspect_ratio else 0):
+            new = _target(size)
         if preserve_aspect_ratio:
             new = _proportional(sizes(x)[1:3], new)
         if all(isinstance(v, int) for v in new) and x.get_shape().as_list()[1:3] == new:
+            current().reserve(*[] if isinstance(size, Value) else ["size"])
             return x
-        return _METHODS[method](x, _packed(new), align_corners)
+        with current().counts_as(None if preserve_aspect_ratio else 0):
+            packed = _packed(new)
+        # numbers of a tensor are no constant
+        if isinstance(size, Value) and not isinstance(packed, Value):
+            packed = size
+        return _METHODS[method](x, packed, align_corners)
 
     with name_scope(name, "resize", [images, size]):
         return batched(images, body)

@@ -374,6 +374,17 @@ def atrous_conv2d_transpose(
         )
 
 
+def in_batches(
+    x: Value, padding: str, first: bool = False, gradient: tuple[int, int] = (3, 2)
+) -> Any:
+    """Around a dilated convolution of images: in TF1 one between two moves of pixels to batches."""
+    s = x.static_shape
+    space = () if s is None else s[2:4] if first else s[1:3]
+    known = s is not None and all(type(d) is int for d in space)
+    made = (12 if known else 75) + (padding.upper() == "SAME")
+    return current().counts_as(made, [gradient, (1, 1)], [(x, (1, 1))])
+
+
 def convolution(
     input: Any, filter: Any = None, padding: Any = None, strides: Any = None,
     dilation_rate: Any = None, name: str | None = None, data_format: str | None = None,
@@ -411,6 +422,11 @@ def convolution(
             return conv1d(x, w, steps[0], padding, None, "NCW" if first else "NWC", label, None,
                           rates[0])  # fmt: skip
         full = [(1, 1, *s) if first else (1, *s, 1) for s in (steps, rates)]
+        if n == 2 and max(rates) > 1:
+            with in_batches(x, padding, first):
+                return conv2d(
+                    x, w, full[0], padding, True, "NCHW" if first else "NHWC", full[1], label
+                )
         if n == 2:
             return conv2d(x, w, full[0], padding, True, "NCHW" if first else "NHWC", full[1], label)
         return conv3d(x, w, full[0], padding, "NCDHW" if first else "NDHWC", full[1], label)

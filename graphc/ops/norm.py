@@ -306,6 +306,7 @@ def zero_fraction(value: Any, name: str | None = None) -> Value:
     """The share of zeros in `value`, a float32; NaN where it is empty."""
     with current().scope(name, "zero_fraction"):
         v = as_value(value, name="value")
-        n = ops.shapes.size(v, out_type=dtypes.int64)
-        zeros = math.cast(n - count_nonzero(v), dtypes.float32)
-        return ops.state.identity(zeros / math.cast(n, dtypes.float32), name="fraction")
+        with current().counts_as(26):  # TF1 counts in a cond, by int32 where that is enough
+            n = ops.shapes.size(v, out_type=dtypes.int64)
+            zeros = math.cast(n - count_nonzero(v), dtypes.float32)
+            return ops.state.identity(zeros / math.cast(n, dtypes.float32), name="fraction")

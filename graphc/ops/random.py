@@ -448,6 +448,13 @@ def categorical(
 multinomial_op.call = multinomial
 
 
+#: TF1's check that there is enough to cut from.
+_CROP_CHECK = (
+    "GreaterEqual", "Const", "All", "Assert/Const", "Assert/Assert/data_0", "Assert/Assert",
+    "control_dependency",
+)  # fmt: skip
+
+
 def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None = None) -> Value:
     """A box of `size` at a random place of `value`.
 
@@ -464,7 +471,9 @@ def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None
             have = x.static_shape or ()
             if len(have) == len(want) and any(less(h, w) for h, w in zip(have, want, strict=True)):
                 raise ValueError(f"Need value.shape >= size, got {list(have)} {list(want)}")
-        limit = shapes.shape(x) - n + 1
+        have_ = shapes.shape(x)
+        current().reserve(*_CROP_CHECK)
+        limit = have_ - n + 1
         rank = shapes.shape(limit)
         top = np.iinfo(n.dtype.np).max
         offset = random_uniform(rank, dtype=n.dtype, maxval=top, seed=seed) % limit

@@ -647,10 +647,12 @@ def _scan_call(record: Op) -> Callable[..., Value]:
         reverse: bool = False,
         name: str | None = None,
     ) -> Value:
-        axis = static_ints(axis)
+        given, axis = axis, static_ints(axis)
         attrs: dict[str, Any] = {"exclusive": bool(exclusive), "reverse": bool(reverse)}
         with current().scope(name, record.tf) as scope:
             x = as_value(x, name="x")
+            if not isinstance(given, Value):
+                current().reserve("axis")
             check_kind(record, "x", x.dtype, record.types)
             if isinstance(axis, Value):
                 attrs["dynamic"] = ("axis",)
