@@ -119,6 +119,10 @@ EXPRESSIONS = [
     "tf.nn.relu(x)+tf.nn.relu(x)", "tf.exp(n)/(1.+tf.exp(n))",
     "tf.cond(s>0,lambda:x*2.,lambda:x+1.)",
     "tf.cond(s>0,lambda:n,lambda:k)", "tf.nn.bias_add(x,b)",
+    "tf.cond(s>0,lambda:n*s,lambda:tf.tanh(n))*n", "tf.cond(s>0,lambda:(n,s),lambda:(k,1.))[0]",
+    "tf.nn.convolution(in_,f,'SAME',dilation_rate=[2,2])", "tf.image.resize_bicubic(in_,[4,4])",
+    "tf.nn.convolution(in_,f,'VALID',dilation_rate=[2,1])", "tf.image.resize_images(im,[8,8])",
+    "tf.nn.zero_fraction(n)", "tf.random_crop(x,[1,2])", "tf.image.resize_area(im,[4,4])",
     "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,a*2.),[0,s])[1]",
     "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.tanh(a)),[0,x])[1]",
     "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,a*s),[0,s])[1]",
@@ -569,8 +573,20 @@ def asynchronous(tf, mark):
         mark("applied")
 
 
+def switched(tf, mark):
+    """A choice of losses, nets in the branches."""
+    t, x = tf.placeholder(tf.bool, []), tf.placeholder(tf.float32, [None, 4])
+    h = tf.layers.dense(x, 5, tf.nn.relu)
+    w = tf.get_variable("w", [5, 3])
+    out = tf.cond(t, lambda: tf.matmul(h, w), lambda: tf.matmul(tf.nn.tanh(h), w) + w[0])
+    loss = tf.reduce_mean(tf.square(out)) + tf.nn.l2_loss(w)
+    mark("loss")
+    tf.train.AdamOptimizer().minimize(loss)
+    mark("trained")
+
+
 KINDS = ("whole", "double", "rows")
 PROGRAMS = [
     mlp, layers, cnn, batch_norm, vae, gan, actor_critic, dqn, ddpg, policy_gradient, embedding,
-    static_lstm, fed_batch_norm, first_batch_norm, proximal_policy, asynchronous,
+    static_lstm, fed_batch_norm, first_batch_norm, proximal_policy, asynchronous, switched,
 ]  # fmt: skip
