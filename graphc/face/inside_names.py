@@ -112,6 +112,9 @@ INSIDE: dict[str, str] = {
 MODULES: dict[str, str] = {
     "examples.tutorials.mnist.mnist": "graphc.face.mnist_model",
     "python.platform.flags": "graphc.flags",
+    "python.keras.preprocessing.image": "graphc.keras.images",
+    "python.keras.preprocessing.sequence": "graphc.keras.sequence",
+    "python.keras.preprocessing.text": "graphc.keras.text",
     **{f"contrib.slim.{place}{net}": f"graphc.contrib.slim.nets.{module}"
        for module, names in _NETS.items() for net in names.split()
        for place in ("nets.", "python.slim.nets.")},
@@ -127,6 +130,7 @@ INSIDE_SPACES: dict[str, tuple[str, ...]] = {
     "contrib.slim.python.slim": ("contrib.slim",),
     "contrib.slim.python.slim.data": (),
     "contrib.slim.python.slim.nets": (),
+    "python.keras.preprocessing": (),
     "python.layers.utils": (),
     "python.keras.utils.generic_utils": (),
     "python.keras.utils.tf_utils": (),

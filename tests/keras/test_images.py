@@ -62,6 +62,14 @@ def test_affine_as_scipy(mode, order):
         np.testing.assert_allclose(got[:, :, k], want, atol=1e-6)
 
 
+def test_where_programs_look():
+    from graphc.python.keras.preprocessing import sequence
+    from graphc.python.keras.preprocessing.image import img_to_array
+
+    assert img_to_array is image.img_to_array
+    assert sequence.pad_sequences is tf.keras.preprocessing.sequence.pad_sequences
+
+
 def test_folders(tmp_path):
     pytest.importorskip("PIL")
     for name, value in (("a", 10), ("b", 200)):
