@@ -9,7 +9,7 @@ import numpy as np
 from graphc.face.shape import as_shape
 from graphc.keras import backend as K
 from graphc.keras.engine import InputSpec, Layer
-from graphc.keras.recurrent import RNN, LSTMCell, _each, _step
+from graphc.keras.recurrent import RNN, LSTMCell, _each, _OfCell, _step
 from graphc.keras.words import activation_of
 from graphc.layers.core import normalized_format
 from graphc.layers.words import sizes_of
@@ -244,7 +244,7 @@ class _ConvLSTMCell(LSTMCell):
         return h, [h, c]
 
 
-class ConvLSTM2D(RNN):
+class ConvLSTM2D(_OfCell):
     """An LSTM on sequences of images ``[batch, moments, rows, columns, channels]``.
 
     Parameters
@@ -279,11 +279,14 @@ class ConvLSTM2D(RNN):
             recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint,
             dropout=dropout, recurrent_dropout=recurrent_dropout, name="conv_lstm2d_cell",
         )  # fmt: skip
-        super().__init__(
-            cell, return_sequences, kwargs.pop("return_state", False), go_backwards, stateful,
+        RNN.__init__(
+            self, cell, return_sequences, kwargs.pop("return_state", False), go_backwards, stateful,
             activity_regularizer=activity_regularizer, **kwargs,
         )  # fmt: skip
         self.input_spec = InputSpec(ndim=5)
+
+    def get_config(self) -> dict[str, Any]:
+        return Layer.get_config(self)  # its arguments, most of which the cell keeps
 
     def build(self, input_shape: Any) -> None:
         shape = input_shape[0] if isinstance(input_shape, list) else input_shape
