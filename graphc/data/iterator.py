@@ -127,10 +127,12 @@ def _context(dataset: Dataset, values: Any, host: Any) -> Context:
     return made
 
 
-def _begin(host: Any, *arrays: Any, iterator: str, dataset: Dataset) -> None:
+def _begin(host: Any, *arrays: Any, iterator: str, dataset: Dataset, optimized: bool) -> None:
     running: Running = host.resource(_key(iterator), Running)
     values = dict(zip(host.node.inputs, arrays, strict=True))
-    running.start(dataset, _context(dataset, values, host))
+    context = _context(dataset, values, host)
+    context.optimized = context.optimized and optimized
+    running.start(dataset, context)
 
 
 def _running(host: Any, handle: Sequence[Any], iterator: str) -> Running:
@@ -365,7 +367,8 @@ class Iterator:
                 f"Expected output types {self.output_types!r} but got dataset with output "
                 f"types {dataset.output_types!r}."
             )
-        return _initializer(dataset, self._name, name or "make_initializer")
+        # TensorFlow rewrites no dataset here: shuffle and repeat stay two
+        return _initializer(dataset, self._name, name or "make_initializer", False)
 
     def get_next(self, name: str | None = None) -> Any:
         """The next element, as a nested structure of tensors; a new one in each run.
@@ -403,9 +406,9 @@ class Iterator:
         return map_leaves(class_of, self._structure)
 
 
-def _initializer(dataset: Dataset, name: str, op_name: str) -> Operation:
+def _initializer(dataset: Dataset, name: str, op_name: str, optimized: bool) -> Operation:
     _same_graph(dataset)
-    attrs = {"iterator": name, "dataset": dataset}
+    attrs = {"iterator": name, "dataset": dataset, "optimized": optimized}
     made = build(make_iterator_op, dataset._all_tensors(), attrs, op_name)
     return made  # type: ignore[return-value]
 
@@ -423,7 +426,7 @@ def initializable(dataset: Dataset, shared_name: str | None = None) -> Iterator:
     _same_graph(dataset)
     current().reserve("optimizations", "OptimizeDataset", "ModelDataset")
     name = _named("IteratorV2", shared_name)
-    return Iterator(name, dataset._structure, _initializer(dataset, name, "MakeIterator"))
+    return Iterator(name, dataset._structure, _initializer(dataset, name, "MakeIterator", True))
 
 
 def one_shot(dataset: Dataset) -> Iterator:

@@ -88,3 +88,27 @@ def test_files_of_keras(tmp_path: Path) -> None:
         zipped.writestr("z/b.txt", "ho")
     assert get("z.zip", extract=True) == str(folder / "z.zip")
     assert (folder / "z" / "b.txt").read_text() == "ho"
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "second"),
+    [
+        ("structure", [7, 5, 4, 1, 6, 2, 3, 0], [7, 5, 4, 1, 3, 2, 0, 6]),
+        ("initializable", [5, 4, 2, 6, 7, 0, 1, 3], [1, 3, 0, 2, 5, 7, 4, 6]),
+        ("one shot", [5, 4, 2, 6, 7, 0, 1, 3], [1, 3, 0, 2, 5, 7, 4, 6]),
+    ],
+)
+def test_order_by_kind_of_iterator(kind: str, first: list[int], second: list[int]) -> None:
+    """TensorFlow 1.15 makes one of shuffle and repeat, but not in `Iterator.make_initializer`."""
+    with tf.Graph().as_default(), tf.Session() as s:
+        data = tf.data.Dataset.range(8).shuffle(8, seed=4).repeat(2).batch(8)
+        if kind == "structure":
+            it = tf.data.Iterator.from_structure(data.output_types, data.output_shapes)
+            s.run(it.make_initializer(data))
+        elif kind == "initializable":
+            it = data.make_initializable_iterator()
+            s.run(it.initializer)
+        else:
+            it = data.make_one_shot_iterator()
+        x = it.get_next()
+        assert [s.run(x).tolist(), s.run(x).tolist()] == [first, second]
