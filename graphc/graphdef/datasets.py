@@ -189,6 +189,12 @@ def _made(n: Any, values: list[Value], name: str) -> Made:
     return [_held(_KINDS[n.op](n, values), n.op, name)]
 
 
+def _is_optimized(handle: Value) -> bool:
+    """Whether TensorFlow rewrites a dataset: what initializers of one dataset ask for."""
+    n = _root_of(handle).node
+    return n.attrs["type"] in ("ModelDataset", "OptimizeDataset")
+
+
 # --------------------------------------------------------------------- iterators
 
 
@@ -230,7 +236,7 @@ def _handle(v: Value) -> tuple[dict[str, Any], tuple[Value, ...]]:
 
 def _begin(n: Any, values: list[Value], name: str) -> Made:
     d = _dataset(values[0])
-    attrs = {**_handle(values[1])[0], "dataset": d}
+    attrs = {**_handle(values[1])[0], "dataset": d, "optimized": _is_optimized(values[0])}
     return build(_iterators().make_iterator_op, d._all_tensors(), attrs, name)
 
 
