@@ -176,11 +176,11 @@ class _Plain(Conv):
             raise ValueError("strides > 1 not supported in conjunction with dilation_rate > 1")
         if self.rank == 2 and max(self.dilation_rate) > 1:
             with conv.in_batches(x, padding, self._first):
-                return self._made(x, padding)
+                return self._convolved(x, padding)
         current().reserve("dilation_rate")
-        return self._made(x, padding)
+        return self._convolved(x, padding)
 
-    def _made(self, x: Any, padding: str) -> Any:
+    def _convolved(self, x: Any, padding: str) -> Any:
         if self.rank == 1:
             return conv.conv1d(
                 x, self.kernel, self.strides[0], padding, data_format=self._layout,
