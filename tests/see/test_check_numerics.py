@@ -215,7 +215,7 @@ def test_with_a_limit_of_memory() -> None:
         train = tf.train.AdamOptimizer().minimize(
             tf.reduce_mean(tf.sqrt(tf.reduce_sum(h, 1) + 100.0))
         )
-        with tf.Session(check_numerics=True, memory_limit=2_000_000) as sess:
+        with tf.Session(check_numerics=True, memory_limit=3_500_000) as sess:
             sess.run(tf.global_variables_initializer())
             sess.run(train, {x: np.ones((1024, 64))})
             before = sess.run(tf.global_variables())
