@@ -442,7 +442,7 @@ class _Writer:
         if told.get("iterators"):
             graph.extras["one_shot_iterators"] = dict(told["iterators"])
         graph._names.update(told.get("names", {}))
-        graph._last_id = max(graph._last_id, told.get("version", 0))
+        graph.recount(told.get("version", graph.version))
         return graph
 
     def record(self, graph: Recorded, key: Any) -> Operation:
