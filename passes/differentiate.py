@@ -181,11 +181,9 @@ class Reverse:
             return node_gradient(n, outs)
         before = graph.version
         made = node_gradient(n, outs)
+        count = None
         if own_gradient(n) is None:
-            call = counts.Call(n, outs, nodes, self.stop, graph.seen_shapes)
-            count = counts.operations(call, self.gated)
-        else:
-            count = None
+            count = counts.operations(n, outs, nodes, self.stop, self.gated)
         if count is not None and not n.op.facts.get("alias"):
             count += counts.DENSE * sum(isinstance(g, IndexedSlices) for g in outs)
         if count is None:
@@ -236,6 +234,8 @@ class Reverse:
         gs = self.grads.get(v)
         if not gs:
             return None
+        if len(gs) == 1 == len(self.origins[v]) and not isinstance(gs[0], IndexedSlices):
+            return gs[0]  # nearly always
         rows = sum(isinstance(g, IndexedSlices) for g in gs)
         origins = self.origins[v]
         whole = len(origins) - rows - (counts.origin(v.node, None) in origins)

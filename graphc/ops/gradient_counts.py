@@ -38,13 +38,23 @@ class Call:
         self.node = node
         #: Those that the gradient reaches.
         self.nodes = nodes
-        self.missing = sum(g is None and v.dtype.kind in "fc"
-                           for g, v in zip(outs, node.outputs, strict=False))  # fmt: skip
-        self.given = len(outs) - self.missing
-        #: Of each input, whether the gradient goes on from there.
-        self.active = [v.node in nodes and v not in stop for v in node.inputs]
+        self.outs, self.stop = outs, stop
         #: What TensorFlow keeps of a graph's earlier gradients, so does not make again.
         self.seen = seen
+
+    @property
+    def missing(self) -> int:
+        return sum(g is None and v.dtype.kind in "fc"
+                   for g, v in zip(self.outs, self.node.outputs, strict=False))  # fmt: skip
+
+    @property
+    def given(self) -> int:
+        return len(self.outs) - self.missing
+
+    @property
+    def active(self) -> list[bool]:
+        """Of each input, whether the gradient goes on from there."""
+        return [v.node in self.nodes and v not in self.stop for v in self.node.inputs]
 
     def first(self, *key: Any) -> bool:
         """Whether something is made the first time in this graph."""
@@ -301,21 +311,35 @@ RULES: dict[str, Facts | Callable[[Call], Facts]] = {
 }  # fmt: skip
 
 
-def operations(call: Call, gated: bool) -> int | None:
-    """How many operations the gradient takes; None where that is not known."""
-    n = call.node
-    block = n.graph.blocks.get(n)
+def operations(
+    n: Node, outs: Sequence[Any], nodes: set[Node], stop: set[Any], gated: bool
+) -> int | None:
+    """How many operations the gradient takes; None where that is not known.
+
+    Parameters
+    ----------
+    n : Node
+        What the gradient is of.
+    outs : sequence
+        The gradients of its outputs that there are, None for others.
+    nodes, stop : set
+        Nodes that the gradient reaches; values at which it ends.
+    gated : bool
+        Whether the gradients of an op are held back until all of them are there.
+    """
+    graph: Any = n.graph
+    block = graph.blocks.get(n)
     if block is not None:
         if n is not block.result:
             return 0
-        more = [fact for v, fact in block.through if v.node in call.nodes]
+        more = [fact for v, fact in block.through if v.node in nodes]
         return total([*block.facts, *more], gated)
     rule = RULES.get(n.op.name)
     if rule is None:
         return None
-    made = rule(call) if callable(rule) else rule
+    made = rule(Call(n, outs, nodes, stop, graph.seen_shapes)) if callable(rule) else rule
     facts = made if isinstance(made, list) else [made if isinstance(made, tuple) else (made, 1)]
-    return total([*facts, *n.graph.more_gradients.get(n, ())], gated)
+    return total([*facts, *graph.more_gradients.get(n, ())], gated)
 
 
 def total(facts: Sequence[Fact], gated: bool) -> int:
