@@ -563,7 +563,9 @@ class _Writer:
         """The context just inside the current one to which `n` belongs."""
         c = self.old.contexts.get(n)
         if c is None or c is self.context:
-            return None
+            # with nothing inside, a loop or a cond begins with its own node
+            own = n.attrs.get("then", n.attrs.get("loop"))
+            return own if isinstance(own, Context) and own.node is n else None
         for outer in c.chain():
             if outer.outer is self.context:
                 return outer  # type: ignore[no-any-return]
@@ -656,7 +658,9 @@ class _Writer:
         self.made[head] = made_of
         self.made.update(zip(head.outputs, made_of.outputs, strict=True))
         self.close()
+        self.enter(self.base, tuple(self.words[m][0] for m in head.control))
         self.say(f"{', '.join(names)} = {call}")
+        self.close()
 
     def loop(self, block: Sequence[Node], head: Node, c: Context, more: bool) -> None:
         assert isinstance(c, Loop)
@@ -718,10 +722,11 @@ class _Writer:
                 return self.results(b.results)
 
         pred = head.inputs[0]
-        made = tf_cond(
-            self.made[pred], lambda: branch(names[0], pair[0]), lambda: branch(names[1], pair[1]),
-            name=scope,
-        )  # fmt: skip
+        with control_dependencies([self.made[m] for m in head.control]):
+            made = tf_cond(
+                self.made[pred], lambda: branch(names[0], pair[0]),
+                lambda: branch(names[1], pair[1]), name=scope,
+            )  # fmt: skip
         call = f"tf.cond({self.words[pred][0]}, {', '.join(names)}, name={_quoted(scope)})"
         self.finish(block, head, call, made)
 

@@ -148,6 +148,18 @@ def test_source() -> None:
     )
 
 
+def test_a_cond_that_computes_nothing() -> None:
+    """As the gradient of `tf.layers.dropout` with a fed flag has one."""
+    x, flag = tf.placeholder(tf.float32, [None, 3], name="x"), tf.placeholder(tf.bool, [], "flag")
+    y = tf.nn.relu(x, name="y")
+    tf.cond(flag, lambda: x, lambda: y)
+    rate = tf.layers.dropout(tf.layers.dense(y, 2), training=flag)
+    with tf.control_dependencies([y]):
+        tf.train.GradientDescentOptimizer(0.1).minimize(tf.reduce_sum(rate))
+    assert not check(tf.get_default_graph())
+    assert "cond_Merge = tf.cond(flag, cond_then, cond_orelse" in tf_source()
+
+
 def test_only_what_is_needed() -> None:
     x = tf.placeholder(tf.float32, [None], name="x")
     w = tf.get_variable("w", initializer=1.0)
