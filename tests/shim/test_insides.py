@@ -6,23 +6,15 @@ import contextlib
 import importlib
 import inspect
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import graphc as tf
-from graphc import shim
 from graphc.face.inside_names import INSIDE, INSIDE_SPACES, MODULES
 
-
-@pytest.fixture(autouse=True)
-def as_tensorflow() -> Iterator[None]:
-    tf.reset_default_graph()
-    shim.install()
-    yield
-    shim.remove()
+pytestmark = pytest.mark.usefixtures("as_tensorflow")
 
 
 def inside(module: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,9 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc import shim
 from graphc.face.refused import REASONS
 
-
-@pytest.fixture(autouse=True)
-def as_tensorflow() -> Iterator[None]:
-    tf.reset_default_graph()
-    shim.install()
-    yield
-    shim.remove()
+pytestmark = pytest.mark.usefixtures("as_tensorflow")
 
 
 def inside(module: str) -> Any:

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import graphc as tf
-from graphc import shim
 from graphc.face.v2_names import CALLS, DIFFERENT, SPACES, V2_NAMES
 
-
-@pytest.fixture(autouse=True)
-def as_tensorflow() -> Iterator[None]:
-    tf.reset_default_graph()
-    shim.install()
-    yield
-    shim.remove()
+pytestmark = pytest.mark.usefixtures("as_tensorflow")
 
 
 def inside(module: str) -> Any:

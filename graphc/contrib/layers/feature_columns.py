@@ -199,23 +199,29 @@ class _WeightedSparseColumn(
         return Ids(ids, _of_values(weights, math.cast(weights.values, dtypes.float32)))
 
 
-class _OneHotColumn(namedtuple("_OneHotColumn", ["sparse_id_column"]), Column):
+class _OfIds(Column):
+    """What is made of another column's ids."""
+
+    __slots__ = ()
+
+    @property
+    def length(self) -> int:
+        return self.sparse_id_column.length  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.sparse_id_column.config  # type: ignore[attr-defined,no-any-return]
+
+    def transform(self, get: Any) -> Ids:
+        return get(self.sparse_id_column)  # type: ignore[attr-defined,no-any-return]
+
+
+class _OneHotColumn(namedtuple("_OneHotColumn", ["sparse_id_column"]), _OfIds):
     __slots__ = ()
 
     @property
     def name(self) -> str:
         return f"{self.sparse_id_column.name}_one_hot"
-
-    @property
-    def length(self) -> int:
-        return self.sparse_id_column.length  # type: ignore[no-any-return]
-
-    @property
-    def config(self) -> dict[str, Any]:
-        return self.sparse_id_column.config  # type: ignore[no-any-return]
-
-    def transform(self, get: Any) -> Ids:
-        return get(self.sparse_id_column)  # type: ignore[no-any-return]
 
 
 class _EmbeddingColumn(
@@ -224,7 +230,7 @@ class _EmbeddingColumn(
         "sparse_id_column dimension combiner initializer ckpt_to_load_from tensor_name_in_ckpt "
         "shared_embedding_name shared_vocab_size max_norm trainable",
     ),
-    Column,
+    _OfIds,
 ):
     __slots__ = ()
     _hidden = ("initializer",)
@@ -238,14 +244,7 @@ class _EmbeddingColumn(
     def length(self) -> int:
         if self.shared_vocab_size is not None:
             return int(self.shared_vocab_size)
-        return self.sparse_id_column.length  # type: ignore[no-any-return]
-
-    @property
-    def config(self) -> dict[str, Any]:
-        return self.sparse_id_column.config  # type: ignore[no-any-return]
-
-    def transform(self, get: Any) -> Ids:
-        return get(self.sparse_id_column)  # type: ignore[no-any-return]
+        return super().length
 
 
 class _ScatteredEmbeddingColumn(
