@@ -12,7 +12,7 @@ import inspect
 import math
 import warnings
 import weakref
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -81,8 +81,8 @@ class Rule:
     kinds : str
         Element kinds that the wildcards may have, for which the rule holds.
     once : str
-        An op of the left side whose value nothing else may read: it would have to be computed
-        all the same.
+        An op of the left side whose value nothing else may read but left sides of such rules: it
+        would have to be computed all the same.
     users : bool
         Whether it is a user's, who is told what goes wrong with it.
     """
@@ -159,7 +159,7 @@ _WEIGHTS: dict[str, int] = {
     "softplus": 80, "log1p": 41, "expm1": 41, "greater": 10, "greater_equal": 10,
     "reshape": 2, "expand_dims": 3, "squeeze": 3, "fill": 3, "broadcast_to": 4, "broadcast_like": 5,
     "transpose": 12, "concat": 12, "slice": 12, "reverse": 13, "tile": 13, "pad": 14,
-    "is_nan": 9, "relu_grad": 12, "select": 12, "sign": 9, "tanh": 60,
+    "is_nan": 9, "relu_grad": 12, "select": 12, "sign": 9, "tanh": 72,
 }  # fmt: skip
 _FAMILY = {"elementwise": 10, "view": 15, "reduction": 32, "composite": 60, "contraction": 1000}
 _FUNCTIONS = frozenset(
@@ -363,7 +363,7 @@ class Rewriting:
         self.journal.because("rule", (v.node,), what + text.format(**words), remedy.format(**words))
 
     def read_once(self, v: Value, r: Rule) -> bool:
-        """Whether one node reads what the rule says nobody else may (copies keep their name)."""
+        """Whether only what such rules replace reads what the rule says nobody else may."""
         if self.graph is None:
             return True
         level = [v.node]
@@ -371,15 +371,33 @@ class Rewriting:
             level = [x.node for n in level for x in n.inputs]
             found = [n for n in level if n.op.name == r.once]
             if found:
-                return self.reads[found[0].name] == 1
+                return len(self.reads[found[0].name]) == 1 or self.replaced(found[0].name, r.once)
         return False
 
+    def replaced(self, name: str, once: str) -> bool:
+        """Whether every node that reads a value, at most a step away, is one that rules replace."""
+
+        def whole(n: Node | None, more: int) -> bool:
+            if n is None or len(n.outputs) != 1:
+                return False
+            v = n.outputs[0]
+            rules = [r for r in self.by_op.get(n.op.name, ()) if r.once == once]
+            if any(match(r.left, v, {}, r.kinds) for r in rules):
+                return True
+            return more > 0 and all(whole(m, more - 1) for m in self.reads[n.name])
+
+        return all(whole(n, 1) for n in self.reads[name])
+
     @cached_property
-    def reads(self) -> Counter[str]:
-        """How often values of nodes of a name are read, results included."""
+    def reads(self) -> dict[str, list[Node | None]]:
+        """The nodes that read values of nodes of a name (copies keep it); None for a result."""
         assert self.graph is not None
-        out = Counter(v.node.name for n in self.graph.nodes() for v in n.inputs)
-        out.update(v.node.name for v in self.graph.roots)
+        out: dict[str, list[Node | None]] = defaultdict(list)
+        for n in self.graph.nodes():
+            for v in n.inputs:
+                out[v.node.name].append(n)
+        for v in self.graph.roots:
+            out[v.node.name].append(None)
         return out
 
     def settle(self, v: Value, mark: int) -> Value:
