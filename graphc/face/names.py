@@ -148,6 +148,9 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.train.hooks", "graphc.train.session_run_hook",
     ),
     "contrib.opt": ("graphc.contrib.opt.optimizers", "graphc.contrib.opt.external"),
+    "contrib.factorization": (
+        "graphc.contrib.factorization.clusters", "graphc.contrib.factorization.kmeans",
+    ),
     "contrib.learn": ("graphc.contrib.learn.models",),
     "contrib.learn.preprocessing": ("graphc.contrib.learn.preprocessing",),
     "contrib.predictor": ("graphc.contrib.predictor",),

@@ -78,6 +78,10 @@ MORE: dict[str, str] = {
         "run_test_in_graph_and_eager_modes save_network_checkpoint set_execution_mode "
         "set_server_def seterr value_and_gradients_function"
     ),
+    "contrib.factorization": (
+        "COSINE_DISTANCE GMM GmmAlgorithm KMEANS_PLUS_PLUS_INIT KMeans KMeansClustering "
+        "RANDOM_INIT SQUARED_EUCLIDEAN_DISTANCE WALSMatrixFactorization WALSModel gmm"
+    ),
     "contrib.framework": (
         "BoundedTensorSpec RecordInput TensorSpec VariableDeviceChooser add_arg_scope "
         "add_model_variable arg_scope arg_scoped_arguments argsort assert_global_step "

@@ -1,0 +1,1 @@
+"""tf.contrib.factorization: its public names are in `graphc.face.names`."""

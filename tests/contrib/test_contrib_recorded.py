@@ -1,0 +1,50 @@
+"""Families of tf.contrib beside what TensorFlow 1.15 said of them (`record.py`)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pathlib
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE))
+FAMILIES = sorted(p.name[: -len("_programs.py")] for p in HERE.glob("*_programs.py"))
+CASES = [
+    (family, name)
+    for family in FAMILIES
+    for name in importlib.import_module(family + "_programs").PROGRAMS
+]
+
+
+def close(got: Any, want: Any, what: str) -> None:
+    if isinstance(want, list):
+        assert len(got) == len(want), f"{what}: {got} instead of {want}"
+        for i, (g, w) in enumerate(zip(got, want, strict=True)):
+            close(g, w, f"{what}[{i}]")
+    elif isinstance(want, dict):
+        assert sorted(got) == sorted(want), what
+        for k in want:
+            close(got[k], want[k], f"{what}[{k}]")
+    elif isinstance(want, float):
+        np.testing.assert_allclose(float(got), want, rtol=5e-4, atol=2e-5, err_msg=what)
+    else:
+        assert got == want, what
+
+
+@pytest.mark.parametrize(("family", "name"), CASES)
+def test_recorded(family: str, name: str, tmp_path: pathlib.Path) -> None:
+    tf.reset_default_graph()
+    facts = json.loads((HERE / f"{family}.json").read_text())
+    program = importlib.import_module(family + "_programs").PROGRAMS[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        got = json.loads(json.dumps(program(tf, np, str(tmp_path))))
+    close(got, facts[name], name)
