@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-__all__ = ["crc32c", "masked_crc32c", "unmask"]
+__all__ = ["crc32c", "masked", "masked_crc32c", "masked_crcs", "unmask"]
 
 U32 = np.ndarray[Any, np.dtype[np.uint32]]
 
@@ -76,8 +77,8 @@ def _push(tables: U32, registers: U32) -> U32:
     return out
 
 
-def _lanes(block: U32, register: int, lane: int) -> int:
-    """The register after `block`, whole lanes; what was in it goes into the first word."""
+def _registers(block: U32, lane: int, register: int = 0) -> U32:
+    """The register after each lane of `block`; `register` goes into the first word of the first."""
     low, high = _halves()
     words = np.ascontiguousarray(block.reshape(-1, lane // 4).T)
     words[0, 0] ^= np.uint32(register)
@@ -85,6 +86,12 @@ def _lanes(block: U32, register: int, lane: int) -> int:
     for w in words:
         state ^= w
         state = low[state & np.uint32(0xFFFF)] ^ high[state >> np.uint32(16)]
+    return state
+
+
+def _lanes(block: U32, register: int, lane: int) -> int:
+    """The register after `block`, whole lanes; what was in it goes into the first word."""
+    state = _registers(block, lane, register)
     level = (lane // _LANE).bit_length() - 1
     while len(state) > 1:
         if len(state) % 2:  # zeros before the data change nothing
@@ -116,10 +123,43 @@ def crc32c(data: Any, crc: int = 0) -> int:
     return _plain(bytes(view), register) ^ 0xFFFFFFFF
 
 
-def masked_crc32c(data: Any, crc: int = 0) -> int:
-    """The CRC as it is stored: turned and shifted, so that a CRC of CRCs is no accident."""
-    c = crc32c(data, crc)
+def masked(c: int) -> int:
+    """A CRC as it is stored: turned and shifted, so that a CRC of CRCs is no accident."""
     return (((c >> 15) | (c << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def masked_crc32c(data: Any, crc: int = 0) -> int:
+    """The CRC of some bytes as it is stored."""
+    return masked(crc32c(data, crc))
+
+
+def masked_crcs(parts: Sequence[bytes]) -> list[int]:
+    """`masked_crc32c` of each of many short strings of bytes: the lanes of all are one array."""
+    sizes = np.array([len(p) for p in parts])
+    if len(parts) < 2 or sizes.min() < 4:
+        return [masked_crc32c(p) for p in parts]
+    counts = -(-sizes // _LANE)
+    ends = np.cumsum(counts)
+    # zeros before the data change nothing; what is in the register goes into the first word
+    pads = [bytes(n) for n in (counts * _LANE - sizes).tolist()]
+    data = np.frombuffer(bytearray().join([x for pair in zip(pads, parts, strict=True)
+                                           for x in pair]), np.uint8)  # fmt: skip
+    data[(ends * _LANE - sizes)[:, None] + np.arange(4)] ^= 0xFF
+    lanes = _registers(data.view("<u4").astype(np.uint32, copy=False), _LANE)
+    out = np.empty(len(parts), np.uint32)
+    widths = np.maximum(2 ** np.ceil(np.log2(counts)).astype(int), 1)
+    for width in np.unique(widths).tolist():
+        rows = np.flatnonzero(widths == width)
+        state = np.zeros((len(rows), width), np.uint32)
+        at = np.arange(width) - width  # from the end of each
+        inside = -at <= counts[rows, None]
+        state[inside] = lanes[(ends[rows, None] + at)[inside]]
+        level = 0
+        while state.shape[1] > 1:
+            state = _push(_shift(level), state[:, 0::2]) ^ state[:, 1::2]
+            level += 1
+        out[rows] = state[:, 0]
+    return [masked(c ^ 0xFFFFFFFF) for c in out.tolist()]
 
 
 def unmask(stored: int) -> int:

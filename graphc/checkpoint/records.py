@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, Any
 
-from graphc.checkpoint.crc import masked_crc32c
+from graphc.checkpoint.crc import masked_crc32c, masked_crcs
 from graphc.errors import DataLossError, FailedPreconditionError, NotFoundError
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
 
 #: A record is read in pieces of this size, so that a damaged length asks for no memory.
 _PIECE = 1 << 24
+#: What is read at once: at first, and later.
+_FIRST, _BLOCK = 1 << 13, 1 << 18
 
 
 class TFRecordCompressionType:
@@ -266,27 +268,67 @@ def tf_record_iterator(path: Any, options: Any = None) -> Iterator[bytes]:
 
 
 def _records(file: Any, path: str) -> Iterator[bytes]:
-    at = 0
+    """The records of an open file; sums of checks are made for a block of it at once."""
+    read = getattr(file, "read1", file.read)
+    rest, at, wanted = b"", 0, _FIRST
     while True:
-        head = file.read(12)
-        if len(head) < 12:
+        block = read(wanted)
+        wanted = min(2 * wanted, _BLOCK)
+        rest += block
+        heads, bodies, used = _split(rest)
+        if bodies:
+            yield from _checked(heads, bodies, at, path)
+            rest, at = rest[used:], at + used
+            continue
+        if len(rest) >= 12:
+            data = _long(rest, file, at, path)
+            yield data
+            rest, at = b"", at + 16 + len(data)
+        elif not block:
             return  # as TensorFlow: a file that is still being written ends here
-        length, stored = struct.unpack("<QI", head)
-        if masked_crc32c(head[:8]) != stored:
+
+
+def _split(block: bytes) -> tuple[list[bytes], list[bytes], int]:
+    """Of the records that are whole in `block` the lengths, the data with its sum, and the end."""
+    heads, bodies = [], []
+    at, end = 0, len(block)
+    while at + 16 <= end:
+        size = int.from_bytes(block[at : at + 8], "little")
+        if at + 16 + size > end:
+            break
+        heads.append(block[at : at + 12])
+        bodies.append(block[at + 12 : at + 16 + size])
+        at += 16 + size
+    return heads, bodies, at
+
+
+def _checked(heads: list[bytes], bodies: list[bytes], at: int, path: str) -> Iterator[bytes]:
+    """The data of records whose sums are right."""
+    alike = {h: masked_crc32c(h[:8]) == int.from_bytes(h[8:], "little") for h in set(heads)}
+    data = [b[:-4] for b in bodies]
+    for h, b, d, crc in zip(heads, bodies, data, masked_crcs(data), strict=True):
+        if not alike[h]:
             raise DataLossError(None, None, f"corrupted record at {at} in {path}")
-        body = _read(file, length + 4)
-        if len(body) < length + 4:
-            raise DataLossError(None, None, f"truncated record at {at} in {path}")
-        data = body[:-4]
-        if masked_crc32c(data) != struct.unpack("<I", body[-4:])[0]:
+        if crc != int.from_bytes(b[-4:], "little"):
             raise DataLossError(None, None, f"corrupted record at {at + 12} in {path}")
-        yield data
-        at += 16 + length
+        yield d
+        at += 12 + len(b)
+
+
+def _long(begun: bytes, file: Any, at: int, path: str) -> bytes:
+    """A record that is not whole yet: the rest of it is read."""
+    head, begun = begun[:12], begun[12:]
+    length, stored = struct.unpack("<QI", head)
+    if masked_crc32c(head[:8]) != stored:
+        raise DataLossError(None, None, f"corrupted record at {at} in {path}")
+    body = begun + _read(file, length + 4 - len(begun))
+    if len(body) < length + 4:
+        raise DataLossError(None, None, f"truncated record at {at} in {path}")
+    return next(_checked([head], [body], at, path))
 
 
 def _read(file: Any, size: int) -> bytes:
-    if size <= _PIECE:
-        return file.read(size)  # type: ignore[no-any-return]
+    """So many bytes, or fewer at the end: a damaged length asks for no memory."""
     pieces = []
     while size > 0:
         piece = file.read(min(size, _PIECE))

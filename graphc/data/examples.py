@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,10 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphc.checkpoint import wire
+from graphc.data import scan
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import DType
 
-__all__ = ["Dense", "Spec", "example_features", "parse_batch", "sequence_features"]
+__all__ = [
+    "Dense", "Spec", "example_features", "parse_batch", "parse_quickly", "sequence_features",
+]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
 
@@ -211,15 +216,19 @@ def _dense(items: Sequence[Mapping[str, bytes]], d: Dense, default: Array, texts
             raise _refuse(_sizes(texts, i, d, values))
         rows.append(values.reshape(d.shape))
     if not d.variable:
-        out = np.empty((len(rows), *d.shape), d.dtype.np)
-        for i, row in enumerate(rows):
-            out[i] = row
-        return out
+        flat = [np.zeros(0, d.dtype.np), *[row.reshape(-1) for row in rows]]
+        return np.concatenate(flat, dtype=d.dtype.np).reshape(len(rows), *d.shape)
     longest = max([len(r) for r in rows], default=0)
-    padded = np.empty((len(rows), longest, *d.shape), d.dtype.np)
-    padded[...] = default.reshape(-1)[0] if default.size else (b"" if d.dtype.kind == "s" else 0)
+    padded = _blank((len(rows), longest), d, default)
     for i, row in enumerate(rows):
         padded[i, : len(row)] = row
+    return padded
+
+
+def _blank(lead: tuple[int, int], d: Dense, default: Array) -> Array:
+    """An array of what stands for values that are not there."""
+    padded = np.empty((*lead, *d.shape), d.dtype.np)
+    padded[...] = default.reshape(-1)[0] if default.size else (b"" if d.dtype.kind == "s" else 0)
     return padded
 
 
@@ -238,10 +247,92 @@ def _sparse(
 ) -> tuple[Array, Array, Array]:
     rows = [_read(f, key, dtype, texts.where(i)) for i, f in enumerate(items)]
     full = [np.zeros(0, dtype.np) if r is None else r for r in rows]
-    lengths = np.array([len(r) for r in full], np.int64)
-    indices = np.empty((int(lengths.sum()), 2), np.int64)
-    indices[:, 0] = np.repeat(np.arange(len(full)), lengths)
-    if len(full):
-        indices[:, 1] = np.concatenate([np.arange(n) for n in lengths])
-    values = np.concatenate([np.zeros(0, dtype.np), *full])
-    return indices, values, np.array([len(full), lengths.max(initial=0)], np.int64)
+    return _parts_of(np.concatenate([np.zeros(0, dtype.np), *full]), [len(r) for r in full])
+
+
+def _parts_of(values: Array, lengths: Sequence[int]) -> tuple[Array, Array, Array]:
+    """Indices, values and shape of a sparse matrix whose rows have so many values."""
+    counts = np.array(lengths, np.int64)
+    indices = np.empty((len(values), 2), np.int64)
+    if len(counts) == 1:
+        indices[:, 0], indices[:, 1] = 0, np.arange(len(values))
+        return indices, values, np.array([1, len(values)], np.int64)
+    indices[:, 0] = np.repeat(np.arange(len(counts)), counts)
+    indices[:, 1] = np.arange(len(values)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return indices, values, np.array([len(counts), counts.max(initial=0)], np.int64)
+
+
+# --------------------------------------------------------------------- in one pass
+
+
+def parse_quickly(
+    raws: Sequence[bytes], spec: Spec, defaults: Sequence[Array], single: bool = False
+) -> tuple[list[Array], ...] | None:
+    """What `parse_batch` gives, where the examples are written as usual and fit; else None."""
+    wanted = _wanted(spec).columns(defaults)
+    found = scan.columns(raws, wanted)
+    if found is None:
+        return None
+    dense = []
+    for d, default, (values, counts) in zip(spec.dense, defaults, found, strict=False):
+        made = _placed(d, default, values, counts) if d.variable else values
+        if made is None:
+            return None
+        dense.append(made if d.variable else made.reshape(len(raws), *d.shape))
+    sparse = [_parts_of(*f) for f in found[len(spec.dense) :]]
+    if single:
+        dense = [a[0:1].reshape(a.shape[1:]) for a in dense]
+        sparse = [(i[:, 1:], v, s[1:]) for i, v, s in sparse]
+    return (*([s[k] for s in sparse] for k in range(3)), dense)
+
+
+class _Wanted:
+    """Columns to read for a specification."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.dense = [
+            (_key(d.key), d.dtype.name, -1 if d.variable else int(np.prod(d.shape, dtype=np.int64)),
+             np.zeros(0, d.dtype.np))
+            for d in spec.dense
+        ]  # fmt: skip
+        self.sparse = [
+            scan.Column(_key(key), dtype.name, -1, np.zeros(0, dtype.np))
+            for key, dtype in spec.sparse
+        ]
+        self.last: tuple[Sequence[Array], list[scan.Column]] = ((), [*self.sparse])
+
+    def columns(self, defaults: Sequence[Array]) -> list[scan.Column]:
+        """With the default values; those of the last call are mostly the same arrays."""
+        given, made = self.last
+        if len(given) != len(defaults) or any(map(operator.is_not, given, defaults)):
+            made = [
+                scan.Column(key, kind, size,
+                            empty if size < 0 else default if default.size == size else None)
+                for (key, kind, size, empty), default in zip(self.dense, defaults, strict=True)
+            ]  # fmt: skip
+            made += self.sparse
+            self.last = defaults, made
+        return made
+
+
+_wanted = functools.lru_cache(256)(_Wanted)
+
+
+def _key(key: str) -> bytes:
+    return key.encode("utf-8", "surrogateescape")
+
+
+def _placed(d: Dense, default: Array, values: Array, counts: Sequence[int]) -> Array | None:
+    """Rows of unequal lengths, padded; None where one has no whole number of entries."""
+    size = int(np.prod(d.shape, dtype=np.int64))
+    if size == 0 or any(n % size for n in counts):
+        return None
+    longest = max(counts, default=0) // size
+    if all(n == longest * size for n in counts):
+        return values.reshape(len(counts), longest, *d.shape)
+    padded = _blank((len(counts), longest), d, default)
+    at = 0
+    for row, n in zip(padded, counts, strict=True):
+        row[: n // size] = values[at : at + n].reshape(-1, *d.shape)
+        at += n
+    return padded

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc.data.direct import prepared
 from graphc.data.structure import (
     DatasetSpec,
     SparseSpec,
@@ -122,10 +123,7 @@ class Context:
         e = self.executors.get(function)
         if e is None:
             e = self.executors[function] = self.root.executor(function.graph)
-        prepared: Callable[..., list[Any]] = e.prepare(
-            (*function.fetches, *function.targets), function.feeds
-        )
-        return prepared
+        return prepared(e, function.fetches, function.targets, function.feeds)
 
     def inner(self, values: Mapping[Value, Array], datasets: Mapping[Any, Any]) -> Context:
         """The context of a dataset that a function made."""

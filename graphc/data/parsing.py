@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from graphc.data.examples import (
     Spec,
     example_features,
     parse_batch,
+    parse_quickly,
     sequence_features,
 )
 from graphc.errors import InvalidArgumentError
@@ -76,12 +78,19 @@ class SparseFeature(NamedTuple):
 
 
 def _spec(attrs: Attrs) -> Spec:
-    dense = zip(
-        attrs["dense_keys"], attrs["dense_types"], attrs["dense_shapes"], attrs["variable"],
-        strict=True,
-    )  # fmt: skip
-    sparse = zip(attrs["sparse_keys"], attrs["sparse_types"], strict=True)
-    return Spec(tuple([Dense(*d) for d in dense]), tuple(sparse))
+    return _spec_of(*[attrs[k] for k in _SPEC])
+
+
+#: Attributes that say what to read.
+_SPEC = (
+    "dense_keys", "dense_types", "dense_shapes", "variable", "sparse_keys", "sparse_types"
+)  # fmt: skip
+
+
+@functools.lru_cache(256)
+def _spec_of(keys: Any, types: Any, shapes: Any, variable: Any, sparse: Any, kinds: Any) -> Spec:
+    dense = zip(keys, types, shapes, variable, strict=True)
+    return Spec(tuple([Dense(*d) for d in dense]), tuple(zip(sparse, kinds, strict=True)))
 
 
 def _types(attrs: Attrs, batch: tuple[Any, ...], single: bool) -> Types:
@@ -119,16 +128,24 @@ def _features(raw: Any, what: str) -> dict[str, bytes]:
 
 
 def _parse_single(serialized: Array, *defaults: Array, **attrs: Any) -> tuple[Array, ...]:
-    item = _features(serialized[()], "")
-    return _flat(parse_batch([item], _spec(attrs), defaults, single=True))
+    spec = _spec(attrs)
+    made = parse_quickly([bytes(serialized[()])], spec, defaults, single=True)
+    if made is None:
+        item = _features(serialized[()], "")
+        made = parse_batch([item], spec, defaults, single=True)
+    return _flat(made)
 
 
 def _parse_many(
     serialized: Array, names: Array, *defaults: Array, **attrs: Any
 ) -> tuple[Array, ...]:
-    items = [_features(raw, f"Example {i}: ") for i, raw in enumerate(serialized.tolist())]
+    raws, spec = serialized.tolist(), _spec(attrs)
+    made = parse_quickly(raws, spec, defaults)
+    if made is not None:
+        return _flat(made)
+    items = [_features(raw, f"Example {i}: ") for i, raw in enumerate(raws)]
     called = [n.decode() if isinstance(n, bytes) else str(n) for n in names.reshape(-1).tolist()]
-    return _flat(parse_batch(items, _spec(attrs), defaults, called))
+    return _flat(parse_batch(items, spec, defaults, called))
 
 
 def _flat(parts: tuple[list[Array], ...]) -> tuple[Array, ...]:

@@ -326,11 +326,18 @@ def typed(
 def strings(a: Any) -> np.ndarray[Any, Any]:
     """Bytes, or nested sequences of them, as an object array (text as UTF-8)."""
     found = np.asarray(a, object)
-    out = np.empty(found.shape, object)
-    flat = out.reshape(-1)
-    for i, x in enumerate(found.flat):
-        flat[i] = x.encode() if isinstance(x, str) else bytes(x)
-    return out
+    items = found.reshape(-1).tolist()
+    if not all([type(x) is bytes for x in items]):
+        items = [_bytes(x) for x in items]
+    out = np.empty(len(items), object)
+    out[:] = items
+    return out.reshape(found.shape)
+
+
+def _bytes(x: Any) -> bytes:
+    if isinstance(x, np.ndarray) and x.ndim == 0:
+        x = x[()]  # bytes of an array of objects are addresses
+    return x.encode() if isinstance(x, str) else bytes(x)
 
 
 def merge(a: Shape | None, b: Shape | None) -> Shape | None:

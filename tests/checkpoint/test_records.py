@@ -1,8 +1,11 @@
 """Record files: round trips, the layout, damage (outcomes as TensorFlow 1.15's)."""
 
+import itertools
+
 import pytest
 
 import graphc as tf
+from graphc.checkpoint.crc import masked_crc32c, masked_crcs
 
 RECORDS = [b"abc", b"", b"y" * 5000]
 
@@ -83,3 +86,26 @@ def test_refusals(tmp_path):
     w.close()
     with pytest.raises(tf.errors.FailedPreconditionError, match="previously closed"):
         w.write(b"x")
+
+
+def test_many_records(tmp_path):
+    """Files are read in blocks: records of all sizes, on both sides of their borders."""
+    records = [bytes([n % 251]) * (n * n % 3001) for n in range(700)] + [b"z" * 600_000, b"", b"q"]
+    with tf.python_io.TFRecordWriter(str(tmp_path / "r")) as w:
+        for r in records:
+            w.write(r)
+    assert read(tmp_path / "r") == records
+    raw = bytearray((tmp_path / "r").read_bytes())
+    raw[-40] ^= 1  # in the long one
+    (tmp_path / "r").write_bytes(raw)
+    found = tf.python_io.tf_record_iterator(str(tmp_path / "r"))
+    assert list(itertools.islice(found, 700)) == records[:700]
+    with pytest.raises(tf.errors.DataLossError, match="corrupted record at"):
+        next(found)
+
+
+@pytest.mark.parametrize("sizes", [[3, 70], [4, 5, 63, 64, 65, 128, 129, 1000], [9] * 40, []])
+def test_sums_of_many(sizes):
+    parts = [bytes(range(256)) * 4 for _ in sizes]
+    parts = [p[:n] for p, n in zip(parts, sizes, strict=True)]
+    assert masked_crcs(parts) == [masked_crc32c(p) for p in parts]

@@ -7,7 +7,7 @@ import pytest
 
 import graphc as tf
 from graphc.checkpoint import wire
-from graphc.data.examples import example_features
+from graphc.data.examples import Dense, Spec, example_features, parse_batch, parse_quickly
 
 pytest.importorskip("tensorboard")
 
@@ -206,3 +206,104 @@ def test_tensors_as_bytes():
         tf.io.decode_json_example('{"features":{"feature":{"a":{"int64List":{"value":["1"]}}}}}')
     )
     assert tf.train.Example.FromString(raw) == tf.train.Example.FromString(example(a=ints(1)))
+
+
+def test_a_string_of_each_example():
+    """A scalar string of a batch is the string itself, zeros at its end included."""
+    raws = [example(s=texts(b"ab\0"), n=ints(k)) for k in range(3)]
+    features = {"s": tf.FixedLenFeature([], tf.string), "n": tf.FixedLenFeature([], tf.int64)}
+    got = run(tf.parse_example(raws, features))
+    assert plain(got) == {"s": [b"ab\0"] * 3, "n": [0, 1, 2]}
+    odd = example(s=texts(b"ab\0"), n=ints(7)) + wire.field(9, 1)  # read by the general way
+    assert plain(run(tf.parse_example([*raws, odd], features)))["s"] == [b"ab\0"] * 4
+
+
+def random_example(rng):
+    """Features of all kinds, some missing, some empty."""
+    made = {
+        "i": ints(*[rng.choice([0, 1, 127, 128, -1, 2**62, -(2**63)]) for _ in range(2)]),
+        "n": ints(*[rng.randrange(300) for _ in range(rng.choice([0, 1, 3, 90]))]),
+        "f": floats(0.5, rng.random(), -1.0),
+        "v": floats(*[rng.random() for _ in range(2 * rng.randrange(3))]),
+        "s": texts(bytes(rng.randrange(200))),
+        "t": texts(*[b"x" * rng.randrange(3) for _ in range(rng.randrange(4))]),
+        "j" * 130: ints(1),
+    }
+    return example(**{k: v for k, v in made.items() if k in "is" or rng.random() < 0.7})
+
+
+SPEC = Spec(
+    (Dense("i", tf.int64, (2,)), Dense("f", tf.float32, (3,)), Dense("s", tf.string, ()),
+     Dense("v", tf.float32, (2,), True), Dense("none", tf.int64, (2,), True)),
+    (("n", tf.int64), ("t", tf.string), ("f", tf.float32)),
+)  # fmt: skip
+DEFAULTS = [np.zeros(0, np.int64), np.ones(3, np.float32), np.array([b"d"], object),
+            np.zeros(0, np.float32), np.zeros(0, np.int64)]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_one_pass_gives_what_the_general_way_gives(seed):
+    """Also of damaged examples: it may give up, but never give something else."""
+    rng = random.Random(seed)
+    quick = 0
+    for count in (1, 1, 4, 20):
+        raws = [random_example(rng) for _ in range(count)]
+        for damage in (0, 1):
+            if damage:
+                raw = bytearray(raws[-1])
+                raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+                raws[-1] = bytes(raw)
+            got = parse_quickly(raws, SPEC, DEFAULTS)
+            try:
+                want = parse_batch([example_features(r) for r in raws], SPEC, DEFAULTS)
+            except (ValueError, tf.errors.InvalidArgumentError):
+                want = None
+            if got is None:
+                continue
+            quick += 1
+            for a, b in zip(got, want, strict=True):
+                for x, y in zip(a, b, strict=True):
+                    assert (x.dtype, x.shape) == (y.dtype, y.shape)
+                    assert x.tobytes() == y.tobytes() if x.dtype != object else (x == y).all()
+    assert quick >= 3
+
+
+def test_functions_of_the_host_need_no_parts():
+    """What a function parses first is parsed without a run: what native code does comes after."""
+    spec = {"s": tf.FixedLenFeature([], tf.string), "a": tf.FixedLenFeature([2], tf.int64)}
+
+    def read(raw):
+        f = tf.parse_single_example(raw, spec)
+        return tf.cast(tf.decode_raw(f["s"], tf.uint8), tf.float32) / 2.0, f["a"][0], f["s"]
+
+    raws = [example(s=texts(bytes([k, 4])), a=ints(k, 5)) for k in range(4)]
+    data = tf.data.Dataset.from_tensor_slices(raws).map(read).batch(2)
+    x, a, s = data.make_one_shot_iterator().get_next()
+    with tf.Session() as sess:
+        got = [sess.run([x, a, s]) for _ in range(2)]
+    assert got[1][0].tolist() == [[1.0, 2.0], [1.5, 2.0]]
+    assert (got[1][1].tolist(), got[1][2].tolist()) == ([2, 3], [b"\2\4", b"\3\4"])
+    bad = tf.data.Dataset.from_tensors(example(s=texts(b""))).map(read)
+    with tf.Session() as sess, pytest.raises(tf.errors.InvalidArgumentError, match="Feature: a"):
+        sess.run(bad.make_one_shot_iterator().get_next())
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns"),
+    [
+        ([b"1,2.5,x", b"-3,1e3,\xc3\xa9"], [[1, -3], [2.5, 1000.0], [b"x", b"\xc3\xa9"]]),
+        ([b'1,2.5,"a,b"', b"3,,y"], [[1, 3], [2.5, 0.5], [b"a,b", b"y"]]),
+        ([], [[], [], []]),
+    ],
+)
+def test_columns_of_lines(lines, columns):
+    x = tf.placeholder(tf.string, [None])
+    made = tf.decode_csv(x, [[0], [0.5], [""]])
+    assert [c.tolist() for c in run(made, {x: np.array(lines, object)})] == columns
+
+
+@pytest.mark.parametrize("line", [b"1,2", b"x,1.0,a", b"1,1.0,a,b", b"99999999999,1.0,a"])
+def test_lines_that_do_not_fit(line):
+    x = tf.placeholder(tf.string, [None])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="record 1"):
+        run(tf.decode_csv(x, [[0], [0.5], [""]]), {x: np.array([b"1,1.0,a", line], object)})
