@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from graphc.face.shape import *  # noqa: F403
     from graphc.face.variables import *  # noqa: F403
     from graphc.ir.dtypes import *  # noqa: F403
+    from graphc.ops.broadcasting import *  # noqa: F403
+    from graphc.ops.diagonal import *  # noqa: F403
+    from graphc.ops.fills import *  # noqa: F403
     from graphc.ops.math import *  # noqa: F403
     from graphc.ops.reduce import *  # noqa: F403
     from graphc.ops.shapes import *  # noqa: F403
+    from graphc.ops.spaced import *  # noqa: F403
     from graphc.ops.state import *  # noqa: F403
+    from graphc.ops.transposing import *  # noqa: F403

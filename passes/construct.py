@@ -22,7 +22,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.known import known
 from graphc.ir.node import Node, Value, type_text
 from graphc.ir.region import Branch, Context, Loop, context_of
-from graphc.ops import control, math, shapes
+from graphc.ops import control, fills, math, shapes
 from graphc.ops.convert import make_constant
 from graphc.ops.pure import input_op
 from graphc.ops.tensor_arrays import is_unset, lengthened
@@ -424,7 +424,7 @@ class _Cond(_Construct):
 
 def _zeros(like: Value) -> Value:
     """Zeros of the type of a value of the other branch, which this one does not have."""
-    return shapes.fill_static(like.static_shape or (), 0, like.dtype)
+    return fills.fill_static(like.static_shape or (), 0, like.dtype)
 
 
 # ------------------------------------------------------------------------- loops

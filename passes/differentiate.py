@@ -17,8 +17,8 @@ from graphc.ir.dtypes import int64
 from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Context, context_of
+from graphc.ops import arrays, broadcasting, fills, math, reduce, shapes
 from graphc.ops import gradient_counts as counts
-from graphc.ops import math, reduce, shapes
 from graphc.ops.control import ElementGradient
 from graphc.ops.indexed import IndexedSlices, to_dense
 from graphc.passes.flow_gradient import construct_gradient
@@ -37,7 +37,7 @@ def sum_to(g: Value, x: Value) -> Value:
     """`g` summed over the axes along which `x` was broadcast, so that it has `x`'s shape."""
     gs, xs = g.static_shape, x.static_shape
     if gs is None or xs is None:
-        return shapes.sum_to_like(g, x)
+        return broadcasting.sum_to_like(g, x)
     if gs == xs:
         return g
     pad = len(gs) - len(xs)
@@ -49,7 +49,7 @@ def sum_to(g: Value, x: Value) -> Value:
         if d == 1 and type(e) is int:
             axes.append(pad + i)
         else:
-            return shapes.sum_to_like(g, x)
+            return broadcasting.sum_to_like(g, x)
     if not axes:
         return g
     out = reduce.reduce_sum(g, axis=axes, keepdims=pad == 0)
@@ -115,7 +115,7 @@ class Reverse:
         for i, (y, g) in enumerate(zip(ys, grad_ys, strict=True)):
             if g is None:
                 with counted(3), build.current().scope(None, "grad_ys_" + str(i)):
-                    g = shapes.ones_like(y)
+                    g = fills.ones_like(y)
             at = Reach.level(y.node, inside) if inside is not None else None
             if at is None or at is y.node:
                 self.add(y, g, ("y", i))
@@ -263,7 +263,7 @@ def summed(gs: Sequence[Gradient]) -> Value:
     """The sum of gradients of an array, some of them of single elements."""
     whole = [dense(g) for g in gs if not isinstance(g, ElementGradient)]
     single = [g for g in gs if isinstance(g, ElementGradient)]
-    total = math.add_n(whole) if whole else shapes.zeros_like(single[0].array)
+    total = math.add_n(whole) if whole else fills.zeros_like(single[0].array)
     for g in single:
         total = g.added_to(total)
     return total
@@ -275,8 +275,8 @@ def concatenated(slices: Sequence[Any]) -> IndexedSlices:
     if len({i.dtype for i in indices}) > 1:
         indices = [i if i.dtype is int64 else math.cast(i, int64) for i in indices]
     return IndexedSlices(
-        shapes.concat([s.values for s in slices], 0),
-        shapes.concat(indices, 0),
+        arrays.concat([s.values for s in slices], 0),
+        arrays.concat(indices, 0),
         slices[0].dense_shape,
     )
 
@@ -302,7 +302,7 @@ def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
         if f is None:
             raise LookupError(f"No gradient defined for operation '{n.name}' (op type: {custom})")
         given = [
-            dense(g) if g is not None else shapes.zeros_like(v)
+            dense(g) if g is not None else fills.zeros_like(v)
             for g, v in zip(outs, n.outputs, strict=True)
         ]
         with nullcontext() if n.graph is None else n.graph.from_line(()):
@@ -315,7 +315,7 @@ def node_gradient(n: Node, outs: Sequence[Gradient]) -> list[Gradient]:
     dys: list[Gradient] = []
     for g, v in zip(outs, n.outputs, strict=True):
         if g is None and v.dtype.kind in "fc" and not n.op.facts.get("partial_gradients"):
-            g = shapes.zeros_like(v)
+            g = fills.zeros_like(v)
         dys.append(g if n.op.facts.get("alias") else dense(g))  # identity passes rows on as rows
     attrs = {k: a for k, a in n.attrs.items() if k != "_gradient"}
     turned = _holomorphic(n)

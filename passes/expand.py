@@ -8,7 +8,7 @@ from typing import Any
 from graphc.errors import CompileError
 from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value
-from graphc.ops import shapes
+from graphc.ops import broadcasting, shapes
 from graphc.passes.cse import attribute_key
 
 __all__ = ["expand"]
@@ -115,6 +115,6 @@ def whole_batches(n: Node, inputs: tuple[Value, ...]) -> Value | None:
             if all(d == 1 for d in s[:-2]):
                 v = shapes.reshape_static(v, s[-2:])
             else:
-                v = shapes.broadcast_to(v, (*shape[:-2], *s[-2:]))
+                v = broadcasting.broadcast_to(v, (*shape[:-2], *s[-2:]))
         made.append(v)
     return copy(n, made).outputs[0]

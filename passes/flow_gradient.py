@@ -20,7 +20,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop, context_of
-from graphc.ops import control, flow, math, reduce, shapes, state
+from graphc.ops import control, fills, flow, math, reduce, state
 from graphc.ops.convert import make_constant
 
 __all__ = ["construct_gradient", "read_back"]
@@ -218,9 +218,9 @@ def _loop(
         return none
     graph: Any = current()
     first = [
-        dense(outs[j]) if outs[j] is not None else shapes.zeros_like(n.outputs[j]) for j in order
+        dense(outs[j]) if outs[j] is not None else fills.zeros_like(n.outputs[j]) for j in order
     ]
-    sums = [shapes.zeros_like(c) for c in shared]
+    sums = [fills.zeros_like(c) for c in shared]
     stacks = [dense(g) for _, g in sides]
     shapes_of = [loop.params[j].static_shape for j in order]
     back = Loop(graph.context, mirror=loop)
@@ -244,7 +244,7 @@ def _loop(
         out = [math.add(at, _int(1))]
         for j, g in zip(order, grads, strict=True):
             made = dense(reverse.total(loop.params[j]))
-            out.append(shapes.zeros_like(g) if made is None else made)
+            out.append(fills.zeros_like(g) if made is None else made)
         for c, s in zip(shared, so_far, strict=True):
             out.append(_added(s, reverse.parts(c)))
         return out
@@ -321,7 +321,7 @@ def _cond(
         for v in shared:
             made = dense(reverse.total(v))
             switched[v] += made is not None
-            out.append(shapes.zeros_like(v) if made is None else made)
+            out.append(fills.zeros_like(v) if made is None else made)
         made_inside += reverse.made
         return out
 

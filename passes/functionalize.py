@@ -25,6 +25,7 @@ from graphc.ir.region import Branch, Context, context_of
 from graphc.ir.registry import REGIONS
 from graphc.ops import math, shapes
 from graphc.ops.check import is_true
+from graphc.ops.operands import less
 from graphc.ops.pure import input_op, read_op
 from graphc.ops.tensor_arrays import lengthened
 from graphc.passes.cuts import Batch, Cut, is_effect, on_host, operands, say_host
@@ -478,7 +479,7 @@ class Functionalizer:
         if at is None or isinstance(at, tuple) or self.facts.less(at, 0):
             return False
         rows = made.static_shape[0]
-        self.new[n.outputs[0]] = lengthened(made, at + 1) if shapes.less(rows, at + 1) else made
+        self.new[n.outputs[0]] = lengthened(made, at + 1) if less(rows, at + 1) else made
         return True
 
     def sized(self, n: Node) -> bool:

@@ -12,7 +12,7 @@ from graphc.ir import build, dtypes
 from graphc.ir.build import build as make
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
-from graphc.ops import math, nn, shapes
+from graphc.ops import fills, math, nn
 from graphc.ops.record import OPS, as_value
 from graphc.passes import views
 from graphc.passes.rewrite import (
@@ -39,7 +39,7 @@ OFF_ZERO = "NO_NAN NO_SIGNED_ZERO"
 def filled(result: Value, value: float) -> Value:
     """`result`'s shape full of one number."""
     assert result.static_shape is not None
-    return shapes.fill_static(result.static_shape, value, result.dtype)
+    return fills.fill_static(result.static_shape, value, result.dtype)
 
 
 def embeds(a: DType, b: DType) -> bool:

@@ -15,7 +15,7 @@ from graphc.face.graph import control_dependencies, name_scope
 from graphc.face.initializers import Zeros
 from graphc.face.scopes import get_local_variable, variable_scope
 from graphc.ir import dtypes
-from graphc.ops import arrays, math, random, reduce, shapes, special, state
+from graphc.ops import arrays, fills, math, random, reduce, shapes, spaced, special, state
 from graphc.ops import shapes as shape_ops
 from graphc.ops.convert import convert_to_tensor
 from graphc.train.averages import assign_moving_average
@@ -124,7 +124,7 @@ def resample_at_rate(
         n = shapes.shape(counts)[0]
         total = reduce.reduce_sum(counts)
         ends = reduce.cumsum(counts)
-        places = shapes.range(total)[:, None]
+        places = spaced.range(total)[:, None]
         at = reduce.reduce_sum(math.cast(places >= ends[None, :], dtypes.int32), 1)
         del n, back_prop  # whole numbers have no gradient
         return [arrays.gather(convert_to_tensor(x), at) for x in inputs]
@@ -176,7 +176,7 @@ def rejection_sample(
 def _seen(labels: Any, classes: int, smoothing: float = 10.0) -> Any:
     """The share of each class so far."""
     counts = get_local_variable("class_count", [classes], dtypes.int64, Zeros(), trainable=False)
-    new = reduce.reduce_sum(math.cast(shapes.one_hot(labels, classes), dtypes.int64), 0)
+    new = reduce.reduce_sum(math.cast(fills.one_hot(labels, classes), dtypes.int64), 0)
     updated: Any = state.assign_add(counts, new)
     smoothed = math.cast(updated, dtypes.float32) + smoothing
     return smoothed / reduce.reduce_sum(smoothed)
@@ -207,7 +207,7 @@ def stratified_sample(
         else:
             first = convert_to_tensor(init_probs, dtypes.float32)
         ratio: Any = target / first
-        ratio = math.select(math.is_nan(ratio), shapes.zeros_like(ratio), ratio)
+        ratio = math.select(math.is_nan(ratio), fills.zeros_like(ratio), ratio)
         accept = ratio / reduce.reduce_max(ratio)
         single = batch(
             [*parts, y], 1, num_threads=threads_per_queue, capacity=queue_capacity,

@@ -12,7 +12,18 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
-from graphc.ops import arrays, factor, linalg, math, reduce, shapes
+from graphc.ops import (
+    arrays,
+    diagonal,
+    factor,
+    fills,
+    linalg,
+    math,
+    reduce,
+    shapes,
+    spaced,
+    transposing,
+)
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.record import Attrs, Types, no_grad, op
 
@@ -29,7 +40,7 @@ __all__ = [
 def _columns(*parts: Any) -> Any:
     """Numbers of each transform as columns; a 0 or 1 fills."""
     first = next(p for p in parts if isinstance(p, Value))
-    return shapes.stack([p if isinstance(p, Value) else first * 0.0 + p for p in parts], 1)
+    return arrays.stack([p if isinstance(p, Value) else first * 0.0 + p for p in parts], 1)
 
 
 def angles_to_projective_transforms(
@@ -66,7 +77,7 @@ def flat_transforms_to_matrices(transforms: Any) -> Any:
         if t.rank not in (1, 2):
             raise ValueError("Transforms should be 1D or 2D, got: {t}")
         t = shapes.reshape(t, [-1, 8])
-        return shapes.reshape(arrays.concat([t, shapes.ones_like(t[:, :1])], 1), [-1, 3, 3])
+        return shapes.reshape(arrays.concat([t, fills.ones_like(t[:, :1])], 1), [-1, 3, 3])
 
 
 def matrices_to_flat_transforms(transform_matrices: Any) -> Any:
@@ -144,15 +155,15 @@ def transform(
                 (int(known[0]), int(known[1])) if known is not None
                 else (output_shape[0], output_shape[1])
             )  # fmt: skip
-        across = math.cast(shapes.range(wide), dtypes.float32)[None, None, :]
-        down = math.cast(shapes.range(high), dtypes.float32)[None, :, None]
+        across = math.cast(spaced.range(wide), dtypes.float32)[None, None, :]
+        down = math.cast(spaced.range(high), dtypes.float32)[None, :, None]
         a = [t[:, i, None, None] for i in range(8)]
         k = a[6] * across + a[7] * down + 1.0
         at_x = (a[0] * across + a[1] * down + a[2]) / k
         at_y = (a[3] * across + a[4] * down + a[5]) / k
         # a transform that divides by 0 shows nothing
         at_x, at_y = (math.select(math.equal(k, 0.0), -2.0, v) for v in (at_x, at_y))
-        batch = math.cast(shapes.zeros_like(x[:, :1, :1, 0]), dtypes.float32)
+        batch = math.cast(fills.zeros_like(x[:, :1, :1, 0]), dtypes.float32)
         at_x, at_y = at_x + batch, at_y + batch
         if kind == "NEAREST":
             return _as_before(_pixels(x, math.round(at_x), math.round(at_y)), rank)
@@ -168,11 +179,11 @@ def _pixels(x: Any, at_x: Any, at_y: Any) -> Any:
     )
     col = math.cast(math.clip_by_value(at_x, 0.0, wide - 1.0), dtypes.int32)
     row = math.cast(math.clip_by_value(at_y, 0.0, high - 1.0), dtypes.int32)
-    image = shapes.range(size[0])[:, None, None] + shapes.zeros_like(row)
-    found = arrays.gather_nd(x, shapes.stack([image, row, col], -1))
+    image = spaced.range(size[0])[:, None, None] + fills.zeros_like(row)
+    found = arrays.gather_nd(x, arrays.stack([image, row, col], -1))
     return math.select(
-        math.logical_and(inside[..., None], shapes.ones_like(found, dtypes.bool_)), found,
-        shapes.zeros_like(found),
+        math.logical_and(inside[..., None], fills.ones_like(found, dtypes.bool_)), found,
+        fills.zeros_like(found),
     )  # fmt: skip
 
 
@@ -224,8 +235,8 @@ def dense_image_warp(image: Any, flow: Any, name: str = "dense_image_warp") -> A
     with name_scope(name):
         x, f = convert_to_tensor(image), convert_to_tensor(flow)
         size = shapes.shape(x)
-        rows = math.cast(shapes.range(size[1]), f.dtype)[None, :, None]
-        columns = math.cast(shapes.range(size[2]), f.dtype)[None, None, :]
+        rows = math.cast(spaced.range(size[1]), f.dtype)[None, :, None]
+        columns = math.cast(spaced.range(size[2]), f.dtype)[None, None, :]
         parts: Any = f
         return _between(x, rows - parts[..., 0], columns - parts[..., 1])
 
@@ -240,10 +251,10 @@ def _between(x: Any, row: Any, column: Any) -> Any:
         return math.cast(low, dtypes.int32), math.clip_by_value(at - low, 0.0, 1.0)[..., None]
 
     (top, dy), (left, dx) = split(row, size[1]), split(column, size[2])
-    image = shapes.range(size[0])[:, None, None] + shapes.zeros_like(top)
+    image = spaced.range(size[0])[:, None, None] + fills.zeros_like(top)
 
     def pixels(i: int, j: int) -> Any:
-        return arrays.gather_nd(x, shapes.stack([image, top + i, left + j], -1))
+        return arrays.gather_nd(x, arrays.stack([image, top + i, left + j], -1))
 
     dx, dy = math.cast(dx, x.dtype), math.cast(dy, x.dtype)
     upper = pixels(0, 0) + dx * (pixels(0, 1) - pixels(0, 0))
@@ -296,15 +307,15 @@ def interpolate_spline(
         n = c.shape[1].value
         a = _radial(_distances(c, c), order)
         if regularization_weight > 0:
-            a = a + regularization_weight * shapes.eye(n, dtype=c.dtype)[None]
-        b = arrays.concat([c, shapes.ones_like(c[..., :1])], 2)
-        corner = shapes.zeros_like(linalg.matmul(b, b, transpose_a=True))
-        left = arrays.concat([a, shapes.matrix_transpose(b)], 1)
+            a = a + regularization_weight * diagonal.eye(n, dtype=c.dtype)[None]
+        b = arrays.concat([c, fills.ones_like(c[..., :1])], 2)
+        corner = fills.zeros_like(linalg.matmul(b, b, transpose_a=True))
+        left = arrays.concat([a, transposing.matrix_transpose(b)], 1)
         system = arrays.concat([left, arrays.concat([b, corner], 1)], 2)
-        rhs = arrays.concat([f, shapes.zeros_like(f[:, :1]) + shapes.zeros([d + 1, 1], f.dtype)], 1)
+        rhs = arrays.concat([f, fills.zeros_like(f[:, :1]) + fills.zeros([d + 1, 1], f.dtype)], 1)
         w = factor.matrix_solve(system, rhs)
         away: Any = linalg.matmul(_radial(_distances(q, c), order), w[:, :n])
-        plane = arrays.concat([q, shapes.ones_like(q[..., :1])], 2)
+        plane = arrays.concat([q, fills.ones_like(q[..., :1])], 2)
         return away + linalg.matmul(plane, w[:, n:])
 
 
@@ -348,12 +359,12 @@ def sparse_image_warp(
         flows = target - source
         if num_boundary_points > 0:
             edge = _boundary(high, wide, num_boundary_points - 1).astype(target.dtype.np)
-            fixed = shapes.zeros_like(target[:, :1]) + edge[None]
+            fixed = fills.zeros_like(target[:, :1]) + edge[None]
             target = arrays.concat([target, fixed], 1)
-            flows = arrays.concat([flows, shapes.zeros_like(fixed)], 1)
+            flows = arrays.concat([flows, fills.zeros_like(fixed)], 1)
         rows, columns = np.meshgrid(np.arange(high), np.arange(wide), indexing="ij")
         grid = np.stack([rows.reshape(-1), columns.reshape(-1)], -1).astype(target.dtype.np)
-        queries = shapes.zeros_like(target[:, :1]) + grid[None]
+        queries = fills.zeros_like(target[:, :1]) + grid[None]
         found = interpolate_spline(
             target, flows, queries, interpolation_order, regularization_weight
         )

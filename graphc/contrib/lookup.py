@@ -26,7 +26,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
-from graphc.ops import math, shapes, state, strings
+from graphc.ops import math, shapes, spaced, state, strings
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.record import Attrs, Types, no_grad, op
 from graphc.sparse.tensor import SparseTensor, sparse_of
@@ -730,7 +730,7 @@ def index_table_from_tensor(
         raise ValueError(f"Expected {kind!r}, got {keys.dtype!r}.")
     keys = math.cast(keys, dtypes.int64) if keys.dtype.is_integer else keys
     n = shapes.size(keys, out_type=dtypes.int64)
-    values = shapes.range(n, dtype=dtypes.int64)
+    values = spaced.range(n, dtype=dtypes.int64)
     table = HashTable(KeyValueTensorInitializer(keys, values), default_value, None, name)
     return _with_buckets(table, num_oov_buckets, hasher_spec, table.key_dtype)
 
@@ -789,7 +789,7 @@ def index_to_string_table_from_tensor(
     if mapping is None:
         raise ValueError("mapping must be specified.")
     values = convert_to_tensor(mapping, dtype=None if isinstance(mapping, Value) else dtypes.string)
-    keys = shapes.range(shapes.size(values, out_type=dtypes.int64), dtype=dtypes.int64)
+    keys = spaced.range(shapes.size(values, out_type=dtypes.int64), dtype=dtypes.int64)
     return HashTable(KeyValueTensorInitializer(keys, values), default_value, None, name)
 
 

@@ -11,7 +11,7 @@ from graphc.metrics import counting
 from graphc.metrics.counting import confusion_matrix
 from graphc.metrics.curves import counts_at
 from graphc.metrics.support import Both, as_float, finished, metric_scope, metric_variable
-from graphc.ops import math, reduce, shapes, state
+from graphc.ops import diagonal, fills, math, reduce, shapes, state
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -116,7 +116,7 @@ def streaming_covariance(
         count, mean_p, mean_t, comoment = (metric_variable([], name=n) for n in names)
         if w is None:
             here: Any = math.cast(shapes.size(t), dtypes.float32)
-            each: Any = shapes.ones_like(t)
+            each: Any = fills.ones_like(t)
         else:
             each = broadcast_weights(as_float(w), t)
             here = reduce.reduce_sum(each)
@@ -199,7 +199,8 @@ def cohen_kappa(
         kind = counts[0].dtype.base_dtype
         table: Any = confusion_matrix(t, p, num_classes, dtype=kind, weights=weights)
         parts = (
-            shapes.matrix_diag_part(table), reduce.reduce_sum(table, 0), reduce.reduce_sum(table, 1)
+            diagonal.matrix_diag_part(table),
+            reduce.reduce_sum(table, 0), reduce.reduce_sum(table, 1),
         )  # fmt: skip
         changes: list[Any] = [state.assign_add(c, x) for c, x in zip(counts, parts, strict=True)]
 

@@ -22,7 +22,7 @@ from graphc.linear.simple import (
     LinearOperatorLowerTriangular,
     LinearOperatorScaledIdentity,
 )
-from graphc.ops import arrays, factor, linalg, math, nn, reduce, shapes
+from graphc.ops import arrays, diagonal, factor, fills, linalg, math, nn, reduce, shapes, spaced
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -83,7 +83,7 @@ class SoftmaxCentered(_Vectors):
         return shape[-1:] - 1
 
     def _forward(self, x: Any) -> Any:
-        return nn.softmax(arrays.concat([x, shapes.zeros_like(x[..., :1])], -1))
+        return nn.softmax(arrays.concat([x, fills.zeros_like(x[..., :1])], -1))
 
     def _inverse(self, y: Any) -> Any:
         logs = math.log(y)
@@ -202,7 +202,7 @@ class Reshape(Bijector):
         for d in new:
             known *= max(d, 1) if d >= 0 else 1
         filled = [convert_to_tensor(d) if d >= 0 else total // known for d in new]
-        return arrays.concat([shape[:n], shapes.stack(filled)], 0)
+        return arrays.concat([shape[:n], arrays.stack(filled)], 0)
 
     def _forward_event_shape_tensor(self, shape: Any) -> Any:
         return self._of_tensor(shape, self._in, self._out)
@@ -274,7 +274,7 @@ def scale_operator(
         low = linalg.matrix_band_part(low, -1, 0)
         more = d if m is None else m[..., None] if d is None else d + m[..., None]
         if more is not None:
-            low = shapes.matrix_set_diag(low, shapes.matrix_diag_part(low) + more)
+            low = diagonal.matrix_set_diag(low, diagonal.matrix_diag_part(low) + more)
         base: Any = LinearOperatorLowerTriangular(low, is_non_singular=True)
     elif d is not None:
         base = LinearOperatorDiag(
@@ -375,10 +375,10 @@ class FillTriangular(Bijector):
         return fill_triangular_inverse(y, self._upper)
 
     def _forward_log_det_jacobian(self, x: Any) -> Any:
-        return shapes.zeros_like(x[..., 0])
+        return fills.zeros_like(x[..., 0])
 
     def _inverse_log_det_jacobian(self, y: Any) -> Any:
-        return shapes.zeros_like(y[..., 0, 0])
+        return fills.zeros_like(y[..., 0, 0])
 
     def _forward_event_shape(self, shape: Any) -> Any:
         m = shape[-1].value
@@ -410,16 +410,16 @@ class TransformDiagonal(Bijector):
         super().__init__(None, False, validate_args, None, 2, 2, name)
 
     def _forward(self, x: Any) -> Any:
-        return shapes.matrix_set_diag(x, self._diag.forward(shapes.matrix_diag_part(x)))
+        return diagonal.matrix_set_diag(x, self._diag.forward(diagonal.matrix_diag_part(x)))
 
     def _inverse(self, y: Any) -> Any:
-        return shapes.matrix_set_diag(y, self._diag.inverse(shapes.matrix_diag_part(y)))
+        return diagonal.matrix_set_diag(y, self._diag.inverse(diagonal.matrix_diag_part(y)))
 
     def _forward_log_det_jacobian(self, x: Any) -> Any:
-        return self._diag.forward_log_det_jacobian(shapes.matrix_diag_part(x), 1)
+        return self._diag.forward_log_det_jacobian(diagonal.matrix_diag_part(x), 1)
 
     def _inverse_log_det_jacobian(self, y: Any) -> Any:
-        return self._diag.inverse_log_det_jacobian(shapes.matrix_diag_part(y), 1)
+        return self._diag.inverse_log_det_jacobian(diagonal.matrix_diag_part(y), 1)
 
 
 class ScaleTriL(Chain):
@@ -451,9 +451,9 @@ class CholeskyOuterProduct(_Vectors):
         return factor.cholesky(y)
 
     def _forward_log_det_jacobian(self, x: Any) -> Any:
-        logs = math.log(shapes.matrix_diag_part(x))
+        logs = math.log(diagonal.matrix_diag_part(x))
         n = shapes.shape(x)[-1]
-        powers = math.cast(shapes.range(n, 0, -1), x.dtype)
+        powers = math.cast(spaced.range(n, 0, -1), x.dtype)
         return math.cast(n, x.dtype) * _math.log(2.0) + reduce.reduce_sum(powers * logs, -1)
 
 
@@ -466,14 +466,14 @@ class MatrixInverseTriL(_Vectors):
         super().__init__(validate_args, name)
 
     def _forward(self, x: Any) -> Any:
-        eye = shapes.matrix_diag(shapes.ones_like(shapes.matrix_diag_part(x)))
+        eye = diagonal.matrix_diag(fills.ones_like(diagonal.matrix_diag_part(x)))
         return factor.matrix_triangular_solve(x, eye, lower=True)
 
     def _inverse(self, y: Any) -> Any:
         return self._forward(y)
 
     def _forward_log_det_jacobian(self, x: Any) -> Any:
-        logs = math.log(math.abs(shapes.matrix_diag_part(x)))
+        logs = math.log(math.abs(diagonal.matrix_diag_part(x)))
         n = math.cast(shapes.shape(x)[-1], x.dtype)
         return -2.0 * n * reduce.reduce_sum(logs, -1)
 
@@ -563,7 +563,7 @@ class MaskedAutoregressiveFlow(ConditionalBijector):
         if n is None:
             raise ValueError("the size of the event must be known")
         if self._unroll:
-            y = shapes.zeros_like(x)
+            y = fills.zeros_like(x)
             for _ in range(n):
                 y = self._step(x, y, **kwargs)
             return y
@@ -571,7 +571,7 @@ class MaskedAutoregressiveFlow(ConditionalBijector):
 
         return while_loop(
             lambda i, _: math.less(i, n), lambda i, y: (i + 1, self._step(x, y, **kwargs)),
-            (convert_to_tensor(0), shapes.zeros_like(x)),
+            (convert_to_tensor(0), fills.zeros_like(x)),
         )[1]  # fmt: skip
 
     def _inverse(self, y: Any, **kwargs: Any) -> Any:

@@ -14,7 +14,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
-from graphc.ops import arrays, math, nn, shapes
+from graphc.ops import arrays, fills, math, nn, shapes
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -452,12 +452,12 @@ class Elementwise(Distribution):
         return shape
 
     def _batch_shape_tensor(self) -> Any:
-        return shapes.shape(self._spread(shapes.zeros_like(self._own[0])))
+        return shapes.shape(self._spread(fills.zeros_like(self._own[0])))
 
     def _spread(self, x: Any) -> Any:
         """`x` in the shape of the batch."""
         for v in self._own:
-            x = x + shapes.zeros_like(v)
+            x = x + fills.zeros_like(v)
         return x
 
 

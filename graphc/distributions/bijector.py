@@ -9,7 +9,7 @@ from typing import Any
 from graphc.face.graph import name_scope
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
-from graphc.ops import reduce, shapes
+from graphc.ops import fills, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["Bijector", "Chain", "ConditionalBijector", "Identity", "Inline", "Invert"]
@@ -251,7 +251,7 @@ def _summed(x: Any, ldj: Any, least: int, events: int) -> Any:
         else shapes.shape(x)[rank - events : rank - least]
     )  # fmt: skip
     return reduce.reduce_sum(
-        shapes.ones(size, ldj.dtype) * ldj, axis=[-i for i in range(1, events - least + 1)]
+        fills.ones(size, ldj.dtype) * ldj, axis=[-i for i in range(1, events - least + 1)]
     )
 
 

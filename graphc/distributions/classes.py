@@ -18,7 +18,7 @@ from graphc.distributions.transformed import TransformedDistribution
 from graphc.face.graph import name_scope
 from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype
-from graphc.ops import math, nn, random, reduce, shapes
+from graphc.ops import diagonal, fills, math, nn, random, reduce, shapes, transposing
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -81,13 +81,13 @@ class OneHotCategorical(_Classes):
         z = self._logits
         k = z.shape[-1].value or shapes.shape(z)[-1]
         flat = z if z.rank == 2 else shapes.reshape(z, [-1, k])
-        drawn = shapes.transpose(random.multinomial(flat, n, seed=seed))
-        return shapes.reshape(shapes.one_hot(drawn, k, dtype=self.dtype), self._draw_shape(n))
+        drawn = transposing.transpose(random.multinomial(flat, n, seed=seed))
+        return shapes.reshape(fills.one_hot(drawn, k, dtype=self.dtype), self._draw_shape(n))
 
     def _log_prob(self, x: Any) -> Any:
         z = self._logits
-        wide = z + shapes.zeros_like(math.cast(x, z.dtype))
-        label = math.cast(x, z.dtype) + shapes.zeros_like(wide)
+        wide = z + fills.zeros_like(math.cast(x, z.dtype))
+        label = math.cast(x, z.dtype) + fills.zeros_like(wide)
         return -nn.softmax_cross_entropy_with_logits_v2(labels=label, logits=wide)
 
     def _entropy(self) -> Any:
@@ -95,7 +95,7 @@ class OneHotCategorical(_Classes):
 
     def _mode(self) -> Any:
         k = self._logits.shape[-1].value or shapes.shape(self._logits)[-1]
-        return shapes.one_hot(reduce.argmax(self._logits, -1), k, dtype=self.dtype)
+        return fills.one_hot(reduce.argmax(self._logits, -1), k, dtype=self.dtype)
 
     def _variance(self) -> Any:
         return self._probs * (1.0 - self._probs)
@@ -103,7 +103,7 @@ class OneHotCategorical(_Classes):
     def _covariance(self) -> Any:
         p = self._probs
         outer = -p[..., :, None] * p[..., None, :]
-        return shapes.matrix_set_diag(outer, self._variance())
+        return diagonal.matrix_set_diag(outer, self._variance())
 
 
 class ExpRelaxedOneHotCategorical(_Classes):
@@ -140,15 +140,15 @@ class ExpRelaxedOneHotCategorical(_Classes):
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         shape = self._draw_shape(n)
-        flat = shapes.reshape(self._logits + shapes.zeros(shape, self.dtype), [-1, self._size()])
+        flat = shapes.reshape(self._logits + fills.zeros(shape, self.dtype), [-1, self._size()])
         tiny = float(np.finfo(self.dtype.np).tiny)
         u = random.random_uniform(shapes.shape(flat), tiny, 1.0, dtype=self.dtype, seed=seed)
         noisy = (-math.log(-math.log(u)) + flat) / self._wide
         return shapes.reshape(nn.log_softmax(noisy), shape)
 
     def _log_prob(self, x: Any) -> Any:
-        z = self._logits + shapes.zeros_like(x)
-        x = x + shapes.zeros_like(z)
+        z = self._logits + fills.zeros_like(x)
+        x = x + fills.zeros_like(z)
         size = self._size()
         k = math.cast(convert_to_tensor(size), x.dtype)
         lead = shapes.shape(reduce.reduce_sum(z, -1))

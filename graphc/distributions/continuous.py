@@ -12,7 +12,7 @@ from graphc.distributions.base import FULLY_REPARAMETERIZED, Elementwise
 from graphc.distributions.seeds import new_seed
 from graphc.face.graph import name_scope
 from graphc.ir.node import Value
-from graphc.ops import math, random, shapes, special
+from graphc.ops import fills, math, random, special
 
 __all__ = ["Beta", "Exponential", "Gamma", "Laplace", "Normal", "StudentT", "Uniform"]
 
@@ -72,7 +72,7 @@ def _wichura(away: Any, tail: Any) -> Any:
 
     def quotient(at: int, r: Any) -> Any:
         top, bottom = (
-            functools.reduce(lambda a, c: a * r + c, row, shapes.zeros_like(r))
+            functools.reduce(lambda a, c: a * r + c, row, fills.zeros_like(r))
             for row in _WICHURA[at]
         )
         return top / bottom
@@ -159,15 +159,15 @@ class Normal(Elementwise):
         return ndtri(p) * self._scale + self._loc
 
     def _entropy(self) -> Any:
-        return 0.5 + _HALF_LOG_2PI + math.log(self._scale * shapes.ones_like(self._loc))
+        return 0.5 + _HALF_LOG_2PI + math.log(self._scale * fills.ones_like(self._loc))
 
     def _mean(self) -> Any:
-        return self._loc * shapes.ones_like(self._scale)
+        return self._loc * fills.ones_like(self._scale)
 
     _mode = _mean
 
     def _stddev(self) -> Any:
-        return self._scale * shapes.ones_like(self._loc)
+        return self._scale * fills.ones_like(self._loc)
 
 
 class Uniform(Elementwise):
@@ -205,16 +205,14 @@ class Uniform(Elementwise):
     def _prob(self, x: Any) -> Any:
         wide = self._spread(x)
         outside = math.logical_or(wide < self._low, wide >= self._high)
-        inside = math.select(
-            outside, shapes.zeros_like(wide), shapes.ones_like(wide) / self.range()
-        )
+        inside = math.select(outside, fills.zeros_like(wide), fills.ones_like(wide) / self.range())
         return math.select(math.is_nan(wide), wide, inside)
 
     def _cdf(self, x: Any) -> Any:
         wide = self._spread(x)
         part = (wide - self._low) / self.range()
-        high = math.select(wide >= self._high, shapes.ones_like(wide), part)
-        return math.select(wide < self._low, shapes.zeros_like(wide), high)
+        high = math.select(wide >= self._high, fills.ones_like(wide), part)
+        return math.select(wide < self._low, fills.zeros_like(wide), high)
 
     def _quantile(self, p: Any) -> Any:
         return (1.0 - p) * self._low + p * self._high
@@ -294,7 +292,7 @@ class Exponential(Gamma):
         parameters = dict(locals())
         with name_scope(name) as scope:
             (self._rate,) = self._with(scope, parameters, FULLY_REPARAMETERIZED, rate=rate)
-            self._concentration = shapes.ones_like(self._rate)
+            self._concentration = fills.ones_like(self._rate)
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         tiny = float(np.finfo(self.dtype.np).tiny)
@@ -389,7 +387,7 @@ class Beta(Elementwise):
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         gamma = special.random_gamma
-        ones = shapes.ones_like(self._total)
+        ones = fills.ones_like(self._total)
         first = gamma([n], self._concentration1 * ones, dtype=self.dtype, seed=seed)
         other = new_seed(seed, "beta")
         second = gamma([n], self._concentration0 * ones, dtype=self.dtype, seed=other)

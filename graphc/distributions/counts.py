@@ -17,7 +17,7 @@ from graphc.face.graph import name_scope
 from graphc.face.shape import as_shape
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import math, nn, random, reduce, shapes, special
+from graphc.ops import fills, math, nn, random, reduce, shapes, special
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -37,11 +37,11 @@ class _Counts(Distribution):
         return shape
 
     def _batch_shape_tensor(self) -> Any:
-        return shapes.shape(self._wide(shapes.zeros_like(self._own[0])))
+        return shapes.shape(self._wide(fills.zeros_like(self._own[0])))
 
     def _wide(self, x: Any) -> Any:
         for v in self._own:
-            x = x + shapes.zeros_like(v)
+            x = x + fills.zeros_like(v)
         return x
 
     def _value(self, value: Any, name: str = "value") -> Value:
@@ -157,12 +157,12 @@ class Binomial(_OfProbs):
         return x * math.log(p) + (n - x) * math.log1p(-p) - ways
 
     def _cdf(self, x: Any) -> Any:
-        n = self._wide(self._total) + shapes.zeros_like(x)
-        x = x + shapes.zeros_like(n)
+        n = self._wide(self._total) + fills.zeros_like(x)
+        x = x + fills.zeros_like(n)
         inside = x < n
-        a = math.select(inside, n - x, shapes.ones_like(n))
-        p = self._probs + shapes.zeros_like(n)
-        return math.select(inside, special.betainc(a, 1.0 + x, 1.0 - p), shapes.ones_like(n))
+        a = math.select(inside, n - x, fills.ones_like(n))
+        p = self._probs + fills.zeros_like(n)
+        return math.select(inside, special.betainc(a, 1.0 + x, 1.0 - p), fills.ones_like(n))
 
     def _mean(self) -> Any:
         return self._total * self._probs
@@ -190,14 +190,14 @@ class Geometric(_OfProbs):
 
     def _log_prob(self, x: Any) -> Any:
         x = self._wide(math.floor(x))
-        p = self._probs + shapes.zeros_like(x)
-        safe = math.select(math.equal(x, 0.0), shapes.zeros_like(p), p)
+        p = self._probs + fills.zeros_like(x)
+        safe = math.select(math.equal(x, 0.0), fills.zeros_like(p), p)
         return x * math.log1p(-safe) + math.log(p)
 
     def _cdf(self, x: Any) -> Any:
         x = self._wide(math.floor(x))
         below = -math.expm1((1.0 + x) * math.log1p(-self._probs))
-        return math.select(x < 0.0, shapes.zeros_like(x), below)
+        return math.select(x < 0.0, fills.zeros_like(x), below)
 
     def _entropy(self) -> Any:
         return nn.softplus(self._logits) / self._probs - self._logits
@@ -209,7 +209,7 @@ class Geometric(_OfProbs):
         return self._mean() / self._probs
 
     def _mode(self) -> Any:
-        return shapes.zeros_like(self._probs)
+        return fills.zeros_like(self._probs)
 
 
 class NegativeBinomial(_OfProbs):
@@ -242,7 +242,7 @@ class NegativeBinomial(_OfProbs):
 
     def _cdf(self, x: Any) -> Any:
         x = self._wide(x)
-        n, z = (v + shapes.zeros_like(x) for v in (self._total, self._logits))
+        n, z = (v + fills.zeros_like(x) for v in (self._total, self._logits))
         return special.betainc(n, 1.0 + x, math.sigmoid(-z))
 
     def _mean(self) -> Any:
@@ -318,7 +318,7 @@ class Deterministic(Distribution):
         return shapes.shape(self._loc)[-1:] if self._event else convert_to_tensor([], dtypes.int32)
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        return self._loc + shapes.zeros(self._draw_shape(n), self.dtype)
+        return self._loc + fills.zeros(self._draw_shape(n), self.dtype)
 
     def _prob(self, x: Any) -> Any:
         return math.cast(math.abs(x - self._loc) <= self._slack(), self.dtype)
@@ -330,7 +330,7 @@ class Deterministic(Distribution):
         return math.cast(x >= self._loc - self._slack(), self.dtype)
 
     def _entropy(self) -> Any:
-        zeros = shapes.zeros_like(self._loc)
+        zeros = fills.zeros_like(self._loc)
         return reduce.reduce_sum(zeros, -1) if self._event else zeros
 
     def _mean(self) -> Any:
@@ -339,7 +339,7 @@ class Deterministic(Distribution):
     _mode = _mean
 
     def _variance(self) -> Any:
-        return shapes.zeros_like(self._loc)
+        return fills.zeros_like(self._loc)
 
 
 class VectorDeterministic(Deterministic):

@@ -14,7 +14,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.ops import math, nn, random, reduce, shapes
+from graphc.ops import fills, math, nn, random, reduce, shapes, spaced, transposing
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.gradient_counts import also
 
@@ -80,10 +80,8 @@ class Bernoulli(_OfLogits):
         z = self._logits
         if z.static_shape == event.static_shape and z.shape.is_fully_defined():  # type: ignore[attr-defined]
             return -nn.sigmoid_cross_entropy_with_logits(labels=event, logits=z)
-        wide = z * shapes.ones_like(event)
-        return -nn.sigmoid_cross_entropy_with_logits(
-            labels=event * shapes.ones_like(z), logits=wide
-        )
+        wide = z * fills.ones_like(event)
+        return -nn.sigmoid_cross_entropy_with_logits(labels=event * fills.ones_like(z), logits=wide)
 
     def _entropy(self) -> Any:
         z = self._logits
@@ -144,7 +142,7 @@ class Categorical(_OfLogits):
         flat = z if z.rank == 2 else shapes.reshape(z, [-1, classes or shapes.shape(z)[-1]])
         kind = dtypes.int64 if self.dtype.size > 4 else dtypes.int32
         drawn = random.multinomial(flat, n, seed=seed, output_dtype=kind)
-        drawn = shapes.reshape(shapes.transpose(drawn), self._draw_shape(n))
+        drawn = shapes.reshape(transposing.transpose(drawn), self._draw_shape(n))
         return math.cast(drawn, self.dtype)
 
     def _log_prob(self, k: Any) -> Any:
@@ -152,12 +150,12 @@ class Categorical(_OfLogits):
         kind = k.dtype if k.dtype in (dtypes.int32, dtypes.int64) else dtypes.int32
         k = math.cast(k, kind)
         if z.shape[:-1].as_list() != k.shape.as_list():  # type: ignore[attr-defined]
-            wide = shapes.ones_like(k, z.dtype)
+            wide = fills.ones_like(k, z.dtype)
             with current().counts_as(4):  # in TF1 the new axis is a slice
                 wide = shapes.expand_dims(wide, -1)
             z = z * wide
             with current().counts_as(8):
-                k = k * shapes.ones_like(reduce.reduce_sum(z, -1), kind)
+                k = k * fills.ones_like(reduce.reduce_sum(z, -1), kind)
         elif not z.shape[:-1].is_fully_defined():  # type: ignore[attr-defined]
             with current().counts_as(19):  # TF1 multiplies with ones: nothing else is known to fit
                 y = -nn.sparse_softmax_cross_entropy_with_logits(labels=k, logits=z)
@@ -167,7 +165,7 @@ class Categorical(_OfLogits):
 
     def _cdf(self, k: Any) -> Any:
         p = self._probs
-        at = shapes.range(self.event_size, dtype=dtypes.int32)
+        at = spaced.range(self.event_size, dtype=dtypes.int32)
         # TF1 leaves the class itself out
         below = math.less(at, shapes.expand_dims(math.cast(k, dtypes.int32), -1))
         return reduce.reduce_sum(p * math.cast(below, p.dtype), -1)

@@ -25,7 +25,7 @@ from graphc.distributions.continuous import (
 from graphc.distributions.transformed import TransformedDistribution
 from graphc.face.graph import name_scope
 from graphc.ir.node import Value
-from graphc.ops import math, nn, random, shapes, special
+from graphc.ops import fills, math, nn, random, special
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -156,7 +156,7 @@ HalfNormal: Any = _row(
     quantile=lambda d, p: _math.sqrt(2.0) * d.scale * erfinv(p),
     entropy=lambda d: 0.5 * math.log(_math.pi * math.square(d.scale) / 2.0) + 0.5,
     mean=lambda d: d.scale * _math.sqrt(2.0 / _math.pi),
-    mode=lambda d: shapes.zeros_like(d.scale),
+    mode=lambda d: fills.zeros_like(d.scale),
     variance=lambda d: math.square(d.scale) * (1.0 - 2.0 / _math.pi),
 )  # fmt: skip
 
@@ -190,7 +190,7 @@ class Chi2(Gamma):
         with name_scope(name) as scope:
             (self._df,) = self._with(scope, parameters, FULLY_REPARAMETERIZED, df=df)
             self._concentration = 0.5 * self._df
-            self._rate = 0.5 * shapes.ones_like(self._df)
+            self._rate = 0.5 * fills.ones_like(self._df)
 
     @property
     def df(self) -> Value:
@@ -274,9 +274,9 @@ class Kumaraswamy(TransformedDistribution):
         with name_scope(name) as scope:
             a = convert_to_tensor(concentration1, name="concentration1")
             b = convert_to_tensor(concentration0, a.dtype, name="concentration0")
-        zeros = shapes.zeros_like(a + b)
+        zeros = fills.zeros_like(a + b)
         super().__init__(
-            Uniform(zeros, shapes.ones_like(zeros)),
+            Uniform(zeros, fills.ones_like(zeros)),
             elementary.Kumaraswamy(a, b, validate_args), name=scope,
         )  # fmt: skip
         self._parameters = {k: v for k, v in parameters.items() if k != "self"}

@@ -12,7 +12,18 @@ from graphc.distributions.continuous import Normal
 from graphc.face.graph import name_scope
 from graphc.face.scopes import variable_scope
 from graphc.ir import dtypes
-from graphc.ops import arrays, linalg, math, ordering, reduce, shapes, spectral
+from graphc.ops import (
+    arrays,
+    diagonal,
+    fills,
+    linalg,
+    math,
+    ordering,
+    reduce,
+    shapes,
+    spectral,
+    transposing,
+)
 from graphc.ops.complex import conj, real
 from graphc.ops.convert import convert_to_tensor
 
@@ -89,7 +100,7 @@ def matrix_diag_transform(
         m = convert_to_tensor(matrix, name="matrix")
         if transform is None:
             return m
-        return shapes.matrix_set_diag(m, transform(shapes.matrix_diag_part(m)))
+        return diagonal.matrix_set_diag(m, transform(diagonal.matrix_diag_part(m)))
 
 
 def tridiag(below: Any = None, diag: Any = None, above: Any = None, name: str | None = None) -> Any:
@@ -98,7 +109,7 @@ def tridiag(below: Any = None, diag: Any = None, above: Any = None, name: str | 
     def shifted(x: Any, before: int) -> Any:
         rank = x.shape.ndims
         x = arrays.pad(x, [[0, 0]] * (rank - 1) + [[before, 1 - before]])
-        wide = shapes.matrix_diag(x)
+        wide = diagonal.matrix_diag(x)
         pad = [[0, 0]] * (rank - 1)
         if before:  # below: row i, column i - 1
             return arrays.pad(wide, [*pad, [0, 0], [0, 1]])[..., 1:]
@@ -111,7 +122,7 @@ def tridiag(below: Any = None, diag: Any = None, above: Any = None, name: str | 
         if below is not None:
             parts.append(shifted(convert_to_tensor(below), 1))
         if diag is not None:
-            parts.append(shapes.matrix_diag(convert_to_tensor(diag)))
+            parts.append(diagonal.matrix_diag(convert_to_tensor(diag)))
         if above is not None:
             parts.append(shifted(convert_to_tensor(above), 0))
         out = parts[0]
@@ -129,7 +140,7 @@ def softplus_inverse(x: Any, name: str | None = None) -> Any:
         x = convert_to_tensor(x, name="x")
         threshold = _math.log(float(np.finfo(x.dtype.np).eps)) + 2.0
         small, large = math.less(x, np.exp(threshold)), math.greater(x, -threshold)
-        safe = math.select(math.logical_or(small, large), shapes.ones_like(x), x)
+        safe = math.select(math.logical_or(small, large), fills.ones_like(x), x)
         middle = safe + math.log(-math.expm1(-safe))
         return math.select(small, math.log(x), math.select(large, x, middle))
 
@@ -143,13 +154,13 @@ def reduce_weighted_logsumexp(
         logx = convert_to_tensor(logx, name="logx")
         if w is None:
             out = reduce.reduce_logsumexp(logx, axis=axis, keepdims=keep_dims)
-            return (out, shapes.ones_like(out)) if return_sign else out
+            return (out, fills.ones_like(out)) if return_sign else out
         w = convert_to_tensor(w, logx.dtype, name="w")
         top = logx + math.log(math.abs(w))
         most = reduce.reduce_max(top, axis, keepdims=True)
         from graphc.ops.state import stop_gradient  # here only
 
-        most = stop_gradient(math.select(math.is_inf(most), shapes.zeros_like(most), most))
+        most = stop_gradient(math.select(math.is_inf(most), fills.zeros_like(most), most))
         total = reduce.reduce_sum(math.sign(w) * math.exp(top - most), axis, keepdims=keep_dims)
         sign = math.sign(total)
         if not keep_dims:
@@ -183,7 +194,7 @@ def percentile(
             raise ValueError("percentile needs the rank of x")
         axes = sorted({a % rank for a in ([*range(rank)] if axis is None else np.atleast_1d(axis))})
         kept = [a for a in range(rank) if a not in axes]
-        turned = shapes.transpose(x, kept + axes) if kept + axes != list(range(rank)) else x
+        turned = transposing.transpose(x, kept + axes) if kept + axes != list(range(rank)) else x
         lead = [x.shape[a].value for a in kept]
         known = all(n is not None for n in lead)
         sizes: Any = (
@@ -214,7 +225,7 @@ def auto_correlation(
             raise ValueError("auto_correlation needs the rank of x")
         axis = axis % rank
         perm = [a for a in range(rank) if a != axis] + [axis]
-        y: Any = shapes.transpose(x, perm) if axis != rank - 1 else x
+        y: Any = transposing.transpose(x, perm) if axis != rank - 1 else x
         if center:
             y = y - reduce.reduce_mean(y, -1, keepdims=True)
         n = y.shape[-1].value
@@ -233,7 +244,7 @@ def auto_correlation(
         out = out / math.cast(convert_to_tensor(counted), y.dtype)
         if normalize:
             out = out / out[..., :1]
-        return shapes.transpose(out, np.argsort(perm).tolist()) if axis != rank - 1 else out
+        return transposing.transpose(out, np.argsort(perm).tolist()) if axis != rank - 1 else out
 
 
 # ------------------------------------------------------------------------- moving statistics
@@ -265,7 +276,7 @@ def assign_log_moving_mean_exp(
     with name_scope(name, "assign_log_moving_mean_exp"):
         decay = convert_to_tensor(decay)
         old = convert_to_tensor(log_mean_exp_var)
-        both = shapes.stack(
+        both = arrays.stack(
             [math.log(decay) + old, math.log(1.0 - decay) + convert_to_tensor(log_value)]
         )
         return state.assign(log_mean_exp_var, reduce.reduce_logsumexp(both, axis=0))

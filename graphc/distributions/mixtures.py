@@ -12,7 +12,7 @@ from graphc.distributions.base import NOT_REPARAMETERIZED, Distribution
 from graphc.distributions.discrete import Categorical
 from graphc.distributions.seeds import new_seed
 from graphc.face.graph import name_scope
-from graphc.ops import math, nn, reduce, shapes
+from graphc.ops import arrays, fills, math, nn, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["Autoregressive", "Mixture", "MixtureSameFamily", "QuantizedDistribution"]
@@ -98,7 +98,7 @@ class Mixture(Distribution):
 
     def _weights(self, logs: bool) -> list[Any]:
         z = self._cat.logits
-        return list(shapes.unstack(nn.log_softmax(z) if logs else nn.softmax(z), axis=-1))
+        return list(arrays.unstack(nn.log_softmax(z) if logs else nn.softmax(z), axis=-1))
 
     def _padded(self, w: Any) -> Any:
         for _ in range(self.event_shape.ndims or 0):
@@ -134,7 +134,7 @@ class Mixture(Distribution):
             w + getattr(c, method)(x)
             for w, c in zip(self._weights(True), self._components, strict=True)
         ]
-        return reduce.reduce_logsumexp(shapes.stack(found), axis=0)
+        return reduce.reduce_logsumexp(arrays.stack(found), axis=0)
 
     def _log_prob(self, x: Any) -> Any:
         return self._log_mixed("log_prob", x)
@@ -214,7 +214,7 @@ class MixtureSameFamily(Distribution):
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         # TF1 takes no seed here; those of the graph decide
         x = self._parts.sample(n)
-        chosen = shapes.one_hot(self._mix.sample(n), self._parts.batch_shape[-1], dtype=x.dtype)
+        chosen = fills.one_hot(self._mix.sample(n), self._parts.batch_shape[-1], dtype=x.dtype)
         return self._over(chosen, x)
 
     def _log_prob(self, x: Any) -> Any:
@@ -306,45 +306,45 @@ class QuantizedDistribution(Distribution):
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         out = math.ceil(self._base.sample(n, seed=seed))
         if self._low is not None:
-            out = math.select(out < self._low, self._low + shapes.zeros_like(out), out)
+            out = math.select(out < self._low, self._low + fills.zeros_like(out), out)
         if self._high is not None:
-            out = math.select(out > self._high, self._high + shapes.zeros_like(out), out)
+            out = math.select(out > self._high, self._high + fills.zeros_like(out), out)
         return out
 
     def _cdf(self, x: Any) -> Any:
         j = math.floor(x)
         out = self._base.cdf(j)
         if self._low is not None:
-            out = math.select(j < self._low, shapes.zeros_like(out), out)
+            out = math.select(j < self._low, fills.zeros_like(out), out)
         if self._high is not None:
-            out = math.select(j >= self._high, shapes.ones_like(out), out)
+            out = math.select(j >= self._high, fills.ones_like(out), out)
         return out
 
     def _log_cdf(self, x: Any) -> Any:
         j = math.floor(x)
         out = self._base.log_cdf(j)
         if self._low is not None:
-            out = math.select(j < self._low, shapes.zeros_like(out) - np.inf, out)
+            out = math.select(j < self._low, fills.zeros_like(out) - np.inf, out)
         if self._high is not None:
-            out = math.select(j >= self._high, shapes.zeros_like(out), out)
+            out = math.select(j >= self._high, fills.zeros_like(out), out)
         return out
 
     def _survival(self, x: Any) -> Any:
         j = math.ceil(x)
         out = self._base.survival_function(j)
         if self._low is not None:
-            out = math.select(j < self._low, shapes.ones_like(out), out)
+            out = math.select(j < self._low, fills.ones_like(out), out)
         if self._high is not None:
-            out = math.select(j >= self._high, shapes.zeros_like(out), out)
+            out = math.select(j >= self._high, fills.zeros_like(out), out)
         return out
 
     def _log_survival(self, x: Any) -> Any:
         j = math.ceil(x)
         out = self._base.log_survival_function(j)
         if self._low is not None:
-            out = math.select(j < self._low, shapes.zeros_like(out), out)
+            out = math.select(j < self._low, fills.zeros_like(out), out)
         if self._high is not None:
-            out = math.select(j >= self._high, shapes.zeros_like(out) - np.inf, out)
+            out = math.select(j >= self._high, fills.zeros_like(out) - np.inf, out)
         return out
 
     @staticmethod

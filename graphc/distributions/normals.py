@@ -20,7 +20,7 @@ from graphc.linear.simple import (
     LinearOperatorLowerTriangular,
     LinearOperatorScaledIdentity,
 )
-from graphc.ops import factor, linalg, math, nn, random, reduce, shapes, special
+from graphc.ops import diagonal, factor, fills, linalg, math, nn, random, reduce, special
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -83,7 +83,7 @@ class _Scaled(TransformedDistribution):
 
     def _filled(self, x: Any, more: int) -> Any:
         """`x` in the shape of the batch."""
-        return x + shapes.zeros([*self._batch_override, *([1] * more)], self.dtype)
+        return x + fills.zeros([*self._batch_override, *([1] * more)], self.dtype)
 
     def _shifted(self, x: Any) -> Any:
         return x if self._mean_or_none is None else x + self._mean_or_none
@@ -91,13 +91,13 @@ class _Scaled(TransformedDistribution):
     def _mean(self) -> Any:
         n = [*self._batch_override, *self._event_override]
         if self._moments[0] == 0.0:
-            return shapes.zeros(n, self.dtype) if self.loc is None else self._filled(self.loc, 1)
-        ones = shapes.fill(n, convert_to_tensor(self._moments[0], self.dtype))
+            return fills.zeros(n, self.dtype) if self.loc is None else self._filled(self.loc, 1)
+        ones = fills.fill(n, convert_to_tensor(self._moments[0], self.dtype))
         return self._shifted(self.scale.matvec(ones))
 
     def _mode(self) -> Any:
         return self._shifted(
-            shapes.zeros([*self._batch_override, *self._event_override], self.dtype)
+            fills.zeros([*self._batch_override, *self._event_override], self.dtype)
         )
 
     def _power(self) -> float:
@@ -108,7 +108,7 @@ class _Scaled(TransformedDistribution):
         if isinstance(
             s, (LinearOperatorIdentity, LinearOperatorScaledIdentity, LinearOperatorDiag)
         ):
-            return shapes.matrix_diag(self._power() * math.square(s.diag_part()))
+            return diagonal.matrix_diag(self._power() * math.square(s.diag_part()))
         return self._power() * s.matmul(s.to_dense(), adjoint_arg=True)
 
     def _variance(self) -> Any:
@@ -442,11 +442,11 @@ class _Wishart(Distribution):
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         x = random.random_normal(self._draw_shape(n), dtype=self.dtype, seed=seed)
-        wide = self._steps() + shapes.zeros([*self.batch_shape.as_list(), self._n], self.dtype)
+        wide = self._steps() + fills.zeros([*self.batch_shape.as_list(), self._n], self.dtype)
         g = special.random_gamma(
             [n], wide, beta=0.5, dtype=self.dtype, seed=new_seed(seed, "wishart")
         )
-        low = shapes.matrix_set_diag(linalg.matrix_band_part(x, -1, 0), math.sqrt(g))
+        low = diagonal.matrix_set_diag(linalg.matrix_band_part(x, -1, 0), math.sqrt(g))
         made = self._scale.matmul(low)
         return made if self._cholesky else linalg.matmul(made, made, transpose_b=True)
 
@@ -454,7 +454,7 @@ class _Wishart(Distribution):
         root = x if self._cholesky else factor.cholesky(x)
         inner = self._scale.solve(root)
         trace = reduce.reduce_sum(math.square(inner), [-2, -1])
-        half = reduce.reduce_sum(math.log(shapes.matrix_diag_part(root)), -1)
+        half = reduce.reduce_sum(math.log(diagonal.matrix_diag_part(root)), -1)
         return (self._df - self._n - 1.0) * half - 0.5 * trace - self.log_normalization()
 
     def _entropy(self) -> Any:
@@ -470,7 +470,7 @@ class _Wishart(Distribution):
 
     def _variance(self) -> Any:
         x = math.sqrt(self._df)[..., None, None] * self._squared()
-        d = shapes.matrix_diag_part(x)[..., None]
+        d = diagonal.matrix_diag_part(x)[..., None]
         v = math.square(x) + linalg.matmul(d, d, transpose_b=True)
         return factor.cholesky(v) if self._cholesky else v
 
@@ -482,7 +482,7 @@ class _Wishart(Distribution):
 
     def _mode(self) -> Any:
         s = self._df - self._n - 1.0
-        s = math.select(s < 0.0, shapes.zeros_like(s) + float("nan"), s)[..., None, None]
+        s = math.select(s < 0.0, fills.zeros_like(s) + float("nan"), s)[..., None, None]
         return math.sqrt(s) * self._scale.to_dense() if self._cholesky else s * self._squared()
 
 

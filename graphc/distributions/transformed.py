@@ -14,7 +14,7 @@ from graphc.face.graph import name_scope
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import arrays, math, reduce, shapes
+from graphc.ops import arrays, fills, math, reduce, shapes, transposing
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -122,7 +122,7 @@ class TransformedDistribution(Distribution):
             drawn: Any = self._base.sample(_joined(self._event_override, n), seed=seed, **kwargs)
             rank, k = drawn.shape.ndims, len(self._event_override)
             order = [*range(k, rank), *range(k)]
-            drawn = shapes.transpose(drawn, order)
+            drawn = transposing.transpose(drawn, order)
         else:
             drawn = self._base.sample(_joined([n], *extra), seed=seed, **kwargs)
         return drawn
@@ -145,7 +145,7 @@ class TransformedDistribution(Distribution):
     def _dense(self, method: str, x: Any, over: Any) -> Any:
         if self._rotates:
             rank, k = x.shape.ndims, len(self._event_override)
-            x = shapes.transpose(x, [*range(rank - k, rank), *range(rank - k)])
+            x = transposing.transpose(x, [*range(rank - k, rank), *range(rank - k)])
         found = getattr(self._base, method)(x)
         if not self._event_override:
             return found
@@ -159,7 +159,7 @@ class TransformedDistribution(Distribution):
         parts = self._each_fiber(x, one, **kwargs)
         if len(parts) == 1:
             return parts[0]
-        return reduce.reduce_logsumexp(shapes.stack(parts), axis=0)
+        return reduce.reduce_logsumexp(arrays.stack(parts), axis=0)
 
     def _prob(self, x: Any, **kwargs: Any) -> Any:
         def one(z: Any, ildj: Any) -> Any:
@@ -196,9 +196,9 @@ class TransformedDistribution(Distribution):
         if self._event_override:
             h = h * float(np.prod(self._event_override))
         if self._batch_override:
-            h = h + shapes.zeros(self._batch_override, h.dtype)
+            h = h + fills.zeros(self._batch_override, h.dtype)
         event = self.event_shape
-        like = shapes.zeros(
+        like = fills.zeros(
             self._bijector.inverse_event_shape(event).as_list() if event.is_fully_defined()
             else self._bijector.inverse_event_shape_tensor(self.event_shape_tensor()), self.dtype
         )  # fmt: skip
@@ -211,7 +211,7 @@ def _joined(*sizes: Any) -> Any:
     flat = [d for s in sizes for d in (s if isinstance(s, list) else [s])]
     if all(isinstance(d, int) for d in flat):
         return flat
-    return shapes.stack([convert_to_tensor(d, dtypes.int32) for d in flat])
+    return arrays.stack([convert_to_tensor(d, dtypes.int32) for d in flat])
 
 
 class ConditionalDistribution(Distribution):
@@ -414,7 +414,7 @@ class BatchReshape(Distribution):
     def _of(self, method: str, x: Any) -> Any:
         """A function of a value that broadcasts to the new batch."""
         k = self._base.event_shape.ndims or 0
-        full = x + shapes.zeros([*self._new, *self.event_shape.as_list()], x.dtype)
+        full = x + fills.zeros([*self._new, *self.event_shape.as_list()], x.dtype)
         lead = full.shape[: full.shape.ndims - k - len(self._new)].as_list()
         inner = [*lead, *self._base.batch_shape.as_list(), *self.event_shape.as_list()]
         found = getattr(self._base, method)(shapes.reshape(full, inner))

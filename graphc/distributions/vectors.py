@@ -14,7 +14,18 @@ from graphc.distributions.seeds import new_seed
 from graphc.face.graph import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import math, nn, random, reduce, shapes, special
+from graphc.ops import (
+    diagonal,
+    fills,
+    math,
+    nn,
+    random,
+    reduce,
+    shapes,
+    spaced,
+    special,
+    transposing,
+)
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["Dirichlet", "DirichletMultinomial", "Multinomial"]
@@ -93,7 +104,7 @@ class Dirichlet(_Vector):
     def _covariance(self) -> Any:
         mean = self._mean() / math.sqrt(1.0 + shapes.expand_dims(self._total, -1))
         outer = -shapes.expand_dims(mean, -1) * shapes.expand_dims(mean, -2)
-        return shapes.matrix_set_diag(outer, self._variance())
+        return diagonal.matrix_set_diag(outer, self._variance())
 
     def _mode(self) -> Any:
         c = self._concentration
@@ -138,16 +149,16 @@ class Multinomial(_Vector):
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         k = self._like.shape[-1].value
         most = reduce.reduce_max(math.cast(self._total_count, dtypes.int32))
-        wide = self._logits + shapes.zeros_like(self._like)
+        wide = self._logits + fills.zeros_like(self._like)
         flat = shapes.reshape(wide, [-1, k])
         drawn = random.multinomial(flat, n * most, seed=seed, output_dtype=dtypes.int32)
-        each = shapes.reshape(shapes.one_hot(drawn, k, dtype=self.dtype), [-1, n, most, k])
-        count = math.cast(self._total_count, dtypes.int32) + shapes.zeros_like(
+        each = shapes.reshape(fills.one_hot(drawn, k, dtype=self.dtype), [-1, n, most, k])
+        count = math.cast(self._total_count, dtypes.int32) + fills.zeros_like(
             reduce.reduce_sum(wide, -1), dtypes.int32
         )
-        used = math.less(shapes.range(most), shapes.reshape(count, [-1, 1, 1]))
+        used = math.less(spaced.range(most), shapes.reshape(count, [-1, 1, 1]))
         counted = each * math.cast(shapes.expand_dims(used, -1), self.dtype)
-        total = shapes.transpose(reduce.reduce_sum(counted, 2), [1, 0, 2])
+        total = transposing.transpose(reduce.reduce_sum(counted, 2), [1, 0, 2])
         return shapes.reshape(total, self._draw_shape(n))
 
     def _log_prob(self, counts: Any) -> Any:
@@ -164,9 +175,9 @@ class Multinomial(_Vector):
         return self._mean_val - self._mean_val * self._probs
 
     def _covariance(self) -> Any:
-        p = self._probs + shapes.zeros_like(self._mean_val)
+        p = self._probs + fills.zeros_like(self._mean_val)
         outer = -shapes.expand_dims(self._mean_val, -1) * shapes.expand_dims(p, -2)
-        return shapes.matrix_set_diag(outer, self._variance())
+        return diagonal.matrix_set_diag(outer, self._variance())
 
 
 class DirichletMultinomial(_Vector):
@@ -183,7 +194,7 @@ class DirichletMultinomial(_Vector):
                 total_count, None if isinstance(total_count, Value) else self._concentration.dtype
             )
             self._total = reduce.reduce_sum(self._concentration, -1)
-            self._like = self._concentration * shapes.ones_like(
+            self._like = self._concentration * fills.ones_like(
                 shapes.expand_dims(self._total_count, -1)
             )
             super().__init__(

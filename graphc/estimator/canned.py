@@ -24,7 +24,7 @@ from graphc.losses.functions import compute_weighted_loss
 from graphc.metrics.averages import accuracy, mean
 from graphc.metrics.counting import precision, recall
 from graphc.metrics.curves import auc
-from graphc.ops import arrays, math, nn, reduce, shapes
+from graphc.ops import arrays, fills, math, nn, reduce, shapes
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.train.optimizer import (
     AdagradOptimizer,
@@ -191,7 +191,7 @@ class Classification(Head):
         out: dict[str, Value] = {"logits": logits}
         if self.units == 1:
             out["logistic"] = nn.sigmoid(logits)
-            two = shapes.concat([shapes.zeros_like(logits), logits], 1)
+            two = arrays.concat([fills.zeros_like(logits), logits], 1)
             out["probabilities"] = nn.softmax(two)
         else:
             out["probabilities"] = nn.softmax(logits)
@@ -306,7 +306,7 @@ class _Baseline(Estimator):
             with variable_scope("baseline"):
                 bias: Any = get_variable("bias", [head.units], initializer=Zeros())
             many = shapes.shape(next(iter(features.values())))[:1]
-            one = shapes.expand_dims(shapes.ones(many, dtypes.float32), 1)
+            one = shapes.expand_dims(fills.ones(many, dtypes.float32), 1)
             with name_scope("head"):
                 return head.spec(features, labels, mode, one * bias, _trained(optimizer, 0.3))
 

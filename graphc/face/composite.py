@@ -23,7 +23,8 @@ _NAMES = {
         "gather gather_nd unsorted_segment_sum unsorted_segment_prod unsorted_segment_max "
         "unsorted_segment_min unsorted_segment_mean unsorted_segment_sqrt_n"
     ),
-    "graphc.ops.shapes": "expand_dims squeeze size rank zeros_like ones_like one_hot",
+    "graphc.ops.shapes": "expand_dims squeeze size rank",
+    "graphc.ops.fills": "zeros_like ones_like one_hot",
     "graphc.ops.scatter": "batch_gather",
     "graphc.ops.math": "where _cast_call clip_by_value truediv floordiv",
     "graphc.ops.reduce": (

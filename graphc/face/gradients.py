@@ -15,7 +15,7 @@ from graphc.face.variables import Variable, trainable_variables
 from graphc.ir import build
 from graphc.ir.node import Node, Value
 from graphc.ir.registry import OPS
-from graphc.ops import record, shapes
+from graphc.ops import arrays, fills, record, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
 from graphc.passes.differentiate import OVERRIDES, differentiate
@@ -152,7 +152,7 @@ def gradients(
                 [y[i] for i in kept], x, [gy[i] for i in kept], stop_at, bool(gate_gradients)
             )
         if unconnected_gradients == "zero":
-            out = [shapes.zeros_like(v) if g is None else g for g, v in zip(out, x, strict=True)]
+            out = [fills.zeros_like(v) if g is None else g for g, v in zip(out, x, strict=True)]
         call = Call(first, len(graph._by_name), scope, y, x, gy, stop_at, unconnected_gradients)
         graph.extras.setdefault("gradients", []).append(call)
     return out
@@ -203,7 +203,7 @@ def _grad_y(g: Any, y: Value, i: int) -> Any:
     get_default_graph().reserve(f"grad_ys_{i}")
     if g.rank == 0 and y.rank != 0:
         with get_default_graph().counts_as(0):
-            return g * shapes.ones_like(y)
+            return g * fills.ones_like(y)
     if not y.get_shape().is_compatible_with(g.get_shape()):  # type: ignore[attr-defined]
         both: tuple[Any, Any] = (y, g)
         wanted, given = [v.get_shape().num_elements() for v in both]
@@ -251,9 +251,9 @@ def _hessians(ys: Any, xs: list[Any], name: str) -> list[Any]:
             n *= int(str(d))
         flat = shapes.reshape(g, [n])
         rows = [gradients(flat[i], x)[0] for i in range(n)]
-        zero = shapes.zeros_like(v)
+        zero = fills.zeros_like(v)
         whole = (
-            shapes.stack([zero if r is None else convert_to_tensor(r) for r in rows]) if n else zero
+            arrays.stack([zero if r is None else convert_to_tensor(r) for r in rows]) if n else zero
         )
         out.append(shapes.reshape(whole, [*shape, *shape]))
     return out
@@ -481,8 +481,8 @@ class GradientTape:
                 out.append(None)
                 continue
             v = convert_to_tensor(x)
-            zero = shapes.zeros_like(v)
-            whole = shapes.stack([zero if p is None else convert_to_tensor(p) for p in parts])
+            zero = fills.zeros_like(v)
+            whole = arrays.stack([zero if p is None else convert_to_tensor(p) for p in parts])
             out.append(shapes.reshape(whole, _lengths(shape, v)))
         return _packed(sources, iter(out))
 
@@ -502,7 +502,7 @@ class GradientTape:
         lead = [sizes[0], *shape]
         rest = [sizes[i + 1] if d is None else d
                 for i, d in enumerate(x.shape.as_list()[1:])]  # type: ignore[attr-defined]  # fmt: skip
-        return shapes.reshape(shapes.stack(rows, 1), [*lead, *rest])
+        return shapes.reshape(arrays.stack(rows, 1), [*lead, *rest])
 
 
 def _lengths(shape: list[Any], x: Value) -> list[Any]:

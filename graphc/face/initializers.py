@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType, as_dtype
-from graphc.ops import convert, shapes
+from graphc.ops import convert, diagonal, fills, shapes, transposing
 
 __all__ = [
     "Constant", "GlorotNormal", "GlorotUniform", "Identity", "Initializer", "Ones", "Orthogonal",
@@ -66,7 +66,7 @@ class Zeros(Initializer):
         self.dtype = as_dtype(dtype)
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
-        return shapes.zeros(shape, self._type(dtype))
+        return fills.zeros(shape, self._type(dtype))
 
 
 class Ones(Initializer):
@@ -76,7 +76,7 @@ class Ones(Initializer):
         self.dtype = as_dtype(dtype)
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
-        return shapes.ones(shape, self._type(dtype))
+        return fills.ones(shape, self._type(dtype))
 
 
 class Constant(Initializer):
@@ -255,9 +255,9 @@ class Orthogonal(Initializer):
         flat = (columns, rows) if rows < columns else (rows, columns)
         a = _random().random_normal(flat, dtype=self._type(dtype), seed=self.seed)
         q, r = factor.qr(a, full_matrices=False)
-        q *= elementwise.sign(shapes.diag_part(r))
+        q *= elementwise.sign(diagonal.diag_part(r))
         if rows < columns:
-            q = shapes.matrix_transpose(q)
+            q = transposing.matrix_transpose(q)
         return self.gain * shapes.reshape(q, sizes)
 
 
@@ -272,7 +272,7 @@ class Identity(Initializer):
         sizes = _sizes(shape)
         if len(sizes) != 2:
             raise ValueError("Identity matrix initializer can only be used for 2D matrices.")
-        return self.gain * shapes.eye(sizes[0], sizes[1], dtype=self._type(dtype))
+        return self.gain * diagonal.eye(sizes[0], sizes[1], dtype=self._type(dtype))
 
 
 def _sizes(shape: Any) -> list[int]:

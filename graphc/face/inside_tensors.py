@@ -150,7 +150,7 @@ def concat_sizes(prefix: Any, suffix: Any, static: bool = False) -> Any:
     """
     from graphc.face.more import constant_value
     from graphc.face.shape import TensorShape
-    from graphc.ops import shapes
+    from graphc.ops import arrays, shapes
 
     def part(p: Any, which: str) -> tuple[Any, Any]:
         """The sizes as a vector, and as a shape."""
@@ -182,7 +182,7 @@ def concat_sizes(prefix: Any, suffix: Any, static: bool = False) -> Any:
         return None if both.ndims is None else both.as_list()
     if first is None or second is None:
         raise ValueError(f"Provided a prefix or suffix of None: {prefix} and {suffix}")
-    return shapes.concat((first, second), 0)
+    return arrays.concat((first, second), 0)
 
 
 def zero_state_tensors(state_size: Any, batch_size: Any, dtype: Any) -> Any:

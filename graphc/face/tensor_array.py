@@ -12,7 +12,7 @@ from graphc.ir import dtypes
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
 from graphc.ir.region import Context
-from graphc.ops import arrays, control, math, reduce, shapes, state, tensor_arrays
+from graphc.ops import arrays, control, fills, math, reduce, shapes, spaced, state, tensor_arrays
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["TensorArray"]
@@ -268,14 +268,14 @@ class TensorArray:
 
     def _filled(self, v: Value, name: str) -> Value:
         if self._shared.adds:
-            rows = shapes.range(arrays.getitem(shapes.shape(v), 0))
+            rows = spaced.range(arrays.getitem(shapes.shape(v), 0))
             return self._entered(self._added(rows, v, name))
         made = tensor_arrays.array_unstack(self._flow, v, self._shared.grows, name)
         return self._entered(made)
 
     def _added(self, at: Value, rows: Value, name: str) -> Value:
         """The array with `rows` added to its elements `at`."""
-        nothing = shapes.zeros_like(self._flow)
+        nothing = fills.zeros_like(self._flow)
         more = tensor_arrays.array_scatter(nothing, at, rows, name)
         return tensor_arrays.array_sum(self._flow, more)
 
@@ -354,7 +354,7 @@ class TensorArray:
                 self._shared.grads[source] = shared
             get_default_graph().reserve(scope + "TensorArrayGradV3")
             before = _newest(shared.flows, flow)
-            flow = shapes.zeros_like(self._flow) if before is None else before
+            flow = fills.zeros_like(self._flow) if before is None else before
             with get_default_graph().control_dependencies([self._flow]):
                 flow = state.identity(flow, name="gradient_flow")
         made = TensorArray.__new__(TensorArray)

@@ -15,7 +15,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.ops import arrays, linalg, math, nn, reduce, shapes
+from graphc.ops import arrays, fills, linalg, math, nn, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.hashing import farm64
 from graphc.ops.record import Attrs, Types, no_grad, op
@@ -180,7 +180,7 @@ class BucketizedColumn(DenseColumn, CategoricalColumn):
         return self.buckets
 
     def dense(self, features: Mapping[str, Any], trainable: bool) -> Value:
-        hot = shapes.one_hot(self._bucket(features), self.each)
+        hot = fills.one_hot(self._bucket(features), self.each)
         return shapes.reshape(hot, [-1, self.buckets])
 
     def _key_types(self) -> dict[str, Any]:
@@ -274,7 +274,7 @@ class IndicatorColumn(DenseColumn):
         return self.source.buckets
 
     def dense(self, features: Mapping[str, Any], trainable: bool) -> Value:
-        hot = shapes.one_hot(self.source.ids(features), self.source.buckets)
+        hot = fills.one_hot(self.source.ids(features), self.source.buckets)
         weights = self.source.weights(features)
         if weights is not None:
             hot = hot * shapes.expand_dims(weights, -1)
@@ -338,7 +338,7 @@ def combine(
         return total  # type: ignore[no-any-return]
     count = reduce.reduce_sum(there if combiner == "mean" else there * there, 1, True)
     scale = count if combiner == "mean" else math.sqrt(count)
-    one = shapes.ones_like(scale)
+    one = fills.ones_like(scale)
     made: Value = total / math.select(math.greater(scale, 0.0), scale, one)
     return made
 
@@ -374,7 +374,7 @@ def categorical_column_with_identity(
             return build(checked_op, (ids,), {"buckets": int(num_buckets)}).outputs[0]
         fits = math.logical_and(math.greater_equal(ids, np.int64(0)),
                                 math.less(ids, np.int64(num_buckets)))  # fmt: skip
-        made: Value = math.select(fits, ids, shapes.ones_like(ids) * np.int64(default_value))
+        made: Value = math.select(fits, ids, fills.ones_like(ids) * np.int64(default_value))
         return made
 
     return KeyColumn(key, num_buckets, dtypes.int64, find)
@@ -528,7 +528,7 @@ def input_layer(
                 cols_to_vars[c] = made
             if cols_to_output_tensors is not None:
                 cols_to_output_tensors[c] = part
-        return shapes.concat(parts, 1)  # type: ignore[no-any-return]
+        return arrays.concat(parts, 1)
 
 
 def linear_model(

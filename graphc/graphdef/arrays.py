@@ -19,7 +19,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Shape
 from graphc.ir.node import Value
-from graphc.ops import arrays, control, math, reduce, shapes, tensor_arrays
+from graphc.ops import arrays, control, fills, math, reduce, shapes, tensor_arrays
 from graphc.ops.convert import make_constant
 
 __all__ = ["ARRAYS", "Arrays"]
@@ -99,7 +99,7 @@ class Arrays:
             elif place is not None and place.within(loop):
                 like = self.state.get(base, self.final.get(base))
             if like is not None:
-                self.state[key] = shapes.zeros_like(like)
+                self.state[key] = fills.zeros_like(like)
                 self.kinds[key] = self.kinds[base]._replace(sums=True)
                 self.fresh.add(key)
 
@@ -206,7 +206,7 @@ class Arrays:
         key, array, of = self.of(n)
         total = None
         if of.sums and key not in self.fresh:
-            total, array = array, shapes.zeros_like(array)
+            total, array = array, fills.zeros_like(array)
         self.fresh.discard(key)
         if of.grows and not of.sums and indices is not None:
             array = tensor_arrays.array_grow(array, reduce.reduce_max(indices))
@@ -239,7 +239,7 @@ class Arrays:
         flat = shapes.reshape(array, arrays.concat([[-1], inner], 0))
         count = arrays.strided_slice(sizes, [0], [1])
         length = arrays.strided_slice(sizes, [1], [2], shrink_axis_mask=1)
-        self.values[f"{n.name}:1"] = shapes.fill(count, math.cast(length, dtypes.int64))
+        self.values[f"{n.name}:1"] = fills.fill(count, math.cast(length, dtypes.int64))
         shape = flat.static_shape
         return tensor_arrays.array_stack(flat, shape, name)
 

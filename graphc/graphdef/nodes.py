@@ -21,7 +21,7 @@ from graphc.graphdef.tensors import shape_of
 from graphc.ir.build import build
 from graphc.ir.node import Node, Value
 from graphc.ir.registry import OPS
-from graphc.ops import arrays, math, reduce, shapes, state
+from graphc.ops import arrays, fills, math, reduce, shapes, spaced, state
 from graphc.ops.check import assert_op
 from graphc.ops.convert import make_constant
 from graphc.ops.norm import fused_batch_norm_op
@@ -62,7 +62,7 @@ def _bias_add_grad(n: Any, values: list[Value], name: str) -> Made:
             raise ValueError("the rank of the gradient is not known")
         axes: Any = [i for i in range(rank) if i != 1]
     elif rank is None:
-        axes = shapes.range(shapes.rank(dy) - 1)
+        axes = spaced.range(shapes.rank(dy) - 1)
     else:
         axes = list(range(rank - 1))
     return [reduce.reduce_sum(dy, axes, name=name)]
@@ -99,14 +99,14 @@ def _concat_offset(n: Any, values: list[Value], name: str) -> Made:
     axis, *sizes = values
     rank = shapes.size(sizes[0])
     at = math.where(axis < 0, axis + rank, axis)
-    along = math.cast(math.equal(shapes.range(rank), at), sizes[0].dtype)
+    along = math.cast(math.equal(spaced.range(rank), at), sizes[0].dtype)
     value = axis.node.attrs.get("value")
     shape = sizes[0].static_shape
     if value is not None and shape is not None and type(shape[0]) is int:
         mask = np.zeros(shape[0], np.int32)
         mask[int(value)] = 1
         along = make_constant(mask, sizes[0].dtype, "along")
-    out = [shapes.zeros_like(sizes[0], name=name)]
+    out = [fills.zeros_like(sizes[0], name=name)]
     for s in sizes[:-1]:
         out.append(out[-1] + s * along)
     return out

@@ -14,7 +14,7 @@ from typing import Any
 from graphc.face.graph import get_default_graph
 from graphc.graphdef.nodes import attribute
 from graphc.ir.node import Node, Value
-from graphc.ops import math, rows, shapes, state
+from graphc.ops import broadcasting, fills, math, rows, state
 
 __all__ = ["TRAINING", "train"]
 
@@ -106,8 +106,8 @@ def _centered(
 
 def _pulled(x: Value, by: Value) -> Value:
     """`x`, nearer to zero by an amount, as far as that."""
-    short = math.maximum(math.abs(x) - by, shapes.zeros_like(x))
-    some = shapes.broadcast_like(math.greater(by, 0), x)
+    short = math.maximum(math.abs(x) - by, fills.zeros_like(x))
+    some = broadcasting.broadcast_like(math.greater(by, 0), x)
     made: Value = math.select(some, math.sign(x) * short, x)
     return made
 
@@ -150,8 +150,8 @@ def _ftrl_v2(
     new, old = math.pow(accum, -power), math.pow(ACCUM, -power)
     linear = LINEAR + shrunk - (new - old) / lr * var
     free = (math.sign(linear) * l1 - linear) / (new / lr + 2 * l2)
-    beyond = math.greater(math.abs(linear), shapes.ones_like(linear) * l1)
-    return math.select(beyond, free, shapes.zeros_like(linear)), accum, linear
+    beyond = math.greater(math.abs(linear), fills.ones_like(linear) * l1)
+    return math.select(beyond, free, fills.zeros_like(linear)), accum, linear
 
 
 def _add_sign(

@@ -10,7 +10,7 @@ from graphc.face.graph import name_scope
 from graphc.image.common import sizes, tensor
 from graphc.ir import dtypes
 from graphc.ir.build import build
-from graphc.ops import arrays, math, pictures, shapes, state
+from graphc.ops import arrays, fills, math, pictures, shapes, spaced, state
 
 __all__ = [
     "crop_and_resize", "draw_bounding_boxes", "non_max_suppression",
@@ -133,7 +133,7 @@ def crop_and_resize(
             out = _at(x, which, *(_index(v, n) for v, n in zip(half, (height, width), strict=True)))
         else:
             out = _between(x, which, ys, xs, height, width)
-        outside = shapes.zeros_like(out) + float(extrapolation_value)
+        outside = fills.zeros_like(out) + float(extrapolation_value)
         keep = math.logical_and(shapes.expand_dims(inside, 3), math.equal(outside, outside))
         made: Any = state.identity(math.select(keep, out, outside), name=scope)
         return made
@@ -142,7 +142,7 @@ def crop_and_resize(
 def _sampled(start: Any, end: Any, old: Any, new: Any) -> Any:
     """Rows (or columns) of the picture for each of a crop, a row for each box."""
     span = math.cast(tensor(old - 1), dtypes.float32)
-    steps = math.cast(shapes.range(new), dtypes.float32)
+    steps = math.cast(spaced.range(new), dtypes.float32)
     count = math.cast(new, dtypes.float32)
     scale = (end - start) * span / math.maximum(count - 1.0, 1.0)
     many = shapes.expand_dims(start * span, 1) + shapes.expand_dims(scale, 1) * steps
@@ -169,7 +169,7 @@ def _at(x: Any, which: Any, rows: Any, columns: Any) -> Any:
     r = shapes.expand_dims(rows, 2) + 0 * shapes.expand_dims(columns, 1)
     c = 0 * shapes.expand_dims(rows, 2) + shapes.expand_dims(columns, 1)
     picture = shapes.reshape(which, [-1, 1, 1]) + 0 * r
-    out: Any = arrays.gather_nd(x, shapes.stack([picture, r, c], axis=3))
+    out: Any = arrays.gather_nd(x, arrays.stack([picture, r, c], axis=3))
     return out
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from graphc.face.graph import name_scope
 from graphc.image.common import as_images, tensor
 from graphc.ir import dtypes
-from graphc.ops import linalg, math, random, reduce, shapes, state
+from graphc.ops import arrays, fills, linalg, math, random, reduce, shapes, state
 
 __all__ = [
     "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation",
@@ -154,7 +154,7 @@ def rgb_to_hsv(images: Any, name: str | None = None) -> Any:
         value = math.maximum(math.maximum(r, g), b)
         spread = value - math.minimum(math.minimum(r, g), b)
         none, black = math.equal(spread, 0.0), math.equal(value, 0.0)
-        one = shapes.ones_like(value)
+        one = fills.ones_like(value)
         norm = 1.0 / (6.0 * math.select(none, one, spread))
         hue = math.select(
             math.equal(r, value), norm * (g - b),
@@ -162,10 +162,10 @@ def rgb_to_hsv(images: Any, name: str | None = None) -> Any:
                 math.equal(g, value), norm * (b - r) + 2.0 / 6.0, norm * (r - g) + 4.0 / 6.0
             ),
         )  # fmt: skip
-        hue = math.select(none, shapes.zeros_like(hue), hue)
+        hue = math.select(none, fills.zeros_like(hue), hue)
         hue = math.select(math.less(hue, 0.0), hue + 1.0, hue)
         saturation = spread / math.select(black, one, value)
-        out: Any = shapes.stack([hue, saturation, value], axis=-1, name=scope)
+        out: Any = arrays.stack([hue, saturation, value], axis=-1, name=scope)
         return out
 
 
@@ -184,7 +184,7 @@ def hsv_to_rgb(images: Any, name: str | None = None) -> Any:
         red = part(math.abs(sixths - 3.0) - 1.0)
         green = part(2.0 - math.abs(sixths - 2.0))
         blue = part(2.0 - math.abs(sixths - 4.0))
-        out: Any = shapes.stack([red, green, blue], axis=-1, name=scope)
+        out: Any = arrays.stack([red, green, blue], axis=-1, name=scope)
         return out
 
 
@@ -196,7 +196,7 @@ def adjust_hue(image: Any, delta: Any, name: str | None = None) -> Any:
         h, s, v = _split(rgb_to_hsv(real))
         turned = h + math.cast(tensor(delta), real.dtype)
         turned = turned - math.floor(turned)
-        out = hsv_to_rgb(shapes.stack([turned, s, v], axis=-1))
+        out = hsv_to_rgb(arrays.stack([turned, s, v], axis=-1))
         return convert_image_dtype(out, x.dtype.base_dtype, saturate=True)
 
 
@@ -217,7 +217,7 @@ def adjust_saturation(image: Any, saturation_factor: Any, name: str | None = Non
         h, s, v = _split(rgb_to_hsv(real))
         more = s * math.cast(tensor(saturation_factor), real.dtype)
         more = math.minimum(math.maximum(more, 0.0), 1.0)
-        out = hsv_to_rgb(shapes.stack([h, more, v], axis=-1))
+        out = hsv_to_rgb(arrays.stack([h, more, v], axis=-1))
         return convert_image_dtype(out, x.dtype.base_dtype, saturate=True)
 
 

@@ -7,7 +7,17 @@ from typing import Any
 from graphc.face.graph import name_scope
 from graphc.image.common import as_images, batched, sizes, tensor
 from graphc.ir import dtypes
-from graphc.ops import arrays, math, random, shapes, state
+from graphc.ops import (
+    arrays,
+    broadcasting,
+    diagonal,
+    math,
+    random,
+    shapes,
+    spaced,
+    state,
+    transposing,
+)
 
 __all__ = [
     "central_crop", "crop_to_bounding_box", "extract_image_patches", "extract_patches",
@@ -47,9 +57,9 @@ def _random_flip(image: Any, axis: int, seed: int | None, name: str) -> Any:
         if rank == 3:
             draw = random.random_uniform([], 0, 1.0, seed=seed)
             n = sizes(x)[rank + axis]
-            places = shapes.range(n)
+            places = spaced.range(n)
             index = math.select(
-                shapes.broadcast_to(math.less(draw, 0.5), shapes.shape(places)),
+                broadcasting.broadcast_to(math.less(draw, 0.5), shapes.shape(places)),
                 n - 1 - places, places,
             )  # fmt: skip
             made: Any = state.identity(arrays.gather(x, index, axis=rank + axis), name=scope)
@@ -74,7 +84,7 @@ def transpose(image: Any, name: str | None = None) -> Any:
     """Height and width exchanged."""
     with name_scope(name, "transpose", [image]):
         x = as_images(image)
-        out: Any = shapes.transpose(x, [1, 0, 2] if x.get_shape().ndims == 3 else [0, 2, 1, 3])
+        out: Any = transposing.transpose(x, [1, 0, 2] if x.get_shape().ndims == 3 else [0, 2, 1, 3])
         return out
 
 
@@ -92,7 +102,7 @@ def rot90(image: Any, k: int = 1, name: str | None = None) -> Any:
             if turn == 2:
                 both: Any = arrays.reverse(x, [1, 2])
                 return both
-            swapped = shapes.transpose(x, [0, 2, 1, 3])
+            swapped = transposing.transpose(x, [0, 2, 1, 3])
             out: Any = arrays.reverse(swapped, [1 if turn == 1 else 2])
             return out
 
@@ -132,7 +142,7 @@ def _vector(values: list[Any]) -> Any:
     """Numbers as they are; numbers and tensors as one tensor."""
     if all(isinstance(v, int) for v in values):
         return values
-    return shapes.stack([math.cast(tensor(v), dtypes.int32) for v in values])
+    return arrays.stack([math.cast(tensor(v), dtypes.int32) for v in values])
 
 
 def pad_to_bounding_box(
@@ -238,7 +248,7 @@ def extract_image_patches(
         if depth is None:
             raise ValueError("extract_image_patches needs a known number of channels")
         n = rows * columns * depth
-        eye = shapes.reshape(shapes.eye(n, dtype=x.dtype), [rows, columns, depth, n])
+        eye = shapes.reshape(diagonal.eye(n, dtype=x.dtype), [rows, columns, depth, n])
         out: Any = conv.conv2d(x, eye, strides, padding, dilations=rates)
         return out
 

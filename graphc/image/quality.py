@@ -116,7 +116,7 @@ def ssim_multiscale(
             parts.append(nn.relu(part))
         parts[-1] = nn.relu(whole)
         powers = tensor(np.array(power_factors, np.float32))
-        product = reduce.reduce_prod(math.pow(shapes.stack(parts, axis=-1), powers), axis=[-1])
+        product = reduce.reduce_prod(math.pow(arrays.stack(parts, axis=-1), powers), axis=[-1])
         mean = reduce.reduce_mean(product, axis=[-1])
         out: Any = shapes.reshape(mean, before)
         return out

@@ -13,7 +13,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.known import known
 from graphc.ir.node import Value
-from graphc.ops import arrays, linalg, math, shapes, state
+from graphc.ops import arrays, linalg, math, shapes, spaced, state
 
 __all__ = [
     "ResizeMethod", "resize", "resize_area", "resize_bicubic", "resize_bilinear",
@@ -69,7 +69,7 @@ def _scale(old: Any, new: Any, align_corners: bool) -> Any:
 
 def _places(old: Any, new: Any, align_corners: bool, half_pixel: bool) -> Any:
     """Where each new pixel is among the old ones."""
-    steps = math.cast(shapes.range(new), dtypes.float32)
+    steps = math.cast(spaced.range(new), dtypes.float32)
     scale = _scale(old, new, align_corners)
     return (steps + 0.5) * scale - 0.5 if half_pixel else steps * scale
 
@@ -99,7 +99,7 @@ def _bilinear_axis(x: Any, new: Any, axis: int, align: bool, half: bool) -> Any:
 
 def _nearest_axis(x: Any, new: Any, axis: int, align: bool, half: bool) -> Any:
     old = sizes(x)[axis]
-    steps = math.cast(shapes.range(new), dtypes.float32)
+    steps = math.cast(spaced.range(new), dtypes.float32)
     place = (steps + 0.5 if half else steps) * _scale(old, new, align)
     # to the nearest, halves up: TensorFlow's roundf, for places that are never negative
     index = math.cast(math.floor(place + 0.5) if align else math.floor(place), dtypes.int32)
@@ -143,11 +143,11 @@ def _bicubic_axis(x: Any, new: Any, axis: int, align: bool, half: bool) -> Any:
 def _overlaps(old: Any, new: Any, align: bool) -> Any:
     """How much of each old pixel (columns) is in each new one (rows)."""
     scale = _scale(old, new, align)
-    start = shapes.expand_dims(math.cast(shapes.range(new), dtypes.float32) * scale, 1)
-    pixel = shapes.expand_dims(math.cast(shapes.range(old), dtypes.float32), 0)
+    start = shapes.expand_dims(math.cast(spaced.range(new), dtypes.float32) * scale, 1)
+    pixel = shapes.expand_dims(math.cast(spaced.range(old), dtypes.float32), 0)
     # what is beyond the picture counts as its last pixel
     beyond = shapes.expand_dims(
-        math.cast(math.equal(shapes.range(old), old - 1), dtypes.float32), 0
+        math.cast(math.equal(spaced.range(old), old - 1), dtypes.float32), 0
     )
     covered = math.minimum(pixel + 1.0 + beyond * 1e9, start + scale) - math.maximum(pixel, start)
     out: Any = math.maximum(covered, 0.0) / scale
@@ -314,7 +314,7 @@ resize = resize_images
 
 
 def _packed(size: list[Any]) -> Any:
-    return size if all(isinstance(v, int) for v in size) else shapes.stack(size)
+    return size if all(isinstance(v, int) for v in size) else arrays.stack(size)
 
 
 def _proportional(old: list[Any], new: list[Any]) -> list[Any]:

@@ -21,7 +21,21 @@ from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.layers.words import smart_cond
-from graphc.ops import arrays, conv, linalg, math, nn, norm, random, reduce, shapes, state
+from graphc.ops import (
+    arrays,
+    conv,
+    fills,
+    linalg,
+    math,
+    nn,
+    norm,
+    random,
+    reduce,
+    shapes,
+    spaced,
+    state,
+    transposing,
+)
 from graphc.ops import pool as pooling
 from graphc.ops.convert import convert_to_tensor
 from graphc.train.averages import assign_moving_average
@@ -246,8 +260,8 @@ def _filled(f: Callable[..., Any], as_variable: bool) -> Callable[..., Any]:
     return made
 
 
-zeros = _filled(shapes.zeros, True)
-ones = _filled(shapes.ones, True)
+zeros = _filled(fills.zeros, True)
+ones = _filled(fills.ones, True)
 
 
 def eye(size: int, dtype: Any = None, name: str | None = None) -> Any:
@@ -394,7 +408,7 @@ greater, greater_equal, less, less_equal = (
     math.greater, math.greater_equal, math.less, math.less_equal,
 )  # fmt: skip
 sigmoid, tanh, softplus, softsign = math.sigmoid, math.tanh, nn.softplus, nn.softsign
-stop_gradient, zeros_like, ones_like = state.stop_gradient, shapes.zeros_like, shapes.ones_like
+stop_gradient, zeros_like, ones_like = state.stop_gradient, fills.zeros_like, fills.ones_like
 tile, gather, bias_add_ = arrays.tile, arrays.gather, nn.bias_add
 map_fn, foldl, foldr = functional.map_fn, functional.foldl, functional.foldr
 
@@ -402,7 +416,7 @@ map_fn, foldl, foldr = functional.map_fn, functional.foldl, functional.foldr
 def sqrt(x: Any) -> Any:
     """The root; of negative numbers 0."""
     v = convert_to_tensor(x)
-    return math.sqrt(math.maximum(v, shapes.zeros_like(v)))
+    return math.sqrt(math.maximum(v, fills.zeros_like(v)))
 
 
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -468,8 +482,8 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
         axes = [p - 1, q - 1 if q == 2 else q - 2]
     i, j = (axes, axes) if isinstance(axes, int) else axes
     i, j = i % p, j % q
-    a = shapes.transpose(a, [0, *[k for k in range(1, p) if k != i], i])
-    b = shapes.transpose(b, [0, j, *[k for k in range(1, q) if k != j]])
+    a = transposing.transpose(a, [0, *[k for k in range(1, p) if k != i], i])
+    b = transposing.transpose(b, [0, j, *[k for k in range(1, q) if k != j]])
     left, right = shapes.shape(a), shapes.shape(b)
     u = shapes.reshape(a, arrays.stack([left[0], -1, left[p - 1]]))
     v = shapes.reshape(b, arrays.stack([right[0], right[1], -1]))
@@ -496,12 +510,12 @@ def reshape(x: Any, shape: Any) -> Any:
 
 def permute_dimensions(x: Any, pattern: Any) -> Any:
     """Axes in another order."""
-    return shapes.transpose(x, pattern)
+    return transposing.transpose(x, pattern)
 
 
 def transpose(x: Any) -> Any:
     """Axes in reverse order."""
-    return shapes.transpose(x)
+    return transposing.transpose(x)
 
 
 def expand_dims(x: Any, axis: int = -1) -> Any:
@@ -551,13 +565,13 @@ def repeat_elements(x: Any, rep: int, axis: int) -> Any:
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = "int32") -> Any:
     """Numbers one after the other."""
-    made = shapes.range(start, delta=step) if stop is None else shapes.range(start, stop, step)
+    made = spaced.range(start, delta=step) if stop is None else spaced.range(start, stop, step)
     return math.cast(made, dtype)
 
 
 def one_hot(indices: Any, num_classes: int) -> Any:
     """Vectors with one 1."""
-    return shapes.one_hot(indices, num_classes)
+    return fills.one_hot(indices, num_classes)
 
 
 def reverse(x: Any, axes: Any) -> Any:
@@ -597,7 +611,7 @@ def resize_images(
 ) -> Any:  # fmt: skip
     """Images larger by whole factors."""
     first = (data_format or image_data_format()) == "channels_first"
-    v = shapes.transpose(x, [0, 2, 3, 1]) if first else convert_to_tensor(x)
+    v = transposing.transpose(x, [0, 2, 3, 1]) if first else convert_to_tensor(x)
     sizes = [n if n is not None else shapes.shape(v)[i + 1]
              for i, n in enumerate(v.shape.as_list()[1:3])]  # type: ignore[attr-defined]  # fmt: skip
     new = [sizes[0] * height_factor, sizes[1] * width_factor]
@@ -607,7 +621,7 @@ def resize_images(
     y = lookup("image", f)(v, arrays.stack(new), half_pixel_centers=True)
     if builtin_all(isinstance(n, int) for n in new):
         y.set_shape([None, *new, None])
-    return shapes.transpose(y, [0, 3, 1, 2]) if first else y
+    return transposing.transpose(y, [0, 3, 1, 2]) if first else y
 
 
 def builtin_all(xs: Any) -> bool:
@@ -824,18 +838,18 @@ def rnn(
     x = convert_to_tensor(inputs)
     assert x.rank is not None
     if not time_major:
-        x = shapes.transpose(x, [1, 0, *range(2, x.rank)])
+        x = transposing.transpose(x, [1, 0, *range(2, x.rank)])
     flags = None
     if mask is not None:
         m = math.cast(mask, "bool")
-        flags = m if time_major else shapes.transpose(m, [1, 0])
+        flags = m if time_major else transposing.transpose(m, [1, 0])
     if go_backwards:
         x = arrays.reverse(x, [0])
         flags = None if flags is None else arrays.reverse(flags, [0])
     begin = list(initial_states)
     more = list(constants or ())
     first, _ = step_function(x[0], [*begin, *more])
-    zero = shapes.zeros_like(first)
+    zero = fills.zeros_like(first)
 
     def step(carried: Any, element: Any) -> Any:
         before, states = carried[0], list(carried[1:])
@@ -844,7 +858,7 @@ def rnn(
         new = list(new)
         if flags is not None:
             keep = element[1]
-            y = _where(keep, y, shapes.zeros_like(y) if zero_output_for_mask else before)
+            y = _where(keep, y, fills.zeros_like(y) if zero_output_for_mask else before)
             new = [_where(keep, n, s) for n, s in zip(new, states, strict=True)]
         return (y, *new)
 
@@ -854,7 +868,7 @@ def rnn(
     last = ys[-1]
     if not time_major:
         assert ys.rank is not None
-        ys = shapes.transpose(ys, [1, 0, *range(2, ys.rank)])
+        ys = transposing.transpose(ys, [1, 0, *range(2, ys.rank)])
     return last, ys, states
 
 

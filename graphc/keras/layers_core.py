@@ -13,7 +13,7 @@ from graphc.keras import backend as K
 from graphc.keras.engine import InputSpec, Layer
 from graphc.layers import core, normalization
 from graphc.layers.words import regularizer_of, sizes_of
-from graphc.ops import arrays, math, nn, norm, reduce, shapes
+from graphc.ops import arrays, math, nn, norm, reduce, shapes, transposing
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -167,7 +167,7 @@ class Permute(Layer):
             )
 
     def call(self, inputs: Any) -> Any:
-        return shapes.transpose(inputs, [0, *self.dims])
+        return transposing.transpose(inputs, [0, *self.dims])
 
 
 class RepeatVector(Layer):

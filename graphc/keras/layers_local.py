@@ -13,7 +13,7 @@ from graphc.keras.recurrent import RNN, LSTMCell, _each, _OfCell, _step
 from graphc.keras.words import activation_of
 from graphc.layers.core import normalized_format
 from graphc.layers.words import sizes_of
-from graphc.ops import arrays, linalg, math, shapes
+from graphc.ops import arrays, fills, linalg, math, shapes, transposing
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["ConvLSTM2D", "LocallyConnected1D", "LocallyConnected2D"]
@@ -107,12 +107,12 @@ class _Local(Layer):
     def call(self, inputs: Any) -> Any:
         x: Any = convert_to_tensor(inputs)
         if self._first:
-            x = shapes.transpose(x, [0, *range(2, self.rank + 2), 1])
+            x = transposing.transpose(x, [0, *range(2, self.rank + 2), 1])
         y = local_conv(x, self.kernel, self.kernel_size, self.strides, self.places)
         if self.bias is not None:
             y = y + convert_to_tensor(self.bias)
         if self._first:
-            y = shapes.transpose(y, [0, self.rank + 1, *range(1, self.rank + 1)])
+            y = transposing.transpose(y, [0, self.rank + 1, *range(1, self.rank + 1)])
         return self.activation(y)
 
 
@@ -128,9 +128,9 @@ def local_conv(x: Any, kernel: Any, size: Any, strides: Any, places: Any) -> Any
     windows = arrays.concat(parts, -2) if len(parts) > 1 else parts[0]
     count = int(np.prod(places))
     flat = shapes.reshape(windows, [-1, count, int(np.prod(size)) * channels])
-    y = linalg.matmul(shapes.transpose(flat, [1, 0, 2]), convert_to_tensor(kernel))
+    y = linalg.matmul(transposing.transpose(flat, [1, 0, 2]), convert_to_tensor(kernel))
     n = kernel.shape[-1].value
-    return shapes.reshape(shapes.transpose(y, [1, 0, 2]), [-1, *places, n])
+    return shapes.reshape(transposing.transpose(y, [1, 0, 2]), [-1, *places, n])
 
 
 class LocallyConnected2D(_Local):
@@ -190,7 +190,7 @@ class _ConvLSTMCell(LSTMCell):
         for key, rate, like in (("x", self.dropout, inputs),
                                 ("h", self.recurrent_dropout, self._blank(inputs))):  # fmt: skip
             if rate > 0:
-                ones = shapes.ones_like(like)
+                ones = fills.ones_like(like)
                 self._masks[key] = [
                     K.in_train_phase(lambda o=ones, r=rate: K.dropout(o, r), ones, training)
                     for _ in range(4)
@@ -209,7 +209,7 @@ class _ConvLSTMCell(LSTMCell):
         if None in space:
             raise ValueError(f"ConvLSTM2D needs images of known size, not {known}")
         size = [self.filters, *space] if self._axis == 1 else [*space, self.filters]
-        made: Any = shapes.zeros(arrays.stack([shapes.shape(x)[0], *size]), x.dtype)
+        made: Any = fills.zeros(arrays.stack([shapes.shape(x)[0], *size]), x.dtype)
         made.set_shape([known[0], *size])
         return made
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.keras import backend as K
 from graphc.keras.named import deserialized, found, serialized
-from graphc.ops import math, nn, reduce, shapes
+from graphc.ops import broadcasting, math, nn, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
 
 
@@ -49,7 +49,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
 def _signs(t: Any) -> Any:
     """Labels 0 and 1 as -1 and 1; others as they are."""
     binary = reduce.reduce_all(math.logical_or(math.equal(t, 0), math.equal(t, 1)))
-    return math.select(shapes.broadcast_like(binary, t), 2.0 * t - 1.0, t)
+    return math.select(broadcasting.broadcast_like(binary, t), 2.0 * t - 1.0, t)
 
 
 def hinge(y_true: Any, y_pred: Any) -> Any:

@@ -17,7 +17,7 @@ from graphc.keras import losses
 from graphc.keras.engine import unique
 from graphc.keras.named import deserialized, found, serialized
 from graphc.layers.base import snake_case
-from graphc.ops import math, reduce, shapes, state
+from graphc.ops import broadcasting, math, reduce, shapes, state
 from graphc.ops.convert import convert_to_tensor
 
 
@@ -162,7 +162,7 @@ class _Ratio(Metric):
                 w = shapes.expand_dims(w, -1)
             if w.rank is not None and v.rank is not None and w.rank > v.rank:
                 w = shapes.squeeze(w, [-1])
-            w = shapes.broadcast_like(w, v)
+            w = broadcasting.broadcast_like(w, v)
             n, total = reduce.reduce_sum(w), reduce.reduce_sum(v * w)
         return _later(self.total.assign_add(total), self.count.assign_add(n))
 
@@ -405,7 +405,7 @@ class MeanIoU(Metric):
         return self.total_cm.assign_add(made).op
 
     def result(self) -> Any:
-        from graphc.ops.shapes import matrix_diag_part
+        from graphc.ops.diagonal import matrix_diag_part
 
         cm = self.total_cm.read_value()
         right = matrix_diag_part(cm)

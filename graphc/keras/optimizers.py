@@ -10,7 +10,7 @@ from graphc.face.control import group
 from graphc.face.gradients import gradients
 from graphc.face.graph import get_default_graph, name_scope
 from graphc.face.variables import Variable
-from graphc.ops import math, reduce, rows, shapes, state
+from graphc.ops import fills, math, reduce, rows, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
 from graphc.train import optimizer as plain
@@ -111,7 +111,7 @@ class Optimizer:
         """A variable beside `var`."""
         key = (var.op.name, slot_name)
         if key not in self._slots:
-            fill = shapes.zeros if initializer == "zeros" else initializer
+            fill = fills.zeros if initializer == "zeros" else initializer
             sizes, kind = var.get_shape().as_list(), var.dtype.base_dtype
             with name_scope(self._name + "/"):
                 self._slots[key] = Variable(
@@ -389,7 +389,7 @@ class Adagrad(Optimizer):
 
     def _slots_of(self) -> list[tuple[str, Any]]:
         value = self.initial_accumulator_value
-        return [("accumulator", lambda s, t: shapes.ones(s, t) * value)]
+        return [("accumulator", lambda s, t: fills.ones(s, t) * value)]
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         slot = self.get_slot(var, "accumulator")
@@ -586,7 +586,7 @@ class Ftrl(Optimizer):
 
     def _slots_of(self) -> list[tuple[str, Any]]:
         value = self.initial_accumulator_value
-        return [("accumulator", lambda s, t: shapes.ones(s, t) * value), ("linear", "zeros")]
+        return [("accumulator", lambda s, t: fills.ones(s, t) * value), ("linear", "zeros")]
 
     def _update(self, var: Any, grad: Any, lr: Any) -> Any:
         l1, l2, power = (

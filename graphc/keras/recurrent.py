@@ -9,7 +9,7 @@ from graphc.face.shape import as_shape
 from graphc.keras import backend as K
 from graphc.keras.engine import InputSpec, Layer
 from graphc.keras.words import activation_of
-from graphc.ops import arrays, linalg, shapes
+from graphc.ops import arrays, fills, linalg, shapes
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -80,7 +80,7 @@ class _Cell(Layer):
         for key, rate, n in (("x", self.dropout, inputs.shape[-1].value),
                              ("h", self.recurrent_dropout, self.units)):  # fmt: skip
             if rate > 0:
-                ones = shapes.ones(arrays.stack([batch, n]), inputs.dtype)
+                ones = fills.ones(arrays.stack([batch, n]), inputs.dtype)
                 dropped = K.in_train_phase(lambda o=ones, r=rate: K.dropout(o, r), ones, training)
                 self._masks[key] = dropped
 
@@ -94,7 +94,7 @@ class _Cell(Layer):
         n = shapes.shape(inputs)[0] if inputs is not None else batch_size
         kind = dtype or (inputs.dtype if inputs is not None else "float32")
         sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
-        made: Any = [shapes.zeros(arrays.stack([n, s]), kind) for s in sizes]
+        made: Any = [fills.zeros(arrays.stack([n, s]), kind) for s in sizes]
         for m, s in zip(made, sizes, strict=True):
             m.set_shape([None, s])
         return made if isinstance(self.state_size, list | tuple) else made[0]
@@ -145,7 +145,7 @@ class LSTMCell(_Cell):
 
             def initial(shape: Any, dtype: Any = None) -> Any:
                 return arrays.concat(
-                    [given([n], dtype=dtype), shapes.ones([n], dtype), given([2 * n], dtype=dtype)],
+                    [given([n], dtype=dtype), fills.ones([n], dtype), given([2 * n], dtype=dtype)],
                     0,
                 )  # fmt: skip
 
@@ -364,7 +364,7 @@ class RNN(Layer):
 
 
 def _zeros(x: Any, n: int) -> Any:
-    made: Any = shapes.zeros(arrays.stack([shapes.shape(x)[0], n]), x.dtype)
+    made: Any = fills.zeros(arrays.stack([shapes.shape(x)[0], n]), x.dtype)
     made.set_shape([x.shape[0].value, n])
     return made
 

@@ -12,7 +12,7 @@ from graphc.ir.node import Value
 from graphc.layers.base import Layer, functional
 from graphc.layers.spec import InputSpec
 from graphc.layers.words import activation_of, smart_cond
-from graphc.ops import linalg, math, nn, shapes, state
+from graphc.ops import linalg, math, nn, shapes, state, transposing
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["Dense", "Dropout", "Flatten", "dense", "dropout", "flatten"]
@@ -182,7 +182,7 @@ class Flatten(Layer):
     def call(self, inputs: Any) -> Any:
         rank = inputs.rank
         if self.data_format == "channels_first" and rank > 1:
-            inputs = shapes.transpose(inputs, [0, *range(2, rank), 1])
+            inputs = transposing.transpose(inputs, [0, *range(2, rank), 1])
         batch = inputs.shape[0].value
         y = shapes.reshape(inputs, (shapes.shape(inputs)[0] if batch is None else batch, -1))
         y.set_shape(self.compute_output_shape(inputs.shape))  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from graphc.ir.node import Value
 from graphc.layers.base import Layer, functional
 from graphc.layers.spec import InputSpec
 from graphc.layers.words import initializer_of, smart_select, static_flag
-from graphc.ops import arrays, math, nn, norm, reduce, shapes, state
+from graphc.ops import arrays, fills, math, nn, norm, reduce, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.train.averages import assign_moving_average
 
@@ -301,7 +301,7 @@ class BatchNormalization(Layer):
         if static_flag(training) is not None:
             return now
         if self.virtual_batch_size is not None:
-            before = convert_to_tensor(before) + shapes.zeros_like(now)
+            before = convert_to_tensor(before) + fills.zeros_like(now)
         with name_scope("cond"), current().counts_as(7, [(1, 2), (6, 1)]):
             chosen: Any = math.select(training, now, before, name="Merge")
         chosen.set_shape(now.static_shape)  # a flag without a shape hides it
@@ -310,8 +310,8 @@ class BatchNormalization(Layer):
     def _adjusted(self, gamma: Any, beta: Any, training: Any, x: Value) -> tuple[Any, Any]:
         """The factor and the shift, with those of `adjustment` while training."""
         scale, shift = self.adjustment(shapes.shape(x))
-        scale = self._while_training(training, scale, shapes.ones_like(scale))
-        shift = self._while_training(training, shift, shapes.zeros_like(shift))
+        scale = self._while_training(training, scale, fills.ones_like(scale))
+        shift = self._while_training(training, shift, fills.zeros_like(shift))
         if gamma is not None:
             scale, shift = scale * gamma, shift * gamma
         return scale, shift if beta is None else shift + beta
@@ -341,8 +341,8 @@ class BatchNormalization(Layer):
             r = math.minimum(r, clip["rmax"])
         if "dmax" in clip:
             d = math.minimum(math.maximum(d, -clip["dmax"]), clip["dmax"])
-        r = self._while_training(training, r, shapes.ones_like(stddev))
-        d = self._while_training(training, d, shapes.zeros_like(stddev))
+        r = self._while_training(training, r, fills.ones_like(stddev))
+        d = self._while_training(training, d, fills.zeros_like(stddev))
         first = self._smoothed(self.renorm_mean, mean, self.renorm_momentum, training)
         second = self._smoothed(self.renorm_stddev, stddev, self.renorm_momentum, training)
         with get_default_graph().control_dependencies([first, second]):

@@ -10,7 +10,7 @@ from graphc.layers.convolutional import normalized_padding
 from graphc.layers.core import normalized_format
 from graphc.layers.spec import InputSpec
 from graphc.layers.words import sizes_of
-from graphc.ops import pool, shapes
+from graphc.ops import pool, shapes, transposing
 
 __all__ = [
     "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "MaxPooling1D", "MaxPooling2D",
@@ -66,10 +66,10 @@ class _Pooling(Layer):
             ]
             wide = shapes.expand_dims(inputs, at)
             return shapes.squeeze(flat(wide, ksize, strides, padding, layout), [at])
-        x = shapes.transpose(inputs, (0, 2, 3, 4, 1)) if self._first else inputs
+        x = transposing.transpose(inputs, (0, 2, 3, 4, 1)) if self._first else inputs
         made: Any = pool.max_pool3d if self.largest else pool.avg_pool3d
         y = made(x, [1, *self.pool_size, 1], [1, *self.strides, 1], padding)
-        return shapes.transpose(y, (0, 4, 1, 2, 3)) if self._first else y
+        return transposing.transpose(y, (0, 4, 1, 2, 3)) if self._first else y
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         sizes = as_shape(input_shape).as_list()

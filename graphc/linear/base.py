@@ -13,7 +13,18 @@ from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.ops import arrays, complex, factor, linalg, math, reduce, shapes
+from graphc.ops import (
+    arrays,
+    complex,
+    diagonal,
+    factor,
+    fills,
+    linalg,
+    math,
+    reduce,
+    shapes,
+    transposing,
+)
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["LinearOperator", "adj", "broadcast_batch", "parameter", "sizes"]
@@ -21,7 +32,7 @@ __all__ = ["LinearOperator", "adj", "broadcast_batch", "parameter", "sizes"]
 
 def adj(x: Any) -> Any:
     """Matrices turned over and conjugated."""
-    return shapes.matrix_transpose(x, conjugate=x.dtype.is_complex)
+    return transposing.matrix_transpose(x, conjugate=x.dtype.is_complex)
 
 
 def broadcast_batch(a: Any, b: Any) -> tuple[Any, Any]:
@@ -32,7 +43,7 @@ def broadcast_batch(a: Any, b: Any) -> tuple[Any, Any]:
         and a.static_shape[:-2] == b.static_shape[:-2]
     ):
         return a, b
-    return a + shapes.zeros_like(b[..., :1, :1]), b + shapes.zeros_like(a[..., :1, :1])
+    return a + fills.zeros_like(b[..., :1, :1]), b + fills.zeros_like(a[..., :1, :1])
 
 
 def parameter(x: Any, name: str, scope: str | None) -> Value:
@@ -303,7 +314,7 @@ class LinearOperator(Module):
 
     def _to_dense(self) -> Any:
         n = self._columns()
-        eye = shapes.eye(n, batch_shape=sizes(self._batch_list()), dtype=self._dtype)
+        eye = diagonal.eye(n, batch_shape=sizes(self._batch_list()), dtype=self._dtype)
         return self._matmul(eye)
 
     def diag_part(self, name: str = "diag_part") -> Any:
@@ -312,7 +323,7 @@ class LinearOperator(Module):
             return self._diag_part()
 
     def _diag_part(self) -> Any:
-        return shapes.matrix_diag_part(self._to_dense())
+        return diagonal.matrix_diag_part(self._to_dense())
 
     def trace(self, name: str = "trace") -> Any:
         """The sums of the diagonals."""
@@ -432,7 +443,7 @@ class LinearOperator(Module):
     def assert_positive_definite(self, name: str = "assert_positive_definite") -> Any:
         """An operation that fails unless the matrix has a Cholesky factor."""
         with self._inside(name):
-            d = shapes.matrix_diag_part(factor.cholesky(self._to_dense()))
+            d = diagonal.matrix_diag_part(factor.cholesky(self._to_dense()))
             return asserts.assert_positive(
                 complex.real(d), message="Matrix was not positive definite."
             )

@@ -12,7 +12,18 @@ from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.linear.base import LinearOperator, adj, broadcast_batch, parameter, sizes
 from graphc.linear.simple import LinearOperatorDiag, LinearOperatorIdentity
-from graphc.ops import arrays, complex, factor, linalg, math, reduce, shapes, spectral
+from graphc.ops import (
+    arrays,
+    complex,
+    factor,
+    fills,
+    linalg,
+    math,
+    reduce,
+    shapes,
+    spectral,
+    transposing,
+)
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -151,7 +162,7 @@ class _Several(LinearOperator):
         return out
 
     def _batch_sizes(self) -> Any:
-        zeros = [shapes.zeros(op.batch_shape_tensor()) for op in self._operators]
+        zeros = [fills.zeros(op.batch_shape_tensor()) for op in self._operators]
         return shapes.shape(functools.reduce(lambda a, b: a + b, zeros))
 
 
@@ -225,7 +236,7 @@ class LinearOperatorBlockDiag(_Several):
             out.append(f(op, x[..., at : at + n, :]))
             at = at + n
         first = functools.reduce(
-            lambda a, b: a + b, [shapes.zeros_like(y[..., :1, :1]) for y in out]
+            lambda a, b: a + b, [fills.zeros_like(y[..., :1, :1]) for y in out]
         )
         return arrays.concat([y + first for y in out], -2)
 
@@ -284,10 +295,10 @@ class LinearOperatorKronecker(_Several):
         k = shapes.shape(x)[-1] if k is None else k
         s = x.shape[:-2]
         batch = s.as_list() if s.is_fully_defined() else [shapes.shape(x)[:-2]]
-        z = shapes.matrix_transpose(x)
+        z = transposing.matrix_transpose(x)
         for op in reversed(self._operators):
             z = shapes.reshape(z, sizes(batch, -1, across(op)))
-            z = f(op, shapes.matrix_transpose(z))
+            z = f(op, transposing.matrix_transpose(z))
         return shapes.reshape(z, sizes(batch, -1, k))
 
     def _matmul(self, x: Any, adjoint: bool = False) -> Any:
@@ -302,7 +313,7 @@ class LinearOperatorKronecker(_Several):
         s = self.batch_shape
         if s.ndims == 0:
             return x
-        return x + shapes.zeros(sizes(self._batch_list(), 1, 1), self._dtype)
+        return x + fills.zeros(sizes(self._batch_list(), 1, 1), self._dtype)
 
     def _solve(self, b: Any, adjoint: bool = False) -> Any:
         return self._each(
@@ -415,8 +426,8 @@ class LinearOperatorLowRankUpdate(LinearOperator):
         return batch.concatenate(self._base.shape[-2:])
 
     def _shape_tensor(self) -> Any:
-        zeros = shapes.zeros(self._base.batch_shape_tensor(), self._dtype)
-        batch = shapes.shape(zeros + shapes.zeros_like(self._u[..., 0, 0]))
+        zeros = fills.zeros(self._base.batch_shape_tensor(), self._dtype)
+        batch = shapes.shape(zeros + fills.zeros_like(self._u[..., 0, 0]))
         return arrays.concat([batch, self._base.shape_tensor()[-2:]], 0)
 
     def _matmul(self, x: Any, adjoint: bool = False) -> Any:
@@ -527,7 +538,7 @@ class _Circulant(LinearOperator):
     def _apply(self, x: Any, spectrum: Any) -> Any:
         made: Any
         forward, backward = type(self)._transforms
-        turned = math.cast(shapes.matrix_transpose(x), self._complex.dtype)
+        turned = math.cast(transposing.matrix_transpose(x), self._complex.dtype)
         block = self.block_shape
         inner = block.as_list() if block.is_fully_defined() else [self.block_shape_tensor()]
         lead = turned.shape[:-1]
@@ -541,7 +552,7 @@ class _Circulant(LinearOperator):
         if n is not None:
             known: Any = flat
             known.set_shape(as_shape(made.shape[: -self._depth]).concatenate([n]))
-        out = shapes.matrix_transpose(flat)
+        out = transposing.matrix_transpose(flat)
         return out if self._dtype.is_complex else math.cast(complex.real(out), self._dtype)
 
     def _matmul(self, x: Any, adjoint: bool = False) -> Any:
@@ -567,14 +578,14 @@ class _Circulant(LinearOperator):
     def _diag_part(self) -> Any:
         flat = self._flat()
         mean = reduce.reduce_mean(flat, -1, keepdims=True)
-        return self._narrow(mean + shapes.zeros_like(flat))
+        return self._narrow(mean + fills.zeros_like(flat))
 
     def assert_hermitian_spectrum(self, name: str = "assert_hermitian_spectrum") -> Any:
         """An operation that fails unless the convolution kernel is real."""
         with self._inside(name):
             made = type(self)._transforms[1](self._complex)
             return asserts.assert_near(
-                complex.imag(made), shapes.zeros_like(complex.imag(made)), atol=1e-5,
+                complex.imag(made), fills.zeros_like(complex.imag(made)), atol=1e-5,
                 message="Spectrum was not Hermitian",
             )  # fmt: skip
 

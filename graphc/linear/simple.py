@@ -10,7 +10,19 @@ from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.linear.base import LinearOperator, broadcast_batch, parameter, sizes
-from graphc.ops import arrays, complex, factor, linalg, math, nn, reduce, shapes
+from graphc.ops import (
+    arrays,
+    complex,
+    diagonal,
+    factor,
+    fills,
+    linalg,
+    math,
+    nn,
+    reduce,
+    shapes,
+    spaced,
+)
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -88,22 +100,24 @@ class LinearOperatorIdentity(_Sized):
         return super().add_to_tensor(mat, name)
 
     def _zeros(self) -> Any:
-        return shapes.zeros(sizes(self._batch_list(), 1, 1), self._dtype)
+        return fills.zeros(sizes(self._batch_list(), 1, 1), self._dtype)
 
     def _solve(self, b: Any, adjoint: bool = False) -> Any:
         return self._matmul(b)
 
     def _to_dense(self) -> Any:
-        return shapes.eye(self._columns(), batch_shape=sizes(self._batch_list()), dtype=self._dtype)
+        return diagonal.eye(
+            self._columns(), batch_shape=sizes(self._batch_list()), dtype=self._dtype
+        )
 
     def _diag_part(self) -> Any:
-        return shapes.ones(sizes(self._batch_list(), self._columns()), self._dtype)
+        return fills.ones(sizes(self._batch_list(), self._columns()), self._dtype)
 
     def _determinant(self) -> Any:
-        return shapes.ones(sizes(self._batch_list()), self._dtype)
+        return fills.ones(sizes(self._batch_list()), self._dtype)
 
     def _log_abs_determinant(self) -> Any:
-        return shapes.zeros(sizes(self._batch_list()), self._dtype)
+        return fills.zeros(sizes(self._batch_list()), self._dtype)
 
     def _times(self, right: LinearOperator) -> LinearOperator | None:
         return right if self._batch is None else None
@@ -160,11 +174,11 @@ class LinearOperatorScaledIdentity(LinearOperator):
         return b / self._wide(adjoint)
 
     def _diag_part(self) -> Any:
-        ones = shapes.ones(sizes(self._batch_list(), self._columns()), self._dtype)
+        ones = fills.ones(sizes(self._batch_list(), self._columns()), self._dtype)
         return self._multiplier[..., None] * ones
 
     def _to_dense(self) -> Any:
-        return shapes.matrix_diag(self._diag_part())
+        return diagonal.matrix_diag(self._diag_part())
 
     def _count(self, dtype: Any) -> Any:
         return math.cast(convert_to_tensor(self._columns()), dtype)
@@ -218,17 +232,17 @@ class LinearOperatorZeros(_Sized):
 
     def _matmul(self, x: Any, adjoint: bool = False) -> Any:
         rows = self._columns() if adjoint else self._rows()
-        zeros = shapes.zeros(sizes(self._batch_list(), rows, 1), self._dtype)
+        zeros = fills.zeros(sizes(self._batch_list(), rows, 1), self._dtype)
         return zeros * x[..., :1, :]
 
     def _to_dense(self) -> Any:
-        return shapes.zeros(sizes(self._batch_list(), self._rows(), self._columns()), self._dtype)
+        return fills.zeros(sizes(self._batch_list(), self._rows(), self._columns()), self._dtype)
 
     def _diag_part(self) -> Any:
-        return shapes.matrix_diag_part(self._to_dense())
+        return diagonal.matrix_diag_part(self._to_dense())
 
     def _determinant(self) -> Any:
-        return shapes.zeros(sizes(self._batch_list()), self._dtype)
+        return fills.zeros(sizes(self._batch_list()), self._dtype)
 
     def _log_abs_determinant(self) -> Any:
         return math.log(self._determinant())
@@ -273,7 +287,7 @@ class LinearOperatorDiag(LinearOperator):
         return b / (_conj(self._diag) if adjoint else self._diag)[..., None]
 
     def _to_dense(self) -> Any:
-        return shapes.matrix_diag(self._diag)
+        return diagonal.matrix_diag(self._diag)
 
     def _diag_part(self) -> Any:
         return self._diag
@@ -406,16 +420,16 @@ class LinearOperatorHouseholder(LinearOperator):
 
     def _trace(self) -> Any:
         n = math.cast(convert_to_tensor(self._columns()), self._dtype)
-        return (n - 2.0) * shapes.ones_like(self._axis[..., 0])
+        return (n - 2.0) * fills.ones_like(self._axis[..., 0])
 
     def _diag_part(self) -> Any:
         return 1.0 - 2.0 * math.square(nn.l2_normalize(self._axis, -1))
 
     def _determinant(self) -> Any:
-        return -shapes.ones_like(self._axis[..., 0])
+        return -fills.ones_like(self._axis[..., 0])
 
     def _log_abs_determinant(self) -> Any:
-        return shapes.zeros_like(self._axis[..., 0])
+        return fills.zeros_like(self._axis[..., 0])
 
     def _inverse(self) -> LinearOperator:
         return self
@@ -447,7 +461,7 @@ class LinearOperatorToeplitz(LinearOperator):
         return self._row
 
     def _both(self) -> tuple[Any, Any]:
-        return self._col + shapes.zeros_like(self._row), self._row + shapes.zeros_like(self._col)
+        return self._col + fills.zeros_like(self._row), self._row + fills.zeros_like(self._col)
 
     def _shape(self) -> Any:
         s = self._both()[0].shape
@@ -461,8 +475,8 @@ class LinearOperatorToeplitz(LinearOperator):
         col, row = self._both()
         line = arrays.concat([arrays.reverse(col, [-1]), row[..., 1:]], -1)
         n = self._columns()
-        at = shapes.range(n)
+        at = spaced.range(n)
         return arrays.gather(line, (n - 1) + at[None, :] - at[:, None], axis=-1)
 
     def _diag_part(self) -> Any:
-        return self._both()[0][..., :1] + shapes.zeros_like(self._both()[0])
+        return self._both()[0][..., :1] + fills.zeros_like(self._both()[0])

@@ -14,7 +14,7 @@ from graphc.losses.weighting import (
     broadcast_weights,
     squeezed,
 )
-from graphc.ops import math, nn, reduce, shapes, state
+from graphc.ops import fills, math, nn, reduce, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.gradient_counts import also
 from graphc.ops.reduce import chosen
@@ -102,7 +102,7 @@ def _present(losses: Value, weights: Any, per_batch: bool = False) -> Value:
         return _counted(losses, per_batch)
     with name_scope(None, "num_present") as scope:
         w = as_float(weights)
-        nonzero = math.select(math.equal(w, 0.0), shapes.zeros_like(w), shapes.ones_like(w))
+        nonzero = math.select(math.equal(w, 0.0), fills.zeros_like(w), fills.ones_like(w))
         nonzero = broadcast_weights(nonzero, losses)
         axes = list(range(1, nonzero.rank or 1)) if per_batch else None
         count: Value = reduce.reduce_sum(nonzero, axes, keepdims=per_batch, name=scope)
@@ -112,7 +112,7 @@ def _present(losses: Value, weights: Any, per_batch: bool = False) -> Value:
 def _counted(losses: Value, per_batch: bool = False) -> Value:
     if per_batch:
         axes = list(range(1, losses.rank or 1))
-        each: Value = reduce.reduce_sum(shapes.ones_like(losses), axes, keepdims=True)
+        each: Value = reduce.reduce_sum(fills.ones_like(losses), axes, keepdims=True)
         return each
     with name_scope(None, "num_elements") as scope:
         return math.cast(shapes.size(losses, name=scope), losses.dtype)  # type: ignore[no-any-return]
@@ -175,7 +175,7 @@ def _weighted(
             total = reduce.reduce_sum(weighted)
             count = None
             if reduction == Reduction.MEAN:
-                count = reduce.reduce_sum(shapes.ones_like(each) * w)
+                count = reduce.reduce_sum(fills.ones_like(each) * w)
             elif reduction == _BY_NONZERO:
                 count = _present(each, weights)
                 current().reserve(*(_CHECKED if _tensor(weights) else _COUNTED), "Const", "Sum")
@@ -312,7 +312,7 @@ def hinge_loss(
     _none("hinge_loss", labels=labels, logits=logits)
 
     def f(z: Value, t: Value) -> Value:
-        one = shapes.ones_like(t)
+        one = fills.ones_like(t)
         sign = math.subtract(2 * t, one)
         return nn.relu(math.subtract(one, math.multiply(sign, z)))  # type: ignore[no-any-return]
 
@@ -342,7 +342,7 @@ def mean_pairwise_squared_error(
         second = 2.0 * math.div_no_nan(math.square(total), pairs, name="value")
         loss = reduce.reduce_sum(math.multiply(first - second, w))
         some = reduce.reduce_sum(count) > 0
-        mean: Value = math.select(some, loss, shapes.zeros_like(loss), name="value")
+        mean: Value = math.select(some, loss, fills.zeros_like(loss), name="value")
         add_loss(mean, loss_collection)
         return mean
 

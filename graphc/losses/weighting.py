@@ -7,7 +7,7 @@ from typing import Any
 from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.node import Value
-from graphc.ops import math, shapes
+from graphc.ops import fills, math, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.ranks import fit_rank, weights_fit
 from graphc.ops.record import show_shapes
@@ -55,7 +55,7 @@ def broadcast_weights(weights: Any, values: Any) -> Value:
         assert_broadcastable(w, v)
         if a is None or (b is None and a != ()):
             w = weights_fit(w, v)
-        return math.multiply(w, shapes.ones_like(v), name=scope)  # type: ignore[no-any-return]
+        return math.multiply(w, fills.ones_like(v), name=scope)  # type: ignore[no-any-return]
 
 
 def squeezed(labels: Any, predictions: Any, difference: int = 0) -> tuple[Value, Value]:

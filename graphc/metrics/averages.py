@@ -17,7 +17,7 @@ from graphc.metrics.support import (
     squeezed_with_weights,
     weighted_sum_and_count,
 )
-from graphc.ops import math, reduce, shapes, state
+from graphc.ops import fills, math, reduce, state
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -114,7 +114,7 @@ def mean_relative_error(
 
     def relative(t: Value, p: Value) -> Value:
         return math.select(  # type: ignore[no-any-return]
-            math.equal(n, 0.0), shapes.zeros_like(t), math.div(math.abs(t - p), n)
+            math.equal(n, 0.0), fills.zeros_like(t), math.div(math.abs(t - p), n)
         )
 
     return _error(
@@ -172,7 +172,7 @@ def mean_tensor(
         total = metric_variable(shape, name="total_tensor")
         count = metric_variable(shape, name="count_tensor")
         x = as_float(given)
-        number = shapes.ones_like(x)
+        number = fills.ones_like(x)
         if weights is not None:
             _, x, weights = squeezed_with_weights(None, x, weights)
             w = broadcast_weights(as_float(weights), x)

@@ -18,7 +18,7 @@ from graphc.metrics.support import (
     ratio,
     squeezed_with_weights,
 )
-from graphc.ops import arrays, math, reduce, shapes, state
+from graphc.ops import arrays, diagonal, fills, math, reduce, shapes, state
 from graphc.ops.check import Assert
 from graphc.ops.convert import convert_to_tensor
 
@@ -157,7 +157,7 @@ def confusion_matrix(
         else:
             n = math.cast(convert_to_tensor(num_classes), dtypes.int64)
         p.shape.assert_is_compatible_with(t.shape)
-        values = shapes.ones_like(p, dtype) if weights is None else math.cast(weights, dtype)
+        values = fills.ones_like(p, dtype) if weights is None else math.cast(weights, dtype)
         size = [num_classes, num_classes] if isinstance(num_classes, int) else arrays.stack([n, n])
         places = arrays.stack([t, p], axis=1)
         if isinstance(size, list):
@@ -185,10 +185,10 @@ def mean_iou(
         now = confusion_matrix(_flat(t), _flat(p), num_classes, dtypes.float64, weights=w)
         update = state.assign_add(total, now)
         rows, columns = as_float(reduce.reduce_sum(total, 0)), as_float(reduce.reduce_sum(total, 1))
-        hits = as_float(shapes.diag_part(total))
+        hits = as_float(diagonal.diag_part(total))
         union = rows + columns - hits
         valid = reduce.reduce_sum(as_float(math.not_equal(union, 0.0)))
-        union = math.select(math.greater(union, 0.0), union, shapes.ones_like(union))
+        union = math.select(math.greater(union, 0.0), union, fills.ones_like(union))
         each = math.div(hits, union)
         value = math.select(
             math.greater(valid, 0.0), reduce.reduce_sum(each, name="mean_iou") / valid, 0.0
@@ -212,11 +212,11 @@ def mean_per_class_accuracy(
         with get_default_graph().control_dependencies([inside]):
             t, p = state.identity(t, name="checked"), _flat(p)
         correct = as_float(math.equal(p, t))
-        one = shapes.ones_like(correct)
+        one = fills.ones_like(correct)
         if weights is not None:
             w = as_float(_flat(convert_to_tensor(weights)))
             correct, one = correct * w, one * w
-        spread = shapes.one_hot(t, num_classes, dtype=dtypes.float32)
+        spread = fills.one_hot(t, num_classes, dtype=dtypes.float32)
 
         def by_class(x: Value) -> Value:
             return reduce.reduce_sum(spread * shapes.expand_dims(x, 1), 0)  # type: ignore[no-any-return]

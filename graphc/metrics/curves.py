@@ -19,7 +19,7 @@ from graphc.metrics.support import (
     metric_variable,
     squeezed_with_weights,
 )
-from graphc.ops import math, reduce, shapes, state
+from graphc.ops import fills, math, reduce, shapes, spaced, state
 from graphc.ops.arrays import gather
 from graphc.ops.convert import constant
 
@@ -169,7 +169,7 @@ def _careful(n: int, tp: Any, fp: Any, fn: Any) -> Value:
     start = tp[1:] - math.multiply(slope, rest)
     both = math.logical_and(first > 0.0, rest > 0.0)
     share = math.select(
-        both, math.div_no_nan(first, math.maximum(rest, 0.0)), shapes.ones_like(rest)
+        both, math.div_no_nan(first, math.maximum(rest, 0.0)), fills.ones_like(rest)
     )
     parts = math.div_no_nan(
         slope * (steps + start * math.log(share)), math.maximum(tp[1:] + fn[1:], 0.0),
@@ -213,7 +213,7 @@ def specificity_at_sensitivity(
         def at(name: str, tp: Any, fn: Any, tn: Any, fp: Any) -> Value:
             away = math.abs(math.div(tp, tp + fn + _TINY) - sensitivity)
             nearest = math.equal(away, reduce.reduce_min(away))
-            order = math.cast(nearest, dtypes.int64) * shapes.range(num_thresholds, dtype="int64")
+            order = math.cast(nearest, dtypes.int64) * spaced.range(num_thresholds, dtype="int64")
             i = math.cast(reduce.argmax(order, 0), dtypes.int32)
             rejected = gather(tn, i)
             return math.div(rejected, rejected + gather(fp, i) + _TINY, name)

@@ -19,7 +19,7 @@ from graphc.metrics.support import (
     metric_variable,
     squeezed_with_weights,
 )
-from graphc.ops import math, reduce, shapes, state
+from graphc.ops import math, reduce, shapes, spaced, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.lookup import top_k
 
@@ -46,7 +46,7 @@ def _first(labels: Value) -> Value:
     n = labels.static_shape
     same = math.equal(shapes.expand_dims(labels, -1), shapes.expand_dims(labels, -2))
     size = shapes.shape(labels)[-1] if n is None or type(n[-1]) is not int else n[-1]
-    at = shapes.range(size)
+    at = spaced.range(size)
     earlier = math.less(shapes.expand_dims(at, 0), shapes.expand_dims(at, 1))
     return math.logical_not(reduce.reduce_any(math.logical_and(same, earlier), -1))  # type: ignore[no-any-return]
 
@@ -186,10 +186,10 @@ def average_precision_at_k(
         best = math.cast(best, dtypes.int64)
         t = _labels(labels, best.rank)
         right = math.cast(_found(best, t), dtypes.float64)
-        ranks = math.cast(shapes.range(1, k + 1), dtypes.float64)
+        ranks = math.cast(spaced.range(1, k + 1), dtypes.float64)
         before = math.cast(
             math.less_equal(
-                shapes.expand_dims(shapes.range(k), 1), shapes.expand_dims(shapes.range(k), 0)
+                shapes.expand_dims(spaced.range(k), 1), shapes.expand_dims(spaced.range(k), 0)
             ),
             dtypes.float64,
         )

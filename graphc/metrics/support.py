@@ -11,7 +11,7 @@ from graphc.face.variables import Variable
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.losses.weighting import as_float, broadcast_weights, squeezed_with_weights
-from graphc.ops import math, reduce, shapes, state
+from graphc.ops import fills, math, reduce, shapes, state
 
 __all__ = [
     "as_float", "broadcast_weights", "finished", "metric_scope", "metric_variable", "ratio",
@@ -24,7 +24,7 @@ def metric_variable(
 ) -> Variable:
     """A variable of zeros that a metric counts in: local, and in ``METRIC_VARIABLES``."""
     return Variable(
-        lambda: shapes.zeros(shape, dtype), trainable=False, validate_shape=validate_shape,
+        lambda: fills.zeros(shape, dtype), trainable=False, validate_shape=validate_shape,
         name=name,
         collections=[GraphKeys.LOCAL_VARIABLES, GraphKeys.METRIC_VARIABLES],
     )  # fmt: skip

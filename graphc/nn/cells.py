@@ -18,7 +18,7 @@ from graphc.ir.known import known
 from graphc.ir.node import Value
 from graphc.layers.base import InputSpec, Layer
 from graphc.layers.words import activation_of, initializer_of
-from graphc.ops import arrays, convert, linalg, math, nn, shapes
+from graphc.ops import arrays, convert, fills, linalg, math, nn, shapes
 
 __all__ = [
     "BasicLSTMCell", "BasicRNNCell", "GRUCell", "LSTMCell", "LSTMStateTuple", "LayerRNNCell",
@@ -101,7 +101,7 @@ def _static_sizes(part: Any) -> TensorShape:
 
 def zeros_of(batch_size: Any, size: Any, dtype: Any) -> Any:
     """Zeros for a batch of states or outputs of one size."""
-    out: Any = shapes.zeros(concat_shape(batch_size, size), as_dtype(dtype))
+    out: Any = fills.zeros(concat_shape(batch_size, size), as_dtype(dtype))
     out.set_shape(static_concat_shape(batch_size, size))
     return out
 

@@ -10,7 +10,7 @@ from graphc.face.scopes import get_variable
 from graphc.ir import dtypes
 from graphc.nn.cells import RNNCell
 from graphc.nn.looped import dynamic_rnn
-from graphc.ops import arrays, math, reduce, shapes
+from graphc.ops import arrays, fills, math, reduce, shapes
 
 __all__ = [
     "CrfDecodeBackwardRnnCell", "CrfDecodeForwardRnnCell", "CrfForwardRnnCell",
@@ -68,7 +68,7 @@ def crf_multitag_sequence_score(
     inputs: Any, tag_bitmap: Any, sequence_lengths: Any, transition_params: Any
 ) -> Any:
     """The score of all sequences whose tags are set in `tag_bitmap`, ``[batch, time, tags]``."""
-    barred = shapes.fill(shapes.shape(inputs), -np.inf)
+    barred = fills.fill(shapes.shape(inputs), -np.inf)
     return crf_log_norm(math.where(tag_bitmap, inputs, barred), sequence_lengths, transition_params)
 
 
@@ -146,7 +146,7 @@ def crf_log_norm(inputs: Any, sequence_lengths: Any, transition_params: Any) -> 
         initial_state=inputs[:, 0], dtype=inputs.dtype,
     )  # fmt: skip
     norm = reduce.reduce_logsumexp(last, [1])
-    return math.where(math.less_equal(sequence_lengths, 0), shapes.zeros_like(norm), norm)
+    return math.where(math.less_equal(sequence_lengths, 0), fills.zeros_like(norm), norm)
 
 
 def crf_log_likelihood(

@@ -7,7 +7,7 @@ from typing import Any
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
-from graphc.ops import arrays, ctc, math, shapes
+from graphc.ops import arrays, ctc, math, shapes, spaced, transposing
 from graphc.ops.convert import convert_to_tensor
 from graphc.sparse.tensor import SparseTensor
 
@@ -19,7 +19,7 @@ __all__ = [
 
 def _inputs(logits: Any, time_major: bool) -> Value:
     x = convert_to_tensor(logits)
-    return x if time_major else shapes.transpose(x, [1, 0, 2])
+    return x if time_major else transposing.transpose(x, [1, 0, 2])
 
 
 def _built(
@@ -110,7 +110,7 @@ def ctc_loss_v2(
     dense = convert_to_tensor(labels)
     n = shapes.shape(dense)[1]
     used = math.less(
-        shapes.expand_dims(shapes.range(n), 0),
+        shapes.expand_dims(spaced.range(n), 0),
         shapes.expand_dims(math.cast(label_length, dtypes.int32), 1),
     )
     indices = arrays.where_indices(used)

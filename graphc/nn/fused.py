@@ -10,7 +10,7 @@ from graphc.nn.cells import LSTMStateTuple
 from graphc.nn.contrib_cells import LSTMBlockCell
 from graphc.nn.looped import bidirectional_dynamic_rnn, dynamic_rnn
 from graphc.nn.unrolled import static_bidirectional_rnn, static_rnn
-from graphc.ops import arrays, shapes
+from graphc.ops import arrays, fills, shapes
 
 __all__ = [
     "FusedRNNCell", "FusedRNNCellAdaptor", "LSTMBlockFusedCell", "LSTMBlockWrapper",
@@ -61,7 +61,7 @@ class LSTMBlockWrapper(Layer):
             if dtype is None:
                 raise ValueError("Either initial_state or dtype needs to be specified")
             rows = static[1].value or shapes.shape(x)[1]
-            zeros = shapes.zeros(arrays.stack([rows, self.num_units]), dtype)
+            zeros = fills.zeros(arrays.stack([rows, self.num_units]), dtype)
             initial_state = zeros, zeros
         elif len(initial_state) != 2:
             raise ValueError("Expecting initial_state to be a tuple with length 2 or None")

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc.face.graph import name_scope
 from graphc.ir import dtypes
-from graphc.ops import arrays, linalg, math, nn, ordering, random, reduce, shapes
+from graphc.ops import arrays, fills, linalg, math, nn, ordering, random, reduce, shapes, spaced
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.lookup import embedding_lookup, top_k
 
@@ -110,17 +110,17 @@ def collapse_repeated(labels: Any, seq_length: Any, name: str | None = None) -> 
         x = convert_to_tensor(labels, name="labels")
         lengths = convert_to_tensor(seq_length, name="seq_length")
         changed = math.not_equal(x[:, 1:], x[:, :-1])
-        first = shapes.ones_like(x[:, :1], dtypes.bool_)
+        first = fills.ones_like(x[:, :1], dtypes.bool_)
         width = shapes.shape(x)[1]
         inside = arrays.sequence_mask(lengths, width)
         keep = math.logical_and(arrays.concat([first, changed], 1), inside)
         counts = reduce.reduce_sum(math.cast(keep, lengths.dtype), 1)
         most = reduce.reduce_max(counts)
         place = reduce.cumsum(math.cast(keep, dtypes.int32), 1) - 1
-        rows = shapes.range(shapes.shape(x)[0])[:, None] + shapes.zeros_like(place)
+        rows = spaced.range(shapes.shape(x)[0])[:, None] + fills.zeros_like(place)
         at = arrays.where_indices(keep)
-        where = shapes.stack([arrays.gather_nd(rows, at), arrays.gather_nd(place, at)], 1)
-        size = shapes.stack([shapes.shape(x)[0], math.cast(most, dtypes.int32)])
+        where = arrays.stack([arrays.gather_nd(rows, at), arrays.gather_nd(place, at)], 1)
+        size = arrays.stack([shapes.shape(x)[0], math.cast(most, dtypes.int32)])
         return arrays.scatter_nd(where, arrays.gather_nd(x, at), size), counts
 
 
@@ -131,14 +131,14 @@ def ctc_unique_labels(labels: Any, name: str | None = None) -> tuple[Any, Any]:
         n = shapes.shape(x)[1]
         same = math.equal(x[:, :, None], x[:, None, :])
         first = math.cast(reduce.argmax(math.cast(same, dtypes.int32), 2), dtypes.int32)
-        new = math.equal(first, shapes.range(n)[None, :])
+        new = math.equal(first, spaced.range(n)[None, :])
         place = reduce.cumsum(math.cast(new, dtypes.int32), 1) - 1
         idx = arrays.gather_nd(
-            place, shapes.stack([shapes.range(shapes.shape(x)[0])[:, None] + 0 * first, first], 2)
+            place, arrays.stack([spaced.range(shapes.shape(x)[0])[:, None] + 0 * first, first], 2)
         )
         at = arrays.where_indices(new)
         rows = math.cast(at[:, 0], dtypes.int32)
-        where = shapes.stack([rows, arrays.gather_nd(place, at)], 1)
+        where = arrays.stack([rows, arrays.gather_nd(place, at)], 1)
         kept = math.cast(arrays.gather_nd(x, at), dtypes.int64)
         return arrays.scatter_nd(where, kept, shapes.shape(x)), idx
 

@@ -10,7 +10,7 @@ from graphc.face.scopes import get_variable, get_variable_scope, variable_scope
 from graphc.nn.cells import LSTMStateTuple, RNNCell
 from graphc.nn.contrib_cells import Linear
 from graphc.nn.wrappers import WrapperCell
-from graphc.ops import arrays, linalg, math, nn, random, shapes
+from graphc.ops import arrays, fills, linalg, math, nn, random
 from graphc.ops.state import stop_gradient
 
 __all__ = [
@@ -392,7 +392,7 @@ class TimeFreqLSTMCell(RNNCell):
         peep: Any = [0.0, 0.0, 0.0]
         if self._peepholes:
             peep = [get_variable(f"W_{g}_diag", [n], dtype) for g in "FIO"]
-        before = shapes.zeros_like(state[:, :n])
+        before = fills.zeros_like(state[:, :n])
         outs, states = [], []
         for k, x in enumerate(windows):
             c_prev = state[:, 2 * k * n : (2 * k + 1) * n]

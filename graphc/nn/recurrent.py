@@ -10,7 +10,7 @@ from graphc.face.shape import TensorShape
 from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.nn.cells import is_array_of_tensors, zeros_of
-from graphc.ops import arrays, convert, math, shapes
+from graphc.ops import arrays, convert, math, shapes, transposing
 
 __all__ = [
     "best_effort_input_batch_size", "initial_state_of", "keep_where", "reverse_sequences",
@@ -33,7 +33,7 @@ def transpose_batch_time(x: Any) -> Any:
     builder = current()
     builder.reserve("Rank", *_NUMBERS, "concat/values_0", "concat/axis", "concat")
     order = (1, 0, *range(2, static.ndims))
-    out: Any = build(shapes.transpose_op, (x,), {"perm": order}, "transpose").outputs[0]
+    out: Any = build(transposing.transpose_op, (x,), {"perm": order}, "transpose").outputs[0]
     sizes = static.as_list()
     out.set_shape([sizes[1], sizes[0], *sizes[2:]])
     return out

@@ -7,7 +7,7 @@ from typing import Any
 from graphc.face.graph import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import arrays, linalg, math, nn, reduce, shapes, state
+from graphc.ops import arrays, fills, linalg, math, nn, reduce, shapes, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.lookup import embedding_lookup
 from graphc.ops.sampling import log_uniform_candidate_sampler
@@ -54,7 +54,7 @@ def _logits(
             drawn = drawn - math.log(math.cast(sampled_count, x.dtype))
         out = arrays.concat([hits, drawn], 1, name="out_logits")
         wanted = arrays.concat(
-            [shapes.ones_like(hits) / num_true, shapes.zeros_like(drawn)], 1, name="out_labels"
+            [fills.ones_like(hits) / num_true, fills.zeros_like(drawn)], 1, name="out_labels"
         )
         return out, wanted
 

@@ -2,10 +2,13 @@
 
 from graphc.ops import (
     arrays,
+    broadcasting,
     control,
     conv,
     convert,
     depthwise,
+    diagonal,
+    fills,
     flow,
     linalg,
     math,
@@ -16,13 +19,15 @@ from graphc.ops import (
     random,
     reduce,
     shapes,
+    spaced,
     state,
     tensor_arrays,
+    transposing,
 )
 from graphc.ops.record import OPS, InferError, Op
 
 __all__ = [
-    "OPS", "InferError", "Op", "arrays", "control", "conv", "convert", "depthwise",
-    "flow", "linalg", "math",
-    "nn", "operators", "pool", "pure", "random", "reduce", "shapes", "state", "tensor_arrays",
+    "OPS", "InferError", "Op", "arrays", "broadcasting", "control", "conv", "convert", "depthwise",
+    "diagonal", "fills", "flow", "linalg", "math", "nn", "operators", "pool", "pure", "random",
+    "reduce", "shapes", "spaced", "state", "tensor_arrays", "transposing",
 ]  # fmt: skip

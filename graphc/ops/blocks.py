@@ -11,7 +11,7 @@ import numpy as np
 from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.node import Value
-from graphc.ops import arrays, math, reduce, shapes, state
+from graphc.ops import arrays, broadcasting, fills, math, reduce, shapes, spaced, state, transposing
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.record import as_value, static_ints
 
@@ -83,7 +83,7 @@ def space_to_batch_nd(
         y = shapes.reshape(x, [*split, *sizes[m + 1 :]])
         inner = [2 * i + 2 for i in builtins.range(m)]
         outer = [2 * i + 1 for i in builtins.range(m)]
-        y = shapes.transpose(
+        y = transposing.transpose(
             y, [*inner, 0, *outer, *builtins.range(2 * m + 1, 2 * m + 1 + len(rest))]
         )
         lead = sizes[0] * int(np.prod(blocks))
@@ -104,7 +104,7 @@ def batch_to_space_nd(input: Any, block_shape: Any, crops: Any, name: str | None
         order = [m]
         for i in builtins.range(m):
             order += [m + 1 + i, i]
-        y = shapes.transpose(y, [*order, *builtins.range(2 * m + 1, m + x.rank)])
+        y = transposing.transpose(y, [*order, *builtins.range(2 * m + 1, m + x.rank)])
         whole = [n * b for n, b in zip(sizes[1 : m + 1], blocks, strict=True)]
         y = shapes.reshape(y, [batch, *whole, *sizes[m + 1 :]])
         key: list[Any] = [slice(None)]
@@ -168,7 +168,7 @@ def required_space_to_batch_paddings(
         full = size + before + after
         extra = math.mod(blocks - math.mod(full, blocks), blocks)
         paddings = arrays.stack([before, after + extra], 1, name="paddings")
-        crops = arrays.stack([shapes.zeros_like(extra), extra], 1, name="crops")
+        crops = arrays.stack([fills.zeros_like(extra), extra], 1, name="crops")
         return paddings, crops
 
 
@@ -207,15 +207,15 @@ def with_space_to_batch(
         space = arrays.stack([convert_to_tensor(v, dtypes.int32) for v in space])
     paddings, crops = required_space_to_batch_paddings(space, rates, base)
     if first:
-        x = shapes.transpose(x, [0, *axes, 1])
+        x = transposing.transpose(x, [0, *axes, 1])
     y = space_to_batch_nd(x, rates, paddings)
     if first:
-        y = shapes.transpose(y, [0, n + 1, *builtins.range(1, n + 1)])
+        y = transposing.transpose(y, [0, n + 1, *builtins.range(1, n + 1)])
     z = op(y, n, "VALID")
     if first:
-        z = shapes.transpose(z, [0, *builtins.range(2, n + 2), 1])
+        z = transposing.transpose(z, [0, *builtins.range(2, n + 2), 1])
     z = batch_to_space_nd(z, rates, crops)
-    return shapes.transpose(z, [0, n + 1, *builtins.range(1, n + 1)]) if first else z
+    return transposing.transpose(z, [0, n + 1, *builtins.range(1, n + 1)]) if first else z
 
 
 def extract_volume_patches(
@@ -259,10 +259,10 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
             ])  # fmt: skip
             sizes = sizes_of(x)
             return shapes.reshape(wide, [*sizes[:at], -1, *sizes[at + 1 :]])
-        times = shapes.broadcast_to(math.cast(times, dtypes.int32), [count])
+        times = broadcasting.broadcast_to(math.cast(times, dtypes.int32), [count])
         rows = arrays.boolean_mask(
-            shapes.broadcast_to(
-                shapes.expand_dims(shapes.range(count), 1), [count, reduce.reduce_max(times)]
+            broadcasting.broadcast_to(
+                shapes.expand_dims(spaced.range(count), 1), [count, reduce.reduce_max(times)]
             ),
             arrays.sequence_mask(times),
         )

@@ -11,7 +11,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
-from graphc.ops import math, shapes
+from graphc.ops import broadcasting, fills, math
 from graphc.ops.record import Attrs, Op, Types, as_value, broadcast, op
 
 __all__ = ["angle", "complex", "conj", "imag", "real", "to_complex64", "to_complex128"]
@@ -48,7 +48,7 @@ def _made(x: Any, y: Any) -> Any:
 
 
 def _complex_grad(y: Value, dy: Value, a: Value, b: Value) -> Any:
-    return shapes.sum_to_like(real(dy), a), shapes.sum_to_like(imag(dy), b)
+    return broadcasting.sum_to_like(real(dy), a), broadcasting.sum_to_like(imag(dy), b)
 
 
 complex_op = _record(
@@ -58,12 +58,12 @@ complex_op = _record(
 
 real_op = _record(
     "real", "Real", "The real part.", lambda x: np.array(x.real), _part,
-    lambda y, dy, x: complex(dy, shapes.zeros_like(dy)),
+    lambda y, dy, x: complex(dy, fills.zeros_like(dy)),
 )  # fmt: skip
 
 imag_op = _record(
     "imag", "Imag", "The imaginary part.", lambda x: np.array(x.imag), _part,
-    lambda y, dy, x: complex(shapes.zeros_like(dy), dy),
+    lambda y, dy, x: complex(fills.zeros_like(dy), dy),
 )  # fmt: skip
 
 conj_op = _record(
@@ -128,7 +128,7 @@ def real(input: Any, name: str | None = None) -> Any:
 
 def imag(input: Any, name: str | None = None) -> Any:
     """The imaginary part; zeros for real numbers."""
-    return _of(imag_op, shapes.zeros_like, input, name, "Imag")
+    return _of(imag_op, fills.zeros_like, input, name, "Imag")
 
 
 def conj(x: Any, name: str | None = None) -> Any:
@@ -138,7 +138,7 @@ def conj(x: Any, name: str | None = None) -> Any:
 
 def angle(input: Any, name: str | None = None) -> Any:
     """The angle in radians, in (-pi, pi]; zeros for real numbers, as in TF 1.15."""
-    return _of(angle_op, shapes.zeros_like, input, name, "Angle")
+    return _of(angle_op, fills.zeros_like, input, name, "Angle")
 
 
 def _to(dtype: DType, default: str) -> Callable[..., Value]:

@@ -36,7 +36,7 @@ from graphc.ir.kernel import KernelBuilder, lit
 from graphc.ir.kernel import Value as KernelValue
 from graphc.ir.node import Node, Value, type_text
 from graphc.ir.registry import REGIONS
-from graphc.ops import arrays, shapes
+from graphc.ops import arrays, fills
 from graphc.ops.lowering import Site
 from graphc.ops.record import Attrs, InferError, Types, op
 
@@ -274,7 +274,7 @@ class ElementGradient:
 
     def dense(self) -> Value:
         """The whole gradient."""
-        return self.added_to(shapes.zeros_like(self.array))
+        return self.added_to(fills.zeros_like(self.array))
 
     def added_to(self, total: Value) -> Value:
         """`total` with this added."""

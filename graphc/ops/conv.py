@@ -12,7 +12,7 @@ from typing import Any
 from graphc import ops
 from graphc.ir.build import build, current
 from graphc.ir.node import Value
-from graphc.ops import shapes
+from graphc.ops import fills, shapes
 from graphc.ops.conv_images import (
     FORMATS,
     PADDINGS,
@@ -24,9 +24,9 @@ from graphc.ops.conv_images import (
     conv3d_input_op,
     conv3d_op,
 )
+from graphc.ops.operands import make
 from graphc.ops.record import Attrs, Op, as_value, check_kind
 from graphc.ops.reduce import chosen
-from graphc.ops.shapes import make
 
 __all__ = [
     "atrous_conv2d",
@@ -294,7 +294,7 @@ def conv1d_transpose(
             dilations = (dilations[1], 1, *dilations[2:])
         sizes = as_value(output_shape) if isinstance(output_shape, Value) else list(output_shape)
         if isinstance(sizes, Value):
-            one = shapes.ones([1], sizes.dtype)
+            one = fills.ones([1], sizes.dtype)
             sizes = ops.arrays.concat([sizes[:at], one, sizes[at:]], 0)
         else:
             sizes.insert(at, 1)

@@ -12,7 +12,7 @@ from graphc.ir.build import build
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import shapes
+from graphc.ops import shapes, transposing
 from graphc.ops.conv_products import (
     conv_filter_numpy,
     conv_filter_op,
@@ -29,8 +29,8 @@ from graphc.ops.conv_windows import (
     known_shape,
     spatial,
 )
+from graphc.ops.operands import make
 from graphc.ops.record import Attrs, InferError, Op, Types, op, shape_error
-from graphc.ops.shapes import make
 
 __all__ = [
     "FORMATS",
@@ -184,7 +184,7 @@ def channels_last(x: Value, layout: str) -> Value:
     if not layout.startswith("NC"):
         return x
     rank = len(known_shape(x))
-    return shapes.transpose(x, (0, *range(2, rank), 1))
+    return transposing.transpose(x, (0, *range(2, rank), 1))
 
 
 def in_layout(x: Value, layout: str) -> Value:
@@ -192,7 +192,7 @@ def in_layout(x: Value, layout: str) -> Value:
     if not layout.startswith("NC"):
         return x
     rank = len(known_shape(x))
-    return shapes.transpose(x, (0, rank - 1, *range(1, rank - 1)))
+    return transposing.transpose(x, (0, rank - 1, *range(1, rank - 1)))
 
 
 def moved(x: Array, layout: str) -> Array:

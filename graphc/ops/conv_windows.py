@@ -10,8 +10,8 @@ import numpy as np
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.node import Value
+from graphc.ops.operands import fail, less, show
 from graphc.ops.record import Attrs
-from graphc.ops.shapes import fail, less, show
 
 __all__ = [
     "Array",

@@ -300,7 +300,7 @@ def convert(
         if isinstance(value, list | tuple) and any(
             isinstance(v, _tensor_like) for v in _leaves(value)
         ):
-            from graphc.ops.shapes import stack  # a cycle in meaning: a list of tensors is a stack
+            from graphc.ops.arrays import stack  # a cycle in meaning: a list of tensors is a stack
 
             stacked: Value = stack_nested(value, dtype, stack, name)
             return stacked

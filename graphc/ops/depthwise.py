@@ -63,9 +63,9 @@ from graphc.ops.conv_windows import (
     windows,
 )
 from graphc.ops.lowering import Site
+from graphc.ops.operands import make, show
 from graphc.ops.record import Attrs, Types, as_value, op, shape_error
 from graphc.ops.reduce import chosen
-from graphc.ops.shapes import make, show
 
 __all__ = [
     "depthwise_conv2d",

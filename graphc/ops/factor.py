@@ -13,7 +13,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.node import Value
-from graphc.ops import arrays, linalg, math, reduce, shapes
+from graphc.ops import arrays, diagonal, fills, linalg, math, reduce, shapes, transposing
 from graphc.ops.record import Attrs, Op, Types, as_value, op, operands, shape_error
 
 __all__ = [
@@ -103,7 +103,7 @@ def _call(record: Op, values: Sequence[Any], attrs: Attrs | None = None, name: A
 
 def _t(x: Any) -> Value:
     """The matrices turned over."""
-    return shapes.matrix_transpose(x)
+    return transposing.matrix_transpose(x)
 
 
 def _mm(a: Any, b: Any, ta: bool = False, tb: bool = False) -> Value:
@@ -185,8 +185,8 @@ def slogdet(input: Any, name: str | None = None) -> LogMatrixDeterminant:
 def logdet(matrix: Any, name: str | None = None) -> Value:
     """Logarithms of the determinants of positive definite matrices, by their Cholesky factors."""
     with current().scope(name, "logdet"):
-        diagonal = shapes.matrix_diag_part(cholesky(matrix))
-        return 2.0 * reduce.reduce_sum(math.log(diagonal), axis=[-1])  # type: ignore[no-any-return]
+        roots = diagonal.matrix_diag_part(cholesky(matrix))
+        return 2.0 * reduce.reduce_sum(math.log(roots), axis=[-1])  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------------- triangular factors
@@ -196,7 +196,7 @@ def _tril(x: Value, half: bool = False) -> Value:
     low = linalg.matrix_band_part(x, -1, 0)
     if not half:
         return low
-    return shapes.matrix_set_diag(low, 0.5 * shapes.matrix_diag_part(low))
+    return diagonal.matrix_set_diag(low, 0.5 * diagonal.matrix_diag_part(low))
 
 
 def _cholesky_grad(y: Value, dy: Value, x: Value) -> Value:
@@ -345,7 +345,7 @@ def matrix_solve_ls(
 def _gramian(a: Value, l2: float, first: bool) -> Value:
     g = _mm(a, a, ta=True) if first else _mm(a, a, tb=True)
     if l2:
-        g = shapes.matrix_set_diag(g, shapes.matrix_diag_part(g) + l2)
+        g = diagonal.matrix_set_diag(g, diagonal.matrix_diag_part(g) + l2)
     return cholesky(g)
 
 
@@ -370,7 +370,7 @@ def _qr_grad(y: Any, dy: Any, x: Value, *, full: bool) -> Any:
             "rows than columns"
         )
     q, r = y
-    dq, dr = (shapes.zeros_like(v) if g is None else g for g, v in zip(dy, y, strict=True))
+    dq, dr = (fills.zeros_like(v) if g is None else g for g, v in zip(dy, y, strict=True))
 
     def over_r(z: Value) -> Value:
         return _t(matrix_triangular_solve(r, _t(z), lower=False))
@@ -422,9 +422,9 @@ def _svd(x: Array, *, full: bool, uv: bool) -> Any:
 def _gaps(squares: Value) -> Value:
     """1 / (s_j - s_i), and 0 on the diagonal."""
     d = shapes.expand_dims(squares, -2) - shapes.expand_dims(squares, -1)
-    zero = shapes.zeros_like(squares)
-    return shapes.matrix_set_diag(
-        1.0 / shapes.matrix_set_diag(d, shapes.ones_like(squares)), zero
+    zero = fills.zeros_like(squares)
+    return diagonal.matrix_set_diag(
+        1.0 / diagonal.matrix_set_diag(d, fills.ones_like(squares)), zero
     )  # fmt: skip
 
 
@@ -432,16 +432,16 @@ def _svd_grad(y: Any, dy: Any, x: Value, *, full: bool, uv: bool) -> Any:
     """Ā = U [diag(s̄) + 2 sym(F∘UᵀŪ) S + 2 S sym(F∘VᵀV̄)] Vᵀ and what lies outside (Giles 2008)."""
     if not uv:
         s, u, v = svd(x)
-        return _mm(_mm(u, shapes.matrix_diag(dy)), v, tb=True)
+        return _mm(_mm(u, diagonal.matrix_diag(dy)), v, tb=True)
     m = _matrix(x)
     if m is None or (full and D.same(m[1], m[2]) is not True):
         raise NotImplementedError("SvdGrad needs a known rank, and full_matrices=False")
     s, u, v = y
-    ds, du, dv = (shapes.zeros_like(a) if g is None else g for g, a in zip(dy, y, strict=True))
-    f, sm = _gaps(s * s), shapes.matrix_diag(s)
+    ds, du, dv = (fills.zeros_like(a) if g is None else g for g, a in zip(dy, y, strict=True))
+    f, sm = _gaps(s * s), diagonal.matrix_diag(s)
     j, k = f * _mm(u, du, ta=True), f * _mm(v, dv, ta=True)
-    inner = shapes.matrix_diag(ds) + _mm(j + _t(j), sm) + _mm(sm, k + _t(k))
-    back = shapes.matrix_diag(1.0 / s)
+    inner = diagonal.matrix_diag(ds) + _mm(j + _t(j), sm) + _mm(sm, k + _t(k))
+    back = diagonal.matrix_diag(1.0 / s)
     out_u = du - _mm(u, _mm(u, du, ta=True))
     out_v = dv - _mm(v, _mm(v, dv, ta=True))
     return (
@@ -484,11 +484,11 @@ def _eigh_grad(y: Any, dy: Any, x: Value, *, vectors: bool) -> Value:
     """Ā = V [diag(ē) + F∘VᵀV̄] Vᵀ, gathered in the lower triangle, which alone is read."""
     if not vectors:
         e, v = self_adjoint_eig(x)
-        inner = shapes.matrix_diag(dy)
+        inner = diagonal.matrix_diag(dy)
     else:
         e, v = y
-        de, dv = (shapes.zeros_like(a) if g is None else g for g, a in zip(dy, y, strict=True))
-        inner = shapes.matrix_diag(de) + _gaps(e) * _mm(v, dv, ta=True)
+        de, dv = (fills.zeros_like(a) if g is None else g for g, a in zip(dy, y, strict=True))
+        inner = diagonal.matrix_diag(de) + _gaps(e) * _mm(v, dv, ta=True)
     whole = _mm(v, _mm(inner, v, tb=True))
     return _tril(whole + _t(whole), half=True)
 
@@ -565,7 +565,7 @@ def _expm_grad(y: Value, dy: Value, x: Value) -> Value:
     """The derivative is a block of the exponential of [[Aᵀ, Ȳ], [0, Aᵀ]]."""
     a = _t(x)
     top = arrays.concat([a, dy], -1)
-    bottom = arrays.concat([shapes.zeros_like(a), a], -1)
+    bottom = arrays.concat([fills.zeros_like(a), a], -1)
     n = shapes.shape(x)[-1]
     return expm(arrays.concat([top, bottom], -2))[..., :n, n:]
 
@@ -583,7 +583,7 @@ def expm(input: Any, name: str | None = None) -> Value:
 
 def adjoint(matrix: Any, name: str | None = None) -> Value:
     """The matrices turned over."""
-    return shapes.matrix_transpose(matrix, name=name or "adjoint")
+    return transposing.matrix_transpose(matrix, name=name or "adjoint")
 
 
 def _tolerance(a: Value, s: Value) -> Value:
@@ -614,5 +614,5 @@ def pinv(a: Any, rcond: Any = None, validate_args: bool = False, name: str | Non
             limit = 10.0 * _tolerance(x, s)
         else:
             limit = as_value(rcond, x.dtype)[..., None] * largest
-        back = math.select(s > limit, 1.0 / s, shapes.zeros_like(s))
+        back = math.select(s > limit, 1.0 / s, fills.zeros_like(s))
         return _mm(v * shapes.expand_dims(back, -2), u, tb=True)

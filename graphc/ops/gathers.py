@@ -17,8 +17,10 @@ from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops import lowering
 from graphc.ops.array_rules import apply, bad_value, infer_error, nones
+from graphc.ops.fills import ones_like, zeros_like
 from graphc.ops.indexed import IndexedSlices
 from graphc.ops.joining import concat
+from graphc.ops.operands import axis_of, known_shape, less, make, show, text  # fmt: skip
 from graphc.ops.record import (
     Attrs,
     Types,
@@ -26,25 +28,11 @@ from graphc.ops.record import (
     op,
     shape_error,
 )  # fmt: skip
-from graphc.ops.shapes import (
-    _ax,
-    _known_shape,
-    _number,
-    axis_of,
-    expand_dims,
-    less,
-    make,
-    ones_like,
-    reshape,
-    shape,
-    show,
-    text,
-    transpose,
-    zeros_like,
-)  # fmt: skip
-from graphc.ops.shapes import range as range_
+from graphc.ops.shapes import _number, expand_dims, reshape, shape
 from graphc.ops.shapes import size as size_of
+from graphc.ops.spaced import range as range_
 from graphc.ops.strided import getitem
+from graphc.ops.transposing import transpose
 
 __all__ = [
     "gather", "gather_nd", "gather_op", "scatter_nd", "segment_max", "segment_mean",
@@ -76,7 +64,7 @@ def _gather_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         return [(x.dtype, None)]
     if axis is None:
         n = len(s) + len(t) - 1 - attrs.get("batch_dims", 0)
-        return [(x.dtype, tuple(D.fresh() for _ in _ax(n)))]
+        return [(x.dtype, tuple(D.fresh() for _ in range(n)))]
     axis = _number(axis)
     at = axis_of(axis, len(s))
     if at is None:
@@ -158,20 +146,25 @@ def _batched_gather_grad(dy: Value, x: Value, i: Value, axis: int, batch: int) -
         raise LookupError("the gradient of gather with batch_dims needs known ranks")
     at, n = axis % len(s), len(t)
     k = n - batch
-    inner = [*_ax(batch), *_ax(at + k)[at:], *_ax(at)[batch:], *_ax(len(s) + k - 1)[at + k :]]
+    inner = [
+        *range(batch),
+        *range(at, at + k),
+        *range(batch, at),
+        *range(at + k, len(s) + k - 1),
+    ]
     rows = transpose(dy, inner)
     sized = getitem(shape(x, out_type=i.dtype), at)
     ids = i
     step = sized
-    for b in reversed(_ax(batch)):
+    for b in reversed(range(batch)):
         count = getitem(shape(x, out_type=i.dtype), b)
         place = reshape(range_(count), [*(1,) * b, -1, *(1,) * (n - b - 1)])
         ids = ids + place * step
         step = step * count
     summed = unsorted_segment_sum(rows, ids, step)
-    order = [*_ax(batch), at, *_ax(at)[batch:], *_ax(len(s))[at + 1 :]]
+    order = [*range(batch), at, *range(batch, at), *range(at + 1, len(s))]
     full = gather(shape(x), order)
-    back = [order.index(a) for a in _ax(len(s))]
+    back = [order.index(a) for a in range(len(s))]
     return transpose(reshape(summed, full), back), None
 
 
@@ -197,8 +190,8 @@ def _gather_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **attrs:
         raise LookupError("the gradient of gather along an inner axis needs known ranks")
     k = len(t)
     n = len(s) - 1 + k
-    middle = _ax(n)[at : at + k]
-    others = [a for a in _ax(n) if a not in middle]
+    middle = range(n)[at : at + k]
+    others = [a for a in range(n) if a not in middle]
     rows = transpose(dy, [*middle, *others])
     sized = getitem(shape(x), at)
     if k != 1:
@@ -206,7 +199,7 @@ def _gather_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **attrs:
         rows = reshape(rows, concat([[-1], outer], 0))
     summed = unsorted_segment_sum(rows, flat, sized)
     # axis 0 of the sum is the gathered axis: back to its place
-    return transpose(summed, [*_ax(at + 1)[1:], 0, *_ax(len(s))[at + 1 :]]), None
+    return transpose(summed, [*range(1, at + 1), 0, *range(at + 1, len(s))]), None
 
 
 gather_op = op(
@@ -263,7 +256,7 @@ def _gather_nd_element(k: Any, index: Shape, x: Value, i: Value) -> Any:
     m = int(t[-1])
     where: list[Dim] = []
     ok = None
-    for j in _ax(m):
+    for j in range(m):
         at, good = _checked(
             k,
             k.read(i, (*outer, j)),
@@ -329,7 +322,7 @@ def _batched_gather_nd(x: Value, i: Value, batch: int, name: str | None) -> Valu
     one = getitem(i, (..., builtins.slice(0, 1)))
     sizes = shape(i, out_type=i.dtype)
     columns = []
-    for axis in _ax(batch):
+    for axis in range(batch):
         form = [1] * i.rank
         form[axis] = -1
         row = range_(getitem(sizes, axis), dtype=i.dtype)
@@ -346,7 +339,7 @@ gather_nd_op.call = gather_nd
 def _scatter_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     i, u = inputs[:2]
     _check_indices(i)
-    s = _known_shape(inputs, attrs, "shape")
+    s = known_shape(inputs, attrs, "shape")
     t, v = i.static_shape, u.static_shape
     if s is not None and t is not None and v is not None and t and type(t[-1]) is int:
         want = (*t[:-1], *s[t[-1] :])
@@ -428,7 +421,7 @@ def _rows_like(mask: Value, like: Value) -> Value:
 
     if mask.static_shape is None or like.static_shape is None:
         raise LookupError("the gradient of a segment op needs known ranks")
-    for _ in _ax(len(like.static_shape) - len(mask.static_shape)):
+    for _ in range(len(like.static_shape) - len(mask.static_shape)):
         mask = expand_dims(mask, -1)
     return math.logical_and(mask, ones_like(like, dtype=dtypes.bool_))  # type: ignore[no-any-return]
 

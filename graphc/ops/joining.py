@@ -15,6 +15,8 @@ from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops.array_rules import apply, bad_value, infer_error, nones
 from graphc.ops.convert import convert, make_constant
+from graphc.ops.fills import zeros_like
+from graphc.ops.operands import axis_of, fail, less, make, show, static_operand, text  # fmt: skip
 from graphc.ops.record import (
     Attrs,
     InferError,
@@ -24,19 +26,7 @@ from graphc.ops.record import (
     op,
     shape_error,
 )  # fmt: skip
-from graphc.ops.shapes import (
-    _ax,
-    _number,
-    _whole,
-    axis_of,
-    fail,
-    less,
-    make,
-    show,
-    static_operand,
-    text,
-    zeros_like,
-)  # fmt: skip
+from graphc.ops.shapes import _number, whole
 from graphc.ops.slices import slice_static
 from graphc.ops.strided import strided_slice_op
 
@@ -164,7 +154,7 @@ def _concat_grad(y: Value, dy: Value, *inputs: Value, **attrs: Any) -> Any:
     shapes = [x.static_shape for x in xs]
     if axis is not None and all(D.is_known(s) for s in shapes):
         return (*_cut(dy, shapes, axis), *nones(rest))  # type: ignore[arg-type]
-    parts = [apply(concat_part_op, [dy, *xs, *rest], {**attrs, "index": i}) for i in _ax(len(xs))]
+    parts = [apply(concat_part_op, [dy, *xs, *rest], {**attrs, "index": i}) for i in range(len(xs))]
     return (*parts, *nones(rest))
 
 
@@ -209,12 +199,12 @@ concat_part_op = op(
     args=("dy", "*values"), types="fiubc",
     infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[1 + attrs["index"]].static_shape)],
     numpy=_concat_part_numpy, grad=_concat_part_grad,
-    expand=lambda dy, *xs, axis, index: _cut(dy, [_whole(x) for x in xs], axis)[index],
+    expand=lambda dy, *xs, axis, index: _cut(dy, [whole(x) for x in xs], axis)[index],
     facts={"shape_operands": "rest"},
 )  # fmt: skip
 
 
-def concat(values: Any, axis: Any, name: str = "concat") -> Value:
+def concat(values: Any, axis: Any, name: str | None = "concat") -> Value:
     """Tensors joined along `axis`.
 
     Raises
@@ -283,7 +273,7 @@ def _stack_element(k: Any, index: Shape, *xs: Value, axis: int) -> Any:
     if len(xs) == 1:
         return k.read(xs[0], inner)
     out = None
-    for j in reversed(_ax(len(xs))):
+    for j in reversed(range(len(xs))):
         ok = k.compare("equal", index[at], j)
         v = k.read(xs[j], inner, ok, 0)
         out = v if out is None else k.select(ok, v, out)
@@ -341,9 +331,9 @@ def stack(values: Any, axis: int = 0, name: str | None = "stack") -> Value:
 
 
 def tensor_inside(v: Any) -> bool:
-    from graphc.ops.shapes import _has_tensor
+    from graphc.ops.operands import has_tensor
 
-    return _has_tensor([v])
+    return has_tensor([v])
 
 
 stack_op.call = stack
@@ -367,10 +357,10 @@ def _unstack_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _unstack_expand(x: Value, *, num: int, axis: int) -> tuple[Value, ...]:
-    s = _whole(x)
+    s = whole(x)
     at = axis % len(s)
     out = []
-    for i in _ax(num):
+    for i in range(num):
         spec = {
             "begin": (*(0,) * at, i), "end": (*(0,) * at, i + 1), "strides": (1,) * (at + 1),
             "begin_mask": (1 << at) - 1, "end_mask": (1 << at) - 1, "shrink_axis_mask": 1 << at,
@@ -465,7 +455,7 @@ def _split_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _pieces(x: Value, at: int, parts: Sequence[Dim]) -> tuple[Value, ...]:
-    s = _whole(x)
+    s = whole(x)
     out = []
     start: Dim = 0
     for p in parts:
@@ -477,8 +467,8 @@ def _pieces(x: Value, at: int, parts: Sequence[Dim]) -> tuple[Value, ...]:
 
 
 def _split_expand(x: Value, *, num: int, axis: int) -> tuple[Value, ...]:
-    at = axis % len(_whole(x))
-    return _pieces(x, at, [_whole(x)[at] // num] * num)
+    at = axis % len(whole(x))
+    return _pieces(x, at, [whole(x)[at] // num] * num)
 
 
 def _split_grad(ys: Any, dys: Any, x: Value, *rest: Value, **attrs: Any) -> Any:
@@ -493,7 +483,7 @@ split_op = op(
     infer=_split_infer, expand=_split_expand, grad=_split_grad,
     numpy=lambda x, *, num, axis: tuple(np.ascontiguousarray(p) for p in np.split(x, num, axis)),
     dims=lambda x, *rest, num, **a: None if not isinstance(x, tuple) or len(x) % num else tuple(
-        x[i * (len(x) // num) : (i + 1) * (len(x) // num)] for i in _ax(num)
+        x[i * (len(x) // num) : (i + 1) * (len(x) // num)] for i in range(num)
     ),
 )  # fmt: skip
 
@@ -543,7 +533,7 @@ def _split_sizes(d: Dim, want: Sequence[Dim | None], attrs: Attrs, rank: int, at
 
 
 def _split_v_expand(x: Value, *, sizes: Any, axis: int, num: int) -> tuple[Value, ...]:
-    s = _whole(x)
+    s = whole(x)
     at = axis % len(s)
     return _pieces(x, at, _split_sizes(s[at], sizes, {}, len(s), at))
 

@@ -13,8 +13,9 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import arrays, math, reduce, shapes
+from graphc.ops import arrays, broadcasting, diagonal, math, operands, reduce, shapes, transposing
 from graphc.ops.convert import convert
+from graphc.ops.operands import fail, less, make, show, text
 from graphc.ops.record import (
     OPS,
     Attrs,
@@ -26,7 +27,7 @@ from graphc.ops.record import (
     op,
     shape_error,
 )  # fmt: skip
-from graphc.ops.shapes import _ax, _number, fail, less, make, show, text
+from graphc.ops.shapes import _number
 
 __all__ = [
     "band_part", "batch_matmul", "cross", "einsum", "matmul", "matrix_band_part", "matvec", "norm",
@@ -86,7 +87,7 @@ def _matmul_grad(
         g = build(matmul_op, (p, q), {"transpose_a": tp, "transpose_b": tq}).outputs[0]
         if g.rank == 2 == like.rank:
             return g
-        return shapes.sum_to_like(g, like)
+        return broadcasting.sum_to_like(g, like)
 
     if transpose_a:
         da = product(b, dy, transpose_b, True, a)
@@ -182,15 +183,15 @@ def _contracted(a: Value, axes: Any) -> tuple[list[int], list[int]]:
         if axes < 0:
             raise ValueError("'axes' must be at least 0.")
         if a.static_shape is None:
-            return [i - axes for i in _ax(int(axes))], list(_ax(int(axes)))
+            return [i - axes for i in range(int(axes))], list(range(int(axes)))
         n = len(a.static_shape)
         if axes > n:
             raise ValueError(
                 f"'axes' must not be larger than the number of dimensions of tensor {a}."
             )
-        return list(_ax(n)[n - axes :]), list(_ax(int(axes)))
+        return list(range(n)[n - axes :]), list(range(int(axes)))
     if isinstance(axes, Value):
-        axes = shapes.static_operand(axes, "axes")
+        axes = operands.static_operand(axes, "axes")
     pair = axes.tolist() if isinstance(axes, np.ndarray) else axes
     if not isinstance(pair, list | tuple):
         raise ValueError("tensordot needs axes that are known when it is built")
@@ -208,12 +209,12 @@ def _as_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, li
     if s is None:
         return _unranked_matrix(a, axes, flipped)
     axes = [i if i >= 0 else i + len(s) for i in axes]
-    free = [i for i in _ax(len(s)) if i not in axes]
+    free = [i for i in range(len(s)) if i not in axes]
     perm = [*axes, *free] if flipped else [*free, *axes]
     if D.is_known(s):
         sized = [D.product(s[i] for i in free), D.product(s[i] for i in axes)]
         free_sizes = [s[i] for i in free]
-        m = shapes.reshape(shapes.transpose(a, perm), sized[::-1] if flipped else sized)
+        m = shapes.reshape(transposing.transpose(a, perm), sized[::-1] if flipped else sized)
         return m, free_sizes, free_sizes
     axes_ = convert(np.array(axes, np.int32), None, "axes")
     free_ = convert(np.array(free, np.int32), None, "free")
@@ -224,15 +225,15 @@ def _as_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, li
         [axes_, free_] if flipped else [free_, axes_], 0
     )  # TF1's name for the permutation
     new = arrays.stack([p_axes, p_free] if flipped else [p_free, p_axes])
-    moved = build(shapes.transpose_op, (a,), {"perm": tuple(perm)}, "transpose").outputs[0]
+    moved = build(transposing.transpose_op, (a,), {"perm": tuple(perm)}, "transpose").outputs[0]
     return shapes.reshape(moved, new), free_dims, [s[i] for i in free]
 
 
 def _unranked_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, None]:
     """The same of a tensor of unknown rank, whose last or first axes are summed."""
     k = len(axes)
-    last = axes == [i - k for i in _ax(k)]
-    if not last and axes != list(_ax(k)):
+    last = axes == [i - k for i in range(k)]
+    if not last and axes != list(range(k)):
         raise ValueError(
             "tensordot of a tensor of unknown rank sums over its last axes, counted from the end, "
             f"or over its first ones, not over {axes}"
@@ -241,7 +242,7 @@ def _unranked_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, A
     free, summed = (shape[:-k], shape[-k:]) if last else (shape[k:], shape[:k])
     p_free, p_summed = reduce.reduce_prod(free, [0]), reduce.reduce_prod(summed, [0])
     m = shapes.reshape(a, arrays.stack([p_free, p_summed] if last else [p_summed, p_free]))
-    return (shapes.transpose(m, [1, 0]) if last == flipped else m), free, None
+    return (transposing.transpose(m, [1, 0]) if last == flipped else m), free, None
 
 
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Value:
@@ -322,7 +323,7 @@ def _total(sized: Sequence[Any]) -> Any:
 
 
 def _move(x: Value, perm: list[int]) -> Value:
-    return x if perm == sorted(perm) else shapes.transpose(x, perm)
+    return x if perm == sorted(perm) else transposing.transpose(x, perm)
 
 
 def _resize(x: Value, sized: Sequence[Any]) -> Value:
@@ -432,7 +433,7 @@ def _spectral(x: Value, axes: Any) -> Value:
     assert x.rank is not None
     a, b = (i % x.rank for i in axes)
     rest = [i for i in range(x.rank) if i not in (a, b)]
-    values = svd(shapes.transpose(x, [*rest, a, b]), compute_uv=False)
+    values = svd(transposing.transpose(x, [*rest, a, b]), compute_uv=False)
     y = reduce.reduce_max(values, axis=-1)
     for i in sorted((a, b)):
         y = shapes.expand_dims(y, i)
@@ -481,7 +482,7 @@ def norm(
 def trace(x: Any, name: str | None = None) -> Value:
     """The sum of the diagonal of the last two axes."""
     with current().scope(name, "Trace") as scope:
-        d = shapes.matrix_diag_part(as_value(x, None, "x"))
+        d = diagonal.matrix_diag_part(as_value(x, None, "x"))
         return reduce.reduce_sum(d, [-1], name=scope or name)  # type: ignore[no-any-return]
 
 

@@ -77,15 +77,15 @@ def embedding_lookup(
         parts = [as_value(p, name="params") for p in parts]
         at = as_value(ids, name="ids")
         if len(parts) == 1:
-            rows = _clip_rows(ops.shapes.gather(parts[0], at, name=scope or name), at, max_norm)
+            rows = _clip_rows(ops.arrays.gather(parts[0], at, name=scope or name), at, max_norm)
             return ops.state.identity(rows)
         if partition_strategy == "mod":
-            sizes = ops.shapes.stack([ops.shapes.shape(p, out_type=at.dtype)[0] for p in parts])
-            first = ops.shapes.gather(ops.reduce.cumsum(sizes, exclusive=True), at % len(parts))
+            sizes = ops.arrays.stack([ops.shapes.shape(p, out_type=at.dtype)[0] for p in parts])
+            first = ops.arrays.gather(ops.reduce.cumsum(sizes, exclusive=True), at % len(parts))
             at = first + at // len(parts)
         elif partition_strategy != "div":
             raise ValueError("Unrecognized partition strategy: " + partition_strategy)
-        rows = ops.shapes.gather(ops.shapes.concat(parts, 0), at, name=scope or name)
+        rows = ops.arrays.gather(ops.arrays.concat(parts, 0), at, name=scope or name)
         return _clip_rows(rows, at, max_norm)
 
 
@@ -107,9 +107,9 @@ def _top_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         k = D.fresh()
     elif type(k) is int and k < 0:
         raise shape_error(f"Need k >= 0, got {k}")
-    elif ops.shapes.less(n, k):
-        show = ops.shapes.show
-        raise ops.shapes.fail(
+    elif ops.operands.less(n, k):
+        show = ops.operands.show
+        raise ops.operands.fail(
             f"input must have last dimension >= k = {k} but is {n}",
             f"input must have at least k columns. Had {show(n)}, needed {show(k)}",
         )
@@ -170,7 +170,7 @@ def _scatter_last(g: Any, indices: Any, like: Any) -> Any:
 
 def _hot(indices: Value, n: Dim) -> Value:
     """Where the last axis, of `n` elements, is at the index."""
-    return ops.shapes.one_hot(indices, n, True, False, dtype=dtypes.bool_)
+    return ops.fills.one_hot(indices, n, True, False, dtype=dtypes.bool_)
 
 
 def _scatter_expand(g: Value, indices: Value, like: Value) -> Value:

@@ -182,7 +182,7 @@ abs.call = _abs_call
 sign: Op = elementwise(
     "sign", "Sign", "-1, 0 or 1 by the sign of x; NaN for NaN.",
     numpy=np.sign, types="fi",
-    grad=lambda y, dy, x: ops.shapes.zeros_like(x),
+    grad=lambda y, dy, x: ops.fills.zeros_like(x),
     scalar=lambda k, x: k.sign(x),
 )  # fmt: skip
 
@@ -1018,7 +1018,7 @@ def _rows_expand(c: Value, x: Value, y: Value) -> Value:
 
 
 def _rows_grad(z: Value, dz: Value, c: Value, x: Value, y: Value) -> Any:
-    zero = ops.shapes.zeros_like(dz)
+    zero = ops.fills.zeros_like(dz)
     return None, where(c, dz, zero), where(c, zero, dz)
 
 

@@ -13,7 +13,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.ops import arrays, linalg, math, reduce, shapes
+from graphc.ops import arrays, diagonal, fills, linalg, math, reduce, shapes, transposing
 from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
 
 __all__ = [
@@ -54,7 +54,7 @@ def _chebyshev(order: int, far: bool) -> tuple[float, ...]:
 
 def _clenshaw(y: Any, coefficients: Sequence[float]) -> Any:
     """The sum of Chebyshev polynomials."""
-    b1 = b2 = shapes.zeros_like(y)
+    b1 = b2 = fills.zeros_like(y)
     for c in coefficients[:0:-1]:
         b1, b2 = 2.0 * y * b1 - b2 + c, b1
     return y * b1 - b2 + coefficients[0]
@@ -99,7 +99,7 @@ def polyval(coeffs: Any, x: Any, name: str | None = None) -> Any:
     with current().scope(name, "polyval"):
         v = as_value(x, None, "x")
         if len(coeffs) < 1:
-            return shapes.zeros_like(v)
+            return fills.zeros_like(v)
         terms = [as_value(c, v.dtype, f"coeff_{i}") for i, c in enumerate(coeffs)]
         return functools.reduce(lambda p, c: c + p * v, terms)
 
@@ -123,7 +123,7 @@ def cumulative_logsumexp(
             other = _shifted(out, axis, n, step)
             top = math.maximum(out, other)
             least = math.minimum(out, other)
-            gap = math.select(math.is_inf(least), shapes.zeros_like(top) - np.inf, least - top)
+            gap = math.select(math.is_inf(least), fills.zeros_like(top) - np.inf, least - top)
             out = math.select(math.is_inf(top), top, top + math.log1p(math.exp(gap)))
             step *= 2
         return arrays.reverse(out, [axis]) if reverse else out
@@ -287,20 +287,20 @@ def _tridiagonal(diagonals: Array, rhs: Array) -> Array:
 def _turned(diagonals: Any) -> Any:
     """The diagonals of the transposed matrices."""
     up, main, low = (diagonals[..., i, :] for i in range(3))
-    zero = shapes.zeros_like(up[..., :1])
+    zero = fills.zeros_like(up[..., :1])
     new_up = arrays.concat([low[..., 1:], zero], -1)
     new_low = arrays.concat([zero, up[..., :-1]], -1)
-    return shapes.stack([new_up, main, new_low], -2)
+    return arrays.stack([new_up, main, new_low], -2)
 
 
 def _tridiagonal_grad(y: Any, dy: Any, diagonals: Any, rhs: Any) -> Any:
     """As of `matrix_solve`: of the matrix's gradient only three diagonals."""
     db = build(tridiagonal_op, (_turned(diagonals), dy), {}, None).outputs[0]
     n = y[..., :1, :]
-    below = arrays.concat([y[..., 1:, :], shapes.zeros_like(n)], -2)
-    above = arrays.concat([shapes.zeros_like(n), y[..., :-1, :]], -2)
+    below = arrays.concat([y[..., 1:, :], fills.zeros_like(n)], -2)
+    above = arrays.concat([fills.zeros_like(n), y[..., :-1, :]], -2)
     parts = [-reduce.reduce_sum(db * z, -1) for z in (below, y, above)]
-    return shapes.stack(parts, -2), db
+    return arrays.stack(parts, -2), db
 
 
 tridiagonal_op = op(
@@ -318,20 +318,20 @@ def _three(diagonals: Any, how: str) -> Any:
     if how == "sequence":
         above, main, below = (as_value(d, None, "diagonal") for d in diagonals)
         n = main.static_shape[-1] if main.static_shape else None
-        zero = shapes.zeros_like(main[..., :1])
+        zero = fills.zeros_like(main[..., :1])
         if type(n) is int:
             if above.static_shape and above.static_shape[-1] == n - 1:
                 above = arrays.concat([above, zero], -1)
             if below.static_shape and below.static_shape[-1] == n - 1:
                 below = arrays.concat([zero, below], -1)
-        return shapes.stack([above, main, below], -2)
+        return arrays.stack([above, main, below], -2)
     if how == "matrix":
         m = as_value(diagonals, None, "diagonals")
-        main = shapes.matrix_diag_part(m)
-        zero = shapes.zeros_like(main[..., :1])
-        above = arrays.concat([shapes.matrix_diag_part(m[..., :-1, 1:]), zero], -1)
-        below = arrays.concat([zero, shapes.matrix_diag_part(m[..., 1:, :-1])], -1)
-        return shapes.stack([above, main, below], -2)
+        main = diagonal.matrix_diag_part(m)
+        zero = fills.zeros_like(main[..., :1])
+        above = arrays.concat([diagonal.matrix_diag_part(m[..., :-1, 1:]), zero], -1)
+        below = arrays.concat([zero, diagonal.matrix_diag_part(m[..., 1:, :-1])], -1)
+        return arrays.stack([above, main, below], -2)
     raise ValueError(f"Unrecognized diagonals_format: {how}")
 
 
@@ -358,7 +358,7 @@ def tridiagonal_solve(
         if vector:
             b = shapes.expand_dims(b, -1)
         if transpose_rhs:
-            b = shapes.matrix_transpose(b)
+            b = transposing.matrix_transpose(b)
         del conjugate_rhs  # of real numbers
         out = build(tridiagonal_op, (d, b), {}, None).outputs[0]
         return shapes.squeeze(out, [-1]) if vector else out
@@ -372,7 +372,7 @@ def tridiagonal_matmul(
         d = _three(diagonals, diagonals_format)
         b = as_value(rhs, d.dtype, "rhs")
         up, main, low = (d[..., i, :, None] for i in range(3))
-        zero = shapes.zeros_like(b[..., :1, :])
+        zero = fills.zeros_like(b[..., :1, :])
         below = arrays.concat([b[..., 1:, :], zero], -2)
         above = arrays.concat([zero, b[..., :-1, :]], -2)
         return up * below + main * b + low * above

@@ -76,7 +76,7 @@ relu = elementwise(
 relu_grad: Op = elementwise(
     "relu_grad", "ReluGrad", "The gradient where the result of relu is positive, else 0.",
     numpy=lambda dy, y: np.where(y > 0, dy, dy.dtype.type(0)), args=("gradients", "features"),
-    grad=lambda z, dz, dy, y: (relu_grad(dz, y), ops.shapes.zeros_like(y)),
+    grad=lambda z, dz, dy, y: (relu_grad(dz, y), ops.fills.zeros_like(y)),
     scalar=lambda k, dy, y: k.select(y > 0, dy, k.like(0, dy)),
 )  # fmt: skip
 
@@ -92,7 +92,7 @@ relu6_grad: Op = elementwise(
     "relu6_grad", "Relu6Grad", "The gradient where the result of relu6 is inside (0, 6), else 0.",
     numpy=lambda dy, y: np.where((y > 0) & (y < 6), dy, dy.dtype.type(0)),
     args=("gradients", "features"),
-    grad=lambda z, dz, dy, y: (relu6_grad(dz, y), ops.shapes.zeros_like(y)),
+    grad=lambda z, dz, dy, y: (relu6_grad(dz, y), ops.fills.zeros_like(y)),
     scalar=lambda k, dy, y: k.select((y > 0) & (y < 6), dy, k.like(0, dy)),
 )  # fmt: skip
 
@@ -164,7 +164,7 @@ def crelu(features: Any, name: str | None = None, axis: int = -1) -> Value:
     """`relu` of x and of -x, side by side along `axis`."""
     with current().scope(name, "CRelu") as scope:
         x = as_value(features, name="features")
-        both = ops.shapes.concat([x, -x], axis, name=scope or name)
+        both = ops.arrays.concat([x, -x], axis, name=scope or name)
         return relu(both)  # type: ignore[no-any-return]
 
 
@@ -336,7 +336,7 @@ def _xent_grad(y: Any, dy: Any, logits: Value, labels: Value, axis: int) -> Any:
 
 def _unspread(g: Value | None, x: Value) -> Value | None:
     """A gradient summed to the shape of its operand, where that was broadcast."""
-    return None if g is None else ops.shapes.sum_to_like(g, x)
+    return None if g is None else ops.broadcasting.sum_to_like(g, x)
 
 
 softmax_xent = op(
@@ -450,7 +450,7 @@ def _sparse_expand(logits: Value, labels: Value) -> Any:
     e = math.exp(logits - top)
     s = reduce_sum(e, -1, True)
     own = build(take_last, (logits, at), {"what": "label"}).outputs[0]  # checks the labels
-    hot = ops.shapes.one_hot(labels, shape[-1], True, False, dtype=dtypes.bool_)
+    hot = ops.fills.one_hot(labels, shape[-1], True, False, dtype=dtypes.bool_)
     p = e / s
     return ops.shapes.squeeze(math.log(s) - (own - top), -1), math.select(hot, p - 1.0, p)
 
@@ -555,7 +555,7 @@ def sigmoid_cross_entropy_with_logits(
         z = as_value(labels, name="labels")
         _same_shape(z, x)
         # selects in place of max and abs: the derivative at 0 is right, too
-        zero = ops.shapes.zeros_like(x)
+        zero = ops.fills.zeros_like(x)
         positive = x >= zero
         top = math.select(positive, x, zero)
         minus = math.select(positive, -x, x)
@@ -674,7 +674,7 @@ def _bias_grad(y: Value, dy: Value, value: Value, bias: Value, data_format: str)
     if at is None:
         at = 1 if data_format == "NCHW" else None
     if at is None or value.rank is None:
-        return dy, ops.shapes.sum_to_like(dy, bias)
+        return dy, ops.broadcasting.sum_to_like(dy, bias)
     return dy, reduce_sum(dy, [a for a in range(value.rank) if a != at])
 
 

@@ -107,7 +107,7 @@ def weighted_moments(
         v = math.cast(given, dtypes.float32) if given.dtype is dtypes.float16 else given
         w = math.cast(w, v.dtype)
         total = reduce_sum(w * v, axes, name="weighted_input_sum", keepdims=True)
-        weights = w + ops.shapes.zeros_like(v)
+        weights = w + ops.fills.zeros_like(v)
         count = reduce_sum(weights, axes, name="sum_of_weights", keepdims=True)
         divisor = math.reciprocal(count, name="inv_weight_sum")
         mean = math.multiply(total, divisor)

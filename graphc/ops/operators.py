@@ -109,7 +109,7 @@ def _rxor(self: Value, other: Any) -> Any:
 
 
 def _getitem(self: Value, key: Any) -> Any:
-    return ops.shapes.getitem(self, key)
+    return ops.arrays.getitem(self, key)
 
 
 def _bool(self: Value) -> NoReturn:

@@ -13,7 +13,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.ops import arrays, lookup, math, reduce, shapes
+from graphc.ops import arrays, fills, lookup, math, reduce, shapes, transposing
 from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
 
 __all__ = [
@@ -62,9 +62,9 @@ def _sorted(values: Any, axis: Any, direction: str, which: int, name: str) -> Va
             raise ValueError("a scalar cannot be sorted")
         order = _last(x, int(axis))
         straight = order[-1] == len(order) - 1
-        rows = x if straight else shapes.transpose(x, order)
+        rows = x if straight else transposing.transpose(x, order)
         out = _ranked(rows, direction == "DESCENDING")[which]
-        return out if straight else shapes.transpose(out, order)
+        return out if straight else transposing.transpose(out, order)
 
 
 def sort(
@@ -212,7 +212,7 @@ def histogram_fixed_width(
     """
     with current().scope(name, "histogram_fixed_width"):
         at = shapes.reshape(histogram_fixed_width_bins(values, value_range, nbins), [-1])
-        ones = shapes.ones_like(at, dtype=as_dtype(dtype))
+        ones = fills.ones_like(at, dtype=as_dtype(dtype))
         return arrays.unsorted_segment_sum(ones, at, nbins)
 
 
@@ -330,7 +330,7 @@ def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Value:
     if m < n:
         x, y, m, n = y, x, n, m
     if m > n:
-        y = arrays.concat([shapes.ones([m - n], dtype=y.dtype), y], 0)
+        y = arrays.concat([fills.ones([m - n], dtype=y.dtype), y], 0)
     return math.select(math.equal(x, 1), y, x)  # type: ignore[no-any-return]
 
 

@@ -14,7 +14,9 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops.array_rules import apply, backward_op, infer_error, nones
+from graphc.ops.fills import _sum_all
 from graphc.ops.joining import stack, tensor_inside, unstack
+from graphc.ops.operands import fail, less, make, show, static_operand  # fmt: skip
 from graphc.ops.record import (
     Attrs,
     Types,
@@ -22,16 +24,7 @@ from graphc.ops.record import (
     op,
     shape_error,
 )  # fmt: skip
-from graphc.ops.shapes import (
-    _sum_all,
-    _whole,
-    fail,
-    less,
-    make,
-    reshape,
-    show,
-    static_operand,
-)  # fmt: skip
+from graphc.ops.shapes import reshape, whole
 from graphc.ops.slices import place_static, slice_static
 from graphc.ops.tiling import reverse_op
 
@@ -149,7 +142,7 @@ unpad_op = op(
     types="fiubc", numpy=_unpad_numpy,
     infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[1].static_shape)],
     expand=lambda dy, like, *, paddings: slice_static(dy, [a for a, _ in _pairs(paddings)],
-    _whole(like)),
+    whole(like)),
     grad=lambda y, dy, g, like, *rest, **attrs: (apply(pad_op, [dy, *rest], attrs), None,
     *nones(rest)),
     facts={"shape_operands": (1,)},
@@ -185,13 +178,13 @@ mirror_pad_op = op(
 
 
 def _mirror_grad_expand(dy: Value, like: Value, *, paddings: Any, mode: str) -> Value:
-    s = _whole(like)
+    s = whole(like)
     edge = 1 if mode == "REFLECT" else 0
     g = dy
     for axis, (a, b) in enumerate(_pairs(paddings)):
         if a == 0 and b == 0:
             continue
-        now = list(_whole(g))
+        now = list(whole(g))
         n = s[axis]
         target = (*now[:axis], n, *now[axis + 1 :])
         begin: list[Dim] = [0] * len(now)

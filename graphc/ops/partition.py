@@ -20,6 +20,7 @@ from graphc.ops.array_rules import apply, bad_value, nones
 from graphc.ops.convert import convert, make_constant
 from graphc.ops.gathers import gather
 from graphc.ops.joining import concat, filled_in, shown
+from graphc.ops.operands import make, text  # fmt: skip
 from graphc.ops.record import (
     Attrs,
     Types,
@@ -30,17 +31,9 @@ from graphc.ops.record import (
     op,
     shape_error,
 )  # fmt: skip
-from graphc.ops.shapes import (
-    _ax,
-    expand_dims,
-    make,
-    reshape,
-    shape,
-    squeeze,
-    text,
-)  # fmt: skip
-from graphc.ops.shapes import range as range_
+from graphc.ops.shapes import expand_dims, reshape, shape, squeeze
 from graphc.ops.shapes import size as size_of
+from graphc.ops.spaced import range as range_
 from graphc.ops.strided import getitem
 
 __all__ = [
@@ -205,7 +198,7 @@ def _partition_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         raise shape_error(
             f"data.shape = {text(s)} does not start with partitions.shape = {text(t)}"
         )
-    return [(x.dtype, (D.fresh(), *s[len(t) :])) for _ in _ax(attrs["num_partitions"])]
+    return [(x.dtype, (D.fresh(), *s[len(t) :])) for _ in range(attrs["num_partitions"])]
 
 
 def _partition_numpy(x: Any, p: Any, *, num_partitions: int) -> Any:
@@ -214,7 +207,7 @@ def _partition_numpy(x: Any, p: Any, *, num_partitions: int) -> Any:
     if wrong.size:
         raise bad_value(f"partitions[{wrong[0]}] = {ids[wrong[0]]} is not in [0, {num_partitions})")
     rows = x.reshape(ids.size, *x.shape[p.ndim :])
-    return tuple(rows[ids == i] for i in _ax(num_partitions))
+    return tuple(rows[ids == i] for i in range(num_partitions))
 
 
 def _partition_grad(ys: Any, dys: Any, x: Value, p: Value, *, num_partitions: int) -> Any:
@@ -354,7 +347,7 @@ invert_permutation_op = op(
     "invert_permutation", "InvertPermutation", "structured", doc="The inverse of a permutation.",
     args=("x",), types="iu", infer=_invert_infer, numpy=_invert_numpy, grad=no_grad, fails=True,
     dims=lambda x: None if not isinstance(x, tuple) or not all(type(e) is int for e in x)
-    else tuple(x.index(i) if i in x else None for i in _ax(len(x))),
+    else tuple(x.index(i) if i in x else None for i in range(len(x))),
 )  # fmt: skip
 
 
@@ -372,7 +365,7 @@ def _spread(s0: Any, s1: Any) -> Any:
         return None
     rank = max(len(s0), len(s1))
     a, b = ((1,) * (rank - len(s)) + s for s in (s0, s1))
-    apart = [i for i in _ax(rank) if not D.same(a[i], b[i])]
+    apart = [i for i in range(rank) if not D.same(a[i], b[i])]
     return tuple(i for i in apart if D.same(a[i], 1)), tuple(i for i in apart if D.same(b[i], 1))
 
 
@@ -457,9 +450,9 @@ def meshgrid(*args: Any, **kwargs: Any) -> list[Value]:
             out[0] = reshape(out[0], (1, -1, *(1,) * (n - 2)))
             out[1] = reshape(out[1], (-1, 1, *(1,) * (n - 2)))
             counts[0], counts[1] = counts[1], counts[0]
-        from graphc.ops import shapes
+        from graphc.ops import fills
 
         # TF1 asks whether there are few enough to be a constant
         current().reserve("ones/mul", "ones/Less/y", "ones/Less")
-        ones_ = shapes.fill(counts, convert(1, dtype))
+        ones_ = fills.fill(counts, convert(1, dtype))
         return [x * ones_ for x in out]

@@ -12,7 +12,7 @@ from graphc.ir import dims as D
 from graphc.ir.build import build
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.node import Value
-from graphc.ops import math, shapes
+from graphc.ops import math, shapes, transposing
 from graphc.ops.conv import text
 from graphc.ops.conv_images import (
     back,
@@ -25,9 +25,9 @@ from graphc.ops.conv_images import (
     unlayed,
 )
 from graphc.ops.conv_windows import geometry, known_shape, wide_type, windows
+from graphc.ops.operands import make, show
 from graphc.ops.record import Attrs, Op, Types, as_value, check_kind, op, shape_error
 from graphc.ops.reduce import chosen
-from graphc.ops.shapes import make, show
 
 __all__ = [
     "depth_to_space",
@@ -162,7 +162,7 @@ def _space_expand(x: Value, block_size: int, data_format: str) -> Value:
     x, b = channels_last(x, data_format), block_size
     n, h, w, c = known_shape(x)
     y = shapes.reshape_static(x, (n, h // b, b, w // b, b, c))
-    y = shapes.transpose(y, (0, 1, 3, 2, 4, 5))
+    y = transposing.transpose(y, (0, 1, 3, 2, 4, 5))
     return in_layout(shapes.reshape_static(y, _blocked((n, h, w, c), b, True)), data_format)
 
 
@@ -170,7 +170,7 @@ def _depth_expand(x: Value, block_size: int, data_format: str) -> Value:
     x, b = channels_last(x, data_format), block_size
     n, h, w, c = known_shape(x)
     y = shapes.reshape_static(x, (n, h, w, b, b, c // (b * b)))
-    y = shapes.transpose(y, (0, 1, 3, 2, 4, 5))
+    y = transposing.transpose(y, (0, 1, 3, 2, 4, 5))
     return in_layout(shapes.reshape_static(y, _blocked((n, h, w, c), b, False)), data_format)
 
 

@@ -19,7 +19,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.ops import shapes
+from graphc.ops import fills, shapes
 from graphc.ops.conv import per_axis, sequence, text
 from graphc.ops.conv_images import (
     FORMATS,
@@ -36,6 +36,7 @@ from graphc.ops.conv_images import (
     unlayed,
 )
 from graphc.ops.conv_windows import channel, geometry, known_shape, spatial, window_places
+from graphc.ops.operands import make
 from graphc.ops.pool_loops import (
     lower_avg,
     lower_avg_grad,
@@ -52,7 +53,6 @@ from graphc.ops.pool_loops import (
 )
 from graphc.ops.record import Attrs, InferError, Op, Types, as_value, check_kind, op
 from graphc.ops.reduce import chosen
-from graphc.ops.shapes import make
 
 __all__ = [
     "avg_pool",
@@ -196,11 +196,11 @@ def _record_max(name: str, tf: str, types: str) -> tuple[Op, Op, Op]:
 
     def back_grad(z: Value, g: Value, x: Value, y: Value, dy: Value, **a: Any) -> Any:
         more = build(again_op, (x, y, g), a).outputs[0]
-        return shapes.zeros_like(x), shapes.zeros_like(y), more
+        return fills.zeros_like(x), fills.zeros_like(y), more
 
     def again_grad(z: Value, h: Value, x: Value, y: Value, g: Value, **a: Any) -> Any:
         more = build(back_op, (x, y, h), a).outputs[0]
-        return shapes.zeros_like(x), shapes.zeros_like(y), more
+        return fills.zeros_like(x), fills.zeros_like(y), more
 
     three = ("orig_input", "orig_output", "grad")
     forward = op(

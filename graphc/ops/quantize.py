@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc.ir.build import current
 from graphc.ir.node import Value
-from graphc.ops import math, reduce, shapes, state
+from graphc.ops import broadcasting, fills, math, reduce, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.record import as_value
 
@@ -37,11 +37,11 @@ def _rounded(x: Value, low: Value, high: Value, bits: int, narrow: bool, name: A
     kept = math.clip_by_value(x, a, b) - a
     q = math.floor(kept * (1.0 / scale) + 0.5) * scale + a
     nothing = math.equal(low, 0.0) & math.equal(high, 0.0)
-    zeros = shapes.zeros_like(x)
-    q = math.select(shapes.broadcast_like(nothing, x), zeros, q)
+    zeros = fills.zeros_like(x)
+    q = math.select(broadcasting.broadcast_like(nothing, x), zeros, q)
     # the value is q, the gradient that of x clipped: to x inside, to the ends outside
-    wide_a, wide_b = shapes.broadcast_like(a, x), shapes.broadcast_like(b, x)
-    ends_a, ends_b = shapes.broadcast_like(low, x), shapes.broadcast_like(high, x)
+    wide_a, wide_b = broadcasting.broadcast_like(a, x), broadcasting.broadcast_like(b, x)
+    ends_a, ends_b = broadcasting.broadcast_like(low, x), broadcasting.broadcast_like(high, x)
     through = math.select(x < wide_a, ends_a, math.select(x > wide_b, ends_b, x))
     return math.add(state.stop_gradient(q), through - state.stop_gradient(through), name=name)
 
@@ -83,8 +83,8 @@ def _gradients(dy: Any, x: Any, low: Any, high: Any, bits: int, narrow: bool, ax
     x = convert_to_tensor(x, "float32")
     g = convert_to_tensor(dy, "float32")
     a, b, _ = _nudged(low, high, _check(bits), narrow)
-    zero = shapes.zeros_like(g)
-    below, above = x < shapes.broadcast_like(a, x), x > shapes.broadcast_like(b, x)
+    zero = fills.zeros_like(g)
+    below, above = x < broadcasting.broadcast_like(a, x), x > broadcasting.broadcast_like(b, x)
     inside = math.select(math.logical_or(below, above), zero, g)
     ends = [reduce.reduce_sum(math.select(m, g, zero), axes) for m in (below, above)]
     return inside, ends[0], ends[1]

@@ -23,8 +23,8 @@ from graphc.ir.known import static
 from graphc.ir.node import Node, Value
 from graphc.ops import arrays, math, philox, shapes
 from graphc.ops.lowering import Site
+from graphc.ops.operands import known_shape, less, make, show, static_operand
 from graphc.ops.record import Attrs, Op, Types, as_value, check_kind, no_grad, op, shape_error
-from graphc.ops.shapes import _known_shape, less, make, show, static_operand
 
 __all__ = [
     "categorical", "multinomial", "random_crop", "random_normal", "random_shuffle",
@@ -184,7 +184,7 @@ def _multinomial(n: Node, s: Site) -> None:
 
 
 def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    return [(attrs["dtype"], _known_shape(inputs, attrs, "shape"))]
+    return [(attrs["dtype"], known_shape(inputs, attrs, "shape"))]
 
 
 _KINDS = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16"}
@@ -221,7 +221,7 @@ def _int_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     for v in inputs[:2]:
         if v.static_shape not in ((), None):
             raise shape_error(f"Shape must be rank 0 but is rank {v.rank}")
-    return [(inputs[0].dtype, _known_shape(inputs, attrs, "shape"))]
+    return [(inputs[0].dtype, known_shape(inputs, attrs, "shape"))]
 
 
 def _int_numpy(

@@ -12,7 +12,7 @@ from graphc.ir import dims as D
 from graphc.ir.build import build
 from graphc.ir.dims import Shape
 from graphc.ir.node import Value
-from graphc.ops import shapes
+from graphc.ops import operands, shapes
 from graphc.ops.record import Attrs, InferError, Types, op
 
 __all__ = ["fit_rank", "weights_fit"]
@@ -29,7 +29,7 @@ def _fitted(shape: Shape, rank: int, squeeze: int, expand: int | None) -> Shape:
     gap = len(shape) - rank
     if gap == squeeze and shape:
         if not D.same(shape[-1], 1):
-            size = shapes.show(shape[-1])
+            size = operands.show(shape[-1])
             raise InferError(
                 f"Can not squeeze dim[{len(shape) - 1}], expected a dimension of 1, got {size}"
             )
@@ -86,7 +86,7 @@ def _check(weights: Shape, values: Shape) -> None:
         return
     same = len(weights) == len(values)
     if not same or not all(D.same(a, 1) or D.same(a, b) for a, b in zip(weights, values)):  # noqa: B905
-        texts = ["[" + ",".join(str(shapes.show(d)) for d in s) + "]" for s in (weights, values)]
+        texts = ["[" + ",".join(str(operands.show(d)) for d in s) + "]" for s in (weights, values)]
         raise InferError(
             f"weights can not be broadcast to values. weights.shape={texts[0]} "
             f"values.shape={texts[1]}"

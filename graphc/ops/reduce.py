@@ -221,7 +221,7 @@ class _Over:
 
     def spread(self, y: Value) -> Value:
         """`y` (of the shape of the result) repeated to the shape of the operand."""
-        return ops.shapes.broadcast_like(self.kept(y), self.x)
+        return ops.broadcasting.broadcast_like(self.kept(y), self.x)
 
     def size(self) -> Value | float:
         """The number of elements that go into one result, in the type of the operand."""
@@ -351,7 +351,7 @@ def _extreme_grad(r: _Over, y: Value, dy: Value) -> Value:
     # elements that share the extreme share its gradient; where it is NaN so is the gradient
     hit = math.cast(math.equal(r.x, r.spread(y)), r.x.dtype)
     share = r.kept(dy) / r.again(reduce_sum, hit)
-    return hit * ops.shapes.broadcast_like(share, r.x)  # type: ignore[no-any-return]
+    return hit * ops.broadcasting.broadcast_like(share, r.x)  # type: ignore[no-any-return]
 
 
 reduce_max = reduction(
@@ -374,7 +374,7 @@ def _prod_grad(r: _Over, y: Value, dy: Value) -> Value:
         return ops.shapes.reshape_like(_prod_grad(whole, y, dy), x)
     g = r.kept(dy)
     if over is None:
-        return ops.shapes.broadcast_like(g * r.again(r.record, x), x) / x
+        return ops.broadcasting.broadcast_like(g * r.again(r.record, x), x) / x
     partial = [x]  # products over the first axes, which keep their size 1
     for a in over[:-1]:
         partial.append(_node(r.record, partial[-1], (a,), True, None))

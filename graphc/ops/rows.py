@@ -14,11 +14,11 @@ import numpy as np
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import arrays, lowering, math, scatter, shapes
+from graphc.ops import arrays, fills, lowering, math, scatter, shapes, spaced
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
+from graphc.ops.operands import make
 from graphc.ops.record import Attrs, Types, op
-from graphc.ops.shapes import make
 
 __all__ = ["count_rows", "old_rows", "replace_rows", "sum_equal_rows", "summed", "whole_rows"]
 
@@ -88,7 +88,7 @@ def _spread_grad(y: Value, dy: Value, values: Value, at: Value) -> tuple[Value, 
     """Each row gets what came of its copies (numbers below zero are nobody's)."""
     count = shapes.shape(values)[0]
     inside = math.less(math.cast(at, dtypes.int64), math.cast(count, dtypes.int64))
-    rows = math.where(inside, at, shapes.zeros_like(at) - 1)
+    rows = math.where(inside, at, fills.zeros_like(at) - 1)
     return arrays.unsorted_segment_sum(dy, rows, count), None
 
 
@@ -105,7 +105,7 @@ def whole_rows(values: Value, ids: Value, like: Any) -> Value:
     Equal indices have equal rows. It is read where it is used, and so not made in memory.
     """
     many = shapes.size(ids)
-    at = arrays.unsorted_segment_max(shapes.range(many), ids, count_rows(like))
+    at = arrays.unsorted_segment_max(spaced.range(many), ids, count_rows(like))
     made: Value = make(spread_op, [("values", values), ("at", at)]).outputs[0]
     return made
 

@@ -354,12 +354,16 @@ def all_candidate_sampler(
     name: str | None = None,
 ) -> CandidateSamples:  # fmt: skip
     """All classes as candidates: for tests of what uses samplers."""
-    from graphc.ops import math, shapes  # here only
+    from graphc.ops import (
+        fills,  # here only
+        math,
+        spaced,
+    )
 
     true = convert_to_tensor(true_classes, dtypes.int64, "true_classes")
     return CandidateSamples(
-        shapes.range(num_sampled, dtype=dtypes.int64),
-        math.cast(shapes.ones_like(true), dtypes.float32), shapes.ones([num_sampled]),
+        spaced.range(num_sampled, dtype=dtypes.int64),
+        math.cast(fills.ones_like(true), dtypes.float32), fills.ones([num_sampled]),
     )  # fmt: skip
 
 

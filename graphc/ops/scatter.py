@@ -16,7 +16,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
-from graphc.ops import arrays, lowering, math, reduce, shapes, state
+from graphc.ops import arrays, fills, lowering, math, operands, reduce, shapes, spaced, state
 from graphc.ops.record import Attrs, Op, Types, apply, as_value, check_kind, op, shape_error
 
 __all__ = [
@@ -47,7 +47,7 @@ def _product(x: Value, depth: int) -> Any:
 
 
 def _range(start: Any, limit: Any) -> Value:
-    return shapes.range(start, limit, dtype=dtypes.int64)
+    return spaced.range(start, limit, dtype=dtypes.int64)
 
 
 def _inside(ids: Value, n: Any) -> Value:
@@ -128,7 +128,7 @@ def _rule(kind: str) -> Callable[..., Value]:
         row = shapes.shape(old, out_type=dtypes.int64)[1:]
         flat = arrays.concat([shapes.shape(ids, out_type=dtypes.int64), row], 0)
         if updates.rank == 0:
-            new = shapes.fill(flat, updates)
+            new = fills.fill(flat, updates)
         else:
             new = shapes.reshape(updates, flat)
         return _change(kind, old, ids, new, n)
@@ -145,8 +145,8 @@ def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         if len(u) != len(want) or any(D.same(a, b) is False for a, b in zip(u, want, strict=True)):
             raise shape_error(
                 f"Must have updates.shape = indices.shape + params.shape[1:] or updates.shape = "
-                f"[], got updates.shape {shapes.text(u)}, indices.shape {shapes.text(t)}, "
-                f"params.shape {shapes.text(s)}"
+                f"[], got updates.shape {operands.text(u)}, indices.shape {operands.text(t)}, "
+                f"params.shape {operands.text(s)}"
             )
     return [(ref.dtype, s)]
 
@@ -226,7 +226,7 @@ scatter_max = _scatter("max", "The greater of rows of a variable and of the upda
 def _numbers(x: Value, at: Value, sizes: Value, n: Any, depth: int) -> Value:
     """What `at` indexes, as checked numbers in [0, n): `n` slices if the first axes were one."""
     if not depth:
-        return shapes.zeros_like(shapes.reshape(at, [-1, 1]))[:1, 0]
+        return fills.zeros_like(shapes.reshape(at, [-1, 1]))[:1, 0]
     s = x.static_shape
     if depth == 1 or s is None or D.facts() is None:
         numbers = _range(0, n) if depth == 1 else shapes.reshape(_range(0, n), sizes[:depth])
@@ -262,14 +262,14 @@ def _nd_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if s is not None and t and u is not None and type(t[-1]) is int:
         if t[-1] > len(s):
             raise shape_error(
-                f"Inner dimensions of indices {shapes.text(t)} must be at most the rank {len(s)}"
+                f"Inner dimensions of indices {operands.text(t)} must be at most the rank {len(s)}"
             )
         want = (*t[:-1], *s[t[-1] :])
         if len(u) != len(want) or any(D.same(a, b) is False for a, b in zip(u, want, strict=True)):
             raise shape_error(
                 f"Must have updates.shape = indices.shape[:-1] + shape[{t[-1]}:], got "
-                f"updates.shape: {shapes.text(u)}, indices.shape: {shapes.text(t)}, "
-                f"shape: {shapes.text(s)}"
+                f"updates.shape: {operands.text(u)}, indices.shape: {operands.text(t)}, "
+                f"shape: {operands.text(s)}"
             )
     return [(ref.dtype, s)]
 
@@ -352,8 +352,8 @@ def batch_scatter_update(
     sizes = shapes.shape(i, out_type=i.dtype)
     parts = []
     for axis in range(len(s) - 1):
-        row = shapes.range(math.cast(sizes[axis], i.dtype))
+        row = spaced.range(math.cast(sizes[axis], i.dtype))
         ones = [1] * len(s)
         ones[axis] = -1
-        parts.append(shapes.reshape(row, ones) + shapes.zeros_like(i))
+        parts.append(shapes.reshape(row, ones) + fills.zeros_like(i))
     return scatter_nd_update(ref, arrays.stack([*parts, i], -1), updates, use_locking, name)

@@ -12,7 +12,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.ops import arrays, linalg, math, shapes
+from graphc.ops import arrays, fills, linalg, math, shapes, spaced
 from graphc.ops.blocks import sizes_of
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.record import as_value, static_ints
@@ -41,7 +41,7 @@ def _raised_cosine(n: Any, periodic: Any, dtype: Any, a: float, b: float, name: 
         raise ValueError(f"dtype must be a floating point type. Found {kind!r}")
     size = _number(n, "window_length")
     if size == 1:
-        return shapes.ones([1], kind)
+        return fills.ones([1], kind)
     even = 1 - size % 2
     length = size + int(bool(periodic)) * even - 1
     values = a - b * np.cos(2.0 * _math.pi * np.arange(size) / length)
@@ -98,8 +98,8 @@ def frame(
         else:
             count = (n - length) // step + 1
             count = max(count, 0) if isinstance(count, int) else math.maximum(count, 0)
-        starts = shapes.expand_dims(shapes.range(count) * step, 1)
-        rows = starts + shapes.expand_dims(shapes.range(length), 0)
+        starts = shapes.expand_dims(spaced.range(count) * step, 1)
+        rows = starts + shapes.expand_dims(spaced.range(length), 0)
         return arrays.gather(x, rows, axis=at)
 
 

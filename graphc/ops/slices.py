@@ -13,17 +13,12 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops.array_rules import apply, infer_error, nones, shape_operand
+from graphc.ops.operands import known_shape, less, make, show  # fmt: skip
 from graphc.ops.record import (
     Attrs,
     Types,
     op,
     shape_error,
-)  # fmt: skip
-from graphc.ops.shapes import (
-    _known_shape,
-    less,
-    make,
-    show,
 )  # fmt: skip
 
 __all__ = ["place_static", "slice", "slice_static"]
@@ -133,7 +128,7 @@ def slice_static(x: Value, begin: Sequence[Dim], size: Sequence[Dim]) -> Value:
 def _place_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     if "begin" not in attrs:
         static(inputs, attrs, "begin")
-    return [(inputs[0].dtype, _known_shape(inputs, attrs, "shape"))]
+    return [(inputs[0].dtype, known_shape(inputs, attrs, "shape"))]
 
 
 def _place_element(k: Any, index: Shape, x: Value, *, begin: Any, shape: Any) -> Any:

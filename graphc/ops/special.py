@@ -13,7 +13,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import known
 from graphc.ir.node import Value
-from graphc.ops import arrays, math, reduce, shapes
+from graphc.ops import arrays, fills, math, reduce, shapes
 from graphc.ops.random import _seeds, seeds_of
 from graphc.ops.record import Attrs, Op, Types, as_value, broadcast, no_grad, op, operands
 
@@ -212,7 +212,7 @@ def _reduced(g: Value, x: Value) -> Value:
     if x.static_shape == g.static_shape and x.static_shape is not None:
         return g
     n = shapes.rank(g) - shapes.rank(x)
-    ones = shapes.ones([n], dtype=dtypes.int32)
+    ones = fills.ones([n], dtype=dtypes.int32)
     padded = arrays.concat([ones, shapes.shape(x)], 0)
     over = shapes.reshape(arrays.where_indices(math.not_equal(padded, shapes.shape(g))), [-1])
     return shapes.reshape(reduce.reduce_sum(g, over), shapes.shape(x))
@@ -292,7 +292,7 @@ def reciprocal_no_nan(x: Any, name: str | None = None) -> Value:
     """1 / x, and 0 where x is 0."""
     with current().scope(name, "reciprocal_no_nan"):
         v = as_value(x, None, "x")
-        return math.div_no_nan(shapes.ones_like(v), v)  # type: ignore[no-any-return]
+        return math.div_no_nan(fills.ones_like(v), v)  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------------- random numbers
@@ -363,7 +363,7 @@ def random_gamma(
         a = as_value(alpha, t if not isinstance(alpha, Value) else None, "alpha")
         b = as_value(1 if beta is None else beta, a.dtype if not isinstance(beta, Value) else None,
                      "beta")  # fmt: skip
-        wide = a + shapes.zeros_like(b)
+        wide = a + fills.zeros_like(b)
         drawn = build(gamma_op, (_shape(shape), wide), _seeds(seed), "RandomGamma").outputs[0]
         least = float(np.finfo(a.dtype.np).tiny)
         return math.maximum(least, drawn / b)  # type: ignore[no-any-return]

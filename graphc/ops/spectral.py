@@ -11,7 +11,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.node import Value
-from graphc.ops import arrays, complex, math, shapes
+from graphc.ops import arrays, complex, fills, math, spaced
 from graphc.ops.blocks import sizes_of
 from graphc.ops.record import Attrs, Op, Types, as_value, op, shape_error, static_ints
 
@@ -142,11 +142,11 @@ def _irfft_grad(y: Value, dy: Value, x: Value, *, n: int, lengths: Any) -> Value
     sizes = sizes_of(y)[-n:]
     g = rfft_n(dy, sizes if not any(isinstance(s, Value) for s in sizes) else None, n)
     last, half = sizes[-1], sizes_of(g)[-1]
-    column = shapes.range(half)
+    column = spaced.range(half)
     middle = math.equal(column * 2, last)
     ends = math.logical_or(math.equal(column, 0), middle)
     kind = dy.dtype
-    weight = math.select(ends, shapes.ones_like(column), 2 * shapes.ones_like(column))
+    weight = math.select(ends, fills.ones_like(column), 2 * fills.ones_like(column))
     factor = math.cast(math.cast(weight, kind), x.dtype) / _size(math.cast(dy, x.dtype), n)
     g = g * factor
     return _fitted(g, sizes_of(x)[-n:])

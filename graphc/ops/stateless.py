@@ -14,8 +14,8 @@ from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import math, philox
+from graphc.ops.operands import static_operand
 from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
-from graphc.ops.shapes import static_operand
 
 __all__ = [
     "stateless_categorical", "stateless_multinomial", "stateless_normal", "stateless_random_normal",

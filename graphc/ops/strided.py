@@ -18,6 +18,8 @@ from graphc.ir.known import NeedsValue, known_operand
 from graphc.ir.node import Value
 from graphc.ops.array_rules import apply, bad_value, infer_error, nones, shape_operand
 from graphc.ops.convert import convert
+from graphc.ops.fills import ones_like
+from graphc.ops.operands import known_shape, less, show, static_operand  # fmt: skip
 from graphc.ops.record import (
     Attrs,
     InferError,
@@ -26,15 +28,7 @@ from graphc.ops.record import (
     op,
     shape_error,
 )  # fmt: skip
-from graphc.ops.shapes import (
-    _ax,
-    _known_shape,
-    _number,
-    less,
-    ones_like,
-    show,
-    static_operand,
-)  # fmt: skip
+from graphc.ops.shapes import _number
 
 __all__ = ["getitem", "strided_slice", "strided_slice_op"]
 
@@ -79,18 +73,18 @@ class Entry:
 def _spec_rows(rank: int, n: int, attrs: Attrs) -> list[tuple[str, int, int]]:
     """For each output or dropped axis (kind, input axis, entry); entry -1 takes all."""
     ellipsis, new, shrink = (attrs.get(m, 0) for m in _MASKS[2:])
-    at = [i for i in _ax(n) if ellipsis >> i & 1]
+    at = [i for i in range(n) if ellipsis >> i & 1]
     if len(at) > 1:
         raise infer_error(
             "Multiple ellipses in slice spec not allowed", _spec_text(n, attrs, False)
         )
-    news = sum(1 for i in _ax(n) if new >> i & 1 and i not in at)
+    news = sum(1 for i in range(n) if new >> i & 1 and i not in at)
     used = n - len(at) - news
     rows: list[tuple[str, int, int]] = []
     axis = 0
-    for i in _ax(n):
+    for i in range(n):
         if i in at:
-            for _ in _ax(max(rank - used, 0)):
+            for _ in range(max(rank - used, 0)):
                 rows.append(("take", axis, -1))
                 axis += 1
         elif new >> i & 1:
@@ -103,7 +97,7 @@ def _spec_rows(rank: int, n: int, attrs: Attrs) -> list[tuple[str, int, int]]:
                 )
             rows.append(("pick" if shrink >> i & 1 else "take", axis, i))
             axis += 1
-    rows += [("take", a, -1) for a in _ax(rank)[axis:]]
+    rows += [("take", a, -1) for a in range(axis, rank)]
     return rows
 
 
@@ -318,7 +312,7 @@ def _strided_dims(x: Any, *rest: Any, **attrs: Any) -> Any:
     e = got[0]
     at: Any = e.first
     count: Any = e.size
-    return x[at] if e.kind == "pick" else tuple(x[at + i * e.step] for i in _ax(count))
+    return x[at] if e.kind == "pick" else tuple(x[at + i * e.step] for i in range(count))
 
 
 def _spec_attrs(attrs: Any) -> dict[str, Any]:
@@ -337,7 +331,7 @@ def _strided_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> 
 
 
 def _strided_grad_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    s = _known_shape(inputs, attrs, "shape")
+    s = known_shape(inputs, attrs, "shape")
     if D.facts() is not None and s is not None:
         begin, end, strides = _spec_operands(inputs, attrs)
         if begin is None:

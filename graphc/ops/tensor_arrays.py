@@ -19,7 +19,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import arrays, shapes
+from graphc.ops import arrays, fills, operands, shapes
 from graphc.ops.record import Attrs, InferError, Types, no_grad, op, shape_error
 
 __all__ = [
@@ -38,7 +38,7 @@ def fitted(buffer: Value, element: Shape) -> Value:
     s = buffer.static_shape
     if s is None or not is_unset(s) or element == s[1:]:
         return buffer
-    return shapes.fill_static((s[0], *element), 0, buffer.dtype)
+    return fills.fill_static((s[0], *element), 0, buffer.dtype)
 
 
 # ------------------------------------------------------------------------- making
@@ -67,7 +67,7 @@ def _new(*, size: int, dtype: DType, element: Any, grows: bool) -> Any:
 
 def _new_expand(*, size: Any, dtype: DType, element: Any, grows: bool) -> Value:
     shape = (size, *_element({"element": element}))
-    return shapes.fill_static(shape, 0, dtype)
+    return fills.fill_static(shape, 0, dtype)
 
 
 array_new_op = op(
@@ -81,7 +81,7 @@ def array_new(
 ) -> Value:
     """A new array; `grows` says that it may get more elements."""
     attrs = {"dtype": dtype, "element": element, "grows": grows}
-    return shapes.make(array_new_op, [], {"size": ("size", size)}, name, attrs).outputs[0]
+    return operands.make(array_new_op, [], {"size": ("size", size)}, name, attrs).outputs[0]
 
 
 # ------------------------------------------------------------------------- whole arrays
@@ -99,11 +99,11 @@ def _rows(flow: Value, value: Value, grows: bool) -> Any:
         return m
     if D.facts() is None:
         return D.fresh()
-    if shapes.less(n, m):
+    if operands.less(n, m):
         if grows:
             return m
         raise InferError(
-            f"Max scatter index must be < array size ({shapes.show(m)} vs. {shapes.show(n)})"
+            f"Max scatter index must be < array size ({operands.show(m)} vs. {operands.show(n)})"
         )
     return n
 
@@ -135,7 +135,7 @@ def _unstack_expand(flow: Value, value: Value, *, grows: bool) -> Value:
     assert t is not None
     if _rows(flow, value, grows) is t[0] or D.same(s[0], t[0]):
         return value
-    return arrays.concat([value, shapes.fill_static((s[0] - t[0], *t[1:]), 0, value.dtype)], 0)
+    return arrays.concat([value, fills.fill_static((s[0] - t[0], *t[1:]), 0, value.dtype)], 0)
 
 
 array_unstack_op = op(
@@ -183,7 +183,7 @@ def _written(hits: Value) -> Value:
     """Which elements some indices name, of how often they name each."""
     from graphc.ops import math
 
-    return math.greater(hits, shapes.zeros_like(hits))  # type: ignore[no-any-return]
+    return math.greater(hits, fills.zeros_like(hits))  # type: ignore[no-any-return]
 
 
 def _scatter_expand(flow: Value, indices: Value, value: Value) -> Value:
@@ -192,7 +192,7 @@ def _scatter_expand(flow: Value, indices: Value, value: Value) -> Value:
     s, t = flow.static_shape, value.static_shape
     assert s is not None
     assert t is not None
-    hits = _summed(shapes.ones_like(indices), indices, s[0])
+    hits = _summed(fills.ones_like(indices), indices, s[0])
     rows = _summed(value, indices, s[0])
     return math.where(_written(hits), rows, fitted(flow, t[1:]))
 
@@ -201,8 +201,8 @@ def _scatter_grad(y: Value, dy: Value, flow: Value, indices: Value, value: Value
     from graphc.ops import math
 
     count = arrays.getitem(shapes.shape(dy), 0)
-    hits = arrays.unsorted_segment_sum(shapes.ones_like(indices), indices, count)
-    rest = math.where(_written(hits), shapes.zeros_like(dy), dy)
+    hits = arrays.unsorted_segment_sum(fills.ones_like(indices), indices, count)
+    rest = math.where(_written(hits), fills.zeros_like(dy), dy)
     return (rest, None, arrays.gather(dy, indices, axis=0))
 
 
@@ -235,7 +235,7 @@ array_head_op = op(
     "array_head", "TensorArrayGatherV3", "composite", args=("x", "like"), types="fiu",
     doc="The first rows of a tensor, as many as another has.", infer=_head_infer,
     numpy=lambda x, like: x[tuple([slice(n) for n in like.shape])], expand=_head_expand,
-    grad=lambda y, dy, x, like: (array_unstack(shapes.zeros_like(x), dy, False, None), None),
+    grad=lambda y, dy, x, like: (array_unstack(fills.zeros_like(x), dy, False, None), None),
 )  # fmt: skip
 
 
@@ -352,5 +352,5 @@ def lengthened(x: Value, rows: Dim) -> Value:
     if D.same(s[0], rows):
         return x
     if is_unset(s) or (type(s[0]) is int and s[0] == 0):
-        return shapes.fill_static((rows, *s[1:]), 0, x.dtype)
-    return arrays.concat([x, shapes.fill_static((rows - s[0], *s[1:]), 0, x.dtype)], 0)
+        return fills.fill_static((rows, *s[1:]), 0, x.dtype)
+    return arrays.concat([x, fills.fill_static((rows - s[0], *s[1:]), 0, x.dtype)], 0)

@@ -13,23 +13,14 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops.array_rules import apply, backward_op, bad_value, infer_error, nones
+from graphc.ops.operands import axis_of, fail, less, make, show  # fmt: skip
 from graphc.ops.record import (
     Attrs,
     Types,
     op,
     shape_error,
 )  # fmt: skip
-from graphc.ops.shapes import (
-    _ax,
-    _number,
-    _whole,
-    axis_of,
-    fail,
-    less,
-    make,
-    reshape_static,
-    show,
-)  # fmt: skip
+from graphc.ops.shapes import _number, reshape_static, whole
 
 __all__ = ["reverse", "reverse_op", "reverse_sequence", "roll", "tile"]
 
@@ -72,19 +63,19 @@ def _tile_element(k: Any, index: Shape, x: Value, *, multiples: Any) -> Any:
 def _untile_expand(dy: Value, like: Value, *, multiples: Any) -> Value:
     from graphc.ops import reduce
 
-    s = _whole(like)
+    s = whole(like)
     if all(m == 1 for m in multiples):
         return dy
     split_: list[Dim] = []
     for m, d in zip(multiples, s, strict=True):
         split_ += [m, d]
     y = reshape_static(dy, split_)
-    return reduce.reduce_sum(y, [2 * i for i in _ax(len(s))])  # type: ignore[no-any-return]
+    return reduce.reduce_sum(y, [2 * i for i in range(len(s))])  # type: ignore[no-any-return]
 
 
 def _untile_numpy(dy: Any, like: Any, *, multiples: Any) -> Any:
     split_ = [e for m, d in zip(multiples, like.shape, strict=True) for e in (m, d)]
-    return np.sum(dy.reshape(split_), tuple(_ax(2 * like.ndim)[::2]), dtype=dy.dtype).reshape(
+    return np.sum(dy.reshape(split_), tuple(range(0, 2 * like.ndim, 2)), dtype=dy.dtype).reshape(
         like.shape
     )
 
@@ -210,7 +201,7 @@ def _reverse_sequence_numpy(x: Any, n: Any, *, seq_axis: int, batch_axis: int) -
     places = np.arange(d)
     at = np.where(places < n[:, None], n[:, None] - 1 - places, places)
     at = at if batch_axis < seq_axis else at.T
-    full = np.expand_dims(at, tuple(a for a in _ax(x.ndim) if a not in (seq_axis, batch_axis)))
+    full = np.expand_dims(at, tuple(a for a in range(x.ndim) if a not in (seq_axis, batch_axis)))
     return np.take_along_axis(x, np.broadcast_to(full, x.shape), seq_axis)
 
 

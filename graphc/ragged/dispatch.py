@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.ops import arrays, math, reduce, scatter, shapes, state, strings
+from graphc.ops import arrays, fills, math, reduce, scatter, shapes, state, strings
 from graphc.ragged import ops
 from graphc.ragged.elementwise import map_flat_values
 
@@ -30,7 +30,7 @@ _TABLE: dict[Any, Callable[..., Any]] = {
         arrays.unsorted_segment_min, arrays.unsorted_segment_mean, arrays.unsorted_segment_sqrt_n,
     )},
     **{f: _flat(f) for f in (
-        math.cast, shapes.zeros_like, shapes.ones_like, math.clip_by_value, shapes.one_hot,
+        math.cast, fills.zeros_like, fills.ones_like, math.clip_by_value, fills.one_hot,
         state.identity, math.truediv, math.floordiv, strings.as_string, strings.string_join,
         strings.string_length, strings.substr, strings.string_lower, strings.string_upper,
         strings.string_strip, strings.regex_replace, strings.regex_full_match,

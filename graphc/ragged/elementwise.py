@@ -61,7 +61,7 @@ def _spread(x: Any, like: RaggedTensor) -> Any:
     for axis, place in enumerate(coordinates(like)):
         wide = math.cast(math.greater(sizes[axis], 1), place.dtype)
         at.append(place * wide)
-    return arrays.gather_nd(x, shapes.stack(at[:outer], 1))
+    return arrays.gather_nd(x, arrays.stack(at[:outer], 1))
 
 
 def operand(x: Any, like: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from graphc.face.graph import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import arrays, math, ordering, reduce, shapes, state
+from graphc.ops import arrays, fills, math, ordering, reduce, shapes, spaced, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ragged.elementwise import map_flat_values, matched
 from graphc.ragged.slicing import take_rows
@@ -70,9 +70,9 @@ def _segment(f: Callable[..., Any], x: Any, ids: Any, many: Any) -> Any:
     kind = x.row_splits.dtype
     ids = math.cast(ids, kind)
     longest = arrays.unsorted_segment_max(x.row_lengths(), ids, many)
-    splits = splits_of(math.maximum(longest, shapes.zeros_like(longest)))
+    splits = splits_of(math.maximum(longest, fills.zeros_like(longest)))
     rows = x.value_rowids()
-    column = shapes.range(count(x.values, kind), dtype=kind) - arrays.gather(x.row_starts(), rows)
+    column = spaced.range(count(x.values, kind), dtype=kind) - arrays.gather(x.row_starts(), rows)
     at = arrays.gather(splits, arrays.gather(ids, rows)) + column
     return ragged_of(_segment(f, x.values, at, splits[-1]), splits)
 
@@ -99,7 +99,7 @@ def _reduced(whole: Any, f: Callable[..., Any], x: Any, axis: Any) -> Any:
         return x
     at = _axis(axis, _rank(x))
     if at == 0:
-        zeros = shapes.zeros_like(x.row_starts())
+        zeros = fills.zeros_like(x.row_starts())
         return _segment(f, x, zeros, 1).values
     if at == 1:
         return _segment(f, x.values, x.value_rowids(), x.nrows())
@@ -131,7 +131,7 @@ reduce_min = reduction(reduce.reduce_min, arrays.unsorted_segment_min)
 
 def reduce_mean(input_tensor: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
     """The mean along an axis; of an empty row it is NaN."""
-    ones = map_flat_values(shapes.ones_like, input_tensor)
+    ones = map_flat_values(fills.ones_like, input_tensor)
     total = reduce_sum(input_tensor, axis, *args, **kwargs)
     return total / reduce_sum(ones, axis, *args, **kwargs)
 
@@ -149,7 +149,7 @@ def reduce_all(input_tensor: Any, axis: Any = None, *args: Any, **kwargs: Any) -
 
 
 def _positive(x: Any) -> Any:
-    return map_flat_values(lambda v: math.greater(v, shapes.zeros_like(v)), x)
+    return map_flat_values(lambda v: math.greater(v, fills.zeros_like(v)), x)
 
 
 # ------------------------------------------------------------------------- joining
@@ -164,10 +164,10 @@ def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any 
     with name_scope(name, "RaggedExpandDims"):
         kind = input.row_splits.dtype
         if at == 0:
-            ends = shapes.stack([shapes.zeros_like(input.nrows()), input.nrows()])
+            ends = arrays.stack([fills.zeros_like(input.nrows()), input.nrows()])
             return ragged_of(input, ends)
         if at == 1:
-            return ragged_of(input, shapes.range(input.nrows() + 1, dtype=kind))
+            return ragged_of(input, spaced.range(input.nrows() + 1, dtype=kind))
         return ragged_of(expand_dims(input.values, at - 1), input.row_splits)
 
 
@@ -192,7 +192,7 @@ def _squeezed(x: Any, at: int) -> Any:
 
         sizes = x.nrows() if at == 0 else x.row_lengths()
         text = f"axis {at} of a ragged tensor is not of size 1"
-        with control_dependencies([assert_equal(sizes, shapes.ones_like(sizes), message=text)]):
+        with control_dependencies([assert_equal(sizes, fills.ones_like(sizes), message=text)]):
             return map_flat_values(state.identity, x.values)
     return ragged_of(_squeezed(x.values, at - 1), x.row_splits)
 
@@ -214,8 +214,8 @@ def _joined(parts: Sequence[Any], at: int) -> Any:
     if at == 1:  # all rows, sorted, and each one's pieces together
         many = parts[0].nrows()
         rows = _joined(parts, 0)
-        every = shapes.range(many, dtype=kind)
-        order = shapes.stack([every + i * many for i in np.arange(len(parts)).tolist()], 1)
+        every = spaced.range(many, dtype=kind)
+        order = arrays.stack([every + i * many for i in np.arange(len(parts)).tolist()], 1)
         sorted_ = take_rows(rows, shapes.reshape(order, [-1]))
         return ragged_of(sorted_.values, sorted_.row_splits[:: len(parts)])
     return ragged_of(_joined([p.values for p in parts], at - 1), parts[0].row_splits)
@@ -240,7 +240,7 @@ def stack(values: Any, axis: Any = 0, name: str | None = None) -> Any:
         raise ValueError("rt_inputs may not be empty.")
     parts = [_any(v, next((x for x in values if is_ragged(x)), None)) for v in values]
     if not any(map(is_ragged, parts)):
-        return shapes.stack(parts, axis)
+        return arrays.stack(parts, axis)
     at = _axis(axis, _rank(parts[0]) + 1)
     with name_scope(name, "RaggedStack"):
         deep = max(p.ragged_rank for p in parts if is_ragged(p))
@@ -354,7 +354,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
         raise ValueError("x and y must be either both None or both non-None")
     with name_scope(name, "RaggedWhere"):
         if x is None:
-            at = shapes.stack(coordinates(condition), 1)
+            at = arrays.stack(coordinates(condition), 1)
             return math.cast(arrays.boolean_mask(at, condition.flat_values), dtypes.int64)
         rows, (c, a, b) = matched([_any(condition), _any(x), _any(y)])
         return rows.with_flat_values(math.where(c, a, b))
@@ -377,12 +377,12 @@ def range(
         wide = max((t.dtype for t in given), key=lambda t: (t.kind == "f", t.size))
         given = [math.cast(t, wide) for t in given]
         vectors = [t for t in given if t.rank == 1]
-        like = shapes.zeros_like(vectors[0]) if vectors else shapes.zeros([1], wide)
+        like = fills.zeros_like(vectors[0]) if vectors else fills.zeros([1], wide)
         begin, end, step = (t + like for t in given)
         span = math.cast(end - begin, dtypes.float64) / math.cast(step, dtypes.float64)
         many = math.cast(math.ceil(span), kind)
-        many = math.maximum(many, shapes.zeros_like(many))
-        index, splits = ranges(shapes.zeros_like(many), many)
+        many = math.maximum(many, fills.zeros_like(many))
+        index, splits = ranges(fills.zeros_like(many), many)
         row = rows_of(splits, splits[-1])
         values = arrays.gather(begin, row) + math.cast(index, wide) * arrays.gather(step, row)
         return ragged_of(values, splits)

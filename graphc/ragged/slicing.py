@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.face.graph import name_scope
-from graphc.ops import math, shapes
+from graphc.ops import fills, math, spaced
 from graphc.ragged.tensor import RaggedTensor, is_ragged, ragged_of, ranges
 
 __all__ = ["getitem", "take_rows"]
@@ -62,14 +62,14 @@ def _outer(x: Any, keys: list[Any]) -> Any:
         if k == slice(None):
             rows = x
         else:
-            rows = take_rows(x, shapes.range(x.nrows(), dtype=x.row_splits.dtype)[k])
+            rows = take_rows(x, spaced.range(x.nrows(), dtype=x.row_splits.dtype)[k])
         return _inner(rows, rest)
     splits = x.row_splits
     if isinstance(k, int):
         begin, end = splits[:-1][k], splits[1:][k]
     else:
         k = math.cast(k, splits.dtype)
-        k = math.where(math.less(k, shapes.zeros_like(k)), k + x.nrows(), k)
+        k = math.where(math.less(k, fills.zeros_like(k)), k + x.nrows(), k)
         begin, end = splits[k], splits[k + 1]
     values = x.values
     if is_ragged(values):
@@ -102,7 +102,7 @@ def _cut(x: Any, key: slice) -> Any:
     if key.step not in (None, 1):
         raise ValueError(f"slices of rows have a step of 1 only, not {key.step}")
     lengths = x.row_lengths()
-    zero = shapes.zeros_like(lengths)
+    zero = fills.zeros_like(lengths)
 
     def place(p: Any, default: Any) -> Any:
         if p is None:

@@ -14,7 +14,7 @@ from graphc.face.session import register_session_run_conversion_functions
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
-from graphc.ops import arrays, math, reduce, shapes, state
+from graphc.ops import arrays, broadcasting, fills, math, reduce, shapes, spaced, state
 from graphc.ops.convert import constant as plain_constant
 from graphc.ops.convert import convert_to_tensor, register_conversion
 from graphc.ragged.values import RaggedTensorValue, cut_up
@@ -43,7 +43,7 @@ def _ints(x: Any, name: str, like: DType | None = None) -> Any:
 
 def splits_of(lengths: Any) -> Any:
     """Where rows of these lengths begin, and the end of the last."""
-    return arrays.concat([shapes.zeros([1], lengths.dtype), reduce.cumsum(lengths)], 0)
+    return arrays.concat([fills.zeros([1], lengths.dtype), reduce.cumsum(lengths)], 0)
 
 
 def count(x: Any, dtype: DType) -> Any:
@@ -54,7 +54,7 @@ def count(x: Any, dtype: DType) -> Any:
 def rows_of(splits: Any, many: Any) -> Any:
     """For each of `many` values its row: how many rows ended at or before it."""
     inner = splits[1:-1]
-    ends = arrays.unsorted_segment_sum(shapes.ones_like(inner), inner, many + 1)
+    ends = arrays.unsorted_segment_sum(fills.ones_like(inner), inner, many + 1)
     return reduce.cumsum(ends[:-1])
 
 
@@ -62,7 +62,7 @@ def ranges(starts: Any, lengths: Any) -> tuple[Any, Any]:
     """The numbers from each start on, one range after the other, and the splits of that."""
     splits = splits_of(lengths)
     total = splits[-1]
-    every = shapes.range(total, dtype=splits.dtype)
+    every = spaced.range(total, dtype=splits.dtype)
     row = rows_of(splits, total)
     shift = arrays.gather(starts - splits[:-1], row)
     return every + shift, splits
@@ -134,7 +134,7 @@ class RaggedTensor:
                 s = math.cast(s, v.row_splits.dtype)
 
             def checks(text: str) -> list[Any]:
-                zero = shapes.zeros_like(s[0])
+                zero = fills.zeros_like(s[0])
                 return [
                     assert_equal(s[0], zero, message=text),
                     assert_non_negative(s[1:] - s[:-1], message=text),
@@ -172,7 +172,7 @@ class RaggedTensor:
                 if known is not None:
                     many: Any = int(known[-1]) + 1 if known.size else 0
                 else:
-                    last = arrays.concat([ids[-1:], shapes.zeros([1], ids.dtype) - 1], 0)
+                    last = arrays.concat([ids[-1:], fills.zeros([1], ids.dtype) - 1], 0)
                     many = reduce.reduce_max(last) + 1
             elif isinstance(nrows, int):
                 if nrows < 0:
@@ -180,7 +180,7 @@ class RaggedTensor:
                 many = nrows
             else:
                 many = _ints(nrows, "nrows", ids.dtype)
-            lengths = arrays.unsorted_segment_sum(shapes.ones_like(ids), ids, many)
+            lengths = arrays.unsorted_segment_sum(fills.ones_like(ids), ids, many)
 
             def checks(text: str) -> list[Any]:
                 return [
@@ -209,7 +209,7 @@ class RaggedTensor:
         """Row i ends before ``row_limits[i]``, where the next begins."""
         with name_scope(name, "RaggedFromRowLimits", [values, row_limits]):
             s = _ints(row_limits, "row_limits")
-            splits = arrays.concat([shapes.zeros([1], s.dtype), s], 0)
+            splits = arrays.concat([fills.zeros([1], s.dtype), s], 0)
             return cls.from_row_splits(_values(values), splits, validate=validate)
 
     @classmethod
@@ -283,22 +283,22 @@ class RaggedTensor:
                 flat = shapes.reshape(t, arrays.concat([[-1], shapes.shape(t)[2:]], 0))
                 inner = cls.from_tensor(flat, lengths, padding, ragged_rank - 1,
                                         row_splits_dtype=kind)  # fmt: skip
-                every = shapes.range(sizes[0] + 1, dtype=kind) * sizes[1]
+                every = spaced.range(sizes[0] + 1, dtype=kind) * sizes[1]
                 return ragged_of(inner, every)
-            columns = shapes.range(sizes[1], dtype=kind)
+            columns = spaced.range(sizes[1], dtype=kind)
             if padding is not None:
                 pad = convert_to_tensor(padding, dtype=t.dtype, name="padding")
                 other = math.not_equal(t, pad)
                 if t.rank > 2:
                     other = reduce.reduce_any(other, axis=list(range(2, t.rank)))
                 reach = math.cast(other, kind) * (columns + 1)
-                none = shapes.zeros(arrays.concat([sizes[:1], [1]], 0), kind)
+                none = fills.zeros(arrays.concat([sizes[:1], [1]], 0), kind)
                 lengths = reduce.reduce_max(arrays.concat([reach, none], 1), axis=1)
             if lengths is None:
                 flat = shapes.reshape(t, arrays.concat([[-1], shapes.shape(t)[2:]], 0))
-                return ragged_of(flat, shapes.range(sizes[0] + 1, dtype=kind) * sizes[1])
+                return ragged_of(flat, spaced.range(sizes[0] + 1, dtype=kind) * sizes[1])
             n = math.minimum(_ints(lengths, "lengths", kind), sizes[1])
-            n = math.maximum(n, shapes.zeros_like(n))
+            n = math.maximum(n, fills.zeros_like(n))
             mask = math.less(shapes.expand_dims(columns, 0), shapes.expand_dims(n, 1))
             return ragged_of(arrays.boolean_mask(t, mask), splits_of(n))
 
@@ -318,7 +318,7 @@ class RaggedTensor:
             made = cls.from_value_rowids(
                 st_input.values, ids, math.cast(st_input.dense_shape[0], kind), validate=False
             )
-            place = shapes.range(math.cast(shapes.size(ids), kind), dtype=kind)
+            place = spaced.range(math.cast(shapes.size(ids), kind), dtype=kind)
             expected = place - arrays.gather(made.row_starts(), ids)
             whole = assert_equal(
                 math.cast(st_input.indices[:, 1], kind),
@@ -418,7 +418,7 @@ class RaggedTensor:
             if is_ragged(self._values):
                 return self.with_values(self._values.row_lengths(axis - 1))
             sizes = shapes.shape(self._values, out_type=self._row_splits.dtype)
-            n = shapes.fill(sizes[: axis - 1], sizes[axis - 1])
+            n = fills.fill(sizes[: axis - 1], sizes[axis - 1])
             return self.with_values(n)
         with name_scope(name, "RaggedRowLengths"):
             return self._row_splits[1:] - self._row_splits[:-1]
@@ -436,9 +436,9 @@ class RaggedTensor:
         with name_scope(name, "RaggedBoundingBox"):
             longest = [self.nrows()]
             for lengths in self.nested_row_lengths():
-                none = shapes.zeros([1], lengths.dtype)
+                none = fills.zeros([1], lengths.dtype)
                 longest.append(reduce.reduce_max(arrays.concat([lengths, none], 0)))
-            head = shapes.stack([math.cast(n, kind) for n in longest])
+            head = arrays.stack([math.cast(n, kind) for n in longest])
             whole = arrays.concat([head, shapes.shape(self.flat_values, out_type=kind)[1:]], 0)
             return whole if axis is None else arrays.gather(whole, axis)
 
@@ -479,20 +479,20 @@ class RaggedTensor:
         with name_scope(name, "RaggedToTensor"):
             v = self._values.to_tensor(default_value) if is_ragged(self._values) else self._values
             if default_value is None:
-                pad = shapes.zeros(shapes.shape(v)[1:], v.dtype)
+                pad = fills.zeros(shapes.shape(v)[1:], v.dtype)
             else:
                 pad = convert_to_tensor(default_value, dtype=v.dtype, name="default_value")
-                pad = shapes.broadcast_to(pad, shapes.shape(v)[1:])
+                pad = broadcasting.broadcast_to(pad, shapes.shape(v)[1:])
             rows = arrays.concat([v, shapes.expand_dims(pad, 0)], 0)
             lengths, kind = self.row_lengths(), self._row_splits.dtype
             ends = _number(self._row_splits)
-            most: Any = reduce.reduce_max(arrays.concat([lengths, shapes.zeros([1], kind)], 0))
+            most: Any = reduce.reduce_max(arrays.concat([lengths, fills.zeros([1], kind)], 0))
             if ends is not None:
                 most = int(np.diff(ends).max(initial=0))
-            column = shapes.expand_dims(shapes.range(most, dtype=kind), 0)
+            column = shapes.expand_dims(spaced.range(most, dtype=kind), 0)
             at = shapes.expand_dims(self.row_starts(), 1) + column
             inside = math.less(column, shapes.expand_dims(lengths, 1))
-            nothing = shapes.zeros_like(at) + count(v, kind)
+            nothing = fills.zeros_like(at) + count(v, kind)
             return arrays.gather(rows, math.where(inside, at, nothing))
 
     def to_sparse(self, name: str | None = None) -> Any:
@@ -508,7 +508,7 @@ class RaggedTensor:
                 x = _deepest(self, RaggedTensor.from_tensor(
                     self.flat_values, ragged_rank=rank - 1, row_splits_dtype=self.row_splits.dtype
                 ))  # fmt: skip
-            at = shapes.stack(coordinates(x), 1)
+            at = arrays.stack(coordinates(x), 1)
             return SparseTensor(math.cast(at, dtypes.int64), x.flat_values,
                                 x.bounding_shape(out_type=dtypes.int64))  # fmt: skip
 
@@ -583,11 +583,11 @@ def _deepest(x: Any, values: Any) -> Any:
 def coordinates(x: RaggedTensor) -> list[Any]:
     """The place of each flat value along each ragged axis, the first one included."""
     kind = x.row_splits.dtype
-    outer = [shapes.range(x.nrows(), dtype=kind)]
+    outer = [spaced.range(x.nrows(), dtype=kind)]
     level: Any = x
     while is_ragged(level):
         rows = level.value_rowids()
-        every = shapes.range(count(level.values, kind), dtype=kind)
+        every = spaced.range(count(level.values, kind), dtype=kind)
         outer = [arrays.gather(c, rows) for c in outer]
         outer.append(every - arrays.gather(level.row_starts(), rows))
         level = level.values

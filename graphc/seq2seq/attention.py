@@ -18,7 +18,7 @@ from graphc.ir.node import Value
 from graphc.layers.base import Layer
 from graphc.layers.core import Dense
 from graphc.nn.cells import zeros_of
-from graphc.ops import arrays, convert, linalg, math, nn, random, reduce, shapes
+from graphc.ops import arrays, convert, fills, linalg, math, nn, random, reduce, shapes, transposing
 
 __all__ = [
     "AttentionMechanism", "BahdanauAttention", "BahdanauMonotonicAttention", "LuongAttention",
@@ -45,7 +45,7 @@ def hardmax(logits: Any, name: str | None = None) -> Value:
     with name_scope(name, "Hardmax", [logits]):
         logits = convert.convert_to_tensor(logits, name="logits")
         depth = logits.get_shape()[-1].value or shapes.shape(logits)[-1]
-        return shapes.one_hot(reduce.argmax(logits, -1), depth, dtype=logits.dtype)
+        return fills.one_hot(reduce.argmax(logits, -1), depth, dtype=logits.dtype)
 
 
 def _prepared(memory: Any, lengths: Any, check: bool) -> Any:
@@ -128,7 +128,7 @@ class BaseAttentionMechanism(AttentionMechanism):
     def _probability_fn(self, score: Any, previous: Any) -> Any:
         if self._lengths is not None:
             seen = arrays.sequence_mask(self._lengths, maxlen=shapes.shape(score)[1])
-            score = math.where(seen, score, self._mask_value * shapes.ones_like(score))
+            score = math.where(seen, score, self._mask_value * fills.ones_like(score))
         return self._choose(score, previous)
 
     @property
@@ -361,13 +361,13 @@ def monotonic_attention(p_choose_i: Any, previous_attention: Any, mode: str) -> 
         from graphc import scan  # only here
 
         rows = p.get_shape()[0].value or shapes.shape(p)[0]
-        skipped = arrays.concat([shapes.ones([rows, 1], p.dtype), 1 - p[:, :-1]], 1)
+        skipped = arrays.concat([fills.ones([rows, 1], p.dtype), 1 - p[:, :-1]], 1)
         q = scan(
             lambda x, yz: shapes.reshape(yz[0] * x + yz[1], [rows]),
-            [shapes.transpose(skipped), shapes.transpose(before)],
-            shapes.zeros([rows], p.dtype),
+            [transposing.transpose(skipped), transposing.transpose(before)],
+            fills.zeros([rows], p.dtype),
         )
-        out: Value = p * shapes.transpose(q)
+        out: Value = p * transposing.transpose(q)
         return out
     if mode == "parallel":
         kept = safe_cumprod(1 - p, axis=1, exclusive=True)
@@ -395,8 +395,8 @@ def _monotonic(noise: float, mode: str, seed: Any) -> Callable[..., Any]:
 class _Monotonic(BaseAttentionMechanism):
     def initial_alignments(self, batch_size: Any, dtype: Any) -> Any:
         """Alignments before the first step: all on the first step of the memory."""
-        first = shapes.zeros([batch_size], dtypes.int32)
-        return shapes.one_hot(first, self._alignments_size, dtype=dtype)
+        first = fills.zeros([batch_size], dtypes.int32)
+        return fills.one_hot(first, self._alignments_size, dtype=dtype)
 
 
 class BahdanauMonotonicAttention(_Monotonic, _Bahdanau):

@@ -15,7 +15,7 @@ from graphc.ir import dtypes
 from graphc.ir.known import known
 from graphc.layers.base import Layer
 from graphc.nn.cells import check_cell, is_array_of_tensors, static_concat_shape
-from graphc.ops import arrays, convert, lookup, math, nn, reduce, shapes
+from graphc.ops import arrays, convert, fills, lookup, math, nn, reduce, shapes, spaced, transposing
 from graphc.seq2seq.decoder import Decoder, output_sizes
 from graphc.seq2seq.wrapper import AttentionWrapperState
 
@@ -104,7 +104,7 @@ def gather_tree(
         end: Any = convert.convert_to_tensor(end_token, dtypes.int32)
         sizes = shapes.shape(ids)
         steps, beams = sizes[0], sizes[2]
-        blank = shapes.fill(sizes[1:], end)
+        blank = fills.fill(sizes[1:], end)
 
         def body(left: Any, written: Any, beam: Any) -> Any:
             t = left - 1
@@ -116,7 +116,7 @@ def gather_tree(
             up.set_shape(beam.get_shape())
             return t, written, up
 
-        first: Any = arrays.tile(shapes.expand_dims(shapes.range(beams), 0), [sizes[1], 1])
+        first: Any = arrays.tile(shapes.expand_dims(spaced.range(beams), 0), [sizes[1], 1])
         first.set_shape(ids.get_shape()[1:])
         found = TensorArray(dtypes.int32, size=steps, element_shape=ids.get_shape()[1:])
         _, found, _ = while_loop(
@@ -125,7 +125,7 @@ def gather_tree(
         out: Any = found.stack()
         out.set_shape(ids.get_shape())
         over = reduce.cumsum(math.cast(math.equal(out, end), dtypes.int32), exclusive=True) > 0
-        return math.where(over, shapes.fill(sizes, end), out)
+        return math.where(over, fills.fill(sizes, end), out)
 
 
 def _taken(x: Any, beams: Any) -> Any:
@@ -193,8 +193,8 @@ class BeamSearchDecoder(Decoder):
 
     def _only_first(self, on: Any, off: Any, dtype: Any) -> Any:
         """One value for the first beam of each row, another for the rest."""
-        rows = shapes.zeros([self._batch_size], dtypes.int32)
-        return shapes.one_hot(rows, depth=self._beam_width, on_value=on, off_value=off, dtype=dtype)
+        rows = fills.zeros([self._batch_size], dtypes.int32)
+        return fills.one_hot(rows, depth=self._beam_width, on_value=on, off_value=off, dtype=dtype)
 
     @property
     def batch_size(self) -> Any:
@@ -259,7 +259,7 @@ class BeamSearchDecoder(Decoder):
                 convert.constant(0.0, dtype), convert.constant(-np.inf, dtype), dtype
             ),
             finished=self._finished,
-            lengths=shapes.zeros([self._batch_size, self._beam_width], dtypes.int64),
+            lengths=fills.zeros([self._batch_size, self._beam_width], dtypes.int64),
             accumulated_attention_probs=() if attention is None else attention,
         )
         return self._finished, self._start_inputs, state
@@ -287,7 +287,7 @@ class BeamSearchDecoder(Decoder):
         total = shapes.expand_dims(before.log_probs, 2) + self._masked(
             nn.log_softmax(logits), done, symbols
         )
-        ending = shapes.one_hot(self._end_token, symbols, dtype=dtypes.int64)
+        ending = fills.one_hot(self._end_token, symbols, dtype=dtypes.int64)
         grown = shapes.expand_dims(math.cast(going, dtypes.int64), 2) * (1 - ending)
         lengths = grown + shapes.expand_dims(before.lengths, 2)
         seen = self._attention_probs(cell_state)
@@ -326,12 +326,12 @@ class BeamSearchDecoder(Decoder):
         """Beams that are done go on with the end token only."""
         dtype = log_probs.dtype
         least = convert.constant(dtype.min, dtype)
-        row = shapes.one_hot(
+        row = fills.one_hot(
             self._end_token, symbols, on_value=convert.constant(0.0, dtype), off_value=least,
             dtype=dtype,
         )  # fmt: skip
         wide = arrays.tile(shapes.expand_dims(done, 2), [1, 1, symbols])
-        return math.where(wide, row + shapes.zeros_like(log_probs), log_probs)
+        return math.where(wide, row + fills.zeros_like(log_probs), log_probs)
 
     def _scores(self, log_probs: Any, lengths: Any, done: Any, seen: Any) -> Any:
         weight = self._length_penalty_weight
@@ -340,7 +340,7 @@ class BeamSearchDecoder(Decoder):
             log_probs = log_probs / math.cast(penalty, log_probs.dtype)
         if seen is None:
             return log_probs
-        seen = math.where(math.equal(seen, 0.0), shapes.ones_like(seen), seen)
+        seen = math.where(math.equal(seen, 0.0), fills.ones_like(seen), seen)
         covered = reduce.reduce_sum(math.log(math.minimum(seen, 1.0)), 2)
         covered = covered * math.cast(done, dtypes.float32) * self._coverage_penalty_weight
         return log_probs + shapes.expand_dims(covered, 2)
@@ -388,11 +388,11 @@ class BeamSearchDecoder(Decoder):
         steps, width = t.stack(), self._beam_width
         sizes = shapes.shape(parents)
         own = arrays.tile(
-            shapes.reshape(shapes.range(width), [1, 1, width]), [sizes[0], sizes[1], 1]
+            shapes.reshape(spaced.range(width), [1, 1, width]), [sizes[0], sizes[1], 1]
         )
         longest = math.cast(reduce.reduce_max(lengths, axis=1), dtypes.int32)
         beams = gather_tree(own, parents, longest, width + 1)
-        inside = shapes.transpose(arrays.sequence_mask(lengths, maxlen=sizes[0]), [2, 0, 1])
+        inside = transposing.transpose(arrays.sequence_mask(lengths, maxlen=sizes[0]), [2, 0, 1])
         beams = math.where(inside, beams, own)
         apart = shapes.reshape(
             steps, arrays.concat([sizes, [shapes.size(steps) // shapes.size(parents)]], 0)

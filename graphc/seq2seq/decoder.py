@@ -16,7 +16,7 @@ from graphc.ir.node import Value
 from graphc.layers.base import Layer
 from graphc.nn.cells import check_cell, is_array_of_tensors, zeros_of
 from graphc.nn.recurrent import keep_where, transpose_batch_time
-from graphc.ops import convert, math, reduce, shapes
+from graphc.ops import convert, fills, math, reduce, shapes
 from graphc.seq2seq.helpers import Helper, is_plain_training
 
 __all__ = ["BasicDecoder", "BasicDecoderOutput", "Decoder", "dynamic_decode"]
@@ -219,7 +219,7 @@ def _run(
     zeros = nest.map_structure(lambda s, d: zeros_of(rows, s, d), sizes, kinds)
     if limit is not None:
         finished = math.logical_or(finished, 0 >= limit)
-    lengths = shapes.zeros_like(finished, dtype=dtypes.int32)
+    lengths = fills.zeros_like(finished, dtype=dtypes.int32)
     most, exact = _most_steps(decoder, limit)
     static = known(rows) if isinstance(rows, Value) else rows
     batch = TensorShape([static if type(static) is int else None])
@@ -233,9 +233,7 @@ def _run(
     def body(time: Any, written: Any, at: Any, x: Any, done: Any, count: Any) -> Any:
         made, new, following, now = decoder.step(time, x, at)
         ended = now if decoder.tracks_own_finished else math.logical_or(now, done)
-        count = math.where(
-            math.logical_not(done), shapes.fill(shapes.shape(count), time + 1), count
-        )
+        count = math.where(math.logical_not(done), fills.fill(shapes.shape(count), time + 1), count)
         nest.assert_same_structure(at, new)
         nest.assert_same_structure(written, made)
         nest.assert_same_structure(x, following)

@@ -10,7 +10,7 @@ from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.nn.recurrent import transpose_batch_time
-from graphc.ops import arrays, convert, lookup, math, random, reduce, shapes
+from graphc.ops import arrays, convert, fills, lookup, math, random, reduce, shapes
 
 __all__ = [
     "CustomHelper", "GreedyEmbeddingHelper", "Helper", "InferenceHelper", "SampleEmbeddingHelper",
@@ -164,7 +164,7 @@ class TrainingHelper(_ScalarSamples):
                     f"{lengths.get_shape()}"
                 )
             self._sequence_length = lengths
-            self._zero_inputs: Any = shapes.zeros_like(self._steps[0, :])
+            self._zero_inputs: Any = fills.zeros_like(self._steps[0, :])
             self._batch_size = shapes.size(lengths)
 
     @property
@@ -269,7 +269,7 @@ class ScheduledEmbeddingTrainingHelper(TrainingHelper):
                 self._sampling_probability, self._batch_size, self._scheduling_seed, dtypes.bool_
             )
             drawn = _categorical(outputs, self._seed)
-            return math.where(chosen, drawn, shapes.fill([self._batch_size], -1))
+            return math.where(chosen, drawn, fills.fill([self._batch_size], -1))
 
     def next_inputs(  # type: ignore[override]
         self, time: Any, outputs: Any, state: Any, sample_ids: Any = None, name: str | None = None

@@ -14,7 +14,7 @@ from graphc.ir.node import Value
 from graphc.nn.cells import RNNCell
 from graphc.nn.contrib_cells import EmbeddingWrapper, Linear, OutputProjectionWrapper
 from graphc.nn.unrolled import static_rnn
-from graphc.ops import arrays, conv, convert, lookup, math, nn, reduce, shapes, state
+from graphc.ops import arrays, conv, convert, fills, lookup, math, nn, reduce, shapes, state
 
 __all__ = [
     "attention_decoder", "basic_rnn_seq2seq", "embedding_attention_decoder",
@@ -274,7 +274,7 @@ def attention_decoder(
         attend = _Attention(attention_states, num_heads, dtype)
         rows = shapes.shape(decoder_inputs[0])[0]
         seen: list[Any] = [
-            shapes.zeros(arrays.stack([rows, attend.size]), dtype) for _ in range(num_heads)
+            fills.zeros(arrays.stack([rows, attend.size]), dtype) for _ in range(num_heads)
         ]
         for s in seen:
             s.set_shape([None, attend.size])

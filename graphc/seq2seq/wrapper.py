@@ -13,7 +13,7 @@ from graphc.ir.known import known
 from graphc.ir.node import Value
 from graphc.layers.core import Dense
 from graphc.nn.cells import RNNCell, check_cell, zeros_of
-from graphc.ops import arrays, linalg, shapes, state
+from graphc.ops import arrays, fills, linalg, shapes, state
 from graphc.seq2seq.attention import AttentionMechanism
 
 __all__ = ["AttentionWrapper", "AttentionWrapperState"]
@@ -205,7 +205,7 @@ class AttentionWrapper(RNNCell):
             first = [m.initial_alignments(batch_size, dtype) for m in self._mechanisms]
             return AttentionWrapperState(
                 cell_state=cell_state,
-                time=shapes.zeros([], dtypes.int32),
+                time=fills.zeros([], dtypes.int32),
                 attention=zeros_of(batch_size, self._attention_layer_size, dtype),
                 alignments=self._packed(first),
                 attention_state=self._packed(

@@ -9,7 +9,7 @@ import numpy as np
 from graphc.face.graph import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import arrays, math, reduce, shapes
+from graphc.ops import arrays, fills, math, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.lookup import embedding_lookup
 from graphc.sparse.ops import sparse_fill_empty_rows, sparse_retain
@@ -107,7 +107,7 @@ def safe_embedding_lookup_sparse(
             if out.rank is None:
                 raise ValueError("the rank of the embeddings must be known")
             wide = shapes.reshape(mask, [-1] + [1] * (out.rank - 1))
-            zeros = shapes.zeros_like(out)
-            out = math.select(math.logical_and(wide, shapes.ones_like(out, dtype=dtypes.bool_)),
+            zeros = fills.zeros_like(out)
+            out = math.select(math.logical_and(wide, fills.ones_like(out, dtype=dtypes.bool_)),
                               zeros, out)  # fmt: skip
         return out

@@ -13,7 +13,7 @@ from graphc.ir.build import build
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import known
 from graphc.ir.node import Value
-from graphc.ops import arrays, math, reduce, shapes, state
+from graphc.ops import arrays, fills, math, reduce, shapes, spaced, state, transposing
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
 from graphc.sparse import records
@@ -53,7 +53,7 @@ def _columns(x: SparseTensor) -> list[Value]:
 
 def _linear(columns: Sequence[Value], sizes: Sequence[Value]) -> Value:
     """One number for index vectors of these columns."""
-    out = shapes.zeros_like(columns[0]) if columns else None
+    out = fills.zeros_like(columns[0]) if columns else None
     for c, n in zip(columns, sizes, strict=True):
         out = c if out is None else out * n + c
     assert out is not None
@@ -69,8 +69,8 @@ def elements_of(y: Value, like: SparseTensor) -> Value:
     at = like.indices[:, _rank(like) - y.rank :]
     sizes = shapes.shape(y, out_type=_INT64)
     return arrays.gather_nd(y, math.select(
-        math.logical_and(math.equal(sizes, 1), shapes.ones_like(at, dtype=dtypes.bool_)),
-        shapes.zeros_like(at), at,
+        math.logical_and(math.equal(sizes, 1), fills.ones_like(at, dtype=dtypes.bool_)),
+        fills.zeros_like(at), at,
     ))  # fmt: skip
 
 
@@ -134,8 +134,8 @@ def eye(
     with name_scope(name, "eye"):
         m = convert_to_tensor(num_rows, dtype=_INT64)
         n = m if num_columns is None else convert_to_tensor(num_columns, dtype=_INT64)
-        i = shapes.range(math.minimum(m, n), dtype=_INT64)
-        ones = shapes.ones_like(i, dtype=as_dtype(dtype))
+        i = spaced.range(math.minimum(m, n), dtype=_INT64)
+        ones = fills.ones_like(i, dtype=as_dtype(dtype))
         return sparse_of(arrays.stack([i, i], 1), ones, arrays.stack([m, n]))
 
 
@@ -143,7 +143,7 @@ def sparse_to_indicator(sp_input: Any, vocab_size: Any, name: str | None = None)
     """True at the columns that are values of each row."""
     x = _sparse(sp_input)
     with name_scope(name, "SparseToIndicator") as scope:
-        ones = shapes.ones_like(x.values, dtype=dtypes.bool_)
+        ones = fills.ones_like(x.values, dtype=dtypes.bool_)
         merged = sparse_merge(x, sparse_of(x.indices, ones, x.dense_shape), vocab_size)
         return sparse_tensor_to_dense(merged, False, False, name=scope)
 
@@ -179,7 +179,7 @@ def sparse_tensor_dense_matmul(
     with name_scope(name, "SparseTensorDenseMatMul"):
         y = convert_to_tensor(b, dtype=a.dtype, name="b")
         if adjoint_b:
-            y = shapes.matrix_transpose(y)
+            y = transposing.matrix_transpose(y)
         row, column = (a.indices[:, i] for i in ((1, 0) if adjoint_a else (0, 1)))
         # along an inner axis, since the gradient of `b` is a whole tensor, not IndexedSlices
         rows = arrays.gather(y[None], column, axis=1)[0] * a.values[:, None]
@@ -205,7 +205,7 @@ def _kept(x: SparseTensor, axis: Any) -> tuple[list[int], Value, Value, Value]:
         kept = [i for i in range(_rank(x)) if i not in gone]
     sizes = [x.dense_shape[i] for i in kept]
     columns = [x.indices[:, i] for i in kept]
-    ids = _linear(columns, sizes) if kept else shapes.zeros_like(x.indices[:, 0])
+    ids = _linear(columns, sizes) if kept else fills.zeros_like(x.indices[:, 0])
     size = arrays.stack(sizes) if kept else convert_to_tensor(np.zeros(0, np.int64))
     return kept, ids, reduce.reduce_prod(size), size
 
@@ -222,8 +222,8 @@ def _reduced(x: SparseTensor, axis: Any, keepdims: bool, f: Any) -> Value:
 def _largest(values: Value, ids: Value, n: Value) -> Value:
     """The greatest element; 0 where there is none."""
     top = arrays.unsorted_segment_max(values, ids, n)
-    count = arrays.unsorted_segment_sum(shapes.ones_like(values, dtype=dtypes.int32), ids, n)
-    return math.select(count > 0, top, shapes.zeros_like(top))  # type: ignore[no-any-return]
+    count = arrays.unsorted_segment_sum(fills.ones_like(values, dtype=dtypes.int32), ids, n)
+    return math.select(count > 0, top, fills.zeros_like(top))  # type: ignore[no-any-return]
 
 
 def _one(new: Any, old: Any, name: str) -> Any:
@@ -260,7 +260,7 @@ def _reduced_sparse(x: SparseTensor, axis: Any, keepdims: bool, f: Any) -> Spars
     if keepdims:
         kept = list(range(_rank(x)))
         gone = set(_axes(x, axis))
-        columns = [shapes.zeros_like(c) if i in gone else c for i, c in enumerate(_columns(x))]
+        columns = [fills.zeros_like(c) if i in gone else c for i, c in enumerate(_columns(x))]
         one = convert_to_tensor(np.int64(1))
         size = arrays.stack([one if i in gone else x.dense_shape[i] for i in kept])
         at = arrays.stack(columns, 1)
@@ -340,7 +340,7 @@ def sparse_expand_dims(sp_input: Any, axis: Any = None, name: str | None = None)
     at += rank + 1 if at < 0 else 0
     with name_scope(name, "expand_dims"):
         columns = _columns(x)
-        columns.insert(at, shapes.zeros_like(x.indices[:, 0]))
+        columns.insert(at, fills.zeros_like(x.indices[:, 0]))
         size = arrays.concat([x.dense_shape[:at], np.ones(1, np.int64), x.dense_shape[at:]], 0)
         return sparse_of(arrays.stack(columns, 1), x.values, size)
 
@@ -349,7 +349,7 @@ def sparse_reset_shape(sp_input: Any, new_shape: Any = None) -> SparseTensor:
     """The same elements in a tensor of `new_shape`, or of the least shape that holds them."""
     x = _sparse(sp_input)
     if new_shape is None:
-        low = shapes.zeros_like(x.dense_shape)
+        low = fills.zeros_like(x.dense_shape)
         size = math.maximum(low, reduce.reduce_max(x.indices, axis=0) + 1)
     else:
         size = math.cast(convert_to_tensor(new_shape), _INT64)
@@ -372,7 +372,7 @@ def sparse_slice(sp_input: Any, start: Any, size: Any, name: str | None = None) 
         count = convert_to_tensor(size, dtype=None if isinstance(size, Value) else _INT64)
         first, count = math.cast(first, _INT64), math.cast(count, _INT64)
         picked = build(records.places_op, (x.indices, first, count)).outputs[0]
-        left = math.maximum(x.dense_shape - first, shapes.zeros_like(first))
+        left = math.maximum(x.dense_shape - first, fills.zeros_like(first))
         at = arrays.gather(x.indices, picked) - first
         return sparse_of(at, arrays.gather(x.values, picked), math.minimum(count, left))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.face.graph import name_scope
 from graphc.ir.node import Value
-from graphc.ops import math, nn, reduce, shapes, state
+from graphc.ops import arrays, fills, math, nn, reduce, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
 
@@ -21,7 +21,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
         sums = reduce.reduce_sum(values * values, axis=axes, keepdims=True)
         positive = math.greater(sums, 0.0)
         # the root of a one where the sum is zero, so that its gradient there is finite
-        safe = math.select(positive, sums, shapes.ones_like(sums))
+        safe = math.select(positive, sums, fills.ones_like(sums))
         norm = math.select(positive, math.sqrt(safe), sums)
         clipped = math.divide(values * clip_norm, math.maximum(norm, clip_norm))
         out = state.identity(clipped, name=scope)
@@ -44,7 +44,7 @@ def global_norm(t_list: Any, name: str | None = None) -> Value:
         if not values:
             raise ValueError("global_norm of no tensor")
         half = [nn.l2_loss(v) for v in values]
-        twice = reduce.reduce_sum(shapes.stack(half)) * convert_to_tensor(2.0, half[0].dtype)
+        twice = reduce.reduce_sum(arrays.stack(half)) * convert_to_tensor(2.0, half[0].dtype)
         made: Value = math.sqrt(twice, name="global_norm")
         return made
 

@@ -9,7 +9,7 @@ from typing import Any
 from graphc.face.graph import name_scope
 from graphc.ir.dtypes import int32, int64
 from graphc.ir.node import Value
-from graphc.ops import math, shapes
+from graphc.ops import fills, math
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -80,9 +80,9 @@ def polynomial_decay(
         steps = math.cast(convert_to_tensor(decay_steps), lr.dtype)
         end = math.cast(convert_to_tensor(end_learning_rate), lr.dtype)
         if cycle:
-            one = shapes.ones_like(step)
+            one = fills.ones_like(step)
             steps = steps * math.select(
-                math.less_equal(step, shapes.zeros_like(step)), one, math.ceil(step / steps)
+                math.less_equal(step, fills.zeros_like(step)), one, math.ceil(step / steps)
             )
         else:
             step = math.minimum(step, steps)

@@ -17,7 +17,7 @@ from graphc.face.variables import Variable
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
-from graphc.ops import arrays, math, random, state
+from graphc.ops import arrays, fills, math, random, spaced, state
 from graphc.ops import shapes as shape_ops
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.record import Attrs, Types, no_grad, op
@@ -213,7 +213,7 @@ def range_input_producer(
 ) -> QueueBase:  # fmt: skip
     """A queue of the numbers below `limit`: see `input_producer`."""
     with name_scope(name, "input_producer", [limit]) as scope:
-        numbers = shape_ops.range(limit)
+        numbers = spaced.range(limit)
         return input_producer(
             numbers, [], num_epochs, shuffle, seed, capacity, shared_name,
             f"fraction_of_{capacity}_full", scope,
@@ -298,7 +298,7 @@ class _Batcher:
             kept = convert_to_tensor(self.keep, dtypes.bool_)
             # a row that is not kept is left out of what is put in: none, or some of many
             rows = tensors if self.many else [shape_ops.expand_dims(t, 0) for t in tensors]
-            keep = kept if self.many and kept.static_shape != () else shape_ops.fill(
+            keep = kept if self.many and kept.static_shape != () else fills.fill(
                 [shape_ops.shape(rows[0])[0]], kept
             )  # fmt: skip
             ops.append(queue.enqueue_many([arrays.boolean_mask(t, keep) for t in rows]))

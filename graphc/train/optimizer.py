@@ -18,7 +18,7 @@ from graphc.face.nest import flatten
 from graphc.face.variables import Variable, trainable_variables
 from graphc.ir.dtypes import bfloat16, float16, float32, float64
 from graphc.ir.node import Node, Value
-from graphc.ops import arrays, math, rows, scatter, shapes, state
+from graphc.ops import arrays, fills, math, rows, scatter, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
 from graphc.train.counting import as_many, one_op
@@ -317,7 +317,7 @@ class Optimizer:
             return self._get_or_make_slot_with_initializer(
                 var, initializer or fill(value), shape, dtype, slot_name, op_name
             )
-        like = shapes.ones_like(var.initialized_value())
+        like = fills.ones_like(var.initialized_value())
         return self._get_or_make_slot(var, like * constant(value, dtype), slot_name, op_name)
 
     def _constant_slot(self, var: Any, value: float, slot_name: str, op_name: str) -> Variable:
@@ -358,7 +358,7 @@ class Optimizer:
 
 
 def _ones(shape: Any, dtype: Any = None, partition_info: Any = None) -> Value:
-    return shapes.ones([int(d) for d in shape], dtype)
+    return fills.ones([int(d) for d in shape], dtype)
 
 
 def _key(var: Any) -> Any:
@@ -602,7 +602,7 @@ class AdagradDAOptimizer(Optimizer):
         total, squares = self._old(g) + grad, self._old(gg) + math.square(grad)
         pulled = total
         if self._l1 > 0:
-            short = math.maximum(math.abs(total) - self._l1 * steps, shapes.zeros_like(total))
+            short = math.maximum(math.abs(total) - self._l1 * steps, fills.zeros_like(total))
             pulled = math.sign(total) * short
         value = -lr * pulled / (self._l2 * steps * lr + math.sqrt(squares))
         keep = [self._update(g, total), self._update(gg, squares)]
@@ -883,8 +883,8 @@ def ftrl(
     linear = z + shrunk - (new - old) / lr * w
     quadratic = new / lr + 2 * l2
     free = (math.sign(linear) * l1 - linear) / quadratic
-    beyond = math.greater(math.abs(linear), shapes.ones_like(linear) * l1)
-    return math.select(beyond, free, shapes.zeros_like(linear)), accum, linear
+    beyond = math.greater(math.abs(linear), fills.ones_like(linear) * l1)
+    return math.select(beyond, free, fills.zeros_like(linear)), accum, linear
 
 
 @rowwise
@@ -968,5 +968,5 @@ def _regularization(self: Any) -> None:
 def proximal(x: Value, lr: Value, l1: float, l2: float) -> Value:
     """``sign(x) * max(|x| - lr*l1, 0) / (1 + lr*l2)``."""
     if l1 > 0:
-        x = math.sign(x) * math.maximum(math.abs(x) - lr * l1, shapes.zeros_like(x))
+        x = math.sign(x) * math.maximum(math.abs(x) - lr * l1, fills.zeros_like(x))
     return x / (1 + lr * l2) if l2 > 0 else x

@@ -11,7 +11,7 @@ from graphc.face import scopes
 from graphc.face.variables import SaveSliceInfo, Variable
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
-from graphc.ops import shapes
+from graphc.ops import fills, shapes
 from graphc.ops.convert import constant
 
 __all__ = ["create_slot", "create_slot_with_initializer", "create_zeros_slot", "fill"]
@@ -23,7 +23,7 @@ def fill(value: float) -> Callable[..., Value]:
     def initializer(shape: Any, dtype: Any = None, partition_info: Any = None) -> Value:
         dims = [int(d) for d in shape]
         if value == 0.0:
-            return shapes.zeros(dims, dtype)
+            return fills.zeros(dims, dtype)
         return constant(np.full(dims, value, dtype.np), dtype)
 
     return initializer
@@ -72,4 +72,4 @@ def create_zeros_slot(
     if shape.is_fully_defined():
         return create_slot_with_initializer(primary, fill(0.0), shape, dtype, name)
     like = primary.initialized_value() if isinstance(primary, Variable) else primary
-    return create_slot(primary, shapes.zeros(shapes.shape(like), dtype), name)
+    return create_slot(primary, fills.zeros(shapes.shape(like), dtype), name)

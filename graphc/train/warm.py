@@ -15,7 +15,7 @@ from graphc.face import logging
 from graphc.face.graph import GraphKeys, get_collection
 from graphc.face.initializers import Zeros
 from graphc.face.variables import Variable, global_variables
-from graphc.ops import arrays, math, shapes, state
+from graphc.ops import arrays, broadcasting, math, shapes, state
 from graphc.train.checkpoints import latest_checkpoint, load_checkpoint
 
 __all__ = ["VocabInfo", "init_from_checkpoint", "warm_start"]
@@ -183,7 +183,7 @@ def _init_words(
         old.set_shape(there)
         kept = arrays.gather(old, np.maximum(at, 0), axis=info.axis)
         mask = shapes.reshape(at >= 0, [-1, 1] if info.axis == 0 else [1, -1])
-        value = math.select(shapes.broadcast_like(mask, kept), kept, new(whole, dtype=kind))
+        value = math.select(broadcasting.broadcast_like(mask, kept), kept, new(whole, dtype=kind))
         for v, part in zip(parts, slices, strict=True):
             mine = value if part is None else arrays.slice(value, part.var_offset, part.var_shape)
             _begin_with(v, mine)

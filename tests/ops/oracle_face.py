@@ -19,7 +19,7 @@ import numpy as np
 from graphc.face.graph import Graph, Tensor
 from graphc.ir import build, dtypes
 from graphc.ir.node import Value
-from graphc.ops import convert, math, nn, reduce, shapes, state
+from graphc.ops import arrays, convert, fills, math, nn, reduce, shapes, spaced, state
 from graphc.passes.differentiate import differentiate
 from graphc.runtime.reference import evaluate
 
@@ -74,7 +74,7 @@ class Face:
         raise AttributeError(name)
 
 
-TF = Face(math, reduce, state, convert, dtypes, shapes)
+TF = Face(math, reduce, state, convert, dtypes, shapes, fills, spaced, arrays)
 
 
 @contextmanager

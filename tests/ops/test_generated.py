@@ -166,7 +166,7 @@ def check_gradient(case: Case, order: int) -> None:
             y = sum((chained([g], rng) for g in live[1:]), start=chained([live[0]], rng))
             grads = differentiate([y], floats)
         pairs = zip(grads, floats, strict=True)
-        wanted = [ops.shapes.zeros_like(x) if g is None else g for g, x in pairs]
+        wanted = [ops.fills.zeros_like(x) if g is None else g for g, x in pairs]
         got = evaluate(wanted, dict(zip(xs, arrays, strict=True)))
 
         def f(moved: list[np.ndarray[Any, Any]]) -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 from graphc.face.graph import Graph
 from graphc.ir import build, dtypes
-from graphc.ops import convert, math, nn, record, reduce, shapes, state
+from graphc.ops import broadcasting, convert, math, nn, record, reduce, state
 from graphc.runtime.reference import evaluate
 
 
@@ -75,5 +75,5 @@ def test_check_finds_a_meaning_that_is_not_as_inferred() -> None:
 
 def test_sizes_in_attributes_are_resolved() -> None:
     x = state.placeholder(dtypes.float32, [None, 3])
-    y = shapes.broadcast_like(reduce.reduce_sum(x), x)
+    y = broadcasting.broadcast_like(reduce.reduce_sum(x), x)
     np.testing.assert_array_equal(evaluate([y], {x: np.ones((2, 3))})[0], np.full((2, 3), 6))

@@ -16,7 +16,7 @@ from graphc.face.initializers import Initializer
 from graphc.face.shape import as_shape
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import factor, math, random, reduce, shapes
+from graphc.ops import diagonal, factor, math, random, reduce, shapes
 from graphc.ops.check import ensure_shape
 from graphc.ops.convert import convert_to_tensor
 from graphc.train.steps import assert_global_step, get_or_create_global_step
@@ -332,7 +332,7 @@ class convolutional_delta_orthogonal(Initializer):
         n = sizes[-1]
         a = random.random_normal([n, n], dtype=kind, seed=self.seed)
         q, r = factor.qr(a, full_matrices=False)
-        q = (q * math.sign(shapes.diag_part(r)))[: sizes[-2]]
+        q = (q * math.sign(diagonal.diag_part(r)))[: sizes[-2]]
         q = q * float(self.gain)
         middle = [[(k - 1) // 2, k - 1 - (k - 1) // 2] for k in sizes[:-2]]
         from graphc.ops import arrays

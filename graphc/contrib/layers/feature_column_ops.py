@@ -15,7 +15,7 @@ from graphc.face.graph import add_to_collection, get_collection, name_scope
 from graphc.face.initializers import Zeros
 from graphc.face.scopes import variable_scope
 from graphc.ir import dtypes
-from graphc.ops import arrays, linalg, math, nn, reduce, shapes
+from graphc.ops import arrays, fills, linalg, math, nn, reduce, shapes, spaced
 from graphc.ops.convert import convert_to_tensor
 from graphc.sparse.crosses import sparse_feature_cross
 from graphc.sparse.lookup import embedding_lookup_sparse
@@ -176,7 +176,7 @@ def scattered_embedding_lookup_sparse(
             none = _NO_VALUE if sparse_values.dtype is dtypes.string else 1288896567
         filled, _ = sparse_fill_empty_rows(sparse_values, none)
         rows = scattered_embedding_lookup(params, filled.values, dimension, hash_key=hash_key)
-        places = shapes.range(shapes.shape(filled.values, out_type=dtypes.int64)[0])
+        places = spaced.range(shapes.shape(filled.values, out_type=dtypes.int64)[0])
         ids = sparse_of(filled.indices, places, filled.dense_shape)
         y = embedding_lookup_sparse(rows, ids, None, combiner=combiner or "mean")
         y.set_shape([None, dimension])  # type: ignore[attr-defined]
@@ -189,7 +189,7 @@ def scattered_embedding_lookup_sparse(
 def _one_hot(c: Any, made: Any, rank: int) -> Any:
     ids, weights = made
     dense = sparse_tensor_to_dense(ids, -1)
-    hot: Any = shapes.one_hot(dense, c.length, 1.0, 0.0)
+    hot: Any = fills.one_hot(dense, c.length, 1.0, 0.0)
     if weights is not None:
         hot = hot * shapes.expand_dims(sparse_tensor_to_dense(weights, 0.0), -1)
     y: Any = reduce.reduce_sum(hot, [rank - 1])
@@ -215,7 +215,7 @@ def _dense_input(c: Any, made: Any, rank: int, trainable: bool, collections: Any
         return _numbers(made, rank, c.dimension)
     if isinstance(c, columns_._BucketizedColumn):
         width = c.source_column.dimension * c.length
-        return _numbers(shapes.one_hot(made, c.length, 1.0, 0.0), rank, width)
+        return _numbers(fills.one_hot(made, c.length, 1.0, 0.0), rank, width)
     kind = type(c).__name__.lstrip("_")
     kind = "SparseColumn" if kind.startswith("SparseColumn") else kind
     more = "" if kind == "CrossedColumn" else " or one_hot_column"

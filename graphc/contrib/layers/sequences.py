@@ -11,7 +11,7 @@ from graphc.contrib.layers.common import collected
 from graphc.face.graph import name_scope
 from graphc.face.initializers import Constant, Ones
 from graphc.face.scopes import variable_scope
-from graphc.ops import arrays, math, nn, reduce, shapes
+from graphc.ops import arrays, math, nn, reduce, shapes, spaced, transposing
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["images_to_sequence", "rev_block", "sequence_to_images", "spatial_softmax"]
@@ -27,10 +27,10 @@ def images_to_sequence(
     with name_scope(scope, "ImagesToSequence") as sc:
         x: Any = convert_to_tensor(inputs)
         if data_format == "NCHW":
-            x = shapes.transpose(x, [0, 2, 3, 1])
+            x = transposing.transpose(x, [0, 2, 3, 1])
         n, high, wide, depth = x.shape.as_list()
         rows = n * high if n is not None and high is not None else -1
-        out = shapes.reshape(shapes.transpose(x, [2, 0, 1, 3]), [wide, rows, depth])
+        out = shapes.reshape(transposing.transpose(x, [2, 0, 1, 3]), [wide, rows, depth])
         return collected(outputs_collections, sc, out)
 
 
@@ -46,7 +46,7 @@ def sequence_to_images(
         n = -1 if rows is None else rows // height
         parts = shapes.reshape(x, [wide, n, height, depth])
         first = output_data_format == "channels_first"
-        out = shapes.transpose(parts, [1, 3, 2, 0] if first else [1, 2, 0, 3])
+        out = transposing.transpose(parts, [1, 3, 2, 0] if first else [1, 2, 0, 3])
         return collected(outputs_collections, sc, out)
 
 
@@ -72,7 +72,7 @@ def spatial_softmax(
     with variable_scope(name, "spatial_softmax"):
         x: Any = convert_to_tensor(features)
         if data_format == "NHWC":
-            x = shapes.transpose(x, [0, 3, 1, 2])
+            x = transposing.transpose(x, [0, 3, 1, 2])
         depth = x.shape[1].value
         if depth is None:
             raise ValueError("The num_channels dimension of the inputs to `spatial_softmax` should "
@@ -80,7 +80,7 @@ def spatial_softmax(
         size = shapes.shape(x)
         high, wide = (x.shape[i].value or size[i] for i in (2, 3))
         rows, columns = arrays.meshgrid(
-            shapes.lin_space(-1.0, 1.0, high), shapes.lin_space(-1.0, 1.0, wide), indexing="ij"
+            spaced.lin_space(-1.0, 1.0, high), spaced.lin_space(-1.0, 1.0, wide), indexing="ij"
         )
         start = Ones() if temperature is None else Constant(temperature)
         heat = model_variable(

@@ -11,7 +11,7 @@ from graphc.face.graph import name_scope
 from graphc.face.scopes import variable_scope
 from graphc.ir import dtypes
 from graphc.layers import core
-from graphc.ops import math, shapes
+from graphc.ops import fills, math
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["dropout", "flatten", "one_hot_encoding", "repeat", "scale_gradient", "stack"]
@@ -47,7 +47,7 @@ def one_hot_encoding(
         t = convert_to_tensor(labels)
         if t.dtype is dtypes.int32:
             t = math.cast(t, dtypes.int64)
-        y = shapes.one_hot(t, num_classes, on_value=on_value, off_value=off_value)
+        y = fills.one_hot(t, num_classes, on_value=on_value, off_value=off_value)
         return collected(outputs_collections, sc, y)
 
 

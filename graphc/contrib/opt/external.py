@@ -12,7 +12,7 @@ from graphc.face import logging
 from graphc.face.gradients import gradients
 from graphc.face.graph import get_default_session
 from graphc.face.variables import trainable_variables
-from graphc.ops import shapes
+from graphc.ops import arrays, shapes
 from graphc.ops.convert import constant
 from graphc.ops.state import placeholder
 
@@ -56,7 +56,7 @@ class ExternalOptimizerInterface:
             constant(np.zeros(n, v.dtype.base_dtype.np)) if g is None else shapes.reshape(g, [-1])
             for g, v, n in zip(found, self._vars, self._sizes, strict=True)
         ]
-        return flat[0] if len(flat) == 1 else shapes.concat(flat, 0)
+        return flat[0] if len(flat) == 1 else arrays.concat(flat, 0)
 
     def _bounds(self, table: Mapping[Any, Any]) -> list[tuple[float, float]]:
         out: list[tuple[float, float]] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.face.control import group
 from graphc.face.graph import control_dependencies
-from graphc.ops import math, reduce, rows, shapes, state
+from graphc.ops import fills, math, reduce, rows, shapes, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices, to_dense
 from graphc.train.averages import ExponentialMovingAverage
@@ -253,7 +253,7 @@ class LARSOptimizer(Optimizer):
         w, g = (
             math.sqrt(reduce.reduce_sum(math.square(convert_to_tensor(t)))) for t in (var, grad)
         )
-        one = shapes.ones_like(w)
+        one = fills.ones_like(w)
         ratio = self._eeta * w / (g + self._weight_decay * w + self._epsilon)
         known = math.logical_and(math.greater(w, 0.0), math.greater(g, 0.0))
         return lr * math.select(known, ratio, one)

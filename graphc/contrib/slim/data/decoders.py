@@ -12,7 +12,7 @@ from graphc.face.functional import map_fn
 from graphc.image.files import decode_image
 from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype
-from graphc.ops import math, shapes
+from graphc.ops import arrays, math, shapes, transposing
 from graphc.sparse import tensor as sparse
 from graphc.sparse.ops import sparse_reshape, sparse_tensor_to_dense
 
@@ -82,7 +82,7 @@ class BoundingBox(ItemHandler):
             side: Any = keys_to_tensors[key]
             values = side.values if isinstance(side, sparse.SparseTensor) else side
             rows.append(shapes.expand_dims(values, 0))
-        return shapes.transpose(_concat(rows, 0))
+        return transposing.transpose(_concat(rows, 0))
 
 
 def _concat(values: Any, axis: int) -> Any:
@@ -207,7 +207,7 @@ class SparseTensor(ItemHandler):
         at = at.values if isinstance(at, sparse.SparseTensor) else at
         values = values.values if isinstance(values, sparse.SparseTensor) else values
         width = shapes.shape(shape)[0] if not isinstance(shape, list | tuple) else len(shape)
-        at = math.cast(shapes.reshape(at, shapes.stack([-1, width])), dtypes.int64)
+        at = math.cast(shapes.reshape(at, arrays.stack([-1, width])), dtypes.int64)
         size = math.cast(shape, dtypes.int64)
         made = sparse.SparseTensor(at, values, size)
         return sparse_tensor_to_dense(made, self._default_value) if self._densify else made

@@ -21,7 +21,7 @@ from graphc.contrib.slim.nets.common import (
 from graphc.contrib.slim.nets.inception_tables import TABLES
 from graphc.face.graph import GraphKeys
 from graphc.face.scopes import variable_scope
-from graphc.ops import shapes
+from graphc.ops import arrays, shapes
 
 __all__ = [
     "inception_v1", "inception_v1_arg_scope", "inception_v1_base", "inception_v2",
@@ -61,7 +61,7 @@ def _layer(x: Any, text: str, depth: Depth) -> Any:
 def _branch(x: Any, text: str, depth: Depth) -> Any:
     for step in text.split():
         sides = [_layer(x, side, depth) for side in step.split("+")]
-        x = sides[0] if len(sides) == 1 else shapes.concat(sides, 3)
+        x = sides[0] if len(sides) == 1 else arrays.concat(sides, 3)
     return x
 
 
@@ -70,7 +70,7 @@ def _module(x: Any, text: str, depth: Depth) -> Any:
     for i, branch in enumerate(text.split("|")):
         with variable_scope(f"Branch_{i}"):
             branches.append(_branch(x, branch, depth))
-    return shapes.concat(branches, 3)
+    return arrays.concat(branches, 3)
 
 
 def _base(

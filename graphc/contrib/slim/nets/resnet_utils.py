@@ -14,7 +14,7 @@ from graphc.contrib.slim.utils import collect_named_outputs
 from graphc.face.compat import contrib_variance_scaling
 from graphc.face.graph import GraphKeys
 from graphc.face.scopes import variable_scope
-from graphc.ops import nn, shapes
+from graphc.ops import arrays, nn
 
 __all__ = [
     "UNITS", "Block", "conv2d_same", "resnet_arg_scope", "stack_blocks_dense", "stages",
@@ -55,7 +55,7 @@ def conv2d_same(
         )
     total = rate * (kernel_size - 1)
     edge = [total // 2, total - total // 2]
-    x = shapes.pad(inputs, [[0, 0], edge, edge, [0, 0]])
+    x = arrays.pad(inputs, [[0, 0], edge, edge, [0, 0]])
     return conv2d(
         x, num_outputs, kernel_size, stride=stride, rate=rate, padding="VALID", scope=scope
     )
