@@ -14,7 +14,19 @@ from graphc.face.flow import cond
 from graphc.face.graph import control_dependencies
 from graphc.face.variables import Variable
 from graphc.ir import dtypes
-from graphc.ops import arrays, gathers, linalg, math, nn, partition, random, reduce, shapes
+from graphc.ops import (
+    arrays,
+    fills,
+    gathers,
+    linalg,
+    math,
+    nn,
+    partition,
+    random,
+    reduce,
+    shapes,
+    transposing,
+)
 from graphc.ops import state as updates
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.scatter import scatter_add
@@ -131,9 +143,9 @@ class KMeans:
         if self._period > 1:
             self._moving = Variable(empty, name="clusters_updated", validate_shape=False)
             self._left: Any = Variable(self._period, dtype=dtypes.int64, name="update_in_steps")
-            self._counts = Variable(shapes.zeros([many], dtypes.int64))
+            self._counts = Variable(fills.zeros([many], dtypes.int64))
         elif self._batches:
-            self._counts = Variable(shapes.ones([many], dtypes.int64))
+            self._counts = Variable(fills.ones([many], dtypes.int64))
 
     def _compared(self, points: Sequence[Any], centres: Any) -> Any:
         """Of each part: all distances, the least, and whose it is."""
@@ -143,7 +155,7 @@ class KMeans:
             if self._cosine:
                 far: Any = 1.0 - inner
             else:
-                far = _lengths(x) - 2.0 * inner + shapes.transpose(_lengths(centres))
+                far = _lengths(x) - 2.0 * inner + transposing.transpose(_lengths(centres))
             index = reduce.argmin(far, 1)
             near = math.maximum(reduce.reduce_min(far, 1), 0.0)
             found.append((far, near, index))
@@ -155,7 +167,7 @@ class KMeans:
         sums, counts = [], []
         for x, i in zip(points, index, strict=True):
             sums.append(gathers.unsorted_segment_sum(x, i, many))
-            one = shapes.ones([shapes.shape(x)[0], 1])
+            one = fills.ones([shapes.shape(x)[0], 1])
             counts.append(gathers.unsorted_segment_sum(one, i, many))
         made = math.add_n(sums) / (math.add_n(counts) + 1e-6)
         if self._normalized:
@@ -168,9 +180,7 @@ class KMeans:
         for x, i in zip(points, index, strict=True):
             ids, place = partition.unique(shapes.reshape(i, [-1]))[:2]
             n = shapes.size(ids)
-            new = gathers.unsorted_segment_sum(
-                shapes.ones_like(place, dtype=dtypes.int64), place, n
-            )
+            new = gathers.unsorted_segment_sum(fills.ones_like(place, dtype=dtypes.int64), place, n)
             old = arrays.gather(self._counts, ids)
             moved: Any = gathers.unsorted_segment_sum(x, place, n)
             before = arrays.gather(self._moving, ids)
@@ -191,7 +201,7 @@ class KMeans:
                 if self._cosine:
                     moved = nn.l2_normalize(moved, 1)
                 with control_dependencies([updates.assign(self._centres, moved)]):
-                    cleared = updates.assign(self._counts, shapes.zeros_like(self._counts))
+                    cleared = updates.assign(self._counts, fills.zeros_like(self._counts))
                     with control_dependencies([cleared]):
                         return updates.identity(self._left)
 
@@ -218,7 +228,7 @@ class _Chooser:
         if m._cosine:
             made = nn.l2_normalize(made, 1)
         everything = cond(
-            math.equal(self._have, 0), lambda: made, lambda: shapes.concat([m._centres, made], 0)
+            math.equal(self._have, 0), lambda: made, lambda: arrays.concat([m._centres, made], 0)
         )
         kept = updates.assign(m._centres, everything, validate_shape=False)
         if m._moving is not m._centres:
@@ -240,7 +250,7 @@ class _Chooser:
                 return updates.identity(self._given)
         if self._given == RANDOM_INIT:
             return cond(
-                self._total <= self._missing, lambda: shapes.concat(self._points, 0), self._random
+                self._total <= self._missing, lambda: arrays.concat(self._points, 0), self._random
             )
         work = self._plus_plus if self._given == KMEANS_PLUS_PLUS_INIT else self._chained
         return _points_of(work, [self._points[0], self._model._centres, self._missing])
@@ -250,7 +260,7 @@ class _Chooser:
             shapes.reshape(self._missing, [-1]), 0, math.cast(self._total, dtypes.int64),
             dtypes.int64, self._model._seed,
         )  # fmt: skip
-        return arrays.gather(shapes.concat(self._points, 0), which)
+        return arrays.gather(arrays.concat(self._points, 0), which)
 
     def _plus_plus(self, points: Any, centres: Any, missing: Any) -> Any:
         if self._model._cosine:

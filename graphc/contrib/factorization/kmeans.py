@@ -19,7 +19,7 @@ from graphc.face import logging
 from graphc.face.graph import control_dependencies
 from graphc.feature_column.columns import input_layer
 from graphc.metrics.averages import mean
-from graphc.ops import reduce, shapes, state
+from graphc.ops import arrays, reduce, state
 from graphc.summary.ops import scalar
 from graphc.train.session_run_hook import SessionRunArgs, SessionRunHook
 from graphc.train.steps import get_global_step
@@ -159,4 +159,4 @@ def _points(features: Any, columns: Any) -> Any:
         return features
     if columns:
         return input_layer(features, columns)
-    return shapes.concat([features[k] for k in sorted(features)], 1)
+    return arrays.concat([features[k] for k in sorted(features)], 1)
