@@ -214,7 +214,7 @@ class Functionalizer:
             outputs = []
             for v, reader in zip(fetches, readers, strict=True):
                 try:
-                    outputs.append(None if self.batch else self.value(v, reader))
+                    outputs.append(None if self.batch else self.fetched(v, reader))
                 except Cut as cut:
                     self.batch.add(cut, v.node)
             if not self.batch:
@@ -323,6 +323,29 @@ class Functionalizer:
         if made is not None:
             return made
         return self.state(variable_of(v), self.mask(reader), reader or v.node)
+
+    def fetched(self, v: Value, reader: Node | None) -> Value:
+        """What a run gives for `v`: of a variable what it holds at the end of the run.
+
+        TF1 hands out the variable's memory, or a copy of the reference, and looks at the numbers
+        when all is done.
+        """
+        inner = v
+        while inner not in self.given and inner.node.op.name == "identity":
+            if inner.node.control:
+                break
+            inner = inner.node.inputs[0]
+        n = inner.node
+        if (
+            reader is None
+            and self.home is None
+            and inner not in self.given
+            and n.op.name == "variable"
+        ):
+            history = self.history.get(variable_of(inner))
+            if history:
+                return history[-1][1]
+        return self.value(v, reader)
 
     def state(self, var: str, mask: int, reader: Node) -> Value:
         for bit, value in reversed(self.history.get(var, ())):

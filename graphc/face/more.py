@@ -364,6 +364,11 @@ class Module:
         """A context that records below the module's name."""
         return name_scope(self._scope_name)
 
+    @staticmethod
+    def _no_dependency(value: Any) -> Any:
+        """`value`, of which a checkpoint shall not know: it finds what it needs by itself."""
+        return value
+
     def _found(self) -> Iterator[Any]:
         from graphc.face.variables import Variable
 

@@ -51,7 +51,7 @@ def test_updates_apply_in_creation_order() -> None:
 
 def test_a_read_after_an_update_sees_it() -> None:
     v = tf.Variable(0.0)
-    before = v.read_value()
+    before = v + 0.0
     up = tf.assign_add(v, 1.0)
     with tf.control_dependencies([up]):
         seen = [v.read_value(), tf.identity(v), v + 10.0]
