@@ -67,6 +67,20 @@ class _Copy(NamedTuple):
     stop: V
 
 
+class _Turn(NamedTuple):
+    """Columns of a stored A to pack as rows of the next tiles: a cache line of each of its rows.
+
+    For each chunk of k as many rows of the stored A as a tile has, from `row` on, below `stop`.
+    """
+
+    source: Any
+    step: V
+    to: Any
+    gap: V
+    row: V
+    stop: V
+
+
 class _Rows(NamedTuple):
     """Rows of a tile in memory: the first, from one to the next, the bytes of one."""
 
@@ -87,6 +101,7 @@ class _Next(NamedTuple):
     a: V | None = None
     lines: _Lines | None = None
     copy: _Copy | None = None
+    turn: _Turn | None = None
     ends: tuple[_Rows, ...] = ()
     some: V | None = None
 
@@ -239,8 +254,9 @@ class _Kernel:
         with fn.loop(0, self.slabs) as slab:
             p0 = slab.i * self.depth
             kk = self._min(self.depth, self.k - p0)
+            later = self._later(i0, i1, j1 - j0, kk) if self._turns else None
             if packs_a:
-                self._pack_a(a, a_pack, i0, i1, p0, kk)
+                self._pack_first(a, a_pack, i0, i1, p0, kk, later)
             with (
                 fn.loop(j0, j1, self.group) as gp,
                 self._group(b, b_pack, i1 - i0, j0, gp.i, j1, p0, kk) as j,
@@ -253,6 +269,9 @@ class _Kernel:
                     rows = self._min(i1 - i, mr)
                     part = fn.element_ptr(column, (i - i0) * nr, g.acc)
                     after = self._next(b, b_pack, panel, i0, i1, i, j0, j, j1, p0, kk)
+                    if later is not None:
+                        here = fn.select(j.eq(j0), later, i0)
+                        after = after._replace(turn=self._turn(a, a_pack, i0, i, here, p0, kk))
                     to = _Sums(part, fn.index(nr), part, None)
                     at = self._rows(a, a_pack, i0, i, rows, p0)
                     work = _Work(*at, panel, step, kk, None, to, after)
@@ -266,6 +285,48 @@ class _Kernel:
     def _copies(self) -> bool:
         """Whether the tiles of one panel pack the next one."""
         return self.kernel == "local" and not self.g.tb
+
+    @property
+    def _turns(self) -> bool:
+        """Whether tiles of the first panel pack the rows of A that the next ones multiply.
+
+        Packed before the products, a stored A of 1024 columns cost a tenth of them: each of its
+        rows is in another page, and nothing is computed while memory is waited for.
+        """
+        g = self.g
+        return g._packs_a(self.kernel) and g.ta and g.dtype is g.acc and self._chunk >= self.mr
+
+    def _later(self, i0: V, i1: V, cols: V, kk: V) -> V:
+        """Where the rows end that are packed among the products; `i0` where none are."""
+        fn, line = self.fn, self._chunk
+        even = ((kk | self.kc) & (line - 1)).eq(0) & (cols >= self.nr) & (kk > 0)
+        return fn.select(even, i0 + ((i1 - i0) & -line), i0)
+
+    def _turn(self, a: Any, a_pack: Any, i0: V, i: V, later: V, p0: V, kk: V) -> _Turn:
+        """What the tile from row `i` packs of the lines behind its own."""
+        fn, g, mr, line = self.fn, self.g, self.mr, self._chunk
+        first = i0 + ((i - i0) & -line) + line
+        source = fn.element_ptr(a, p0 * self.m + first, g.dtype)
+        to = fn.element_ptr(a_pack, (first - i0) * self.kp, g.acc)
+        part = self._div((i - i0) & (line - 1), mr)
+        stop = fn.select(first < later, kk, fn.index(0))
+        return _Turn(source, self.m, to, self.kp * mr, part * (self._div(kk, line) * mr), stop)
+
+    def _pack_first(
+        self, a: Any, a_pack: Any, i0: V, i1: V, p0: V, kk: V, later: V | None
+    ) -> None:  # fmt: skip
+        """Pack what the products do not: a line of rows to begin with, and those at the end."""
+        fn, g = self.fn, self.g
+        if later is None:
+            self._pack_a(a, a_pack, i0, i1, p0, kk)
+            return
+        some = later > i0
+        with fn.loop(0, 2) as part:
+            ends = part.i > 0
+            low = fn.select(ends, fn.select(some, later, i1), i0)
+            high = fn.select(ends | ~some, i1, i0 + self._chunk)
+            to = fn.element_ptr(a_pack, (low - i0) * self.kp, g.acc)
+            self._pack_a(a, to, low, high, p0, kk)
 
     def _next(
         self, b: Any, b_pack: Any, panel: Any, i0: V, i1: V, i: V, j0: V, j: V, j1: V, p0: V, kk: V
@@ -350,6 +411,9 @@ class _Kernel:
             after = after._replace(lines=after.lines._replace(start=start))
         if after.copy is not None:
             after = after._replace(copy=after.copy._replace(row=after.copy.row + chunks))
+        if after.turn is not None:
+            row = after.turn.row + chunks * self.mr
+            after = after._replace(turn=after.turn._replace(row=row))
         kind = self.g.dtype if self.kernel == "direct" else self.g.acc
         return work._replace(
             rows=[fn.element_ptr(x, q * work.along, work.kind) for x in work.rows],
@@ -584,6 +648,8 @@ class _Kernel:
             self._fetch_ends(number, after.ends, after.some)
         if after.copy is not None:
             self._pack_row(after.copy.row + number, after.copy)
+        if after.turn is not None:
+            self._pack_turned(after.turn.row + number * self.mr, after.turn)
 
     def _fetch_a(self, at: V, work: _Work) -> None:
         """A line of each row of A's next tile, or those of its packed columns."""
@@ -618,6 +684,17 @@ class _Kernel:
                 self._line(self._byte(later, fn.index(at)))
             for v in range(0, nr, self.lanes):
                 fn.store(copy.to, row * nr + v, self._load(source, v, self.lanes))
+
+    def _pack_turned(self, row: V, turn: _Turn) -> None:
+        """Lines of some rows of a stored A, which were asked for three chunks before."""
+        fn, g, mr = self.fn, self.g, self.mr
+        with fn.if_(row < turn.stop):
+            for r in range(mr):
+                source = fn.element_ptr(turn.source, (row + r) * turn.step, g.dtype)
+                self._line(fn.element_ptr(source, turn.step * (3 * mr), g.dtype), near=False)
+                for t in range(self._chunk // mr):
+                    to = fn.element_ptr(turn.to, turn.gap * t + (row + r) * mr, g.acc)
+                    fn.store(to, 0, fn.load(source, t * mr, g.dtype, mr))
 
     # ------------------------------------------------------------- the end of a tile
 

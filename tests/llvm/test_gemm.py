@@ -255,6 +255,19 @@ def test_transposed_rows_packed_by_lines(target: Target, m: int | None) -> None:
                     Product(g, rows, n, k, kernel="local", high=high).check()
 
 
+@pytest.mark.parametrize("target", [WIDE, AVX2, SSE2])
+@pytest.mark.parametrize("dtype", [dtypes.float32, dtypes.float64, dtypes.int32])
+@pytest.mark.parametrize("known", [False, True])
+def test_transposed_rows_packed_among_products(target: Target, dtype: DType, known: bool) -> None:
+    """Lines of rows, of which the first panel's tiles pack those that follow; terms in blocks."""
+    sizes = [(16, 48, 16), (33, 49, 48), (72, 50, 512), (100, 47, 64), (48, 97, 1536), (40, 48, 63)]
+    for m, n, k in sizes[2:5] if known else sizes:
+        g = Gemm(dtype, True, False, False, *((m, n, k) if known else ()), target=target)
+        for kernel in ("local", "packed"):
+            for high in (False, True):
+                Product(g, m, n, k, high=high, kernel=kernel, threads=2).check()
+
+
 @pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
 @pytest.mark.parametrize("dtype", [dtypes.float16, dtypes.bfloat16])
 def test_storage_in_16_bits(dtype: DType, ta: bool, tb: bool) -> None:
