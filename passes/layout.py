@@ -4,6 +4,8 @@
   whose operands are broadcast: the op then works on fewer elements.
 * A transpose sinks through elementwise ops where it meets another transpose or a matrix product,
   or where all operands are transposed alike.
+* A slice or a concat goes to the other side of a reshape where a transpose is there: attention's
+  heads (`graphc.passes.heads`).
 * A reshape costs nothing itself but keeps its neighbours from fusing: it sinks to the end of a
   run of elementwise ops, or rises to where their operands come from.
 
@@ -19,6 +21,7 @@ from graphc.ir.build import build
 from graphc.ir.graph import Graph, copy
 from graphc.ir.node import Node, Value
 from graphc.ops.record import OPS, InferError
+from graphc.passes.heads import joined_before_reshape, sliced_after_reshape
 from graphc.passes.rewrite import VIEWS, Rewriting, licensed
 from graphc.passes.views import reshaped, transposed, true_perm
 
@@ -130,8 +133,21 @@ class _Layout:
                 return self.rules.normal(made)
             return None
         v = self.rules.step(n, inputs)
+        if n.op.name in ("transpose", "concat"):
+            return self.meet(n, inputs, v)
         if n.op.name in _RESHAPES and n.inputs[0].node in self.rises:
             return self.rise(n, n.outputs[0] if v is None else v)
+        return v
+
+    def meet(self, n: Node, inputs: Sequence[Value], v: Value | None) -> Value | None:
+        """A slice or a concat beyond a reshape goes to the transposes it would be a kernel with."""
+        if self.transposes and self.reshapes:
+            now = applied(n, inputs) if v is None else v
+            move = joined_before_reshape if n.op.name == "concat" else sliced_after_reshape
+            made = None if now is None else move(now)
+            if made is not None:
+                self.note(f"{n.op.name} behind a reshape")
+                return made
         return v
 
     def elementwise(self, n: Node, inputs: tuple[Value, ...]) -> Value | None:

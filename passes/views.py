@@ -275,12 +275,18 @@ def _reductions() -> None:
 
 
 def matmul_transposed(x: Value, y: Value, p: Any, a: Any, b: Any, left: bool) -> Value | None:
-    """A product that reads its factor the other way round."""
+    """A product that reads its factor the other way round.
+
+    Of a longer permutation what is left keeps rows together: copying those is quick.
+    """
     v = x if left else y
     n = len(v.static_shape or ())
     perm = true_perm(p, n)
-    if perm != (*range(n - 2), n - 1, n - 2):
+    if n < 2 or perm[-2] != n - 1:
         return None
+    if perm != (*range(n - 2), n - 1, n - 2):
+        given = (x if left else y, (*perm[:-2], perm[-1], perm[-2]))
+        x, y = (transposed(*given), y) if left else (x, transposed(*given))
     attrs = {"transpose_a": a != left, "transpose_b": b == left}
     return build(OPS["matmul"], (x, y), attrs).outputs[0]
 
