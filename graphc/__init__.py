@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from graphc.face.config import *  # noqa: F403
     from graphc.face.control import *  # noqa: F403
     from graphc.face.convert import *  # noqa: F403
+    from graphc.face.current import *  # noqa: F403
+    from graphc.face.default_session import *  # noqa: F403
+    from graphc.face.elements import *  # noqa: F403
     from graphc.face.graph import *  # noqa: F403
+    from graphc.face.graph_keys import *  # noqa: F403
     from graphc.face.initializers import *  # noqa: F403
     from graphc.face.scopes import *  # noqa: F403
     from graphc.face.session import *  # noqa: F403

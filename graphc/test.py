@@ -20,14 +20,10 @@ import numpy as np
 
 from graphc import errors
 from graphc.face.config import ConfigProto
+from graphc.face.current import set_random_seed
+from graphc.face.default_session import get_default_session
 from graphc.face.gradients import gradients
-from graphc.face.graph import (
-    Graph,
-    get_default_graph,
-    get_default_session,
-    reset_default_graph,
-    set_random_seed,
-)
+from graphc.face.graph import Graph, get_default_graph, reset_default_graph
 from graphc.face.session import Session
 from graphc.ops.convert import constant
 
@@ -428,7 +424,7 @@ class Benchmark:
 
     def evaluate(self, tensors: Any) -> Any:
         """Run tensors in a session of their graph, or in the default one."""
-        from graphc.face.graph import get_default_session
+        from graphc.face.default_session import get_default_session
         from graphc.face.session import Session
 
         session = get_default_session()

@@ -11,7 +11,7 @@ import numpy as np
 from graphc.contrib.slim import learning
 from graphc.errors import CancelledError, OutOfRangeError
 from graphc.face.control import group
-from graphc.face.graph import control_dependencies, name_scope
+from graphc.face.current import control_dependencies, name_scope
 from graphc.face.initializers import Zeros
 from graphc.face.scopes import get_local_variable, variable_scope
 from graphc.ir import dtypes

@@ -14,13 +14,9 @@ from graphc.errors import (
     UnimplementedError,
 )
 from graphc.face.control import group
-from graphc.face.graph import (
-    GraphKeys,
-    Operation,
-    add_to_collection,
-    get_collection,
-    name_scope,
-)
+from graphc.face.current import add_to_collection, get_collection, name_scope
+from graphc.face.elements import Operation
+from graphc.face.graph_keys import GraphKeys
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build

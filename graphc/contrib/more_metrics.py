@@ -135,7 +135,7 @@ def streaming_covariance(
         def value(moment: Any, n: Any, label: str) -> Any:
             return math.select(n <= 1.0, float("nan"), moment / (n - 1.0), name=label)
 
-        from graphc.face.graph import control_dependencies
+        from graphc.face.current import control_dependencies
 
         with control_dependencies([m.op for m in moved]):
             update = value(made, total, "update_op")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.face.graph import add_to_collections, name_scope
+from graphc.face.current import add_to_collections, name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import arrays, math, shapes

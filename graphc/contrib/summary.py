@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from graphc.face.current import get_collection
+from graphc.face.default_session import get_default_session
 from graphc.face.flow import cond
-from graphc.face.graph import get_collection, get_default_graph, get_default_session
+from graphc.face.graph import get_default_graph
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import math

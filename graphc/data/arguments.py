@@ -13,7 +13,7 @@ from graphc.data.structure import (
     spec_of,
 )
 from graphc.errors import InvalidArgumentError
-from graphc.face.graph import get_seed
+from graphc.face.current import get_seed
 from graphc.ir.build import current
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Value

@@ -506,7 +506,7 @@ def bucket_by_sequence_length(
     def ends(shape: TensorShape, key: Value) -> list[Any]:
         """A shape to pad to, whose unknown sizes are the longest length of the bucket."""
         from graphc.face.asserts import assert_less
-        from graphc.face.graph import control_dependencies
+        from graphc.face.current import control_dependencies
         from graphc.ops.arrays import gather
 
         inside = assert_less(

@@ -16,7 +16,7 @@ from graphc.data.function import Context
 from graphc.data.streams import Element, Stream, interleave
 from graphc.data.structure import TensorSpec, text_of
 from graphc.errors import DataLossError, InvalidArgumentError, NotFoundError
-from graphc.face.graph import Tensor
+from graphc.face.elements import Tensor
 from graphc.ir.build import current
 from graphc.ir.dtypes import as_dtype, int64, string
 from graphc.ir.node import Value

@@ -22,7 +22,8 @@ from graphc.data.structure import (
     symbolic,
 )
 from graphc.errors import InvalidArgumentError
-from graphc.face.graph import Graph, Operation, get_default_graph
+from graphc.face.elements import Operation
+from graphc.face.graph import Graph, get_default_graph
 from graphc.ir.build import build
 from graphc.ir.node import Value
 from graphc.ops.convert import constant_op, convert_to_tensor

@@ -29,7 +29,8 @@ from graphc.data.structure import (
     specs,
 )
 from graphc.errors import FailedPreconditionError, InvalidArgumentError, OutOfRangeError
-from graphc.face.graph import Operation, Tensor, get_default_graph
+from graphc.face.elements import Operation, Tensor
+from graphc.face.graph import get_default_graph
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.node import Value

@@ -18,7 +18,7 @@ from graphc.data.examples import (
     sequence_features,
 )
 from graphc.errors import InvalidArgumentError
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.shape import as_shape
 from graphc.graphdef.tensors import array_of
 from graphc.ir import dims as D

@@ -10,7 +10,9 @@ import numpy as np
 from graphc.data.store import Fifo, Prioritised, Shuffled, Store
 from graphc.data.structure import stack, symbolic
 from graphc.errors import InvalidArgumentError
-from graphc.face.graph import Operation, get_default_graph, get_seed
+from graphc.face.current import get_seed
+from graphc.face.elements import Operation
+from graphc.face.graph import get_default_graph
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
 from graphc.ir.build import build, current

@@ -11,7 +11,8 @@ import numpy as np
 from graphc.data.files import lines, open_file, records_of_length
 from graphc.data.queues import QueueBase
 from graphc.errors import OutOfRangeError, UnimplementedError
-from graphc.face.graph import Operation, get_default_graph
+from graphc.face.elements import Operation
+from graphc.face.graph import get_default_graph
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current

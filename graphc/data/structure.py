@@ -148,7 +148,7 @@ class TensorSpec:
     @property
     def value_type(self) -> type[Any]:
         """What it describes."""
-        from graphc.face.graph import Tensor
+        from graphc.face.elements import Tensor
 
         return Tensor
 

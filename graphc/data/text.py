@@ -14,7 +14,7 @@ import numpy as np
 from graphc.data.files import column_defaults, parse_line
 from graphc.data.structure import text_of
 from graphc.errors import NotFoundError
-from graphc.face.graph import Operation
+from graphc.face.elements import Operation
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current

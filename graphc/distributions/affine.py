@@ -12,7 +12,7 @@ from graphc.distributions.helpers import (
     fill_triangular,
     fill_triangular_inverse,
 )
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.shape import TensorShape
 from graphc.linear.base import LinearOperator
 from graphc.linear.composed import LinearOperatorLowRankUpdate

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
 from graphc.ops import fills, reduce, shapes

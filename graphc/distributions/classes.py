@@ -15,7 +15,7 @@ from graphc.distributions.base import (
 )
 from graphc.distributions.formulas import Logistic
 from graphc.distributions.transformed import TransformedDistribution
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype
 from graphc.ops import diagonal, fills, math, nn, random, reduce, shapes, transposing

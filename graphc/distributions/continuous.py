@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc.distributions.base import FULLY_REPARAMETERIZED, Elementwise
 from graphc.distributions.seeds import new_seed
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir.node import Value
 from graphc.ops import fills, math, random, special
 

@@ -9,7 +9,7 @@ from graphc.distributions.base import (
     Distribution,
     logits_and_probs,
 )
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.dtypes import as_dtype

@@ -16,7 +16,7 @@ from graphc.distributions.formulas import Gumbel, HalfNormal
 from graphc.distributions.normals import MultivariateNormalLinearOperator
 from graphc.distributions.transformed import Independent
 from graphc.distributions.vectors import Dirichlet, _lbeta
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir.node import Value
 from graphc.ops import math, nn, reduce, shapes
 from graphc.ops.convert import constant

@@ -10,7 +10,7 @@ from graphc.distributions.bijector import Bijector
 from graphc.distributions.helpers import (
     softplus_inverse,
 )
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ops import math, nn
 from graphc.ops.convert import convert_to_tensor
 

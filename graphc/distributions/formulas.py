@@ -23,7 +23,7 @@ from graphc.distributions.continuous import (
     erfinv,
 )
 from graphc.distributions.transformed import TransformedDistribution
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir.node import Value
 from graphc.ops import fills, math, nn, random, special
 from graphc.ops.convert import convert_to_tensor

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.distributions.continuous import Normal
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.scopes import variable_scope
 from graphc.ir import dtypes
 from graphc.ops import (
@@ -286,7 +286,7 @@ def moving_mean_variance(
     value: Any, decay: Any, collections: Any = None, name: str | None = None
 ) -> tuple[Any, Any]:
     """A moving mean and a moving variance of `value`, in variables of their own."""
-    from graphc.face.graph import GraphKeys
+    from graphc.face.graph_keys import GraphKeys
     from graphc.face.initializers import Zeros
     from graphc.face.scopes import get_variable
 

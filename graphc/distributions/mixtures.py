@@ -11,7 +11,7 @@ import numpy as np
 from graphc.distributions.base import NOT_REPARAMETERIZED, Distribution
 from graphc.distributions.discrete import Categorical
 from graphc.distributions.seeds import new_seed
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ops import arrays, fills, math, nn, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
 

@@ -10,7 +10,7 @@ from graphc.distributions.base import FULLY_REPARAMETERIZED, Distribution
 from graphc.distributions.continuous import Exponential, Laplace, Normal
 from graphc.distributions.seeds import new_seed
 from graphc.distributions.transformed import TransformedDistribution
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir.node import Value
 from graphc.linear.base import LinearOperator
 from graphc.linear.composed import LinearOperatorLowRankUpdate

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphc.distributions.base import Distribution
 from graphc.distributions.bijector import Bijector, Identity
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
 from graphc.ir.node import Value

@@ -11,7 +11,7 @@ from graphc.distributions.base import (
     logits_and_probs,
 )
 from graphc.distributions.seeds import new_seed
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import (

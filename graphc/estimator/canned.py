@@ -11,7 +11,9 @@ import numpy as np
 from graphc.estimator.estimator import Estimator
 from graphc.estimator.spec import EstimatorSpec, ModeKeys
 from graphc.face.control import group
-from graphc.face.graph import GraphKeys, control_dependencies, get_default_graph, name_scope
+from graphc.face.current import control_dependencies, name_scope
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.initializers import Zeros
 from graphc.face.partitioned import min_max_variable_partitioner
 from graphc.face.scopes import get_variable, variable_scope

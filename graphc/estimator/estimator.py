@@ -24,7 +24,9 @@ from graphc.estimator.spec import (
 )
 from graphc.face import logging
 from graphc.face.control import group
-from graphc.face.graph import Graph, GraphKeys, set_random_seed
+from graphc.face.current import set_random_seed
+from graphc.face.graph import Graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.ir.node import Value
 from graphc.train.checkpoints import latest_checkpoint
 from graphc.train.hooks import (

@@ -9,7 +9,9 @@ import numpy as np
 
 from graphc.errors import InvalidArgumentError
 from graphc.face.control import group, with_dependencies
-from graphc.face.graph import Operation, Tensor, get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.elements import Operation, Tensor
+from graphc.face.graph import get_default_graph
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype

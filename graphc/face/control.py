@@ -6,7 +6,9 @@ import builtins
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from graphc.face.graph import Operation, Tensor, get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.elements import Operation, Tensor
+from graphc.face.graph import get_default_graph
 from graphc.face.variables import Variable
 from graphc.ir.node import Value
 from graphc.ops import state

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from graphc.face.graph import Operation, Tensor
+from graphc.face.elements import Operation, Tensor
 from graphc.face.session import register_session_run_conversion_functions
 from graphc.face.shape import Dimension, TensorShape
 from graphc.face.variables import Variable

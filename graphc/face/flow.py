@@ -8,7 +8,9 @@ from typing import Any
 
 from graphc.face import nest
 from graphc.face.control import with_dependencies
-from graphc.face.graph import Operation, get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.elements import Operation
+from graphc.face.graph import get_default_graph
 from graphc.face.shape import TensorShape, as_shape, from_dims
 from graphc.ir import dims as D
 from graphc.ir import dtypes

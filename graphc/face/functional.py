@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.face import nest
+from graphc.face.current import name_scope
 from graphc.face.flow import while_loop
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.graph import get_default_graph
 from graphc.face.shape import from_dims
 from graphc.face.tensor_array import TensorArray, rows_of
 from graphc.ir import dims as D

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from graphc.face.graph import get_default_graph, user_source
+from graphc.face.graph import get_default_graph
+from graphc.face.source import user_source
 from graphc.face.variables import Variable, trainable_variables
 from graphc.ir import build
 from graphc.ir.node import Node, Value

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc.face.convert import convert_to_tensor
-from graphc.face.graph import Tensor
+from graphc.face.elements import Tensor
 from graphc.ir import dtypes
 
 __all__ = [
@@ -218,7 +218,8 @@ def pure_variable_scope(
 
 def all_saveable_objects(scope: str | None = None) -> Sequence[Any]:
     """The variables and the other objects that a `Saver` saves."""
-    from graphc.face.graph import GraphKeys, get_collection
+    from graphc.face.current import get_collection
+    from graphc.face.graph_keys import GraphKeys
 
     return [
         *get_collection(GraphKeys.GLOBAL_VARIABLES, scope),

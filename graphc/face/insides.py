@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from graphc.face.convert import convert_to_tensor
+from graphc.face.current import name_scope
 from graphc.face.gradients import custom_gradient
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.graph import get_default_graph
 from graphc.ir import dtypes
 
 __all__ = [

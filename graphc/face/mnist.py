@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.face.graph import get_seed
+from graphc.face.current import get_seed
 from graphc.ir import dtypes
 
 __all__ = ["DataSet", "Datasets", "dense_to_one_hot", "load_mnist", "read_data_sets"]

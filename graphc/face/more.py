@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from graphc.face import nest
+from graphc.face.current import name_scope
 from graphc.face.flow import case
 from graphc.face.functional import map_fn
 from graphc.face.gradients import _Custom, _with_gradient, custom_gradient
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.graph import get_default_graph
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.known import known

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.graph import get_default_graph
 from graphc.face.shape import TensorShape, as_shape
 from graphc.face.variables import SaveSliceInfo, Variable
 from graphc.ir.dtypes import DType, as_dtype, string

@@ -12,17 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphc.face import initializers
-from graphc.face.graph import (
-    Graph,
-    GraphKeys,
-    add_to_collection,
-    get_collection,
-    get_default_graph,
-    graph_of,
-    name_scope,
-    source_text,
-)
+from graphc.face.current import add_to_collection, get_collection, graph_of, name_scope
+from graphc.face.graph import Graph, get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.shape import TensorShape, as_shape
+from graphc.face.source import source_text
 from graphc.face.variables import Variable, VariableAggregation, VariableSynchronization
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType, as_dtype

@@ -11,14 +11,9 @@ from typing import Any, NamedTuple, NoReturn
 
 from graphc.errors import UnimplementedError
 from graphc.face.config import ConfigProto, OptimizerOptions, RunOptions
-from graphc.face.graph import (
-    Graph,
-    InaccessibleTensorError,
-    Operation,
-    Tensor,
-    _sessions,
-    get_default_graph,
-)
+from graphc.face.default_session import sessions
+from graphc.face.elements import InaccessibleTensorError, Operation, Tensor
+from graphc.face.graph import Graph, get_default_graph
 from graphc.face.variables import Variable
 
 __all__ = [
@@ -318,11 +313,11 @@ class _DefaultSession:
         self.session = session
 
     def __enter__(self) -> BaseSession:
-        _sessions.stack.append(self.session)
+        sessions.stack.append(self.session)
         return self.session
 
     def __exit__(self, *exc: object) -> None:
-        stack = _sessions.stack
+        stack = sessions.stack
         for i in range(len(stack) - 1, -1, -1):
             if stack[i] is self.session:
                 del stack[i]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.face import flow, variables
-from graphc.face.graph import name_scope as _name_scope
+from graphc.face.current import name_scope as _name_scope
 from graphc.face.lazy import lookup
 from graphc.face.v2_names import CALLS
 from graphc.ir import dtypes

@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from graphc.face.creators import Created
-from graphc.face.graph import (
-    Graph,
-    GraphKeys,
-    Operation,
-    Tensor,
-    get_collection,
-    get_default_graph,
-    get_default_session,
-    init_scope,
-    name_scope,
-)
+from graphc.face.current import get_collection, init_scope, name_scope
+from graphc.face.default_session import get_default_session
+from graphc.face.elements import Operation, Tensor
+from graphc.face.graph import Graph, get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.shape import TensorShape, to_dims
 from graphc.ir.build import build
 from graphc.ir.dtypes import DType, as_dtype
@@ -421,7 +415,7 @@ class Variable(metaclass=Created):
 
     def experimental_ref(self) -> Any:
         """The variable as a key of dictionaries."""
-        from graphc.face.graph import Reference
+        from graphc.face.elements import Reference
 
         return Reference(self)
 

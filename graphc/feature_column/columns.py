@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from graphc.face import initializers
-from graphc.face.graph import GraphKeys, get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.scopes import get_variable, variable_scope
 from graphc.ir import dtypes
 from graphc.ir.build import build

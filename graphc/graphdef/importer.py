@@ -17,7 +17,9 @@ import numpy as np
 
 from graphc.checkpoint.ops import restore_v2, save_v2
 from graphc.errors import OpError
-from graphc.face.graph import Graph, Operation, get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.elements import Operation
+from graphc.face.graph import Graph, get_default_graph
 from graphc.graphdef import contexts, foreign, functions
 from graphc.graphdef.arrays import ARRAYS
 from graphc.graphdef.attributes import decode, from_plain

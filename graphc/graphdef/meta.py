@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from graphc.checkpoint import files
 from graphc.face import logging
-from graphc.face.graph import Graph, GraphKeys, Operation, Tensor, get_default_graph
+from graphc.face.elements import Operation, Tensor
+from graphc.face.graph import Graph, get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.variables import SaveSliceInfo, Variable
 from graphc.graphdef.export import export_nodes
 from graphc.graphdef.importer import import_nodes

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.image.common import as_images, tensor
 from graphc.ir import dtypes
 from graphc.ops import arrays, fills, linalg, math, random, reduce, shapes, state

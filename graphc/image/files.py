@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.image.colour import convert_image_dtype
 from graphc.image.common import tensor
 from graphc.ir import dtypes

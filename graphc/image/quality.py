@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.image.colour import convert_image_dtype
 from graphc.image.common import tensor
 from graphc.ir import dtypes

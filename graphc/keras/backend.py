@@ -10,10 +10,11 @@ import numpy as np
 
 from graphc.face import functional
 from graphc.face import variables as face_variables
+from graphc.face.current import name_scope as name_scope
+from graphc.face.default_session import get_default_session
 from graphc.face.gradients import gradients as _gradients
 from graphc.face.graph import get_default_graph as get_default_graph
-from graphc.face.graph import get_default_session, reset_default_graph
-from graphc.face.graph import name_scope as name_scope
+from graphc.face.graph import reset_default_graph
 from graphc.face.lazy import lookup
 from graphc.face.session import Session
 from graphc.face.variables import Variable

@@ -424,8 +424,8 @@ class TensorBoard(Callback):
 
     def _histograms(self) -> Any:
         """Summaries of weights, perhaps of their gradients, and of what layers give."""
+        from graphc.face.current import name_scope
         from graphc.face.gradients import gradients
-        from graphc.face.graph import name_scope
         from graphc.summary.ops import histogram, merge
 
         made = []

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.graph import get_default_graph
 from graphc.face.variables import Variable
 from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from graphc.face.graph import Tensor
+from graphc.face.elements import Tensor
 from graphc.face.shape import TensorShape
 from graphc.face.variables import Variable
 from graphc.keras.utils import get_custom_objects as get_custom_objects

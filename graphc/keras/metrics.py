@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from graphc.face.control import group
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.graph import get_default_graph
 from graphc.face.lazy import lookup
 from graphc.face.variables import Variable
 from graphc.keras import backend as K

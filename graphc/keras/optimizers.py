@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.face.control import group
+from graphc.face.current import name_scope
 from graphc.face.gradients import gradients
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.graph import get_default_graph
 from graphc.face.variables import Variable
 from graphc.ops import fills, math, reduce, rows, state
 from graphc.ops.convert import convert_to_tensor

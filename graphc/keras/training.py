@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.face.control import group
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir.node import Value
 from graphc.keras import backend as K
 from graphc.keras import callbacks as cbks

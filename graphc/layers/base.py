@@ -9,15 +9,10 @@ from typing import Any
 import numpy as np
 
 from graphc.face import scopes
-from graphc.face.graph import (
-    Graph,
-    GraphKeys,
-    get_collection,
-    get_collection_ref,
-    get_default_graph,
-    get_default_session,
-    name_scope,
-)
+from graphc.face.current import get_collection, get_collection_ref, name_scope
+from graphc.face.default_session import get_default_session
+from graphc.face.graph import Graph, get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.partitioned import PartitionedVariable
 from graphc.face.shape import TensorShape, as_shape
 from graphc.face.variables import VariableAggregation, VariableSynchronization

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir.dtypes import DType
 from graphc.layers.spec import flat_values
 

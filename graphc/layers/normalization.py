@@ -6,7 +6,8 @@ import math as _math
 from collections.abc import Callable
 from typing import Any
 
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.graph import get_default_graph
 from graphc.face.initializers import Ones, Zeros
 from graphc.face.shape import as_shape
 from graphc.ir import dtypes

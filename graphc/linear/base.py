@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphc.face import asserts
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.more import Module
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.face.graph import GraphKeys, add_to_collection, get_collection, name_scope
+from graphc.face.current import add_to_collection, get_collection, name_scope
+from graphc.face.graph_keys import GraphKeys
 from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.losses.weighting import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.graph import get_default_graph
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.losses.weighting import squeezed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.metrics.support import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphc.face.graph import GraphKeys, add_to_collections
+from graphc.face.current import add_to_collections
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.scopes import variable_scope
 from graphc.face.variables import Variable
 from graphc.ir import dtypes

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from graphc.face import logging, nest
-from graphc.face.graph import Tensor, name_scope
+from graphc.face.current import name_scope
+from graphc.face.elements import Tensor
 from graphc.face.initializers import Constant, Zeros
 from graphc.face.scopes import get_variable_scope, variable_scope
 from graphc.face.shape import TensorShape, as_shape

@@ -6,7 +6,7 @@ import math as pymath
 from typing import Any
 
 from graphc.face import logging, nest
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.initializers import Constant, RandomUniform
 from graphc.face.scopes import get_variable, get_variable_scope, variable_scope
 from graphc.layers.base import InputSpec

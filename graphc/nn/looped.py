@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.face import nest
+from graphc.face.current import name_scope
 from graphc.face.flow import while_loop
-from graphc.face.graph import name_scope
 from graphc.face.scopes import variable_scope
 from graphc.face.shape import TensorShape
 from graphc.face.tensor_array import TensorArray

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.face import logging, nest
-from graphc.face.graph import device as on_device
-from graphc.face.graph import name_scope
+from graphc.face.current import device as on_device
+from graphc.face.current import name_scope
 from graphc.face.scopes import variable_scope
 from graphc.face.shape import as_shape
 from graphc.ir.node import Value

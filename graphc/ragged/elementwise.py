@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from graphc.face.asserts import assert_equal
-from graphc.face.graph import control_dependencies
+from graphc.face.current import control_dependencies
 from graphc.ir.node import Value
 from graphc.ops import arrays, math, record, shapes, state
 from graphc.ops.convert import convert_to_tensor

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, ordering, reduce, shapes, spaced, state
@@ -188,7 +188,7 @@ def _squeezed(x: Any, at: int) -> Any:
         return shapes.squeeze(x, [at])
     if at < 2:
         from graphc.face.asserts import assert_equal
-        from graphc.face.graph import control_dependencies
+        from graphc.face.current import control_dependencies
 
         sizes = x.nrows() if at == 0 else x.row_lengths()
         text = f"axis {at} of a ragged tensor is not of size 1"

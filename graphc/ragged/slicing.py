@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ops import fills, math, spaced
 from graphc.ragged.tensor import RaggedTensor, is_ragged, ragged_of, ranges
 

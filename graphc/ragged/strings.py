@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.face import composite
 from graphc.face.asserts import assert_equal, assert_non_negative
-from graphc.face.graph import control_dependencies, name_scope
+from graphc.face.current import control_dependencies, name_scope
 from graphc.face.session import register_session_run_conversion_functions
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
@@ -536,7 +536,7 @@ class RaggedTensor:
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
         """Its value in a run of the default session."""
-        from graphc.face.graph import get_default_session
+        from graphc.face.default_session import get_default_session
 
         run = session or get_default_session()
         if run is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.face.control import group
-from graphc.face.graph import control_dependencies
+from graphc.face.current import control_dependencies
 from graphc.face.variables import global_variables_initializer, local_variables_initializer
 
 __all__ = ["main_op", "main_op_with_restore"]

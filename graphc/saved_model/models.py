@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from graphc.checkpoint import files
-from graphc.face.graph import Operation, Tensor
+from graphc.face.elements import Operation, Tensor
 from graphc.face.session import BaseSession
 from graphc.graphdef.meta import import_meta_graph
 from graphc.proto import library, message

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.face.graph import get_default_graph, get_default_session
+from graphc.face.default_session import get_default_session
+from graphc.face.graph import get_default_graph
 from graphc.face.session import Session
 from graphc.ir import journal
 from graphc.ir.permit import Application, Permit, granting

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import networkx as nx
 
+from graphc.face.elements import Operation
 from graphc.face.graph import Graph as Recorded
-from graphc.face.graph import Operation, get_default_graph
+from graphc.face.graph import get_default_graph
 from graphc.face.variables import Variable
 from graphc.graphdef.forms import load_records
 from graphc.ir import dims, region

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.face.current import control_dependencies, name_scope
 from graphc.face.flow import cond as tf_cond
 from graphc.face.flow import while_loop
-from graphc.face.graph import Graph, control_dependencies, get_default_graph, name_scope
+from graphc.face.graph import Graph, get_default_graph
 from graphc.face.variables import Variable
 from graphc.graphdef.forms import load_records
 from graphc.ir.dims import Expr, fresh

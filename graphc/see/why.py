@@ -17,7 +17,8 @@ import numpy as np
 
 from graphc.errors import CompileError, OpError
 from graphc.face import dump
-from graphc.face.graph import Graph, get_default_graph, get_default_session
+from graphc.face.default_session import get_default_session
+from graphc.face.graph import Graph, get_default_graph
 from graphc.ir import dims as D
 from graphc.ir import journal
 from graphc.ir.journal import Reason

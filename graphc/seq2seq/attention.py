@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.face import nest
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.initializers import Constant, Ones, Zeros
 from graphc.face.scopes import get_variable, variable_scope
 from graphc.ir import dtypes

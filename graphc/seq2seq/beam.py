@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphc.face import logging, nest
+from graphc.face.current import name_scope
 from graphc.face.flow import while_loop
-from graphc.face.graph import name_scope
 from graphc.face.shape import TensorShape
 from graphc.face.tensor_array import TensorArray
 from graphc.ir import dtypes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
 from graphc.ir.node import Value

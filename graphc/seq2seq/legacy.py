@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphc.face import nest
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.scopes import get_variable, get_variable_scope, variable_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ops import math, nn, reduce, shapes
 
 __all__ = ["sequence_loss"]

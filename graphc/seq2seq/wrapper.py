@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from graphc.errors import InvalidArgumentError
 from graphc.face import nest
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
 from graphc.ir.known import known

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, reduce, shapes

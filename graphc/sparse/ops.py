@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.dtypes import as_dtype

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.session import register_session_run_conversion_functions
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
@@ -151,7 +151,7 @@ class SparseTensor:
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> SparseTensorValue:
         """Its value in a run of the default session."""
-        from graphc.face.graph import get_default_session
+        from graphc.face.default_session import get_default_session
 
         run = session or get_default_session()
         if run is None:

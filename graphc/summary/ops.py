@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphc.face import logging
-from graphc.face.graph import GraphKeys, add_to_collections, get_collection, name_scope
+from graphc.face.current import add_to_collections, get_collection, name_scope
+from graphc.face.graph_keys import GraphKeys
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops.convert import constant

@@ -7,7 +7,9 @@ from typing import Any
 
 from graphc.face import scopes
 from graphc.face.control import group
-from graphc.face.graph import GraphKeys, get_default_graph, init_scope, name_scope
+from graphc.face.current import init_scope, name_scope
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.variables import (
     Variable,
     global_variables,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, nn, reduce, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor

@@ -6,7 +6,7 @@ import math as pymath
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir.dtypes import int32, int64
 from graphc.ir.node import Value
 from graphc.ops import fills, math

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphc.face import logging
-from graphc.face.graph import GraphKeys, get_collection, get_default_graph
+from graphc.face.current import get_collection
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.variables import Variable
 from graphc.ir import dtypes
 from graphc.ops import state

@@ -12,7 +12,8 @@ import numpy as np
 
 from graphc.face import logging
 from graphc.face.config import RunOptions
-from graphc.face.graph import GraphKeys, get_default_graph
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.train.session_run_hook import (
     SessionRunArgs,
     SessionRunContext,

@@ -11,7 +11,8 @@ import numpy as np
 from graphc.data.queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
 from graphc.data.text import matching_files
 from graphc.errors import FailedPreconditionError, InvalidArgumentError, OutOfRangeError
-from graphc.face.graph import GraphKeys, control_dependencies, name_scope
+from graphc.face.current import control_dependencies, name_scope
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.shape import TensorShape, as_shape
 from graphc.face.variables import Variable
 from graphc.ir import dtypes

@@ -12,7 +12,7 @@ import numpy as np
 
 from graphc.checkpoint.bundle import BundleReader, Item, write_bundle
 from graphc.errors import InvalidArgumentError, NotFoundError
-from graphc.face.graph import get_default_session
+from graphc.face.default_session import get_default_session
 from graphc.face.variables import Variable, variables_initializer
 from graphc.ir import dtypes
 from graphc.train import trackable

@@ -6,14 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.face.control import group
+from graphc.face.current import control_dependencies, init_scope, name_scope
 from graphc.face.gradients import gradients
-from graphc.face.graph import (
-    GraphKeys,
-    control_dependencies,
-    get_default_graph,
-    init_scope,
-    name_scope,
-)
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.nest import flatten
 from graphc.face.variables import Variable, trainable_variables
 from graphc.ir.dtypes import bfloat16, float16, float32, float64

@@ -13,7 +13,9 @@ from graphc.errors import (
     OutOfRangeError,
     exception_type_from_error_code,
 )  # fmt: skip
-from graphc.face.graph import GraphKeys, get_default_graph, get_default_session
+from graphc.face.default_session import get_default_session
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.logging import error, info, warning
 from graphc.face.session import BaseSession
 from graphc.proto import message

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from graphc.checkpoint.slices import spec_text
-from graphc.face.graph import Tensor
+from graphc.face.elements import Tensor
 from graphc.face.variables import Variable
 from graphc.ir.dims import is_known
 from graphc.ops import shapes, state

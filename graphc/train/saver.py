@@ -15,7 +15,10 @@ from graphc.checkpoint.ops import restore_v2, save_v2
 from graphc.errors import DataLossError, InvalidArgumentError, NotFoundError
 from graphc.face import logging
 from graphc.face.control import group
-from graphc.face.graph import GraphKeys, Operation, Tensor, get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.elements import Operation, Tensor
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.session import BaseSession
 from graphc.face.variables import Variable
 from graphc.ir.dims import is_known

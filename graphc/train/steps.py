@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.face import scopes
-from graphc.face.graph import GraphKeys, get_default_graph
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.logging import error
 from graphc.face.variables import Variable
 from graphc.ir.dtypes import int64

@@ -10,7 +10,8 @@ from typing import Any
 
 from graphc.errors import OutOfRangeError
 from graphc.face import logging
-from graphc.face.graph import Graph, GraphKeys, get_default_graph
+from graphc.face.graph import Graph, get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.session import Session
 from graphc.face.variables import (
     global_variables,

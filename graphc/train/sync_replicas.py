@@ -60,7 +60,7 @@ class SyncReplicasOptimizer(Optimizer):
         train = self._opt.apply_gradients(grads_and_vars, global_step, name)
         if self._averages is None:
             return train
-        from graphc.face.graph import control_dependencies
+        from graphc.face.current import control_dependencies
 
         with control_dependencies([train]):
             return self._averages.apply(self._averaged)

@@ -12,7 +12,8 @@ from graphc.checkpoint.ops import restore_v2
 from graphc.checkpoint.slices import spec_text
 from graphc.errors import NotFoundError
 from graphc.face import logging
-from graphc.face.graph import GraphKeys, get_collection
+from graphc.face.current import get_collection
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.initializers import Zeros
 from graphc.face.variables import Variable, global_variables
 from graphc.ops import arrays, broadcasting, math, shapes, state

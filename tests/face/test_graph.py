@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.face.graph import user_source
+from graphc.face.source import user_source
 from graphc.ops import math
 
 

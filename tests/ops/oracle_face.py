@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.face.graph import Graph, Tensor
+from graphc.face.elements import Tensor
+from graphc.face.graph import Graph
 from graphc.ir import build, dtypes
 from graphc.ir.node import Value
 from graphc.ops import arrays, convert, fills, math, nn, reduce, shapes, spaced, state

@@ -10,8 +10,8 @@ import numpy as np
 from graphc.contrib.factorization.seeding import chain, plus_plus
 from graphc.face.asserts import assert_equal
 from graphc.face.control import group
+from graphc.face.current import control_dependencies
 from graphc.face.flow import cond
-from graphc.face.graph import control_dependencies
 from graphc.face.variables import Variable
 from graphc.ir import dtypes
 from graphc.ops import (

@@ -10,8 +10,9 @@ import numpy as np
 
 from graphc.data.structure import TensorSpec
 from graphc.face import asserts
+from graphc.face.current import name_scope
 from graphc.face.flow import case
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.graph import get_default_graph
 from graphc.face.initializers import Initializer
 from graphc.face.shape import as_shape
 from graphc.ir import dtypes
@@ -143,7 +144,7 @@ def with_shape(expected_shape: Any, tensor: Any) -> Any:
         found = constant_value(expected_shape)
         if found is None:
             t: Any = convert_to_tensor(tensor)
-            from graphc.face.graph import control_dependencies
+            from graphc.face.current import control_dependencies
             from graphc.ops.state import identity
 
             check = asserts.assert_equal(shapes.shape(t), expected_shape, message="Wrong shape")

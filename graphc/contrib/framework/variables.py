@@ -11,7 +11,8 @@ import numpy as np
 from graphc.contrib.framework.scoping import add_arg_scope
 from graphc.face import scopes
 from graphc.face.control import group
-from graphc.face.graph import GraphKeys, add_to_collection, get_collection, name_scope
+from graphc.face.current import add_to_collection, get_collection, name_scope
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.variables import Variable, VariableAggregation, VariableSynchronization
 from graphc.ir import dtypes
 from graphc.layers.words import static_flag

@@ -6,12 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphc.contrib.framework.variables import model_variable
-from graphc.face.graph import (
-    add_to_collection,
-    add_to_collections,
-    get_collection,
-    get_default_graph,
-)
+from graphc.face.current import add_to_collection, add_to_collections, get_collection
+from graphc.face.graph import get_default_graph
 
 __all__ = ["collected", "collections_for", "finish", "getter", "into_collections"]
 

@@ -198,7 +198,7 @@ def _legacy(
     name: str, shape: Any, kind: Any, initializer: Any, collections: Any, regularizer: Any,
     trainable: bool,
 ) -> Any:  # fmt: skip
-    from graphc.face.graph import GraphKeys  # here only
+    from graphc.face.graph_keys import GraphKeys  # here only
     from graphc.face.scopes import get_variable
 
     keys = [*(collections or ()), GraphKeys.GLOBAL_VARIABLES]

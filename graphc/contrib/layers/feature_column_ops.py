@@ -11,7 +11,7 @@ from graphc.contrib.framework.variables import model_variable
 from graphc.contrib.layers import feature_columns as columns_
 from graphc.contrib.layers.feature_columns import Column, Ids
 from graphc.contrib.renamed import safe_embedding_lookup_sparse
-from graphc.face.graph import add_to_collection, get_collection, name_scope
+from graphc.face.current import add_to_collection, get_collection, name_scope
 from graphc.face.initializers import Zeros
 from graphc.face.scopes import variable_scope
 from graphc.ir import dtypes

@@ -8,7 +8,8 @@ from graphc.contrib.framework.scoping import add_arg_scope
 from graphc.contrib.framework.variables import model_variable
 from graphc.contrib.layers.common import collections_for, finish, getter, into_collections
 from graphc.face.compat import xavier_initializer
-from graphc.face.graph import get_default_graph, name_scope
+from graphc.face.current import name_scope
+from graphc.face.graph import get_default_graph
 from graphc.face.initializers import Zeros
 from graphc.face.scopes import variable_scope
 from graphc.layers import convolutional, pooling

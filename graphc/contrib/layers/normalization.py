@@ -7,7 +7,9 @@ from typing import Any
 from graphc.contrib.framework.scoping import add_arg_scope
 from graphc.contrib.framework.variables import model_variable
 from graphc.contrib.layers.common import collections_for, finish, getter, into_collections
-from graphc.face.graph import GraphKeys, add_to_collections, get_default_graph
+from graphc.face.current import add_to_collections
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.initializers import Ones, Zeros
 from graphc.face.scopes import variable_scope
 from graphc.ir.node import Value

@@ -8,7 +8,8 @@ from typing import Any
 from graphc.contrib.layers.summaries import record
 from graphc.face import scopes
 from graphc.face.control import with_dependencies
-from graphc.face.graph import GraphKeys, get_collection
+from graphc.face.current import get_collection
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.initializers import Constant
 from graphc.face.variables import trainable_variables
 from graphc.ir.node import Value

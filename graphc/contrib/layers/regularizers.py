@@ -6,7 +6,8 @@ import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphc.face.graph import GraphKeys, add_to_collection, get_collection, name_scope
+from graphc.face.current import add_to_collection, get_collection, name_scope
+from graphc.face.graph_keys import GraphKeys
 from graphc.ir.node import Value
 from graphc.ops import math, nn, reduce
 from graphc.ops.convert import constant, convert_to_tensor

@@ -8,7 +8,7 @@ from typing import Any
 from graphc.contrib.framework.scoping import add_arg_scope
 from graphc.contrib.framework.variables import model_variable
 from graphc.contrib.layers.common import collected
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.initializers import Constant, Ones
 from graphc.face.scopes import variable_scope
 from graphc.ops import arrays, math, nn, reduce, shapes, spaced, transposing

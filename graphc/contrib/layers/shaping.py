@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.contrib.framework.scoping import add_arg_scope
 from graphc.contrib.layers.common import collected, getter
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.face.scopes import variable_scope
 from graphc.ir import dtypes
 from graphc.layers import core

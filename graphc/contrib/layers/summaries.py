@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from graphc.face.graph import GraphKeys, get_collection
+from graphc.face.current import get_collection
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.lazy import lookup
 
 __all__ = [

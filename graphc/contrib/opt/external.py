@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from graphc.face import logging
+from graphc.face.default_session import get_default_session
 from graphc.face.gradients import gradients
-from graphc.face.graph import get_default_session
 from graphc.face.variables import trainable_variables
 from graphc.ops import arrays, shapes
 from graphc.ops.convert import constant

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphc.face.control import group
-from graphc.face.graph import control_dependencies
+from graphc.face.current import control_dependencies
 from graphc.ops import fills, math, reduce, rows, shapes, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices, to_dense

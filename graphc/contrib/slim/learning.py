@@ -10,13 +10,9 @@ from graphc.contrib.layers.optimizers import _multiplied
 from graphc.contrib.layers.summaries import record
 from graphc.face import logging
 from graphc.face.control import group, with_dependencies
-from graphc.face.graph import (
-    GraphKeys,
-    get_collection,
-    get_collection_ref,
-    get_default_graph,
-    name_scope,
-)
+from graphc.face.current import get_collection, get_collection_ref, name_scope
+from graphc.face.graph import get_default_graph
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.lazy import lookup
 from graphc.face.variables import (
     global_variables_initializer,

@@ -7,7 +7,8 @@ from typing import Any
 
 from graphc.contrib.framework.variables import smart_cond
 from graphc.contrib.layers.common import aliases_of, collected, collections_for
-from graphc.face.graph import get_collection, get_default_graph
+from graphc.face.current import get_collection
+from graphc.face.graph import get_default_graph
 from graphc.face.insides import channel_dimension
 
 __all__ = [

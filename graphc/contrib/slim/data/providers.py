@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.data.queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
 from graphc.face import files
-from graphc.face.graph import name_scope
+from graphc.face.current import name_scope
 from graphc.ir import dtypes
 from graphc.ops import math
 from graphc.summary import ops as summary

@@ -12,7 +12,7 @@ from graphc.contrib.layers.images import avg_pool2d, conv2d, max_pool2d
 from graphc.contrib.layers.normalization import batch_norm
 from graphc.contrib.layers.regularizers import l2_regularizer
 from graphc.face.compat import contrib_variance_scaling
-from graphc.face.graph import GraphKeys
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.initializers import TruncatedNormal
 from graphc.ops import nn
 

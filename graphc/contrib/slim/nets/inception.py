@@ -19,7 +19,7 @@ from graphc.contrib.slim.nets.common import (
     trunc_normal,
 )
 from graphc.contrib.slim.nets.inception_tables import TABLES
-from graphc.face.graph import GraphKeys
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.scopes import variable_scope
 from graphc.ops import arrays, shapes
 

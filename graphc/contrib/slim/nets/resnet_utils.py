@@ -12,7 +12,7 @@ from graphc.contrib.layers.normalization import batch_norm
 from graphc.contrib.layers.regularizers import l2_regularizer
 from graphc.contrib.slim.utils import collect_named_outputs
 from graphc.face.compat import contrib_variance_scaling
-from graphc.face.graph import GraphKeys
+from graphc.face.graph_keys import GraphKeys
 from graphc.face.scopes import variable_scope
 from graphc.ops import arrays, nn
 
