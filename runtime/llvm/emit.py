@@ -106,11 +106,20 @@ def _number(x: V) -> int | None:
 
 
 @lru_cache(maxsize=1024)
-def _splat(t: ir.Type, text: str, lanes: int) -> ir.Constant:
+def _splat(c: ir.Constant, lanes: int) -> ir.Constant:
     """A vector of one constant."""
+    text = c.get_reference()
     if text in ("0", "0x0", "false"):  # and not -0.0
-        return zero(_vector(t, lanes, str(t)))
-    return _Vector(t, [text] * lanes)
+        return zero(_vector(c.type, lanes, str(c.type)))
+    made = _Vector(c.type, [text] * lanes)
+    made.number = number_of(c)
+    return made
+
+
+def number_of(ll: Any) -> float | None:
+    """The number that a constant, or each element of it, is; None for what is not constant."""
+    number: float | None = getattr(ll, "number", None)
+    return number
 
 
 class V:
@@ -243,15 +252,15 @@ class Fn:
         """A constant of `dtype`; floats keep their exact value, infinities and NaN included."""
         t = llvm_type(dtype)
         if dtype.kind == "f":
-            c = ir.Constant(
-                t, float(np.float32(value)) if dtype.code in ("f32", "bf16") else float(value)
-            )
+            number = float(np.float32(value)) if dtype.code in ("f32", "bf16") else float(value)
+            c = ir.Constant(t, number)
+            c.number = number
         elif dtype.kind == "b":
             c = ir.Constant(t, int(bool(value)))
         else:
             c = ir.Constant(t, int(value))
         if lanes > 1:
-            c = _splat(t, c.get_reference(), lanes)
+            c = _splat(c, lanes)
         return V(self, c, dtype, lanes)
 
     def index(self, value: int | V) -> V:
@@ -275,8 +284,7 @@ class Fn:
             raise ValueError(f"cannot splat {x.lanes} lanes to {lanes}")
         t = llvm_type(x.dtype, lanes)
         if isinstance(x.ll, ir.Constant):
-            made = _splat(x.ll.type, x.ll.get_reference(), lanes)
-            return V(self, made, x.dtype, lanes)
+            return V(self, _splat(x.ll, lanes), x.dtype, lanes)
         one = self.b.insert_element(zero(t), x.ll, ir.Constant(i32, 0))
         mask = _mask((0,) * lanes)
         return V(self, self.b.shuffle_vector(one, zero(t), mask), x.dtype, lanes)
@@ -687,6 +695,15 @@ class Fn:
             s.add_incoming(v.ll, self.b.block)
         self.b.branch(head)
         self.b.position_at_end(done)
+
+    def align_stack(self) -> None:
+        """Keep vectors that find no register at addresses that lie in one line of the cache.
+
+        LLVM leaves the stack at multiples of 16 bytes otherwise, and reading back what was just
+        written across two lines waits for both (measured: a loop with 15 of them took twice
+        the time).
+        """
+        set.add(self.func.attributes, '"stackrealign"')  # llvmlite's own list is of keywords
 
     def aside(self, build: Callable[[], object]) -> list[Any] | None:
         """The instructions that `build` adds, which become no part of the function.

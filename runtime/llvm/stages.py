@@ -24,7 +24,7 @@ _CYCLES = {"fdiv": 12, "fadd": 4, "fsub": 4, "fmul": 4, "fcmp": 3, "mul": 4, "si
 _CALL, _SQRT = 4, 18
 #: Cycles of the longest chain to a stage: what is tried. Taken is the number of stages with the
 #: smallest sum of these cycles and of the values kept in registers. At most so many stages.
-LONGEST, SHORTEST, MOST = 36, 22, 10
+LONGEST, SHORTEST, MOST = 36, 14, 10
 LEAST = 64  # cycles of the longest chain from which on stages pay
 REGISTERS = 26  # of vectors, at most, to keep values in
 
@@ -113,7 +113,7 @@ def _copied(n: Any, block: Any, known: Mapping[Any, Any]) -> Any:
     return new
 
 
-def cut(body: Sequence[Any], results: Sequence[Any]) -> Stages | None:
+def cut(body: Sequence[Any], results: Sequence[Any], trips: int | None = None) -> Stages | None:
     """The stages of a body without branches; None when it is too short for them.
 
     Parameters
@@ -122,6 +122,8 @@ def cut(body: Sequence[Any], results: Sequence[Any]) -> Stages | None:
         The first is the number of the iteration.
     results : list of value
         What is needed after the last stage.
+    trips : int, optional
+        Iterations of the loop: each stage after the first takes the time of one more.
     """
     free = _free(body)
     ready: dict[Any, int] = {}  # when the operands of an instruction are there
@@ -140,7 +142,12 @@ def cut(body: Sequence[Any], results: Sequence[Any]) -> Stages | None:
     counts = range(max(2, total // LONGEST), min(MOST, total // SHORTEST) + 1)
     tried = [Stages(body, free, _placed(body, ready, users, total, c), c, results) for c in counts]
     tried = [s for s in tried if s.registers <= REGISTERS]
-    return min(tried, key=lambda s: total // s.count + s.registers, default=None)
+
+    def cost(s: Stages) -> float:
+        more = s.count / trips if trips else 0
+        return (total // s.count + s.registers) * (1 + more)
+
+    return min(tried, key=cost, default=None)
 
 
 def _placed(
@@ -174,6 +181,15 @@ def _kept(n: Any, stage: Mapping[Any, int], users: Mapping[Any, Sequence[Any]]) 
 _SLOW = frozenset({"fdiv", "frem", "sdiv", "udiv", "srem", "urem", "call", "store"})
 
 
+# of one number loaded: a part of the load, or of what uses it
+_SPREAD = frozenset({"bitcast", "insertelement", "shufflevector"})
+
+
+def _is_slow(n: Any) -> bool:
+    by_constant = n.opname == "udiv" and isinstance(n.operands[1], ir.Constant)
+    return n.opname in _SLOW and not by_constant
+
+
 def _free(body: Sequence[Any]) -> set[Any]:
     """What is not worth keeping: index arithmetic, what no iteration changes, loads by index."""
     inside = set(body)
@@ -181,12 +197,12 @@ def _free(body: Sequence[Any]) -> set[Any]:
     loaded: set[Any] = set()
     for n in body[1:]:
         operands = [v for v in n.operands if v in inside]
-        if n.opname in _SLOW or not free.issuperset(operands):
+        if _is_slow(n) or not free.issuperset(operands):
             continue
         if n.opname == "load":
             loaded.add(n)
             free.add(n)
-        elif loaded.isdisjoint(operands) or n.opname == "bitcast":
+        elif loaded.isdisjoint(operands) or n.opname in _SPREAD:
             free.add(n)
             if not loaded.isdisjoint(operands):
                 loaded.add(n)

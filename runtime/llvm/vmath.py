@@ -16,7 +16,7 @@ refitted), those for the tables interpolate; the comment at each gives interval 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, cast
 
 import numpy as np
@@ -24,7 +24,7 @@ from llvmlite import ir
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
-from graphc.runtime.llvm.emit import Fn, V, i32, i64
+from graphc.runtime.llvm.emit import Fn, V, i32, i64, number_of
 
 __all__ = ["ULP", "Math"]
 
@@ -510,7 +510,8 @@ class Math(Fn):
     def sigmoid(self, x: V) -> V:
         """2**n/(2**n + exp(-r)) for x = n ln2 + r; subnormal results too."""
         if self._has_tables(x):
-            return self._in_registers(self._sigmoid_16, x)
+            x, factor = self._factored(x)
+            return self._in_registers(partial(self._sigmoid_16, factor=factor), x)
         f = self._format(x)
         x = self._at_most(self._at_least(x, f.exp[0]), f.exp[1] - 1.0)
         n, t = self._nearest(x, LOG2E, 2 * f.bias)
@@ -518,16 +519,33 @@ class Math(Fn):
         p = self._scaled(self.like(1.0, x), n, t)
         return p / (p + (self._mad(r * r, self._poly(r, EXP), r) + 1.0))
 
-    def _sigmoid_16(self, x: V) -> V:
-        """The sigmoid with n in sixteenths: 2**n from a table, and less is left for exp."""
-        f = F32
-        x = self._at_most(self._at_least(x, f.exp[0]), f.exp[1] - 1.0)
-        t = self._mad(x, LOG2E, f.round / 16)
+    def _sigmoid_16(self, x: V, factor: float | None) -> V:
+        """The sigmoid with n in sixteenths: 2**n from a table, and less is left for exp.
+
+        A factor of `x` goes into the reduction, which rounds it to a float32: the error that
+        has is at most that of rounding the product.
+        """
+        f, c = F32, factor or 1.0
+        low, high = sorted((f.exp[0] / c, (f.exp[1] - 1.0) / c))
+        x = self._at_most(self._at_least(x, low), high)
+        t = self._mad(x, c * LOG2E, f.round / 16)
         n = t - f.round / 16
-        r = self._mad(n, -f.ln2[1], self._mad(n, -f.ln2[0], x))
+        if factor:  # what is left is of 2 to the power
+            r, unit = self._mad(x, c * LOG2E, -n), LN2
+        else:
+            r, unit = self._mad(n, -f.ln2[1], self._mad(n, -f.ln2[0], x)), 1.0
         p = self._wide("scalef", self._looked_up(POWERS_16, self._bits(t)), n)
-        e = self._mad(r, self._mad(r, self._mad(r, -EXP_16[1], EXP_16[0]), -1.0), 1.0)
-        return p / (p + e)
+        e = (1.0, -unit, EXP_16[0] * unit**2, -EXP_16[1] * unit**3)
+        return p / (p + self._poly(r, e))
+
+    def _factored(self, x: V) -> tuple[V, float | None]:
+        """`x` as another value and a number, if it is their product."""
+        if getattr(x.ll, "opname", "") == "fmul":
+            for y, c in (x.ll.operands, x.ll.operands[::-1]):
+                number = number_of(c)
+                if number is not None and 2.0**-16 < abs(number) < 2.0**16:
+                    return V(self, y, x.dtype, x.lanes), number
+        return x, None
 
     @_lift()
     def softplus(self, x: V) -> V:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.passes import lower
 from graphc.runtime.llvm import stages
 
 LENGTHS = [1, 15, 16, 17, 31, 32, 33, 80, 111, 112, 113, 160, 255, 1000]
@@ -35,8 +36,8 @@ def cut_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[int]:
 
     counts: list[int] = []
 
-    def cut(body: Any, results: Any) -> Any:
-        made = stages.cut(body, results)
+    def cut(body: Any, results: Any, trips: Any = None) -> Any:
+        made = stages.cut(body, results, trips)
         counts.append(made.count if made else 1)
         return made
 
@@ -73,3 +74,56 @@ def test_only_long_chains_have_stages(cut_counts: list[int]) -> None:
         assert max(cut_counts, default=1) == 1
         sess.run(price(x * number, x + number), {x: values})
         assert max(cut_counts) > 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    "shape", [(1, 16), (2, 48), (40, 16), (7, 64), (33, 160), (5, 17), (0, 32)]
+)
+def test_rows_follow_each_other(
+    shape: tuple[int, int], threads: int, streamed: bool, cut_counts: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Stages go on from one row to the next: the elements are what they are in one long row."""
+    if streamed:
+        monkeypatch.setattr(lower, "STREAM_BYTES", 0)
+    rng = np.random.default_rng(1)
+    number = np.random.default_rng().uniform(1, 1.1)  # a kernel that no cache has
+    x = rng.uniform(0.5, 2.0, shape).astype(np.float32)
+    row = rng.uniform(0.5, 2.0, shape[1:]).astype(np.float32)
+    column = rng.uniform(0.5, 2.0, (shape[0], 1)).astype(np.float32)
+    config = tf.ConfigProto(intra_op_parallelism_threads=threads)
+    with tf.Graph().as_default(), tf.Session(config=config) as sess:
+        a, b, c = (tf.placeholder(tf.float32, v.shape) for v in (x, row, column))
+        feeds = {a: x, b: row, c: column}
+        got = sess.run(price(a / b, b * c) * number, feeds)
+        nested = list(cut_counts)
+        u, v, w = (tf.placeholder(tf.float32, [None]) for _ in range(3))
+        whole = price(u / v, v * w) * number
+        flat = [np.broadcast_to(y, shape).reshape(-1) for y in (x, row, column)]
+        expected = sess.run(whole, dict(zip((u, v, w), flat, strict=True)))
+    np.testing.assert_array_equal(got.reshape(-1), expected)
+    if shape[0] > 1 and shape[1] % 16 == 0:
+        assert max(nested) > 2
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5957692, -0.73, 1e-5, 3e5])
+def test_a_sigmoid_takes_the_factor_of_its_argument(factor: float) -> None:
+    """The error is that of the sigmoid and of half an ulp of the product, as if it were rounded."""
+    y = np.concatenate([np.linspace(-103, 103, 40001), [0, 1e4, -1e4, np.inf, -np.inf, np.nan]])
+    c = np.float32(factor)
+    x = (y / c).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        p = tf.placeholder(tf.float32, [None])
+        got = sess.run(tf.sigmoid(p * c), {p: x})
+        few = [sess.run(tf.sigmoid(p * c), {p: x[i : i + 1]})[0] for i in range(0, 40001, 4001)]
+    np.testing.assert_array_equal(got[:40001:4001], few)
+    with np.errstate(over="ignore", invalid="ignore"):
+        t = x.astype(np.float64) * float(c)
+        want = 1 / (1 + np.exp(-t))
+        product = np.abs(t) * (1 - want) * want * 2.0**-23
+    ulp = np.maximum(np.spacing(want.astype(np.float32)), 2.0**-149)
+    ends = np.isinf(t) | np.isnan(t)
+    np.testing.assert_array_equal(got[ends], want[ends])
+    assert (np.abs(got - want) <= 3 * ulp + product)[~ends].all()
