@@ -209,6 +209,7 @@ class Walk:
         self.trail = k.trail
         self.journal = journal.current()
         self.streaming: Store | None = None  # the store that bypasses the cache here
+        self.plain = False  # rows that seldom come: no stages
         first_size = 1 + len(kernel.params)
         for slot, size in enumerate(kernel.sizes, first_size):
             self.symbols[size] = k.read_i64(args, slot)
@@ -303,13 +304,17 @@ class Walk:
 
     def rows(self, var: str, inside: Sequence[Stmt], begin: V, end: V) -> None:
         """The iterations of an outer loop from `begin` to `end`."""
-        begin = self.rows_in_stages(var, inside, begin, end)
-        with self.k.loop(begin, end) as p:
+        done = self.rows_in_stages(var, inside, begin, end)
+        self.plain = done is not begin
+        with self.k.loop(done, end) as p:
             self.symbols[Symbol(var)] = p.i
             self.body(inside)
+        self.plain = False
 
     def rows_in_stages(self, var: str, inside: Sequence[Stmt], begin: V, end: V) -> V:
-        """A loop over rows of full vectors with a long body as one loop; where it stopped.
+        """A loop over rows of full vectors with a long body as one loop; where the others begin.
+
+        The others are those whose stores cannot pass by the cache as they are not aligned.
 
         Stages of the next row's first vectors run beside the last ones of a row: begun anew at
         each row they cost a sixth of rows of 64 vectors.
@@ -320,9 +325,10 @@ class Walk:
         extent = s.extent
         lanes, unroll = _width(self, s, s.body)
         wide = lanes * unroll
-        if not isinstance(extent, int) or extent % wide or extent < wide:
+        if not isinstance(extent, int) or extent % wide or extent < wide or _cost(s.body) < LONG:
             return begin
         before, inner = self.split(s.body, var, s.var)
+        self.body(before)
 
         @contextmanager
         def at(now: V) -> Iterator[V]:
@@ -340,7 +346,6 @@ class Walk:
             self.symbols[Symbol(var)] = begin
             aligned = self.peeled(stream, s.var, k.index(0)).eq(0)
             stop = k.select(aligned, end, begin)
-        self.body(before)
         self.streaming = stream
         self.in_stages(parts, at, s.var, inner, begin * extent, stop * extent, wide)
         self.streaming = None
@@ -399,7 +404,7 @@ class Walk:
         def at(now: V) -> AbstractContextManager[V]:
             return self.vector_at(var, now, wide)
 
-        if trips is None or trips >= MANY:
+        if not self.plain and (trips is None or trips >= MANY):
             parts = self.stages(at, inside, values, trips)
             if parts is not None:
                 return self.in_stages(
