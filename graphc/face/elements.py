@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import linecache
 from collections.abc import Callable, Mapping
@@ -132,6 +133,15 @@ class Tensor(Value):
     def consumers(self) -> list[Operation]:
         """The operations that read this tensor."""
         return self.graph._consumers(self)
+
+    @property
+    def assign(self) -> Callable[..., Value]:
+        """``v[…].assign(value)`` replaces a slice of a variable; other tensors have no `assign`."""
+        from graphc.ops.strided_assign import assign_slice, is_slice  # seldom asked for
+
+        if not is_slice(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'assign'")
+        return functools.partial(assign_slice, self)
 
     def eval(self, feed_dict: Mapping[Any, Any] | None = None, session: Any = None) -> Any:
         """Run this tensor in `session`, or in the default session.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc.face import nest
+from graphc.face.convert import is_tensor
 from graphc.face.current import name_scope
 from graphc.face.flow import case
 from graphc.face.functional import map_fn
@@ -72,18 +73,11 @@ _STATIC = frozenset(
 
 
 def constant_value(tensor: Any, partial: bool = False) -> np.ndarray[Any, Any] | None:
-    """The value of a tensor where it is known before the run, else None.
-
-    Raises
-    ------
-    TypeError
-        For what is no tensor.
-    """
+    """The value of a tensor where it is known before the run, else None; no tensor is itself."""
     if not isinstance(tensor, Value):
-        given = getattr(tensor, "_AsTensor", None)
-        if given is None:
-            raise TypeError(f"tensor is not a Tensor: {tensor!r}")
-        return None
+        from graphc.face.inside_tensors import TensorLike
+
+        return None if isinstance(tensor, TensorLike) or is_tensor(tensor) else tensor
     return _static_value(tensor)
 
 

@@ -307,6 +307,8 @@ def assign(
     ValueError
         When the shapes differ.
     """
+    if isinstance(ref, Value) and hasattr(ref, "assign"):  # a slice
+        return ref.assign(value, name=name)  # type: ignore[no-any-return]
     target = reference(ref, "Assign")
     attrs: dict[str, Any] = {}
     if validate_shape is False:
