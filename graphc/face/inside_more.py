@@ -49,6 +49,9 @@ MORE_INSIDE: dict[str, str] = {
     "python.util.lazy_loader.LazyLoader": "graphc.face.private:LazyLoader",
     "python.util.tf_inspect._inspect": "inspect",
     "python.autograph.pyct.transformer.Base": _REFUSED + "Base",
+    **{f"{n}.do_not_convert": "graphc.face.private:do_not_convert"
+       for n in ("autograph.experimental", "python.autograph", "python.autograph.impl.api",
+                 "compat.v2.autograph.experimental")},
     "python.framework.type_spec.BatchableTypeSpec": _TENSORS + "BatchableTypeSpec",
     "python.framework.type_spec.TypeSpec": _TENSORS + "TypeSpec",
     "python.framework.composite_tensor.CompositeTensor": _TENSORS + "CompositeTensor",
@@ -64,7 +67,19 @@ MORE_INSIDE: dict[str, str] = {
         "graphc.face.session:register_session_run_conversion_functions"
     ),
     "python.ops.control_flow_util.ENABLE_CONTROL_FLOW_V2": _TENSORS + "ENABLE_CONTROL_FLOW_V2",
+    "python.framework.ops.register_dense_tensor_like_type": (
+        _TENSORS + "register_dense_tensor_like_type"
+    ),
+    "python.ops.gen_nn_ops.conv3d_backprop_input_v2": "graphc.ops.conv:conv3d_backprop_input_v2",
+    "python.ops.nn_ops.conv3d_backprop_input_v2": "graphc.ops.conv:conv3d_backprop_input_v2",
+    "python.training.monitored_session._HookedSession": "graphc.train.hooked:HookedSession",
+    **{f"python.tpu.tpu_function.{n}": f"graphc.contrib.tpu_shards:{n}"
+       for n in ("TpuContext", "get_tpu_context", "tpu_shard_context")},
     # ---- Keras
+    **{f"{space}keras.experimental.PeepholeLSTMCell": "graphc.keras.recurrent_v2:PeepholeLSTMCell"
+       for space in ("", "compat.v2.")},
+    **{f"compat.v2.keras.layers.{n}": f"graphc.keras.recurrent_v2:{n}"
+       for n in ("GRU", "GRUCell", "LSTM", "LSTMCell")},
     "compat.v2.keras.regularizers.Regularizer": "graphc.layers.keras_words:Regularizer",
     "compat.v2.keras.utils.deserialize_keras_object": _KERAS + "deserialize_keras_object",
     "compat.v2.keras.utils.serialize_keras_object": _KERAS + "serialize_keras_object",

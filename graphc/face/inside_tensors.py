@@ -27,6 +27,7 @@ __all__ = [
     "is_dense_tensor_like",
     "pure_variable_scope",
     "reachable",
+    "register_dense_tensor_like_type",
     "try_evaluate",
     "unknown_shape",
     "zero_state_tensors",
@@ -86,7 +87,7 @@ def is_dense_tensor_like(t: Any) -> bool:
     from graphc.face.variables import Variable
     from graphc.ops.indexed import IndexedSlices
 
-    return isinstance(t, (Tensor, Variable, IndexedSlices))
+    return isinstance(t, (Tensor, Variable, IndexedSlices, *_dense))
 
 
 def as_graph_element(obj: Any) -> Any:
@@ -191,6 +192,24 @@ def zero_state_tensors(state_size: Any, batch_size: Any, dtype: Any) -> Any:
     from graphc.nn.cells import _zero_part
 
     return nest.map_structure(lambda s: _zero_part(batch_size, s, dtype), state_size)
+
+
+#: Classes of users' that count as tensors.
+_dense: list[type] = []
+
+
+def register_dense_tensor_like_type(tensor_type: type) -> None:
+    """Let `is_dense_tensor_like` know a class.
+
+    Raises
+    ------
+    TypeError
+        When it has no properties ``name`` and ``dtype``.
+    """
+    for name in ("name", "dtype"):
+        if not isinstance(getattr(tensor_type, name, None), property):
+            raise TypeError(f"Type {tensor_type.__name__} does not define a `{name}` property")
+    _dense.append(tensor_type)
 
 
 def unknown_shape(rank: int | None = None) -> Any:

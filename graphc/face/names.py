@@ -356,7 +356,8 @@ PRIVATE = frozenset(
     "python.eager python.feature_column python.framework python.keras python.layers python.lib "
     "python.lib.io python.ops python.ops.distributions python.ops.linalg python.ops.losses "
     "python.ops.signal python.platform python.profiler python.saved_model python.summary "
-    "python.tools python.training python.training.tracking python.util".split()
+    "python.tools python.tpu python.tpu.ops python.training python.training.tracking "
+    "python.util".split()
 )
 
 _UTIL = "python.util."

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 __all__ = [
     "LazyLoader", "deprecated", "deprecated_alias", "deprecated_arg_values", "deprecated_args",
-    "deprecated_argument_lookup", "getfullargspec", "keras_export", "make_decorator",
-    "shape_internal", "tf_export", "unwrap",
+    "deprecated_argument_lookup", "do_not_convert", "getfullargspec", "keras_export",
+    "make_decorator", "shape_internal", "tf_export", "unwrap",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,6 +107,11 @@ class LazyLoader(types.ModuleType):
 
     def __dir__(self) -> list[str]:
         return dir(self._load())
+
+
+def do_not_convert(func: Any = None) -> Any:
+    """A function as it is; without one, a decorator that says the same."""
+    return _as_it_is() if func is None else func
 
 
 def unwrap(maybe_tf_decorator: Any) -> tuple[list[Any], Any]:

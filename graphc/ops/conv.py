@@ -212,6 +212,18 @@ def conv3d(
     return apply_record(conv3d_op, ("input", "filter"), (input, filter), attrs, name)
 
 
+def conv3d_backprop_input_v2(
+    input_sizes: Any, filter: Any, out_backprop: Any, strides: Any, padding: Any,
+    data_format: str = "NDHWC", dilations: Any = (1, 1, 1, 1, 1), name: str | None = None,
+) -> Value:  # fmt: skip
+    """The gradient of `conv3d` by its input, whose shape is `input_sizes`."""
+    attrs = _attrs(conv3d_input_op, 5, strides, padding, data_format, dilations)
+    return make(
+        conv3d_input_op, [("filter", filter), ("out_backprop", out_backprop)],
+        {"input_sizes": ("input_sizes", input_sizes)}, name, attrs,
+    ).outputs[0]  # fmt: skip
+
+
 def conv3d_backprop_filter(
     input: Any, filter_sizes: Any, out_backprop: Any, strides: Any, padding: Any,
     data_format: str = "NDHWC", dilations: Any = (1, 1, 1, 1, 1), name: str | None = None,

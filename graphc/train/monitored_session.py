@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.errors import AbortedError, OutOfRangeError, UnavailableError
 from graphc.face import logging
-from graphc.face.config import RunMetadata, RunOptions
 from graphc.face.control import group
 from graphc.face.graph import Graph, get_default_graph
 from graphc.face.graph_keys import GraphKeys
@@ -21,15 +19,11 @@ from graphc.face.variables import (
 )
 from graphc.ops.state import no_op
 from graphc.train.coordinator import Coordinator
+from graphc.train.hooked import run_with_hooks
 from graphc.train.hooks import CheckpointSaverHook, StepCounterHook, SummarySaverHook
 from graphc.train.queue_runner import start_queue_runners
 from graphc.train.session_manager import SessionManager
-from graphc.train.session_run_hook import (
-    SessionRunArgs,
-    SessionRunContext,
-    SessionRunHook,
-    SessionRunValues,
-)
+from graphc.train.session_run_hook import SessionRunHook
 
 __all__ = [
     "ChiefSessionCreator", "MonitoredSession", "MonitoredTrainingSession", "Scaffold",
@@ -37,13 +31,6 @@ __all__ = [
 ]  # fmt: skip
 
 _DEFAULT: Any = object()
-
-
-def _merged(options: Any, more: Any) -> RunOptions:
-    """The options of a run and those that a hook asks for: of each the larger."""
-    names = ("trace_level", "timeout_in_ms", "output_partition_graphs")
-    given = [o for o in (options, more) if o is not None]
-    return RunOptions(**{n: max(getattr(o, n) for o in given) for n in names})
 
 
 def collected(key: Any, make: Callable[[], Any]) -> Any:
@@ -376,51 +363,16 @@ class _MonitoredSession:
         if self._stop:
             raise RuntimeError("Run called even after should_stop requested.")
         assert self._coord is not None
-        context = SessionRunContext(SessionRunArgs(fetches, feed_dict, options), self._session)
-        wanted: dict[Any, Any] = {"caller": fetches}
-        feeds = dict(feed_dict or {})
-        for h in self._hooks:
-            request = h.before_run(context)
-            if request is None:
-                continue
-            if request.fetches is not None:
-                wanted[h] = request.fetches
-            if request.options is not None:
-                options = _merged(options, request.options)
-            self._feed(feeds, request.feed_dict, feed_dict)
-        if options is not None and run_metadata is None:
-            run_metadata = importlib.import_module("graphc.see.metadata").RunMetadata()
-        try:
-            got = self._session.run(wanted, feeds or None, options, run_metadata)
-        except (AbortedError, UnavailableError):
-            raise
-        except Exception as e:
-            self._coord.raise_requested_exception()  # a thread's error is the cause
-            raise e
-        for h in self._hooks:
-            h.after_run(
-                context,
-                SessionRunValues(
-                    got.get(h), options or RunOptions(), run_metadata or RunMetadata()
-                ),
-            )
-        self._stop = self._stop or context.stop_requested
-        return got["caller"]
+        got, stop = run_with_hooks(
+            self._session, self._hooks, fetches, feed_dict, options, run_metadata,
+            self._coord.raise_requested_exception,  # a thread's error is the cause
+        )  # fmt: skip
+        self._stop = self._stop or stop
+        return got
 
-    @staticmethod
-    def _feed(feeds: dict[Any, Any], more: Any, callers: Any) -> None:
-        """Add what a hook feeds.
-
-        Raises
-        ------
-        RuntimeError
-            When something is fed already.
-        """
-        twice = [k for k in more or () if k in feeds]
-        if twice:
-            by = "a SessionRunHook and user" if twice[0] in (callers or ()) else "two hooks"
-            raise RuntimeError(f"Same tensor is fed by {by}. Conflict(s): {twice!r}")
-        feeds.update(more or {})
+    def _tf_sess(self) -> Any:
+        """The session itself, without hooks."""
+        return self._session
 
     def run_step_fn(self, step_fn: Callable[..., Any]) -> Any:
         """Run ``step_fn(step_context)``, or a method of that signature.

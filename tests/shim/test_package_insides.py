@@ -1,0 +1,152 @@
+"""Insides that kfac, tensorpack, mesh_tensorflow, model-optimization import; values of TF 1.15."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+
+pytestmark = pytest.mark.usefixtures("as_tensorflow")
+
+
+def inside(module: str) -> Any:
+    return importlib.import_module(f"tensorflow.{module}")
+
+
+def _numbers(shape: tuple[int, ...]) -> Any:
+    return (np.arange(np.prod(shape)).reshape(shape) % 7 - 3) * 0.2
+
+
+def _cell(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda layers: tf.keras.layers.RNN(make(layers))
+
+
+#: Layer → shapes of its weights, its answer.
+LAYERS: list[tuple[Callable[[Any], Any], list[tuple[int, ...]], list[list[float]]]] = [
+    (lambda k: k.LSTM(2), [(3, 8), (2, 8), (8,)],
+     [[-0.109324, 0.027154], [0.129105, 0.053678]]),
+    (_cell(lambda k: k.LSTMCell(2)), [(3, 8), (2, 8), (8,)],
+     [[-0.109324, 0.027154], [0.129105, 0.053678]]),
+    (lambda k: k.GRU(2), [(3, 6), (2, 6), (2, 6)],
+     [[0.166233, 0.346116], [0.142703, 0.757216]]),
+    (_cell(lambda k: k.GRUCell(2)), [(3, 6), (2, 6), (2, 6)],
+     [[0.166233, 0.346116], [0.142703, 0.757216]]),
+    (lambda k: k.GRU(2, activation="relu"), [(3, 6), (2, 6), (2, 6)],
+     [[0.167786, 0.367578], [0.142601, 1.003629]]),
+    (_cell(lambda k: tf.keras.experimental.PeepholeLSTMCell(2)),
+     [(3, 8), (2, 8), (8,), (2,), (2,), (2,)],
+     [[-0.154695, 0.022361], [0.105995, 0.042163]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("i", range(len(LAYERS)))
+def test_recurrent_layers_of_compat_v2(i: int) -> None:
+    make, sizes, want = LAYERS[i]
+    x = np.linspace(-1, 1, 24).reshape(2, 4, 3).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as s:
+        layer = make(tf.compat.v2.keras.layers)
+        y = layer(tf.constant(x))
+        s.run(tf.global_variables_initializer())
+        assert [w.shape for w in layer.get_weights()] == sizes
+        layer.set_weights([_numbers(n) for n in sizes])
+        np.testing.assert_allclose(s.run(y), want, atol=2e-6)
+
+
+def test_conv3d_backprop_input() -> None:
+    f = (np.arange(16) % 5 - 2.0).reshape(2, 2, 2, 1, 2).astype(np.float32)
+    dy = (np.arange(54) % 4 - 1.0).reshape(1, 3, 3, 3, 2).astype(np.float32)
+    back = inside("python.ops.gen_nn_ops").conv3d_backprop_input_v2
+    with tf.Graph().as_default(), tf.Session() as s:
+        y = s.run(back([1, 3, 3, 3, 1], f, dy, [1] * 5, "SAME"))
+    assert y.shape == (1, 3, 3, 3, 1)
+    assert y.ravel()[:12].tolist() == [2, -4, 4, -6, 3, -7, 0, -7, 3, -5, 11, -9]
+
+
+def test_shards_of_a_tpu() -> None:
+    tpu = inside("python.tpu.tpu_function")
+    assert tpu.get_tpu_context().number_of_shards is None
+    with tpu.tpu_shard_context(4):
+        assert tpu.get_tpu_context().number_of_shards == 4
+        with pytest.raises(NotImplementedError, match="nested"), tpu.tpu_shard_context(2):
+            pass
+    assert tpu.get_tpu_context().number_of_shards is None
+
+
+class _Hook(tf.train.SessionRunHook):
+    def __init__(self, fetch: Any, last: float) -> None:
+        self.fetch, self.last, self.seen = fetch, last, list[float]()
+
+    def before_run(self, run_context: Any) -> Any:
+        return tf.train.SessionRunArgs(self.fetch)
+
+    def after_run(self, run_context: Any, run_values: Any) -> None:
+        self.seen.append(float(run_values.results))
+        if self.seen[-1] >= self.last:
+            run_context.request_stop()
+
+
+def test_hooked_session() -> None:
+    hooked = inside("python.training.monitored_session")._HookedSession
+    with tf.Graph().as_default() as g, tf.Session() as s:
+        v = tf.Variable(0.0)
+        up = v.assign_add(1.0)
+        s.run(v.initializer)
+        hook = _Hook(v * 1.0 + tf.placeholder_with_default(0.0, []), 2.0)
+        h = hooked(s, [hook])
+        assert h.graph is g
+        runs = 0
+        while not h.should_stop():
+            h.run(up.op)
+            runs += 1
+        assert (runs, hook.seen) == (3, [0.0, 1.0, 2.0])
+        with pytest.raises(RuntimeError, match="Run called even after should_stop requested"):
+            h.run(up.op)
+
+
+def test_session_behind_a_monitored_one() -> None:
+    with tf.Graph().as_default() as g:
+        v = tf.Variable(3.0)
+        with tf.train.SingularMonitoredSession() as s:
+            inner = s._tf_sess()
+            assert isinstance(inner, tf.Session)
+            assert inner.graph is g
+            assert inner.run(v) == 3.0
+
+
+def test_functions_that_are_not_to_be_converted() -> None:
+    def f(x: int) -> int:
+        return x + 1
+
+    mark = tf.autograph.experimental.do_not_convert
+    assert mark(f) is f
+    assert mark()(f) is f
+    assert inside("python.autograph.impl.api").do_not_convert is mark
+
+
+def test_classes_that_count_as_tensors() -> None:
+    ops = inside("python.framework.ops")
+
+    class Like:
+        name = property(lambda self: "x")
+        dtype = property(lambda self: tf.float32)
+
+    class Unlike:
+        name = "x"
+
+    assert not ops.is_dense_tensor_like(Like())
+    ops.register_dense_tensor_like_type(Like)
+    assert ops.is_dense_tensor_like(Like())
+    with pytest.raises(TypeError, match="does not define a `name` property"):
+        ops.register_dense_tensor_like_type(Unlike)
+
+
+def test_static_values_of_what_is_no_tensor() -> None:
+    assert tf.get_static_value(2.5) == 2.5
+    assert tf.get_static_value([1, 2]) == [1, 2]
+    assert tf.get_static_value(tf.Variable(1.0)) is None
+    assert tf.get_static_value(tf.SparseTensor([[0]], [1], [2])) is None
