@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from graphc.errors import CompileError, InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
-from graphc.ir.dims import Dim, Expr, Shape
+from graphc.ir.dims import Dim, Expr, Shape, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Literal, Operand, ReduceScope, lit
@@ -310,7 +310,7 @@ class _Lower:
         return stages, len(set(stages.values())) > 1
 
     def start(self, name: str) -> None:
-        self.k = KernelBuilder(name)
+        self.k = KernelBuilder(name, reserved=symbols_of(self.body))
         self.bind: list[tuple[str, int]] = []
         self.buffers: dict[tuple[str, int, tuple[int, ...]], Buffer] = {}
         self.at: dict[int, Dim] = {}
@@ -1002,6 +1002,22 @@ class Lowering(Protocol):
 
 
 _MUST = {"nonzero": "not_equal", "nonnegative": "greater_equal", "finite": "equal"}
+
+
+def symbols_of(body: Graph) -> set[Symbol]:
+    """The sizes that a body's shapes and attributes name."""
+    found: set[Symbol] = set()
+    stack: list[Any] = []
+    for n in body.nodes():
+        stack += (v.static_shape for v in n.outputs)
+        stack += n.attrs.values()
+    while stack:
+        x = stack.pop()
+        if type(x) is tuple:
+            stack += x
+        elif isinstance(x, Expr):
+            found |= x.symbols()
+    return found
 
 
 def check_operands(lower: Lowering, n: Node, args: Sequence[Operand]) -> None:

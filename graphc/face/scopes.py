@@ -295,6 +295,7 @@ def _get_single(
                 reuse=reuse, trainable=trainable, collections=collections,
                 caching_device=caching_device, validate_shape=validate_shape,
                 constraint=constraint, synchronization=synchronization, aggregation=aggregation,
+                use_resource=use_resource,
             )  # fmt: skip
     found = store.variables.get(name)
     if found is not None:
@@ -311,6 +312,7 @@ def _get_single(
             initial_value=value, name=name, trainable=trainable, collections=collections,
             caching_device=caching_device, dtype=wanted, validate_shape=validate_shape,
             constraint=constraint, synchronization=synchronization, aggregation=aggregation,
+            use_resource=use_resource,
         )  # fmt: skip
         graph.log(store.variables, name)
         store.variables[name] = v

@@ -113,6 +113,8 @@ class Variable(metaclass=Created):
     #: numpy leaves ``array + variable`` to the variable.
     __array_priority__ = 100
     SaveSliceInfo = SaveSliceInfo
+    #: Whether reading it gives a copy, as of TF1's resource variables; else what an update changes.
+    _copied = False
 
     def __init__(
         self,
@@ -153,6 +155,7 @@ class Variable(metaclass=Created):
         self._aggregation = aggregation
         self._save_slice_info: Any = None
         self._caching_device = caching_device
+        self._copied = bool(use_resource)
         want = None if dtype is None else as_dtype(dtype).base_dtype
         values = [] if callable(initial_value) else [initial_value]
         with get_default_graph().transaction(), init_scope():
@@ -283,11 +286,21 @@ class Variable(metaclass=Created):
     # ---- its value
 
     def value(self) -> Tensor:
-        """The tensor that reads it (``name/read``)."""
+        """The tensor that reads it (``name/read``; of a resource variable a new one)."""
+        if self._copied:
+            return state.identity(self._snapshot, name="ReadVariableOp")  # type: ignore[return-value]
         return self._snapshot  # type: ignore[return-value]
 
     def read_value(self) -> Tensor:
-        """A new tensor that reads it here, after the active control dependencies."""
+        """A new tensor that reads it here, after the active control dependencies.
+
+        What is assigned later in a run changes it, unless the variable was made with
+        ``use_resource=True``.
+        """
+        if self._copied:
+            with name_scope("Read"):
+                copy = state.identity(self._snapshot, name="ReadVariableOp")
+            return state.identity(copy)  # type: ignore[return-value]
         return state.identity(self._variable, name="read")  # type: ignore[return-value]
 
     def initialized_value(self) -> Tensor:

@@ -24,7 +24,7 @@ n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -784,11 +784,15 @@ class KernelBuilder:
     Buffers are named by the `Buffer` that `input`, `output`, `inout`, `scratch` and `alloc`
     return; values by the `Value` that `load`, `let` and others return. Names of values are
     chosen in order; names of loop variables get a number where they would hide another.
-    Sizes are collected from shapes and extents in order of appearance unless stated.
+    Sizes are collected from shapes and extents in order of appearance unless stated. Those that
+    may appear inside of loops only are `reserved`: no variable takes their names.
     """
 
-    def __init__(self, name: str, sizes: Sequence[Symbol | Expr] = ()) -> None:
+    def __init__(
+        self, name: str, sizes: Sequence[Symbol | Expr] = (), reserved: Iterable[Symbol] = ()
+    ) -> None:
         self.name = name
+        self._reserved = frozenset(s.name for s in reserved)
         self.params: list[Buffer] = []
         self._sizes: dict[Symbol, None] = {}
         self._stack: list[list[Stmt]] = [[]]
@@ -916,7 +920,7 @@ class KernelBuilder:
 
     def _open(self, var: str, extent: Dim) -> str:
         self._use(extent)
-        taken = {*self._vars, *(s.name for s in self._sizes)}
+        taken = {*self._vars, *(s.name for s in self._sizes), *self._reserved}
         name, k = var, 1
         while name in taken:
             name, k = f"{var}{k}", k + 1

@@ -88,7 +88,7 @@ def grids(n: Node) -> list[Grid] | None:
     a, y = n.attrs, known_shape(n.outputs[0])
     if n.op.name == "conv":
         x, w = known_shape(n.inputs[0]), known_shape(n.inputs[1])
-        if not all_numbers(*w, x[-1]) or D.product(w) == 0:
+        if not all_numbers(*w, x[-1]) or D.product(w) * x[-1] == 0:
             return None
         groups = group_count(x[-1], w[-2])
         return [Grid(
@@ -301,6 +301,7 @@ def unflat(flat: Dim, sizes: Sequence[Dim]) -> list[Dim]:
     """Coordinates of a row-major number."""
     out: list[Dim] = []
     for n in reversed(sizes[1:]):
+        n = 1 if n == 0 else n  # no element has a number
         out.insert(0, flat % n)
         flat = flat // n
     return [flat, *out]

@@ -145,7 +145,7 @@ def _image_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 def _fitting(c: Dim, k: Dim) -> None:
     f = D.facts()
     have, want = (c, k) if f is None else (f.value(c), f.value(k))
-    if type(have) is int and type(want) is int and (want == 0 or have % want):
+    if type(have) is int and type(want) is int and (0 in (have, want) or have % want):
         if have != want:
             raise shape_error(
                 f"Depth of input ({have}) is not a multiple of input depth of filter ({want})"

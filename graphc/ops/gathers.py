@@ -25,6 +25,8 @@ from graphc.ops.record import (
     Attrs,
     Types,
     as_value,
+    elementwise,
+    no_grad,
     op,
     shape_error,
 )  # fmt: skip
@@ -540,13 +542,30 @@ def unsorted_segment_sqrt_n(
         return total
 
 
+def _not_less(ids: Any, step: Any) -> Any:
+    if np.any(step < 0):
+        raise bad_value(UNSORTED)
+    return np.broadcast_arrays(ids, step)[0]
+
+
+UNSORTED = "segment ids are not increasing, or begin with a negative one"
+
+sorted_ids = elementwise(
+    "sorted_ids", "SortedSegmentIds", "Segment ids, which differ by `step` from those before.",
+    numpy=_not_less, args=("segment_ids", "step"), types="i", grad=no_grad, fails=True,
+    scalar=lambda k, ids, step: ids,
+    facts={"check": {"operand": 1, "must": "nonnegative", "types": "i", "message": UNSORTED}},
+)  # fmt: skip
+
+
 def _sorted(kind: str) -> Callable[..., Value]:
     def call(data: Any, segment_ids: Any, name: str | None = None) -> Value:
-        from graphc.ops import math, reduce
+        from graphc.ops import math, padding, reduce
 
         with current().scope(name, f"Segment{kind.capitalize()}"):
             x, i = as_value(data, None, "data"), as_value(segment_ids, None, "segment_ids")
-            n = reduce.reduce_max(i) + 1
+            i = sorted_ids(i, i - padding.pad(i, [[1, 0]])[:-1])
+            n = math.maximum(reduce.reduce_max(i) + 1, 0)  # of no ids: no segments
             if kind in ("sum", "mean"):
                 f = unsorted_segment_sum if kind == "sum" else unsorted_segment_mean
                 return f(x, i, n)

@@ -997,9 +997,11 @@ def _rows_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
             rank = len(c.static_shape)
             raise shape_error(f"Shape must be rank 0, 1 or {len(shape)} but is rank {rank}")
         elif not shape or D.same(c.static_shape[0], shape[0]) is False:
+            facts = D.facts()
+            show = str if facts is None else facts.value
             raise shape_error(
                 "Number of batches of 'then' must match size of 'cond', "
-                f"but saw: {shape[0] if shape else 1} vs. {c.static_shape[0]}"
+                f"but saw: {show(shape[0] if shape else 1)} vs. {show(c.static_shape[0])}"
             )
     return [(x.dtype, shape)]
 
@@ -1051,9 +1053,11 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
         raise ValueError("x and y must both be non-None or both be None.")
     with current().scope(name, "Select") as scope:
         c, a, b = _select_operands(select, (condition, x, y))
-        plain = c.rank == 0 or (c.rank is not None and c.rank == a.rank == b.rank)
-        if plain:
-            _rows_infer((c, a, b), {})  # TF1's select does not broadcast
+        # TF1's select does not broadcast: where a run may find sizes that differ, it must look
+        _rows_infer((c, a, b), {})
+        shape = a.static_shape
+        alike = shape is not None and D.is_known(shape) and shape == b.static_shape
+        plain = alike and (c.rank == 0 or c.static_shape == shape)
         return build(select if plain else select_rows, (c, a, b), None, scope or name).outputs[0]
 
 

@@ -151,12 +151,24 @@ def _leaky_call(features: Any, alpha: Any = 0.2, name: str | None = None) -> Val
         return build(leaky_relu, (x,), attrs, scope or name).outputs[0]
 
 
+def _leaky_back(dy: Value, x: Value, alpha: float) -> Value:
+    return build(leaky_relu_grad, (dy, x), {"alpha": alpha}).outputs[0]
+
+
 leaky_relu = elementwise(
     "leaky_relu", "LeakyRelu", "x where it is positive, else alpha * x.",
     numpy=lambda x, *, alpha: np.where(x > 0, x, x.dtype.type(alpha) * x), args=("features",),
-    grad=lambda y, dy, x, alpha: math.select(x > 0.0, dy, dy * alpha, name="LeakyReluGrad"),
+    grad=lambda y, dy, x, alpha: _leaky_back(dy, x, alpha),
     call=_leaky_call,
     scalar=lambda k, x, alpha: k.select(x > 0, x, x * alpha),
+)  # fmt: skip
+
+leaky_relu_grad: Op = elementwise(
+    "leaky_relu_grad", "LeakyReluGrad", "The gradient where x is positive, else alpha times it.",
+    numpy=lambda dy, x, *, alpha: np.where(x > 0, dy, dy.dtype.type(alpha) * dy),
+    args=("gradients", "features"),
+    grad=lambda z, dz, dy, x, alpha: (_leaky_back(dz, x, alpha), ops.shapes.zeros_like(x)),
+    scalar=lambda k, dy, x, alpha: k.select(x > 0, dy, dy * alpha),
 )  # fmt: skip
 
 

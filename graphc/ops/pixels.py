@@ -14,6 +14,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.node import Value
 from graphc.ops import math, shapes, transposing
 from graphc.ops.conv import text
+from graphc.ops.conv_blocks import unflat
 from graphc.ops.conv_images import (
     back,
     channels_last,
@@ -45,11 +46,10 @@ Array = np.ndarray[Any, Any]
 
 def _band(x: Value, radius: int) -> Value:
     """Sums of the channels around each, within `radius`."""
-    s = known_shape(x)
-    wide = ops.arrays.pad(x, [[0, 0]] * (len(s) - 1) + [[radius, radius]])
+    wide = ops.arrays.pad(x, [[0, 0]] * 3 + [[radius, radius]])
     total: Any = None
     for i in range(2 * radius + 1):
-        part = wide[..., i : i + s[-1]]
+        part = wide[..., i : (i - 2 * radius) or None]  # from the end: the size may be a symbol
         total = part if total is None else total + part
     y: Value = total
     return y
@@ -248,8 +248,7 @@ def _patch_numpy(x: Array, **a: Any) -> Array:
 def _patch_element(k: Any, index: Shape, x: Value, **a: Any) -> Any:
     s = k.shape(x)
     _, pads = _patch_geometry(s[1:3], a)
-    tap, c = index[3] // s[3], index[3] % s[3]
-    taps = (tap // a["ksizes"][2], tap % a["ksizes"][2])
+    *taps, c = unflat(index[3], (*a["ksizes"][1:3], s[3]))
     places = []
     ok = None
     for i in (0, 1):

@@ -253,7 +253,7 @@ def lower_max(n: Node, s: Site) -> None:
     k = w.k
     a, b = k.input("x", x.dtype, xs), k.output("y", x.dtype, ys)
     with k.loop("parallel", "u", D.product(ys[:2])) as u, ExitStack() as nest:
-        image, row = u // ys[1], u % ys[1]
+        image, row = unflat(u, ys[:2])
         at = [row, *(nest.enter_context(k.loop("for", "o", e)) for e in ys[2:-1])]
         with k.loop("vector", "c", xs[-1]) as c:
             if w.few:
@@ -295,7 +295,7 @@ def lower_max_grad(n: Node, s: Site) -> None:
     tiled = all(o * st == m for o, st, m in zip(w.out, w.strides, w.size, strict=True))
     if w.few and tiled and w.strides == w.kernel:
         with k.loop("parallel", "u", D.product(ys[:2])) as u, ExitStack() as nest:
-            image, row = u // ys[1], u % ys[1]
+            image, row = unflat(u, ys[:2])
             at = [row, *(nest.enter_context(k.loop("for", "o", e)) for e in ys[2:-1])]
             with k.loop("vector", "c", xs[-1]) as c:
                 places = w.taps(at)

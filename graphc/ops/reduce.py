@@ -428,6 +428,14 @@ def _logsumexp_expand(x: Value, *axis: Value, **attrs: Any) -> Value:
     return ops.shapes.squeeze(y, over) if over else y
 
 
+def _logsumexp_gradient(r: _Over, y: Value, dy: Value) -> Value:
+    """dy * softmax(x): the exponent of ``x - y`` would lose the digits that `y` has not."""
+    top = r.again(reduce_max, r.x)
+    top = ops.state.stop_gradient(math.select(math.is_finite(top), top, 0.0))
+    e = math.exp(r.x - top)
+    return e * (r.kept(dy) / r.again(reduce_sum, e))  # type: ignore[no-any-return]
+
+
 def _logsumexp_call(
     input_tensor: Any,
     axis: Any = None,
@@ -450,9 +458,7 @@ def _logsumexp_call(
 reduce_logsumexp = reduction(
     "reduce_logsumexp", "ReduceLogSumExp", "log(sum(exp(x))) along axes, without overflow.",
     numpy=_logsumexp, expand=_logsumexp_expand, types="f",
-    grad=_gradient(
-        "reduce_logsumexp", lambda r, y, dy: r.spread(dy) * math.exp(r.x - r.spread(y))
-    ),
+    grad=_gradient("reduce_logsumexp", _logsumexp_gradient),
 )  # fmt: skip
 reduce_logsumexp.call = _logsumexp_call
 

@@ -143,3 +143,25 @@ def test_initialized_value_runs() -> None:
         a.load([5.0, 5.0], sess)
         sess.run(b.initializer)
         assert sess.run(b).tolist() == [10.0, 10.0]
+
+
+@pytest.mark.parametrize("resource", [True, False])
+@pytest.mark.parametrize("read", ["read_value", "value"])
+def test_reads_of_resource_variables_are_copies(read: str, resource: bool) -> None:
+    """Of other variables an update changes what was read, as in TF1."""
+    v = tf.get_variable(f"{read}_{resource}", initializer=np.float32(3.0), use_resource=resource)
+    before = getattr(v, read)()
+    with tf.control_dependencies([before]):
+        added = v.assign_add(1.0)
+    with tf.control_dependencies([added]):
+        seen = [before * 1.0, v * 1.0, getattr(v, read)() * 1.0, tf.identity(before)]
+    with tf.control_dependencies(seen):
+        back = v.assign(before)
+    with tf.control_dependencies([back]):
+        last = v.read_value()
+    gradient = tf.gradients(before * before, v)[0]
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        old = 3.0 if resource else 4.0
+        assert sess.run([*seen, last]) == [old, 4.0, 4.0, old, old]
+        assert sess.run([gradient, v]) == [2.0 * old, old]

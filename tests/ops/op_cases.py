@@ -79,6 +79,7 @@ def _bf16(a: Array) -> Array:
 ATTRS: dict[str, list[dict[str, Any]]] = {
     "cast": [{"dtype": t} for ts in BY_KIND.values() for t in ts],
     "leaky_relu": [{"alpha": 0.25}, {"alpha": 2.0}],
+    "leaky_relu_grad": [{"alpha": 0.25}, {"alpha": 2.0}],
     "argmax": [{"axis": a, "dtype": dtypes.int64} for a in (0, 1)],
     "argmin": [{"axis": a, "dtype": dtypes.int32} for a in (0, 1)],
     "cumsum": [{"axis": a, "exclusive": e, "reverse": r}

@@ -84,7 +84,7 @@ def arity(record: Op) -> int:
 
 
 def attributes(record: Op) -> dict[str, Any]:
-    return {"alpha": 0.25} if record.name == "leaky_relu" else {}
+    return {"alpha": 0.25} if record.name.startswith("leaky_relu") else {}
 
 
 def check(record: Op, t: DType, arrays: list[Array], got: Any, want: Array) -> None:

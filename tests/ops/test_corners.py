@@ -1,0 +1,162 @@
+"""Corners that programs against TensorFlow 1.15 found: what it gives, or that it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+
+Array = np.ndarray[Any, Any]
+
+
+@pytest.fixture(autouse=True)
+def _graph() -> Any:
+    with tf.Graph().as_default():
+        yield
+
+
+def run(fetches: Any, feed: dict[Any, Any] | None = None) -> Any:
+    with tf.Session() as sess:
+        return sess.run(fetches, feed)
+
+
+# ------------------------------------------------------------------------- where
+
+
+@pytest.mark.parametrize(
+    ("c", "x", "y"),
+    [([[1], [0]], [[1], [2]], [[5]]), ([[1]], [[1], [2]], [[5], [6]]), ([[1]], [[1]], [[5], [6]])],
+)
+@pytest.mark.parametrize("shape", [[None, 1], None])
+def test_where_does_not_broadcast_in_a_run(shape: Any, c: Any, x: Any, y: Any) -> None:
+    condition = tf.placeholder(tf.bool, shape)
+    a, b = tf.placeholder(tf.float32, shape), tf.placeholder(tf.float32, shape)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be equal"):
+        run(tf.where(condition, a, b), {condition: c, a: x, b: y})
+
+
+def test_where_of_rows_names_sizes() -> None:
+    condition = tf.placeholder(tf.bool, [None])
+    a = tf.placeholder(tf.float32, [None, 2])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="but saw: 2 vs"):
+        run(tf.where(condition, a, a), {condition: [True], a: np.ones((2, 2))})
+
+
+# ------------------------------------------------------------------------- segments
+
+SEGMENTS = [tf.segment_sum, tf.segment_mean, tf.segment_max, tf.segment_min, tf.segment_prod]
+
+
+@pytest.mark.parametrize("f", SEGMENTS)
+def test_segments_of_no_rows(f: Callable[..., Any]) -> None:
+    x, i = tf.placeholder(tf.float32, [None, 3]), tf.placeholder(tf.int32, [None])
+    assert run(f(x, i), {x: np.zeros((0, 3)), i: []}).shape == (0, 3)
+
+
+@pytest.mark.parametrize("f", SEGMENTS)
+@pytest.mark.parametrize("ids", [[0, 2, 1], [-1, 0, 1]])
+def test_segments_refuse_ids_that_are_not_sorted(f: Callable[..., Any], ids: list[int]) -> None:
+    i = tf.placeholder(tf.int64, [None])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not increasing"):
+        run(f([1.0, 2.0, 3.0], i), {i: ids})
+
+
+@pytest.mark.parametrize(
+    ("f", "want"), list(zip(SEGMENTS, [3.0, 1.5, 2.0, 1.0, 2.0], strict=True))
+)  # fmt: skip
+def test_segments_that_are_left_out(f: Callable[..., Any], want: float) -> None:
+    empty = 1.0 if f is tf.segment_prod else 0.0
+    assert run(f([1.0, 2.0, 3.0], [1, 1, 3])).tolist() == [empty, want, empty, 3.0]
+
+
+# ------------------------------------------------------------------------- gradients
+
+
+@pytest.mark.parametrize(
+    ("x", "want"),
+    [
+        ([1e4, 1e4], [0.5, 0.5]),
+        ([1e38, 3e38, 3e38, 1.0], [0.0, 0.5, 0.5, 0.0]),
+        ([2000.0, 2001.0], [0.26894143, 0.7310586]),
+        ([1.0, 2.0, 3.0], [0.09003057, 0.24472848, 0.66524094]),
+    ],
+)
+def test_gradient_of_logsumexp_is_softmax(x: Sequence[float], want: Sequence[float]) -> None:
+    v = tf.placeholder(tf.float32, [None])
+    got = run(tf.gradients(tf.reduce_logsumexp(v), v)[0], {v: x})
+    np.testing.assert_allclose(got, want, rtol=5e-7)
+
+
+def test_second_derivative_of_logsumexp() -> None:
+    v = tf.placeholder(tf.float32, [None])
+    g = tf.gradients(tf.reduce_logsumexp(v), v)[0]
+    got = run(tf.gradients(g * g, v)[0], {v: [1.0, 2.0, 3.0]})
+    np.testing.assert_allclose(got, [-0.07571795, -0.13010478, 0.20582277], rtol=2e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.2, -0.5, 3.0])
+def test_second_derivative_of_leaky_relu_is_zeros(alpha: float) -> None:
+    x = tf.constant([1.0, -2.0, 0.0])
+    g = tf.gradients(tf.nn.leaky_relu(x, alpha), x)[0]
+    both = run([g, *tf.gradients(g, x), *tf.gradients(g * x, x)])
+    np.testing.assert_allclose(both, [[1.0, alpha, alpha], [0.0] * 3, [1.0, alpha, alpha]])
+
+
+# ------------------------------------------------------------------------- images of no rows
+
+WEIGHTS = np.ones((2, 2, 2, 3), np.float32)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, s: tf.nn.conv2d(x, WEIGHTS, s, "SAME"),
+        lambda x, s: tf.nn.depthwise_conv2d(x, WEIGHTS, s, "SAME"),
+        lambda x, s: tf.nn.max_pool(x, [1, 2, 2, 1], s, "SAME"),
+        lambda x, s: tf.nn.avg_pool(x, [1, 2, 2, 1], s, "SAME"),
+        lambda x, s: tf.nn.max_pool_with_argmax(x, [1, 2, 2, 1], s, "SAME")[0],
+    ],
+    ids=["conv", "depthwise", "max", "avg", "argmax"],
+)
+def test_empty_images(f: Callable[..., Any], stride: int) -> None:
+    x = tf.placeholder(tf.float32, [None, None, None, None])
+    y = f(x, [1, stride, stride, 1])
+    g = tf.gradients(y, x)[0]
+    with tf.Session() as sess:
+        for sizes in (2, 5, 6, 2), (0, 5, 6, 2), (2, 0, 6, 2), (2, 5, 0, 2), (0, 0, 0, 2):
+            a, b = sess.run([y, g], {x: np.ones(sizes)})
+            n, h, w, _ = sizes
+            assert a.shape[:3] == (n, -(-h // stride), -(-w // stride))
+            assert b.shape == sizes
+
+
+def test_names_of_sizes_that_only_inner_loops_know() -> None:
+    """The fifth loop's variable would be called as the size of the last axis is."""
+    x = tf.placeholder(tf.float32, [None, None, None, None])
+    y = tf.space_to_depth(x[:, : tf.shape(x)[1] // 2 * 2, : tf.shape(x)[2] // 2 * 2], 2)
+    with tf.Session() as sess:
+        assert sess.run(y, {x: np.ones((0, 5, 6, 2))}).shape == (0, 2, 3, 8)
+        a = np.arange(120.0).reshape(2, 5, 6, 2)
+        want = a[:, :4].reshape(2, 2, 2, 3, 2, 2).transpose(0, 1, 3, 2, 4, 5).reshape(2, 2, 3, 8)
+        assert (sess.run(y, {x: a}) == want).all()
+
+
+def test_response_normalization_of_unknown_channels() -> None:
+    x = tf.placeholder(tf.float32, [None, None, None, None])
+    y = tf.nn.lrn(x, 1)
+    g = tf.gradients(y, x)[0]
+    a, b = run([y, g], {x: [[[[1.0, 2.0, 3.0]]]]})
+    np.testing.assert_allclose(a, [[[[0.4082483, 0.5163978, 0.8017837]]]], rtol=1e-6)
+    np.testing.assert_allclose(b, [[[[0.3057804, -0.06127743, -0.00782911]]]], rtol=1e-5)
+
+
+def test_images_without_channels_are_refused() -> None:
+    x = tf.placeholder(tf.float32, [None, None, None, None])
+    y = tf.nn.conv2d(x, WEIGHTS, [1, 1, 1, 1], "SAME")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not a multiple of input depth"):
+        run(y, {x: np.ones((2, 4, 4, 0))})
