@@ -369,7 +369,10 @@ def _unstack_expand(x: Value, *, num: int, axis: int) -> tuple[Value, ...]:
     return tuple(out)
 
 
-def filled_in(dys: Sequence[Value | None], ys: Sequence[Value]) -> list[Value]:
+def filled_in(dys: Any, ys: Any) -> list[Value]:
+    """The gradients of all parts, zeros where there is none; of a single part it has no list."""
+    if isinstance(ys, Value):
+        return [dys]
     return [zeros_like(y) if dy is None else dy for y, dy in zip(ys, dys, strict=True)]
 
 

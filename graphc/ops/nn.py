@@ -167,7 +167,7 @@ leaky_relu_grad: Op = elementwise(
     "leaky_relu_grad", "LeakyReluGrad", "The gradient where x is positive, else alpha times it.",
     numpy=lambda dy, x, *, alpha: np.where(x > 0, dy, dy.dtype.type(alpha) * dy),
     args=("gradients", "features"),
-    grad=lambda z, dz, dy, x, alpha: (_leaky_back(dz, x, alpha), ops.shapes.zeros_like(x)),
+    grad=lambda z, dz, dy, x, alpha: (_leaky_back(dz, x, alpha), ops.fills.zeros_like(x)),
     scalar=lambda k, dy, x, alpha: k.select(x > 0, dy, dy * alpha),
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ attribute is absent, ``dynamic`` names it, and the tensor is one more input at t
 
 from __future__ import annotations
 
+import math as _math
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,10 +89,7 @@ def _reshaped(given: Shape | None, want: Sequence[Dim | None]) -> Shape:
         zero = D.same(rest, 0)
         if zero:
             if planned:
-                raise shape_error(
-                    "reshape cannot infer the missing input size for an empty tensor unless all "
-                    "specified input sizes are non-zero"
-                )
+                out[holes[0]] = _remaining(given, [d for d in want if d is not None])
             return tuple(out)  # type: ignore[arg-type]
         d = total // rest
         if D.same(d * rest, total) is False:
@@ -103,6 +101,27 @@ def _reshaped(given: Shape | None, want: Sequence[Dim | None]) -> Shape:
             )
         out[holes[0]] = d
     return tuple(out)  # type: ignore[arg-type]
+
+
+def _remaining(given: Shape, want: Sequence[Dim]) -> Dim:
+    """The size that is -1 beside one of 0: TF1 then leaves all sizes of 0 out on both sides."""
+    there, asked = (
+        D.product([d for d in sizes if not D.same(d, 0)])
+        for sizes in (given, [d for d in want if not D.same(d, -1)])
+    )
+    if all(D.same(d, 0) is False for d in given):
+        raise shape_error(
+            f"Input to reshape is a tensor with {show(there)} values, but the requested shape has 0"
+        )
+    return there // asked
+
+
+def _reshape_numpy(x: Any, *, shape: Any) -> Any:
+    if -1 in shape and 0 in shape:
+        rest = _math.prod(d for d in shape if d > 0)
+        found = _math.prod(d for d in x.shape if d) // rest
+        return x.reshape([found if d == -1 else d for d in shape])
+    return x.reshape(shape)
 
 
 def _wanted_text(want: Sequence[Dim | None], holes: Sequence[int]) -> str:
@@ -133,7 +152,7 @@ def _reshape_dims(x: Any, *rest: Any, **attrs: Any) -> Any:
 reshape_op = op(
     "reshape", "Reshape", "view", doc="The same elements in another shape.",
     args=("tensor",), types="fiubsc", infer=_reshape_infer, dims=_reshape_dims,
-    numpy=lambda x, *, shape: x.reshape(shape),
+    numpy=_reshape_numpy,
     grad=lambda y, dy, x, *rest, **attrs: (reshape_like(dy, x), *(None for _ in rest)),
     facts={"reshape": True},
 )  # fmt: skip

