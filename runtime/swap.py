@@ -34,7 +34,7 @@ from graphc.runtime.llvm.entry import OK
 from graphc.runtime.steps import Buf, Code, StepSpec
 
 if TYPE_CHECKING:
-    from graphc.runtime.executor import Bound
+    from graphc.runtime.compilation import Bound
     from graphc.runtime.state import Cell, State
 
 __all__ = ["LARGE", "NEW", "Moving", "Pointers", "flip_step"]

@@ -18,7 +18,8 @@ from graphc.ir.node import Node
 from graphc.runtime.llvm.tracing import EVENTS, Log, log_for
 
 if TYPE_CHECKING:
-    from graphc.runtime.executor import Bound, Compilation, State
+    from graphc.runtime.compilation import Bound, Compilation
+    from graphc.runtime.state import State
 
 __all__ = ["Native", "Span", "Tracer", "current", "span", "tracing"]
 

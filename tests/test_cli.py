@@ -22,7 +22,7 @@ from graphc.face import dump
 from graphc.ir.registry import OPS
 from graphc.ir.text import parse_graph, parse_graphs, print_graph
 from graphc.passes.pipeline import PASSES, pipeline
-from graphc.runtime import executor
+from graphc.runtime import listeners
 from graphc.see.folders import title
 
 
@@ -198,9 +198,9 @@ def run(folder: Path, capsys: Any, *arguments: str, script: str = SCRIPT) -> tup
     """The command in this process: status, output, errors."""
     path = folder / "script.py"
     path.write_text(script, encoding="utf-8")
-    argv, before, watching = sys.argv, list(sys.path), list(executor.observers)
+    argv, before, watching = sys.argv, list(sys.path), list(listeners.observers)
     status = main(["dump", *[str(path) if a == "SCRIPT" else a for a in arguments]])
-    assert (sys.argv, sys.path, executor.observers) == (argv, before, watching)
+    assert (sys.argv, sys.path, listeners.observers) == (argv, before, watching)
     out, err = capsys.readouterr()
     return status, out, err
 

@@ -71,7 +71,7 @@ def _behind(args: argparse.Namespace) -> None:
 @contextmanager
 def _traced(times: list[Any]) -> Iterator[None]:
     """Runs of every session inside are timed, step by step; `times` gets the totals."""
-    from graphc.runtime import executor
+    from graphc.runtime import listeners
     from graphc.runtime.trace import Tracer, tracing
     from graphc.see.profile import summarize
 
@@ -84,11 +84,11 @@ def _traced(times: list[Any]) -> Iterator[None]:
                 states[id(run.state)] = run.state
                 stack.enter_context(tracing(run.state, tracer))
 
-        executor.observers.append(observer)
+        listeners.observers.append(observer)
         try:
             yield
         finally:
-            executor.observers.remove(observer)
+            listeners.observers.remove(observer)
     times += summarize([tracer])
 
 

@@ -67,18 +67,18 @@ def execute(args: argparse.Namespace) -> int:
 @contextmanager
 def _failures() -> Iterator[list[tuple[Any, Any, BaseException]]]:
     """The runs that do not compile, with what there is of their compilations."""
-    from graphc.runtime import executor
+    from graphc.runtime import listeners
 
     found: list[tuple[Any, Any, BaseException]] = []
 
     def failed(run: Any, c: Any, error: BaseException) -> None:
         found.append((run, c, error))
 
-    executor.failures.append(failed)
+    listeners.failures.append(failed)
     try:
         yield found
     finally:
-        executor.failures.remove(failed)
+        listeners.failures.remove(failed)
 
 
 def _came_of(error: BaseException | None, cause: BaseException) -> bool:
@@ -91,7 +91,7 @@ def _came_of(error: BaseException | None, cause: BaseException) -> bool:
 @contextmanager
 def _last_feeds() -> Iterator[dict[Any, Sequence[Any]]]:
     """The arrays with which each compilation was run first."""
-    from graphc.runtime import executor
+    from graphc.runtime import listeners
 
     feeds: dict[Any, Sequence[Any]] = {}
 
@@ -105,11 +105,11 @@ def _last_feeds() -> Iterator[dict[Any, Sequence[Any]]]:
         if "execute" not in vars(run):
             run.execute = execute
 
-    executor.observers.append(observer)
+    listeners.observers.append(observer)
     try:
         yield feeds
     finally:
-        executor.observers.remove(observer)
+        listeners.observers.remove(observer)
 
 
 def _time(run: Any, one: Any, values: Sequence[Any] | None, runs: int) -> None:

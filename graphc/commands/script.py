@@ -118,7 +118,7 @@ def observed(
         When there is no such file.
     """
     from graphc import shim
-    from graphc.runtime import executor
+    from graphc.runtime import listeners
 
     check_run(script)
     if "tensorflow" not in sys.modules:
@@ -128,7 +128,7 @@ def observed(
     def observer(run: Any, c: Any) -> None:
         seen.append(Seen(run, c, [*run.fetches, *run.targets], len(seen)))
 
-    executor.observers.append(observer)
+    listeners.observers.append(observer)
     argv, path = sys.argv, list(sys.path)
     sys.argv = [script, *(a for i, a in enumerate(given) if a != "--" or i)]
     sys.path[0:0] = [str(Path(script).resolve().parent)]
@@ -149,7 +149,7 @@ def observed(
         return 1, seen
     finally:
         sys.argv, sys.path = argv, path
-        executor.observers.remove(observer)
+        listeners.observers.remove(observer)
     return 0, seen
 
 

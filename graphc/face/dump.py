@@ -102,21 +102,23 @@ def _executor(
     session: Any, graph: Graph | None, level: int, passes: Any, off: Iterable[str]
 ) -> tuple[Graph, Any]:
     """The graph, and what prepares its runs: of a session, or without any state."""
-    from graphc.runtime import executor as rt
+    from graphc.runtime.executor import Executor
+    from graphc.runtime.options import Options
+    from graphc.runtime.state import State
 
     if session is not None:
         graph, ex = session.graph, session._executor
         if ex is None:
             raise RuntimeError("Attempted to use a closed Session.")
         if journal.current() is not None:  # what is compiled already would not be written down
-            ex = rt.Executor(graph, ex.state, ex.options)
+            ex = Executor(graph, ex.state, ex.options)
     else:
         graph = graph or get_default_graph()
         if level not in (0, 1, 2):
             raise ValueError(f"level must be 0, 1 or 2, not {level!r}")
         text = passes if passes is None or isinstance(passes, str) else ",".join(passes)
         off = (off,) if isinstance(off, str) else tuple(off)
-        ex = rt.Executor(graph, rt.State(), rt.Options(level, text, off))
+        ex = Executor(graph, State(), Options(level, text, off))
     return graph, ex
 
 
@@ -130,7 +132,6 @@ def compile_run(
     everything is compiled, also what the session has compiled before.
     """
     from graphc.face.session import flattened
-    from graphc.runtime import executor as rt
 
     graph, ex = _executor(session, graph, level, passes, off)
     elements = _some(_elements(fetches, graph))
@@ -147,7 +148,7 @@ def compile_run(
         run = getattr(run, "main", run)  # what the host does afterwards is not compiled
         try:
             between: list[Value] = []
-            parts = _parts(rt, run, list(feeds.values()), lookup, (sizes, number), between)
+            parts = _parts(run, list(feeds.values()), lookup, (sizes, number), between)
         except InvalidArgumentError as e:
             if not missing and not between:
                 raise
@@ -176,9 +177,11 @@ def compile_graph(
         For a pass there is not.
     """
     from graphc.passes.functionalize import Frozen
-    from graphc.runtime import executor as rt
+    from graphc.runtime.executor import Executor
+    from graphc.runtime.options import Options
+    from graphc.runtime.state import State
 
-    ex = rt.Executor(None, rt.State(), rt.Options(level, passes, tuple(off)))
+    ex = Executor(None, State(), Options(level, passes, tuple(off)))
     reads = [n.attrs["var"] for n in g.nodes() if n.op.name == "read"]
     drawn = [(n, n) for n in g.nodes() if n.op.family == "random"]
     frozen = Frozen(g, reads, drawn, [None] * len(g.outputs))
@@ -186,26 +189,28 @@ def compile_graph(
 
 
 def _parts(
-    rt: Any, run: Any, values: list[Any], lookup: Any, guess: tuple[Sequence[int], int],
+    run: Any, values: list[Any], lookup: Any, guess: tuple[Sequence[int], int],
     between: list[Value],
 ) -> list[Part]:  # fmt: skip
     """The parts of a run that values cut; what is `between` is not run, examples stand for it."""
     from graphc.passes.functionalize import Cut
+    from graphc.runtime.parts import Parts
+    from graphc.runtime.runs import compile_only
 
     out: list[Part] = []
     sizes: dict[Value, Shape] = {}
     while True:
         try:
-            c = rt.compile_only(run, values, lookup)
+            c = compile_only(run, values, lookup)
         except Cut as e:
-            parts = rt.Parts(run, e)
+            parts = Parts(run, e)
             between += parts.fed
             given = dict(zip(run.feeds, values, strict=True))
             if parts.first is not None and parts.first.fetches:
                 names = ", ".join(h.name for h in e.hosts)
                 what = f", before {names:.60}" if names else ", makes a size"
                 operands = [given[v] for v in parts.first.feeds]
-                made = _parts(rt, parts.first, operands, lookup, guess, between)
+                made = _parts(parts.first, operands, lookup, guess, between)
                 sizes.update(result_shapes(parts.first, made[-1].compilation))
                 made[-1] = made[-1]._replace(title=what)
                 out += made

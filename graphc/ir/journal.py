@@ -97,7 +97,7 @@ class Journal:
     copies : dict
         For each node that is another on other operands, that other.
     compilations : list
-        What was compiled (`graphc.runtime.executor.Compilation`), as far as it came: of one that
+        What was compiled (`graphc.runtime.compilation.Compilation`), as far as it came: of one that
         failed, what there was until then.
     """
 

@@ -22,7 +22,7 @@ from graphc.face.session import Session
 from graphc.ir import journal
 from graphc.ir.permit import Application, Permit, granting
 from graphc.passes.pipeline import REQUIRED, Trace, optimize_ir
-from graphc.runtime import executor as rt
+from graphc.runtime.state import State
 from graphc.see import reproduce
 from graphc.see.check import Fault, Numpy, find, rewriting, same, showing
 from graphc.see.native import Part
@@ -176,7 +176,7 @@ class _Search:
         except _Found as e:
             return e.verdict
         finally:
-            session._executor.state = rt.State()  # what the two share is not closed
+            session._executor.state = State()  # what the two share is not closed
             session.close()
         return Verdict()
 
@@ -200,7 +200,7 @@ class _Search:
             try:
                 result = session.run(self.fetches, self.feeds)
             finally:
-                session._executor.state = rt.State()
+                session._executor.state = State()
                 session.close()
             used = max(permit.compilations, key=len, default=[])
             return not _content(check, result)
@@ -228,7 +228,7 @@ class _Search:
     def passes(self) -> list[str]:
         with self.session() as s:
             names: list[str] = s._executor.passes
-            s._executor.state = rt.State()
+            s._executor.state = State()
         return names
 
 
@@ -251,7 +251,7 @@ def _content(check: Callable[[Any], Any], result: Any) -> bool:
 
 def copied(state: Any) -> Any:
     """Variables and counters as they are now; what host ops keep is shared."""
-    out = rt.State()
+    out = State()
     with state.lock:
         for name, cell in state.cells.items():
             if cell.ready:

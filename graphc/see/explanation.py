@@ -15,7 +15,7 @@ from graphc.ir.journal import Journal, Reason
 from graphc.ir.node import Node, Source, Value
 from graphc.ir.region import context_of
 from graphc.passes.fuse import is_alias
-from graphc.runtime import executor
+from graphc.runtime import binding
 from graphc.see.provenance import Provenance, forward_operation
 
 __all__ = ["Explainer", "Explanation", "Place", "label"]
@@ -222,7 +222,7 @@ class Explainer:
         self.compilations = [c for _, c in self.runs]
         with journal.recording(self.journal):
             for run, c in self.runs:
-                executor.layout(run, c)  # writes down where memory is used again
+                binding.layout(run, c)  # writes down where memory is used again
         self.links = Provenance(self.journal, self.compilations)
         self._by_node: dict[Node, list[Reason]] = {}
         for r in self.journal.reasons:

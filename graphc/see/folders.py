@@ -79,13 +79,13 @@ class _Watch:
     """Observes the runtime; gives up at the first thing that goes wrong."""
 
     def __init__(self, where: str) -> None:
-        from graphc.runtime import executor
+        from graphc.runtime import listeners
 
         self.where = where
         self.folder: Path | None = None
         self.number = 0
-        executor.observers.append(self.compiled)
-        executor.failures.append(self.failed)
+        listeners.observers.append(self.compiled)
+        listeners.failures.append(self.failed)
 
     def compiled(self, run: Any, c: Any) -> None:
         """A compilation succeeded."""
@@ -99,10 +99,10 @@ class _Watch:
         try:
             self.write(run, c, error)
         except Exception as e:  # whatever goes wrong here, the run goes on
-            from graphc.runtime import executor
+            from graphc.runtime import listeners
 
-            executor.observers.remove(self.compiled)
-            executor.failures.remove(self.failed)
+            listeners.observers.remove(self.compiled)
+            listeners.failures.remove(self.failed)
             why = e.strerror if isinstance(e, OSError) and e.strerror else e
             print(
                 f"graphc: GRAPHC_DUMP: nothing more is written to {self.where!r}: {why}",

@@ -140,7 +140,9 @@ def _pure(g: Value, at: Value, graph: Any) -> Graph:
     from graphc.passes.cuts import Cut
     from graphc.passes.functionalize import functionalize, pattern
     from graphc.passes.pipeline import optimize_ir, pipeline
-    from graphc.runtime import executor as rt
+    from graphc.runtime.executor import Executor
+    from graphc.runtime.options import Options
+    from graphc.runtime.state import State
 
     found = [n for n in reachable([g.node], [at.node]) if n.op.name in ("placeholder", "variable")]
     leaves = [at, *(n.outputs[0] for n in found if n.outputs[0] is not at)]
@@ -148,7 +150,7 @@ def _pure(g: Value, at: Value, graph: Any) -> Graph:
     shapes, env, _ = pattern(
         (v.static_shape, a.shape) for v, a in zip(leaves, examples, strict=True)
     )
-    ex = rt.Executor(graph, rt.State(), rt.Options(0))
+    ex = Executor(graph, State(), Options(0))
     run = ex.part((g,), (), tuple(leaves))
     feeds = {v: (v.dtype, s) for v, s in zip(leaves, shapes, strict=True)}
     try:

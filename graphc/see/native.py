@@ -18,11 +18,17 @@ from graphc.ops.random import seeds_of
 from graphc.passes.functionalize import Frozen
 from graphc.passes.fuse import is_alias
 from graphc.passes.pipeline import LEVELS, Trace, optimize_ir, pipeline
-from graphc.runtime import executor as rt
 from graphc.runtime import numerics, reference
+from graphc.runtime.binding import Binder
+from graphc.runtime.compilation import Compilation
+from graphc.runtime.executor import Executor
 from graphc.runtime.feeds import from_storage, to_storage
+from graphc.runtime.generating import generate
 from graphc.runtime.llvm.entry import OK
+from graphc.runtime.options import Options
 from graphc.runtime.plan import make_plan
+from graphc.runtime.runs import Run
+from graphc.runtime.state import State
 
 __all__ = ["Part", "every_value", "of_graph", "trial"]
 
@@ -69,7 +75,7 @@ def trial(part: Part) -> tuple[list[Array], dict[str, Array]] | None:
     None where the run fails, as an assertion does.
     """
     run, c, state = part.run, part.compilation, part.run.state
-    b = rt._Binder(run, c, part.env).run()
+    b = Binder(run, c, part.env).run()
     saved = {name: state.cells[name].array.copy() for name, _, _ in c.plan.updates}
     outs = [np.zeros(e.shape, e.dtype) for e in map(np.asarray, _outs(b))]
     draws = state.draws()
@@ -105,8 +111,8 @@ def every_value(part: Part, g: Graph, env: Mapping[Symbol, int]) -> dict[Value, 
     run.pure, run.plans, run.bound = True, {}, None
     whole = replace(g, outputs=tuple(wanted), updates=())
     frozen = replace(part.compilation.frozen, graph=whole, checks=0)
-    c = rt.Compilation(frozen, Trace(), make_plan(whole))
-    run.generate(c)
+    c = Compilation(frozen, Trace(), make_plan(whole))
+    generate(run.executor, c)
     got = trial(Part(run, c, dict(env), part.arrays))
     return {} if got is None else dict(zip(wanted, got[0], strict=True))
 
@@ -121,8 +127,8 @@ def of_graph(
         reference._learn(v, np.asarray(a), env)
     g = replace(g, facts=Facts(env))
     names = LEVELS[level] if passes is None else passes
-    ex = rt.Executor(None, rt.State(), rt.Options(level, names))
-    run = rt._Run(ex, (), (), ())
+    ex = Executor(None, State(), Options(level, names))
+    run = Run(ex, (), (), ())
     reads = {n.attrs["var"]: n.outputs[0] for n in g.nodes() if n.op.name == "read"}
     for name, a in (variables or {}).items():
         dtype = reads[name].dtype if name in reads else dtypes.as_dtype(np.asarray(a).dtype)
@@ -130,10 +136,10 @@ def of_graph(
     with granting(permit), journal.recording():
         trace = Trace()
         fused = optimize_ir(g, pipeline(names), trace)
-    c = rt.Compilation(Frozen(g), trace, make_plan(fused) if code else None)  # type: ignore[arg-type]
+    c = Compilation(Frozen(g), trace, make_plan(fused) if code else None)  # type: ignore[arg-type]
     c.variables = {name: np.shape(a) for name, a in (variables or {}).items()}
     if code:
-        run.generate(c)
+        generate(run.executor, c)
     held = [np.ascontiguousarray(to_storage(np.asarray(a), v.dtype))
             for v, a in zip(g.inputs, arrays, strict=True)]  # fmt: skip
     return Part(run, c, {**env, **g.facts.env}, held)

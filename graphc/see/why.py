@@ -240,7 +240,7 @@ def watched(split: bool = False) -> Iterator[tuple[journal.Journal, list[tuple[A
 
     With `split` each compilation has a journal of its own, as ``trace.journal``.
     """
-    from graphc.runtime import executor
+    from graphc.runtime import listeners
 
     with journal.recording() as log:
         runs: list[tuple[Any, Any]] = []
@@ -251,11 +251,11 @@ def watched(split: bool = False) -> Iterator[tuple[journal.Journal, list[tuple[A
                 if split:
                     c.trace.journal = log.take()
 
-        executor.observers.append(observer)
+        listeners.observers.append(observer)
         try:
             yield log, runs
         finally:
-            executor.observers.remove(observer)
+            listeners.observers.remove(observer)
 
 
 def _compiled(

@@ -212,7 +212,7 @@ def test_what_has_no_gradient() -> None:
 
 
 def test_new_trip_counts_make_no_new_plan() -> None:
-    from graphc.runtime.executor import counters
+    from graphc.runtime.counting import counters
 
     n, x = tf.placeholder(tf.int32, []), tf.constant([1.0, 2.0])
     _, y = tf.while_loop(lambda i, a: i < n, lambda i, a: (i + 1, tf.sin(a) + a), [0, x])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.runtime import executor, regions
+from graphc.runtime import counting, listeners, regions
 
 
 @pytest.fixture(autouse=True)
@@ -71,14 +71,14 @@ def test_new_trip_counts_compile_nothing() -> None:
     _, y = tf.while_loop(lambda i, y: i < n, lambda i, y: (i + 1, y * 0.5 + x), [0, x])
     with tf.Session() as sess:
         sess.run(y, {n: 3, x: [1.0, 2.0]})
-        plans = executor.counters.plans
+        plans = counting.counters.plans
         for k, size in ((0, 2), (7, 2), (1000, 5), (3, 9), (12, 2)):
             want = np.arange(1, size + 1, dtype=np.float32)
             given = want.copy()
             for _ in range(k):
                 want = want * np.float32(0.5) + given
             np.testing.assert_array_equal(sess.run(y, {n: k, x: given}), want)
-        assert executor.counters.plans == plans
+        assert counting.counters.plans == plans
 
 
 @pytest.mark.parametrize("size", [(), (3000,)], ids=["one kernel", "steps"])
@@ -183,7 +183,7 @@ def test_weights_that_stay_are_packed_once(rounds: int) -> None:
 
     _, y, _ = tf.while_loop(lambda i, y, v: i < n, outer, [0, x, tf.constant(weights)])
     compiled: list[Any] = []
-    executor.observers.append(lambda run, c: compiled.append(c))
+    listeners.observers.append(lambda run, c: compiled.append(c))
     try:
         with tf.Session() as sess:
             sess.run(w.initializer)
@@ -198,7 +198,7 @@ def test_weights_that_stay_are_packed_once(rounds: int) -> None:
                 got = sess.run(y, {x: given, n: rounds})
                 np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
     finally:
-        executor.observers.pop()
+        listeners.observers.pop()
     assert sorted(compiled[0].variants.values()) == ["local", "packed"]
 
 
@@ -223,13 +223,13 @@ def test_what_iterations_leave_for_the_gradient_is_written_once() -> None:
     (g,) = tf.gradients(y, x)
     given, eps = np.linspace(0.2, 1.5, 8), 1e-6
     compiled: list[Any] = []
-    executor.observers.append(lambda run, c: compiled.append(c))
+    listeners.observers.append(lambda run, c: compiled.append(c))
     try:
         with tf.Session() as sess:
             got = sess.run(g, {x: given})
             up, down = (sess.run(y, {x: given + d}) for d in (eps, -eps))
     finally:
-        executor.observers.pop()
+        listeners.observers.pop()
     np.testing.assert_allclose(got, (up - down) / (2 * eps), rtol=1e-6)
     steps = compiled[0].plan.steps
     assert [s for s in steps if s.code.name.endswith("_array")]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.runtime.executor import counters
+from graphc.runtime.counting import counters
 
 
 @pytest.fixture(autouse=True)

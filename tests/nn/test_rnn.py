@@ -73,7 +73,7 @@ def test_other_sizes_need_no_other_kernels() -> None:
     """One compilation serves batches and lengths of every size."""
     feed = tf.placeholder(tf.float32, [None, None, 3])
     out, _ = tf.nn.dynamic_rnn(c.GRUCell(2), feed, dtype=tf.float32)
-    from graphc.runtime.executor import counters
+    from graphc.runtime.counting import counters
 
     with tf.Session() as sess:
         sess.run(tf.global_variables_initializer())

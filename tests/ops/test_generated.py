@@ -14,8 +14,10 @@ from graphc.ir import build, dtypes
 from graphc.ir.node import Value
 from graphc.ops.record import OPS, Op, meaning
 from graphc.passes.differentiate import differentiate
-from graphc.runtime.executor import Executor, Options, State
+from graphc.runtime.executor import Executor
+from graphc.runtime.options import Options
 from graphc.runtime.reference import evaluate
+from graphc.runtime.state import State
 
 F64 = [dtypes.float64]
 

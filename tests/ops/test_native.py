@@ -19,8 +19,10 @@ from graphc.ir import build, dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
 from graphc.ops.record import OPS, Op, meaning, round_bf16
-from graphc.runtime.executor import Executor, Options, State
+from graphc.runtime.executor import Executor
 from graphc.runtime.llvm import vmath
+from graphc.runtime.options import Options
+from graphc.runtime.state import State
 
 Array = np.ndarray[Any, Any]
 

@@ -17,7 +17,9 @@ from graphc.ir.registry import REGIONS
 from graphc.ops.record import meaning
 from graphc.passes.pipeline import LEVELS
 from graphc.runtime import reference
-from graphc.runtime.executor import Executor, Options, State
+from graphc.runtime.executor import Executor
+from graphc.runtime.options import Options
+from graphc.runtime.state import State
 
 Array = np.ndarray[Any, Any]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.runtime import direct, executor, stored
+from graphc.runtime import counting, direct, stored
 from graphc.runtime.llvm import jit
 
 
@@ -40,12 +40,12 @@ OTHERS: dict[str, Callable[[], Any]] = {
 
 def started(make: Callable[[], Any], plans: str) -> tuple[Any, int]:
     """The variable's value after its initialiser, and how many runs took no code."""
-    before = executor.counters.assigned
+    before = counting.counters.assigned
     with pytest.MonkeyPatch.context() as m, tf.Graph().as_default(), tf.Session() as s:
         m.setenv("GRAPHC_PLANS", plans)
         v = make()
         assert s.run(tf.global_variables_initializer()) is None
-        return s.run(v), executor.counters.assigned - before
+        return s.run(v), counting.counters.assigned - before
 
 
 @pytest.mark.parametrize("name", CONSTANTS)
@@ -68,11 +68,11 @@ def test_anything_else_is_compiled(name: str) -> None:
 def test_nothing_is_compiled() -> None:
     with tf.Graph().as_default(), tf.Session() as s:
         a, b = CONSTANTS["array"](), tf.Variable(tf.ones([4]))
-        before, plans = jit.stats(), executor.counters.plans
+        before, plans = jit.stats(), counting.counters.plans
         s.run(tf.global_variables_initializer())
         after = jit.stats()
         assert (after.compiled, after.memory_hits) == (before.compiled, before.memory_hits)
-        assert executor.counters.plans == plans
+        assert counting.counters.plans == plans
         assert s.run(tf.reduce_sum(a) + tf.cast(tf.reduce_sum(b), tf.float64)) == 70.0
 
 
@@ -82,9 +82,9 @@ def test_variables_that_have_values_are_initialised_again_by_code() -> None:
         init = tf.global_variables_initializer()
         s.run(init)
         s.run([v.assign_add([1.0, 1.0]), w.assign(7)])
-        before = executor.counters.assigned
+        before = counting.counters.assigned
         s.run(init)
-        assert executor.counters.assigned == before
+        assert counting.counters.assigned == before
         assert (s.run(v).tolist(), s.run(w)) == ([1.0, 2.0], 5)
         s.run(init)
         assert s.run(v).tolist() == [1.0, 2.0]
@@ -93,7 +93,7 @@ def test_variables_that_have_values_are_initialised_again_by_code() -> None:
 def test_a_fetch_a_draw_or_a_check_besides_is_compiled() -> None:
     with tf.Graph().as_default(), tf.Session() as s:
         v, w = tf.Variable([1.0, 2.0]), tf.Variable(5)
-        before = executor.counters.assigned
+        before = counting.counters.assigned
         assert s.run([v.initializer, tf.constant(2.0) * 3.0])[1] == 6.0
         with tf.control_dependencies([tf.Assert(tf.constant(3) > 4, ["no"])]):
             bad = w.assign(6)
@@ -101,7 +101,7 @@ def test_a_fetch_a_draw_or_a_check_besides_is_compiled() -> None:
             s.run(bad)
         with pytest.raises(tf.errors.FailedPreconditionError):
             s.run(w)
-        assert executor.counters.assigned == before
+        assert counting.counters.assigned == before
 
 
 def test_an_interrupted_run_has_not_been(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.runtime.executor import counters
+from graphc.runtime.counting import counters
 from graphc.runtime.llvm import jit
 
 Array = np.ndarray[Any, Any]

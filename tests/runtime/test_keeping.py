@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.runtime import executor
+from graphc.runtime import listeners
 
 Through = Callable[[Any], Any]
 
@@ -70,9 +70,9 @@ def compiled() -> Iterator[list[Any]]:
     def see(run: Any, c: Any) -> None:
         found.append(c)
 
-    executor.observers.append(see)
+    listeners.observers.append(see)
     yield found
-    executor.observers.remove(see)
+    listeners.observers.remove(see)
 
 
 def trained(net: Any, through: Through, compiled: list[Any]) -> tuple[Any, int, int]:

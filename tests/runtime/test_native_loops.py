@@ -14,9 +14,11 @@ import pytest
 from graphc.errors import InvalidArgumentError
 from graphc.ir.text import parse_graph
 from graphc.passes.pipeline import optimize_ir, pipeline
-from graphc.runtime import executor, reference
-from graphc.runtime.executor import Executor, Options, State
+from graphc.runtime import counting, listeners, reference
+from graphc.runtime.executor import Executor
+from graphc.runtime.options import Options
 from graphc.runtime.plan import make_plan
+from graphc.runtime.state import State
 
 Array = np.ndarray[Any, Any]
 
@@ -433,10 +435,10 @@ def test_a_new_trip_count_compiles_nothing() -> None:
     g = parse_graph(COUNT)
     run = Executor(None, State(), Options()).prepare(list(g.roots), g.inputs)
     assert run(np.int32(3))[0] == 3
-    plans, bindings = executor.counters.plans, executor.counters.bindings
+    plans, bindings = counting.counters.plans, counting.counters.bindings
     for n in (0, 5, 123_456):
         assert run(np.array(n, np.int32))[0] == n
-    assert (executor.counters.plans, executor.counters.bindings) == (plans, bindings)
+    assert (counting.counters.plans, counting.counters.bindings) == (plans, bindings)
 
 
 def test_a_new_length_only_binds() -> None:
@@ -448,10 +450,10 @@ def test_a_new_length_only_binds() -> None:
         assert run(*feeds)[2].shape == (t, 3, 4)
 
     go(5)
-    plans = executor.counters.plans
+    plans = counting.counters.plans
     for t in (6, 9, 50, 7):
         go(t)
-    assert executor.counters.plans == plans
+    assert counting.counters.plans == plans
 
 
 @pytest.mark.parametrize("at", [-1, 4, 2**31 - 1, -(2**31)])
@@ -482,12 +484,12 @@ def test_an_error_in_a_loop_that_is_one_kernel(n: int, at: int) -> None:
     g = parse_graph(PREFIX)
     run = Executor(None, State(), Options()).prepare(list(g.roots), g.inputs)
     compiled: list[Any] = []
-    executor.observers.append(lambda run, c: compiled.append(c))
+    listeners.observers.append(lambda run, c: compiled.append(c))
     try:
         with pytest.raises(InvalidArgumentError, match=rf"not in \[0, {at}\)"):
             run(ramp(4), np.int32(n), np.int32(1))
     finally:
-        executor.observers.pop()
+        listeners.observers.pop()
     assert [s.code.name for s in compiled[0].plan.steps if s.varies] == ["loop0"]
     assert run(ramp(4), np.int32(4), np.int32(1))[0] == 4
 
@@ -506,12 +508,12 @@ def steps_of(text: str, *given: Any) -> list[str]:
     """What the steps of a plan are called."""
     g = parse_graph(text)
     compiled: list[Any] = []
-    executor.observers.append(lambda run, c: compiled.append(c))
+    listeners.observers.append(lambda run, c: compiled.append(c))
     try:
         run = Executor(None, State(), Options()).prepare(list(g.roots), g.inputs)
         run(*[np.asarray(a, v.dtype.np) for v, a in zip(g.inputs, given, strict=True)])
     finally:
-        executor.observers.pop()
+        listeners.observers.pop()
     return [s.code.name for s in compiled[0].plan.steps]
 
 

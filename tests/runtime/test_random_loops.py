@@ -15,7 +15,9 @@ from graphc.ir.node import Node, Value
 from graphc.ops.pure import input_op
 from graphc.ops.record import OPS
 from graphc.runtime import reference
-from graphc.runtime.executor import Executor, Options, State
+from graphc.runtime.executor import Executor
+from graphc.runtime.options import Options
+from graphc.runtime.state import State
 
 B = Expr.symbol("b")
 SCALAR: tuple[Any, ...] = ()

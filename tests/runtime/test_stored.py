@@ -14,7 +14,7 @@ import pytest
 
 import graphc as tf
 from graphc.ir.registry import FOREIGN
-from graphc.runtime import executor, stored
+from graphc.runtime import counting, stored
 from graphc.runtime.llvm import jit
 
 Program = Callable[[], tuple[Any, list[dict[Any, Any]]]]
@@ -150,12 +150,12 @@ def test_recurrent_steps_share_panels() -> None:
 
 def run(program: Program, config: Any = None) -> tuple[list[Any], int, int]:
     """Results of all runs, plans made and plans found."""
-    before = executor.counters.plans, executor.counters.plans_loaded
+    before = counting.counters.plans, counting.counters.plans_loaded
     with tf.Graph().as_default(), tf.Session(config=config) as s:
         fetches, feeds = program()
         s.run(tf.global_variables_initializer())
         out = [s.run(fetches, f) for f in feeds]
-    after = executor.counters.plans, executor.counters.plans_loaded
+    after = counting.counters.plans, counting.counters.plans_loaded
     return out, after[0] - before[0], after[1] - before[1]
 
 
@@ -326,9 +326,9 @@ def test_errors_say_what_they_always_say() -> None:
             s.run(fetches, good)
             return str(e.value), s.run(v)
 
-    first, loaded = message(), executor.counters.plans_loaded
+    first, loaded = message(), counting.counters.plans_loaded
     again = message()
-    assert executor.counters.plans_loaded > loaded
+    assert counting.counters.plans_loaded > loaded
     assert first == again
     assert "looks_up" in first[0]
     assert "9 is not in [0, 9)" in first[0]
@@ -380,9 +380,9 @@ def test_a_traced_run_of_a_plan_from_disk_has_its_nodes() -> None:
             return sorted(names - {"bind", "compile", "main"})  # the programs are bound anew
 
     pytest.importorskip("tensorboard")
-    first, loaded = kernels(), executor.counters.plans_loaded
+    first, loaded = kernels(), counting.counters.plans_loaded
     again = kernels()
-    assert executor.counters.plans_loaded > loaded
+    assert counting.counters.plans_loaded > loaded
     assert first == again
     assert "dense/Relu" in first
 
@@ -399,7 +399,7 @@ train = tf.train.AdamOptimizer(0.01).minimize(loss)
 with tf.Session() as s:
     s.run(tf.global_variables_initializer())
     out = [s.run([loss, train], {x: np.ones((7, 12))})[0] for _ in range(3)]
-from graphc.runtime.executor import counters
+from graphc.runtime.counting import counters
 late = [m for m in ("llvmlite.binding", "graphc.passes.pipeline", "graphc.runtime.plan",
                     "graphc.passes.lower") if m in sys.modules]
 print([float(v).hex() for v in out], counters.plans, counters.plans_loaded, late)

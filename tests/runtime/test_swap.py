@@ -13,7 +13,7 @@ import pytest
 
 import graphc as tf
 from graphc.runtime import bounds, swap
-from graphc.runtime.executor import counters
+from graphc.runtime.counting import counters
 
 ROWS, COLUMNS = 256, 128  # 128 kB
 

@@ -264,7 +264,7 @@ def test_a_larger_batch_is_planned_anew_where_the_limit_asks_for_it():
     fetches, feed = _mlp()
     (x, data), = feed.items()  # fmt: skip
     _, _, arena, _ = _trained(fetches, feed, 0, 1)
-    from graphc.runtime.executor import counters
+    from graphc.runtime.counting import counters
 
     with tf.Session(memory_limit=arena // 2) as sess, tf.Session() as free:
         for s in (sess, free):

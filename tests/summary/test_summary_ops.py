@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.runtime.executor import counters
+from graphc.runtime.counting import counters
 
 pytest.importorskip("tensorboard")
 Image = pytest.importorskip("PIL.Image")
