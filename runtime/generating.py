@@ -36,7 +36,7 @@ def generate(ex: Executor, c: Compilation) -> stored.Keys:
             phases = g.plan(*sizes, ex.threads, kernel=variant).phases
             keys[i] = []
             for p in phases:
-                key = codegen.kernel_key(s.code.kernel, f"gemm|{g!r}|{p.kernel}", watch)
+                key = codegen.gemm_key(con, p.kernel, watch)
                 keys[i].append((p.kernel, key))
                 wanted.setdefault(key, codegen.gemm_emitter(con, p.kernel, watch))
             continue

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from graphc import ops
+from graphc.ir.dims import Dim, Expr, Symbol
 from graphc.ir.fingerprint import fingerprint
-from graphc.ir.kernel import Kernel
+from graphc.ir.kernel import Kernel, Load, Template
 from graphc.ir.registry import SCALARS
 from graphc.ops.record import OPS, Op
 from graphc.runtime.llvm import jit
@@ -121,17 +123,57 @@ def gemm_of(c: Contraction) -> Any:
     return Gemm(c.dtype, c.ta, c.tb, batched, m=m, n=n, k=k, outputs=c.outputs, target=target)
 
 
+def gemm_key(c: Contraction, variant: str, watch: Watch = NOTHING) -> str:
+    """The content key of one kernel of a matrix product with its epilogue."""
+    g = gemm_of(c).loosened()
+    kernel = _loose(c).kernel if g.loose else c.kernel
+    return kernel_key(kernel, f"gemm|{g!r}|{variant}", watch)
+
+
 def gemm_emitter(c: Contraction, variant: str, watch: Watch = NOTHING) -> Callable[[Any], object]:
     """What emits one kernel of a matrix product with its epilogue."""
 
     def emit(module: Any) -> object:
         from graphc.runtime.llvm.vmath import Math
 
-        g = gemm_of(c)
-        make = None if variant == "pack_b" or c.epilogue is None else _Epilogue(g, c)
+        g = gemm_of(c).loosened()
+        told = _loose(c) if g.loose else c
+        make = None if variant == "pack_b" or c.epilogue is None else _Epilogue(g, told)
         return g.emit(module, "kernel", variant, make, maker(Math), watch)
 
     return emit
+
+
+#: Sizes of a product that its kernel reads from words, by their names there.
+_WORDS = {word: Expr.symbol(word.upper()) for word in ("batch", "m", "n", "k")}
+_PLACE_SYMBOL = Symbol("PLACE")  # of an element among all of a result
+_PLACE = Expr.atom(_PLACE_SYMBOL)
+
+
+def _loose(c: Contraction) -> Contraction:
+    """The same where sizes have the names of their words: equal for products that share code."""
+    (s,) = c.kernel.body
+    assert isinstance(s, Template)
+    batch, m, n, k = _WORDS.values()
+    space: tuple[Dim, ...] = (m, n) if c.batch == 1 else (batch, m, n)
+    shapes = {p.name: space for p in c.kernel.params}
+    shapes["a"], shapes["b"] = (k, m) if c.ta else (m, k), (n, k) if c.tb else (k, n)
+    if (e := s.epilogue) is not None:
+        at = tuple(map(Expr.symbol, e.vars))
+        along = dict(zip(at, space, strict=True))
+        body = []
+        for x in e.body:
+            if isinstance(x, Load):
+                shapes[x.buf] = tuple(along[i] for i in x.index if isinstance(i, Expr))
+                if x.index == at:  # as far on as the result: one number for all of these
+                    shapes[x.buf] = (_PLACE,)
+                    x = replace(x, index=(_PLACE,))
+            body.append(x)
+        e = replace(e, body=tuple(body))
+    params = tuple(replace(p, shape=shapes[p.name]) for p in c.kernel.params)
+    sizes = (1 if c.batch == 1 else batch, m, n, k)
+    kernel = replace(c.kernel, params=params, body=(replace(s, sizes=sizes, epilogue=e),))
+    return replace(c, m=m, n=n, k=k, kernel=kernel, epilogue=e)
 
 
 class _Epilogue:
@@ -141,6 +183,9 @@ class _Epilogue:
         self.g = g
         self.c = c
         self.walk: Any = None
+        #: What the product has read of its sizes, by word, and where in its results it is.
+        self.sizes: dict[str, Any] = {}
+        self.place: Any = None
 
     def start(self, k: Any) -> Any:
         """A walk whose buffers and sizes are the epilogue's words of the argument table."""
@@ -156,6 +201,8 @@ class _Epilogue:
                 w.pointers[p.name] = k.read_ptr(k.args[0], g.extra_word(i))
             for j, size in enumerate(c.kernel.sizes):
                 w.symbols[size] = k.read_i64(k.args[0], g.extra_word(len(params) + j))
+            if g.loose:
+                w.symbols.update({Symbol(w.upper()): v for w, v in self.sizes.items()})
         return w
 
     def operands(self, k: Any) -> list[tuple[Any, Any]]:
@@ -163,8 +210,8 @@ class _Epilogue:
         c = self.c
         if self.walk is None:
             self.walk = self.start(k)
-        space = (c.m, c.n) if c.batch == 1 else (c.batch, c.m, c.n)
-        params = [p for p in c.kernel.params if p.name.startswith("e") and p.shape == space]
+        full = c.kernel.params[2].shape, (_PLACE,)  # of its results
+        params = [p for p in c.kernel.params if p.name.startswith("e") and p.shape in full]
         return [(self.walk.pointers[p.name], p.dtype) for p in params]
 
     def __call__(self, k: Any, acc: Any, row: Any, col: Any, batch: Any, mask: Any) -> Any:
@@ -176,6 +223,7 @@ class _Epilogue:
         assert e is not None
         lanes = acc.lanes
         at = [row, Ramp(col, 1) if lanes > 1 else col]
+        self.walk.symbols[_PLACE_SYMBOL] = Ramp(self.place, 1) if lanes > 1 else self.place
         if self.c.batch != 1:
             at.insert(0, batch)
         return self.walk.epilogue(e, [k.cast(acc, e.params[0].dtype)], at, lanes, mask)

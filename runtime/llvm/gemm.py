@@ -44,6 +44,7 @@ once for the weights and only `packed` for every product with them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -79,6 +80,10 @@ TEMPLATE = 10
 # panel of 256 rows of 48 floats is 48 kB: the L1 cache of a Zen 5 core, and no block of 512
 # was measured to be faster.
 KC = 256
+
+
+#: Products (m * n * k) up to which code is made for the very sizes: about 10 us.
+SMALL = 1 << 20
 
 
 class Target(NamedTuple):
@@ -135,6 +140,9 @@ class Gemm(NamedTuple):
         Whether there is a batch dimension; epilogues then get a batch index.
     m, n, k : int or None
         Sizes that are always the same; the code is specialised to them.
+    loose : bool
+        `m`, `n` and `k` are examples: the code reads the sizes from its words, and takes from the
+        examples only what they share with all sizes of the family (`loosened`).
     outputs : tuple of DType
         Of the stored results, `(dtype,)` if empty.
     target : Target
@@ -152,6 +160,7 @@ class Gemm(NamedTuple):
     outputs: tuple[DType, ...] = ()
     target: Target = Target()
     template: int = TEMPLATE
+    loose: bool = False
 
     # ------------------------------------------------------------- derived numbers
 
@@ -189,6 +198,48 @@ class Gemm(NamedTuple):
     def extra_word(self, i: int) -> int:
         """The number of the epilogue's word `i`."""
         return 1 + len(WORDS) + len(self.stored) + i
+
+    @property
+    def large(self) -> bool | None:
+        """Whether a result takes more than a quarter of the L2 cache; None where it may or not."""
+        if self.m is None or self.n is None:
+            return None
+        return self.m * self.n * self.acc.size > self.target.l2 // 4
+
+    def loosened(self) -> Gemm:
+        """The family of all products whose code differs in numbers only, or `self`.
+
+        A net has many products of known sizes, and their code would be the same but for these.
+        It is shared where a product takes so long that what a folded number saves is not seen
+        (a few nanoseconds of some microseconds).
+        """
+        least = SMALL if self.m is not None else SMALL >> 6
+        work = math.prod([d for d in (self.m, self.n, self.k) if d is not None])
+        if work <= least:
+            return self
+        mr, lanes, nr = self.block[0], self.lanes, self.columns
+        m, n, k = self.m, self.n, self.k
+        wide, line = max(lanes, mr), 64 // self.acc.size
+        if m is not None and m > 2 * wide:
+            rest = 0 if m % mr == 0 else 1 if m % mr <= mr // 2 else mr - 1
+            m = wide if m % wide == 0 else wide + (rest or mr)
+        if n is not None and n >= nr:
+            rest = n % nr
+            n = nr + (rest if rest % lanes == 0 else rest // lanes * lanes + 1)
+        if k is not None and k >= mr * line:
+            odd = int(k % lanes != 0)
+            deep = self._k_slabs(k)[0] > 1
+            k = (mr * line if k <= KC else KC * (self.slab if deep else 1) + lanes) + odd
+        made = self._replace(m=m, n=n, k=k, loose=True)
+        if self.large and made.n is not None and made.n >= nr:
+            made = made._replace(n=made.n + nr * self.target.l2)
+        elif self.large and made.m is not None:
+            made = made._replace(m=made.m + wide * self.target.l2)
+        return made if made.large == self.large else self
+
+    def word(self, name: str) -> int:
+        """The number of one of the `WORDS`."""
+        return 1 + WORDS.index(name)
 
     def _packs_a(self, kernel: str) -> bool:
         # Columns of A are a row apart in memory: with a power of two between them a register
@@ -242,7 +293,7 @@ class Gemm(NamedTuple):
         choice (tests, measurements); it must be one that can do these sizes.
         """
         for name, have, known in (("m", m, self.m), ("n", n, self.n), ("k", k, self.k)):
-            if have < 0 or (known is not None and have != known):
+            if have < 0 or (known is not None and have != known and not self.loose):
                 raise ValueError(f"{name} is {have}, compiled for {known}")
         kernel = kernel or ("packed" if prepacked else self.kernel(m, n, k))
         prepacked = kernel == "packed"

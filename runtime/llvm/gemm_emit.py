@@ -138,7 +138,7 @@ class _Kernel:
         self.mr, self.nr = g._tile(kernel)
         self.table = fn.args[0]
         self.worker = fn.wrap(fn.args[3], dtypes.int64)
-        word = {w: 1 + i for i, w in enumerate(WORDS)}
+        word = {w: g.word(w) for w in WORDS}
         self.a = fn.read_ptr(self.table, word["a"])
         self.b = fn.read_ptr(self.table, word["b"])
         self.packed = fn.read_ptr(self.table, word["packed"])
@@ -156,9 +156,12 @@ class _Kernel:
         self.private = self._byte(self.scratch, self.worker * private)
         self.out = [fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))]
         self.index: V | None = None  # the batch, inside a unit
+        self.asks: Any = epilogue if hasattr(epilogue, "sizes") else None
+        if self.asks is not None:
+            self.asks.sizes = {"batch": self.batch, "m": self.m, "n": self.n, "k": self.k}
 
     def _size(self, known: int | None, word: int) -> V:
-        if known is not None:
+        if known is not None and not self.g.loose:
             return self.fn.index(known)
         return self.fn.read_i64(self.table, word)
 
@@ -435,6 +438,8 @@ class _Kernel:
         As many operands as results are an update in place, which reads what it writes.
         """
         fn, g = self.fn, self.g
+        if g.large is False:
+            return after
         find = getattr(self.epilogue, "operands", None)
         places = [(p, t, False) for p, t in (find(fn) if find else [])]
         if len(places) < len(self.out):
@@ -444,8 +449,9 @@ class _Kernel:
             _Rows(fn.element_ptr(p, at, t), self.n * t.size, self.nr * t.size, write)
             for p, t, write in places
         )
-        large = (self.m * self.n * g.acc.size > g.target.l2 // 4) & done
-        return after._replace(ends=ends, some=fn.select(large, fn.index(self.mr), fn.index(0)))
+        if g.large is None:
+            done = done & (self.m * self.n * g.acc.size > g.target.l2 // 4)
+        return after._replace(ends=ends, some=fn.select(done, fn.index(self.mr), fn.index(0)))
 
     def _destination(self, i: V, j: V, rows: V, cols: V) -> tuple[Any, V, V]:
         """Where a tile's finished sums go, the step of rows there, and whether that is the stack.
@@ -720,9 +726,11 @@ class _Kernel:
     def _emit_out(self, acc: V, row: V, col: V, mask: V | None) -> None:
         fn, g = self.fn, self.g
         values: Sequence[V] | None = [acc]
+        at = (self.out_row + row) * self.n + col  # here: the operands' places are the same sum
+        if self.asks is not None:
+            self.asks.place = at
         if self.epilogue is not None:
             values = self.epilogue(fn, acc, row, col, self.index, mask)
-        at = (self.out_row + row) * self.n + col
         for p, t, v in zip(self.out, g.stored, values or (), strict=False):
             x = fn.cast(v, t)
             fn.look(x, mask, bool(fn.sought.small))

@@ -332,6 +332,49 @@ def test_known_sizes(m: int, n: int, k: int, ta: bool, tb: bool) -> None:
         g.plan(m, n, k + 1)
 
 
+def _text(g: Gemm, kernel: str, module: Any = None) -> str:
+    module = ir.Module("gemm")
+    g.emit(module, "kernel", kernel)
+    return str(module)
+
+
+@pytest.mark.parametrize("target", [WIDE, AVX2, SSE2])
+@pytest.mark.parametrize("dtype", [dtypes.float32, dtypes.float64])
+@pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
+def test_what_is_shared_is_the_same_code(ta: bool, tb: bool, dtype: DType, target: Target) -> None:
+    """The examples of a family stand for its sizes: these give the same code."""
+    rng = np.random.default_rng([ta, tb, dtype.size, target.vector_bytes])
+    seen = 0
+    while seen < 5:
+        m, n, k = (int(rng.choice(s)) for s in (
+            [12, 20, 64, 65, 68, 72, 127, 128, 784, 4096],
+            [9, 24, 40, 47, 48, 96, 100, 112, 1000, 2048],
+            [10, 64, 127, 128, 129, 256, 257, 784, 1024, 5000],
+        ))  # fmt: skip
+        exact = Gemm(dtype, ta, tb, m=m, n=n, k=k, target=target)
+        loose = exact.loosened()
+        if not loose.loose:
+            assert m * n * k <= 1 << 20
+            continue
+        seen += 1
+        kernel = exact.kernel(m, n, k)
+        assert _text(exact._replace(loose=True), kernel) == _text(loose, kernel)
+
+
+def test_products_of_one_family() -> None:
+    """One piece of code for several sizes, with the bits that code for the very sizes gives."""
+    sizes = [(128, 784, 272), (192, 496, 400), (96, 976, 1024), (64, 1024, 272)]
+    exact = {s: Gemm(dtypes.float32, m=s[0], n=s[1], k=s[2], target=WIDE) for s in sizes}
+    if WIDE == Target():
+        assert len({g.loosened() for g in exact.values()}) == 2  # one of small results
+    for s, g in exact.items():
+        p, q = Product(g.loosened(), *s, threads=2), Product(g, *s, threads=2)
+        p.check()
+        assert p.out[0].tobytes() == q.out[0].tobytes()
+    small = Gemm(dtypes.float32, m=64, n=64, k=64, target=WIDE)
+    assert small.loosened() is small
+
+
 @pytest.mark.parametrize("target", [WIDE, AVX2, SSE2])
 @pytest.mark.parametrize("ta", [False, True])
 def test_known_rows_split_into_units_of_odd_tiles(ta: bool, target: Target) -> None:
