@@ -30,8 +30,7 @@ import time
 from collections.abc import Callable
 from enum import IntEnum
 
-import numpy as np
-import numpy.typing as npt
+from graphc.runtime import aligned
 
 __all__ = ["MAX_THREADS", "P", "available", "ensure", "install", "shutdown", "size"]
 
@@ -74,16 +73,6 @@ class P(IntEnum):
     SIZE = 160
 
 
-Words = npt.NDArray[np.int64]
-
-
-def aligned(words: int) -> Words:
-    """Zeroed 8-byte words at a 128-byte boundary."""
-    raw = np.zeros(words + 16, np.int64)
-    skip = -raw.ctypes.data % 128 // 8
-    return raw[skip : skip + words]
-
-
 def available() -> int:
     """The number of cores that this process may use: its affinity, and its container's quota."""
     try:
@@ -112,7 +101,7 @@ class _Pool:
     """Native workers around one block of words."""
 
     def __init__(self) -> None:
-        self.block = aligned(P.SIZE)
+        self.block = aligned.words(P.SIZE)
         self.address = self.block.ctypes.data
         self.threads: list[threading.Thread] = []
         libc = ctypes.CDLL(None)

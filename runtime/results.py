@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.runtime import aligned
+
 __all__ = ["Empty"]
 
 
@@ -32,9 +34,11 @@ class Empty:
         last = self.last
         for i in (0, 1):
             a = last[i]
-            if a is not None and sys.getrefcount(a) <= _OURS and a.flags.writeable:
+            if a is None or sys.getrefcount(a) > _OURS or _views(a) > _ONLY:
+                continue
+            if a.flags.writeable:
                 return a  # type: ignore[no-any-return]
-        a = np.empty(shape, self.dtype)
+        a = aligned.empty(shape, self.dtype)
         self.turn ^= 1
         last[self.turn] = a
         return a
@@ -42,7 +46,11 @@ class Empty:
 
 #: Bytes from which an array that was let go of is used again.
 REUSE = 1 << 16
-#: References to a remembered array that are ours, counted as `Empty` does.
+
+
+def _views(a: np.ndarray[Any, Any]) -> int:
+    """References to the bytes that an array is made of: its own, and those of views of it."""
+    return sys.getrefcount(a.base)
 
 
 def _count_ours(last: list[Any]) -> int:
@@ -53,4 +61,6 @@ def _count_ours(last: list[Any]) -> int:
     return 0
 
 
+#: References to a remembered array that are ours, counted as `Empty` does; those to its bytes.
 _OURS = _count_ours([np.empty(1), None])
+_ONLY = _views(aligned.empty((1,), np.dtype(np.uint8)))

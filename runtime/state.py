@@ -16,6 +16,7 @@ import numpy as np
 
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node
+from graphc.runtime import aligned
 from graphc.runtime.feeds import storage, to_storage
 
 __all__ = ["Cell", "State"]
@@ -44,7 +45,7 @@ class Cell:
         self.ready = False
         self.least: float | None = None
         self.side = np.zeros(1, np.bool_)
-        a = np.zeros(shape, storage(dtype))
+        a = aligned.zeros(shape, storage(dtype))
         self.arrays = (a, a)
         self.addresses = (int(a.ctypes.data),) * 2
 
@@ -60,7 +61,7 @@ class Cell:
     def need_two(self) -> None:
         """Have an array for new values; one that has no value yet has nothing to lose."""
         if self.ready and self.arrays[0] is self.arrays[1]:
-            old, new = self.array, np.empty(self.shape, storage(self.dtype))
+            old, new = self.array, aligned.empty(self.shape, storage(self.dtype))
             at = int(old.ctypes.data), int(new.ctypes.data)
             # either order is right at any moment: `side` says which is the variable
             flip = self.side.item()

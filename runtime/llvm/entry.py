@@ -61,7 +61,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from graphc.runtime import pool
+from graphc.runtime import aligned, pool
 from graphc.runtime.llvm import perf
 from graphc.runtime.llvm.jit import Options, compile_kernels
 
@@ -253,7 +253,7 @@ class _Native:
         if layout is not None:  # workers may be in this code to the very end of the process
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
         self.walk = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("graphc_walk"))
-        self.globals = pool.aligned(G.SIZE)
+        self.globals = aligned.words(G.SIZE)
         self.globals[G.MAIN] = threading.main_thread().ident or 0
         self.globals[G.NDARRAY] = id(np.ndarray)
         self.globals[G.FORKS] = 1
@@ -291,7 +291,7 @@ class _Native:
         self.globals[G.FORKS] += 1
 
     def bound(
-        self, block: pool.Words, keep: Any, method: _MethodDef | None = None
+        self, block: aligned.Words, keep: Any, method: _MethodDef | None = None
     ) -> Callable[..., int]:
         """The entry for `block`; it owns the block and `keep`."""
         return cast("Callable[..., int]", self.make(method or self.method, block, keep))
@@ -480,7 +480,7 @@ class Program:
         words_at = steps_at + S.SIZE * len(steps)
         dims_at = words_at + sum(lengths)
         patches_at = dims_at + sum(len(s.dims) for s in specs)
-        block = pool.aligned(patches_at + sum(len(s.patches) for s in specs))
+        block = aligned.words(patches_at + sum(len(s.patches) for s in specs))
         at = block.ctypes.data
         self._block = block
         self._specs = [(np.dtype(s.dtype), isinstance(s, OutSpec)) for s in specs]
@@ -503,7 +503,7 @@ class Program:
         if steps:
             self.costs[:] = [s.cost for s in steps]
 
-        self.dims: list[pool.Words] = []
+        self.dims: list[aligned.Words] = []
         table = block[args_at:steps_at].reshape(-1, A.SIZE)
         for row, spec, (dtype, out) in zip(table, specs, self._specs, strict=True):
             n, m = len(spec.dims), len(spec.patches)
@@ -526,7 +526,7 @@ class Program:
         block[H.LOOPS] = bool(branches)
         block[H.GLOBALS] = nat.globals.ctypes.data
         self._stride = -(-(max(lengths, default=1) + SCRATCH_HEAD) // 16) * 16
-        self._scratch = pool.aligned(0)
+        self._scratch = aligned.words(0)
         self.threads = threads
         self.refresh()
         self.run: Callable[..., int]
@@ -544,7 +544,7 @@ class Program:
     def threads(self, n: int) -> None:
         n = max(1, min(n, pool.MAX_THREADS))
         if n > 1 and len(self._scratch) < n * self._stride:
-            self._scratch = pool.aligned(n * self._stride)
+            self._scratch = aligned.words(n * self._stride)
             self.keep.append(self._scratch)
         self._block[H.SCRATCH] = self._scratch.ctypes.data
         self._block[H.STRIDE] = self._stride

@@ -337,19 +337,18 @@ class Walk:
             with self.vector_at(s.var, now - row * extent, wide) as column:
                 yield column
 
+        self.streaming = self.find_stream(s.var, inner, lanes)
         parts = self.stages(at, inner)
-        if parts is None:
-            return begin
-        stream = self.find_stream(s.var, inner, lanes)
-        stop = end
-        if stream is not None:
-            self.symbols[Symbol(var)] = begin
-            aligned = self.peeled(stream, s.var, k.index(0)).eq(0)
-            stop = k.select(aligned, end, begin)
-        self.streaming = stream
-        self.in_stages(parts, at, s.var, inner, begin * extent, stop * extent, wide)
+        if parts is not None:
+            stop = end
+            if self.streaming is not None:
+                self.symbols[Symbol(var)] = begin
+                aligned = self.peeled(self.streaming, s.var, k.index(0)).eq(0)
+                stop = k.select(aligned, end, begin)
+            self.in_stages(parts, at, s.var, inner, begin * extent, stop * extent, wide)
+            begin = stop
         self.streaming = None
-        return stop
+        return begin
 
     @contextmanager
     def guard(self, extent: Dim, n: V, before: Sequence[Stmt]) -> Iterator[None]:
