@@ -20,7 +20,7 @@ from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Operand, lit
 from graphc.ir.node import Node, Value
 from graphc.ops.control import no_room
 from graphc.passes.fuse import COSTLY, is_alias, is_pointwise
-from graphc.passes.lower import Scalar, check_operands
+from graphc.passes.scalar import Scalar, check_operands
 
 __all__ = ["SmallLoop", "lower_loop"]
 

@@ -25,7 +25,8 @@ from graphc.ops.random import reserved
 from graphc.passes.contract import Contraction, contraction_of, lower_contraction
 from graphc.passes.convolve import convolution_of, lower_convolution
 from graphc.passes.fuse import is_alias
-from graphc.passes.lower import Lowered, lower_body
+from graphc.passes.lower import lower_body
+from graphc.passes.lowered import Lowered
 from graphc.passes.share import body_key
 from graphc.runtime.bounds import Bounds, Guard, look_step
 from graphc.runtime.panels import share_panels

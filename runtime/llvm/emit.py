@@ -540,7 +540,7 @@ class Fn:
     def extern(
         self, name: str, ret: ir.Type, args: Sequence[Any], *, attributes: Sequence[str] = ()
     ) -> Any:
-        """Call a C function; its name must be in `jit.EXTERNS` (rule R2)."""
+        """Call a C function; its name must be in `kernel_options.EXTERNS` (rule R2)."""
         f = self.module.globals.get(name)
         if f is None:
             f = ir.Function(self.module, ir.FunctionType(ret, [a.type for a in args]), name)

@@ -63,7 +63,8 @@ import numpy as np
 
 from graphc.runtime import aligned, pool
 from graphc.runtime.llvm import perf
-from graphc.runtime.llvm.jit import Options, compile_kernels
+from graphc.runtime.llvm.jit import compile_kernels
+from graphc.runtime.llvm.kernel_options import Options
 
 __all__ = [
     "BRANCH", "BUSY", "COMMIT", "COUNT", "DIMS", "NOT_FINITE", "OK", "SLOW", "STOPPED", "VARIES",
@@ -351,7 +352,7 @@ class Step(NamedTuple):
     Attributes
     ----------
     owner : object
-        Keeps the code in memory (a `jit.Compiled`).
+        Keeps the code in memory (a `native_code.Compiled`).
     address : int
         Where the function is.
     words : sequence of int

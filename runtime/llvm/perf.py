@@ -50,7 +50,7 @@ def path() -> str:
 
 
 def note(code: Any, name: str) -> None:
-    """Write where the functions of `code` (a `jit.Compiled`) are, under a name; once each.
+    """Write where the functions of `code` (a `native_code.Compiled`) are, under a name; once each.
 
     Nothing is raised.
     """

@@ -107,7 +107,7 @@ def places(
 
     Parameters
     ----------
-    owner : jit.Compiled
+    owner : Compiled
     emit : callable
         What emits the kernel whose statements `lines` knows.
     texts : mapping
@@ -115,11 +115,11 @@ def places(
     rest : int
         As for `Trail`.
     """
-    from graphc.runtime.llvm import jit
+    from graphc.runtime.llvm import native_code
 
     shown = owner._context.printed
     try:
-        text = jit.emitted(emit, owner, Trail(lines, rest))
+        text = native_code.emitted(emit, owner, Trail(lines, rest))
         made = {
             "llvm": _located(text), "optimized": _located(shown(text, assembly=False)),
             "asm": _counted(shown(text, assembly=True)),

@@ -21,7 +21,8 @@ from graphc.passes.fuse import fuse
 from graphc.runtime.llvm import codegen
 from graphc.runtime.llvm import conv as native
 from graphc.runtime.llvm.cpu import LEVELS, host
-from graphc.runtime.llvm.jit import Options, compile_kernels
+from graphc.runtime.llvm.jit import compile_kernels
+from graphc.runtime.llvm.kernel_options import Options
 from graphc.runtime.llvm.walk import emit_kernel
 from graphc.runtime.plan import Plan, make_plan
 

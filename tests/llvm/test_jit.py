@@ -18,10 +18,11 @@ import pytest
 import sample_kernels
 
 from graphc.runtime.llvm import cpu as cpu_module
-from graphc.runtime.llvm import jit, load
+from graphc.runtime.llvm import jit, kernel_options, load, machine, native_code, self_test, workers
 from graphc.runtime.llvm.cache import Cache, open_cache
 from graphc.runtime.llvm.cpu import LEVELS, host
-from graphc.runtime.llvm.jit import CompileError, Options, compile_kernels, stats
+from graphc.runtime.llvm.jit import CompileError, compile_kernels, stats
+from graphc.runtime.llvm.kernel_options import Options
 
 HERE = Path(__file__).parent
 INT, PTR, LONG = ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64
@@ -43,7 +44,7 @@ def answer(value: int, name: str = "answer") -> str:
     return f"define i32 @{name}()\n{{\nentry:\n  ret i32 {value}\n}}\n"
 
 
-def run(kernel: jit.Compiled, name: str | None = None) -> int:
+def run(kernel: native_code.Compiled, name: str | None = None) -> int:
     return int(kernel.function(INT, name=name)())
 
 
@@ -51,7 +52,7 @@ def table(*arrays: np.ndarray) -> Any:
     return (PTR * len(arrays))(*(a.ctypes.data for a in arrays))
 
 
-def check_samples(kernels: dict[str, jit.Compiled], lanes: int = 16) -> None:
+def check_samples(kernels: dict[str, native_code.Compiled], lanes: int = 16) -> None:
     rng = np.random.default_rng(1)
     for n in (0, 1, 15, 16, 37, 1000):
         x, y = rng.standard_normal((2, n)).astype(np.float32)
@@ -291,9 +292,9 @@ def test_one_bad_kernel_does_not_lose_the_others(options: Options) -> None:
 
 
 def test_every_extern_exists() -> None:
-    for name in jit.EXTERNS:
-        assert jit._address_of(name)
-    assert jit._address_of("PyLong_FromLong")
+    for name in kernel_options.EXTERNS:
+        assert native_code.address_of(name)
+    assert native_code.address_of("PyLong_FromLong")
 
 
 # ----------------------------------------------------------------- memory and sharing
@@ -363,7 +364,7 @@ def test_two_threads_compile_a_kernel_once(options: Options) -> None:
         time.sleep(0.05)
         sample_kernels.chain(module)
 
-    got: list[jit.Compiled] = []
+    got: list[native_code.Compiled] = []
 
     def ask() -> None:
         go.wait()
@@ -438,10 +439,10 @@ def test_many_threads_many_kernels() -> None:
     """Compiling side by side gives the same bytes as one after another (rule R5)."""
     texts = {}
     context = jit._context(Options(cache_dir=""))
-    jit._prepare_llvm()
+    machine.prepare_llvm()
     for k in range(24):
         emit = samples()[("chain", "softmax", "gemm")[k % 3]]
-        texts[k] = jit._text_of(emit, str(k), context)
+        texts[k] = native_code.text_of(emit, str(k), context)
     expected = {k: context.object_of(t) for k, t in texts.items()}
     wrong: list[int] = []
 
@@ -488,7 +489,7 @@ def test_turns_are_short_while_kernels_are_made(options: Options) -> None:
 
     with pytest.raises(CompileError, match="no kernel"):
         compile_kernels({"outer": emit, "good": answer(1)}, options)
-    assert all(x == pytest.approx(jit._Turns.SECONDS, rel=0.1) for x in seen)
+    assert all(x == pytest.approx(workers.Turns.SECONDS, rel=0.1) for x in seen)
     assert len(seen) == 2
     assert not any(forked)
     assert sys.getswitchinterval() == before
@@ -503,13 +504,13 @@ def test_the_longest_kernel_is_made_first() -> None:
         order.append(text)
         return text.encode()
 
-    workers = jit._Workers(work, 1)
+    crew = workers.Workers(work, 1)
     for key, text in (("a", "--"), ("b", "-----"), ("c", "-"), ("d", "---")):
-        workers.submit(key, text)
+        crew.submit(key, text)
     ready.set()
-    workers.finish()
+    crew.finish()
     assert order == ["-----", "---", "--", "-"]
-    assert workers.results == {"a": b"--", "b": b"-----", "c": b"-", "d": b"---"}
+    assert crew.results == {"a": b"--", "b": b"-----", "c": b"-", "d": b"---"}
 
 
 # ----------------------------------------------------------------- disk
@@ -574,7 +575,7 @@ def test_damaged_entries_are_made_anew(options: Options) -> None:
 def test_whole_entries_of_no_use_are_made_anew(options: Options) -> None:
     cache = open_cache(options.cache_dir)
     digest = jit._context(options).full_key("k", answer(42))
-    good = jit._context(options).body_of(answer(42)) if jit._prepare_llvm() is None else b""
+    good = jit._context(options).body_of(answer(42)) if machine.prepare_llvm() is None else b""
     for body in (
         b"", b"F", b"F" + bytes(100), b"O", b"Oanswer\0not an object", b"X", good[:-1],
         good + b"x", good.replace(b"E 0 ", b"E 999999 "), good.replace(b"E 0 ", b"E zz "),
@@ -636,7 +637,8 @@ def test_directory_removed_while_running(options: Options) -> None:
 FORK = """
 import os, sys, threading, time
 from graphc.runtime.llvm import jit
-options = jit.Options(cache_dir="")
+from graphc.runtime.llvm.kernel_options import Options
+options = Options(cache_dir="")
 def text(v):
     body = "".join(f"  %a{k} = add i32 %x, {k + v}\\n  store i32 %a{k}, ptr %p, align 4\\n"
                    for k in range(60))
@@ -691,7 +693,8 @@ def test_fork_inside_emit_and_loaded_code_after_fork(options: Options) -> None:
     code = """
 import os, ctypes
 from graphc.runtime.llvm import jit
-options = jit.Options(cache_dir="")
+from graphc.runtime.llvm.kernel_options import Options
+options = Options(cache_dir="")
 T = "define i32 @f()\\n{\\nentry:\\n  ret i32 %d\\n}\\n"
 k = jit.compile_kernels({"k": T % 9}, options)["k"]
 pids = []
@@ -782,18 +785,18 @@ def test_self_test_runs_and_lowers_the_level(
     cpu = host()
     if cpu.level in ("", "sse2"):
         pytest.skip("no level to lower")
-    assert jit.self_test(cpu.level)
+    assert self_test.self_test(cpu.level)
     asked: list[str] = []
 
     def dies(level: str) -> bool:
         asked.append(level)
         return level != cpu.level
 
-    monkeypatch.setattr(jit, "self_test", dies)
+    monkeypatch.setattr(self_test, "self_test", dies)
     monkeypatch.setattr(cpu_module, "_kernel_facts", lambda: ("", frozenset()))
     for _ in range(2):
         cache = Cache(str(tmp_path / "c"))
-        lower = jit._trusted(host("", cache), cache)
+        lower = self_test.trusted(host("", cache), cache)
         assert lower.level == LEVELS[LEVELS.index(cpu.level) - 1]
     assert asked[0] == cpu.level
     assert len(asked) <= 2  # the answer is remembered
@@ -804,10 +807,10 @@ def test_self_test_sees_a_killed_child(monkeypatch: pytest.MonkeyPatch) -> None:
         returncode = -4
 
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: Done())
-    assert not jit.self_test("avx512")
+    assert not self_test.self_test("avx512")
 
     def cannot(*_: object, **__: object) -> None:
         raise OSError("no processes")
 
     monkeypatch.setattr(subprocess, "run", cannot)
-    assert jit.self_test("avx512")
+    assert self_test.self_test("avx512")

@@ -8,7 +8,7 @@ import pytest
 import sample_kernels
 from llvmlite import ir
 
-from graphc.runtime.llvm.jit import EXTERNS
+from graphc.runtime.llvm.kernel_options import EXTERNS
 from graphc.runtime.llvm.lint import LintError, lint
 
 

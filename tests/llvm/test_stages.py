@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.passes import lower
+from graphc.passes import lower_values
 from graphc.runtime.llvm import stages
 
 LENGTHS = [1, 15, 16, 17, 31, 32, 33, 80, 111, 112, 113, 160, 255, 1000]
@@ -87,7 +87,7 @@ def test_rows_follow_each_other(
 ) -> None:  # fmt: skip
     """Stages go on from one row to the next: the elements are what they are in one long row."""
     if streamed:
-        monkeypatch.setattr(lower, "STREAM_BYTES", 0)
+        monkeypatch.setattr(lower_values, "STREAM_BYTES", 0)
     rng = np.random.default_rng(1)
     number = np.random.default_rng().uniform(1, 1.1)  # a kernel that no cache has
     x = rng.uniform(0.5, 2.0, shape).astype(np.float32)

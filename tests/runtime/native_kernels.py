@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.ir import dtypes
-from graphc.runtime.llvm.jit import Compiled, compile_kernels
+from graphc.runtime.llvm.jit import compile_kernels
+from graphc.runtime.llvm.native_code import Compiled
 
 F32, F64, I64 = dtypes.float32, dtypes.float64, dtypes.int64
 

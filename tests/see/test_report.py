@@ -273,19 +273,19 @@ def test_what_a_user_adds_is_seen() -> None:
 @pytest.mark.parametrize("where", ["pure", "simplify", "plan", "kernels"])
 def test_a_run_that_does_not_compile_shows_what_there_is(where, monkeypatch, tmp_path, capsys):
     from graphc.passes import pipeline
-    from graphc.runtime import executor, plan
+    from graphc.runtime import generating, plan, runs
 
     def fail(*args, **kwargs):
         raise RuntimeError("a fault <b>in</b> the compiler\nwith two lines")
 
     if where == "pure":
-        monkeypatch.setattr(executor, "functionalize", fail)
+        monkeypatch.setattr(runs, "functionalize", fail)
     elif where == "simplify":
         monkeypatch.setitem(pipeline.PASSES, "simplify", fail)
     elif where == "plan":
         monkeypatch.setattr(plan, "make_plan", fail)
     else:
-        monkeypatch.setattr(executor.codegen, "compile_all", fail)
+        monkeypatch.setattr(generating.codegen, "compile_all", fail)
     g, fetches, feed = training()
     with g.as_default(), tf.Session() as sess:
         data = gather(fetches, feed, sess)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.runtime.llvm import jit
+from graphc.runtime.llvm import native_code
 from graphc.see.report.gather import gather
 
 X = np.linspace(-1, 1, 48, dtype=np.float32).reshape(6, 8)
@@ -141,7 +141,7 @@ def test_a_page_without_places(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: Any) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(jit, "emitted", fail)
+    monkeypatch.setattr(native_code, "emitted", fail)
     for k in kernels(gathered(softmax)):
         assert all(made["at"] == {} and made["asm"] for made in k["native"])
 
