@@ -11,7 +11,7 @@ The gradient of a cond is a cond. Its branches read what they need of the branch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop, context_of
 from graphc.ops import control, fills, flow, math, reduce, state
 from graphc.ops.convert import make_constant
+from graphc.passes.flow_reach import active_variables, reaches
 
 __all__ = ["construct_gradient", "read_back"]
 
@@ -142,26 +143,6 @@ def capacities(loop: Loop) -> tuple[Value, ...]:
 # ------------------------------------------------------------------------- which gradients
 
 
-def _reaches(roots: Iterable[Value], inside: Context, stop: set[Value]) -> set[Value]:
-    """The float values that `roots` are made of, up to those outside of `inside`."""
-    out: set[Value] = set()
-    stack = [v for v in roots if v.dtype.kind in "fc" and v not in stop]
-    while stack:
-        v = stack.pop()
-        if v in out:
-            continue
-        out.add(v)
-        c = context_of(v.node)
-        if c is None or not c.within(inside):
-            continue
-        inputs = v.node.inputs
-        if v.node.op.name == "saved":
-            around = v.node.attrs["loop"].node
-            inputs = around.inputs if around is not None else ()
-        stack += [x for x in inputs if x.dtype.kind in "fc" and x not in stop]
-    return out
-
-
 def construct_gradient(
     n: Node,
     outs: Sequence[Any],
@@ -205,13 +186,8 @@ def _loop(
         return none
     count = len(loop.params)
     inner = [s.node.attrs["value"] for s, _ in sides]
-    active = {j for j in range(count) if outs[j] is not None}
-    while True:
-        reached = _reaches([*[loop.results[j] for j in sorted(active)], *inner], loop, stop)
-        more = {j for j in range(count) if loop.params[j] in reached} - active
-        if not more:
-            break
-        active |= more
+    given = [j for j in range(count) if outs[j] is not None]
+    active, reached = active_variables(n, given, inner, stop)
     order = sorted(active)
     shared = [c for c in dict.fromkeys(n.inputs[count:]) if c in wanted and c in reached]
     if not order and not shared:
@@ -296,7 +272,7 @@ def _cond(
     for c in contexts:
         roots = [r for r, g in zip(c.results, outs, strict=False) if g is not None]
         roots += [v for v, _ in inner if _is_in(v, c)]
-        reached.append(_reaches(roots, c, stop))
+        reached.append(reaches(roots, c, stop))
     shared = [
         v
         for v in dict.fromkeys(n.inputs)

@@ -97,7 +97,11 @@ def _row_known(sizes: Value, index: Value) -> Any:
     if s is None or D.facts() is None or len(s) != 2 or s[0] != 0:
         return None
     rank = s[1]
-    assert type(rank) is int
+    if type(rank) is not int:  # of a value whose rank is known in a run only: one plan for each
+        facts, size = D.facts(), rank
+        assert facts is not None
+        rank = facts.value(size)
+        facts.equal(size, rank)
     return (-1,) * rank  # or of a loop or a branch that did not run
 
 

@@ -422,9 +422,12 @@ def _rows_like(mask: Value, like: Value) -> Value:
     from graphc.ops import math
 
     if mask.static_shape is None or like.static_shape is None:
-        raise LookupError("the gradient of a segment op needs known ranks")
-    for _ in range(len(like.static_shape) - len(mask.static_shape)):
-        mask = expand_dims(mask, -1)
+        sizes = shape(mask)
+        inner = getitem(shape(like), slice(getitem(shape(sizes), 0), None))
+        mask = reshape(mask, concat([sizes, ones_like(inner)], 0))
+    else:
+        for _ in range(len(like.static_shape) - len(mask.static_shape)):
+            mask = expand_dims(mask, -1)
     return math.logical_and(mask, ones_like(like, dtype=dtypes.bool_))  # type: ignore[no-any-return]
 
 

@@ -223,3 +223,22 @@ def test_new_trip_counts_make_no_new_plan() -> None:
         for k in (7, 3, 11):
             s.run([y, g], {n: k})
         assert counters.plans == before
+
+
+def test_what_no_result_depends_on_has_no_gradient():
+    """As in TensorFlow also behind loops in loops, arms nobody takes up, and stopped gradients."""
+    x, dead, stopped, never, other = [tf.placeholder(tf.float32, []) for _ in range(5)]
+
+    def inner(j, a):
+        return j + 1, a * x + tf.stop_gradient(stopped)
+
+    def body(i, a, b):
+        made = tf.while_loop(lambda j, a: j < 2, inner, [0, a])[1]
+        _ = tf.sin(dead) * made
+        once = tf.while_loop(lambda j, a: j < 2, lambda j, a: (j + 1, a * never), [0, made],
+                             back_prop=False)[1]  # fmt: skip
+        return i + 1, made + once, b * dead
+
+    end = tf.while_loop(lambda i, a, b: i < 3, body, [0, other, 1.0])[1]
+    found = tf.gradients(end, [x, dead, stopped, never, other])
+    assert [g is None for g in found] == [False, True, True, True, False]
