@@ -252,8 +252,12 @@ class Dataset:
         """
         from graphc.data.sources import FileCount
 
-        files = make("FilesDataset", file_pattern)
-        return files.shuffle(FileCount(files), seed) if shuffle is None or shuffle else files
+        with current().counts_as(15 + (not isinstance(file_pattern, Value))):
+            files = make("FilesDataset", file_pattern)
+        if not (shuffle is None or shuffle):
+            return files
+        with current().counts_as(17):
+            return files.shuffle(FileCount(files), seed)
 
     # ---------------------------------------------------------------- transformations
 

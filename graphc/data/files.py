@@ -21,6 +21,7 @@ from graphc.ir.build import current
 from graphc.ir.dtypes import as_dtype, int64, string
 from graphc.ir.node import Value
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made
 from graphc.ops.shapes import reshape
 
 __all__ = [
@@ -106,10 +107,14 @@ class _FileDataset(Dataset):
             tensors.append(reshape(given, [-1], name="flat_filenames"))
             current().reserve("TensorSliceDataset")
         self._named = bool(inputs)
-        tensors += [convert_to_tensor(x, int64, name) for name, x in numbers]
-        tensors.append(convert_to_tensor(compression_type or "", string, "compression_type"))
+        with current().counts_as(0):
+            tensors += [convert_to_tensor(x, int64, name) for name, x in numbers]
+        kind = compression_type or ""
+        with current().counts_as(0):  # constants of a function, in TF1
+            tensors.append(convert_to_tensor(kind, string, "compression_type"))
         self._parallel = num_parallel_reads
         current().reserve("FlatMapDataset" if num_parallel_reads is None else "ParallelInterleave")
+        made(0 if num_parallel_reads is None else 5)
         super().__init__(structure, inputs, tensors)
 
     def _open(self, context: Context) -> Stream:

@@ -20,6 +20,7 @@ from graphc.ops import check, math, reduce, state
 from graphc.ops import shapes as shape_ops
 from graphc.ops.check import Assert
 from graphc.ops.convert import constant_op, convert_to_tensor
+from graphc.ops.counting import made
 
 __all__ = [
     "add_check_numerics_ops", "assert_all_finite", "assert_integer", "assert_near",
@@ -60,6 +61,8 @@ def _compare(
             a = convert_to_tensor(x, name="x")
             b = convert_to_tensor(y, a.dtype if not isinstance(y, Value) else None, name="y")
             told = message or ""
+            if test is math.equal and x is y and isinstance(x, Value):
+                return state.no_op("NoOp")  # type: ignore[return-value]
             condition = test(a, b)
             given = data is not None
             if not given:
@@ -209,8 +212,10 @@ def _rank_check(
     wanted = [_rank_of(r) for r in ranks]
     numbers = [n for _, n in wanted]
     told = message or ""
+    made(len(ranks))  # that they are integers
     if a.rank is not None and all(n is not None for n in numbers):
         if holds(a.rank, numbers):
+            made(1)
             return _ok()
         shown = numbers[0] if single else tuple(numbers)
         raise ValueError(

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from graphc.face.current import name_scope
-from graphc.image.common import as_images, tensor
+from graphc.image.common import checked, tensor
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ops import arrays, fills, linalg, math, random, reduce, shapes, state
+from graphc.ops.counting import as_many, made, sized
 
 __all__ = [
     "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation",
@@ -87,8 +89,10 @@ def adjust_contrast(images: Any, contrast_factor: Any) -> Any:
     with name_scope(None, "adjust_contrast", [images, contrast_factor]):
         x = tensor(images, name="images")
         real = _as_float(x)
-        mean = reduce.reduce_mean(real, axis=[-3, -2], keepdims=True)
-        out = (real - mean) * math.cast(tensor(contrast_factor), real.dtype) + mean
+        factor = math.cast(tensor(contrast_factor), real.dtype)
+        with current().counts_as(1):
+            mean = reduce.reduce_mean(real, axis=[-3, -2], keepdims=True)
+            out = (real - mean) * factor + mean
         return convert_image_dtype(out, x.dtype.base_dtype, saturate=True)
 
 
@@ -121,9 +125,10 @@ def rgb_to_grayscale(images: Any, name: str | None = None) -> Any:
     """The brightness of red, green and blue; one channel."""
     with name_scope(name, "rgb_to_grayscale", [images]) as scope:
         x = tensor(images, name="images")
-        real = _as_float(x)
-        weights = tensor(np.array([0.2989, 0.5870, 0.1140]), dtype=real.dtype)
-        gray = reduce.reduce_sum(real * weights, axis=[-1], keepdims=True)
+        real = convert_image_dtype(x, dtypes.float32)
+        with current().counts_as(14 if sized(x) else 28):
+            weights = tensor(np.array([0.2989, 0.5870, 0.1140]), dtype=real.dtype)
+            gray = reduce.reduce_sum(real * weights, axis=[-1], keepdims=True)
         return convert_image_dtype(gray, x.dtype.base_dtype, name=scope)
 
 
@@ -136,7 +141,9 @@ def grayscale_to_rgb(images: Any, name: str | None = None) -> Any:
             raise ValueError("grayscale_to_rgb needs pictures of known rank")
         from graphc.ops import arrays
 
-        out: Any = arrays.tile(x, [1] * (rank - 1) + [3], name=scope)
+        made(1 if sized(x) else 33)
+        with current().counts_as(13):
+            out: Any = arrays.tile(x, [1] * (rank - 1) + [3], name=scope)
         return out
 
 
@@ -146,6 +153,7 @@ def _split(x: Any) -> list[Any]:
     return [x[..., i] for i in range(3)]
 
 
+@as_many(1)
 def rgb_to_hsv(images: Any, name: str | None = None) -> Any:
     """Hue, saturation and value, all between 0 and 1, of red, green and blue."""
     with name_scope(name, "RGBToHSV", [images]) as scope:
@@ -169,6 +177,7 @@ def rgb_to_hsv(images: Any, name: str | None = None) -> Any:
         return out
 
 
+@as_many(1)
 def hsv_to_rgb(images: Any, name: str | None = None) -> Any:
     """Red, green and blue of hue, saturation and value."""
     with name_scope(name, "HSVToRGB", [images]) as scope:
@@ -188,16 +197,24 @@ def hsv_to_rgb(images: Any, name: str | None = None) -> Any:
         return out
 
 
+def _back(out: Any, x: Any) -> Any:
+    """Colours as the type of `x`; TF1 takes it that none is out of range."""
+    with current().counts_as(3 if x.dtype.is_integer else None):
+        return convert_image_dtype(out, x.dtype.base_dtype, saturate=True)
+
+
 def adjust_hue(image: Any, delta: Any, name: str | None = None) -> Any:
     """Turn the hue by `delta` of the circle of colours."""
     with name_scope(name, "adjust_hue", [image]):
         x = tensor(image, name="image")
         real = _as_float(x)
-        h, s, v = _split(rgb_to_hsv(real))
-        turned = h + math.cast(tensor(delta), real.dtype)
-        turned = turned - math.floor(turned)
-        out = hsv_to_rgb(arrays.stack([turned, s, v], axis=-1))
-        return convert_image_dtype(out, x.dtype.base_dtype, saturate=True)
+        angle = math.cast(tensor(delta), real.dtype)
+        with current().counts_as(1):
+            h, s, v = _split(rgb_to_hsv(real))
+            turned = h + angle
+            turned = turned - math.floor(turned)
+            out = hsv_to_rgb(arrays.stack([turned, s, v], axis=-1))
+        return _back(out, x)
 
 
 def random_hue(image: Any, max_delta: float, seed: int | None = None) -> Any:
@@ -214,11 +231,12 @@ def adjust_saturation(image: Any, saturation_factor: Any, name: str | None = Non
     with name_scope(name, "adjust_saturation", [image]):
         x = tensor(image, name="image")
         real = _as_float(x)
-        h, s, v = _split(rgb_to_hsv(real))
-        more = s * math.cast(tensor(saturation_factor), real.dtype)
-        more = math.minimum(math.maximum(more, 0.0), 1.0)
-        out = hsv_to_rgb(arrays.stack([h, more, v], axis=-1))
-        return convert_image_dtype(out, x.dtype.base_dtype, saturate=True)
+        factor = math.cast(tensor(saturation_factor), real.dtype)
+        with current().counts_as(1):
+            h, s, v = _split(rgb_to_hsv(real))
+            more = math.minimum(math.maximum(s * factor, 0.0), 1.0)
+            out = hsv_to_rgb(arrays.stack([h, more, v], axis=-1))
+        return _back(out, x)
 
 
 def random_saturation(image: Any, lower: float, upper: float, seed: int | None = None) -> Any:
@@ -230,14 +248,16 @@ def random_saturation(image: Any, lower: float, upper: float, seed: int | None =
 def per_image_standardization(image: Any) -> Any:
     """Each picture with mean 0 and variance 1 (a deviation of at least ``1 / sqrt(pixels)``)."""
     with name_scope(None, "per_image_standardization", [image]) as scope:
-        given = as_images(image)
-        x = math.cast(given, dtypes.float32)
-        count = reduce.reduce_prod(shapes.shape(x)[-3:])
-        mean = reduce.reduce_mean(x, axis=[-1, -2, -3], keepdims=True)
-        variance = reduce.reduce_mean(math.square(x), axis=[-1, -2, -3], keepdims=True)
-        variance = math.maximum(variance - math.square(mean), 0.0)
-        least = math.rsqrt(math.cast(count, dtypes.float32))
-        out = math.divide(x - mean, math.maximum(math.sqrt(variance), least))
+        given = checked(image)
+        made(3 if given.dtype.is_integer else 0)
+        with current().counts_as(21):
+            x = math.cast(given, dtypes.float32)
+            count = reduce.reduce_prod(shapes.shape(x)[-3:])
+            mean = reduce.reduce_mean(x, axis=[-1, -2, -3], keepdims=True)
+            variance = reduce.reduce_mean(math.square(x), axis=[-1, -2, -3], keepdims=True)
+            variance = math.maximum(variance - math.square(mean), 0.0)
+            least = math.rsqrt(math.cast(count, dtypes.float32))
+            out = math.divide(x - mean, math.maximum(math.sqrt(variance), least))
         return convert_image_dtype(out, given.dtype.base_dtype, saturate=True, name=scope)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from graphc.ops import shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made, sized
 
-__all__ = ["as_images", "batched", "check_rank", "sizes", "tensor"]
+__all__ = ["as_images", "batched", "check_rank", "checked", "sizes", "tensor"]
 
 
 def as_images(image: Any, name: str = "image") -> Any:
@@ -29,6 +30,13 @@ def check_rank(image: Any) -> None:
         raise ValueError(
             f"'image' must have either 3 or 4 dimensions, but has {image.get_shape()}."
         )
+
+
+def checked(image: Any) -> Any:
+    """`as_images` where TF1 makes sure that there are sizes, in a run if need be."""
+    x = as_images(image)
+    made(1 if sized(x) else 23)
+    return x
 
 
 def batched(image: Any, body: Callable[[Any], Any], name: str = "images") -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphc.face.current import name_scope
-from graphc.image.common import as_images, batched, sizes, tensor
+from graphc.image.common import as_images, batched, checked, sizes, tensor
 from graphc.ir import dtypes
+from graphc.ir.build import current
+from graphc.ir.node import Value
 from graphc.ops import (
     arrays,
     broadcasting,
@@ -18,6 +21,7 @@ from graphc.ops import (
     state,
     transposing,
 )
+from graphc.ops.counting import as_many, sized
 
 __all__ = [
     "central_crop", "crop_to_bounding_box", "extract_image_patches", "extract_patches",
@@ -30,7 +34,7 @@ __all__ = [
 def _flipped(image: Any, axis: int, name: str) -> Any:
     """`image` reversed along an axis, counted from the last of three."""
     with name_scope(None, name, [image]):
-        x = as_images(image)
+        x = checked(image)
         if x.get_shape().ndims is None:
             raise ValueError(
                 "'image' must have three or four dimensions, of unknown rank it is not"
@@ -52,21 +56,26 @@ def flip_up_down(image: Any) -> Any:
 def _random_flip(image: Any, axis: int, seed: int | None, name: str) -> Any:
     """Each picture mirrored or not, by a draw of its own."""
     with name_scope(None, name, [image]) as scope:
-        x = as_images(image)
+        x = checked(image)
         rank = x.get_shape().ndims
         if rank == 3:
             draw = random.random_uniform([], 0, 1.0, seed=seed)
-            n = sizes(x)[rank + axis]
-            places = spaced.range(n)
-            index = math.select(
-                broadcasting.broadcast_to(math.less(draw, 0.5), shapes.shape(places)),
-                n - 1 - places, places,
-            )  # fmt: skip
-            made: Any = state.identity(arrays.gather(x, index, axis=rank + axis), name=scope)
-            return made
-        draws = random.random_uniform([sizes(x)[0]], 0, 1.0, seed=seed)
-        flip = shapes.reshape(math.cast(math.rint(draws), x.dtype), [-1, 1, 1, 1])
-        out: Any = flip * arrays.reverse(x, [4 + axis]) + (1 - flip) * x
+            with current().counts_as(11):
+                n = sizes(x)[rank + axis]
+                places = spaced.range(n)
+                index = math.select(
+                    broadcasting.broadcast_to(math.less(draw, 0.5), shapes.shape(places)),
+                    n - 1 - places, places,
+                )  # fmt: skip
+                gathered = arrays.gather(x, index, axis=rank + axis)
+                out: Any = state.identity(gathered, name=scope)
+            return out
+        with current().counts_as(5):
+            count = sizes(x)[0]
+        draws = random.random_uniform([count], 0, 1.0, seed=seed)
+        with current().counts_as(13):
+            flip = shapes.reshape(math.cast(math.rint(draws), x.dtype), [-1, 1, 1, 1])
+            out = flip * arrays.reverse(x, [4 + axis]) + (1 - flip) * x
         return out
 
 
@@ -83,7 +92,7 @@ def random_flip_up_down(image: Any, seed: int | None = None) -> Any:
 def transpose(image: Any, name: str | None = None) -> Any:
     """Height and width exchanged."""
     with name_scope(name, "transpose", [image]):
-        x = as_images(image)
+        x = checked(image)
         out: Any = transposing.transpose(x, [1, 0, 2] if x.get_shape().ndims == 3 else [0, 2, 1, 3])
         return out
 
@@ -91,6 +100,7 @@ def transpose(image: Any, name: str | None = None) -> Any:
 transpose_image = transpose
 
 
+@as_many(lambda image, *more, **named: 63 if sized(image) else 85)
 def rot90(image: Any, k: int = 1, name: str | None = None) -> Any:
     """Turn by `k` times 90 degrees, against the clock; `k` is a number."""
     with name_scope(name, "rot90", [image, k]):
@@ -109,6 +119,22 @@ def rot90(image: Any, k: int = 1, name: str | None = None) -> Any:
         return batched(image, body)
 
 
+def _cutting(small: int, known: int, open_: int) -> Callable[..., int | None]:
+    """Counts of a function that cuts or pads: of one picture, a batch, pictures of any size."""
+
+    def count(image: Any, *numbers: Any, **named: Any) -> int | None:
+        given = image.static_shape if isinstance(image, Value) else None
+        if given is None or not all(type(n) is int for n in (*numbers, *named.values())):
+            return None
+        if sized(image):
+            return small if len(given) == 3 else small - 3
+        batch = len(given) == 4 and all(type(d) is int for d in given[1:])
+        return known if batch else open_ if len(given) == 3 else None
+
+    return count
+
+
+@as_many(_cutting(7, 28, 41))
 def crop_to_bounding_box(
     image: Any, offset_height: Any, offset_width: Any, target_height: Any, target_width: Any
 ) -> Any:
@@ -145,6 +171,7 @@ def _vector(values: list[Any]) -> Any:
     return arrays.stack([math.cast(tensor(v), dtypes.int32) for v in values])
 
 
+@as_many(_cutting(8, 29, 52))
 def pad_to_bounding_box(
     image: Any, offset_height: Any, offset_width: Any, target_height: Any, target_width: Any
 ) -> Any:
@@ -176,6 +203,7 @@ def pad_to_bounding_box(
         return batched(image, body)
 
 
+@as_many(_cutting(14, 85, 176))
 def resize_image_with_crop_or_pad(image: Any, target_height: Any, target_width: Any) -> Any:
     """The middle of the picture, with zeros around it where it is smaller."""
     with name_scope(None, "resize_image_with_crop_or_pad", [image]):
@@ -211,6 +239,15 @@ def _least(a: Any, b: Any) -> Any:
     return min(a, b) if isinstance(a, int) and isinstance(b, int) else math.minimum(a, b)
 
 
+def _central(image: Any, central_fraction: float) -> int | None:
+    if central_fraction == 1.0 or not isinstance(image, Value) or image.rank is None:
+        return None
+    if sized(image):
+        return 4
+    return 26 if all(type(d) is int for d in (image.static_shape or ())[-3:]) else 58
+
+
+@as_many(_central)
 def central_crop(image: Any, central_fraction: float) -> Any:
     """The middle of the picture, `central_fraction` of its height and width."""
     with name_scope(None, "central_crop", [image]):

@@ -11,6 +11,7 @@ from graphc.image.colour import convert_image_dtype
 from graphc.image.common import tensor
 from graphc.ir import dtypes
 from graphc.ops import arrays, depthwise, math, nn, pool, reduce, shapes
+from graphc.ops.counting import as_many
 
 __all__ = ["image_gradients", "psnr", "sobel_edges", "ssim", "ssim_multiscale", "total_variation"]
 
@@ -27,6 +28,7 @@ def _pair(a: Any, b: Any, max_val: Any) -> tuple[Any, Any, Any]:
     return convert_image_dtype(x, dtypes.float32), convert_image_dtype(y, dtypes.float32), top
 
 
+@as_many(35)
 def psnr(a: Any, b: Any, max_val: Any, name: str | None = None) -> Any:
     """Peak signal-to-noise ratio of pairs of pictures, in decibels."""
     with name_scope(name, "PSNR", [a, b]) as scope:
@@ -160,6 +162,7 @@ def image_gradients(image: Any) -> tuple[Any, Any]:
     return down, along
 
 
+@as_many(20)
 def sobel_edges(image: Any) -> Any:
     """Sobel's derivatives downwards and to the right, on a new last axis."""
     x = tensor(image)

@@ -10,13 +10,16 @@ from graphc.face.graph_keys import GraphKeys
 from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.losses.weighting import (
+    CHECKED,
     as_float,
     assert_broadcastable,
     broadcast_weights,
+    check_count,
     squeezed,
 )
 from graphc.ops import fills, math, nn, reduce, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
+from graphc.ops.counting import made as count_made
 from graphc.ops.gradient_counts import also
 from graphc.ops.reduce import chosen
 
@@ -119,16 +122,11 @@ def _counted(losses: Value, per_batch: bool = False) -> Value:
         return math.cast(shapes.size(losses, name=scope), losses.dtype)  # type: ignore[no-any-return]
 
 
-#: What TF1 makes to see that weights fit,
-_CHECKED = tuple(
-    f"assert_broadcastable/{x}"
-    for x in ("weights/shape", "weights/rank", "values/shape", "values/rank", "success")
-)
-#: and to count losses whose weight is a number, besides the two ops that are here.
+#: What TF1 makes to count losses whose weight is a number, besides the two ops that are here.
 _COUNTED = (
     "num_present/Equal/y", "num_present/Equal", "num_present/zeros_like",
     "num_present/ones_like/Shape", "num_present/ones_like/Const", "num_present/ones_like",
-    "num_present/Select", *_CHECKED, "num_present/broadcast_weights/ones_like/Shape",
+    "num_present/Select", *CHECKED, "num_present/broadcast_weights/ones_like/Shape",
     "num_present/broadcast_weights/ones_like/Const", "num_present/broadcast_weights/ones_like",
     "num_present/broadcast_weights",
 )  # fmt: skip
@@ -170,7 +168,8 @@ def _weighted(
         with current().counts_as(0 if made else None):
             w = as_float(weights)
         assert_broadcastable(w, given)
-        current().reserve(*(_CHECKED if made or _tensor(weights) else ("weights", *_CHECKED)))
+        current().reserve(*(CHECKED if made or _tensor(weights) else ("weights", *CHECKED)))
+        count_made(check_count(w, given))
         total = weighted = math.multiply(each, w)
         if reduction != Reduction.NONE:
             total = reduce.reduce_sum(weighted)
@@ -179,10 +178,11 @@ def _weighted(
                 count = reduce.reduce_sum(fills.ones_like(each) * w)
             elif reduction == _BY_NONZERO:
                 count = _present(each, weights)
-                current().reserve(*(_CHECKED if _tensor(weights) else _COUNTED), "Const", "Sum")
+                current().reserve(*(() if _tensor(weights) else _COUNTED))
             elif reduction == Reduction.SUM_OVER_BATCH_SIZE:
                 count = _counted(each)
             if count is not None:
+                current().reserve("Const", "Sum")
                 also(total, (4, 1))  # TF1 sums once more
                 total = math.div_no_nan(total, count, name="value")
         loss: Value = math.cast(total, kind)
@@ -337,6 +337,7 @@ def mean_pairwise_squared_error(
         axes = list(range(1, away.rank or 1))
         squares = reduce.reduce_sum(math.square(away), axes, keepdims=True)
         count = _present(away, w if _tensor(weights) else weights, per_batch=True)
+        count_made(23)
         first = 2.0 * math.div_no_nan(squares, math.maximum(count - 1, 0.0), name="value")
         total = reduce.reduce_sum(away, axes, keepdims=True)
         pairs = math.maximum(math.multiply(count, count - 1), 0.0)

@@ -9,14 +9,33 @@ from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.ops import fills, math, shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made, sized
 from graphc.ops.ranks import fit_rank, weights_fit
 from graphc.ops.record import show_shapes
 
-__all__ = ["assert_broadcastable", "broadcast_weights", "squeezed", "squeezed_with_weights"]
+__all__ = [
+    "CHECKED", "assert_broadcastable", "broadcast_weights", "check_count", "squeezed",
+    "squeezed_with_weights",
+]  # fmt: skip
 
 
 def _text(v: Value) -> str:
     return str(getattr(v, "shape", None) or show_shapes([v]))
+
+
+#: What TF1 makes to see that weights fit, where the sizes say so;
+CHECKED = tuple(
+    f"assert_broadcastable/{x}"
+    for x in ("weights/shape", "weights/rank", "values/shape", "values/rank", "success")
+)
+
+
+def check_count(weights: Value, values: Value) -> int:
+    """and how many operations more where a run has to."""
+    a, b = weights.static_shape, values.static_shape
+    if a is None or b is None:
+        return 61
+    return 0 if a == () or (sized(weights) and sized(values)) else 58
 
 
 def assert_broadcastable(weights: Value, values: Value) -> None:
@@ -53,6 +72,8 @@ def broadcast_weights(weights: Any, values: Any) -> Value:
         if a is not None and a == b and all(type(d) is int for d in a):
             return w
         assert_broadcastable(w, v)
+        current().reserve(*CHECKED)
+        made(check_count(w, v))
         if a is None or (b is None and a != ()):
             w = weights_fit(w, v)
         return math.multiply(w, fills.ones_like(v), name=scope)  # type: ignore[no-any-return]

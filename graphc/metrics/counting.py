@@ -22,6 +22,7 @@ from graphc.metrics.support import (
 from graphc.ops import arrays, diagonal, fills, math, reduce, shapes, state
 from graphc.ops.check import Assert
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many
 
 __all__ = [
     "confusion_matrix", "false_negatives", "false_positives", "mean_iou",
@@ -130,6 +131,24 @@ def recall(
 # ------------------------------------------------------------------------- confusion matrices
 
 
+def _matrix_count(
+    labels: Any, predictions: Any, num_classes: Any = None, dtype: Any = dtypes.int32,
+    name: str | None = None, weights: Any = None,
+) -> int | None:  # fmt: skip
+    """Operations of TF1, most of which see that classes are in the matrix."""
+    if not (isinstance(labels, Value) and isinstance(predictions, Value)):
+        return None
+    count = 59 if num_classes is None else 102
+    count += sum(v.dtype is not dtypes.int64 for v in (labels, predictions))
+    if labels.rank != predictions.rank:
+        count += 1
+    if weights is None:
+        return count + 1
+    given = getattr(weights, "dtype", None)
+    return count - 2 + (given is not dtypes.as_dtype(dtype)) - (given is None)
+
+
+@as_many(_matrix_count)
 def confusion_matrix(
     labels: Any, predictions: Any, num_classes: Any = None, dtype: Any = dtypes.int32,
     name: str | None = None, weights: Any = None,
@@ -197,6 +216,11 @@ def mean_iou(
         return finished(value, update, metrics_collections, updates_collections)
 
 
+@as_many(
+    lambda labels, predictions, num_classes, weights=None, *more, **named: (
+        28 if weights is None else None
+    )
+)
 def mean_per_class_accuracy(
     labels: Any, predictions: Any, num_classes: int, weights: Any = None,
     metrics_collections: Any = None, updates_collections: Any = None, name: str | None = None,

@@ -13,6 +13,7 @@ from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.losses.weighting import as_float, broadcast_weights, squeezed_with_weights
 from graphc.ops import fills, math, reduce, shapes, state
+from graphc.ops.counting import made
 
 __all__ = [
     "as_float", "broadcast_weights", "finished", "metric_scope", "metric_variable", "ratio",
@@ -64,8 +65,10 @@ def counted(
 ) -> tuple[Any, Any]:  # fmt: skip
     """How often a condition held."""
     count = metric_variable([], name="count")
+    made(1)
     values = as_float(condition)
     if weights is not None:
+        made(6)
         values = math.multiply(values, as_float(weights))
     value = state.identity(count)
     update = state.assign_add(count, reduce.reduce_sum(values))

@@ -9,6 +9,7 @@ from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, linalg, math, nn, reduce, shapes, state
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many
 from graphc.ops.lookup import embedding_lookup
 from graphc.ops.sampling import log_uniform_candidate_sampler
 
@@ -59,6 +60,26 @@ def _logits(
         return out, wanted
 
 
+def _counting(plain: int, hits: bool) -> Any:
+    """Operations of TF1: without accidental hits, and whether those are removed by default."""
+
+    def count(
+        weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: Any, num_classes: Any,
+        num_true: Any = 1, sampled_values: Any = None, remove_accidental_hits: bool = hits,
+        *more: Any, **named: Any,
+    ) -> int | None:  # fmt: skip
+        if not (isinstance(labels, Value) and isinstance(inputs, Value)):
+            return None
+        several = isinstance(weights, list | tuple) and len(weights) > 1
+        if several or "Partitioned" in type(weights).__name__:
+            return None
+        made = plain + (labels.dtype is not dtypes.int64) - (sampled_values is not None)
+        return made + 21 * bool(remove_accidental_hits)
+
+    return count
+
+
+@as_many(_counting(109, False))
 def nce_loss(
     weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: int, num_classes: int,
     num_true: int = 1, sampled_values: Any = None, remove_accidental_hits: bool = False,
@@ -97,6 +118,7 @@ def nce_loss(
     return out
 
 
+@as_many(_counting(119, True))
 def sampled_softmax_loss(
     weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: int, num_classes: int,
     num_true: int = 1, sampled_values: Any = None, remove_accidental_hits: bool = True,

@@ -13,7 +13,6 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.node import Node, Value
 from graphc.ops import math, reduce, state
-from graphc.ops.convert import constant_op
 from graphc.ops.printing import summarized
 from graphc.ops.record import (
     Attrs,
@@ -107,15 +106,29 @@ def Assert(
         flag = as_value(condition, dtypes.bool_, "condition")
         if flag.dtype is not dtypes.bool_:
             raise TypeError(f"condition must be bool, not {flag.dtype.name}")
-        guarded = any(isinstance(d, Value) and not _is_constant(d) for d in data)
-        values = [as_value(d, None, f"data_{i}") for i, d in enumerate(data)]
         attrs = {"summarize": 3 if summarize is None else summarize}
-        where = "AssertGuard/Assert" if guarded else "Assert"
-        return build(assert_op, [flag, *values], attrs, where)
+        with current().counts_as(_count(data)):
+            values = [as_value(d, None, f"data_{i}") for i, d in enumerate(data)]
+            guarded = _guarded([v.dtype for v in values])
+            where = "AssertGuard/Assert" if guarded else "Assert"
+            return build(assert_op, [flag, *values], attrs, where)
 
 
-def _is_constant(v: Value) -> bool:
-    return v.node.op is constant_op
+def _guarded(types: Sequence[Any]) -> bool:
+    """Whether TF1 puts it into a cond: texts and int32 numbers it has no need to."""
+    return any(t not in (dtypes.string, dtypes.int32) for t in types)
+
+
+def _count(data: Sequence[Any]) -> int | None:
+    """Operations of TF1: what is no tensor becomes one twice."""
+    tensors = [
+        d for d in data if hasattr(d, "dtype") and not isinstance(d, np.ndarray | np.generic)
+    ]
+    others = len(data) - len(tensors)
+    floats = any(isinstance(d, float) for d in data)
+    if floats or _guarded([d.dtype.base_dtype for d in tensors]):
+        return 10 + len(tensors) + 2 * others
+    return 1 + 2 * others
 
 
 # ------------------------------------------------------------------------- numbers

@@ -14,6 +14,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, lookup, math, reduce, shapes, transposing
+from graphc.ops.counting import as_many
 from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
 
 __all__ = [
@@ -199,6 +200,7 @@ def histogram_fixed_width_bins(
         return shapes.reshape(math.cast(inside, as_dtype(dtype)), shapes.shape(x))
 
 
+@as_many(3)
 def histogram_fixed_width(
     values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32,
     name: str | None = None,

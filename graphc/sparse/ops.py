@@ -15,6 +15,7 @@ from graphc.ir.known import known
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, reduce, shapes, spaced, state, transposing
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many
 from graphc.ops.indexed import IndexedSlices
 from graphc.sparse import records
 from graphc.sparse.tensor import SparseTensor, SparseTensorValue, sparse_of
@@ -232,6 +233,7 @@ def _one(new: Any, old: Any, name: str) -> Any:
     return old if new is None else new
 
 
+@as_many(2)
 def sparse_reduce_sum(
     sp_input: Any, axis: Any = None, keepdims: bool | None = None, reduction_axes: Any = None,
     keep_dims: bool | None = None,
@@ -289,6 +291,7 @@ def sparse_reduce_max_sparse(
     return _reduced_sparse(_sparse(sp_input), axis, keep, arrays.unsorted_segment_max)
 
 
+@as_many(1)
 def sparse_softmax(sp_input: Any, name: str | None = None) -> SparseTensor:
     """Softmax over the given elements of each row; all others stay zero."""
     x = _sparse(sp_input)
@@ -364,6 +367,7 @@ def sparse_reset_shape(sp_input: Any, new_shape: Any = None) -> SparseTensor:
     return sparse_of(state.identity(x.indices), state.identity(x.values), size)
 
 
+@as_many(3)
 def sparse_slice(sp_input: Any, start: Any, size: Any, name: str | None = None) -> SparseTensor:
     """The part from `start` of at most `size`."""
     x = _sparse(sp_input)
@@ -404,6 +408,7 @@ def sparse_split(
         return out
 
 
+@as_many(lambda *a, **k: 2)
 def sparse_concat(
     axis: Any, sp_inputs: Any, name: str | None = None, expand_nonconcat_dim: bool = False,
     concat_dim: Any = None, expand_nonconcat_dims: Any = None,
@@ -508,6 +513,7 @@ sparse_maximum = _extreme("maximum", math.maximum)
 sparse_minimum = _extreme("minimum", math.minimum)
 
 
+@as_many(2)
 def sparse_fill_empty_rows(
     sp_input: Any, default_value: Any, name: str | None = None
 ) -> tuple[SparseTensor, Value]:

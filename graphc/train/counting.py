@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.face.graph import get_default_graph
 
-__all__ = ["as_many", "one_op"]
+__all__ = ["one_op"]
 
 Method = Callable[..., Any]
 
@@ -35,20 +35,6 @@ def one_op(*hypers: str, besides: int = 0, more: int = 0) -> Callable[[Method], 
             casts += more if dtype.name != "float32" else 0
             with get_default_graph().counts_as(1 + besides + casts):
                 return f(self, grad, var)
-
-        return counted
-
-    return decorator
-
-
-def as_many(count: int) -> Callable[[Method], Method]:
-    """Decorator of a function that TF1 makes `count` operations in."""
-
-    def decorator(f: Method) -> Method:
-        @functools.wraps(f)
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            with get_default_graph().counts_as(count):
-                return f(*args, **kwargs)
 
         return counted
 

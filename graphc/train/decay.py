@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.face.current import name_scope
+from graphc.ir.build import current
 from graphc.ir.dtypes import int32, int64
 from graphc.ir.node import Value
 from graphc.ops import fills, math
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made
 
 __all__ = [
     "cosine_decay", "cosine_decay_restarts", "exponential_decay", "inverse_time_decay",
@@ -22,8 +24,8 @@ __all__ = [
 def _step(global_step: Any, what: str, dtype: Any) -> Value:
     if global_step is None:
         raise ValueError(f"global_step is required for {what}.")
-    made: Value = math.cast(convert_to_tensor(global_step), dtype)
-    return made
+    step: Value = math.cast(convert_to_tensor(global_step), dtype)
+    return step
 
 
 def exponential_decay(
@@ -37,10 +39,10 @@ def exponential_decay(
             convert_to_tensor(decay_steps), lr.dtype
         )
         p = math.floor(p) if staircase else p
-        made: Value = math.multiply(
+        rate: Value = math.multiply(
             lr, math.pow(math.cast(convert_to_tensor(decay_rate), lr.dtype), p), name=scope
         )
-        return made
+        return rate
 
 
 def natural_exp_decay(
@@ -63,10 +65,11 @@ def inverse_time_decay(
             convert_to_tensor(decay_steps), lr.dtype
         )
         p = math.floor(p) if staircase else p
-        made: Value = math.divide(
+        made(1)
+        rate: Value = math.divide(
             lr, 1 + math.cast(convert_to_tensor(decay_rate), lr.dtype) * p, name=scope
         )
-        return made
+        return rate
 
 
 def polynomial_decay(
@@ -79,6 +82,7 @@ def polynomial_decay(
         step = _step(global_step, "polynomial_decay", lr.dtype)
         steps = math.cast(convert_to_tensor(decay_steps), lr.dtype)
         end = math.cast(convert_to_tensor(end_learning_rate), lr.dtype)
+        made(4 if cycle else 1)  # with a cycle there is a cond
         if cycle:
             one = fills.ones_like(step)
             steps = steps * math.select(
@@ -87,8 +91,8 @@ def polynomial_decay(
         else:
             step = math.minimum(step, steps)
         rest = math.pow(1 - step / steps, math.cast(convert_to_tensor(power), lr.dtype))
-        made: Value = math.add((lr - end) * rest, end, name=scope)
-        return made
+        rate: Value = math.add((lr - end) * rest, end, name=scope)
+        return rate
 
 
 def piecewise_constant(
@@ -120,15 +124,16 @@ def piecewise_constant(
             raise ValueError(
                 f"Values must have elements all with the same dtype ({[v.dtype for v in vals]})."
             )
-        out = vals[-1]
-        for b, v in zip(reversed(bounds), reversed(vals[:-1]), strict=True):
-            out = math.select(math.less_equal(step, b), v, out)
+        out, n = vals[-1], len(bounds)
+        with current().counts_as(n * n + 11 * n + 25):  # a `case` of conds in TF1
+            for b, v in zip(reversed(bounds), reversed(vals[:-1]), strict=True):
+                out = math.select(math.less_equal(step, b), v, out)
         return out
 
 
 def _cosine(fraction: Value) -> Value:
-    made: Value = 0.5 * (1.0 + math.cos(pymath.pi * fraction))
-    return made
+    wave: Value = 0.5 * (1.0 + math.cos(pymath.pi * fraction))
+    return wave
 
 
 def cosine_decay(
@@ -143,8 +148,8 @@ def cosine_decay(
         lr = convert_to_tensor(learning_rate, name="learning_rate")
         steps = math.cast(convert_to_tensor(decay_steps), lr.dtype)
         step = math.minimum(_step(global_step, "cosine decay", lr.dtype), steps)
-        made: Value = math.multiply(lr, (1 - alpha) * _cosine(step / steps) + alpha)
-        return made
+        rate: Value = math.multiply(lr, (1 - alpha) * _cosine(step / steps) + alpha)
+        return rate
 
 
 def cosine_decay_restarts(
@@ -154,19 +159,20 @@ def cosine_decay_restarts(
     """Cosine decay with warm restarts: each period `t_mul` times longer, `m_mul` times lower."""
     with name_scope(name, "SGDRDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
-        done = _step(global_step, "cosine decay restarts", lr.dtype) / math.cast(
-            convert_to_tensor(first_decay_steps), lr.dtype
-        )
-        if t_mul == 1.0:
-            i = math.floor(done)
-            fraction = done - i
-        else:
-            i = math.floor(math.log(1.0 - done * (1.0 - t_mul)) / pymath.log(t_mul))
-            sum_r = (1.0 - t_mul**i) / (1.0 - t_mul)
-            fraction = (done - sum_r) / t_mul**i
-        factor = (1 - alpha) * (m_mul**i) * _cosine(fraction) + alpha
-        made: Value = math.multiply(lr, factor, name=scope)
-        return made
+        with current().counts_as(52):
+            done = _step(global_step, "cosine decay restarts", lr.dtype) / math.cast(
+                convert_to_tensor(first_decay_steps), lr.dtype
+            )
+            if t_mul == 1.0:
+                i = math.floor(done)
+                fraction = done - i
+            else:
+                i = math.floor(math.log(1.0 - done * (1.0 - t_mul)) / pymath.log(t_mul))
+                sum_r = (1.0 - t_mul**i) / (1.0 - t_mul)
+                fraction = (done - sum_r) / t_mul**i
+            factor = (1 - alpha) * (m_mul**i) * _cosine(fraction) + alpha
+            rate: Value = math.multiply(lr, factor, name=scope)
+        return rate
 
 
 def linear_cosine_decay(
@@ -178,10 +184,11 @@ def linear_cosine_decay(
         lr = convert_to_tensor(learning_rate, name="learning_rate")
         steps = math.cast(convert_to_tensor(decay_steps), lr.dtype)
         step = math.minimum(_step(global_step, "linear cosine decay", lr.dtype), steps)
+        made(2)
         linear = (steps - step) / steps
         factor = (alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta
-        made: Value = math.multiply(lr, factor, name=scope)
-        return made
+        rate: Value = math.multiply(lr, factor, name=scope)
+        return rate
 
 
 def noisy_linear_cosine_decay(
@@ -199,7 +206,8 @@ def noisy_linear_cosine_decay(
         variance = initial_variance / math.pow(
             1.0 + step, math.cast(convert_to_tensor(variance_decay), lr.dtype)
         )
+        made(2)
         linear = (steps - step) / steps + random.random_normal([], stddev=math.sqrt(variance))
         factor = (alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta
-        made: Value = math.multiply(lr, factor, name=scope)
-        return made
+        rate: Value = math.multiply(lr, factor, name=scope)
+        return rate

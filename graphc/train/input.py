@@ -21,6 +21,7 @@ from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, random, spaced, state
 from graphc.ops import shapes as shape_ops
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many, made
 from graphc.ops.record import Attrs, Types, no_grad, op
 from graphc.train.queue_runner import QueueRunner, add_queue_runner
 
@@ -59,6 +60,7 @@ below_limit_op = op(
 )  # fmt: skip
 
 
+@as_many(lambda tensor, num_epochs=None, *more, **named: None if num_epochs is None else 6)
 def limit_epochs(tensor: Any, num_epochs: int | None = None, name: str | None = None) -> Value:
     """`tensor` in `num_epochs` runs; after that OutOfRangeError.
 
@@ -186,6 +188,7 @@ def string_input_producer(
         raise ValueError(_EMPTY)
     with name_scope(name, "input_producer", [string_tensor]) as scope:
         t: Any = convert_to_tensor(string_tensor, dtypes.string)
+        made(6)  # that there is an element
         t = build(not_empty_op, (t,), {}).outputs[0]
         return input_producer(
             t, [], num_epochs, shuffle, seed, capacity, shared_name,

@@ -16,8 +16,9 @@ from graphc.ir.dtypes import bfloat16, float16, float32, float64
 from graphc.ir.node import Node, Value
 from graphc.ops import arrays, fills, math, rows, scatter, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
+from graphc.ops.counting import as_many
 from graphc.ops.indexed import IndexedSlices
-from graphc.train.counting import as_many, one_op
+from graphc.train.counting import one_op
 from graphc.train.slots import create_slot, create_slot_with_initializer, create_zeros_slot, fill
 
 __all__ = [

@@ -21,6 +21,7 @@ from graphc.face.scopes import variable_scope
 from graphc.layers.core import Dense
 from graphc.ops import linalg, math, nn, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many
 
 __all__ = [
     "bias_add",
@@ -132,6 +133,7 @@ def softmax(logits: Any, scope: Any = None) -> Any:
 
 
 @add_arg_scope
+@as_many(19)
 def unit_norm(inputs: Any, dim: int, epsilon: float = 1e-7, scope: Any = None) -> Any:
     """`inputs` divided by their length along `dim`."""
     with variable_scope(scope, "UnitNorm", [inputs]):

@@ -1,0 +1,50 @@
+"""How many operations TensorFlow 1 makes in a function that is built otherwise here.
+
+A random op without a seed of its own takes the number of operations made before it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from graphc.ir.build import current
+from graphc.ir.node import Value
+
+__all__ = ["as_many", "made", "sized"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def as_many(count: int | Callable[..., int | None]) -> Callable[[F], F]:
+    """Decorator of a function that TF1 makes `count` operations in.
+
+    Parameters
+    ----------
+    count : int or callable
+        The number, or what gives it for the arguments of a call: None where it is what is recorded.
+    """
+
+    def decorator(f: F) -> F:
+        @functools.wraps(f)
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            n = count if isinstance(count, int) else count(*args, **kwargs)
+            with current().counts_as(n):
+                return f(*args, **kwargs)
+
+        return counted  # type: ignore[return-value]
+
+    return decorator
+
+
+def made(count: int) -> None:
+    """TF1 has made so many operations here; there is nothing like them."""
+    with current().counts_as(count):
+        pass
+
+
+def sized(x: Any) -> bool:
+    """Whether all sizes of a tensor are known."""
+    s = x.static_shape if isinstance(x, Value) else ()
+    return s is not None and all(type(d) is int for d in s)
