@@ -2,7 +2,8 @@
 
 Updates apply in creation order (which control dependencies always respect). Whoever uses a
 variable and depends on an update of it, by data or control, sees the updated value; all others see
-the value at the start of the run. This is one legal TF1 order, the same in each run.
+the value at the start of the run. This is one legal TF1 order, the same in each run. A variable
+that is itself fetched is what it holds at the end (`Functionalizer.at_end`).
 
 What only the host can do cuts the run (`graphc.passes.cuts`). Strings pass by native code: those a
 run returns or gives to a variable are fed to it.
@@ -325,27 +326,43 @@ class Functionalizer:
         return self.state(variable_of(v), self.mask(reader), reader or v.node)
 
     def fetched(self, v: Value, reader: Node | None) -> Value:
-        """What a run gives for `v`: of a variable what it holds at the end of the run.
+        """The pure value of a fetch."""
+        made = self.value(v, reader)
+        if reader is not None or self.home is not None or not self.history:
+            return made
+        end = self.at_end(v)
+        return made if end is None or not self.alike(end, made) else end
 
-        TF1 hands out the variable's memory, or a copy of the reference, and looks at the numbers
-        when all is done.
+    def at_end(self, v: Value) -> Value | None:
+        """What a fetch is that shares the memory of a variable which this run changes.
+
+        TF1's results share it until the run is over, and its updates write in place. Variables with
+        ``use_resource=True`` are copied before they change.
         """
-        inner = v
-        while inner not in self.given and inner.node.op.name == "identity":
-            if inner.node.control:
-                break
-            inner = inner.node.inputs[0]
-        n = inner.node
-        if (
-            reader is None
-            and self.home is None
-            and inner not in self.given
-            and n.op.name == "variable"
-        ):
-            history = self.history.get(variable_of(inner))
-            if history:
-                return history[-1][1]
-        return self.value(v, reader)
+        n = v.node
+        if v in self.given:
+            return None
+        if n.op.name == "variable" or "update" in n.op.facts:
+            variable = _variable(v)
+            shared = variable.attrs["var"] in self.history and "resource" not in variable.attrs
+            return self.last(variable.attrs["var"]) if shared else None
+        if not (n.op.facts.get("alias") or n.op.facts.get("reshape")) or context_of(n) is not None:
+            return None
+        end = self.at_end(n.inputs[0])
+        if end is None or n.op.facts.get("alias"):
+            return end
+        if not self.alike(end, self.value(n.inputs[0], n)):
+            return None
+        inputs = (end, *[self.value(x, n) for x in n.inputs[1:]])
+        rewriter = build.current()
+        assert isinstance(rewriter, build.Rewriter)
+        rewriter.like = n
+        return self.remade(n, inputs).outputs[0]
+
+    def alike(self, a: Value, b: Value) -> bool:
+        """Whether two values have one shape: an array of another is not written in place."""
+        sa, sb = a.static_shape or (), b.static_shape or ()
+        return len(sa) == len(sb) and all(map(self.facts.equal, sa, sb))
 
     def state(self, var: str, mask: int, reader: Node) -> Value:
         for bit, value in reversed(self.history.get(var, ())):
@@ -546,6 +563,10 @@ class Functionalizer:
 
     def pure(self, n: Node, inputs: tuple[Value, ...]) -> None:
         """Make the node anew, its size operands as attributes, its types for these sizes."""
+        self.new.update(zip(n.outputs, self.remade(n, inputs).outputs, strict=True))
+
+    def remade(self, n: Node, inputs: tuple[Value, ...]) -> Node:
+        """The node with other inputs."""
         attrs = n.attrs
         if "dynamic" in attrs:
             try:
@@ -560,7 +581,7 @@ class Functionalizer:
         made = Node(n.op, inputs, attrs, self.types(n, inputs, attrs), n.name, (), n.source)
         if draws:
             self.frozen.random.append((n, made))
-        self.new.update(zip(n.outputs, made.outputs, strict=True))
+        return made
 
     def types(
         self, n: Node, inputs: tuple[Value, ...], attrs: Mapping[str, Any]
@@ -657,10 +678,14 @@ def is_snapshot(n: Node) -> bool:
 
 def variable_of(v: Value) -> str:
     """The variable that a reference (of it, or of what an update returned) means."""
+    return str(_variable(v).attrs["var"])
+
+
+def _variable(v: Value) -> Node:
     n = v.node
     while n.op.name != "variable":
         n = n.inputs[0].node
-    return str(n.attrs["var"])
+    return n
 
 
 def run_error(n: Node, e: object) -> str:

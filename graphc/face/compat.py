@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphc.face.initializers import VarianceScaling
+from graphc.face.variables import resources
 from graphc.ir import dtypes
 
 __all__ = [
@@ -47,16 +48,18 @@ def disable_tensor_equality() -> None:
 
 
 def enable_resource_variables() -> None:
-    """Accepted: graphc has one kind of variable."""
+    """Variables made from now on are resources: what a run fetches is what they held before it."""
+    resources.on = True
 
 
 def disable_resource_variables() -> None:
-    """Accepted: graphc has one kind of variable."""
+    """Variables made from now on share their memory with fetches: what is fetched is their end."""
+    resources.on = False
 
 
 def resource_variables_enabled() -> bool:
-    """False."""
-    return False
+    """Whether variables are made as resources where nothing else is said."""
+    return bool(resources.on)
 
 
 def enable_control_flow_v2() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -48,6 +49,10 @@ class VariableAggregation:
     MEAN = 2
     ONLY_FIRST_REPLICA = 3
     ONLY_FIRST_TOWER = 3
+
+
+#: What ``tf.enable_resource_variables`` switches: ``use_resource`` where nothing else is said.
+resources = SimpleNamespace(on=False)
 
 
 class SaveSliceInfo:
@@ -155,7 +160,8 @@ class Variable(metaclass=Created):
         self._aggregation = aggregation
         self._save_slice_info: Any = None
         self._caching_device = caching_device
-        self._copied = bool(use_resource)
+        self._copied = resources.on if use_resource is None else bool(use_resource)
+        self._use_resource = self._copied
         want = None if dtype is None else as_dtype(dtype).base_dtype
         values = [] if callable(initial_value) else [initial_value]
         with get_default_graph().transaction(), init_scope():
@@ -180,6 +186,8 @@ class Variable(metaclass=Created):
         if validate and (static is None or any(type(d) is not int for d in static)):
             raise ValueError(f"initial_value must have a shape specified: {value!s}")
         attrs = {"var": name, "dtype": value.dtype, "shape": static}
+        if self._copied:  # says what a fetch beside an update is: `Functionalizer.at_end`
+            attrs["resource"] = True
         self._variable: Value = build(state.variable_op, (), attrs, scope).outputs[0]
         self._initializer_op: Node = state.assign(
             self._variable, _guarded(name, value), validate_shape=validate

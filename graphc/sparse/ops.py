@@ -67,7 +67,7 @@ def elements_of(y: Value, like: SparseTensor) -> Value:
         return y
     if y.rank is None:
         raise ValueError("the dense operand must have a known rank")
-    at = like.indices[:, _rank(like) - y.rank :]
+    at = like.indices[:, -y.rank :]
     sizes = shapes.shape(y, out_type=_INT64)
     return arrays.gather_nd(y, math.select(
         math.logical_and(math.equal(sizes, 1), fills.ones_like(at, dtype=dtypes.bool_)),
@@ -211,6 +211,15 @@ def _kept(x: SparseTensor, axis: Any) -> tuple[list[int], Value, Value, Value]:
     return kept, ids, reduce.reduce_prod(size), size
 
 
+def _rows(x: SparseTensor) -> tuple[Value, Value]:
+    """The row of each element, rows being along the last axis, and how many there are."""
+    if x.get_shape().ndims is not None:
+        return _kept(x, -1)[1:3]
+    size = x.dense_shape[:-1]
+    steps = reduce.cumprod(size, exclusive=True, reverse=True)
+    return reduce.reduce_sum(x.indices[:, :-1] * steps, 1), reduce.reduce_prod(size)
+
+
 def _reduced(x: SparseTensor, axis: Any, keepdims: bool, f: Any) -> Value:
     kept, ids, n, size = _kept(x, axis)
     flat = f(x.values, ids, n)
@@ -296,7 +305,7 @@ def sparse_softmax(sp_input: Any, name: str | None = None) -> SparseTensor:
     """Softmax over the given elements of each row; all others stay zero."""
     x = _sparse(sp_input)
     with name_scope(name, "SparseSoftmax"):
-        _, ids, n, _ = _kept(x, _rank(x) - 1)
+        ids, n = _rows(x)
         top = state.stop_gradient(arrays.unsorted_segment_max(x.values, ids, n))
         e = math.exp(x.values - arrays.gather(top, ids))
         total = arrays.unsorted_segment_sum(e, ids, n)

@@ -112,6 +112,13 @@ def session_log(status: str, **more: Any) -> Any:
     return log(status=getattr(log, status), **more)
 
 
+def _step_before(step: Any) -> Any:
+    """The step before a run that moves it: the variable fetched would be the step behind it."""
+    graph = step.graph
+    with graph.as_default(), graph.counts_as(0), graph.name_scope(None):
+        return step + 0
+
+
 def _step_tensor(hook: SessionRunHook) -> Any:
     step = get_global_step()
     if step is None:
@@ -143,13 +150,14 @@ class StopAtStepHook(SessionRunHook):
 
     def begin(self) -> None:
         self._step = _step_tensor(self)
+        self._before = _step_before(self._step)
 
     def after_create_session(self, session: Any, coord: Any) -> None:
         if self._last_step is None:
             self._last_step = int(session.run(self._step)) + (self._num_steps or 0)
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
-        return SessionRunArgs(self._step)
+        return SessionRunArgs(self._before)
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         last = self._last_step or 0
@@ -205,6 +213,7 @@ class CheckpointSaverHook(SessionRunHook):
     def begin(self) -> None:
         self._writer = summary_writer_for(self._dir)
         self._step = _step_tensor(self)
+        self._before = _step_before(self._step)
         for x in self._listeners:
             x.begin()
 
@@ -212,7 +221,7 @@ class CheckpointSaverHook(SessionRunHook):
         self._save(session, int(session.run(self._step)))
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
-        return SessionRunArgs(self._step)
+        return SessionRunArgs(self._before)
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         if self._timer.should_trigger_for_step(int(run_values.results) + 1):
@@ -394,10 +403,11 @@ class StepCounterHook(SessionRunHook):
         if self._writer is None:
             self._writer = summary_writer_for(self._dir)
         self._step = _step_tensor(self)
+        self._before = _step_before(self._step)
         self._tag = f"{self._step.op.name}/sec"
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
-        return SessionRunArgs(self._step)
+        return SessionRunArgs(self._before)
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         if not self._timer.should_trigger_for_step(int(run_values.results) + 1):
@@ -444,6 +454,7 @@ class SummarySaverHook(SessionRunHook):
             self._writer = summary_writer_for(self._dir)
         self._next: int | None = None
         self._step = _step_tensor(self)
+        self._before = _step_before(self._step)
 
     def _ops(self) -> list[Any]:
         found = self._op
@@ -455,7 +466,7 @@ class SummarySaverHook(SessionRunHook):
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
         self._wanted = self._next is None or self._timer.should_trigger_for_step(self._next)
-        fetches = {"global_step": self._step}
+        fetches = {"global_step": self._before}
         if self._wanted and self._ops():
             fetches["summary"] = self._ops()
         return SessionRunArgs(fetches)
@@ -560,6 +571,7 @@ class ProfilerHook(SessionRunHook):
     def begin(self) -> None:
         self._next: int | None = None
         self._step = _step_tensor(self)
+        self._before = _step_before(self._step)
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:
         self._wanted = (
@@ -568,7 +580,7 @@ class ProfilerHook(SessionRunHook):
             and self._timer.should_trigger_for_step(self._next)
         )
         options = RunOptions(trace_level=RunOptions.FULL_TRACE) if self._wanted else None
-        return SessionRunArgs({"global_step": self._step}, options=options)
+        return SessionRunArgs({"global_step": self._before}, options=options)
 
     def after_run(self, run_context: SessionRunContext, run_values: SessionRunValues) -> None:
         stale = int(run_values.results["global_step"])

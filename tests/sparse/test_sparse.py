@@ -374,3 +374,27 @@ def test_a_sum_of_all_elements_needs_no_rank(sess: Any) -> None:
     x = tf.sparse_placeholder(tf.float32)
     total = tf.sparse_reduce_sum(x)
     assert sess.run(total, {x: tf.SparseTensorValue([[0, 0], [1, 1]], [1.0, 2.0], [2, 2])}) == 3.0
+
+
+def test_products_and_rows_need_no_rank(sess: Any) -> None:
+    x, y = tf.sparse_placeholder(tf.float32), tf.sparse_placeholder(tf.float32)
+    down = tf.constant([[1.0], [2.0], [3.0]])
+    flat = tf.SparseTensorValue([[0, 0], [0, 2], [1, 1], [2, 2]], np.float32([1, 2, 3, 4]), [3, 3])
+    deep = tf.SparseTensorValue(
+        [[0, 0, 0], [0, 1, 2], [1, 1, 1], [1, 1, 2]], np.float32([1, 2, 3, 4]), [2, 2, 3]
+    )
+    both = tf.sparse_add(x * down, x * tf.constant([[1.0, 2.0, 4.0]]))
+    soft = tf.sparse_softmax(both)
+    gradient = tf.gradients(tf.reduce_sum(soft.values * [1.0, 2.0, 3.0, 4.0]), down)[0]
+    assert sess.run(both, {x: flat}).values.tolist() == [2, 10, 12, 28]
+    np.testing.assert_allclose(
+        sess.run(soft, {x: flat}).values, [3.3535014e-04, 9.9966466e-01, 1, 1], rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        sess.run(gradient, {x: flat}), [[3.3520e-4], [0], [0]], rtol=1e-3, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        sess.run(tf.sparse_softmax(y), {y: deep}).values, [1, 1, 0.26894143, 0.7310586], rtol=1e-6
+    )
+    got = sess.run(y * tf.constant([[1.0, 2.0, 3.0]]), {y: deep})
+    assert got.values.tolist() == [1, 6, 6, 12]
