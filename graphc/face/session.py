@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, NoReturn
 
-from graphc.errors import UnimplementedError
+from graphc.face import engines
 from graphc.face.config import ConfigProto, OptimizerOptions, RunOptions
 from graphc.face.default_session import sessions
 from graphc.face.elements import InaccessibleTensorError, Operation, Tensor
@@ -352,11 +352,8 @@ class BaseSession:
             raise TypeError(
                 f"target must be a string, but got {type(target)}{'.' if hint else ''}{hint}"
             )
-        if target and str(target).partition("://")[1]:
-            raise UnimplementedError(
-                None, None, f"The target {target!r} is a remote engine; graphc has none, it runs "
-                "in this process. Use tf.Session() without a target.",
-            )  # fmt: skip
+        where = target.decode() if isinstance(target, bytes) else target or ""
+        self._engine = engines.engine_at(where) if "://" in where else None
         if config is None:
             config = ConfigProto()
         elif not isinstance(config, ConfigProto):
@@ -376,6 +373,8 @@ class BaseSession:
         self._target = target
         self._closed = False
         self._executor = make_executor(graph, config)
+        if self._engine is not None:
+            self._executor.state = self._engine.enter(self, self._executor.state)
         if config.operation_timeout_in_ms > 0:
             self.__dict__["run"] = self._run_in_time
         #: Prepared runs: without feeds, with feeds, and of flat lists with or without feeds.
@@ -403,7 +402,9 @@ class BaseSession:
         """Give up the values of variables; later runs raise RuntimeError."""
         self._closed = True
         self._plain, self._fed, self._listed = {}, {}, {}
-        if self._executor is not None:
+        if self._engine is not None:
+            self._engine.leave(self)
+        elif self._executor is not None:
             self._executor.state.close()
         self._executor = None
 
@@ -627,7 +628,9 @@ class BaseSession:
 
     @staticmethod
     def reset(target: str = "", containers: Any = None, config: Any = None) -> None:
-        """Accepted: every session has variables of its own."""
+        """Give up the variables of a server of this process; other sessions have their own."""
+        if "://" in target:
+            engines.engine_at(target).reset()
 
 
 def _refuse_tensors(feed_dict: Any) -> None:
@@ -649,7 +652,7 @@ class Session(BaseSession):
     Parameters
     ----------
     target : str
-        Accepted; there is no remote engine.
+        The ``target`` of a `tf.train.Server` of this process, whose variables the session shares.
     graph : Graph, optional
         The default graph if not given.
     config : ConfigProto, optional

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from graphc.face.engines import serve
 from graphc.proto import message
 
 __all__ = ["ClusterSpec", "Server", "replica_device_setter"]
@@ -125,6 +126,13 @@ class Server:
         self._job_name = job_name
         self._task_index = task_index
         self._protocol = protocol or "grpc"
+        jobs = self._cluster._jobs
+        if job_name is None and len(jobs) == 1:
+            job_name = next(iter(jobs))
+        tasks = jobs.get(job_name or "", {})
+        own = tasks.get(task_index or 0, "localhost:0")
+        others = [a for job in jobs.values() for a in job.values() if not a.endswith(":0")]
+        self._address, self._engine = serve(own, others)
 
     @staticmethod
     def create_local_server(config: Any = None, start: bool = True) -> Server:
@@ -140,8 +148,8 @@ class Server:
 
     @property
     def target(self) -> str:
-        """What to give to a session: '', this process."""
-        return ""
+        """What to give to a session, such as ``grpc://localhost:2222``."""
+        return f"{self._protocol}://{self._address}"
 
     def start(self) -> None:
         """Nothing to do."""
