@@ -50,6 +50,11 @@ _DATA = {
 INSIDE: dict[str, str] = {
     **MORE_INSIDE,
     **{f"python.framework.dtypes.{t}_ref": f"graphc.face.insides:{t}_ref" for t in _REFERENCES},
+    **{
+        f"{module}.{name}": f"graphc.ops.audio:{name}"
+        for module in ("contrib.framework.python.ops.audio_ops", "python.ops.gen_audio_ops")
+        for name in ("audio_spectrogram", "mfcc")
+    },
     "python.framework.common_shapes.broadcast_shape": "graphc.face.shape:broadcast_static_shape",
     "python.framework.function.Defun": _HERE + "Defun",
     "python.framework.graph_io.write_graph": "graphc.graphdef.meta:write_graph",

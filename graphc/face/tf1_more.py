@@ -231,6 +231,10 @@ MORE: dict[str, str] = {
         "stack_bidirectional_dynamic_rnn stack_bidirectional_rnn static_bidirectional_rnn "
         "static_rnn static_state_saving_rnn transpose_batch_time"
     ),
+    "contrib.signal": (
+        "frame hamming_window hann_window inverse_stft inverse_stft_window_fn "
+        "linear_to_mel_weight_matrix mfccs_from_log_mel_spectrograms overlap_and_add stft"
+    ),
     "contrib.seq2seq": (
         "AttentionMechanism AttentionWrapper AttentionWrapperState BahdanauAttention "
         "BahdanauMonotonicAttention BasicDecoder BasicDecoderOutput BeamSearchDecoder "

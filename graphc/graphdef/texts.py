@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.ir import dtypes
 from graphc.ir.node import Value
+from graphc.ops import audio
 
 __all__ = ["TEXTS"]
 
@@ -46,6 +47,17 @@ TEXTS: dict[str, Row] = {
     ),
     "DecodeRaw": lambda tf, x, a: tf.decode_raw(
         *x, a("out_type", dtypes.float32), little_endian=a("little_endian", True)
+    ),
+    "DecodeWav": lambda tf, x, a: tuple(
+        tf.audio.decode_wav(*x, a("desired_channels", -1), a("desired_samples", -1))
+    ),
+    "EncodeWav": lambda tf, x, a: tf.audio.encode_wav(*x),
+    "AudioSpectrogram": lambda tf, x, a: audio.audio_spectrogram(
+        *x, a("window_size", 0), a("stride", 0), a("magnitude_squared", False)
+    ),
+    "Mfcc": lambda tf, x, a: audio.mfcc(
+        *x, a("upper_frequency_limit", 4000.0), a("lower_frequency_limit", 20.0),
+        a("filterbank_channel_count", 40), a("dct_coefficient_count", 13),
     ),
     "DecodeBase64": lambda tf, x, a: tf.decode_base64(*x),
     "EncodeBase64": lambda tf, x, a: tf.encode_base64(*x, pad=a("pad", False)),
