@@ -249,7 +249,7 @@ def _rows(x: Any, i: Any, v: Any, change: Callable[[Any, Any], Any]) -> Any:
 
 def is_resource_variable(var: Any) -> bool:
     """Whether a variable was made with ``use_resource=True``."""
-    return bool(getattr(var, "_use_resource", False))
+    return bool(getattr(var, "_copied", False))
 
 
 # ------------------------------------------------------------------- names and modules

@@ -161,7 +161,6 @@ class Variable(metaclass=Created):
         self._save_slice_info: Any = None
         self._caching_device = caching_device
         self._copied = resources.on if use_resource is None else bool(use_resource)
-        self._use_resource = self._copied
         want = None if dtype is None else as_dtype(dtype).base_dtype
         values = [] if callable(initial_value) else [initial_value]
         with get_default_graph().transaction(), init_scope():
