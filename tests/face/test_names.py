@@ -164,6 +164,7 @@ def test_switches() -> None:
     tf.disable_v2_behavior()
     tf.compat.v1.disable_eager_execution()
     tf.enable_resource_variables()
+    tf.disable_resource_variables()
     assert not tf.executing_eagerly()
     assert not tf.test.is_built_with_cuda()
     assert tf.compat.as_bytes("a") == b"a"
