@@ -53,10 +53,10 @@ TEXTS: dict[str, Row] = {
     ),
     "EncodeWav": lambda tf, x, a: tf.audio.encode_wav(*x),
     "AudioSpectrogram": lambda tf, x, a: audio.audio_spectrogram(
-        *x, a("window_size", 0), a("stride", 0), a("magnitude_squared", False)
+        x[0], a("window_size", 0), a("stride", 0), a("magnitude_squared", False)
     ),
     "Mfcc": lambda tf, x, a: audio.mfcc(
-        *x, a("upper_frequency_limit", 4000.0), a("lower_frequency_limit", 20.0),
+        x[0], x[1], a("upper_frequency_limit", 4000.0), a("lower_frequency_limit", 20.0),
         a("filterbank_channel_count", 40), a("dct_coefficient_count", 13),
     ),
     "DecodeBase64": lambda tf, x, a: tf.decode_base64(*x),
