@@ -13,6 +13,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops import shapes, transposing
+from graphc.ops.conv_folds import covered, folded_attrs, folded_filter
 from graphc.ops.conv_products import (
     conv_filter_numpy,
     conv_filter_op,
@@ -339,7 +340,10 @@ def _back_input_expand(w: Value, dy: Value, *, input_sizes: Shape, **a: Any) -> 
         "sizes": s[1:-1],
         "groups": group_count(s[-1], f[-2]),
     }
-    return in_layout(build(conv_input_op, (w, channels_last(dy, layout)), attrs).outputs[0], layout)
+    n = covered(s[1:-1], f[:-2], attrs)
+    operands = (folded_filter(w, n), channels_last(dy, layout))
+    dx = build(conv_input_op, operands, folded_attrs(attrs, n)).outputs[0]
+    return in_layout(shapes.reshape_static(dx, s) if n else dx, layout)
 
 
 def _back_filter_expand(x: Value, dy: Value, *, filter_sizes: Shape, **a: Any) -> Value:

@@ -245,3 +245,32 @@ def test_errors_of_a_run() -> None:
         d = tf.nn.conv2d_transpose(p, q, [1, 4, 4, 1], 2, "SAME")
         with pytest.raises(errors.InvalidArgumentError, match="doesn't match computed"):
             s.run(d, {p: np.ones((1, 3, 2, 1)), q: np.ones((3, 3, 1, 1))})
+
+
+# ------------------------------------------------------------------- filters as wide as the image
+
+
+@pytest.mark.parametrize(
+    ("image", "filter", "stride"),
+    [
+        ((2, 5, 4, 1), (2, 4, 1, 3), 1),
+        ((2, 5, 4, 2), (2, 4, 2, 3), 2),
+        ((2, 3, 4, 2), (3, 4, 2, 3), 1),  # both axes
+        ((2, 3, 4, 2), (3, 2, 2, 3), 1),  # not the last one
+        ((2, 5, 4, 4), (2, 4, 2, 2), 1),  # groups
+    ],
+)
+def test_filters_as_wide_as_the_image(
+    image: tuple[int, ...], filter: tuple[int, ...], stride: int
+) -> None:
+    def build(x: Any, w: Any) -> Any:
+        return tf.nn.conv2d(x, w, [1, stride, stride, 1], "VALID")
+
+    check_derivatives(build, image, filter, pow=2)
+
+
+def test_volumes_under_filters_as_wide() -> None:
+    def build(x: Any, w: Any) -> Any:
+        return tf.nn.conv3d(x, w, [1] * 5, "VALID")
+
+    check_derivatives(build, (1, 3, 2, 3, 1), (2, 2, 3, 1, 2), pow=2)
