@@ -282,6 +282,7 @@ class Binder:
                 else self.env
             )
             sizes = [env[x] for x in s.code.kernel.sizes]
+            sizes += [D.evaluate(d, env) for d in s.code.numbers]
             words = [0, *[self.address(b) for b in s.binds], *sizes, *self.large(s)]
             units = D.evaluate(s.code.kernel.units, env)
             if max(units, *sizes, 0) > LARGEST:

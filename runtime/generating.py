@@ -78,6 +78,6 @@ def words_of(s: StepSpec) -> int:
     """How many argument words the kernel of a step has."""
     con = s.code.contraction
     if con is None:
-        return 1 + len(s.binds) + len(s.code.kernel.sizes)
+        return 1 + len(s.binds) + len(s.code.kernel.sizes) + len(s.code.numbers)
     extra = len(s.binds) - 2 - len(con.outputs) + len(con.kernel.sizes)
     return int(codegen.gemm_of(con).extra_word(extra))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from graphc.ir.dtypes import DType, bool_
 from graphc.ir.kernel import Kernel, KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.passes.fuse import is_alias
+from graphc.runtime.common import common
 
 if TYPE_CHECKING:
     from graphc.passes.contract import Contraction
@@ -54,6 +56,13 @@ class Code:
     kernel: Kernel
     contraction: Contraction | None = None
     native: Any = None  # what emits it, for ops with code of their own
+
+    @cached_property
+    def numbers(self) -> tuple[Dim, ...]:
+        """Sizes that its code reads from words, after those of the kernel (`common`)."""
+        if self.contraction is not None or self.native is not None:
+            return ()
+        return common(self.kernel)[1] if isinstance(self.kernel, Kernel) else ()
 
 
 @dataclass(eq=False)

@@ -26,7 +26,7 @@ import numpy as np
 
 from graphc import errors, ir, ops, passes, runtime
 from graphc.ir.digest import digest
-from graphc.ir.dims import Dim, Expr, Facts, Func, Symbol
+from graphc.ir.dims import Dim, Expr, Facts, Func, Symbol, substitute
 from graphc.ir.dtypes import DTYPES, DType
 from graphc.ir.graph import Graph
 from graphc.ir.registry import FOREIGN, REGIONS
@@ -192,10 +192,13 @@ class _Writer:
                 c.dtype.code, c.ta, c.tb, *_dims((c.m, c.n, c.k, c.batch)), c.a_shared, c.b_shared,
                 [t.code for t in c.outputs],
             ]  # fmt: skip
+        given = {Symbol(k): d for k, d in s.attrs.items()}
+        numbers = {f"#{i}": substitute(n, given) for i, n in enumerate(code.numbers)}
         return [
-            code.name, _dim(code.kernel.units), [x.name for x in code.kernel.sizes], product,
+            code.name, _dim(code.kernel.units),
+            [*[x.name for x in code.kernel.sizes], *numbers], product,
             [self.buffer(b) for b in s.binds], s.commit, s.varies,
-            [[k, _dim(d)] for k, d in s.attrs.items()], s.weight, keys, variant,
+            [[k, _dim(d)] for k, d in (s.attrs | numbers).items()], s.weight, keys, variant,
             [self.place(s.panels), self.place(s.target), s.label,
              None if s.ahead is None else [self.places[x] for x in s.ahead]],
         ]  # fmt: skip

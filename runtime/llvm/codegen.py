@@ -18,6 +18,7 @@ from graphc.ir.fingerprint import fingerprint
 from graphc.ir.kernel import Kernel, Load, Template
 from graphc.ir.registry import SCALARS
 from graphc.ops.record import OPS, Op
+from graphc.runtime.common import common
 from graphc.runtime.llvm import jit, kernel_options, native_code
 from graphc.runtime.llvm.cpu import host
 from graphc.runtime.llvm.watch import NOTHING, Watch
@@ -49,7 +50,7 @@ def kernel_key(kernel: Kernel, extra: str = "", watch: Watch = NOTHING) -> str:
     """The content key of a kernel; `watch` says what it looks for in what it stores."""
     from graphc.ir import kernel_text  # a plan from disk knows its keys
 
-    text = kernel_text.structure_text(kernel)
+    text = kernel_text.structure_text(common(kernel)[0])
     if watch:
         names = [i for i, p in enumerate(kernel.params) if p.name in watch]
         small = [i for i, p in enumerate(kernel.params) if p.name in watch.small]
@@ -80,7 +81,13 @@ def kernel_emitter(kernel: Kernel, watch: Watch = NOTHING) -> Callable[[Any], ob
 
         table = {**philox_emit.TEMPLATES, **conv.TEMPLATES, **winograd.TEMPLATES}
         return walk.emit_kernel(
-            module, kernel, "kernel", scalar_table(), table, function=maker(Math), watch=watch
+            module,
+            common(kernel)[0],
+            "kernel",
+            scalar_table(),
+            table,
+            function=maker(Math),
+            watch=watch,
         )
 
     return emit

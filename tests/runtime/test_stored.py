@@ -136,7 +136,21 @@ def branches() -> tuple[Any, list[dict[Any, Any]]]:
     return [new, tf.reduce_sum(new)], [{x: np.ones(6)}, {x: -np.ones(6)}, {x: np.ones(6)}]
 
 
-PROGRAMS = [net, picture, drawn, sizes, tables, recurrent, loops, small_loops, branches]
+def shared() -> tuple[Any, list[dict[Any, Any]]]:
+    """Kernels that take sizes of this step, known ones and expressions, from words."""
+    x = tf.placeholder(tf.float32, [None, 3, 40])
+    losses, biases = [], []
+    for i, n in enumerate((40, 20, 60)):
+        w = tf.Variable(tf.random_uniform([100, n], seed=i))
+        b = tf.get_variable(f"b{i}", [n], initializer=tf.zeros_initializer())
+        y = tf.reshape(x, [-1, n]) * b + b
+        losses.append(tf.reduce_sum(tf.tanh(y)) + tf.reduce_sum(w * w))
+        biases.append(b)
+    train = tf.train.MomentumOptimizer(0.01, 0.9).minimize(tf.add_n(losses))
+    return [*losses, train, *biases], [{x: rows(4, 3, 40)}, {x: rows(7, 3, 40)}] * 2
+
+
+PROGRAMS = [net, picture, drawn, sizes, tables, recurrent, loops, small_loops, branches, shared]
 
 
 def test_recurrent_steps_share_panels() -> None:

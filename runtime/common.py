@@ -1,0 +1,91 @@
+"""Kernels that differ in a size only have one piece of code, which reads it from a word.
+
+A net has as many updates of variables, and as many draws of first values, as it has shapes of
+variables; sizes made a kernel of each. Where a size is only how far a loop goes, its code is what
+any unknown size gives, which is as fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from graphc.ir.dims import Dim, Expr, Symbol
+from graphc.ir.kernel import Kernel, Let, Load, Loop, Reduce, Stmt, Store, Template, indices
+
+__all__ = ["common"]
+
+#: Elements from which on a loop's vectors are as many as where nothing is known of them.
+LONG = 4096
+
+
+def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
+    """The kernel whose code `kernel` takes, and what it takes in the words after its sizes."""
+    loop = kernel.parallel
+    if loop is None:
+        return kernel, ()
+    sizes = _sizes(kernel, loop)
+    if not sizes:
+        return kernel, ()
+    names: dict[Dim, Dim] = {n: Expr.symbol(f"#{i}") for i, n in enumerate(sizes)}
+    new: dict[int, Stmt] = {}
+
+    def dims(given: Iterable[Dim]) -> tuple[Dim, ...]:
+        return tuple(names.get(d, d) for d in given)
+
+    def renamed(s: Stmt) -> Stmt:
+        made = s
+        if isinstance(s, Loop | Reduce):
+            body = tuple(map(renamed, s.body))
+            known = s is not loop and type(s.extent) is int
+            extent = s.extent if known else names.get(s.extent, s.extent)
+            if s is loop and loop.kind == "parallel":
+                extent = names[sizes[0]]  # whoever calls counts the units
+            made = replace(s, extent=extent, body=body)
+        elif isinstance(s, Template):
+            made = replace(s, sizes=dims(s.sizes))
+        new[id(s)] = made
+        return made
+
+    body = tuple(map(renamed, kernel.body))
+    params = tuple(replace(p, shape=dims(p.shape)) for p in kernel.params)
+    origins = kernel.origins
+    if origins is not None:  # what is made here is for the nodes that the others were for
+        origins = {**origins, **{id(new[k]): n for k, n in origins.items() if k in new}}
+    words = (*kernel.sizes, *[Symbol(str(x)) for x in names.values()])
+    return replace(kernel, params=params, sizes=words, body=body, origins=origins), sizes
+
+
+def _sizes(kernel: Kernel, loop: Loop) -> tuple[Dim, ...]:
+    """The sizes that are no more than numbers to the code of a kernel."""
+    n = loop.extent
+    if loop.kind == "parallel":
+        draw = loop.body[0]
+        if len(kernel.body) == len(loop.body) == 1 and isinstance(draw, Template):
+            n = draw.sizes[1] if draw.kind == "philox" else 0
+            return (n,) if type(n) is int and n >= LONG else ()
+        return ()
+    if type(n) is not int or not _plain(kernel.body):
+        return ()
+    rows = [s for s in loop.body if isinstance(s, Reduce)]
+    if n < LONG and not rows:
+        return ()
+    return tuple(dict.fromkeys((n, *[s.extent for s in rows if isinstance(s.extent, Expr)])))
+
+
+def _plain(body: tuple[Stmt, ...]) -> bool:
+    """Whether sizes are nothing but extents and steps of rows: no place is computed from them."""
+    for s in body:
+        if isinstance(s, Load | Store):
+            if not all(isinstance(i, Expr) and _is_symbol(i) for i in indices(s) if i != 0):
+                return False
+        elif isinstance(s, Let):
+            if s.op == "index":
+                return False
+        elif not isinstance(s, Loop | Reduce) or not _plain(s.body):
+            return False
+    return True
+
+
+def _is_symbol(i: Expr) -> bool:
+    return i.is_atom and isinstance(i.terms[0][0][0], Symbol)
