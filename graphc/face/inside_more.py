@@ -17,6 +17,12 @@ _KERAS_UTILS = (
     "serialize_keras_object slice_arrays to_list to_snake_case"
 ).split()
 
+_TEST_UTIL = (
+    "InstallStackTraceHandler IsMklEnabled deprecated_graph_mode_only is_xla_enabled "
+    "run_all_in_graph_and_eager_modes run_deprecated_v1 run_gpu_only run_in_graph_and_eager_modes "
+    "run_v1_only run_v2_only use_gpu"
+).split()
+
 #: Modules of autograph, for those who import them and need none: they are empty.
 AUTOGRAPH = [
     f"python.autograph.{n}"
@@ -75,6 +81,8 @@ MORE_INSIDE: dict[str, str] = {
     "python.training.monitored_session._HookedSession": "graphc.train.hooked:HookedSession",
     **{f"python.tpu.tpu_function.{n}": f"graphc.contrib.tpu_shards:{n}"
        for n in ("TpuContext", "get_tpu_context", "tpu_shard_context")},
+    **{f"python.framework.test_util.{n}": f"graphc.face.test_util:{n}" for n in _TEST_UTIL},
+    "python.framework.test_util.TensorFlowTestCase": "graphc.test:TestCase",
     # ---- Keras
     **{f"{space}keras.experimental.PeepholeLSTMCell": "graphc.keras.recurrent_v2:PeepholeLSTMCell"
        for space in ("", "compat.v2.")},

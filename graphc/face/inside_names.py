@@ -135,6 +135,7 @@ INSIDE_SPACES: dict[str, tuple[str, ...]] = {
     "contrib.slim.python.slim": ("contrib.slim",),
     "contrib.slim.python.slim.data": (),
     "contrib.slim.python.slim.nets": (),
+    "python.framework.test_util": ("test",),
     "python.keras.preprocessing": (),
     "python.layers.utils": (),
     "python.keras.utils.generic_utils": (),

@@ -1,8 +1,9 @@
-"""Insides that kfac, tensorpack, mesh_tensorflow, model-optimization import; values of TF 1.15."""
+"""Insides that kfac, tensorpack, mesh_tensorflow and others import; values of TF 1.15."""
 
 from __future__ import annotations
 
 import importlib
+import unittest
 from collections.abc import Callable
 from typing import Any
 
@@ -150,3 +151,42 @@ def test_static_values_of_what_is_no_tensor() -> None:
     assert tf.get_static_value([1, 2]) == [1, 2]
     assert tf.get_static_value(tf.Variable(1.0)) is None
     assert tf.get_static_value(tf.SparseTensor([[0]], [1], [2])) is None
+
+
+def test_decorators_of_tests() -> None:
+    util = inside("python.framework.test_util")
+    seen: list[str] = []
+
+    class Cases(tf.test.TestCase):
+        @util.run_in_graph_and_eager_modes()
+        def test_one(self) -> None:
+            seen.append(f"one {self.evaluate(tf.constant(2) * 3)}")
+
+        @util.run_deprecated_v1
+        def test_two(self) -> None:
+            seen.append("two")
+
+        @util.run_v1_only("b/1")
+        def test_three(self) -> None:
+            seen.append("three")
+
+        @util.run_gpu_only
+        def test_four(self) -> None:
+            seen.append("four")
+
+    @util.run_all_in_graph_and_eager_modes
+    class All(tf.test.TestCase):
+        def test_five(self) -> None:
+            seen.append(f"five {self.evaluate(tf.constant(5))}")
+
+    result = unittest.TestResult()
+    for case in (Cases, All):
+        unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+    assert not result.errors
+    assert not result.failures
+    assert sorted(seen) == ["five 5", "one 6", "three", "two"]
+    assert "Test requires GPU" in [why for _, why in result.skipped]
+    assert not util.IsMklEnabled()
+    assert issubclass(Cases, util.TensorFlowTestCase)
+    with pytest.raises(ValueError, match="only supports test methods"):
+        util.run_in_graph_and_eager_modes(Cases)
