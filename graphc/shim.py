@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import Any
 
 from graphc.face.lazy import aliases
 
@@ -28,6 +29,20 @@ _MESSAGES = {
 }
 
 _NONE = ModuleType("tensorboard.compat.notf")
+
+
+class _SavedModel(ModuleType):
+    """The one module of messages that the package ``tensorboard`` does not have."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "SavedModel":
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        from graphc.proto import message
+
+        return message(name)
+
+
+_SAVED = _SavedModel("tensorboard.compat.proto.saved_model_pb2")
 
 
 def install(name: str = "tensorflow") -> None:
@@ -55,6 +70,7 @@ def install(name: str = "tensorflow") -> None:
     # TensorBoard reads its files with TensorFlow's insides where there is a TensorFlow; this is
     # how it is told that there is none
     sys.modules.setdefault(_NONE.__name__, _NONE)
+    sys.modules.setdefault(_SAVED.__name__, _SAVED)
 
 
 def remove(name: str = "tensorflow") -> None:
@@ -62,7 +78,8 @@ def remove(name: str = "tensorflow") -> None:
     if aliases.get(name) != "graphc":
         return
     del aliases[name]
-    if sys.modules.get(_NONE.__name__) is _NONE:
-        del sys.modules[_NONE.__name__]
+    for own in (_NONE, _SAVED):
+        if sys.modules.get(own.__name__) is own:
+            del sys.modules[own.__name__]
     for module in [m for m in sys.modules if m == name or m.startswith(name + ".")]:
         del sys.modules[module]

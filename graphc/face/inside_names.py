@@ -116,6 +116,8 @@ INSIDE: dict[str, str] = {
 #: Modules that are modules of graphc under another name.
 MODULES: dict[str, str] = {
     "examples.tutorials.mnist.mnist": "graphc.face.mnist_model",
+    "raw_ops": "graphc.face.raw_ops",
+    "compat.v2.raw_ops": "graphc.face.raw_ops",
     "python.platform.flags": "graphc.flags",
     "python.keras.preprocessing.image": "graphc.keras.images",
     "python.keras.preprocessing.sequence": "graphc.keras.sequence",

@@ -175,7 +175,7 @@ def in_xla(graph_or_op: Any) -> bool:
 
 
 def enabled() -> bool:
-    """Whether this is TensorFlow 2: no."""
+    """Whether this is TensorFlow 2, or has its control flow or strategies: no."""
     return False
 
 

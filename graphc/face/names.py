@@ -356,7 +356,8 @@ BORROWED: dict[str, tuple[str, ...]] = {
 #: the names of ``tf``, so that a program fails only where it uses what is not there.
 PRIVATE = frozenset(
     "python python.client python.data python.data.ops python.data.util python.distribute "
-    "python.eager python.feature_column python.framework python.keras python.layers python.lib "
+    "python.eager python.feature_column python.framework python.keras python.keras.saving "
+    "python.layers python.lib "
     "python.lib.io python.ops python.ops.distributions python.ops.linalg python.ops.losses "
     "python.ops.signal python.platform python.profiler python.saved_model python.summary "
     "python.tools python.tpu python.tpu.ops python.training python.training.tracking "

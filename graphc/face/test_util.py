@@ -1,4 +1,4 @@
-"""Decorators and questions of ``tensorflow.python.framework.test_util`` that packages' tests use."""
+"""What packages' tests use of ``tensorflow.python.framework.test_util``."""
 
 from __future__ import annotations
 

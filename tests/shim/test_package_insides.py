@@ -190,3 +190,59 @@ def test_decorators_of_tests() -> None:
     assert issubclass(Cases, util.TensorFlowTestCase)
     with pytest.raises(ValueError, match="only supports test methods"):
         util.run_in_graph_and_eager_modes(Cases)
+
+
+X = np.array([[1.0, -2.0], [3.0, 4.0]], np.float32)
+
+RAW: list[tuple[str, dict[str, Any], Any]] = [
+    ("Add", {"x": X, "y": X}, X + X),
+    ("Relu", {"features": X}, np.maximum(X, 0)),
+    ("MatMul", {"a": X, "b": X, "transpose_b": True}, X @ X.T),
+    ("BatchMatMul", {"x": X[None], "y": X[None], "adj_y": True}, (X @ X.T)[None]),
+    ("Sum", {"input": X, "axis": 0, "keep_dims": True}, X.sum(0, keepdims=True)),
+    ("Mean", {"input": X, "axis": [1]}, X.mean(1)),
+    ("ConcatV2", {"values": [X, X], "axis": 1}, np.concatenate([X, X], 1)),
+    ("Split", {"axis": 0, "value": X, "num_split": 2}, [X[:1], X[1:]]),
+    (
+        "SplitV",
+        {"value": X, "size_splits": [1, 1], "axis": 1, "num_split": 2},
+        [X[:, :1], X[:, 1:]],
+    ),
+    ("Squeeze", {"input": X[None], "axis": [0]}, X),
+    ("Transpose", {"x": X, "perm": [1, 0]}, X.T),
+    ("ExpandDims", {"input": X, "axis": 1}, X[:, None]),
+    ("Cast", {"x": X, "DstT": tf.int32}, X.astype(np.int32)),
+    ("Pad", {"input": X, "paddings": [[0, 1], [0, 0]]}, np.pad(X, [(0, 1), (0, 0)])),
+    ("StridedSlice", {"input": X, "begin": [1], "end": [2], "strides": [1]}, X[1:2]),
+    ("Unpack", {"value": X, "num": 2}, [X[0], X[1]]),
+    ("ZerosLike", {"x": X}, X * 0),
+]
+
+
+@pytest.mark.parametrize("i", range(len(RAW)))
+def test_raw_ops(i: int) -> None:
+    name, given, want = RAW[i]
+    with tf.Graph().as_default(), tf.Session() as s:
+        np.testing.assert_allclose(s.run(getattr(tf.raw_ops, name)(**given)), want)
+
+
+def test_names_of_raw_ops() -> None:
+    assert {"Add", "Rsqrt", "MatMul", "Sum"} <= set(dir(tf.raw_ops))
+    for name in dir(tf.raw_ops):
+        assert callable(getattr(tf.raw_ops, name))
+    with pytest.raises(
+        TypeError, match=r"Add only takes keyword args \(possible keys: \['x', 'y', "
+    ):
+        tf.raw_ops.Add(1, 2)
+    with pytest.raises(AttributeError, match="raw_ops"):
+        _ = tf.raw_ops.NoSuchOp
+
+
+def test_message_of_saved_models() -> None:
+    pytest.importorskip("tensorboard")
+    from tensorflow.core.protobuf import saved_model_pb2  # type: ignore[import-not-found,unused-ignore]
+
+    m = saved_model_pb2.SavedModel(saved_model_schema_version=1)
+    m.meta_graphs.add().meta_info_def.tags.append("serve")
+    again = saved_model_pb2.SavedModel.FromString(m.SerializeToString())
+    assert [list(g.meta_info_def.tags) for g in again.meta_graphs] == [["serve"]]
