@@ -934,8 +934,13 @@ def _bitcast(x: Any, *, type: DType) -> Any:
 
 
 def _bitcast_call(input: Any, type: Any, name: str | None = None) -> Value:
-    attrs = {"type": as_dtype(type).base_dtype}
-    return apply(bitcast, (input,), attrs, name).outputs[0]
+    to = as_dtype(type).base_dtype
+    given = as_value(input, name="input")
+    if given.dtype.size != to.size and not {"b", "s"} & {given.dtype.kind, to.kind}:
+        from graphc.ops.bits import as_other_size
+
+        return as_other_size(given, to, name)
+    return apply(bitcast, (input,), {"type": to}, name).outputs[0]
 
 
 bitcast = elementwise(
