@@ -120,7 +120,6 @@ MORE_INSIDE: dict[str, str] = {
     "python.lib.io.file_io.walk": _FILES + "Walk",
     "python.pywrap_tensorflow.EventsWriter": "graphc.summary.events:EventsWriter",
     # ---- settings of the machine
-    "control_flow_v2_enabled": "graphc.face.insides:enabled",
     "distribute.has_strategy": "graphc.face.insides:enabled",
     "config.experimental_list_devices": "graphc.face.machine:experimental_list_devices",
     "config.experimental.list_physical_devices": "graphc.face.machine:list_physical_devices",

@@ -369,6 +369,7 @@ _AVERAGES = "python.training.moving_averages."
 
 NAMES: dict[str, str] = {
     "RunMetadata": "graphc.see.metadata:RunMetadata",
+    "control_flow_v2_enabled": "graphc.face.insides:enabled",
     "python.client.timeline.AllocationMaximum": "graphc.see.timeline:AllocationMaximum",
     "python.client.timeline.StepStatsAnalysis": "graphc.see.timeline:StepStatsAnalysis",
     "python.client.timeline.Timeline": "graphc.see.timeline:Timeline",
