@@ -206,6 +206,10 @@ class Graph(Contexts, Collected, Contents, Pictured):
             block = Block(gradient, nodes[0] if nodes else None, through)
             self.blocks.update(dict.fromkeys(nodes, block))
 
+    def _get_control_flow_context(self) -> Any:
+        """The loop or branch in which is recorded, or None: libraries ask whether it is XLA's."""
+        return self.context
+
     def scope(self, name: str | None, default: str) -> FunctionScope:
         """The name scope of a function made of several ops; undone when it fails."""
         return FunctionScope(self, default if name is None else name)

@@ -75,6 +75,7 @@ INSIDE: dict[str, str] = {
     "python.ops.inplace_ops.alias_inplace_update": _HERE + "alias_inplace_update",
     "python.ops.inplace_ops.inplace_update": _HERE + "alias_inplace_update",
     "python.ops.control_flow_util.GraphOrParentsInXlaContext": _HERE + "in_xla",
+    "python.ops.control_flow_util.GetContainingXLAContext": _HERE + "no_context",
     "python.ops.control_flow_util.IsInXLAContext": _HERE + "in_xla",
     "python.ops.map_fn.map_fn": "graphc.face.functional:map_fn",
     "python.ops.metrics_impl.metric_variable": "graphc.metrics.support:metric_variable",

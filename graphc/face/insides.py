@@ -32,6 +32,7 @@ __all__ = [
     "function_arguments",
     "in_xla",
     "is_resource_variable",
+    "no_context",
     "normalize_data_format",
     "normalize_padding",
     "normalize_tuple",
@@ -172,6 +173,10 @@ def constant_flag(pred: Any) -> bool | None:
 def in_xla(graph_or_op: Any) -> bool:
     """Whether something is compiled by XLA: nothing is."""
     return False
+
+
+def no_context(ctxt: Any) -> None:
+    """The context of XLA around another one: there is none."""
 
 
 def enabled() -> bool:

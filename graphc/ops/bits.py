@@ -8,8 +8,14 @@ from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
 from graphc.ops import arrays, math, shapes
 from graphc.ops.convert import constant
+from graphc.ops.record import apply
 
 __all__ = ["as_other_size"]
+
+
+def _same_size(x: Value, to: DType, name: str | None = None) -> Value:
+    return apply(math.bitcast, (x,), {"type": to}, name).outputs[0]
+
 
 _WORDS = {1: dtypes.uint8, 2: dtypes.uint16, 4: dtypes.uint32, 8: dtypes.uint64}
 
@@ -31,16 +37,17 @@ def as_other_size(x: Value, to: DType, name: str | None) -> Value:
         raise ValueError(f"Cannot bitcast from {x.dtype.name} to {to.name}")
     with current().scope(name, "Bitcast") as scope, current().counts_as(1):
         made = _split(x, to) if x.dtype.size > to.size else _joined(x, to)
-        return math.bitcast.call(made, to, scope or name)
+        return _same_size(made, to, scope or name)
 
 
 def _split(x: Value, to: DType) -> Value:
     """Words of the size of `to`: a new last axis."""
     word, n, bits = _WORDS[x.dtype.size], x.dtype.size // to.size, 8 * to.size
-    whole = shapes.expand_dims(math.bitcast.call(x, word), -1)
+    whole: Value = shapes.expand_dims(_same_size(x, word), -1)
     by = constant([i * bits for i in range(n)], word)
     parts = math.bitwise_and(math.right_shift(whole, by), constant(2**bits - 1, word))
-    return math.cast(parts, _WORDS[to.size])
+    words: Value = math.cast(parts, _WORDS[to.size])
+    return words
 
 
 def _joined(x: Value, to: DType) -> Value:
@@ -53,7 +60,7 @@ def _joined(x: Value, to: DType) -> Value:
     if s is None or type(s[-1]) is not int:
         outer = arrays.getitem(shapes.shape(x), slice(None, -1))
         x = shapes.reshape(x, arrays.concat([outer, constant([n])], 0))
-    parts = math.cast(math.bitcast.call(x, _WORDS[x.dtype.size]), word)
+    parts = math.cast(_same_size(x, _WORDS[x.dtype.size]), word)
     made = arrays.getitem(parts, (..., 0))
     for i in range(1, n):
         part = math.left_shift(arrays.getitem(parts, (..., i)), constant(i * bits, word))

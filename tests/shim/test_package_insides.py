@@ -246,3 +246,18 @@ def test_message_of_saved_models() -> None:
     m.meta_graphs.add().meta_info_def.tags.append("serve")
     again = saved_model_pb2.SavedModel.FromString(m.SerializeToString())
     assert [list(g.meta_info_def.tags) for g in again.meta_graphs] == [["serve"]]
+
+
+def test_where_is_recorded() -> None:
+    """As libraries ask whether XLA compiles what they record."""
+    seen: list[Any] = []
+    around = inside("python.ops.control_flow_util").GetContainingXLAContext
+
+    def body(i: Any) -> Any:
+        seen.append(tf.get_default_graph()._get_control_flow_context())
+        return i + 1
+
+    assert tf.get_default_graph()._get_control_flow_context() is None
+    tf.while_loop(lambda i: i < 3, body, [0])
+    assert seen[0] is not None
+    assert [around(c) for c in (None, *seen)] == [None] * (1 + len(seen))
