@@ -72,14 +72,25 @@ KERNELS = (
 )  # fmt: skip
 
 # Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
-TEMPLATE = 10
+TEMPLATE = 11
 
 # Terms added one after another before they join the sum of the others. Rounding grows with
 # the length of such a chain: equal terms, whose roundings all go the same way, err by up to
-# 20 eps in 256 (measured; 32 in 512), which is what the tolerance rule gives 256 terms. Also a
-# panel of 256 rows of 48 floats is 48 kB: the L1 cache of a Zen 5 core, and no block of 512
-# was measured to be faster.
+# 20 eps in 256 (measured; 32 in 512), which is what the tolerance rule gives 256 terms.
 KC = 256
+
+# Terms of a register block where there are more than `KC`, cache lines of A's rows: of 96, 128, 192,
+# 256, 320 and 384 those of 128 and 192 were the quickest, those of 256 the slowest (512 to 1024
+# terms, Zen 5: 95.0 and 93.6 % of the peak).
+BLOCK = 128
+
+
+def blocks_of(k: int) -> tuple[int, int]:
+    """How many blocks `k` terms make, and the terms of one."""
+    if k <= KC:
+        return 1, max(k, 1)
+    blocks = -(-k // BLOCK)
+    return blocks, _up(-(-k // blocks), 16)
 
 
 #: Products (m * n * k) up to which code is made for the very sizes: about 10 us.
@@ -352,7 +363,7 @@ class Gemm(NamedTuple):
         # Rows: a packed block of A takes at most half the L2 cache, one that is read where it is
         # an eighth of the L3 cache: each panel of B reads it once.
         if self._packs_a(kernel):
-            most = max(1, self.target.l2 // 2 // (self.acc.size * KC) // mr)
+            most = max(1, self.target.l2 // 2 // (self.acc.size * 2 * BLOCK) // mr)
         else:
             depth = max(1, self._k_slabs(k)[1])
             most = max(1, self.target.l3 // 8 // (self.acc.size * depth) // mr)
@@ -373,13 +384,14 @@ class Gemm(NamedTuple):
 
     @property
     def slab(self) -> int:
-        """Blocks of k in a slab: the panel of B takes a quarter of the L2 cache."""
-        return max(1, self.target.l2 // 4 // (KC * self.columns * self.acc.size))
+        """Most blocks of k in a slab: the panel of B takes a quarter of the L2 cache."""
+        return max(1, self.target.l2 // 4 // (BLOCK * self.columns * self.acc.size))
 
     def _k_slabs(self, k: int) -> tuple[int, int]:
         """How many slabs, and the terms of one."""
-        blocks = max(1, -(-k // KC))
-        return -(-blocks // self.slab), min(k, self.slab * -(-k // blocks))
+        blocks, terms = blocks_of(k)
+        slabs = -(-blocks // self.slab)
+        return slabs, min(k, -(-blocks // slabs) * terms)
 
     def _group(self, kernel: str, nb: int, k: int) -> int:
         """Columns of B packed at a time: at most a third of the L2 cache, or one panel."""

@@ -11,7 +11,7 @@ from llvmlite import ir
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.emit import Fn, V, i32, i64, ptr
-from graphc.runtime.llvm.gemm import KC, WORDS, Epilogue, Gemm
+from graphc.runtime.llvm.gemm import BLOCK, KC, WORDS, Epilogue, Gemm
 from graphc.runtime.llvm.watch import NOTHING, Watch
 
 __all__ = ["emit"]
@@ -205,11 +205,13 @@ class _Kernel:
         self.deep = self.blocked and (g.k is None or g._k_slabs(g.k)[0] > 1)
         self.slabs, self.depth, self.kc = fn.index(1), self.k, self.k
         if self.blocked:
-            blocks = fn.maximum(self._div(self.k + (KC - 1), KC), 1)
-            self.kc = fn.maximum(fn.udiv_index(self.k + (blocks - 1), blocks), 1)
+            blocks = fn.select(self.k > KC, self._div(self.k + (BLOCK - 1), BLOCK), fn.index(1))
+            terms = self._up(fn.udiv_index(self.k + (blocks - 1), blocks), 16)
+            self.kc = fn.select(self.k > KC, terms, fn.maximum(self.k, 1))
         if self.deep:
             self.slabs = fn.udiv_index(blocks + (g.slab - 1), fn.index(g.slab))
-            self.depth = self._min(self.kc * g.slab, self.k)
+            each = fn.udiv_index(blocks + (self.slabs - 1), self.slabs)
+            self.depth = self._min(self.kc * each, self.k)
         self.kp = self._up(self.depth, self.lanes)
         row_units = fn.udiv_index(self.m + (self.mb - 1), self.mb)
         col_units = fn.udiv_index(self.n + (self.nb - 1), self.nb)
@@ -670,7 +672,7 @@ class _Kernel:
     def _fetch_ends(self, number: V, ends: tuple[_Rows, ...], some: V) -> None:
         """A row or more of what a tile's end reads and writes: all in the chunks there are."""
         fn, g = self.fn, self.g
-        k = KC if g.k is None else max(1, min(g.k, KC))
+        k = BLOCK if g.k is None or g.k > KC else max(1, g.k)
         per = min(self.mr, -(-self.mr * self._chunk // k))
         first = number * per
         with fn.if_(first < some):
