@@ -679,7 +679,7 @@ class _Kernel:
             for e in ends:
                 for r in range(per):
                     base = self._byte(e.start, (first + r) * e.step)
-                    for at in range(0, e.bytes, 64):
+                    for at in (0, *range(60, e.bytes, 64)):  # a user's array begins anywhere
                         self._line(self._byte(base, fn.index(at)), e.write)
 
     def _pack_row(self, row: V, copy: _Copy) -> None:
@@ -688,19 +688,20 @@ class _Kernel:
         with fn.if_(row < copy.stop):
             source = fn.element_ptr(copy.source, row * copy.step, g.dtype)
             later = fn.element_ptr(source, copy.step * AHEAD, g.dtype)
-            for at in range(0, nr * g.dtype.size, 64):
+            for at in range(60, nr * g.dtype.size, 64):  # of a line and what follows, what follows
                 self._line(self._byte(later, fn.index(at)))
             for v in range(0, nr, self.lanes):
                 fn.store(copy.to, row * nr + v, self._load(source, v, self.lanes))
 
     def _pack_turned(self, row: V, turn: _Turn) -> None:
         """Lines of some rows of a stored A, which were asked for three chunks before."""
-        fn, g, mr = self.fn, self.g, self.mr
+        fn, g, mr, line = self.fn, self.g, self.mr, self._chunk
         with fn.if_(row < turn.stop):
             for r in range(mr):
                 source = fn.element_ptr(turn.source, (row + r) * turn.step, g.dtype)
-                self._line(fn.element_ptr(source, turn.step * (3 * mr), g.dtype), near=False)
-                for t in range(self._chunk // mr):
+                ahead = fn.element_ptr(source, turn.step * (3 * mr) + (line - 1), g.dtype)
+                self._line(ahead, near=False)
+                for t in range(line // mr):
                     to = fn.element_ptr(turn.to, turn.gap * t + (row + r) * mr, g.acc)
                     fn.store(to, 0, fn.load(source, t * mr, g.dtype, mr))
 
