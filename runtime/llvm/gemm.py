@@ -83,13 +83,15 @@ KC = 256
 # 256, 320 and 384 those of 128 and 192 were the quickest, those of 256 the slowest (512 to 1024
 # terms, Zen 5: 95.0 and 93.6 % of the peak).
 BLOCK = 128
+# Beyond, where blocks are many, their sums are the longer chain: blocks are of `KC` there.
+LONG = 1 << 14
 
 
 def blocks_of(k: int) -> tuple[int, int]:
     """How many blocks `k` terms make, and the terms of one."""
     if k <= KC:
         return 1, max(k, 1)
-    blocks = -(-k // BLOCK)
+    blocks = -(-k // (KC if k > LONG else BLOCK))
     return blocks, _up(-(-k // blocks), 16)
 
 
@@ -382,15 +384,14 @@ class Gemm(NamedTuple):
             rows *= 2
         return best[1] * mr, best[2] * nr
 
-    @property
-    def slab(self) -> int:
+    def slab(self, block: int) -> int:
         """Most blocks of k in a slab: the panel of B takes a quarter of the L2 cache."""
-        return max(1, self.target.l2 // 4 // (BLOCK * self.columns * self.acc.size))
+        return max(1, self.target.l2 // 4 // (block * self.columns * self.acc.size))
 
     def _k_slabs(self, k: int) -> tuple[int, int]:
         """How many slabs, and the terms of one."""
         blocks, terms = blocks_of(k)
-        slabs = -(-blocks // self.slab)
+        slabs = -(-blocks // self.slab(KC if k > LONG else BLOCK))
         return slabs, min(k, -(-blocks // slabs) * terms)
 
     def _group(self, kernel: str, nb: int, k: int) -> int:

@@ -11,7 +11,7 @@ from llvmlite import ir
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.emit import Fn, V, i32, i64, ptr
-from graphc.runtime.llvm.gemm import BLOCK, KC, WORDS, Epilogue, Gemm
+from graphc.runtime.llvm.gemm import BLOCK, KC, LONG, WORDS, Epilogue, Gemm
 from graphc.runtime.llvm.watch import NOTHING, Watch
 
 __all__ = ["emit"]
@@ -205,11 +205,16 @@ class _Kernel:
         self.deep = self.blocked and (g.k is None or g._k_slabs(g.k)[0] > 1)
         self.slabs, self.depth, self.kc = fn.index(1), self.k, self.k
         if self.blocked:
-            blocks = fn.select(self.k > KC, self._div(self.k + (BLOCK - 1), BLOCK), fn.index(1))
+            long = self.k > LONG
+            blocks = fn.select(
+                long, self._div(self.k + (KC - 1), KC), self._div(self.k + (BLOCK - 1), BLOCK)
+            )
+            blocks = fn.select(self.k > KC, blocks, fn.index(1))
             terms = self._up(fn.udiv_index(self.k + (blocks - 1), blocks), 16)
             self.kc = fn.select(self.k > KC, terms, fn.maximum(self.k, 1))
         if self.deep:
-            self.slabs = fn.udiv_index(blocks + (g.slab - 1), fn.index(g.slab))
+            most = fn.select(long, fn.index(g.slab(KC)), fn.index(g.slab(BLOCK)))
+            self.slabs = fn.udiv_index(blocks + (most - 1), most)
             each = fn.udiv_index(blocks + (self.slabs - 1), self.slabs)
             self.depth = self._min(self.kc * each, self.k)
         self.kp = self._up(self.depth, self.lanes)
