@@ -79,9 +79,9 @@ TEMPLATE = 11
 # 20 eps in 256 (measured; 32 in 512), which is what the tolerance rule gives 256 terms.
 KC = 256
 
-# Terms of a register block where there are more than `KC`, cache lines of A's rows: of 96, 128, 192,
-# 256, 320 and 384 those of 128 and 192 were the quickest, those of 256 the slowest (512 to 1024
-# terms, Zen 5: 95.0 and 93.6 % of the peak).
+# Terms of a register block where there are more than `KC`. Of 96, 128, 192, 256, 320 and 384 those
+# of 128 and 192 were the quickest, those of 256 the slowest (512 to 1024 terms, Zen 5: 95.0 and
+# 93.6 % of the peak).
 BLOCK = 128
 # Beyond, where blocks are many, their sums are the longer chain: blocks are of `KC` there.
 LONG = 1 << 14
