@@ -72,7 +72,7 @@ KERNELS = (
 )  # fmt: skip
 
 # Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
-TEMPLATE = 11
+TEMPLATE = 12
 
 # Terms added one after another before they join the sum of the others. Rounding grows with
 # the length of such a chain: equal terms, whose roundings all go the same way, err by up to

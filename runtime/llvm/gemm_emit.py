@@ -67,6 +67,14 @@ class _Copy(NamedTuple):
     stop: V
 
 
+class _Batch(NamedTuple):
+    """The operands of the next product of a batch, and which chunk of this one it is."""
+
+    a: Any
+    b: Any
+    chunk: V
+
+
 class _Turn(NamedTuple):
     """Columns of a stored A to pack as rows of the next tiles: a cache line of each of its rows.
 
@@ -102,6 +110,7 @@ class _Next(NamedTuple):
     lines: _Lines | None = None
     copy: _Copy | None = None
     turn: _Turn | None = None
+    batch: _Batch | None = None
     ends: tuple[_Rows, ...] = ()
     some: V | None = None
 
@@ -232,6 +241,11 @@ class _Kernel:
                 base_b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
                 out_row = at * self.m
                 self.index = at
+                more = at + 1 < self.batch
+                self.following = (
+                    fn.element_ptr(base_a, fn.select(more, self.a_step, fn.index(0)), g.dtype),
+                    fn.element_ptr(base_b, fn.select(more, self.b_step, fn.index(0)), g.dtype),
+                )
             # Units beside each other share columns: the panel of B is still in a cache.
             c = fn.udiv_index(u, row_units)
             i0, j0 = (u - c * row_units) * self.mb, c * self.nb
@@ -282,6 +296,10 @@ class _Kernel:
                     if later is not None:
                         here = fn.select(j.eq(j0), later, i0)
                         after = after._replace(turn=self._turn(a, a_pack, i0, i, here, p0, kk))
+                    if self._batch_lines:
+                        tile = fn.udiv_index(j - j0, fn.index(nr)) * self._div(row_tiles, mr)
+                        tile = (tile + self._div(i - i0, mr)) * self._div(kk, self._chunk)
+                        after = after._replace(batch=_Batch(*self.following, tile))
                     to = _Sums(part, fn.index(nr), part, None)
                     at = self._rows(a, a_pack, i0, i, rows, p0)
                     work = _Work(*at, panel, step, kk, None, to, after)
@@ -295,6 +313,20 @@ class _Kernel:
     def _copies(self) -> bool:
         """Whether the tiles of one panel pack the next one."""
         return self.kernel == "local" and not self.g.tb
+
+    @property
+    def _batch_lines(self) -> int:
+        """How many lines of a batch's next product each chunk of k asks for; 0: it does not pay.
+
+        They come from far, and the products of a head of attention are too short to wait for them.
+        """
+        g, size = self.g, self.g.dtype.size
+        if not g.batched or self.blocked or g.m is None or g.n is None or g.k is None:
+            return 0
+        lines = (g.m + g.n) * g.k * size // 64
+        chunks = g.m // self.mr * (g.n // self.nr) * (g.k // self._chunk)
+        per = -(-lines // chunks) if chunks else 0
+        return per if lines * 64 >= g.target.l1d // 2 and per <= 16 else 0
 
     @property
     def _turns(self) -> bool:
@@ -661,6 +693,8 @@ class _Kernel:
             self._fetch_ends(number, after.ends, after.some)
         if after.copy is not None:
             self._pack_row(after.copy.row + number, after.copy)
+        if after.batch is not None:
+            self._fetch_batch(after.batch, number)
         if after.turn is not None:
             self._pack_turned(after.turn.row + number * self.mr, after.turn)
 
@@ -673,6 +707,17 @@ class _Kernel:
                 self._line(self._byte(start, fn.index(64 * r)), near=False)
             else:
                 self._line(fn.element_ptr(work.rows[r], at, work.kind), near=False)
+
+    def _fetch_batch(self, batch: _Batch, number: V) -> None:
+        """Some lines of A, or behind them of B."""
+        fn, g, per = self.fn, self.g, self._batch_lines
+        line = (batch.chunk + number) * per
+        some = (g.m or 0) * (g.k or 0) * g.dtype.size // 64
+        near = self._byte(batch.a, line * 64)
+        far = self._byte(batch.b, (line - some) * 64)
+        first = fn.select(line < some, fn.wrap(near, dtypes.int64), fn.wrap(far, dtypes.int64))
+        for e in range(per):
+            self._line(self._byte(first.ll, fn.index(64 * e)), near=False)
 
     def _fetch_ends(self, number: V, ends: tuple[_Rows, ...], some: V) -> None:
         """A row or more of what a tile's end reads and writes: all in the chunks there are."""

@@ -306,6 +306,15 @@ def test_batches(ta: bool, tb: bool, shared: str) -> None:
             Product(g, m, n, k, 3, kernel=kernel, **kw).check()  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("target", [WIDE, AVX2, SSE2])
+@pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
+def test_batches_of_known_sizes_ask_for_the_next(ta: bool, tb: bool, target: Target) -> None:
+    m, n, k = 72, 100, 64
+    g = Gemm(dtypes.float32, ta, tb, True, m, n, k, target=target)
+    for high in (False, True):
+        Product(g, m, n, k, 3, high=high, threads=2).check()
+
+
 def test_zero_sizes() -> None:
     g = Gemm(dtypes.float32, batched=True, target=WIDE)
     for batch, m, n, k in ((1, 0, 5, 3), (1, 5, 0, 3), (0, 5, 5, 3), (1, 0, 0, 0)):
