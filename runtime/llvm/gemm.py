@@ -72,7 +72,7 @@ KERNELS = (
 )  # fmt: skip
 
 # Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
-TEMPLATE = 12
+TEMPLATE = 15
 
 # Terms added one after another before they join the sum of the others. Rounding grows with
 # the length of such a chain: equal terms, whose roundings all go the same way, err by up to
@@ -242,7 +242,8 @@ class Gemm(NamedTuple):
         if k is not None and k >= mr * line:
             odd = int(k % lanes != 0)
             deep = self._k_slabs(k)[0] > 1
-            k = (mr * line if k <= KC else KC * (self.slab if deep else 1) + lanes) + odd
+            blocks = self.slab(BLOCK) * BLOCK if deep else KC
+            k = (mr * line if k <= KC else blocks + lanes) + odd
         made = self._replace(m=m, n=n, k=k, loose=True)
         if self.large and made.n is not None and made.n >= nr:
             made = made._replace(n=made.n + nr * self.target.l2)

@@ -16,6 +16,9 @@ from graphc.runtime.llvm.watch import NOTHING, Watch
 
 __all__ = ["emit"]
 
+LINES = (
+    12  # of a batch's next operands that 16 terms of a tile ask for: 1536 of a head in 128 times
+)
 AHEAD = 8  # rows of B asked for before they are packed: at 200 cycles each, memory's latency
 
 
@@ -296,7 +299,7 @@ class _Kernel:
                     if later is not None:
                         here = fn.select(j.eq(j0), later, i0)
                         after = after._replace(turn=self._turn(a, a_pack, i0, i, here, p0, kk))
-                    if self._batch_lines:
+                    if self._asks:
                         tile = fn.udiv_index(j - j0, fn.index(nr)) * self._div(row_tiles, mr)
                         tile = (tile + self._div(i - i0, mr)) * self._div(kk, self._chunk)
                         after = after._replace(batch=_Batch(*self.following, tile))
@@ -315,18 +318,12 @@ class _Kernel:
         return self.kernel == "local" and not self.g.tb
 
     @property
-    def _batch_lines(self) -> int:
-        """How many lines of a batch's next product each chunk of k asks for; 0: it does not pay.
+    def _asks(self) -> bool:
+        """Whether the products of a batch ask for the operands of the next one.
 
         They come from far, and the products of a head of attention are too short to wait for them.
         """
-        g, size = self.g, self.g.dtype.size
-        if not g.batched or self.blocked or g.m is None or g.n is None or g.k is None:
-            return 0
-        lines = (g.m + g.n) * g.k * size // 64
-        chunks = g.m // self.mr * (g.n // self.nr) * (g.k // self._chunk)
-        per = -(-lines // chunks) if chunks else 0
-        return per if lines * 64 >= g.target.l1d // 2 and per <= 16 else 0
+        return self.g.batched and not self.blocked
 
     @property
     def _turns(self) -> bool:
@@ -710,13 +707,13 @@ class _Kernel:
 
     def _fetch_batch(self, batch: _Batch, number: V) -> None:
         """Some lines of A, or behind them of B."""
-        fn, g, per = self.fn, self.g, self._batch_lines
-        line = (batch.chunk + number) * per
-        some = (g.m or 0) * (g.k or 0) * g.dtype.size // 64
-        near = self._byte(batch.a, line * 64)
-        far = self._byte(batch.b, (line - some) * 64)
-        first = fn.select(line < some, fn.wrap(near, dtypes.int64), fn.wrap(far, dtypes.int64))
-        for e in range(per):
+        fn = self.fn
+        line = (batch.chunk + number) * LINES
+        some = self._div(self.m * self.k * self.g.dtype.size, 64)
+        near = fn.wrap(self._byte(batch.a, line * 64), dtypes.int64)
+        far = fn.wrap(self._byte(batch.b, (line - some) * 64), dtypes.int64)
+        first = fn.select(line < some, near, far)
+        for e in range(LINES):
             self._line(self._byte(first.ll, fn.index(64 * e)), near=False)
 
     def _fetch_ends(self, number: V, ends: tuple[_Rows, ...], some: V) -> None:
