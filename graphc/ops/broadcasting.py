@@ -34,7 +34,17 @@ def _check_broadcast(given: Shape | None, want: Shape | None) -> None:
 def _broadcast_to_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     want = known_shape(inputs, attrs, "shape")
     _check_broadcast(inputs[0].static_shape, want)
-    return [(inputs[0].dtype, want)]
+    return [(inputs[0].dtype, _at_least(inputs[0].static_shape, want))]
+
+
+def _at_least(given: Shape | None, want: Shape | None) -> Shape | None:
+    """`want` with what is known because axes of other sizes than 1 keep theirs."""
+    if given is None or want is None or len(given) > len(want):
+        return want
+    first = len(want) - len(given)
+    return *want[:first], *(
+        a if type(a) is int and a > 1 else b for a, b in zip(given, want[first:], strict=True)
+    )
 
 
 def spread(k: Any, index: Shape, x: Value) -> tuple[Dim, ...]:

@@ -95,7 +95,7 @@ def _depth_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         raise shape_error(f"Dimensions must be equal, but are {show(c)} and {show(f[2])}")
     sizes = [None] * 2 if s is None else [s[a] for a in spatial(4, layout)]
     out, _ = geometry(sizes, [None] * 2 if f is None else list(f[:2]), attrs)
-    depth = c if c is not None else None if f is None else f[2]
+    depth = f[2] if f is not None and (c is None or type(f[2]) is int) else c
     last = D.fresh() if f is None or depth is None else depth * f[3]
     return [(x.dtype, layed((D.fresh() if s is None else s[0], *out, last), layout))]
 

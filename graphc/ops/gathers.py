@@ -570,6 +570,9 @@ def _sorted(kind: str) -> Callable[..., Value]:
             i = sorted_ids(i, i - padding.pad(i, [[1, 0]])[:-1])
             n = math.maximum(reduce.reduce_max(i) + 1, 0)  # of no ids: no segments
             if kind in ("sum", "mean"):
+                if kind == "mean" and x.dtype.kind != "f":
+                    count = _segment_count(x, i, n)
+                    return math.truncatediv(unsorted_segment_sum(x, i, n), count)  # type: ignore[no-any-return]
                 f = unsorted_segment_sum if kind == "sum" else unsorted_segment_mean
                 return f(x, i, n)
             f = {

@@ -102,7 +102,7 @@ _DIVISOR = {"operand": 1, "must": "nonzero", "types": "iu", "message": "Integer 
 
 def _trunc_quotient(x: Any, y: Any) -> Any:
     if x.dtype.kind == "f":
-        return np.trunc(x / y)
+        return x / y
     q = np.floor_divide(x, y)  # one too low where signs differ and it is inexact
     return q + ((np.fmod(x, y) != 0) & ((x < 0) != (y < 0))).astype(q.dtype)
 
@@ -134,11 +134,12 @@ floormod = elementwise(
 mod = floormod
 
 truncatediv = elementwise(
-    "truncatediv", "TruncateDiv", "Returns x / y rounded toward zero, element-wise.",
+    "truncatediv", "TruncateDiv",
+    "Returns x / y, which is rounded toward zero for integers only (as in TF1).",
     numpy=_nonzero(_trunc_quotient),
     types="fiu", args=("x", "y"), sample=(0.5, 2.0), fails=True, facts={"check": _DIVISOR},
     grad=no_grad,
-    scalar=lambda k, x, y: k.trunc(x / y) if x.dtype.kind == "f" else k.idiv(x, y, floor=False),
+    scalar=lambda k, x, y: x / y if x.dtype.kind == "f" else k.idiv(x, y, floor=False),
 )  # fmt: skip
 
 truncatemod = elementwise(
@@ -997,7 +998,7 @@ def _rows_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     shape = merge(x.static_shape, y.static_shape)
     if shape is not None and c.static_shape is not None and len(c.static_shape):
         if len(c.static_shape) == len(shape):
-            merge(c.static_shape, shape)
+            shape = merge(c.static_shape, shape)
         elif len(c.static_shape) != 1:
             rank = len(c.static_shape)
             raise shape_error(f"Shape must be rank 0, 1 or {len(shape)} but is rank {rank}")

@@ -13,7 +13,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.ops import arrays, fills, lookup, math, reduce, shapes, transposing
+from graphc.ops import arrays, fills, lookup, math, reduce, shapes, spaced, transposing
 from graphc.ops.counting import as_many
 from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
 
@@ -27,16 +27,21 @@ __all__ = [
 # ------------------------------------------------------------------------- sorting
 
 
-def _last(x: Value, axis: int) -> list[int]:
-    """The permutation that exchanges `axis` and the last axis."""
+def _last(x: Value, axis: int) -> Any:
+    """The permutation that exchanges `axis` and the last axis; None where there is none to do."""
     rank = x.rank
     if rank is None:
-        raise ValueError("sort needs a tensor of known rank")
+        if axis == -1:
+            return None
+        n = shapes.rank(x)
+        at, each = axis + n if axis < 0 else axis, spaced.range(n)
+        rest = math.select(math.equal(each, n - 1), at, each)
+        return math.select(math.equal(each, at), n - 1, rest)
     if not -rank <= axis < rank:
         raise ValueError(f"axis {axis} is out of range for rank {rank}")
     order = list(range(rank))
     order[axis], order[-1] = order[-1], order[axis % rank]
-    return order
+    return None if order[-1] == rank - 1 else order
 
 
 def _ranked(x: Value, descending: bool) -> tuple[Value, Value]:
@@ -62,10 +67,9 @@ def _sorted(values: Any, axis: Any, direction: str, which: int, name: str) -> Va
         if x.rank == 0:
             raise ValueError("a scalar cannot be sorted")
         order = _last(x, int(axis))
-        straight = order[-1] == len(order) - 1
-        rows = x if straight else transposing.transpose(x, order)
+        rows = x if order is None else transposing.transpose(x, order)
         out = _ranked(rows, direction == "DESCENDING")[which]
-        return out if straight else transposing.transpose(out, order)
+        return out if order is None else transposing.transpose(out, order)
 
 
 def sort(

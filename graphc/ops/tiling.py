@@ -175,6 +175,9 @@ def _reverse_sequence_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         if t is not None and D.same(s[attrs["batch_axis"]], t[0]) is False:
             a, b = show(s[attrs["batch_axis"]]), show(t[0])
             raise shape_error(f"Dimensions must be equal, but are {a} and {b}")
+        if t is not None and type(t[0]) is int:  # as many as there are lengths
+            i = attrs["batch_axis"]
+            s = (*s[:i], t[0], *s[i + 1 :])
     return [(x.dtype, s)]
 
 

@@ -212,3 +212,48 @@ def test_gradients_of_a_single_part(f: Callable[..., Any]) -> None:
     x = tf.constant([[1.0, 2.0]])
     (part,) = f(x)
     assert run(tf.gradients(part * part, x)[0]).tolist() == [[2.0, 4.0]]
+
+
+# ------------------------------------------------------------------------- static shapes, types
+
+
+def test_static_shapes_that_operands_give_each_other() -> None:
+    def unknown(*shape: int | None, dtype: Any = tf.float32) -> Any:
+        return tf.placeholder(dtype, shape)
+
+    lengths = np.array([1, 2], np.int32)
+    condition = unknown(3, None, dtype=tf.bool)
+    weights = np.ones((1, 1, 2, 3), np.float32)
+    four = unknown(None, None, None, None)
+    made = [
+        (tf.reverse_sequence(unknown(None, None), lengths, 1, batch_axis=0), [2, None]),
+        (tf.where(condition, unknown(None, 4), unknown(None, None)), [3, 4]),
+        (tf.nn.depthwise_conv2d(four, weights, [1, 1, 1, 1], "SAME"), [None, None, None, 6]),
+        (tf.broadcast_to(unknown(5), tf.shape(unknown(None, None))), [None, 5]),
+    ]
+    for y, want in made:
+        assert y.shape.as_list() == want
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8"])
+def test_mean_of_integers_in_segments(dtype: str) -> None:
+    low = 7 if dtype == "uint8" else -7
+    got = run(tf.segment_mean(np.array([1, 2, 4, low, 2], dtype), [0, 0, 0, 1, 1]))
+    assert got.dtype == dtype
+    assert got.tolist() == [2, 4 if low > 0 else -2]
+
+
+def test_truncatediv_rounds_integers_only() -> None:
+    x = tf.placeholder(tf.float32, [None])
+    assert run(tf.truncatediv(x, 2.0), {x: [1.0, -7.0]}).tolist() == [0.5, -3.5]
+
+
+@pytest.mark.parametrize(
+    ("axis", "want"), [(-1, [[1, 2, 3], [0, 1, 2]]), (0, [[2, 1, 0], [3, 1, 2]]),
+                       (1, [[1, 2, 3], [0, 1, 2]]), (-2, [[2, 1, 0], [3, 1, 2]])],
+)  # fmt: skip
+def test_sort_of_unknown_rank(axis: int, want: Any) -> None:
+    x = tf.placeholder(tf.float32, None)
+    y = tf.sort(x, axis=axis)
+    assert y.shape.ndims is None
+    assert run(y, {x: [[3, 1, 2], [2, 1, 0]]}).tolist() == want
