@@ -7,7 +7,10 @@ the variable (`graphc.runtime.swap`).
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -77,10 +80,43 @@ class _Draws(threading.local):
     skips: dict[Node, int] | None = None
 
 
+#: How long a fork waits for runs in other threads, in seconds.
+PATIENCE = 2.0
+
+_states: weakref.WeakSet[State] = weakref.WeakSet()
+_held: list[State] = []
+
+
+def hold() -> None:
+    """Before a fork: wait until no run is under way, so that a child has whole variables."""
+    until = time.monotonic() + PATIENCE
+    for state in list(_states):
+        if state.lock.acquire(timeout=max(until - time.monotonic(), 0)):
+            _held.append(state)
+
+
+def let_go() -> None:
+    """In the parent, after a fork."""
+    while _held:
+        _held.pop().lock.release()
+
+
+def _renew() -> None:
+    """In the child: the holders of locks may not exist here."""
+    _held.clear()
+    for state in list(_states):
+        state.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
+
 class State:
     """What a session remembers between runs: variables and the counters of random ops."""
 
     def __init__(self) -> None:
+        _states.add(self)
         self.cells: dict[str, Cell] = {}
         self.skips: dict[Node, int] = {}
         self.seeds: dict[Node, tuple[int, int]] = {}

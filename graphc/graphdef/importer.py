@@ -314,7 +314,7 @@ class _Importer:
     def read_exact(self, n: Any) -> dict[str, Any] | None:
         try:
             found = json.loads(n.attr["_graphc"].s)
-            same = isinstance(found, dict) and found["op"] in OPS
+            same = isinstance(found, dict) and found["op"] in OPS and "inputs" in found
         except (ValueError, KeyError, TypeError):
             same = False
         if not same:

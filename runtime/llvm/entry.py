@@ -61,7 +61,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from graphc.runtime import aligned, pool
+from graphc.runtime import aligned, pool, state
 from graphc.runtime.llvm import perf
 from graphc.runtime.llvm.jit import compile_kernels
 from graphc.runtime.llvm.kernel_options import Options
@@ -266,6 +266,8 @@ class _Native:
             pool.install(code.address("graphc_worker"), code.address("graphc_quit"), self._publish)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
+            # last of all, so that it waits before the locks that runs want are taken
+            os.register_at_fork(before=state.hold, after_in_parent=state.let_go)
         self.method: _MethodDef | None = None
         if layout is not None:
             self.method = self.method_of(code)
