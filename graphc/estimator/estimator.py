@@ -45,7 +45,7 @@ from graphc.train.monitored_session import (
     MonitoredTrainingSession,
     Scaffold,
 )
-from graphc.train.steps import create_global_step, get_global_step
+from graphc.train.steps import count_global_step_read, create_global_step, get_global_step
 from graphc.train.warm import warm_start
 
 __all__ = ["Estimator", "train_and_evaluate"]
@@ -67,6 +67,9 @@ class Estimator:
     warm_start_from : str or WarmStartSettings, optional
         A checkpoint whose values variables begin with.
     """
+
+    #: Whether TF1 reads the step before it asks for the input; seeds depend on it.
+    _reads_step_first = True
 
     def __init__(
         self, model_fn: Callable[..., Any], model_dir: str | None = None, config: Any = None,
@@ -232,7 +235,11 @@ class Estimator:
         with Graph().as_default() as g:
             set_random_seed(config.tf_random_seed)
             create_global_step(g)
+            if self._reads_step_first:
+                count_global_step_read(g)
             features, labels, inputs = self._inputs(input_fn, ModeKeys.TRAIN)
+            if not self._reads_step_first:
+                count_global_step_read(g)
             spec = self._call_model(features, labels, ModeKeys.TRAIN, config)
             everything = [*inputs, *hooks, NanTensorHook(spec.loss)]
             if config.log_step_count_steps:

@@ -156,7 +156,11 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "contrib.factorization": (
         "graphc.contrib.factorization.clusters", "graphc.contrib.factorization.kmeans",
     ),
-    "contrib.learn": ("graphc.contrib.learn.models",),
+    "contrib.learn": tuple(
+        f"graphc.contrib.learn.{name}"
+        for name in ("keys", "config", "model_fn", "feeding", "metric_spec", "heads", "serving",
+                     "estimator", "canned", "experiment")
+    ),
     "contrib.learn.preprocessing": ("graphc.contrib.learn.preprocessing",),
     "contrib.predictor": ("graphc.contrib.predictor",),
     "contrib.tpu": ("graphc.contrib.tpu",),
@@ -186,7 +190,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
 #: programs import from (``tensorflow.python.ops.array_ops``) are made of public names.
 BORROWED: dict[str, tuple[str, ...]] = {
     "contrib.deprecated": ("",),
-    "contrib.learn": ("estimator",),
+    "contrib.learn": (),
     "contrib.learn.preprocessing": (),
     "contrib.framework.nest": ("nest",),
     "contrib.framework.python.ops.audio_ops": ("audio",),
@@ -825,6 +829,9 @@ NAMES: dict[str, str] = {
 }
 
 NAMES.update({**INSIDE, **MODULES, **V2_NAMES})
+for _place in ("contrib.learn.", "contrib.learn.python.learn."):
+    NAMES[_place + "monitors"] = "graphc.contrib.learn.monitors"
+    NAMES[_place + "learn_runner"] = "graphc.contrib.learn.experiment"
 _DATASETS = (
     "DATASETS load_dataset load_iris mnist.load_mnist base.Dataset base.load_iris "
     "base.load_csv_with_header base.load_csv_without_header base.maybe_download"

@@ -518,7 +518,7 @@ def input_layer(
     with variable_scope(None, "input_layer"):
         for c in columns:
             before = len(get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES))
-            with variable_scope(None, c.name):
+            with variable_scope(None, c.name), get_default_graph().counts_as(_count(c, features)):
                 part: Any = c.dense(features, trainable)
                 part = shapes.reshape(part, [-1, c.width()])
             parts.append(part)
@@ -531,6 +531,16 @@ def input_layer(
             if cols_to_output_tensors is not None:
                 cols_to_output_tensors[c] = part
         return arrays.concat(parts, 1)
+
+
+def _count(column: DenseColumn, features: Mapping[str, Any]) -> int | None:
+    """How many operations TF1 makes for a column of numbers; seeds of later ones depend on it."""
+    if not isinstance(column, NumericColumn) or column.normalizer_fn is not None:
+        return None
+    x = features.get(column.key)
+    if not isinstance(x, Value):
+        return None
+    return 8 + 2 * (x.rank == 1) + (x.dtype is not dtypes.float32)
 
 
 def linear_model(

@@ -541,4 +541,4 @@ def MonitoredTrainingSession(
             )
         )
     chief = ChiefSessionCreator(scaffold, master, config, checkpoint_dir)
-    return MonitoredSession(chief, [*(hooks or ()), *everything], stop_grace_period_secs)
+    return MonitoredSession(chief, [*everything, *(hooks or ())], stop_grace_period_secs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.face import scopes
-from graphc.face.graph import get_default_graph
+from graphc.face.graph import Graph, get_default_graph
 from graphc.face.graph_keys import GraphKeys
 from graphc.face.logging import error
 from graphc.face.variables import Variable
@@ -14,8 +14,8 @@ from graphc.ir.node import Value
 from graphc.train.slots import fill
 
 __all__ = [
-    "assert_global_step", "create_global_step", "get_global_step", "get_or_create_global_step",
-    "global_step",
+    "assert_global_step", "count_global_step_read", "create_global_step", "get_global_step",
+    "get_or_create_global_step", "global_step",
 ]  # fmt: skip
 
 
@@ -77,6 +77,15 @@ def get_or_create_global_step(graph: Any = None) -> Any:
     graph = graph or get_default_graph()
     step = get_global_step(graph)
     return create_global_step(graph) if step is None else step
+
+
+def count_global_step_read(graph: Graph) -> None:
+    """Go on as after what TF1's estimators read the step with where it may not be initialized.
+
+    It is eleven operations that nothing here has a use for; the seeds of later ones depend on them.
+    """
+    with graph.counts_as(11):
+        pass
 
 
 def assert_global_step(global_step_tensor: Any) -> None:

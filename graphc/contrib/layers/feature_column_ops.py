@@ -200,7 +200,9 @@ def _one_hot(c: Any, made: Any, rank: int) -> Any:
 def _numbers(x: Any, rank: int, width: int) -> Any:
     """A feature of numbers as floats, with as many axes as asked for."""
     y = x if x.dtype is dtypes.float32 else math.cast(x, dtypes.float32)
-    if y.rank != rank or rank == 2:
+    if y.rank == rank - 1:
+        return shapes.expand_dims(y, -1)
+    if y.rank != rank:
         size = [-1, width] if rank == 2 else [*[shapes.shape(y)[i] for i in range(rank - 1)], width]
         y = shapes.reshape(y, size)
     return y
