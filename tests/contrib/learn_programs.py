@@ -196,6 +196,7 @@ def wide(tf: Any, np: Any, folder: str) -> Any:
         dnn_feature_columns=[layers.real_valued_column("a"), layers.real_valued_column("by")],
         dnn_hidden_units=[3],
         config=config(tf),
+        fix_global_step_increment_bug=True,
     )
     e.fit(input_fn=feed, steps=4)
     out["both"] = [variables(e), rounded(e.evaluate(input_fn=feed, steps=1))]
