@@ -20,10 +20,8 @@ negative. It is assumed of the old value where it follows for the new one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -32,6 +30,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.kernel import KernelBuilder, Literal
 from graphc.ir.node import Node, Value
+from graphc.ops.intervals import Interval, Unknown, hull, product, square
 from graphc.runtime.llvm.watch import SMALL
 from graphc.runtime.steps import Buf, Code, StepSpec, count
 from graphc.runtime.trust import TERMS
@@ -43,12 +42,7 @@ LEVELS = (2.0**-20, 0.0, -(2.0**SMALL))
 #: What no number on the way may reach.
 _LIMITS = {"f32": 2.0**124, "bf16": 2.0**124, "f64": 2.0**1000, "f16": 2.0**14}
 
-Interval = tuple[float, float]
 ANY: Interval = (-(2.0**SMALL), 2.0**SMALL)
-
-
-class _Unknown(Exception):
-    """Nothing can be said."""
 
 
 @dataclass
@@ -99,7 +93,7 @@ def prove(body: Graph, given: Sequence[Interval | str], news: Sequence[str | Non
         work = _Work(known)
         try:
             outputs = [work.known[v] for v in work.run(body)]
-        except _Unknown:
+        except Unknown:
             return None
         made = zip(news, outputs, strict=True)
         worse = [v for v, (low, _) in made if v in least and ANY[0] < least[v] > low]
@@ -122,7 +116,7 @@ class _Work:
         """Find the intervals of all values; gives the results of `body`."""
         for n in body.nodes():
             if len(n.outputs) != 1:
-                raise _Unknown
+                raise Unknown
             v = n.outputs[0]
             if n.op.name == "input":
                 self.known[v] = self.given[n.attrs["index"]]
@@ -130,7 +124,7 @@ class _Work:
             low, high = self.node(n) if v.dtype.kind == "f" else whole(v.dtype)
             limit = _LIMITS.get(v.dtype.code, 0.0)
             if v.dtype.kind == "f" and not (-limit < low <= high < limit):
-                raise _Unknown
+                raise Unknown
             self.known[v] = low, high
         return body.outputs
 
@@ -146,15 +140,14 @@ class _Work:
             if mean is not None:
                 return mean
         if name == "multiply" and n.inputs[0] is n.inputs[1]:
-            return _square(ins[0])
+            return square(ins[0])
         if name in ("matmul", "reduce_sum"):
             self.terms.append(_terms(n))
-            x = _product(*ins) if name == "matmul" else ins[0]
+            x = product(*ins) if name == "matmul" else ins[0]
             return min(0.0, x[0] * TERMS, x[0]), max(0.0, x[1] * TERMS, x[1])
-        found = _RULES.get(name)
-        if found is None:
-            raise _Unknown
-        result: Interval = found(*ins)
+        if n.op.interval is None:
+            raise Unknown
+        result: Interval = n.op.interval(*ins)
         return result
 
     def mean(self, x: Value, part: Value) -> Interval | None:
@@ -165,7 +158,7 @@ class _Work:
             if diff.node.op.name == "subtract" and diff.node.inputs[1] is x:
                 low, high = self.known[by]
                 if low >= 0.0 and high <= 0.99:
-                    return _hull(self.known[diff.node.inputs[0]], self.known[x])
+                    return hull(self.known[diff.node.inputs[0]], self.known[x])
         return None
 
 
@@ -184,71 +177,6 @@ def _terms(n: Node) -> tuple[Dim, Dim]:
         return count(a), count(n.outputs[0])
     shape = a.static_shape or ()
     return shape[-2 if n.attrs.get("transpose_a") else -1], 1
-
-
-def _hull(*xs: Interval) -> Interval:
-    return min(x[0] for x in xs), max(x[1] for x in xs)
-
-
-def _product(x: Interval, y: Interval) -> Interval:
-    ends = [a * b for a in x for b in y]
-    return min(ends), max(ends)
-
-
-def _square(x: Interval) -> Interval:
-    most = max(x[0] * x[0], x[1] * x[1])
-    return (0.0 if x[0] <= 0.0 <= x[1] else min(x[0] * x[0], x[1] * x[1])), most
-
-
-def _quotient(x: Interval, y: Interval) -> Interval:
-    if y[0] <= 0.0 <= y[1] or min(abs(y[0]), abs(y[1])) < 2.0**-100:
-        raise _Unknown
-    return _product(x, (1.0 / y[1], 1.0 / y[0]))
-
-
-def _root(x: Interval) -> Interval:
-    if x[0] < 0.0:
-        raise _Unknown
-    return math.sqrt(x[0]), math.sqrt(x[1])
-
-
-def _abs(x: Interval) -> Interval:
-    return (0.0 if x[0] <= 0.0 <= x[1] else min(abs(x[0]), abs(x[1]))), max(abs(x[0]), abs(x[1]))
-
-
-def _with_zero(*xs: Interval) -> Interval:
-    return _hull(*xs, (0.0, 0.0))
-
-
-_RULES: dict[str, Callable[..., Any]] = {
-    "add": lambda x, y: (x[0] + y[0], x[1] + y[1]),
-    "subtract": lambda x, y: (x[0] - y[1], x[1] - y[0]),
-    "multiply": _product,
-    "realdiv": _quotient,
-    "reciprocal": lambda x: _quotient((1.0, 1.0), x),
-    "negative": lambda x: (-x[1], -x[0]),
-    "abs": _abs,
-    "square": _square,
-    "squared_difference": lambda x, y: _square((x[0] - y[1], x[1] - y[0])),
-    "sqrt": _root,
-    "rsqrt": lambda x: _quotient((1.0, 1.0), _root(x)),
-    "maximum": lambda x, y: (max(x[0], y[0]), max(x[1], y[1])),
-    "minimum": lambda x, y: (min(x[0], y[0]), min(x[1], y[1])),
-    "select": lambda c, x, y: _hull(x, y),
-    "add_n": lambda *xs: (sum(x[0] for x in xs), sum(x[1] for x in xs)),
-    "relu": lambda x: (max(x[0], 0.0), max(x[1], 0.0)),
-    "relu_grad": lambda dy, x: _with_zero(dy),
-    "sigmoid": lambda x: (0.0, 1.0),
-    "tanh": lambda x: (-1.0, 1.0),
-    "sign": lambda x: (-1.0, 1.0),
-    "zeros_like": lambda *xs: (0.0, 0.0),
-    "concat": _hull,
-    "stack": _hull,
-    **dict.fromkeys(
-        "cast identity reshape transpose broadcast_to expand_dims squeeze".split(),
-        lambda x, *_: x,
-    ),
-}  # fmt: skip
 
 
 def look_step(src: Buf, found: Buf, node: Node) -> StepSpec:

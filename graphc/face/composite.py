@@ -26,7 +26,9 @@ _NAMES = {
     "graphc.ops.shapes": "expand_dims squeeze size rank",
     "graphc.ops.fills": "zeros_like ones_like one_hot",
     "graphc.ops.scatter": "batch_gather",
-    "graphc.ops.math": "where _cast_call clip_by_value truediv floordiv",
+    "graphc.ops.selecting": "where clip_by_value",
+    "graphc.ops.casting": "_cast_call",
+    "graphc.ops.division": "truediv floordiv",
     "graphc.ops.reduce": (
         "reduce_sum reduce_prod reduce_max reduce_min reduce_mean reduce_any reduce_all"
     ),

@@ -110,6 +110,7 @@ zeros_like_op = op(
     grad=no_grad,
     dims=lambda x: (0,) * x.static_shape[0] if x.static_shape else 0,
     facts={"shape_operands": (0,), "shape_only": True},
+    interval=lambda *xs: (0.0, 0.0),
 )  # fmt: skip
 
 

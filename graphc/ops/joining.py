@@ -13,6 +13,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
+from graphc.ops import intervals
 from graphc.ops.array_rules import apply, bad_value, infer_error, nones
 from graphc.ops.convert import convert, make_constant
 from graphc.ops.fills import zeros_like
@@ -176,6 +177,7 @@ concat_op = op(
     infer=_concat_infer, element=_concat_element, dims=_concat_dims,
     grad=_concat_grad,
     numpy=lambda *xs, axis: np.concatenate(xs, axis),
+    interval=intervals.hull,
 )  # fmt: skip
 
 
@@ -291,6 +293,7 @@ stack_op = op(
     grad=_stack_grad,
     numpy=lambda *xs, axis: np.stack(xs, axis),
     dims=lambda *xs, axis: None if any(isinstance(x, tuple) for x in xs) else tuple(xs),
+    interval=intervals.hull,
 )  # fmt: skip
 
 

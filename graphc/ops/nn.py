@@ -21,7 +21,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim
 from graphc.ir.node import Value
-from graphc.ops import math
+from graphc.ops import intervals, math
 from graphc.ops.counting import made, sized
 from graphc.ops.lookup import TopKV2, embedding_lookup, in_top_k, take_last, top_k
 from graphc.ops.math import sigmoid, tanh
@@ -71,6 +71,7 @@ relu = elementwise(
     numpy=lambda x: np.where(x < 0, x.dtype.type(0), x), types="fiu", args=("features",),
     grad=lambda y, dy, x: relu_grad(dy, y),
     scalar=lambda k, x: k.relu(x),
+    interval=lambda x: intervals.maximum(x, (0.0, 0.0)),
 )  # fmt: skip
 
 # Records of their own because their second derivative is a tensor of zeros in TF, not none.
@@ -79,6 +80,7 @@ relu_grad: Op = elementwise(
     numpy=lambda dy, y: np.where(y > 0, dy, dy.dtype.type(0)), args=("gradients", "features"),
     grad=lambda z, dz, dy, y: (relu_grad(dz, y), ops.fills.zeros_like(y)),
     scalar=lambda k, dy, y: k.select(y > 0, dy, k.like(0, dy)),
+    interval=intervals.gated,
 )  # fmt: skip
 
 relu6 = elementwise(

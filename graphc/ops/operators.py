@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from graphc import ops
 from graphc.ir.build import Rewriter, build, current
 from graphc.ir.node import Value
-from graphc.ops import math
+from graphc.ops import arithmetic, math
 from graphc.ops.record import Op, as_value, check_kind
 
 __all__ = ["OPERATORS"]
@@ -138,7 +138,7 @@ def _len(self: Value) -> int:
 def _operators() -> dict[str, Callable[..., Any]]:
     pairs = {
         "add": (math.add, "add"), "sub": (math.subtract, "sub"), "mul": (math.multiply, "mul"),
-        "floordiv": (math.floordiv_op, "floordiv"), "mod": (math.floormod, "mod"),
+        "floordiv": (arithmetic.floordiv_op, "floordiv"), "mod": (math.floormod, "mod"),
         "pow": (math.pow, "pow"), "and": (math.logical_and, "and"), "or": (math.logical_or, "or"),
     }  # fmt: skip
     table: dict[str, Callable[..., Any]] = {}

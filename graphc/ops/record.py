@@ -78,6 +78,8 @@ class Op:
         For structured ops: builds the kernels itself.
     dims : callable, optional
         Its meaning on symbolic sizes, for integer scalars and vectors of sizes.
+    interval : callable, optional
+        ``(*intervals) -> interval``: where results lie (`graphc.ops.intervals`).
     types : str
         Kinds of element type accepted: letters of f, i, u, b, s.
     fails : bool
@@ -103,6 +105,7 @@ class Op:
     lower: Callable[..., Any] | None = None
     host: Callable[..., Any] | None = None
     dims: Callable[..., Any] | None = None
+    interval: Callable[..., Any] | None = None
     types: str = "fiub"
     fails: bool = False
     stateful: bool = False
@@ -377,6 +380,7 @@ def elementwise(
     args: Sequence[str] = ("x",),
     sample: tuple[Any, ...] = (-2.0, 2.0),
     dims: Callable[..., Any] | None = None,
+    interval: Callable[..., Any] | None = None,
     fails: bool = False,
     expand: Callable[..., Any] | None = None,
     infer: Infer | None = None,
@@ -406,7 +410,8 @@ def elementwise(
     record = op(
         name, tf, "elementwise", doc=doc, numpy=quiet(numpy), scalar=scalar, types=types, out=out,
         grad=no_grad if out == "bool" else grad, args=tuple(args), sample=sample, dims=dims,
-        infer=infer or broadcasting, fails=fails, expand=expand, facts=facts or {},
+        infer=infer or broadcasting, fails=fails, expand=expand, interval=interval,
+        facts=facts or {},
     )  # fmt: skip
     if call is not None:
         record.call = call

@@ -21,6 +21,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.known import static
 from graphc.ir.node import Value
+from graphc.ops import intervals
 from graphc.ops.convert import make_constant
 from graphc.ops.operands import (
     axis_of,
@@ -155,6 +156,7 @@ reshape_op = op(
     numpy=_reshape_numpy,
     grad=lambda y, dy, x, *rest, **attrs: (reshape_like(dy, x), *(None for _ in rest)),
     facts={"reshape": True},
+    interval=intervals.first,
 )  # fmt: skip
 
 
@@ -268,6 +270,7 @@ expand_dims_op = op(
     numpy=lambda x, *, axis: np.expand_dims(x, axis if isinstance(axis, int) else axis[0]),
     grad=lambda y, dy, x, *rest, **attrs: (reshape_like(dy, x), *(None for _ in rest)),
     facts={"reshape": True},
+    interval=intervals.first,
 )  # fmt: skip
 
 
@@ -322,6 +325,7 @@ squeeze_op = op(
     numpy=lambda x, *, axis=(): np.squeeze(x, tuple(axis) if axis else None),
     grad=lambda y, dy, x, axis=(): (reshape_like(dy, x),),
     facts={"reshape": True},
+    interval=intervals.first,
 )  # fmt: skip
 
 

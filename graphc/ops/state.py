@@ -27,6 +27,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Node, Value
+from graphc.ops import intervals
 from graphc.ops.record import Attrs, InferError, Types, apply, as_value, merge, op, show_shapes
 
 __all__ = [
@@ -112,6 +113,7 @@ identity_op = op(
     "identity", "Identity", "state", doc="Its operand.", args=("input",), infer=_same,
     types="fiubsc", numpy=lambda x: x, grad=lambda y, dy, x: dy, dims=lambda x: x,
     facts={"alias": True},
+    interval=intervals.first,
 )  # fmt: skip
 
 stop_gradient_op = op(

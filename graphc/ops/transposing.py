@@ -12,6 +12,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
+from graphc.ops import intervals
 from graphc.ops.operands import fail, make
 from graphc.ops.record import Attrs, Types, as_value, op, shape_error
 from graphc.ops.shapes import _number, rank
@@ -89,6 +90,7 @@ transpose_op = op(
     infer=_transpose_infer, element=_transpose_element, grad=_transpose_grad,
     numpy=lambda x, *, perm: np.transpose(x, perm),
     dims=lambda x, *rest, **attrs: x,
+    interval=intervals.first,
 )  # fmt: skip
 
 
