@@ -20,8 +20,10 @@ from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop, context_of
-from graphc.ops import control, fills, flow, math, reduce, state
+from graphc.ops import arrays, control, fills, flow, math, reduce, shapes, state
 from graphc.ops.convert import make_constant
+from graphc.ops.indexed import IndexedSlices
+from graphc.ops.scatter import add_rows
 from graphc.passes.flow_reach import active_variables, reaches
 
 __all__ = ["construct_gradient", "read_back"]
@@ -189,8 +191,10 @@ def _loop(
     given = [j for j in range(count) if outs[j] is not None]
     active, reached = active_variables(n, given, inner, stop)
     order = sorted(active)
-    shared = [c for c in dict.fromkeys(n.inputs[count:]) if c in wanted and c in reached]
-    if not order and not shared:
+    every = [c for c in dict.fromkeys(n.inputs[count:]) if c in wanted and c in reached]
+    rows = _gathered(every, reached, loop)
+    shared = [c for c in every if c not in rows]
+    if not order and not every:
         return none
     graph: Any = current()
     first = [
@@ -201,6 +205,7 @@ def _loop(
     shapes_of = [loop.params[j].static_shape for j in order]
     back = Loop(graph.context, mirror=loop)
     total = flow.trips(loop)
+    kept: dict[Value, list[Any]] = {}
 
     def test(values: list[Value]) -> Value:
         return values[0] < total
@@ -214,7 +219,7 @@ def _loop(
             *grads,
             *[_of_iteration(s, n, back.index) for s, (n, _) in zip(stacks, sides, strict=True)],
         ]
-        xs = [*[loop.params[j] for j in order], *shared]
+        xs = [*[loop.params[j] for j in order], *every]
         reverse = Reverse(ys, xs, gys, stop, loop)
         reverse.run()
         out = [math.add(at, _int(1))]
@@ -223,6 +228,7 @@ def _loop(
             out.append(fills.zeros_like(g) if made is None else made)
         for c, s in zip(shared, so_far, strict=True):
             out.append(_added(s, reverse.parts(c)))
+        kept.update((c, [g for g in reverse.parts(c) if g is not None]) for c in rows)
         return out
 
     with graph.scope(None, "while_grad"):
@@ -236,7 +242,49 @@ def _loop(
     place = {c: count + i for i, c in enumerate(n.inputs[count:])}
     for c, g in zip(shared, ends[1 + len(order) :], strict=True):
         grads[place[c]] = g
+    for c, parts in kept.items():
+        grads[place[c]] = _all_rows(back, c, parts, capacities(loop))
     return grads
+
+
+def _gathered(captures: Sequence[Value], reached: set[Value], loop: Loop) -> set[Value]:
+    """Captures of an outermost loop of which its body does nothing but gather rows.
+
+    Their gradients are rows, those of all iterations, as in TF1.
+    """
+    if loop.outer is not None:
+        return set()
+    users: dict[Value, list[Node]] = {}
+    for n in {v.node for v in reached}:
+        c = context_of(n)
+        if c is not None and c.within(loop):
+            for v in n.inputs:
+                users.setdefault(v, []).append(n)
+    return {
+        c for c in captures
+        if c in users and all(_gathers(n, c) and context_of(n) is loop for n in users[c])
+    }  # fmt: skip
+
+
+def _gathers(n: Node, x: Value) -> bool:
+    return (
+        n.op.name == "gather" and n.inputs[0] is x and not n.attrs.get("batch_dims")
+        and n.attrs.get("axis", 0) == 0 and n.inputs[1].rank is not None and bool(x.rank)
+    )  # fmt: skip
+
+
+def _all_rows(back: Loop, c: Value, parts: Sequence[Any], most: Sequence[Value]) -> Any:
+    """The rows of all iterations."""
+    from graphc.passes.differentiate import concatenated
+
+    made = []
+    for g in parts:
+        stacks = [flow.saved(back, v, most) for v in (g.values, g.indices)]
+        row = shapes.shape(c)[1:]
+        sizes = arrays.concat([make_constant(np.array([-1], np.int32), dtypes.int32, None), row], 0)
+        values = shapes.reshape(stacks[0], sizes)
+        made.append(IndexedSlices(values, shapes.reshape(stacks[1], [-1]), shapes.shape(c)))
+    return concatenated(made) if len(made) > 1 else made[0]
 
 
 def _of_iteration(grads: Value, stack: Value, index: Value) -> Value:
@@ -251,6 +299,8 @@ def _added(total: Value, parts: Sequence[Any]) -> Value:
     for g in parts:
         if isinstance(g, control.ElementGradient):
             total = g.added_to(total)
+        elif isinstance(g, IndexedSlices):
+            total = add_rows(total, g.indices, g.values)
         else:
             total = math.add(total, dense(g))
     return total

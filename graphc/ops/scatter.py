@@ -20,7 +20,7 @@ from graphc.ops import arrays, fills, lowering, math, operands, reduce, shapes, 
 from graphc.ops.record import Attrs, Op, Types, apply, as_value, check_kind, op, shape_error
 
 __all__ = [
-    "batch_gather", "batch_scatter_update", "tensor_scatter_add", "tensor_scatter_nd_add",
+    "add_rows", "batch_gather", "batch_scatter_update", "tensor_scatter_add", "tensor_scatter_nd_add",
     "tensor_scatter_nd_sub", "tensor_scatter_nd_update", "tensor_scatter_sub",
     "tensor_scatter_update",
 ]  # fmt: skip
@@ -119,6 +119,28 @@ def _change(kind: str, old: Value, ids: Value, new: Value, n: Any) -> Value:
     if old.static_shape is None or (kind == "div" and old.dtype.kind != "f"):
         return _COMBINE[kind](old, ids, new, n)
     return build(change_rows_op, (old, ids, new), {"kind": kind}).outputs[0]
+
+
+def _added_rows(total: Any, indices: Any, values: Any) -> Any:
+    return _changed(total, indices.reshape(-1), values.reshape(-1, *total.shape[1:]), kind="add")
+
+
+def _add_rows_grad(y: Value, dy: Value, total: Value, indices: Value, values: Value) -> Any:
+    return dy, None, shapes.reshape_like(arrays.gather(dy, shapes.reshape(indices, [-1])), values)
+
+
+#: What gradients of loops add the rows of a gather to.
+add_rows_op = op(
+    "add_rows", "ScatterAdd", "composite", args=("total", "indices", "values"), types="fc",
+    doc="A tensor with rows added to some of its rows.", numpy=_added_rows, grad=_add_rows_grad,
+    infer=lambda inputs, attrs: [inputs[0].type], expand=lambda *inputs: _rule("add")(*inputs),
+    fails=True,
+)  # fmt: skip
+
+
+def add_rows(total: Value, indices: Value, values: Value) -> Value:
+    """`total` with `values` added to its rows `indices`, in place where that may be."""
+    return build(add_rows_op, (total, indices, values), {}).outputs[0]
 
 
 def _rule(kind: str) -> Callable[..., Value]:

@@ -136,6 +136,10 @@ OPERANDS: dict[str, Any] = {
     "bias_add": lambda rng: _floats(rng, (4, 5), (5,)) + _floats(rng, (2, 3, 4, 3), (3,)),
     "fused_batch_norm": lambda rng: _floats(rng, (3, 4, 4, 4), (4,), (4,)),
     "take_last": _indices,
+    "add_rows": lambda rng: [
+        (rng.uniform(-2, 2, (4, 2)), np.array([3, 0, 3], np.int32), rng.uniform(-2, 2, (3, 2))),
+        (np.ones((4, 2)), np.array([[1], [1]], np.int64), rng.uniform(-2, 2, (2, 1, 2))),
+    ],
     "scatter_last": lambda rng: [
         (rng.uniform(-2, 2, (3, 2)), np.array([[0, 0], [4, 1], [2, 3]], np.int32), np.zeros((3, 5)))
     ],
