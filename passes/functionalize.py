@@ -197,7 +197,7 @@ class Functionalizer:
         with build.use(rewriter), dims.assuming(self.facts):
             self.name_sizes()
             inputs = self.inputs(rewriter)
-            around = self.around(fetches)
+            around = self.around(fetches, readers)
             read = [*fetches, *[c.pred for c in around]]
             self.reach = Reach(read, targets, self.given, (), self.home)
             wanted = self.reach.nodes
@@ -383,10 +383,10 @@ class Functionalizer:
             v = self.start[var] = build.build(read_op, (), attrs, var).outputs[0]
         return v
 
-    def around(self, fetches: Sequence[Value]) -> list[Branch]:
+    def around(self, fetches: Sequence[Value], readers: Sequence[Node | None]) -> list[Branch]:
         """The branches in which values are that are fetched from outside of them."""
-        if self.home is not None or self.made:
-            return []  # the user's own fetches only
+        if self.home is not None or self.made or any(n is not None for n in readers):
+            return []  # the user's own fetches only: a part of a run has readers for them
         found: dict[Branch, None] = {}
         for v in fetches:
             c = None if v in self.feeds else context_of(v.node)

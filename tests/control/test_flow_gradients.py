@@ -242,3 +242,21 @@ def test_what_no_result_depends_on_has_no_gradient():
     end = tf.while_loop(lambda i, a, b: i < 3, body, [0, other, 1.0])[1]
     found = tf.gradients(end, [x, dead, stopped, never, other])
     assert [g is None for g in found] == [False, True, True, True, False]
+
+
+def test_second_gradient_of_a_loop_in_a_branch_that_is_not_taken():
+    """Parts of a run fetch values of branches, which is not for users to be refused."""
+    x, flag = tf.placeholder(tf.float32, [3]), tf.placeholder(tf.bool, [])
+
+    def inside():
+        t = tf.TensorArray(tf.float32, 0, dynamic_size=True)
+        step = lambda i, a, t: (i + 1, a * x, t.write(i, tf.reduce_sum(a)))  # noqa: E731
+        end = tf.while_loop(lambda i, a, t: i < 2, step, [0, x, t])
+        return end[1] * end[2].read(1)
+
+    y = tf.cond(flag, inside, lambda: x * x * x)
+    (g,) = tf.gradients(y, x)
+    (second,) = tf.gradients(tf.reduce_sum(g), x)
+    with tf.Session() as sess:
+        assert sess.run(second, {x: [1.0, 2.0, 3.0], flag: False}).tolist() == [6, 12, 18]
+        assert sess.run(g, {x: [1.0, 2.0, 3.0], flag: False}).tolist() == [3, 12, 27]
