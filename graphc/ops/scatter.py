@@ -20,7 +20,7 @@ from graphc.ops import arrays, fills, lowering, math, operands, reduce, shapes, 
 from graphc.ops.record import Attrs, Op, Types, apply, as_value, check_kind, op, shape_error
 
 __all__ = [
-    "add_rows", "batch_gather", "batch_scatter_update", "tensor_scatter_add", "tensor_scatter_nd_add",
+    "batch_gather", "batch_scatter_update", "tensor_scatter_add", "tensor_scatter_nd_add",
     "tensor_scatter_nd_sub", "tensor_scatter_nd_update", "tensor_scatter_sub",
     "tensor_scatter_update",
 ]  # fmt: skip
