@@ -20,6 +20,7 @@ from graphc.ir.build import build
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Node, Value
 from graphc.ops import convert, scatter, state
+from graphc.ops.counting import made
 from graphc.ops.operators import OPERATORS
 
 __all__ = [
@@ -120,6 +121,8 @@ class Variable(metaclass=Created):
     SaveSliceInfo = SaveSliceInfo
     #: Whether reading it gives a copy, as of TF1's resource variables; else what an update changes.
     _copied = False
+    #: Whether TF1 makes an operation for each read, of which here is none.
+    _counts_reads = False
 
     def __init__(
         self,
@@ -296,6 +299,8 @@ class Variable(metaclass=Created):
         """The tensor that reads it (``name/read``; of a resource variable a new one)."""
         if self._copied:
             return state.identity(self._snapshot, name="ReadVariableOp")  # type: ignore[return-value]
+        if self._counts_reads:
+            made(1)
         return self._snapshot  # type: ignore[return-value]
 
     def read_value(self) -> Tensor:
@@ -502,6 +507,8 @@ def _as_tensor(v: Variable, dtype: DType | None, name: str | None) -> Value:
             f"Incompatible type conversion requested to type '{dtype.name}' for variable of type "
             f"'{v.dtype.name}'"
         )
+    if v._counts_reads:
+        made(1)
     return v._snapshot
 
 

@@ -39,6 +39,7 @@ from graphc.ops import (
 )
 from graphc.ops import pool as pooling
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many
 from graphc.train.averages import assign_moving_average
 
 _state: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "format": "channels_last"}
@@ -125,6 +126,7 @@ def _initialize(session: Any, graph: Any) -> None:
 def clear_session() -> None:
     """A new default graph, without a session."""
     reset_default_graph()
+    learning_phase()
 
 
 def reset_uids() -> None:
@@ -633,6 +635,11 @@ def builtin_all(xs: Any) -> bool:
 # ------------------------------------------------------------------------- nets
 
 
+@as_many(
+    lambda x, alpha=0.0, max_value=None, threshold=0.0: (
+        1 if threshold == 0 and (max_value is None or (alpha == 0 and max_value == 6)) else None
+    )
+)
 def relu(x: Any, alpha: Any = 0.0, max_value: Any = None, threshold: Any = 0) -> Any:
     """`x` above the threshold, `alpha` times what is below, at most `max_value`."""
     v = convert_to_tensor(x)

@@ -18,6 +18,7 @@ from graphc.layers.calls import Call
 from graphc.layers.spec import InputSpec, check_inputs, flat_values
 from graphc.layers.words import initializer_of, regularizer_of
 from graphc.ops import state
+from graphc.ops.counting import made
 
 __all__ = ["History", "Input", "InputLayer", "InputSpec", "Layer", "Made", "unique"]
 
@@ -117,6 +118,8 @@ class Layer(Base):
             return make(sizes)
 
         v = Variable(initial, trainable=trains, name=name, dtype=kind, constraint=constraint)
+        v._counts_reads = True  # a resource variable in TF1, one operation more
+        made(1)
         (self._trainable_weights if trains else self._non_trainable_weights).append(v)
         penalty = regularizer_of(regularizer)
         if penalty is not None:

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from graphc.face.shape import as_shape
+from graphc.ir.build import current
+from graphc.ir.node import Value
 from graphc.keras import backend as K
 from graphc.keras.engine import InputSpec, Layer
 from graphc.layers import core, normalization
 from graphc.layers.words import regularizer_of, sizes_of
 from graphc.ops import arrays, math, nn, norm, reduce, shapes, transposing
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made
 
 __all__ = [
     "ELU",
@@ -106,6 +109,8 @@ class BatchNormalization(_BatchNormalization):  # type: ignore[misc, valid-type]
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         flag = K._phase(training)
+        if isinstance(flag, Value):  # reads of resource variables inside of conds, in TF1
+            made(6 if len(inputs.shape) == 4 else 9)
         return super().call(inputs, flag if self.trainable else False)
 
 
@@ -284,6 +289,7 @@ class Embedding(Layer):
 
     def call(self, inputs: Any) -> Any:
         ids = inputs if inputs.dtype.name in ("int32", "int64") else math.cast(inputs, "int32")
+        made(1)
         return arrays.gather(self.embeddings, ids)
 
 
@@ -633,7 +639,8 @@ class UpSampling2D(_Space):
 
     def call(self, inputs: Any) -> Any:
         high, wide = self.size
-        return K.resize_images(inputs, high, wide, self.data_format, self.interpolation)
+        with current().counts_as(8):
+            return K.resize_images(inputs, high, wide, self.data_format, self.interpolation)
 
 
 class UpSampling3D(_Space):

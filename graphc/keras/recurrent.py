@@ -11,6 +11,7 @@ from graphc.keras.engine import InputSpec, Layer
 from graphc.keras.words import activation_of
 from graphc.ops import arrays, fills, linalg, shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made
 
 __all__ = [
     "GRU", "LSTM", "RNN", "Bidirectional", "CuDNNGRU", "CuDNNLSTM", "GRUCell", "LSTMCell",
@@ -287,6 +288,9 @@ class RNN(Layer):
         `stateful` (states kept from batch to batch) is not supported.
     """
 
+    #: How many more operations TF1 makes in a call than are recorded.
+    _more_operations = 0
+
     supports_masking = True
 
     def __init__(
@@ -324,6 +328,7 @@ class RNN(Layer):
         self.built = True
 
     def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
+        made(self._more_operations)
         states = None
         if isinstance(inputs, list | tuple):
             inputs, states = inputs[0], list(inputs[1:])
@@ -411,11 +416,13 @@ class SimpleRNN(_OfCell):
 class LSTM(_OfCell):
     __doc__ = LSTMCell.__doc__
     cell_class = LSTMCell
+    _more_operations = 7
 
 
 class GRU(_OfCell):
     __doc__ = GRUCell.__doc__
     cell_class = GRUCell
+    _more_operations = -3
 
 
 class CuDNNLSTM(LSTM):
