@@ -1,4 +1,4 @@
-"""Weights of Keras layers are drawn from the seeds of TensorFlow 1.15: as many operations before."""
+"""Weights of Keras layers are drawn from TensorFlow 1.15's seeds: as many operations before."""
 
 import pytest
 
@@ -32,7 +32,8 @@ def words(layer):
 
 def larger():
     return [L.Dense(8, input_shape=(4,)), L.Reshape((2, 2, 2)), L.UpSampling2D(),
-            L.Conv2D(2, 3, padding="same"), L.Conv2DTranspose(2, 3), L.LeakyReLU(), L.Dense(2)]  # fmt: skip
+            L.Conv2D(2, 3, padding="same"), L.Conv2DTranspose(2, 3), L.LeakyReLU(),
+            L.Dense(2)]  # fmt: skip
 
 
 @pytest.mark.parametrize(
