@@ -105,6 +105,24 @@ class LinearOperator(Module):
         with name_scope(self._name), name_scope(name):
             yield
 
+    def _name_scope(self, name: str | None = None, values: Any = None) -> Any:
+        """What methods of users' subclasses record in; `values` make no difference."""
+        return self._inside(name)
+
+    def _check_input_dtype(self, arg: Any) -> None:
+        """Refuse an operand of another element type.
+
+        Raises
+        ------
+        TypeError
+            When it has one.
+        """
+        if arg.dtype.base_dtype is not self._dtype:
+            raise TypeError(
+                f"Expected argument to have dtype {self._dtype}.  "
+                f"Found: {arg.dtype} in tensor {arg}"
+            )
+
     # ---- what it is
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.linear.base import LinearOperator, broadcast_batch, parameter, sizes
+from graphc.linear.base import LinearOperator, adj, broadcast_batch, parameter, sizes
 from graphc.ops import (
     arrays,
     complex,
@@ -280,8 +280,9 @@ class LinearOperatorDiag(LinearOperator):
         s = shapes.shape(self._diag)
         return arrays.concat([s, s[-1:]], 0)
 
-    def _matmul(self, x: Any, adjoint: bool = False) -> Any:
-        return (_conj(self._diag) if adjoint else self._diag)[..., None] * x
+    def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
+        each = (_conj(self._diag) if adjoint else self._diag)[..., None]
+        return each * (adj(x) if adjoint_arg else x)
 
     def _solve(self, b: Any, adjoint: bool = False) -> Any:
         return b / (_conj(self._diag) if adjoint else self._diag)[..., None]
@@ -335,6 +336,9 @@ class _Matrix(LinearOperator):
 
     def _shape_tensor(self) -> Any:
         return shapes.shape(self._matrix)
+
+    def _matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False) -> Any:
+        return super()._matmul(adj(x) if adjoint_arg else x, adjoint)
 
     def _to_dense(self) -> Any:
         return self._matrix
