@@ -91,6 +91,7 @@ MORE_INSIDE: dict[str, str] = {
     "compat.v2.keras.regularizers.Regularizer": "graphc.layers.keras_words:Regularizer",
     "compat.v2.keras.utils.deserialize_keras_object": _KERAS + "deserialize_keras_object",
     "compat.v2.keras.utils.serialize_keras_object": _KERAS + "serialize_keras_object",
+    "keras.regularizers.Regularizer": "graphc.layers.keras_words:Regularizer",
     "python.keras.regularizers.Regularizer": "graphc.layers.keras_words:Regularizer",
     "python.keras.backend.get_graph": "graphc.face.graph:get_default_graph",
     "python.keras.utils.tf_utils.constant_value": "graphc.face.insides:constant_flag",

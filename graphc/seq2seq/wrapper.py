@@ -112,7 +112,7 @@ class AttentionWrapper(RNNCell):
                 f"cell_input_fn must be callable, saw type: {type(cell_input_fn).__name__}"
             )
         self._cell = cell
-        self._mechanisms = mechanisms
+        self._attention_mechanisms = mechanisms
         self._cell_input_fn = cell_input_fn
         self._output_attention = output_attention
         self._alignment_history = alignment_history
@@ -133,22 +133,22 @@ class AttentionWrapper(RNNCell):
             raise ValueError("Only one of attention_layer_size and attention_layer should be set")
         given = "attention_layer_size" if sizes is not None else "attention_layer"
         chosen = sizes if sizes is not None else layers
-        depths = [m.values.get_shape()[-1].value for m in self._mechanisms]
+        depths = [m.values.get_shape()[-1].value for m in self._attention_mechanisms]
         if chosen is None:
-            self._attention_layers: Any = (None,) * len(self._mechanisms)
+            self._attention_layers: Any = (None,) * len(self._attention_mechanisms)
             self._attention_layer_size = sum(depths)
             return
         chosen = tuple(chosen) if isinstance(chosen, list | tuple) else (chosen,)
-        if len(chosen) != len(self._mechanisms):
+        if len(chosen) != len(self._attention_mechanisms):
             what = "integer" if sizes is not None else "layer"
             raise ValueError(
                 f"If provided, {given} must contain exactly one {what} per attention_mechanism, "
-                f"saw: {len(chosen)} vs {len(self._mechanisms)}"
+                f"saw: {len(chosen)} vs {len(self._attention_mechanisms)}"
             )
         if sizes is not None:
             self._attention_layers = tuple([
                 Dense(n, name="attention_layer", use_bias=False, dtype=m.dtype)
-                for n, m in zip(chosen, self._mechanisms, strict=True)
+                for n, m in zip(chosen, self._attention_mechanisms, strict=True)
             ])  # fmt: skip
             self._attention_layer_size = sum(chosen)
             return
@@ -161,7 +161,7 @@ class AttentionWrapper(RNNCell):
     def _check_rows(self, rows: Any, when: str) -> None:
         """Refuse batch sizes that are known to differ; the run finds the others."""
         rows = known(rows) if isinstance(rows, Value) else rows
-        for m in self._mechanisms:
+        for m in self._attention_mechanisms:
             own = known(m.batch_size) if isinstance(m.batch_size, Value) else m.batch_size
             if type(rows) is int and type(own) is int and rows != own:
                 raise InvalidArgumentError(
@@ -185,10 +185,11 @@ class AttentionWrapper(RNNCell):
             cell_state=self._cell.state_size,
             time=TensorShape([]),
             attention=self._attention_layer_size,
-            alignments=self._packed(m.alignments_size for m in self._mechanisms),
-            attention_state=self._packed(m.state_size for m in self._mechanisms),
+            alignments=self._packed(m.alignments_size for m in self._attention_mechanisms),
+            attention_state=self._packed(m.state_size for m in self._attention_mechanisms),
             alignment_history=self._packed(
-                m.alignments_size if self._alignment_history else () for m in self._mechanisms
+                m.alignments_size if self._alignment_history else ()
+                for m in self._attention_mechanisms
             ),
         )
 
@@ -202,14 +203,14 @@ class AttentionWrapper(RNNCell):
             cell_state = nest.map_structure(
                 lambda s: state.identity(s, name="checked_cell_state"), cell_state
             )
-            first = [m.initial_alignments(batch_size, dtype) for m in self._mechanisms]
+            first = [m.initial_alignments(batch_size, dtype) for m in self._attention_mechanisms]
             return AttentionWrapperState(
                 cell_state=cell_state,
                 time=fills.zeros([], dtypes.int32),
                 attention=zeros_of(batch_size, self._attention_layer_size, dtype),
                 alignments=self._packed(first),
                 attention_state=self._packed(
-                    m.initial_state(batch_size, dtype) for m in self._mechanisms
+                    m.initial_state(batch_size, dtype) for m in self._attention_mechanisms
                 ),
                 alignment_history=self._packed(self._history(a, dtype) for a in first),
             )
@@ -236,7 +237,7 @@ class AttentionWrapper(RNNCell):
         histories = state.alignment_history if self._is_multi else [state.alignment_history]
         seen, alignments, states, written = [], [], [], []
         for m, layer, old, history in zip(
-            self._mechanisms, self._attention_layers, before, histories, strict=True
+            self._attention_mechanisms, self._attention_layers, before, histories, strict=True
         ):
             vector, weights, new = self._attention_fn(m, output, old, layer)
             seen.append(vector)

@@ -261,3 +261,14 @@ def test_where_is_recorded() -> None:
     tf.while_loop(lambda i: i < 3, body, [0])
     assert seen[0] is not None
     assert [around(c) for c in (None, *seen)] == [None] * (1 + len(seen))
+
+
+def test_attention_mechanisms_of_a_wrapper() -> None:
+    memory = tf.zeros([2, 5, 4])
+    both = [
+        tf.contrib.seq2seq.LuongAttention(4, memory),
+        tf.contrib.seq2seq.BahdanauAttention(4, memory),
+    ]
+    cell = tf.contrib.seq2seq.AttentionWrapper(tf.nn.rnn_cell.GRUCell(4), both)
+    assert cell._attention_mechanisms == tuple(both)
+    assert tf.keras.regularizers.Regularizer in type(tf.keras.regularizers.l2(0.1)).__mro__
