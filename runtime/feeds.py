@@ -105,7 +105,7 @@ def as_feed(
         Its shape is not that of the tensor, or it is a ragged list.
     """
     want = storage(dtype)
-    if type(value) is np.ndarray and value.dtype is want and dtype.code != "bf16":
+    if type(value) is np.ndarray and value.dtype is want and dtype.code not in ("bf16", "str"):
         array = value
     elif dtype.kind == "s":
         array = _strings(value, name)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc as tf
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.runtime.feeds import FeedError, as_feed, check_shape, storage
@@ -367,3 +368,15 @@ def test_shapes_that_match() -> None:
     check_shape((2, 3), [None, 3], "x:0")
     check_shape((), (), "x:0")
     check_shape((0, 3), iter((None, 3)), "x:0")
+
+
+def test_arrays_of_objects_fed_as_strings() -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(tf.string, [None])
+        text = np.array(["a", b"b", "é"], object)
+        assert sess.run(tf.identity(x), {x: text}).tolist() == [b"a", b"b", "é".encode()]
+        assert sess.run(tf.equal(x, "a"), {x: text}).tolist() == [True, False, False]
+        assert text.tolist() == ["a", b"b", "é"]
+        for wrong in (1.5, 1, None):
+            with pytest.raises((TypeError, ValueError)):
+                sess.run(tf.identity(x), {x: np.array(["a", wrong], object)})
