@@ -1,6 +1,6 @@
 """Why something was compiled: found at compile time, and kept for whoever asks later.
 
-An executor keeps the last few causes (`graphc.runtime.executor.Executor.causes`), so that the
+An executor keeps the last few causes (`causes` of `graphc.runtime.executor.Executor`), so that the
 question can be put to a session that has run for hours.
 """
 
