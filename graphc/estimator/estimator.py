@@ -335,7 +335,7 @@ class Estimator:
                     s.run(update)
                     done += 1
             result: dict[str, Any] = final.final_ops_values
-        shown = ", ".join(f"{k} = {v}" for k, v in sorted(result.items()))
+        shown = ", ".join(f"{k} = {v!s}" for k, v in sorted(result.items()))
         logging.info("Saving dict for global step %s: %s", result.get("global_step"), shown)
         self._write_result(result, name)
         return result

@@ -21,6 +21,7 @@ from graphc.ops import arrays, fills, linalg, math, nn, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.hashing import farm64
 from graphc.ops.record import Attrs, Types, no_grad, op
+from graphc.sparse.tensor import SparseTensor, sparse_of
 
 __all__ = [
     "bucketized_column", "categorical_column_with_hash_bucket",
@@ -90,6 +91,12 @@ class DenseColumn(FeatureColumn):
     def dense(self, features: Mapping[str, Any], trainable: bool) -> Value:
         """A matrix, a row for each example."""
         raise NotImplementedError
+
+
+def _present(ids: Value) -> SparseTensor:
+    """The ids of a matrix that are there: -1 stands for none."""
+    at = arrays.where_indices(math.greater_equal(ids, np.int64(0)))
+    return sparse_of(at, arrays.gather_nd(ids, at), shapes.shape(ids, out_type=dtypes.int64))
 
 
 class CategoricalColumn(FeatureColumn):
@@ -214,27 +221,35 @@ class KeyColumn(CategoricalColumn):
 
 
 class CrossedColumn(CategoricalColumn):
-    def __init__(self, keys: Sequence[Any], size: int) -> None:
+    def __init__(self, keys: Sequence[Any], size: int, hash_key: int | None = None) -> None:
         if len(keys) < 2:
             raise ValueError(f"keys must be a list with length > 1. Given: {keys}")
         self.keys = list(keys)
         self.buckets = int(size)
-        self.name = "_X_".join(sorted(k if isinstance(k, str) else k.name for k in keys))
+        self.hash_key = hash_key
+        self.name = "_X_".join(sorted(k if isinstance(k, str) else k.name for k in self.leaves()))
+
+    def leaves(self) -> list[Any]:
+        """The keys and columns that are crossed, those of crosses among them in their place."""
+        out: list[Any] = []
+        for k in self.keys:
+            out += k.leaves() if isinstance(k, CrossedColumn) else [k]
+        return out
 
     def ids(self, features: Mapping[str, Any]) -> Value:
-        import graphc
+        from graphc.sparse.crosses import cross_hashed
+        from graphc.sparse.ops import sparse_tensor_to_dense
 
         parts = []
-        for k in self.keys:
-            x = _feature(features, k) if isinstance(k, str) else k.ids(features)
-            parts.append(x if x.dtype is dtypes.string else graphc.as_string(x))
-        joined = parts[0]
-        for p in parts[1:]:  # every value of one with every value of the other
-            pair = graphc.string_join(
-                [shapes.expand_dims(joined, 2), shapes.expand_dims(p, 1)], "_X_"
-            )
-            joined = shapes.reshape(pair, [shapes.shape(p)[0], -1])
-        made: Value = graphc.string_to_hash_bucket_fast(joined, self.buckets)
+        for k in self.leaves():
+            if not isinstance(k, str):
+                parts.append(_present(k.ids(features)))
+            elif isinstance(features.get(k), SparseTensor):
+                parts.append(features[k])
+            else:
+                parts.append(_feature(features, k))
+        crossed = cross_hashed(parts, self.buckets, self.hash_key)
+        made: Value = sparse_tensor_to_dense(crossed, np.int64(-1), validate_indices=False)
         return made
 
     def _key_types(self) -> dict[str, Any]:
@@ -455,8 +470,8 @@ def weighted_categorical_column(
 def crossed_column(
     keys: Sequence[Any], hash_bucket_size: int, hash_key: int | None = None
 ) -> CrossedColumn:
-    """Combinations of categorical features, spread over buckets by a hash (not TF1's hash)."""
-    return CrossedColumn(keys, hash_bucket_size)
+    """Combinations of categorical features, spread over buckets by a hash."""
+    return CrossedColumn(keys, hash_bucket_size, hash_key)
 
 
 def indicator_column(categorical_column: CategoricalColumn) -> IndicatorColumn:

@@ -21,3 +21,46 @@ def test_words_out_of_a_vocabulary_have_tensorflows_buckets():
         sess.run(tf.tables_initializer())
         found = [rows.argmax(1).tolist() for rows in sess.run(made)]
     assert found == [[0, 4, 5, 3, 2], [0, 5, 2, 5, 3]]
+
+
+def test_crosses_have_tensorflows_buckets():
+    fc = tf.feature_column
+    ages = fc.bucketized_column(fc.numeric_column("age"), [18, 25, 30])
+    letters = fc.categorical_column_with_vocabulary_list("letter", ["p", "q", "r"])
+    features = {
+        "school": tf.constant(["Bachelors", "HS-grad", "11th"]),
+        "work": tf.constant(["Sales", "Exec", "Craft"]),
+        "age": tf.constant([20, 40, 60]),
+        "letter": tf.constant(["p", "q", "r"]),
+    }
+    columns = {
+        fc.crossed_column(["school", "work"], 1000): [230, 249, 586],
+        fc.crossed_column(["work", "school"], 1000): [185, 345, 819],
+        fc.crossed_column(["school", "letter"], 1000): [166, 447, 500],
+        fc.crossed_column([ages, "school", "work"], 1000): [426, 553, 812],
+        fc.crossed_column(["school", "letter"], 1000, hash_key=7): [332, 570, 596],
+        fc.crossed_column([letters, "school"], 1000): [239, 428, 767],
+    }
+    made = [fc.input_layer(features, [fc.indicator_column(c)]) for c in columns]
+    with tf.Session() as sess:
+        sess.run(tf.tables_initializer())
+        for rows, want in zip(sess.run(made), columns.values(), strict=True):
+            assert sorted(rows.argmax(1).tolist()) == want
+            assert rows.sum(1).tolist() == [1, 1, 1]
+
+
+def test_what_is_in_no_bucket_is_crossed_with_nothing():
+    fc = tf.feature_column
+    letters = fc.categorical_column_with_vocabulary_list("letter", ["p", "q"])
+    inner = fc.crossed_column([letters, "word"], 50)
+    column = fc.indicator_column(fc.crossed_column([inner, "other"], 50))
+    assert column.name == "letter_X_other_X_word_indicator"
+    features = {
+        "letter": tf.constant([["p", "q"], ["p", "?"], ["?", "?"]]),
+        "word": tf.constant([["a"], ["a"], ["a"]]),
+        "other": tf.constant([["b"], ["b"], ["b"]]),
+    }
+    rows = fc.input_layer(features, [column])
+    with tf.Session() as sess:
+        sess.run(tf.tables_initializer())
+        assert sess.run(rows).sum(1).tolist() == [2, 1, 0]
