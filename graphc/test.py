@@ -26,6 +26,7 @@ from graphc.face.gradients import gradients
 from graphc.face.graph import Graph, get_default_graph, reset_default_graph
 from graphc.face.session import Session
 from graphc.ops.convert import constant
+from graphc.test_asserts import MoreAsserts
 
 __all__ = [
     "Benchmark", "StubOutForTesting", "TestCase", "compute_gradient", "compute_gradient_error",
@@ -81,7 +82,7 @@ class _Thread(threading.Thread):
             self._test.fail(f"Error in checkedThread: {self._error}")
 
 
-class TestCase(unittest.TestCase):
+class TestCase(MoreAsserts):
     """A test with a graph of its own, sessions, and comparisons of arrays and tensors."""
 
     #: Those of a test whose own ``setUp`` does not call this one are made as well.

@@ -255,7 +255,11 @@ def function(
     def recorded(*args: Any, **kwargs: Any) -> Any:
         given = list(args)
         for i, s in enumerate(specs or ()):
-            if i < len(given):
+            if i < len(given) and nest.is_sequence(s):
+                given[i] = nest.map_structure(
+                    lambda spec, x: convert_to_tensor(x, spec.dtype), s, given[i]
+                )
+            elif i < len(given):
                 given[i] = convert_to_tensor(given[i], s.dtype)
         return func(*given, **kwargs)
 
