@@ -209,6 +209,8 @@ class Walk:
         self.trail = k.trail
         self.journal = journal.current()
         self.streaming: Store | None = None  # the store that bypasses the cache here
+        #: Many sums, as of a bias in an unrolled net: their code is longer than it is used.
+        self.crowded = _sums(kernel.body) >= CROWD
         self.plain = False  # rows that seldom come: no stages
         first_size = 1 + len(kernel.params)
         for slot, size in enumerate(kernel.sizes, first_size):
@@ -698,7 +700,7 @@ class Walk:
         k = self.k
         if self.lanes == 1 and not _has_vectors(inside):
             self.say("reduce", s)
-        copies = s.unroll or (4 if _cost(inside) <= 8 else 1)
+        copies = s.unroll or (4 if _cost(inside) <= 8 and not self.crowded else 1)
         short = isinstance(s.extent, int) and s.extent <= SUM_RUN
         whole = 1
         if isinstance(s.extent, int) and short and s.extent * _cost(inside) <= 32:
@@ -1291,6 +1293,7 @@ def _cost(body: Sequence[Stmt]) -> int:
 
 LONG = 12  # instructions from which on a body may run in stages
 MANY = 16  # vectors from which on that pays
+CROWD = 8  # reductions in a kernel from which on their loops are not unrolled
 STREAMS = 8  # reads of one array in a body from which on it asks ahead: sums of columns
 AHEAD = 2048  # bytes: half a page of a long body's reads is asked for (measured: 1 to 4 KiB alike)
 
@@ -1312,6 +1315,12 @@ def _known(flat: Sequence[V], live: Sequence[Sequence[Any]]) -> list[dict[Any, A
     """What each stage leaves, by the instruction it stands for."""
     items = iter(flat)
     return [{v: next(items).ll for v in part} for part in live]
+
+
+def _sums(body: Sequence[Stmt]) -> int:
+    """How many reductions there are."""
+    inner = sum(_sums(b) for s in body for b in bodies(s))
+    return inner + sum(isinstance(s, Reduce) for s in body)
 
 
 def _copies(s: Reduce, inside: Sequence[Stmt]) -> int:
