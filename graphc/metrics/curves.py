@@ -9,6 +9,7 @@ from typing import Any
 from graphc.face.asserts import assert_greater_equal, assert_less_equal
 from graphc.face.graph import get_default_graph
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.metrics.support import (
     Both,
@@ -22,6 +23,7 @@ from graphc.metrics.support import (
 from graphc.ops import fills, math, reduce, shapes, spaced, state
 from graphc.ops.arrays import gather
 from graphc.ops.convert import constant
+from graphc.ops.counting import made
 
 __all__ = [
     "auc", "false_negatives_at_thresholds", "false_positives_at_thresholds",
@@ -56,6 +58,7 @@ def counts_at(
             math.cast(labels, dtypes.bool_), state.identity(given, name="checked"), weights
         )
     p.shape.assert_is_compatible_with(t.shape)  # type: ignore[attr-defined]
+    made(15)  # TF1 repeats labels and predictions for each threshold
     n = len(thresholds)
     positive = math.greater(
         shapes.reshape(p, [1, -1]), constant(list(thresholds), dtypes.float32, [n, 1])
@@ -136,7 +139,9 @@ def auc(
             )
 
         def area(name: str, tp: Any, fn: Any, tn: Any, fp: Any) -> Value:
-            return _area(curve, summation_method, len(at), name, tp, fn, tn, fp)
+            plain = curve == "ROC" and summation_method == "trapezoidal"
+            with current().counts_as(32 if plain else None):
+                return _area(curve, summation_method, len(at), name, tp, fn, tn, fp)
 
         return _from_counts(area, values, updates, metrics_collections, updates_collections)
 

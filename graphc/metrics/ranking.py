@@ -6,6 +6,7 @@ Labels are class numbers in the last axis; a number twice counts once, and one o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphc.face.current import name_scope
@@ -21,6 +22,7 @@ from graphc.metrics.support import (
 )
 from graphc.ops import math, reduce, shapes, spaced, state
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many
 from graphc.ops.lookup import top_k
 
 __all__ = [
@@ -109,6 +111,18 @@ def recall_at_top_k(
         )  # fmt: skip
 
 
+def _plain(n: int) -> Callable[..., int | None]:
+    """Operations of TF1 without weights, of all classes."""
+
+    def count(labels: Any, predictions: Any, *more: Any, **named: Any) -> int | None:
+        others = [*more[1:], *[v for k, v in named.items() if k not in ("k", "name")]]
+        given = labels.dtype if isinstance(labels, Value) else None
+        return n if all(v is None for v in others) and given is dtypes.int64 else None
+
+    return count
+
+
+@as_many(_plain(33))
 def recall_at_k(
     labels: Any, predictions: Any, k: int, class_id: int | None = None, weights: Any = None,
     metrics_collections: Any = None, updates_collections: Any = None, name: str | None = None,
@@ -132,6 +146,7 @@ def recall_at_k(
         )  # fmt: skip
 
 
+@as_many(_plain(30))
 def precision_at_top_k(
     labels: Any, predictions_idx: Any, k: int | None = None, class_id: int | None = None,
     weights: Any = None, metrics_collections: Any = None, updates_collections: Any = None,
@@ -158,6 +173,7 @@ def precision_at_top_k(
         )  # fmt: skip
 
 
+@as_many(_plain(33))
 def precision_at_k(
     labels: Any, predictions: Any, k: int, class_id: int | None = None, weights: Any = None,
     metrics_collections: Any = None, updates_collections: Any = None, name: str | None = None,
@@ -174,6 +190,7 @@ def precision_at_k(
 sparse_precision_at_k = precision_at_k
 
 
+@as_many(_plain(93))
 def average_precision_at_k(
     labels: Any, predictions: Any, k: int, weights: Any = None, metrics_collections: Any = None,
     updates_collections: Any = None, name: str | None = None,

@@ -13,6 +13,7 @@ from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.ops import arrays, broadcasting, fills, math, reduce, shapes, spaced, state, transposing
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many
 from graphc.ops.record import as_value, static_ints
 
 __all__ = [
@@ -49,6 +50,12 @@ def _rows(x: Any, n: int) -> list[list[Any]]:
     return rows
 
 
+def _one_op(input: Any, block: Any, sizes: Any, *more: Any, **named: Any) -> int:
+    """TF1 has one operation, beside constants."""
+    return 1 + sum(not isinstance(x, Value) for x in (block, sizes))
+
+
+@as_many(_one_op)
 def space_to_batch_nd(
     input: Any, block_shape: Any, paddings: Any, name: str | None = None
 ) -> Value:
@@ -91,6 +98,7 @@ def space_to_batch_nd(
         return shapes.reshape(y, [lead, *made, *sizes[m + 1 :]], name=scope)
 
 
+@as_many(_one_op)
 def batch_to_space_nd(input: Any, block_shape: Any, crops: Any, name: str | None = None) -> Value:
     """The reverse of `space_to_batch_nd`; `crops` are cut off what results."""
     with current().scope(name, "BatchToSpaceND") as scope:

@@ -17,6 +17,7 @@ from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops import lowering
 from graphc.ops.array_rules import apply, bad_value, infer_error, nones
+from graphc.ops.counting import as_many
 from graphc.ops.fills import ones_like, zeros_like
 from graphc.ops.indexed import IndexedSlices
 from graphc.ops.joining import concat
@@ -562,6 +563,9 @@ sorted_ids = elementwise(
 
 
 def _sorted(kind: str) -> Callable[..., Value]:
+    @as_many(
+        lambda data, ids, *more, **named: 1 + sum(not isinstance(x, Value) for x in (data, ids))
+    )
     def call(data: Any, segment_ids: Any, name: str | None = None) -> Value:
         from graphc.ops import math, padding, reduce
 

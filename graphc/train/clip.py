@@ -9,6 +9,7 @@ from graphc.face.current import name_scope
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, nn, reduce, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
+from graphc.ops.counting import made
 from graphc.ops.indexed import IndexedSlices
 
 __all__ = ["clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "global_norm"]
@@ -95,4 +96,5 @@ def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Val
         n = math.cast(shapes.size(t), t.dtype)
         inverse = math.rsqrt(reduce.reduce_sum(t * t)) * n
         clip = convert_to_tensor(clip_norm, dtype=t.dtype)
+        made(4)
         return state.identity(t * clip * math.minimum(inverse, 1.0 / clip), name=scope)
