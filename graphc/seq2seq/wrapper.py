@@ -171,7 +171,7 @@ class AttentionWrapper(RNNCell):
                     "memory and state by tf.contrib.seq2seq.tile_batch with beam_width.",
                 )  # fmt: skip
 
-    def _packed(self, items: Any) -> Any:
+    def _item_or_tuple(self, items: Any) -> Any:
         items = tuple(items)
         return items if self._is_multi else items[0]
 
@@ -185,9 +185,9 @@ class AttentionWrapper(RNNCell):
             cell_state=self._cell.state_size,
             time=TensorShape([]),
             attention=self._attention_layer_size,
-            alignments=self._packed(m.alignments_size for m in self._attention_mechanisms),
-            attention_state=self._packed(m.state_size for m in self._attention_mechanisms),
-            alignment_history=self._packed(
+            alignments=self._item_or_tuple(m.alignments_size for m in self._attention_mechanisms),
+            attention_state=self._item_or_tuple(m.state_size for m in self._attention_mechanisms),
+            alignment_history=self._item_or_tuple(
                 m.alignments_size if self._alignment_history else ()
                 for m in self._attention_mechanisms
             ),
@@ -208,11 +208,11 @@ class AttentionWrapper(RNNCell):
                 cell_state=cell_state,
                 time=fills.zeros([], dtypes.int32),
                 attention=zeros_of(batch_size, self._attention_layer_size, dtype),
-                alignments=self._packed(first),
-                attention_state=self._packed(
+                alignments=self._item_or_tuple(first),
+                attention_state=self._item_or_tuple(
                     m.initial_state(batch_size, dtype) for m in self._attention_mechanisms
                 ),
-                alignment_history=self._packed(self._history(a, dtype) for a in first),
+                alignment_history=self._item_or_tuple(self._history(a, dtype) for a in first),
             )
 
     def _history(self, alignments: Any, dtype: Any) -> Any:
@@ -249,9 +249,9 @@ class AttentionWrapper(RNNCell):
             time=state.time + 1,
             cell_state=cell_state,
             attention=attention,
-            attention_state=self._packed(states),
-            alignments=self._packed(alignments),
-            alignment_history=self._packed(written),
+            attention_state=self._item_or_tuple(states),
+            alignments=self._item_or_tuple(alignments),
+            alignment_history=self._item_or_tuple(written),
         )
         return attention if self._output_attention else output, new_state
 

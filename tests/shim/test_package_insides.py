@@ -271,4 +271,7 @@ def test_attention_mechanisms_of_a_wrapper() -> None:
     ]
     cell = tf.contrib.seq2seq.AttentionWrapper(tf.nn.rnn_cell.GRUCell(4), both)
     assert cell._attention_mechanisms == tuple(both)
+    assert cell._item_or_tuple([1, 2]) == (1, 2)
+    alone = tf.contrib.seq2seq.AttentionWrapper(tf.nn.rnn_cell.GRUCell(4), both[0])
+    assert alone._item_or_tuple([1]) == 1
     assert tf.keras.regularizers.Regularizer in type(tf.keras.regularizers.l2(0.1)).__mro__
