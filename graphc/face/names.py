@@ -161,7 +161,9 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         for name in ("keys", "config", "model_fn", "feeding", "metric_spec", "heads", "serving",
                      "estimator", "canned", "experiment")
     ),
-    "contrib.learn.preprocessing": ("graphc.contrib.learn.preprocessing",),
+    "contrib.learn.preprocessing": (
+        "graphc.contrib.learn.preprocessing", "graphc.contrib.learn.categories",
+    ),
     "contrib.predictor": ("graphc.contrib.predictor",),
     "contrib.tpu": ("graphc.contrib.tpu",),
     "contrib.training": (
@@ -784,6 +786,19 @@ NAMES: dict[str, str] = {
     "contrib.eager.in_eager_mode": "graphc.face.compat:executing_eagerly",
     "contrib.eager.enable_eager_execution": "graphc.face.compat:enable_eager_execution",
     "contrib.eager.num_gpus": "graphc.face.devices:num_gpus",
+    "contrib.learn.preprocessing.deprecated": "graphc.face.private:deprecated",
+    "contrib.learn.preprocessing.setup_processor_data_feeder": (
+        "graphc.contrib.learn.feeding:setup_processor_data_feeder"
+    ),
+    "sysconfig.CXX11_ABI_FLAG": "graphc.face.devices:CXX11_ABI_FLAG",
+    "sysconfig.MONOLITHIC_BUILD": "graphc.face.devices:MONOLITHIC_BUILD",
+    "contrib.slim.ProblemType": "graphc.contrib.learn.keys:ProblemType",
+    "contrib.slim.scattered_embedding_lookup": (
+        "graphc.contrib.layers.feature_column_ops:scattered_embedding_lookup"
+    ),
+    "contrib.slim.scattered_embedding_lookup_sparse": (
+        "graphc.contrib.layers.feature_column_ops:scattered_embedding_lookup_sparse"
+    ),
     "contrib.framework.TensorSpec": "graphc.data.structure:TensorSpec",
     "contrib.framework.deprecated": "graphc.face.private:deprecated",
     "contrib.framework.deprecated_arg_values": "graphc.face.private:deprecated_arg_values",
@@ -829,6 +844,29 @@ NAMES: dict[str, str] = {
 }
 
 NAMES.update({**INSIDE, **MODULES, **V2_NAMES})
+#: Module of tf.keras.applications → where its networks are, their names, and how they see pictures.
+_NETWORKS = {
+    "vgg16": ("plain", "VGG16", "caffe"), "vgg19": ("plain", "VGG19", "caffe"),
+    "mobilenet": ("plain", "MobileNet", "tf"), "mobilenet_v2": ("plain", "MobileNetV2", "tf"),
+    "resnet": ("residual", "ResNet50 ResNet101 ResNet152", "caffe"),
+    "resnet50": ("residual", "ResNet50", "caffe"),
+    "resnet_v2": ("residual", "ResNet50V2 ResNet101V2 ResNet152V2", "tf"),
+    "densenet": ("residual", "DenseNet121 DenseNet169 DenseNet201", "torch"),
+    "xception": ("inception", "Xception", "tf"),
+    "inception_v3": ("inception", "InceptionV3", "tf"),
+    "inception_resnet_v2": ("inception", "InceptionResNetV2", "tf"),
+    "imagenet_utils": ("common", "", "caffe"),
+}  # fmt: skip
+_APPLICATIONS = "graphc.keras.applications."
+for _name, (_place, _found, _mode) in _NETWORKS.items():
+    for _root in ("keras.applications.", "python.keras.applications."):
+        for _network in _found.split():
+            NAMES[_root + _network] = f"{_APPLICATIONS}{_place}:{_network}"
+            NAMES[f"{_root}{_name}.{_network}"] = f"{_APPLICATIONS}{_place}:{_network}"
+        NAMES[f"{_root}{_name}.decode_predictions"] = _APPLICATIONS + "common:decode_predictions"
+        NAMES[f"{_root}{_name}.preprocess_input"] = _APPLICATIONS + (
+            "common:preprocess_input" if not _found else f"common:preprocess_{_mode}"
+        )
 for _place in ("contrib.learn.", "contrib.learn.python.learn."):
     NAMES[_place + "monitors"] = "graphc.contrib.learn.monitors"
     NAMES[_place + "learn_runner"] = "graphc.contrib.learn.experiment"

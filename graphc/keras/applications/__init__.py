@@ -1,0 +1,1 @@
+"""tf.keras.applications: its public names are in `graphc.face.names`."""
