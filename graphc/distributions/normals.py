@@ -35,9 +35,6 @@ def _own(parameters: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in parameters.items() if k not in ("self", "__class__")}
 
 
-_DIAGONAL = (LinearOperatorDiag, LinearOperatorIdentity, LinearOperatorScaledIdentity)
-
-
 class _Scaled(TransformedDistribution):
     """``scale @ z + loc`` of a vector z of independent numbers."""
 

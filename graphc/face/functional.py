@@ -58,10 +58,6 @@ def _stacked(arrays: Sequence[TensorArray], count: Any) -> list[Value]:
     return out
 
 
-def _flat_leaves(structure: Any) -> list[Value]:
-    return [convert_to_tensor(x) for x in nest.flatten(structure)]
-
-
 def map_fn(
     fn: Callable[..., Any],
     elems: Any,

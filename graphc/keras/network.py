@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.face import nest
-from graphc.face.graph import get_default_graph
 from graphc.ir import build
 from graphc.ir.node import Value
 from graphc.keras import backend as K
@@ -287,9 +286,6 @@ class Network(Layer):
 
     def reset_states(self) -> None:
         """Accepted: layers keep no states between batches."""
-
-    def _graph_of_inputs(self) -> Any:
-        return self.inputs[0].node.graph if self.inputs else get_default_graph()
 
 
 def _call_of(x: Any) -> Made:

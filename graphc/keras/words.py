@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.keras import backend as K
-from graphc.layers import keras_words
 from graphc.layers.words import activation_of as plain_activation
 from graphc.ops import math
 
@@ -45,10 +44,3 @@ def activation_of(word: Any) -> Callable[..., Any]:
     found = plain_activation(word)
     assert found is not None
     return found
-
-
-def regularizer_from(config: Any) -> Any:
-    """A regularizer from `get_config`'s data; callables and None stay."""
-    if isinstance(config, dict):
-        return keras_words.L1L2(**config.get("config", {}))
-    return config

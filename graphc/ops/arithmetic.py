@@ -349,8 +349,3 @@ def accumulate_n(
     if len(xs) == 1 and name is None:
         return xs[0]
     return add_n(xs, name=name or "AccumulateNV2")
-
-
-def convert_gradient(g: Any) -> Value:
-    """A gradient as a tensor: `IndexedSlices` are added up."""
-    return as_value(g)

@@ -70,7 +70,6 @@ __all__ = [
 ]
 
 U32 = npt.NDArray[np.uint32]
-U64 = npt.NDArray[np.uint64]
 F16 = npt.NDArray[np.float16]
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]

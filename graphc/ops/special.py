@@ -383,11 +383,3 @@ def random_poisson(
         rate = as_value(lam, dtypes.float32 if not isinstance(lam, Value) else None, "lam")
         attrs = {"dtype": as_dtype(dtype), **_seeds(seed)}
         return build(poisson_op, (_shape(shape), rate), attrs, "RandomPoissonV2").outputs[0]
-
-
-def random_poisson_v2(
-    shape: Any, lam: Any, dtype: Any = dtypes.float32, seed: int | None = None,
-    name: str | None = None,
-) -> Value:  # fmt: skip
-    """`random_poisson` with TF2's order of arguments."""
-    return random_poisson(lam, shape, dtype, seed, name)
