@@ -120,6 +120,15 @@ class Run:
     # ---------------------------------------------------------------- everything else
 
     def slow(self, values: Sequence[Any]) -> list[Any]:
+        """Everything else; where memory ends, TF1's error says so."""
+        try:
+            return self.anyhow(values)
+        except OutOfMemoryError:
+            raise
+        except MemoryError as e:
+            raise OutOfMemoryError(None, None, f"OOM in a run: {e}") from None
+
+    def anyhow(self, values: Sequence[Any]) -> list[Any]:
         """Run in one part, or in several with values known in between."""
         if self.caught_up():
             return self(*values)

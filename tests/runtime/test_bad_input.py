@@ -343,19 +343,24 @@ def test_little_memory_is_an_error() -> None:
         import resource
         x = tf.placeholder(tf.float32, [None])
         y = tf.cumsum(x[:, None] + x[None, :])
+        huge = tf.get_variable("huge", [20_000, 20_000], initializer=tf.zeros_initializer())
+        doubled = tf.while_loop(
+            lambda i, a: i < 60, lambda i, a: (i + 1, tf.concat([a, a], 0)), [0, tf.ones([10])],
+            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None])],
+        )
         s = tf.Session()
         s.run(y, {x: np.ones(4)})
         used = int(open("/proc/self/statm").read().split()[0]) * 4096
         resource.setrlimit(resource.RLIMIT_AS, (used + (200 << 20), used + (200 << 20)))
-        for n in (40_000, 30_000):
+        for n, what in (40_000, y), (30_000, y), (1, huge.initializer), (1, doubled):
             try:
-                s.run(y, {x: np.ones(n)})
+                s.run(what, {x: np.ones(n)})
             except MemoryError as e:
                 print(isinstance(e, tf.errors.ResourceExhaustedError))
         print(s.run(y, {x: np.ones(4)})[3, 3])
         """
     )
-    assert done.stdout.split() == ["True", "True", "8.0"], done.stdout + done.stderr
+    assert done.stdout.split() == ["True"] * 4 + ["8.0"], done.stdout + done.stderr
 
 
 def test_exit_during_a_run() -> None:
