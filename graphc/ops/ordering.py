@@ -34,7 +34,7 @@ def _last(x: Value, axis: int) -> Any:
         if axis == -1:
             return None
         n = shapes.rank(x)
-        at, each = axis + n if axis < 0 else axis, spaced.range(n)
+        at, each = axis if axis >= 0 else math.select(n < -axis, n, n + axis), spaced.range(n)
         rest = math.select(math.equal(each, n - 1), at, each)
         return math.select(math.equal(each, at), n - 1, rest)
     if not -rank <= axis < rank:

@@ -257,3 +257,10 @@ def test_sort_of_unknown_rank(axis: int, want: Any) -> None:
     y = tf.sort(x, axis=axis)
     assert y.shape.ndims is None
     assert run(y, {x: [[3, 1, 2], [2, 1, 0]]}).tolist() == want
+
+
+@pytest.mark.parametrize("axis", [2, -3])
+def test_sort_of_unknown_rank_along_no_axis(axis: int) -> None:
+    x = tf.placeholder(tf.float32, None)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="2 is out of range"):
+        run(tf.sort(x, axis=axis), {x: np.ones((2, 3))})
