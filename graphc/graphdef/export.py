@@ -297,11 +297,21 @@ def _select(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
     return [reference(v) for v in n.inputs], attrs
 
 
+def _select_rows(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
+    """``tf.where`` of sizes that only a run knows."""
+    return [reference(v) for v in n.inputs], {"op": "Select", "T": encode(n.inputs[1].dtype)}
+
+
+def _sorted_ids(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
+    """TensorFlow's segment ops look themselves; what is exported of ours does not need it."""
+    return [reference(n.inputs[0])], {"op": "Identity", "T": encode(n.inputs[0].dtype)}
+
+
 #: Ops that TensorFlow makes of several, or has under several types.
 EXPANSIONS = {
     "reshape_like": _reshape_like, "broadcast_like": _broadcast_like,
     "sum_to_like": _sum_to_like, "count": _count, "log_sigmoid": _log_sigmoid,
-    "select": _select, **queues.EXPORTS,
+    "select": _select, "select_rows": _select_rows, "sorted_ids": _sorted_ids, **queues.EXPORTS,
 }  # fmt: skip
 
 

@@ -117,6 +117,7 @@ out_backprop) T=<filter strides padding data_format dilations
 depthwise_conv2d_native_backprop_filter = DepthwiseConv2dNativeBackpropFilter(input, \
 @filter_sizes, out_backprop) T strides padding data_format dilations
 leaky_relu = LeakyRelu(features) T alpha
+leaky_relu_grad = LeakyReluGrad(gradients, features) T alpha
 l2_loss = L2Loss(t) T
 max_pool = MaxPool(input) T ksize strides padding data_format
 avg_pool = AvgPool(value) T ksize strides padding data_format

@@ -292,7 +292,7 @@ RULES: dict[str, Facts | Callable[[Call], Facts]] = {
     "realdiv": (12, 2), "div_no_nan": (12, 2), "maximum": (13, 2), "minimum": (13, 2),
     "xlogy": (14, 2), "dynamic_partition": lambda c: 11 + c.missing, "igamma": (19, 2),
     "merge": (1, 2),
-    "select": _select,
+    "select": _select, "select_rows": _select,
     # of several
     "add_n": _parts(0), "stack": _parts(1), "concat": _concat,
     "unstack": lambda c: 1 + c.missing, "split": lambda c: 1 + c.missing,

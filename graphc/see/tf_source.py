@@ -477,7 +477,9 @@ class _Writer:
         elif op in ("assign", "assign_add", "assign_sub"):
             yield f"tf.{op}({args[0]}, {args[1]}, {name})"
             yield f"tf.{op}({args[0]}, {args[1]}, validate_shape=False, {name})"
-        elif op == "select":
+        elif op == "sorted_ids":  # checks what its result is
+            yield f"tf.identity({args[0]}, {name})"
+        elif op in ("select", "select_rows"):
             yield f"tf.where({', '.join([*args, name])})"
         else:
             yield from self.public(n, args, name)
