@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math as pymath
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -219,9 +220,9 @@ class Classification(Head):
         base = [math.maximum(t, 1.0 - t) for t in mean_label]
         out["accuracy_baseline"] = (base[0], base[1])
         out["auc"] = auc(labels, p, w)
-        out["auc_precision_recall"] = auc(
-            labels, p, w, curve="PR", summation_method="careful_interpolation"
-        )
+        with warnings.catch_warnings():  # TensorFlow's classifiers have the trapezoidal sum
+            warnings.simplefilter("ignore", UserWarning)
+            out["auc_precision_recall"] = auc(labels, p, w, curve="PR")
         return out
 
 

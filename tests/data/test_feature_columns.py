@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 import graphc as tf
 
 
@@ -64,3 +67,24 @@ def test_what_is_in_no_bucket_is_crossed_with_nothing():
     with tf.Session() as sess:
         sess.run(tf.tables_initializer())
         assert sess.run(rows).sum(1).tolist() == [2, 1, 0]
+
+
+def test_a_classifier_is_measured_as_by_tensorflow(tmp_path):
+    r = np.random.RandomState(0)
+    x = r.randn(60, 2).astype(np.float32)
+    y = (x[:, 0] + r.randn(60) > 0).astype(np.int32)
+
+    def examples():
+        return {"a": tf.constant(x[:, :1]), "b": tf.constant(x[:, 1:])}, tf.constant(y[:, None])
+
+    columns = [tf.feature_column.numeric_column(k) for k in "ab"]
+    model = tf.estimator.LinearClassifier(columns, model_dir=str(tmp_path))
+    model.train(examples, steps=5)
+    found = model.evaluate(examples, steps=1)
+    want = {
+        "accuracy": 0.816667, "accuracy_baseline": 0.5, "auc": 0.869444,
+        "auc_precision_recall": 0.903798, "average_loss": 0.540248, "label/mean": 0.5,
+        "loss": 32.414856, "precision": 0.851852, "prediction/mean": 0.498981,
+        "recall": 0.766667, "global_step": 5,
+    }  # fmt: skip
+    assert found == pytest.approx(want, rel=2e-6)
