@@ -629,7 +629,11 @@ class Math(Fn):
         return self._log_fix(x, 0.0, self._log_sum(n, r, self._log_tail(r)))
 
     def _log_16(self, x: V) -> V:
-        """The logarithm of a number near m's reciprocal from a table; log(1+r) is left."""
+        """The logarithm of a number near m's reciprocal from a table; log(1+r) is left.
+
+        The exponent of 0 is -inf, that of infinity is infinite too, the significand of a number
+        below 0 is NaN: nothing needs to be mended.
+        """
         n, m = self._wide("getexp", x), self._wide("getmant", x, _FROM_1_TO_2)
         j = self.shr(self._bits(m), F32.mant - 4)
         n = self.select(m >= 1.5, n + 1.0, n)
@@ -638,8 +642,7 @@ class Math(Fn):
         a, b, c, d = LOG_16
         z = r * r
         tail = self._mad(z, self._mad(r, d, c), self._mad(r, b, a))
-        y = s + self._mad(n, F32.ln2[1], self._mad(z, tail, r))
-        return self._wide("fixupimm", y, x, self.like(_FIX_LOG, self._bits(x)), 0)
+        return s + self._mad(n, F32.ln2[1], self._mad(z, tail, r))
 
     def _log_fix(self, x: V, zero: float, y: V) -> V:
         """The logarithm's values at infinity, NaN, at its pole `zero` and below."""

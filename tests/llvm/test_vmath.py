@@ -19,6 +19,7 @@ from llvmlite import binding as llvm
 from llvmlite import ir
 
 from graphc.ir import dtypes
+from graphc.runtime.llvm.cpu import host
 from graphc.runtime.llvm.lint import lint
 from graphc.runtime.llvm.vmath import ULP, Math
 
@@ -27,6 +28,7 @@ llvm.initialize_native_asmprinter()
 mp.mp.prec = 200
 
 HAS_FMA = bool(llvm.get_host_cpu_features().get("fma", False))
+HAS_AVX512 = host().level == "avx512"
 F32, F64 = dtypes.float32, dtypes.float64
 LANES = {F32: 16, F64: 8}
 TWO = ["pow", "atan2", "fmod", "floormod", "floordiv"]
@@ -39,14 +41,14 @@ _keep: list[Any] = []
 
 def build(
     functions: dict[str, Callable[..., Any]], dtype: Any, lanes: int, args: int = 1,
-    out: Any = None, fma: bool = HAS_FMA, cpu: str | None = None,
+    out: Any = None, fma: bool = HAS_FMA, cpu: str | None = None, avx512: bool = False,
 ) -> dict[str, Callable[..., Array]]:  # fmt: skip
     """Each function as a loop over arrays, `lanes` elements at a time."""
     p, i64 = ir.PointerType(), ir.IntType(64)
     module = ir.Module(name="vmath")
     module.triple = llvm.get_process_triple()
     for name, f in functions.items():
-        k = Math(module, name, [p] * (args + 1) + [i64], ir.VoidType(), has_fma=fma)
+        k = Math(module, name, [p] * (args + 1) + [i64], ir.VoidType(), has_fma=fma, has_avx512=avx512)
         with k.loop(0, k.wrap(k.args[-1], dtypes.int64), lanes) as loop:
             x = [k.load(k.args[a], loop.i, dtype, lanes) for a in range(args)]
             k.store(k.args[args], loop.i, f(k, *x))
@@ -499,6 +501,25 @@ def test_bfloat16_is_computed_in_float32() -> None:
     r = run("tanh", (u << 16).view(np.float32)).view(np.uint32)
     want = ((r + 0x7FFF + ((r >> 16) & 1)) & 0xFFFF0000).view(np.float32)
     np.testing.assert_array_equal((y.astype(np.uint32) << 16).view(np.float32), want)
+
+
+@pytest.mark.skipif(not HAS_AVX512, reason="the processor has no AVX-512")
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+@pytest.mark.parametrize("name", [n for n in ONE if n not in ("lgamma", "digamma", "trigamma")])
+def test_bounds_and_special_values_with_avx512(name: str, dtype: Any) -> None:
+    """Functions that look numbers up, and those on instructions that take numbers apart."""
+    f = build({name: method(name)}, dtype, LANES[dtype], avx512=True)[name]
+    if dtype is F32:
+        x = patterns(100003)
+        error, where = worst32(name, x, y=f(x))
+    else:
+        x = points(DOMAIN.get(name), 60, 12)
+        error, where = worst64(name, x, f(x))
+    assert error <= ULP[name][0 if dtype is F32 else 1], where
+    for special, want in SPECIAL.get(name, []):
+        got = f(np.full(LANES[dtype], special, dtype.np))
+        np.testing.assert_array_equal(got, np.full(LANES[dtype], want, dtype.np), str(special))
+    assert np.isnan(f(np.full(LANES[dtype], np.nan, dtype.np))).all()
 
 
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
