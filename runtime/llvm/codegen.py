@@ -224,7 +224,7 @@ class _Epilogue:
         return [(self.walk.pointers[p.name], p.dtype) for p in params]
 
     def __call__(self, k: Any, acc: Any, row: Any, col: Any, batch: Any, mask: Any) -> Any:
-        from graphc.runtime.llvm.walk import Ramp
+        from graphc.runtime.llvm.indexing import Ramp
 
         if self.walk is None:
             self.walk = self.start(k)

@@ -28,7 +28,8 @@ from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Template
 from graphc.runtime.llvm.cpu import host
 from graphc.runtime.llvm.emit import Fn, V
-from graphc.runtime.llvm.walk import Ramp, Walk
+from graphc.runtime.llvm.indexing import Ramp
+from graphc.runtime.llvm.walk import Walk
 
 __all__ = ["KC", "TEMPLATES"]
 

@@ -15,7 +15,6 @@ absolute values.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -23,7 +22,7 @@ from typing import Any
 from llvmlite import ir
 
 from graphc.ir import dtypes, journal
-from graphc.ir.dims import Dim, Expr, Func, Symbol, product
+from graphc.ir.dims import Dim, Expr, Symbol, product
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import (
     BLOCK,
@@ -43,18 +42,24 @@ from graphc.ir.kernel import (
     Stmt,
     Store,
     Template,
-    Value,
-    bodies,
-    defined,
-    indices,
-    operands,
     scratch_stride,
 )  # fmt: skip
 from graphc.runtime.llvm.emit import Fn, V, memory_type, ptr, zero
-from graphc.runtime.llvm.stages import Stages, cut
+from graphc.runtime.llvm.indexing import Index, Indexing, Ramp
+from graphc.runtime.llvm.pipeline import MANY, in_stages, rows_in_stages, stages, vector_at, width
+from graphc.runtime.llvm.reducers import LARGEST, Reducer, State, flattened, shaped
+from graphc.runtime.llvm.statements import (
+    cost_of,
+    has_vectors,
+    names_of,
+    reads_of,
+    results_of,
+    streams,
+    sums_of,
+)
 from graphc.runtime.llvm.watch import NOTHING, Watch
 
-__all__ = ["Index", "Ramp", "ScalarTable", "TemplateTable", "Walk", "emit_kernel"]
+__all__ = ["ScalarTable", "TemplateTable", "Walk", "emit_kernel"]
 
 i32, i64 = ir.IntType(32), ir.IntType(64)
 int64, int32, bool_ = dtypes.int64, dtypes.int32, dtypes.bool_
@@ -67,17 +72,6 @@ SUM_LANES = 16
 SUM_BLOCK = 4096  # elements summed in slots before the compensated sum takes them
 SUM_RUN = 16  # elements summed in order before the compensated sum takes them
 STREAM_ALIGN = 64  # bytes: a store past the cache writes whole cache lines
-_LARGEST = (1 << 63) - 1
-
-
-class Ramp:
-    """An index that steps evenly from lane to lane: `base + lane * stride`."""
-
-    __slots__ = ("base", "stride")
-
-    def __init__(self, base: int | V, stride: int | V) -> None:
-        self.base = base
-        self.stride = stride
 
 
 #: Why a loop does not work on whole vectors: in words (of what, how many, at least), and what
@@ -128,10 +122,6 @@ SLOW: dict[str, tuple[str, str]] = {
     ),
 }
 
-Index = int | V | Ramp
-At = Callable[[V], AbstractContextManager[V]]  # what is built inside works on the vector there
-"""An index expression's value: a number, an i64 scalar or vector, or a ramp over the lanes."""
-
 
 def emit_kernel(
     module: ir.Module,
@@ -167,7 +157,7 @@ def emit_kernel(
     return k.func
 
 
-class Walk:
+class Walk(Indexing):
     """The emission of one kernel into one function.
 
     A template that needs a function of its own makes another `Walk` there, with that
@@ -210,7 +200,7 @@ class Walk:
         self.journal = journal.current()
         self.streaming: Store | None = None  # the store that bypasses the cache here
         #: Many sums, as of a bias in an unrolled net: their code is longer than it is used.
-        self.crowded = _sums(kernel.body) >= CROWD
+        self.crowded = sums_of(kernel.body) >= CROWD
         self.plain = False  # rows that seldom come: no stages
         first_size = 1 + len(kernel.params)
         for slot, size in enumerate(kernel.sizes, first_size):
@@ -260,7 +250,7 @@ class Walk:
 
     def fence(self) -> None:
         """Stores past the cache are seen by other threads before the call returns."""
-        if _streams(self.kernel.body):
+        if streams(self.kernel.body):
             self.k.b.fence("seq_cst")
 
     def body(self, body: Sequence[Stmt]) -> None:
@@ -281,12 +271,12 @@ class Walk:
         before: list[Stmt] = []
         inside: list[Stmt] = []
         for s in body:
-            if isinstance(s, Let | Load) and local.isdisjoint(_names(s)):
+            if isinstance(s, Let | Load) and local.isdisjoint(names_of(s)):
                 if isinstance(s, Let) or self.buffers[s.buf].direction == "in":
                     before.append(s)
                     continue
             inside.append(s)
-            local |= _results(s)
+            local |= results_of(s)
         return before, inside
 
     def loop(self, s: Loop) -> None:
@@ -300,57 +290,18 @@ class Walk:
             if s.kind == "vector":
                 self.vectors(s, inside, k.index(0), n)
                 return
-            if self.lanes == 1 and not _has_vectors(inside):
+            if self.lanes == 1 and not has_vectors(inside):
                 self.say("for", s)
             self.rows(s.var, inside, k.index(0), n)
 
     def rows(self, var: str, inside: Sequence[Stmt], begin: V, end: V) -> None:
         """The iterations of an outer loop from `begin` to `end`."""
-        done = self.rows_in_stages(var, inside, begin, end)
+        done = rows_in_stages(self, var, inside, begin, end)
         self.plain = done is not begin
         with self.k.loop(done, end) as p:
             self.symbols[Symbol(var)] = p.i
             self.body(inside)
         self.plain = False
-
-    def rows_in_stages(self, var: str, inside: Sequence[Stmt], begin: V, end: V) -> V:
-        """A loop over rows of full vectors with a long body as one loop; where the others begin.
-
-        The others are those whose stores cannot pass by the cache as they are not aligned.
-
-        Stages of the next row's first vectors run beside the last ones of a row: begun anew at
-        each row they cost a sixth of rows of 64 vectors.
-        """
-        if len(inside) != 1 or not isinstance(inside[0], Loop) or inside[0].kind != "vector":
-            return begin
-        k, s = self.k, inside[0]
-        extent = s.extent
-        lanes, unroll = _width(self, s, s.body)
-        wide = lanes * unroll
-        if not isinstance(extent, int) or extent % wide or extent < wide or _cost(s.body) < LONG:
-            return begin
-        before, inner = self.split(s.body, var, s.var)
-        self.body(before)
-
-        @contextmanager
-        def at(now: V) -> Iterator[V]:
-            row = V(k, k.b.udiv(now.ll, k.index(extent).ll), dtypes.int64)
-            self.symbols[Symbol(var)] = row
-            with self.vector_at(s.var, now - row * extent, wide) as column:
-                yield column
-
-        self.streaming = self.find_stream(s.var, inner, lanes)
-        parts = self.stages(at, inner)
-        if parts is not None:
-            stop = end
-            if self.streaming is not None:
-                self.symbols[Symbol(var)] = begin
-                aligned = self.peeled(self.streaming, s.var, k.index(0)).eq(0)
-                stop = k.select(aligned, end, begin)
-            self.in_stages(parts, at, s.var, inner, begin * extent, stop * extent, wide)
-            begin = stop
-        self.streaming = None
-        return begin
 
     @contextmanager
     def guard(self, extent: Dim, n: V, before: Sequence[Stmt]) -> Iterator[None]:
@@ -364,7 +315,7 @@ class Walk:
     def vectors(self, s: Loop, inside: Sequence[Stmt], start: V, stop: V) -> None:
         """The iterations from `start` to `stop` in vectors: full ones, then masked ones."""
         k = self.k
-        lanes, unroll = _width(self, s, inside)
+        lanes, unroll = width(self, s, inside)
         count = s.extent if isinstance(s.extent, int) and s.kind == "vector" else None
         while unroll > 1 and count is not None and lanes * unroll > count:
             unroll //= 2
@@ -403,110 +354,29 @@ class Walk:
         k = self.k
 
         def at(now: V) -> AbstractContextManager[V]:
-            return self.vector_at(var, now, wide)
+            return vector_at(self, var, now, wide)
 
         if not self.plain and (trips is None or trips >= MANY):
-            parts = self.stages(at, inside, values, trips)
+            parts = stages(self, at, inside, values, trips)
             if parts is not None:
-                return self.in_stages(
+                return in_stages(self, 
                     parts, at, var, inside, start, stop, wide, state, end, values
                 )  # fmt: skip
         with k.loop(start, stop, wide, carry=state) as p:
-            if max(_reads(inside).values(), default=0) >= STREAMS:
+            if max(reads_of(inside).values(), default=0) >= STREAMS:
                 self.prefetch(var, inside, p.i, wide, AHEAD // 2)
             with at(p.i):
                 self.body(inside)
                 p.next(end(p.carry))
         return p.results
 
-    @contextmanager
-    def vector_at(self, var: str, now: V, wide: int) -> Iterator[V]:
-        """Statements built inside work on the full vector of `var` at `now`."""
-        with self.lane_context(var, now, wide, None):
-            yield now
-
-    def in_stages(
-        self, parts: Stages, at: At, var: str, inside: Sequence[Stmt], start: V, stop: V,
-        wide: int, state: Sequence[V] = (), end: Callable[[Sequence[V]], list[V]] = list,
-        values: Sequence[Operand] = (),
-    ) -> list[V]:  # fmt: skip
-        """The loop of `whole_vectors`, each iteration one of every stage."""
-        k, count, last = self.k, len(state), parts.count - 1
-        k.align_stack()
-        begun = [V(k, zero(v.type), dtypes.float32) for b in parts.live for v in b]
-        final = stop - wide
-
-        def ahead(place: Callable[[int], V], carried: Sequence[V]) -> list[V]:
-            """All stages but the last, each of the vector at `place(stage)`."""
-            kept = _known(carried, parts.live)
-            out = []
-            for b in range(last):
-                known = {parts.body[0]: place(b).ll, **(kept[b - 1] if b else {})}
-                parts.emit(k.b, b, known)
-                out += [V(k, known[v], dtypes.float32) for v in parts.live[b]]
-            return out
-
-        # the first vectors come as far as they would have come; the stages that have none
-        # yet work on zeros, and nobody looks at what they make
-        enough = start + last * wide
-        with k.loop(k.select(start < stop, start, enough), enough, wide, carry=begun) as p:
-
-            def first(b: int, now: V = p.i) -> V:
-                i = now - b * wide
-                i = k.select(i < start, start, i)
-                return k.select(i < final, i, final)
-
-            p.next(ahead(first, p.carry))
-        with k.loop(start, stop, wide, carry=[*state, *p.results]) as p:
-
-            def later(b: int, now: V = p.i) -> V:
-                i = now + (last - b) * wide
-                return k.select(i < final, i, final)
-
-            with at(p.i) as now:
-                self.prefetch(var, inside, now)
-            kept = p.carry[count:]
-            following = ahead(later, kept)
-            known = {parts.body[0]: p.i.ll, **_known(kept, parts.live)[-1]}
-            made = [self.values[o.name] for o in values if isinstance(o, Value)]
-            parts.emit(k.b, last, known, [v.ll for v in made])
-            for o, v in zip([o for o in values if isinstance(o, Value)], made, strict=True):
-                self.values[o.name] = V(k, known.get(v.ll, v.ll), v.dtype, v.lanes)
-            with at(p.i):
-                p.next([*end(p.carry[:count]), *following])
-        return p.results[:count]
-
-    def stages(
-        self, at: At, inside: Sequence[Stmt], values: Sequence[Operand] = (),
-        trips: int | None = None,
-    ) -> Stages | None:  # fmt: skip
-        """The stages of a long body; None for others, and for those with branches in them."""
-        simple = all(
-            isinstance(s, Let | Load | Store) and not any(n[0] == "%" for n in _index_names(s))
-            for s in inside
-        )
-        if not simple or _cost(inside) < LONG:
-            return None
-        k = self.k
-
-        def build() -> None:
-            now = V(k, k.b.add(k.index(0).ll, k.index(0).ll), dtypes.int64)
-            with at(now):
-                self.body(inside)
-
-        body = k.aside(build)
-        if body is None:
-            return None
-        results = [self.values[o.name].ll for o in values if isinstance(o, Value)]
-        return cut(body, results, trips)
-
     def reads_once(self, inside: Sequence[Stmt]) -> bool:
         """Whether the kernel reads what a body reads nowhere else: the next time it is in a cache.
 
         Asking in the first of several passes over a row cost softmax and layer norm a third.
         """
-        every = _reads(self.kernel.body)
-        return all(every[name] == 1 for name in _reads(inside))
+        every = reads_of(self.kernel.body)
+        return all(every[name] == 1 for name in reads_of(inside))
 
     def prefetch(
         self, var: str, inside: Sequence[Stmt], at: V, wide: int = 1, ahead: int = 0
@@ -515,7 +385,7 @@ class Walk:
 
         Processors follow such reads themselves, but stop at the end of each page.
         """
-        inner = {x for s in inside for x in _results(s)}
+        inner = {x for s in inside for x in results_of(s)}
         k, whole = self.k, self.kernel.parallel
         hint = [ir.Constant(i32, c) for c in (0, 3, 1)]  # to read, to L1, data
         for s in inside:
@@ -580,7 +450,7 @@ class Walk:
 
     def reduce(self, s: Reduce) -> None:
         k = self.k
-        groups = [_Reducer(k, kind, v.dtype) for kind, v in zip(s.kinds, s.values, strict=True)]
+        groups = [Reducer(k, kind, v.dtype) for kind, v in zip(s.kinds, s.values, strict=True)]
         before, inside = self.split(s.body, s.var)
         n = self.uniform(s.extent)
         run = self.reduce_lanes if s.kind == "vector" else self.reduce_runs
@@ -601,7 +471,7 @@ class Walk:
         self.values.update(zip(s.names, out, strict=True))
 
     def reduce_lanes(
-        self, s: Reduce, inside: Sequence[Stmt], groups: list[_Reducer], n: V
+        self, s: Reduce, inside: Sequence[Stmt], groups: list[Reducer], n: V
     ) -> list[V]:
         """Lanes along the reduced axis."""
         k = self.k
@@ -623,7 +493,7 @@ class Walk:
 
     def blocks(
         self,
-        groups: list[_Reducer],
+        groups: list[Reducer],
         outer: list[State],
         fresh: list[State],
         start: V,
@@ -633,8 +503,8 @@ class Walk:
     ) -> list[State]:
         """Blocks of `step` elements, after each of which compensated sums are flushed."""
         k = self.k
-        with k.loop(start, stop, step, carry=_flat(outer)) as p:
-            kept = _shaped(p.carry, outer)
+        with k.loop(start, stop, step, carry=flattened(outer)) as p:
+            kept = shaped(p.carry, outer)
             end = p.i + step
             end = k.select(end < stop, end, stop)
             begun = [
@@ -642,14 +512,14 @@ class Walk:
                 for g, old, new in zip(groups, kept, fresh, strict=True)
             ]
             done = inner(begun, p.i, end)
-            p.next(_flat([g.flush(o, d) for g, o, d in zip(groups, kept, done, strict=True)]))
-        return _shaped(p.results, outer)
+            p.next(flattened([g.flush(o, d) for g, o, d in zip(groups, kept, done, strict=True)]))
+        return shaped(p.results, outer)
 
     def sweep(
         self,
         s: Reduce,
         inside: Sequence[Stmt],
-        groups: list[_Reducer],
+        groups: list[Reducer],
         state: list[State],
         start: V,
         stop: V,
@@ -664,56 +534,58 @@ class Walk:
             if copies == 1:
 
                 def end(kept: Sequence[V]) -> list[V]:
-                    new = _shaped(kept, state)
+                    new = shaped(kept, state)
                     self.combine(s, groups, new, 0)
-                    return _flat([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)])
+                    return flattened([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)])
 
                 done = self.whole_vectors(
-                    s.var, inside, start, full, wide, _flat(state), end, s.values,
+                    s.var, inside, start, full, wide, flattened(state), end, s.values,
                     None if count is None else count // wide,
                 )  # fmt: skip
             else:
-                with k.loop(start, full, wide, carry=_flat(state)) as p:
-                    new = _shaped(p.carry, state)
+                with k.loop(start, full, wide, carry=flattened(state)) as p:
+                    new = shaped(p.carry, state)
                     if self.reads_once(inside):
                         self.prefetch(s.var, inside, p.i, wide)
                     for c in range(copies):
                         with self.lane_context(s.var, p.i + c * SUM_LANES, SUM_LANES, None):
                             self.accumulate(s, inside, groups, new, c)
-                    p.next(_flat([g.rotate(st, copies) for g, st in zip(groups, new, strict=True)]))
+                    p.next(
+                        flattened([g.rotate(st, copies) for g, st in zip(groups, new, strict=True)])
+                    )
                 done = p.results
-            state = _shaped(done, state)
+            state = shaped(done, state)
         if count is None or count % wide:
-            with k.loop(full, stop, SUM_LANES, carry=_flat(state)) as p:
-                new = _shaped(p.carry, state)
+            with k.loop(full, stop, SUM_LANES, carry=flattened(state)) as p:
+                new = shaped(p.carry, state)
                 mask = self.first(stop - p.i, SUM_LANES)
                 with self.lane_context(s.var, p.i, SUM_LANES, mask):
                     self.accumulate(s, inside, groups, new, 0)
-                p.next(_flat([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)]))
-            state = _shaped(p.results, state)
+                p.next(flattened([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)]))
+            state = shaped(p.results, state)
         return state
 
     def reduce_runs(
-        self, s: Reduce, inside: Sequence[Stmt], groups: list[_Reducer], n: V
+        self, s: Reduce, inside: Sequence[Stmt], groups: list[Reducer], n: V
     ) -> list[V]:
         """One element after another (in each lane of a vector loop around it)."""
         k = self.k
-        if self.lanes == 1 and not _has_vectors(inside):
+        if self.lanes == 1 and not has_vectors(inside):
             self.say("reduce", s)
-        copies = s.unroll or (4 if _cost(inside) <= 8 and not self.crowded else 1)
+        copies = s.unroll or (4 if cost_of(inside) <= 8 and not self.crowded else 1)
         short = isinstance(s.extent, int) and s.extent <= SUM_RUN
         whole = 1
-        if isinstance(s.extent, int) and short and s.extent * _cost(inside) <= 32:
+        if isinstance(s.extent, int) and short and s.extent * cost_of(inside) <= 32:
             whole = s.extent
 
         def runs(state: list[State], start: V, stop: V, copies: int = 1) -> list[State]:
-            with k.loop(start, stop, copies, carry=_flat(state)) as p:
-                new = _shaped(p.carry, state)
+            with k.loop(start, stop, copies, carry=flattened(state)) as p:
+                new = shaped(p.carry, state)
                 for c in range(copies):
                     self.symbols[Symbol(s.var)] = p.i + c if c else p.i
                     self.accumulate(s, inside, groups, new, 0)
-                p.next(_flat(new))
-            return _shaped(p.results, state)
+                p.next(flattened(new))
+            return shaped(p.results, state)
 
         state = [g.start(self.lanes, 1) for g in groups]
         if short or not any(g.compensated for g in groups):
@@ -732,13 +604,13 @@ class Walk:
         return [g.result(t) for g, t in zip(groups, totals, strict=True)]
 
     def accumulate(
-        self, s: Reduce, inside: Sequence[Stmt], groups: list[_Reducer], state: list[State], at: int
+        self, s: Reduce, inside: Sequence[Stmt], groups: list[Reducer], state: list[State], at: int
     ) -> None:
         """Run the body once and combine its values into slot `at` of each group."""
         self.body(inside)
         self.combine(s, groups, state, at)
 
-    def combine(self, s: Reduce, groups: list[_Reducer], state: list[State], at: int) -> None:
+    def combine(self, s: Reduce, groups: list[Reducer], state: list[State], at: int) -> None:
         """Combine the values of the body into slot `at` of each group."""
         index = self.vector(self.symbols[Symbol(s.var)])
         mask = self.mask if s.kind == "vector" else None
@@ -750,7 +622,7 @@ class Walk:
         k = self.k
         if self.lanes == 1:
             self.say("scan", s)
-        groups = [_Reducer(k, kind, b.dtype) for kind, b in zip(s.kinds, s.before, strict=True)]
+        groups = [Reducer(k, kind, b.dtype) for kind, b in zip(s.kinds, s.before, strict=True)]
         start = [
             g.identity(self.lanes)[0] if o is None else self.wide(self.operand(o))
             for g, o in zip(groups, s.init, strict=True)
@@ -822,8 +694,8 @@ class Walk:
             bad = bad & self.mask
         with k.if_(self.any(bad)):
             at = self.vector(self.dim(s.position))
-            at = k.select(bad, at, k.like(_LARGEST, at))
-            low = _Reducer(k, "min", int64)
+            at = k.select(bad, at, k.like(LARGEST, at))
+            low = Reducer(k, "min", int64)
             k.store(self.args, 0, low.across((at,))[0])
             k.ret(s.code)
 
@@ -1005,408 +877,20 @@ class Walk:
             with self.only_where(on):
                 self.put_one(base, k.extract(at, lane), k.extract(x, lane), mode)
 
-    # ------------------------------------------------------------- indices
 
-    def uniform(self, d: Dim) -> V:
-        """The value of an expression that is the same in all lanes."""
-        return self.k.index(self.scalar_of(self.dim(d)))
-
-    def scalar_of(self, x: Index) -> int | V:
-        if isinstance(x, Ramp) or (isinstance(x, V) and x.lanes > 1):
-            raise ValueError("an index that differs between lanes where one value is needed")
-        return x
-
-    def vector(self, x: Index) -> V:
-        """An index as one i64 for each lane."""
-        k, n = self.k, self.lanes
-        if not isinstance(x, Ramp):
-            return k.splat(k.index(x), n)
-        steps = k.lane_ids(n)
-        if isinstance(x.stride, V) or x.stride != 1:
-            steps = steps * x.stride
-        return k.splat(k.index(x.base), n) + steps
-
-    def offset(self, buf: str, index: Sequence[Dim]) -> Index:
-        """The element number of a multi-dimensional index."""
-        return self.dim(self.flat(buf, index))
-
-    def flat(self, buf: str, index: Sequence[Dim]) -> Dim:
-        flat: Dim = 0
-        for size, i in zip(self.buffers[buf].shape, index, strict=True):
-            flat = flat * size + i
-        return _refold(flat)
-
-    def dim(self, d: Dim) -> Index:
-        """The value of an index expression at this place."""
-        if isinstance(d, int):
-            return d
-        total: Index = 0
-        for factors, c in d.terms:
-            term: Index = c
-            for a in factors:
-                term = self.times(term, self.atom(a))
-            total = self.plus(total, term)
-        return total
-
-    def atom(self, a: Symbol | Func) -> Index:
-        if isinstance(a, Func):
-            return self.func(a.op, self.dim(a.a), self.dim(a.b))
-        return self.values[a.name[1:]] if a.name[0] == "%" else self.symbols[a]
-
-    def plus(self, a: Index, b: Index) -> Index:
-        if _is_vector(a) or _is_vector(b):
-            return self.vector(a) + self.vector(b)
-        x, y = _ramp(a), _ramp(b)
-        return _simple(_add(x.base, y.base), _add(x.stride, y.stride))
-
-    def times(self, a: Index, b: Index) -> Index:
-        if _is_varying(a) and _is_varying(b):
-            return self.vector(a) * self.vector(b)
-        if _is_vector(a) or _is_vector(b):
-            return self.vector(a) * self.vector(b)
-        if _is_varying(b):
-            a, b = b, a
-        x, factor = _ramp(a), _ramp(b).base
-        return _simple(_mul(x.base, factor), _mul(x.stride, factor))
-
-    def func(self, op: str, a: Index, b: Index) -> Index:
-        k = self.k
-        if isinstance(a, Ramp) and a.stride == 1 and op in ("//", "%") and not _is_varying(b):
-            if isinstance(b, V) or (isinstance(b, int) and b > 0):
-                return self.wrap(op, a.base, b)
-        if _is_varying(a) or _is_varying(b):
-            x, y = self.vector(a), b if isinstance(b, int) else self.vector(b)
-        else:
-            x, y = k.index(_ramp(a).base), b if isinstance(b, int) else k.index(_ramp(b).base)
-        if op in ("max", "min"):
-            return (k.maximum if op == "max" else k.minimum)(x, y)
-        if isinstance(y, int) and y > 0 and y & (y - 1) == 0:
-            return k.shr(x, y.bit_length() - 1) if op == "//" else x & (y - 1)
-        y = k.like(y, x)
-        return k.idiv(x, y, floor=True) if op == "//" else k.imod(x, y, floor=True)
-
-    def wrap(self, op: str, start: int | V, by: int | V) -> V:
-        """``(start + lane) // by`` or ``% by``: one scalar division, then how often a lane wraps.
-
-        A lane past the first multiple of `by` by p has wrapped 1 + p // by times; both are below
-        the number of lanes, where p // d == p * ceil(2^16 / d) >> 16 exactly.
-        """
-        k, n = self.k, self.lanes
-        first, size = k.index(start), k.index(by)
-        q = self.func("//", first, by)
-        assert isinstance(q, V)
-        r = first - q * size
-        rest = size - r
-        rest = k.select(rest < n, rest, k.index(n))
-        past = k.lane_ids(n, int32) - k.splat(k.cast(rest, int32), n)
-        if isinstance(by, int):
-            magic = k.index(-(-65536 // min(by, n)))
-        else:
-            small = k.select(size < n, size, k.index(n))
-            magic = k.udiv_index(small + 65535, small)
-        times = k.shr(past * k.splat(k.cast(magic, int32), n), 16) + 1
-        wraps = k.cast(k.select(past >= 0, times, k.like(0, times)), int64)
-        if op == "//":
-            return k.splat(q, n) + wraps
-        return k.splat(r, n) + k.lane_ids(n) - wraps * size
-
-
-# ------------------------------------------------------------------- reductions, lane by lane
-
-State = list[tuple[V, ...]]
-"""Accumulators of one reduction: slots, each of one vector (two for argmax and argmin)."""
-
-
-class _Reducer:
-    """One reduction: its identity, how it combines, and what it keeps."""
-
-    def __init__(self, k: Fn, kind: str, dtype: DType) -> None:
-        self.k = k
-        self.kind = kind
-        self.dtype = dtype
-        self.at = kind.startswith("arg")
-        self.ordered = dtype.kind == "f" and not self.at
-        self.compensated = kind == "sum" and dtype.kind == "f"
-
-    def identity(self, lanes: int) -> tuple[V, ...]:
-        k, t = self.k, self.dtype
-        end = self.kind[-3:]
-        if end in ("max", "min"):
-            inf = float("inf")
-            x: Any = (-inf if end == "max" else inf) if t.kind == "f" else None
-            if x is None:
-                x = t.min if end == "max" else t.max
-        else:
-            x = self.kind in ("prod", "all")
-        one = k.const(x, t, lanes)
-        return (one, k.const(_LARGEST, int64, lanes)) if self.at else (one,)
-
-    def start(self, lanes: int, slots: int) -> State:
-        return [self.identity(lanes)] * slots
-
-    def lift(self, x: V, index: V, mask: V | None) -> tuple[V, ...]:
-        """One element (or vector) as an accumulator; lanes that are off hold the identity."""
-        own = (x, index) if self.at else (x,)
-        if mask is None:
-            return own
-        k = self.k
-        return tuple(k.select(mask, v, i) for v, i in zip(own, self.identity(x.lanes), strict=True))
-
-    def combine(self, a: tuple[V, ...], b: tuple[V, ...]) -> tuple[V, ...]:
-        if self.at:
-            return self.first_of(a, b)
-        x, y = a[0], b[0]
-        return (_COMBINE[self.kind](self.k, x, y),)
-
-    def first_of(self, a: tuple[V, ...], b: tuple[V, ...]) -> tuple[V, ...]:
-        """The better of two (value, index): NaN first, then the value, then the lower index."""
-        k = self.k
-        (x, i), (y, j) = a, b
-        better = y > x if self.kind == "argmax" else y < x
-        tie = y.eq(x)
-        if self.dtype.kind == "f":
-            nan_x, nan_y = x.ne(x), y.ne(y)
-            better = better | (nan_y & ~nan_x)
-            tie = tie | (nan_y & nan_x)
-        take = better | (tie & (j < i))
-        return k.select(take, y, x), k.select(take, j, i)
-
-    def rotate(self, state: State, by: int) -> State:
-        """Slots in the order in which the next elements meet them."""
-        by %= len(state)
-        return [*state[by:], *state[:by]] if self.ordered else state
-
-    def total(self, state: State) -> tuple[V, ...]:
-        """All slots combined by a tree that does not depend on the rotation."""
-        while len(state) > 1:
-            half = len(state) // 2
-            state = [self.combine(a, b) for a, b in zip(state[:half], state[half:], strict=True)]
-        return state[0]
-
-    def across(self, t: tuple[V, ...]) -> tuple[V, ...]:
-        """The lanes combined by a tree."""
-        while t[0].lanes > 1:
-            half = t[0].lanes // 2
-            low = tuple(self.k.shuffle(v, None, range(half)) for v in t)
-            high = tuple(self.k.shuffle(v, None, range(half, 2 * half)) for v in t)
-            if half == 1:
-                low = tuple(self.k.wrap(self.k.extract(v, 0).ll, v.dtype) for v in t)
-                high = tuple(self.k.wrap(self.k.extract(v, 1).ll, v.dtype) for v in t)
-            t = self.combine(low, high)
-        return t
-
-    def opened(self, state: State) -> State:
-        """What is kept from block to block: for a compensated sum the sum and its error."""
-        if not self.compensated:
-            return state
-        zero = self.k.const(0, self.dtype, state[0][0].lanes)
-        return [(zero, zero)]
-
-    def flush(self, kept: State, block: State) -> State:
-        """A block's state into what is kept (Knuth's two-sum)."""
-        if not self.compensated:
-            return block
-        (s, c), x = kept[0], self.total(block)[0]
-        t = s + x
-        back = t - s
-        return [(t, c + ((s - (t - back)) + (x - back)))]
-
-    def closed(self, kept: State) -> tuple[V, ...]:
-        if not self.compensated:
-            return self.total(kept)
-        s, c = kept[0]  # the error of an infinite sum is NaN
-        return (self.k.select(c.eq(c), s + c, s),)
-
-    def result(self, t: tuple[V, ...]) -> V:
-        if not self.at:
-            return t[0]
-        return self.k.select(t[1].eq(_LARGEST), self.k.like(0, t[1]), t[1])
-
-
-_COMBINE: dict[str, Callable[[Fn, V, V], V]] = {
-    "sum": lambda k, x, y: x + y,
-    "prod": lambda k, x, y: x * y,
-    "max": lambda k, x, y: k.maximum(y, x),  # what is there already comes second: it waits less
-    "min": lambda k, x, y: k.minimum(y, x),
-    "any": lambda k, x, y: x | y,
-    "all": lambda k, x, y: x & y,
-}
-
-
-def _flat(states: Sequence[State]) -> list[V]:
-    return [v for state in states for slot in state for v in slot]
-
-
-def _shaped(values: Sequence[V], like: Sequence[State]) -> list[State]:
-    it = iter(values)
-    return [[tuple(next(it) for _ in slot) for slot in state] for state in like]
-
-
-# ------------------------------------------------------------------- facts about statements
-
-
-def _names(s: Stmt) -> set[str]:
-    """Loop variables and %values that `s` itself uses."""
-    names = {"%" + o.name for o in operands(s) if isinstance(o, Value)}
-    for d in indices(s):
-        if isinstance(d, Expr):
-            names |= {x.name for x in d.symbols()}
-    return names
-
-
-def _has_vectors(body: Sequence[Stmt]) -> bool:
-    """Whether a loop inside works on vectors."""
-    return any(
-        (isinstance(s, Loop | Reduce) and s.kind == "vector")
-        or any(_has_vectors(inner) for inner in bodies(s))
-        for s in body
-    )
-
-
-def _streams(body: Sequence[Stmt]) -> bool:
-    """Whether a store wishes to bypass the cache."""
-    return any(
-        s.stream if isinstance(s, Store) else any(_streams(inner) for inner in bodies(s))
-        for s in body
-    )
-
-
-def _results(s: Stmt) -> set[str]:
-    return {"%" + v.name for v in defined(s)}
-
-
-_CHEAP = frozenset(
-    "add sub mul div neg abs square maximum minimum select cast const index equal not_equal less "
-    "less_equal greater greater_equal logical_and logical_or logical_not where sign relu".split()
-)
-
-
-def _cost(body: Sequence[Stmt]) -> int:
-    """About how many instructions a vector of the body takes."""
-    total = 0
-    for s in body:
-        total += 1 if not isinstance(s, Let) or s.op in _CHEAP else 12
-        for inner in bodies(s):
-            total += _cost(inner)
-    return total
-
-
-LONG = 12  # instructions from which on a body may run in stages
-MANY = 16  # vectors from which on that pays
 CROWD = 8  # reductions in a kernel from which on their loops are not unrolled
 STREAMS = 8  # reads of one array in a body from which on it asks ahead: sums of columns
 AHEAD = 2048  # bytes: half a page of a long body's reads is asked for (measured: 1 to 4 KiB alike)
 
 
-def _index_names(s: Stmt) -> set[str]:
-    return {x.name for d in indices(s) if isinstance(d, Expr) for x in d.symbols()}
-
-
-def _reads(body: Sequence[Stmt]) -> Counter[str]:
-    """How many statements read each buffer."""
-    found = Counter(s.buf for s in body if isinstance(s, Load))
-    for s in body:
-        for inner in bodies(s):
-            found += _reads(inner)
-    return found
-
-
-def _known(flat: Sequence[V], live: Sequence[Sequence[Any]]) -> list[dict[Any, Any]]:
-    """What each stage leaves, by the instruction it stands for."""
-    items = iter(flat)
-    return [{v: next(items).ll for v in part} for part in live]
-
-
-def _sums(body: Sequence[Stmt]) -> int:
-    """How many reductions there are."""
-    inner = sum(_sums(b) for s in body for b in bodies(s))
-    return inner + sum(isinstance(s, Reduce) for s in body)
-
-
 def _copies(s: Reduce, inside: Sequence[Stmt]) -> int:
     """Vectors of the body in one step of a reduction (1, 2, 4 or 8; no influence on results)."""
-    cost = _cost(inside)
+    cost = cost_of(inside)
     copies = s.unroll or (8 if cost <= 4 else 4 if cost <= 12 else 2 if cost <= 40 else 1)
     if isinstance(s.extent, int):
         while copies > 1 and copies * SUM_LANES > s.extent:
             copies //= 2
     return copies
-
-
-def _width(w: Walk, s: Loop, inside: Sequence[Stmt]) -> tuple[int, int]:
-    """Lanes of the masked rest, and how many times as wide the full vectors are."""
-    runs = [_cost(x.body) for x in inside if isinstance(x, Reduce)]
-    cost = max(runs) if runs else _cost(inside)  # what follows runs of rows hardly counts
-    lanes = s.lanes or (8 if _widest(w, inside) == 8 else 16)
-    return lanes, s.unroll or (4 if cost <= 8 else 2 if cost <= 20 else 1)
-
-
-def _widest(w: Walk, body: Sequence[Stmt]) -> int:
-    most = 1
-    for s in body:
-        if isinstance(s, Let) and s.op != "index":
-            most = max(most, s.dtype.size)
-        elif isinstance(s, Load | Store):
-            most = max(most, w.buffers[s.buf].dtype.size)
-        for inner in bodies(s):
-            most = max(most, _widest(w, inner))
-    return most
-
-
-# ------------------------------------------------------------------- index arithmetic
-
-
-def _refold(d: Dim) -> Dim:
-    """`d` with ``(a // b) * b + a % b`` put together as `a`."""
-    if not isinstance(d, Expr):
-        return d
-    for factors, c in d.terms:
-        for k, f in enumerate(factors):
-            if isinstance(f, Func) and f.op == "%":
-                rest = Expr(((factors[:k] + factors[k + 1 :], c),)) if len(factors) > 1 else c
-                whole = (f.a // f.b) * f.b + Expr.atom(f)
-                folded = d - whole * rest + f.a * rest
-                if _size(folded) < _size(d):
-                    return _refold(folded)
-    return d
-
-
-def _size(d: Dim) -> int:
-    return len(d.terms) if isinstance(d, Expr) else 0
-
-
-def _is_vector(x: Index) -> bool:
-    return isinstance(x, V) and x.lanes > 1
-
-
-def _is_varying(x: Index) -> bool:
-    return isinstance(x, Ramp) or _is_vector(x)
-
-
-def _ramp(x: Index) -> Ramp:
-    return x if isinstance(x, Ramp) else Ramp(x, 0)
-
-
-def _simple(base: int | V, stride: int | V) -> Index:
-    return base if isinstance(stride, int) and stride == 0 else Ramp(base, stride)
-
-
-def _add(a: int | V, b: int | V) -> int | V:
-    if isinstance(a, int):
-        if isinstance(b, int):
-            return a + b
-        a, b = b, a
-    return a if isinstance(b, int) and b == 0 else a + b
-
-
-def _mul(a: int | V, b: int | V) -> int | V:
-    if isinstance(a, int):
-        if isinstance(b, int):
-            return a * b
-        a, b = b, a
-    if isinstance(b, int) and b in (0, 1):
-        return a if b else 0
-    return a * b
 
 
 _EMIT: dict[type, Callable[[Walk, Any], None]] = {

@@ -32,7 +32,7 @@ BODIES: dict[str, Callable[[Any, Any], Any]] = {"price": price, "gates": gates}
 @pytest.fixture
 def cut_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[int]:
     """How many stages each body got that was compiled in the test."""
-    from graphc.runtime.llvm import walk
+    from graphc.runtime.llvm import pipeline
 
     counts: list[int] = []
 
@@ -41,7 +41,7 @@ def cut_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[int]:
         counts.append(made.count if made else 1)
         return made
 
-    monkeypatch.setattr(walk, "cut", cut)
+    monkeypatch.setattr(pipeline, "cut", cut)
     return counts
 
 

@@ -48,7 +48,9 @@ def build(
     module = ir.Module(name="vmath")
     module.triple = llvm.get_process_triple()
     for name, f in functions.items():
-        k = Math(module, name, [p] * (args + 1) + [i64], ir.VoidType(), has_fma=fma, has_avx512=avx512)
+        k = Math(
+            module, name, [p] * (args + 1) + [i64], ir.VoidType(), has_fma=fma, has_avx512=avx512
+        )
         with k.loop(0, k.wrap(k.args[-1], dtypes.int64), lanes) as loop:
             x = [k.load(k.args[a], loop.i, dtype, lanes) for a in range(args)]
             k.store(k.args[args], loop.i, f(k, *x))

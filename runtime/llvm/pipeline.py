@@ -1,0 +1,174 @@
+"""Loops over full vectors whose long bodies run in stages (`graphc.runtime.llvm.stages`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from graphc.ir import dtypes
+from graphc.ir.dims import Symbol
+from graphc.ir.kernel import Let, Load, Loop, Operand, Reduce, Stmt, Store, Value, bodies
+from graphc.runtime.llvm.emit import V, zero
+from graphc.runtime.llvm.stages import Stages, cut
+from graphc.runtime.llvm.statements import cost_of, index_names
+
+if TYPE_CHECKING:
+    from graphc.runtime.llvm.walk import Walk
+
+__all__ = ["MANY", "in_stages", "rows_in_stages", "stages", "vector_at", "width"]
+
+#: What is built inside works on the vector there.
+At = Callable[[V], AbstractContextManager[V]]
+
+LONG = 12  # instructions from which on a body may run in stages
+MANY = 16  # vectors from which on that pays
+
+
+def rows_in_stages(w: Walk, var: str, inside: Sequence[Stmt], begin: V, end: V) -> V:
+    """A loop over rows of full vectors with a long body as one loop; where the others begin.
+
+    The others are those whose stores cannot pass by the cache as they are not aligned. Stages of
+    the next row's first vectors run beside the last ones of a row: begun anew at each row they
+    cost a sixth of rows of 64 vectors.
+    """
+    if len(inside) != 1 or not isinstance(inside[0], Loop) or inside[0].kind != "vector":
+        return begin
+    k, s = w.k, inside[0]
+    extent = s.extent
+    lanes, unroll = width(w, s, s.body)
+    wide = lanes * unroll
+    if not isinstance(extent, int) or extent % wide or extent < wide or cost_of(s.body) < LONG:
+        return begin
+    before, inner = w.split(s.body, var, s.var)
+    w.body(before)
+
+    @contextmanager
+    def at(now: V) -> Iterator[V]:
+        row = V(k, k.b.udiv(now.ll, k.index(extent).ll), dtypes.int64)
+        w.symbols[Symbol(var)] = row
+        with vector_at(w, s.var, now - row * extent, wide) as column:
+            yield column
+
+    w.streaming = w.find_stream(s.var, inner, lanes)
+    parts = stages(w, at, inner)
+    if parts is not None:
+        stop = end
+        if w.streaming is not None:
+            w.symbols[Symbol(var)] = begin
+            aligned = w.peeled(w.streaming, s.var, k.index(0)).eq(0)
+            stop = k.select(aligned, end, begin)
+        in_stages(w, parts, at, s.var, inner, begin * extent, stop * extent, wide)
+        begin = stop
+    w.streaming = None
+    return begin
+
+
+@contextmanager
+def vector_at(w: Walk, var: str, now: V, wide: int) -> Iterator[V]:
+    """Statements built inside work on the full vector of `var` at `now`."""
+    with w.lane_context(var, now, wide, None):
+        yield now
+
+
+def in_stages(
+    w: Walk, parts: Stages, at: At, var: str, inside: Sequence[Stmt], start: V, stop: V,
+    wide: int, state: Sequence[V] = (), end: Callable[[Sequence[V]], list[V]] = list,
+    values: Sequence[Operand] = (),
+) -> list[V]:  # fmt: skip
+    """The loop of `whole_vectors`, each iteration one of every stage."""
+    k, count, last = w.k, len(state), parts.count - 1
+    k.align_stack()
+    begun = [V(k, zero(v.type), dtypes.float32) for b in parts.live for v in b]
+    final = stop - wide
+
+    def ahead(place: Callable[[int], V], carried: Sequence[V]) -> list[V]:
+        """All stages but the last, each of the vector at `place(stage)`."""
+        kept = _known(carried, parts.live)
+        out = []
+        for b in range(last):
+            known = {parts.body[0]: place(b).ll, **(kept[b - 1] if b else {})}
+            parts.emit(k.b, b, known)
+            out += [V(k, known[v], dtypes.float32) for v in parts.live[b]]
+        return out
+
+    # the first vectors come as far as they would have come; the stages that have none
+    # yet work on zeros, and nobody looks at what they make
+    enough = start + last * wide
+    with k.loop(k.select(start < stop, start, enough), enough, wide, carry=begun) as p:
+
+        def first(b: int, now: V = p.i) -> V:
+            i = now - b * wide
+            i = k.select(i < start, start, i)
+            return k.select(i < final, i, final)
+
+        p.next(ahead(first, p.carry))
+    with k.loop(start, stop, wide, carry=[*state, *p.results]) as p:
+
+        def later(b: int, now: V = p.i) -> V:
+            i = now + (last - b) * wide
+            return k.select(i < final, i, final)
+
+        with at(p.i) as now:
+            w.prefetch(var, inside, now)
+        kept = p.carry[count:]
+        following = ahead(later, kept)
+        known = {parts.body[0]: p.i.ll, **_known(kept, parts.live)[-1]}
+        made = [w.values[o.name] for o in values if isinstance(o, Value)]
+        parts.emit(k.b, last, known, [v.ll for v in made])
+        for o, v in zip([o for o in values if isinstance(o, Value)], made, strict=True):
+            w.values[o.name] = V(k, known.get(v.ll, v.ll), v.dtype, v.lanes)
+        with at(p.i):
+            p.next([*end(p.carry[:count]), *following])
+    return p.results[:count]
+
+
+def stages(
+    w: Walk, at: At, inside: Sequence[Stmt], values: Sequence[Operand] = (),
+    trips: int | None = None,
+) -> Stages | None:  # fmt: skip
+    """The stages of a long body; None for others, and for those with branches in them."""
+    simple = all(
+        isinstance(s, Let | Load | Store) and not any(n[0] == "%" for n in index_names(s))
+        for s in inside
+    )
+    if not simple or cost_of(inside) < LONG:
+        return None
+    k = w.k
+
+    def build() -> None:
+        now = V(k, k.b.add(k.index(0).ll, k.index(0).ll), dtypes.int64)
+        with at(now):
+            w.body(inside)
+
+    body = k.aside(build)
+    if body is None:
+        return None
+    results = [w.values[o.name].ll for o in values if isinstance(o, Value)]
+    return cut(body, results, trips)
+
+
+def _known(flat: Sequence[V], live: Sequence[Sequence[Any]]) -> list[dict[Any, Any]]:
+    """What each stage leaves, by the instruction it stands for."""
+    items = iter(flat)
+    return [{v: next(items).ll for v in part} for part in live]
+
+
+def width(w: Walk, s: Loop, inside: Sequence[Stmt]) -> tuple[int, int]:
+    """Lanes of the masked rest, and how many times as wide the full vectors are."""
+    runs = [cost_of(x.body) for x in inside if isinstance(x, Reduce)]
+    cost = max(runs) if runs else cost_of(inside)  # what follows runs of rows hardly counts
+    lanes = s.lanes or (8 if widest(w, inside) == 8 else 16)
+    return lanes, s.unroll or (4 if cost <= 8 else 2 if cost <= 20 else 1)
+
+
+def widest(w: Walk, body: Sequence[Stmt]) -> int:
+    most = 1
+    for s in body:
+        if isinstance(s, Let) and s.op != "index":
+            most = max(most, s.dtype.size)
+        elif isinstance(s, Load | Store):
+            most = max(most, w.buffers[s.buf].dtype.size)
+        for inner in bodies(s):
+            most = max(most, widest(w, inner))
+    return most
