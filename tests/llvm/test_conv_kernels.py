@@ -18,6 +18,7 @@ from graphc.ops import conv_products, depthwise
 from graphc.ops.record import Op
 from graphc.passes.functionalize import input_op
 from graphc.passes.fuse import fuse
+from graphc.runtime.common import common
 from graphc.runtime.llvm import codegen
 from graphc.runtime.llvm import conv as native
 from graphc.runtime.llvm.cpu import LEVELS, host
@@ -103,11 +104,12 @@ def run(
         return a
 
     for s in p.steps:
-        k = s.code.kernel
+        k, numbers = common(s.code.kernel)
         f = _compiled(codegen.kernel_key(k), level, k)
-        sizes = [D.evaluate(D.Expr.symbol(x.name), p.facts.env) for x in k.sizes]
+        symbols = [D.Expr.symbol(x.name) for x in s.code.kernel.sizes]
+        sizes = [D.evaluate(d, p.facts.env) for d in (*symbols, *numbers)]
         words = np.array([0, *(buffer(b).ctypes.data for b in s.binds), *sizes], np.int64)
-        units = D.evaluate(k.units, p.facts.env)
+        units = D.evaluate(s.code.kernel.units, p.facts.env)
         cuts = [units * i // parts for i in range(parts + 1)]
         for i in range(parts):
             assert f(words.ctypes.data, cuts[i], cuts[i + 1], i) == 0
