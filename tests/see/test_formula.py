@@ -63,7 +63,10 @@ TEXTS: list[tuple[Any, str, str]] = [
     (lambda s: tf.reduce_sum(s["v"] * s["v"]), "v", "2 * v"),
     (lambda s: tf.reduce_sum(s["v"] * s["u"]), "v", "u"),
     (lambda s: tf.norm(s["v"]), "v", "v / sqrt(sum(v^2))"),
-    (lambda s: tf.reduce_logsumexp(s["v"]), "v", "exp(v - logsumexp(v))"),
+    (
+        lambda s: tf.reduce_logsumexp(s["v"]), "v",
+        "t / sum(t)\nwhere t = exp(v - [is_finite(max(v))] * max(v))",
+    ),
     (lambda s: tf.reduce_prod(s["v"]) * 0.0 + tf.reduce_mean(s["v"]), "u", "0"),
     (lambda s: tf.nn.l2_loss(s["w"]), "w", "w"),
     (mse, "w", "2 * A^T @ (A @ w + b - t) / b_1"),
