@@ -221,7 +221,15 @@ class Cache:
         except OSError:
             self.counts.errors += 1
             return False
-        return stat.S_ISDIR(st.st_mode) and _ours(st) and _private(st)
+        good = stat.S_ISDIR(st.st_mode) and _ours(st) and _private(st)
+        if not good and self._usable is None:
+            import logging  # seldom needed
+
+            logging.getLogger("graphc").warning(
+                "compiled kernels are not kept in %s, where others might put code: it has to be a"
+                " directory of yours that is open to nobody else (chmod 700)", path,
+            )  # fmt: skip
+        return good
 
     # ------------------------------------------------------------- eviction
 

@@ -106,7 +106,9 @@ def test_not_a_plain_file(cache: Cache, tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o755, 0o707, 0o720])
-def test_open_directory_is_not_used(tmp_path: Path, mode: int) -> None:
+def test_open_directory_is_not_used(
+    tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
     where = tmp_path / "open"
     where.mkdir()
     good = Cache(str(tmp_path / "good"))
@@ -117,6 +119,9 @@ def test_open_directory_is_not_used(tmp_path: Path, mode: int) -> None:
     assert c.load(KEY) is None
     assert not c.store(hashlib.sha256(b"new").digest(), BODY)
     assert len(os.listdir(where)) == 1
+    assert [r.getMessage().split(",")[0] for r in caplog.records] == [
+        f"compiled kernels are not kept in {where}"
+    ]
 
 
 def test_directory_of_another_user(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
