@@ -84,8 +84,7 @@ class _Parameters:
         for key, value in params.items():
             name, _, inner = key.partition("__")
             if name not in known:
-                raise ValueError(f"Invalid parameter {name} for estimator "
-                                 f"{type(self).__name__}.")  # fmt: skip
+                raise ValueError(f"{type(self).__name__} has no parameter {name}")
             if inner:
                 known[name].set_params(**{inner: value})
             else:
@@ -97,16 +96,16 @@ def _check_inputs(x: Any, y: Any, input_fn: Any, feed_fn: Any, batch_size: Any) 
     """Refuse data that are given twice, or not at all."""
     if input_fn is not None:
         if x is not None or y is not None:
-            raise ValueError("Can not provide both input_fn and x or y.")
+            raise ValueError("input_fn excludes x and y")
         if batch_size is not None:
-            raise ValueError("Can not provide both input_fn and batch_size.")
+            raise ValueError("input_fn excludes batch_size")
         return
     if x is None:
-        raise ValueError("Either x or input_fn must be provided.")
+        raise ValueError("x or input_fn has to be given")
     if isinstance(x, (tf.Tensor, tf.SparseTensor)) or isinstance(y, tf.Tensor):
-        raise ValueError("Inputs cannot be tensors. Please provide input_fn.")
+        raise ValueError("x and y are tensors: give an input_fn that makes them")
     if feed_fn is not None:
-        raise ValueError("Can not provide both feed_fn and x or y.")
+        raise ValueError("feed_fn excludes x and y")
 
 
 def _fed(
@@ -177,9 +176,9 @@ class BaseEstimator(_Parameters, Evaluable, Trainable):
     def __init__(self, model_dir: str | None = None, config: Any = None) -> None:
         config = RunConfig() if config is None else config
         if model_dir is not None and config.model_dir not in (None, model_dir):
-            raise ValueError("model_dir are set both in constructor and RunConfig, but with "
-                             f"different values. In constructor: '{model_dir}', in RunConfig: "
-                             f"'{config.model_dir}' ")  # fmt: skip
+            raise ValueError(
+                f"model_dir is {model_dir!r}, but that of the RunConfig {config.model_dir!r}"
+            )
         self._run = Core(self._spec, model_dir, config)
         self._run._reads_step_first = False
         self._config = self._run.config

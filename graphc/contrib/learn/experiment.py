@@ -65,19 +65,21 @@ class Experiment:
         self._core = isinstance(estimator, Core)
         if self._core:
             if eval_metrics is not None:
-                raise ValueError("`eval_metrics` must be `None` with `tf.estimator.Estimator`. "
-                                 "Use `eval_metric_ops` in `tf.estimator.EstimatorSpec` instead."
-                                 )  # fmt: skip
+                raise ValueError(
+                    "a tf.estimator.Estimator takes no eval_metrics: give eval_metric_ops to its"
+                    " EstimatorSpec"
+                )
         else:
             for kind in (Evaluable, Trainable):
                 if not isinstance(estimator, kind):
-                    raise ValueError(f"`estimator` must implement `tf.contrib.learn."
-                                     f"{kind.__name__}` or `tf.estimator.Estimator`.")  # fmt: skip
+                    raise ValueError(
+                        f"estimator is no tf.contrib.learn.{kind.__name__} and no"
+                        " tf.estimator.Estimator"
+                    )
             if saving_listeners is not None:
-                raise ValueError("`saving_listeners` must be `None` with "
-                                 "`tf.contrib.learn.Estimator`.")  # fmt: skip
+                raise ValueError("a tf.contrib.learn.Estimator takes no saving_listeners")
         if train_steps_per_iteration is not None and not isinstance(train_steps_per_iteration, int):
-            raise ValueError("`train_steps_per_iteration` must be an integer.")
+            raise ValueError("train_steps_per_iteration is no integer")
         self._estimator = estimator
         self._train_fn, self._eval_fn = train_input_fn, eval_input_fn
         self._metrics = eval_metrics
@@ -108,8 +110,7 @@ class Experiment:
         new = (new,) if isinstance(new, ExportStrategy) else tuple(new)
         for s in new:
             if not isinstance(s, ExportStrategy):
-                raise ValueError("`export_strategies` must be an ExportStrategy, an iterable of "
-                                 f"ExportStrategy, or `None`, found {s}.")  # fmt: skip
+                raise ValueError(f"export_strategies has {s}, which is no ExportStrategy")
         old, self._strategies = getattr(self, "_strategies", ()), new
         return old
 
@@ -143,9 +144,10 @@ class Experiment:
 
     def run_std_server(self) -> Any:
         """Refused: there is no server to be in one process."""
-        raise ValueError("Could not start server; be sure to specify cluster_spec, task_type, "
-                         "master, and task in RunConfig or set the TF_CONFIG environment variable."
-                         )  # fmt: skip
+        raise ValueError(
+            "no server can be started: the RunConfig (or TF_CONFIG) lacks a cluster_spec, task_type"
+            ", task or master"
+        )
 
     def train_and_evaluate(self) -> tuple[Any, Any]:
         """Train, evaluate now and then and at the end, export.
@@ -302,7 +304,7 @@ def _predicate(f: Any) -> Callable[[Any, Any], bool]:
     if f is None:
         return lambda found, path: True
     if not callable(f):
-        raise ValueError("`continuous_eval_predicate_fn` must be a callable, or None.")
+        raise ValueError("continuous_eval_predicate_fn has to be a function or None")
     names = getattr(getattr(f, "__code__", None), "co_varnames", ())
     if "checkpoint_path" in names:
         return lambda found, path: bool(f(found, checkpoint_path=path))
@@ -331,22 +333,22 @@ def run(
         When `experiment_fn` is no function or makes no experiment.
     """
     if output_dir is not None and run_config is not None:
-        raise ValueError("Cannot provide both `output_dir` and `run_config`")
+        raise ValueError("output_dir and run_config exclude each other")
     if output_dir is None and run_config is None:
-        raise ValueError("Must set value for `output_dir` or `run_config`")
+        raise ValueError("output_dir or run_config has to be given")
     if not callable(experiment_fn):
         raise TypeError(f'Experiment builder "{experiment_fn}" is not callable.')
     if run_config is not None:
         made = _built(experiment_fn, run_config, hparams)
     else:
         if not output_dir:
-            raise ValueError("Must specify an output directory")
+            raise ValueError("an output directory has to be given")
         if hparams is not None:
-            raise ValueError("Must set `hparams` as None for `experiment_fn` with `output_dir`.")
+            raise ValueError("with output_dir, experiment_fn takes no hparams")
         made = _experiment(experiment_fn(output_dir=output_dir))
     schedule = schedule or "train_and_evaluate"
     if not hasattr(made, schedule):
-        raise ValueError(f"Schedule references non-existent task {schedule}")
+        raise ValueError(f"an experiment has no task {schedule}")
     task = getattr(made, schedule)
     if not callable(task):
         raise TypeError(f"Schedule references non-callable member {schedule}")
@@ -358,7 +360,7 @@ def tune(experiment_fn: Any, tuner: Any) -> None:
 
     def build(run_config: Any, hparams: Any) -> Experiment:
         if hparams is None:
-            raise ValueError("`hparams` cannot be `None`.")
+            raise ValueError("hparams is None")
         return _built(experiment_fn, run_config, hparams)
 
     while tuner.next_trial():
@@ -375,11 +377,11 @@ def _experiment(made: Any) -> Experiment:
 def _built(experiment_fn: Any, run_config: Any, hparams: Any) -> Experiment:
     """An experiment whose estimator has the configuration that was given."""
     if not isinstance(run_config, RunConfig):
-        raise ValueError("`run_config` must be `tf.contrib.learn.RunConfig` instance")
+        raise ValueError("run_config is no tf.contrib.learn.RunConfig")
     if not run_config.model_dir:
-        raise ValueError("Must specify a model directory `model_dir` in `run_config`.")
+        raise ValueError("run_config has no model_dir")
     if hparams is not None and not isinstance(hparams, tf.contrib.training.HParams):
-        raise ValueError("`hparams` must be `HParams` instance")
+        raise ValueError("hparams is no HParams")
     wanted = run_config.uid()
     made = _experiment(experiment_fn(run_config, hparams))
     config = made.estimator.config

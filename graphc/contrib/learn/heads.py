@@ -56,7 +56,7 @@ def _key(head: str | None, name: str) -> str:
 
 def _checked(mode: Any) -> None:
     if mode not in (ModeKeys.TRAIN, ModeKeys.EVAL, ModeKeys.INFER):
-        raise ValueError(f"mode={mode} unrecognized.")
+        raise ValueError(f"there is no mode {mode}")
 
 
 # ------------------------------------------------------------------------- losses
@@ -111,7 +111,7 @@ def _softmax(labels: Any, logits: Any, weights: Any = None) -> Any:
     with tf.name_scope(None, "softmax_cross_entropy_loss") as scope:
         labels = tf.convert_to_tensor(labels)
         if not labels.dtype.is_integer:
-            raise ValueError(f"Labels dtype should be integer Instead got {labels.dtype}.")
+            raise ValueError(f"labels have to be integers, and are {labels.dtype}")
         column = labels.shape.ndims == 2
         if column:
             labels = tf.squeeze(labels, [1])
@@ -149,7 +149,7 @@ def _custom(loss_fn: Any) -> Any:
     names = inspect.signature(loss_fn).parameters
     for name in ("labels", "logits", "weights"):
         if name not in names:
-            raise ValueError(f"Argument {name} not found in loss_fn.")
+            raise ValueError(f"loss_fn takes no argument {name}")
 
     def loss(labels: Any, logits: Any, weights: Any = None) -> Any:
         made = loss_fn(labels, logits) if weights is None else loss_fn(labels, logits, weights)
@@ -172,7 +172,7 @@ class _Single(Head):
         head_name: str | None, loss_fn: Any, thresholds: Any = None, class_ids: Any = None,
     ) -> None:  # fmt: skip
         if units is None or units < 1:
-            raise ValueError(f"Invalid logits_dimension {units}.")
+            raise ValueError(f"logits_dimension is {units}")
         self._units = units
         self.label_name = label_name
         self.weight_column_name = weight_column_name
@@ -183,7 +183,7 @@ class _Single(Head):
         self._class_ids = tuple(class_ids or ())
         for i in self._class_ids:
             if i < 0 or i >= units:
-                raise ValueError(f"Class ID {i} not in [0, {units}).")
+                raise ValueError(f"class {i} is outside [0, {units})")
 
     @property
     def logits_dimension(self) -> int:
@@ -221,7 +221,7 @@ class _Single(Head):
         train = None
         if mode == ModeKeys.TRAIN:
             if train_op_fn is None:
-                raise ValueError("train_op_fn can not be None in TRAIN mode")
+                raise ValueError("training asks for a train_op_fn, which is None")
             many = tf.shape(logits)[0]
             step = None if bias is None else self._bias_step(bias, many, labels, weights)
             with tf.name_scope(None, "train_op"):
@@ -243,15 +243,15 @@ class _Single(Head):
         return tf.convert_to_tensor(labels)
 
     def _of_sparse(self, labels: Any) -> Any:
-        raise ValueError("SparseTensor is not supported.")
+        raise ValueError("sparse labels are not taken here")
 
     def _logits(self, given: Any, logits: Any) -> Any:
         if logits is None:
             if given is None:
-                raise ValueError("Neither logits nor logits_input supplied.")
+                raise ValueError("one of logits and logits_input has to be given")
             return tf.contrib.layers.linear(given, self._units, scope="logits")
         if given is not None:
-            raise ValueError("Both logits and logits_input supplied.")
+            raise ValueError("logits and logits_input exclude each other")
         logits = tf.convert_to_tensor(logits, name="logits")
         if logits.shape.ndims is not None:
             logits.shape.dims[-1].assert_is_compatible_with(self._units)
@@ -262,7 +262,7 @@ class _Single(Head):
         if not name:
             return None
         if name not in features:
-            raise ValueError(f"Weights {name} missing from features.")
+            raise ValueError(f"the features have no weights {name}")
         with tf.name_scope(None, "weight_tensor"):
             made = tf.cast(features[name], tf.float32)
             return tf.reshape(made, [-1, 1]) if made.shape.ndims == 1 else made
@@ -458,7 +458,7 @@ class _LossOnly(Head):
                 tf.summary.scalar(_key(self.head_name, MetricKey.LOSS), tf.identity(loss))
             if mode == ModeKeys.TRAIN:
                 if train_op_fn is None:
-                    raise ValueError("train_op_fn can not be None in TRAIN mode")
+                    raise ValueError("training asks for a train_op_fn, which is None")
                 with tf.name_scope(None, "train_op"):
                     train = train_op_fn(loss)
         return ModelFnOps(mode, {}, loss, train, {})
@@ -472,7 +472,7 @@ class _Several(Head):
 
     def __init__(self, heads: Sequence[Any], weights: Sequence[float] | None) -> None:
         if any(not h.head_name for h in heads):
-            raise ValueError("Members of MultiHead must have names.")
+            raise ValueError("each head of several needs a name")
         self._heads, self._loss_weights = heads, weights
 
     @property
@@ -495,7 +495,7 @@ class _Several(Head):
         metrics = {k: v for m in made for k, v in m.eval_metric_ops.items()}
         if mode == ModeKeys.TRAIN:
             if train_op_fn is None:
-                raise ValueError("train_op_fn can not be None in TRAIN mode.")
+                raise ValueError("training asks for a train_op_fn, which is None")
             loss = self._added(made)
             train = tf.group(train_op_fn(loss), *[m.train_op for m in made])
             return ModelFnOps(mode, loss=loss, train_op=train, eval_metric_ops=metrics)
@@ -570,17 +570,17 @@ def multi_class_head(
         For less than two classes, or arguments that two classes have no use for.
     """
     if n_classes is None or n_classes < 2:
-        raise ValueError(f"n_classes must be > 1 for classification: {n_classes}.")
+        raise ValueError(f"a classification has two classes at least, not {n_classes}")
     loss = _custom(loss_fn)
     common = label_name, weight_column_name, enable_centered_bias, head_name
     if n_classes == 2:
         if metric_class_ids:
-            raise ValueError("metric_class_ids invalid for n_classes==2.")
+            raise ValueError("metric_class_ids are for more than two classes")
         if label_keys:
-            raise ValueError("label_keys is not supported for n_classes=2.")
+            raise ValueError("label_keys are for more than two classes")
         return _Binary(1, *common, loss or _logistic, thresholds)
     if label_keys and len(label_keys) != n_classes:
-        raise ValueError("Length of label_keys must equal n_classes.")
+        raise ValueError("as many label_keys are needed as there are classes")
     head = _MultiClass(n_classes, *common, loss or _softmax, thresholds, metric_class_ids)
     head.label_keys = label_keys
     return head
@@ -608,7 +608,7 @@ def multi_label_head(
         For less than two classes.
     """
     if n_classes < 2:
-        raise ValueError("n_classes must be > 1 for classification.")
+        raise ValueError("a classification has two classes at least")
     return _MultiLabel(n_classes, label_name, weight_column_name, enable_centered_bias, head_name,
                        _custom(loss_fn) or _each_sigmoid, thresholds, metric_class_ids)  # fmt: skip
 
@@ -627,5 +627,5 @@ def multi_head(heads: Sequence[Any], loss_weights: Any = None) -> Head:
         When there are not as many weights as heads, or a head has no name.
     """
     if loss_weights and len(loss_weights) != len(heads):
-        raise ValueError("heads and loss_weights must have same size")
+        raise ValueError("as many loss_weights are needed as there are heads")
     return _Several(heads, loss_weights)

@@ -42,46 +42,46 @@ class BaseMonitor:
     def set_estimator(self, estimator: Any) -> None:
         """What is being trained."""
         if estimator is None:
-            raise ValueError("Missing estimator.")
+            raise ValueError("there is no estimator")
         self._estimator = estimator
 
     def begin(self, max_steps: int | None = None) -> None:
         """Once, before the first step."""
         if self._begun:
-            raise ValueError("begin called twice without end.")
+            raise ValueError("begin was called a second time before end")
         self._max_steps, self._begun = max_steps, True
 
     def end(self, session: Any = None) -> None:
         """Once, after the last step."""
         if not self._begun:
-            raise ValueError("end called without begin.")
+            raise ValueError("end was called before begin")
         self._max_steps, self._begun = None, False
 
     def epoch_begin(self, epoch: int) -> None:
         """Before an epoch."""
         if self._current_epoch is not None:
-            raise ValueError("epoch_begin called twice without epoch_end.")
+            raise ValueError("epoch_begin was called a second time before epoch_end")
         if epoch < 0:
-            raise ValueError(f"Invalid epoch {epoch}.")
+            raise ValueError(f"{epoch} is no epoch")
         self._current_epoch = epoch
 
     def epoch_end(self, epoch: int) -> None:
         """After an epoch."""
         if self._current_epoch != epoch:
-            raise ValueError(f"epoch_end expected {self._current_epoch} but got {epoch}.")
+            raise ValueError(f"epoch {epoch} ends, but {self._current_epoch} was begun")
         self._current_epoch = None
 
     def step_begin(self, step: int) -> Any:
         """Before a step; gives tensors, or names of them, to fetch."""
         if step < 0 or (self._max_steps is not None and step > self._max_steps):
-            raise ValueError(f"Invalid step {step}.")
+            raise ValueError(f"{step} is no step")
         self._current_step = step
         return []
 
     def step_end(self, step: int, output: Any) -> bool:
         """After a step, with what was fetched; gives whether to stop."""
         if self._current_step != step:
-            raise ValueError(f"step_end expected {self._current_step} but got {step}.")
+            raise ValueError(f"step {step} ends, but {self._current_step} was begun")
         self._current_step = None
         return False
 
@@ -150,9 +150,9 @@ class StopAtStep(BaseMonitor):
     def __init__(self, num_steps: int | None = None, last_step: int | None = None) -> None:
         super().__init__()
         if num_steps is None and last_step is None:
-            raise ValueError("One of num_steps or last_step must be specified.")
+            raise ValueError("num_steps or last_step has to be given")
         if num_steps is not None and last_step is not None:
-            raise ValueError("Only one of num_steps or last_step can be specified.")
+            raise ValueError("num_steps and last_step exclude each other")
         self._steps, self._last = num_steps, last_step
 
     def step_begin(self, step: int) -> Any:
@@ -265,7 +265,7 @@ class ValidationMonitor(EveryN):
     ) -> None:  # fmt: skip
         super().__init__(every_n_steps, -1)
         if x is None and input_fn is None:
-            raise ValueError("Either x or input_fn should be provided.")
+            raise ValueError("x or input_fn has to be given")
         self.x, self.y, self.input_fn, self.batch_size = x, y, input_fn, batch_size
         self.eval_steps, self.metrics, self.hooks, self.name = eval_steps, metrics, hooks, name
         self.early_stopping_rounds = early_stopping_rounds
@@ -286,9 +286,10 @@ class ValidationMonitor(EveryN):
         if not isinstance(self._estimator, Core):
             return self._estimator.evaluate(**given, **more)
         if any(v is not None for v in more.values()):
-            raise ValueError("tf.estimator.Estimator does not support following arguments: x, y, "
-                             "batch_size, metrics. Should set as `None` in ValidationMonitor"
-                             )  # fmt: skip
+            raise ValueError(
+                "a tf.estimator.Estimator is evaluated from input_fn alone: leave out x, y,"
+                " batch_size and metrics"
+            )
         return self._estimator.evaluate(**given)
 
     def _due(self) -> bool:
@@ -305,7 +306,7 @@ class ValidationMonitor(EveryN):
 
     def every_n_step_end(self, step: int, outputs: Any) -> Any:
         if self._estimator is None:
-            raise ValueError("Missing call to set_estimator.")
+            raise ValueError("set_estimator has not been called")
         if not self._due():
             return False
         found = self._evaluate()
@@ -314,8 +315,9 @@ class ValidationMonitor(EveryN):
         if self.early_stopping_rounds is None:
             return False
         if self.early_stopping_metric not in found:
-            raise ValueError(f"Metric {self.early_stopping_metric} missing from outputs "
-                             f"{set(found)}.")  # fmt: skip
+            raise ValueError(
+                f"the evaluation gives {sorted(found)}, and no {self.early_stopping_metric}"
+            )
         value = found[self.early_stopping_metric]
         best, less = self.best_value, self.early_stopping_metric_minimize
         if best is None or (value < best if less else value > best):
@@ -399,7 +401,7 @@ class GraphDump(BaseMonitor):
             if not isinstance(key, str):
                 continue
             if key not in others:
-                raise ValueError(f"{key} missing at step {step}.")
+                raise ValueError(f"step {step} gave no {key}")
             if isinstance(value, np.ndarray):
                 if np.allclose(value, others[key], atol=atol):
                     matched.append(key)
@@ -421,9 +423,9 @@ class CheckpointSaver(BaseMonitor):
     ) -> None:  # fmt: skip
         super().__init__()
         if save_steps is None and save_secs is None:
-            raise ValueError("Either save_steps or save_secs should be provided")
+            raise ValueError("save_steps or save_secs has to be given")
         if save_steps is not None and save_secs is not None:
-            raise ValueError("Can not provide both save_steps and save_secs.")
+            raise ValueError("save_steps and save_secs exclude each other")
         self._saver, self._scaffold = saver, scaffold
         self._path = os.path.join(checkpoint_dir, checkpoint_basename)
         self._secs, self._steps = save_secs, save_steps
