@@ -14,8 +14,8 @@ from graphc.runtime.llvm import walk
 def test_sums_of_a_crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the gradient of a bias that the steps of an unrolled net share."""
     counts: list[int] = []
-    counted = walk._sums
-    monkeypatch.setattr(walk, "_sums", lambda body: counts.append(n := counted(body)) or n)
+    counted = walk.sums_of
+    monkeypatch.setattr(walk, "sums_of", lambda body: counts.append(n := counted(body)) or n)
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
     count = walk.CROWD + 2
     data = [np.random.RandomState(i).randn(117, 70).astype(np.float32) for i in range(count)]

@@ -111,6 +111,7 @@ CONVENTION = {
     "bitcast": "bits, not numbers",
     "cast": "rounds; test_math has its derivative",
     "count": "a size",
+    "truncatediv": "has none in TF1, of floats neither",
 }
 #: Second derivatives that TF leaves out.
 FIRST_ONLY = {

@@ -43,9 +43,11 @@ def test_updates_apply_in_creation_order() -> None:
     v = tf.Variable(0.0)
     first, second = v.assign(1.0), v.assign_add(5.0)
     s = started()
-    assert s.run([first, second]) == [1.0, 6.0]
+    assert s.run([first, second]) == [6.0, 6.0]  # each is the variable, at the end of the run
     assert s.run(v) == 6.0
-    assert s.run([second, first]) == [6.0, 1.0]  # the order of fetches says nothing
+    assert s.run([second, first]) == [6.0, 6.0]
+    assert s.run([first + 0.0, second + 0.0]) == [1.0, 6.0]
+    assert s.run([second + 0.0, first + 0.0]) == [6.0, 1.0]  # the order of fetches says nothing
     assert s.run(v) == 6.0
 
 
@@ -70,8 +72,10 @@ def test_chain_of_updates() -> None:
         c = v.assign_add(1.0)
     s = started()
     assert s.run(c) == 7.0
-    assert s.run([a, b, c]) == [14.0, 42.0, 43.0]
-    assert s.run(v) == 43.0
+    assert s.run([a, b, c]) == [43.0, 43.0, 43.0]  # as TensorFlow's
+    assert s.run(v.initializer) is None
+    assert s.run([a + 0.0, b + 0.0, c + 0.0]) == [2.0, 6.0, 7.0]
+    assert s.run(v) == 7.0
 
 
 @pytest.mark.parametrize("n", [1, 3, 40_000])

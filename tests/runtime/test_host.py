@@ -382,7 +382,7 @@ def test_a_text_that_others_wait_for_comes_before_them(sess: Any) -> None:
     with tf.control_dependencies([text]):
         last = tf.assign(v, 3.0)
     sess.run(v.initializer)
-    assert sess.run([up, last, text]) == [0.0, 3.0, b"loss 10.0"]
+    assert sess.run([up, last, text]) == [3.0, 3.0, b"loss 10.0"]
     assert log.calls == [("a", b"loss 10.0")]
 
 
