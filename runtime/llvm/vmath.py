@@ -119,6 +119,8 @@ LOG: Poly = {
 # |r| <= ln2/32, times r**2/exp r: 2^-27.7; and 2**(j/16).
 EXP_16 = (0.5000098, 0.16666862)
 POWERS_16 = tuple(2.0 ** (j / 16) for j in range(16))
+# What rounding those to float32 loses, relative to what is left.
+LOST_16 = tuple(p / float(np.float32(p)) - 1.0 for p in POWERS_16)
 # (log(1+r) - r)/r**2 on -1/32 <= r <= 1/16, times r**2/log(1+r): 2^-27.2. A significand from
 # 1 + j/16 to 1 + (j+1)/16 times a number near the reciprocal of what is between, less 1, is r. Of
 # those numbers these are the ones whose logarithm (from 1.5 on: that of twice the number) is minus
@@ -486,8 +488,21 @@ class Math(Fn):
 
     @_lift()
     def exp(self, x: V) -> V:
+        if self._has_tables(x):
+            return self._in_registers(self._exp_16, x)
         low, high = self._format(x).exp
         return self._exp(self._at_most(self._at_least(x, low), high))
+
+    def _exp_16(self, x: V) -> V:
+        """exp with n in sixteenths: 2**n from a table and what rounding took from it."""
+        f = F32
+        x = self._at_most(self._at_least(x, f.exp[0]), f.exp[1])
+        t = self._mad(x, LOG2E, f.round / 16)
+        n, j = t - f.round / 16, self._bits(t)
+        r = self._mad(n, -f.ln2[1], self._mad(n, -f.ln2[0], x))
+        p, lost = self._looked_up(POWERS_16, j), self._looked_up(LOST_16, j)
+        more = self._mad(r, self._mad(r, self._mad(r, EXP_16[1], EXP_16[0]), 1.0), lost)
+        return self._wide("scalef", self._mad(p, more, p), n)
 
     @_lift()
     def expm1(self, x: V) -> V:
