@@ -179,8 +179,8 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "test": ("graphc.face.compat",),
     "image": (
         "graphc.image.sizing", "graphc.image.geometry", "graphc.image.colour",
-        "graphc.image.quality", "graphc.image.boxes", "graphc.image.files", "graphc.ops.arrays",
-        "graphc.ops.random",
+        "graphc.image.quality", "graphc.image.boxes", "graphc.image.glimpses",
+        "graphc.image.files", "graphc.ops.arrays", "graphc.ops.random",
     ),
     "sysconfig": ("graphc.face.compat",),
     "resource_loader": ("graphc.face.compat",),

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from graphc.face.current import name_scope
+from graphc.face.more import constant_value
 from graphc.image.common import sizes, tensor
 from graphc.ir import dtypes
 from graphc.ir.build import build
-from graphc.ops import arrays, fills, math, pictures, shapes, spaced, state
+from graphc.ops import arrays, fills, math, pictures, shapes, spaced, state, suppression
+from graphc.ops.counting import made
 
 __all__ = [
-    "crop_and_resize", "draw_bounding_boxes", "non_max_suppression",
-    "non_max_suppression_overlaps", "non_max_suppression_padded",
+    "combined_non_max_suppression", "crop_and_resize", "draw_bounding_boxes", "non_max_suppression",
+    "non_max_suppression_overlaps", "non_max_suppression_padded", "non_max_suppression_with_scores",
+    "pixels_at",
 ]  # fmt: skip
 
 _NEVER = float("-inf")
 
 
 def _suppressed(
-    boxes: Any, scores: Any, count: Any, iou: Any, least: Any, name: str | None, matrix: bool,
-    pad: bool,
-) -> tuple[Any, Any]:  # fmt: skip
+    boxes: Any, scores: Any, count: Any, iou: Any, least: Any, name: str | None, *,
+    matrix: bool = False, pad: bool = False, sigma: float = 0.0,
+) -> Any:  # fmt: skip
+    """Places, scores and number of the boxes that stay."""
     inputs = [tensor(v, dtype=dtypes.float32) for v in (boxes, scores)]
     inputs.append(tensor(count, dtype=dtypes.int32))
     inputs += [tensor(v, dtype=dtypes.float32) for v in (iou, least)]
     columns = None if matrix else 4
     if not inputs[0].get_shape().is_compatible_with([None, columns]):
         raise ValueError(f"boxes must have shape [boxes, 4], not {inputs[0].get_shape()}")
-    node = build(pictures.suppress_op, inputs, {"matrix": matrix, "pad": pad}, name)
-    return node.outputs[0], node.outputs[1]
+    attrs = {"matrix": matrix, "pad": pad, "sigma": float(sigma)}
+    return build(suppression.suppress_op, inputs, attrs, name).outputs
 
 
 def non_max_suppression(
@@ -52,9 +56,7 @@ def non_max_suppression(
         Boxes of lower scores are not taken.
     """
     name = name or "non_max_suppression"
-    return _suppressed(
-        boxes, scores, max_output_size, iou_threshold, score_threshold, name, False, False
-    )[0]
+    return _suppressed(boxes, scores, max_output_size, iou_threshold, score_threshold, name)[0]
 
 
 def non_max_suppression_padded(
@@ -63,9 +65,9 @@ def non_max_suppression_padded(
 ) -> tuple[Any, Any]:  # fmt: skip
     """`non_max_suppression`, filled up with zeros if asked for, and the number of boxes."""
     name = name or "non_max_suppression_padded"
-    places, count = _suppressed(
-        boxes, scores, max_output_size, iou_threshold, score_threshold, name, False,
-        pad_to_max_output_size,
+    places, _, count = _suppressed(
+        boxes, scores, max_output_size, iou_threshold, score_threshold, name,
+        pad=pad_to_max_output_size,
     )  # fmt: skip
     if pad_to_max_output_size and isinstance(max_output_size, int):
         places.set_shape([max_output_size])
@@ -79,8 +81,83 @@ def non_max_suppression_overlaps(
     """`non_max_suppression` by a matrix that says how much each two boxes overlap."""
     name = name or "non_max_suppression_overlaps"
     return _suppressed(
-        overlaps, scores, max_output_size, overlap_threshold, score_threshold, name, True, False
+        overlaps, scores, max_output_size, overlap_threshold, score_threshold, name, matrix=True
     )[0]
+
+
+def non_max_suppression_with_scores(
+    boxes: Any, scores: Any, max_output_size: Any, iou_threshold: Any = 0.5,
+    score_threshold: Any = _NEVER, soft_nms_sigma: float = 0.0, name: str | None = None,
+) -> tuple[Any, Any]:  # fmt: skip
+    """`non_max_suppression` that also gives the scores, lowered where boxes overlap better ones.
+
+    Parameters
+    ----------
+    soft_nms_sigma : float
+        0: boxes that overlap a better one are left out.  More: their scores shrink by
+        ``exp(-iou**2 / (2 sigma))`` for each better one instead (soft-NMS of Bodla et al., 2017).
+
+    Returns
+    -------
+    places, scores : tensors of int32 and float32
+    """
+    with name_scope(name, "non_max_suppression_with_scores"):
+        made(1)  # sigma is a tensor in TF1
+        places, kept, _ = _suppressed(
+            boxes, scores, max_output_size, iou_threshold, score_threshold, None,
+            sigma=soft_nms_sigma,
+        )  # fmt: skip
+    return places, kept
+
+
+class CombinedNonMaxSuppression(NamedTuple):
+    """What `combined_non_max_suppression` gives."""
+
+    nmsed_boxes: Any
+    nmsed_scores: Any
+    nmsed_classes: Any
+    valid_detections: Any
+
+
+def combined_non_max_suppression(
+    boxes: Any, scores: Any, max_output_size_per_class: Any, max_total_size: Any,
+    iou_threshold: Any = 0.5, score_threshold: Any = _NEVER, pad_per_class: bool = False,
+    clip_boxes: bool = True, name: str | None = None,
+) -> CombinedNonMaxSuppression:  # fmt: skip
+    """`non_max_suppression` for each class of each picture of a batch, the best of all classes.
+
+    Parameters
+    ----------
+    boxes : Tensor
+        Of shape (batch, boxes, 1 or classes, 4).
+    scores : Tensor
+        Of shape (batch, boxes, classes).
+    max_output_size_per_class, max_total_size : int or scalar Tensor
+    pad_per_class : bool
+        Make no more than `max_output_size_per_class` rows for each class.
+    clip_boxes : bool
+        Keep the results between 0 and 1.
+
+    Returns
+    -------
+    nmsed_boxes, nmsed_scores, nmsed_classes, valid_detections
+        Of shapes (batch, n, 4), (batch, n), (batch, n) and (batch,); rows behind the valid ones
+        are zero.
+    """
+    limit, total = (constant_value(v) for v in (max_output_size_per_class, max_total_size))
+    if total is not None and total <= 0:
+        raise ValueError(f"max_total_size should be > 0, not {total}")
+    inputs = [tensor(v, dtype=dtypes.float32) for v in (boxes, scores)]
+    inputs += [tensor(v, dtype=dtypes.int32) for v in (max_output_size_per_class, max_total_size)]
+    inputs += [tensor(v, dtype=dtypes.float32) for v in (iou_threshold, score_threshold)]
+    size = None if total is None else int(total)
+    if pad_per_class and size is not None:
+        kinds = inputs[1].get_shape().with_rank(3).as_list()[2]
+        size = None if limit is None or kinds is None else min(size, int(limit) * kinds)
+    attrs = {"pad": bool(pad_per_class), "clip": bool(clip_boxes), "size": size}
+    with name_scope(name, "combined_non_max_suppression"):
+        found = build(suppression.suppress_classes_op, inputs, attrs).outputs
+    return CombinedNonMaxSuppression(*found)
 
 
 def draw_bounding_boxes(
@@ -130,7 +207,9 @@ def crop_and_resize(
         )
         if method == "nearest":
             half = [math.floor(v + 0.5) for v in (ys, xs)]
-            out = _at(x, which, *(_index(v, n) for v, n in zip(half, (height, width), strict=True)))
+            out = pixels_at(
+                x, which, *(_index(v, n) for v, n in zip(half, (height, width), strict=True))
+            )
         else:
             out = _between(x, which, ys, xs, height, width)
         outside = fills.zeros_like(out) + float(extrapolation_value)
@@ -164,7 +243,7 @@ def _index(place: Any, size: Any) -> Any:
     return out
 
 
-def _at(x: Any, which: Any, rows: Any, columns: Any) -> Any:
+def pixels_at(x: Any, which: Any, rows: Any, columns: Any) -> Any:
     """Pixels at each pair of a row and a column, for each box."""
     r = shapes.expand_dims(rows, 2) + 0 * shapes.expand_dims(columns, 1)
     c = 0 * shapes.expand_dims(rows, 2) + shapes.expand_dims(columns, 1)
@@ -181,8 +260,8 @@ def _between(x: Any, which: Any, ys: Any, xs: Any, height: Any, width: Any) -> A
     dy = shapes.reshape(ys - top, arrays.concat([shapes.shape(ys), [1, 1]], 0))
     dx = shapes.expand_dims(shapes.expand_dims(xs - left, 1), 3)
     above, below = (
-        _at(x, which, r, columns[0])
-        + (_at(x, which, r, columns[1]) - _at(x, which, r, columns[0])) * dx
+        pixels_at(x, which, r, columns[0])
+        + (pixels_at(x, which, r, columns[1]) - pixels_at(x, which, r, columns[0])) * dx
         for r in rows
     )
     out: Any = above + (below - above) * dy

@@ -1,4 +1,4 @@
-"""Host ops on pictures: files of pictures (by Pillow), boxes drawn and chosen."""
+"""Host ops on pictures: files of pictures (by Pillow), boxes drawn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops.record import Attrs, Op, Types, no_grad, op
 
-__all__ = ["decode_op", "draw_op", "encode_op", "jpeg_shape_op", "suppress_op"]
+__all__ = ["decode_op", "draw_op", "encode_op", "jpeg_shape_op"]
 
 
 def _bad(message: str) -> Exception:
@@ -127,51 +127,6 @@ def _jpeg_shape(contents: Any) -> Any:
 jpeg_shape_op = _host(
     "jpeg_shape", "ExtractJpegShape", "Height, width and channels of a JPEG file.", ("contents",),
     lambda inputs, attrs: [(dtypes.int32, (3,))], _jpeg_shape,
-)  # fmt: skip
-
-# --------------------------------------------------------------------------- boxes
-
-
-def _overlap(box: Any, others: Any) -> Any:
-    """Intersection over union of a box with each of several."""
-    (y1, x1, y2, x2), o = box, others
-    ys, xs = np.minimum(o[:, 0], o[:, 2]), np.minimum(o[:, 1], o[:, 3])
-    ye, xe = np.maximum(o[:, 0], o[:, 2]), np.maximum(o[:, 1], o[:, 3])
-    y1, y2, x1, x2 = min(y1, y2), max(y1, y2), min(x1, x2), max(x1, x2)
-    height = np.maximum(np.minimum(y2, ye) - np.maximum(y1, ys), 0)
-    width = np.maximum(np.minimum(x2, xe) - np.maximum(x1, xs), 0)
-    area, areas = (y2 - y1) * (x2 - x1), (ye - ys) * (xe - xs)
-    inner = height * width
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where((area <= 0) | (areas <= 0), 0, inner / (area + areas - inner))
-
-
-def _suppress(
-    boxes: Any, scores: Any, count: Any, iou: Any, least: Any, *, matrix: bool, pad: bool
-) -> Any:
-    """Indices of the best boxes that overlap no better one, and how many there are."""
-    limit, chosen = int(count), list[int]()
-    if limit < 0:
-        raise _bad(f"max_output_size must be >= 0, got {limit}")
-    if not 0 <= float(iou) <= 1:
-        raise _bad(f"iou_threshold must be in [0, 1], got {float(iou)}")
-    for i in np.argsort(-scores, kind="stable"):
-        if len(chosen) == limit or not scores[i] > least:
-            break
-        kept = boxes[chosen]
-        over = boxes[i, chosen] if matrix else _overlap(boxes[i], kept)
-        if not np.any(over > iou):
-            chosen.append(int(i))
-    n = len(chosen)
-    chosen += [0] * (limit - n if pad else 0)
-    return np.array(chosen, np.int32), np.array(n, np.int32)
-
-
-suppress_op = _host(
-    "non_max_suppression", "NonMaxSuppressionV4",
-    "The best boxes of those that overlap, and their number.",
-    ("boxes", "scores", "max_output_size", "iou_threshold", "score_threshold"),
-    lambda inputs, attrs: [(dtypes.int32, (D.fresh(),)), (dtypes.int32, ())], _suppress,
 )  # fmt: skip
 
 #: The colours that boxes get in turn where none are given.
