@@ -245,8 +245,8 @@ file_op = op(
 # ------------------------------------------------------------------------- initializers
 
 
-class TableInitializerBase:
-    """What fills a table."""
+class _Typed:
+    """What has keys of one type and values of another."""
 
     def __init__(self, key_dtype: Any, value_dtype: Any) -> None:
         self._key_dtype = as_dtype(key_dtype)
@@ -259,6 +259,10 @@ class TableInitializerBase:
     @property
     def value_dtype(self) -> DType:
         return self._value_dtype
+
+
+class TableInitializerBase(_Typed):
+    """What fills a table."""
 
     def initialize(self, table: Any) -> Operation:
         """The operation that fills `table`."""
@@ -366,20 +370,8 @@ class TextFileStringTableInitializer(TextFileInitializer):
 # ------------------------------------------------------------------------- tables
 
 
-class LookupInterface:
+class LookupInterface(_Typed):
     """A table: keys of one type to values of another."""
-
-    def __init__(self, key_dtype: Any, value_dtype: Any) -> None:
-        self._key_dtype = as_dtype(key_dtype)
-        self._value_dtype = as_dtype(value_dtype)
-
-    @property
-    def key_dtype(self) -> DType:
-        return self._key_dtype
-
-    @property
-    def value_dtype(self) -> DType:
-        return self._value_dtype
 
     @property
     def name(self) -> str:

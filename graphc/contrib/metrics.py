@@ -40,7 +40,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _swapped(f: Callable[..., Any], name: str, drop: tuple[str, ...] = ()) -> Callable[..., Any]:
+def _swapped(
+    f: Callable[..., Any], name: str = "", drop: tuple[str, ...] = ()
+) -> Callable[..., Any]:
     """A metric under its contrib name: predictions come before labels."""
     given = [p for p in inspect.signature(f).parameters.values() if p.name not in drop]
     if given[0].name == "labels":
@@ -52,59 +54,35 @@ def _swapped(f: Callable[..., Any], name: str, drop: tuple[str, ...] = ()) -> Ca
         return f(**signature.bind(*args, **kwargs).arguments)
 
     g.__signature__ = signature  # type: ignore[attr-defined]
-    g.__name__ = g.__qualname__ = name
+    g.__name__ = g.__qualname__ = name or f"streaming_{f.__name__}"
     return g
 
 
-streaming_true_positives = _swapped(counting.true_positives, "streaming_true_positives")
-streaming_true_negatives = _swapped(counting.true_negatives, "streaming_true_negatives")
-streaming_false_positives = _swapped(counting.false_positives, "streaming_false_positives")
-streaming_false_negatives = _swapped(counting.false_negatives, "streaming_false_negatives")
-streaming_mean = _swapped(averages.mean, "streaming_mean")
-streaming_mean_tensor = _swapped(averages.mean_tensor, "streaming_mean_tensor")
-streaming_accuracy = _swapped(averages.accuracy, "streaming_accuracy")
-streaming_precision = _swapped(counting.precision, "streaming_precision")
-streaming_recall = _swapped(counting.recall, "streaming_recall")
-streaming_auc = _swapped(curves.auc, "streaming_auc", ("summation_method", "thresholds"))
-streaming_mean_absolute_error = _swapped(
-    averages.mean_absolute_error, "streaming_mean_absolute_error"
-)
-streaming_mean_relative_error = _swapped(
-    averages.mean_relative_error, "streaming_mean_relative_error"
-)
-streaming_mean_squared_error = _swapped(averages.mean_squared_error, "streaming_mean_squared_error")
-streaming_root_mean_squared_error = _swapped(
-    averages.root_mean_squared_error, "streaming_root_mean_squared_error"
-)
-streaming_mean_cosine_distance = _swapped(
-    averages.mean_cosine_distance, "streaming_mean_cosine_distance"
-)
+streaming_true_positives = _swapped(counting.true_positives)
+streaming_true_negatives = _swapped(counting.true_negatives)
+streaming_false_positives = _swapped(counting.false_positives)
+streaming_false_negatives = _swapped(counting.false_negatives)
+streaming_mean = _swapped(averages.mean)
+streaming_mean_tensor = _swapped(averages.mean_tensor)
+streaming_accuracy = _swapped(averages.accuracy)
+streaming_precision = _swapped(counting.precision)
+streaming_recall = _swapped(counting.recall)
+streaming_auc = _swapped(curves.auc, drop=("summation_method", "thresholds"))
+streaming_mean_absolute_error = _swapped(averages.mean_absolute_error)
+streaming_mean_relative_error = _swapped(averages.mean_relative_error)
+streaming_mean_squared_error = _swapped(averages.mean_squared_error)
+streaming_root_mean_squared_error = _swapped(averages.root_mean_squared_error)
+streaming_mean_cosine_distance = _swapped(averages.mean_cosine_distance)
 streaming_percentage_less = _swapped(averages.percentage_below, "streaming_percentage_less")
-streaming_mean_iou = _swapped(counting.mean_iou, "streaming_mean_iou")
-streaming_precision_at_thresholds = _swapped(
-    curves.precision_at_thresholds, "streaming_precision_at_thresholds"
-)
-streaming_recall_at_thresholds = _swapped(
-    curves.recall_at_thresholds, "streaming_recall_at_thresholds"
-)
-streaming_true_positives_at_thresholds = _swapped(
-    curves.true_positives_at_thresholds, "streaming_true_positives_at_thresholds"
-)
-streaming_true_negatives_at_thresholds = _swapped(
-    curves.true_negatives_at_thresholds, "streaming_true_negatives_at_thresholds"
-)
-streaming_false_positives_at_thresholds = _swapped(
-    curves.false_positives_at_thresholds, "streaming_false_positives_at_thresholds"
-)
-streaming_false_negatives_at_thresholds = _swapped(
-    curves.false_negatives_at_thresholds, "streaming_false_negatives_at_thresholds"
-)
-streaming_sensitivity_at_specificity = _swapped(
-    curves.sensitivity_at_specificity, "streaming_sensitivity_at_specificity"
-)
-streaming_specificity_at_sensitivity = _swapped(
-    curves.specificity_at_sensitivity, "streaming_specificity_at_sensitivity"
-)
+streaming_mean_iou = _swapped(counting.mean_iou)
+streaming_precision_at_thresholds = _swapped(curves.precision_at_thresholds)
+streaming_recall_at_thresholds = _swapped(curves.recall_at_thresholds)
+streaming_true_positives_at_thresholds = _swapped(curves.true_positives_at_thresholds)
+streaming_true_negatives_at_thresholds = _swapped(curves.true_negatives_at_thresholds)
+streaming_false_positives_at_thresholds = _swapped(curves.false_positives_at_thresholds)
+streaming_false_negatives_at_thresholds = _swapped(curves.false_negatives_at_thresholds)
+streaming_sensitivity_at_specificity = _swapped(curves.sensitivity_at_specificity)
+streaming_specificity_at_sensitivity = _swapped(curves.specificity_at_sensitivity)
 streaming_sparse_precision_at_k = _swapped(
     ranking.precision_at_k, "streaming_sparse_precision_at_k"
 )

@@ -95,7 +95,25 @@ def erfinv(x: Any) -> Any:
     return _wichura(0.5 * x, 0.5 * (1.0 - math.abs(x))) / _math.sqrt(2.0)
 
 
-class Normal(Elementwise):
+class _LocationScale(Elementwise):
+    """Distributions of ``loc + scale * z``, where `z` has a fixed one."""
+
+    _loc: Value
+    _scale: Value
+
+    @property
+    def loc(self) -> Value:
+        return self._loc
+
+    @property
+    def scale(self) -> Value:
+        return self._scale
+
+    def _z(self, x: Any) -> Any:
+        return (x - self._loc) / self._scale
+
+
+class Normal(_LocationScale):
     """The normal distribution.
 
     Parameters
@@ -128,20 +146,9 @@ class Normal(Elementwise):
                 scope, parameters, FULLY_REPARAMETERIZED, loc=loc, scale=scale
             )
 
-    @property
-    def loc(self) -> Value:
-        return self._loc
-
-    @property
-    def scale(self) -> Value:
-        return self._scale
-
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         drawn = random.random_normal(self._draw_shape(n), dtype=self.dtype, seed=seed)
         return drawn * self._scale + self._loc
-
-    def _z(self, x: Any) -> Any:
-        return (x - self._loc) / self._scale
 
     def _log_prob(self, x: Any) -> Any:
         return -0.5 * math.square(self._z(x)) - (_HALF_LOG_2PI + math.log(self._scale))
@@ -306,7 +313,7 @@ class Exponential(Gamma):
         return -math.log1p(-p) / self._rate
 
 
-class Laplace(Elementwise):
+class Laplace(_LocationScale):
     """The Laplace distribution: density ``exp(-|x - loc| / scale) / (2 scale)``."""
 
     _shaped: tuple[str, ...] = ("loc", "scale")
@@ -321,21 +328,10 @@ class Laplace(Elementwise):
                 scope, parameters, FULLY_REPARAMETERIZED, loc=loc, scale=scale
             )
 
-    @property
-    def loc(self) -> Value:
-        return self._loc
-
-    @property
-    def scale(self) -> Value:
-        return self._scale
-
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         low = float(np.nextafter(np.array(-1.0, self.dtype.np), np.array(0.0, self.dtype.np)))
         u = random.random_uniform(self._draw_shape(n), low, 1.0, dtype=self.dtype, seed=seed)
         return self._loc - self._scale * math.sign(u) * math.log1p(-math.abs(u))
-
-    def _z(self, x: Any) -> Any:
-        return (x - self._loc) / self._scale
 
     def _log_prob(self, x: Any) -> Any:
         return -math.abs(self._z(x)) - (_math.log(2.0) + math.log(self._scale))
@@ -425,7 +421,7 @@ class Beta(Elementwise):
         return math.select(both, mode, np.nan)
 
 
-class StudentT(Elementwise):
+class StudentT(_LocationScale):
     """Student's t distribution with `df` degrees of freedom, moved and scaled."""
 
     _shaped: tuple[str, ...] = ("df", "loc", "scale")
@@ -444,14 +440,6 @@ class StudentT(Elementwise):
     def df(self) -> Value:
         return self._df
 
-    @property
-    def loc(self) -> Value:
-        return self._loc
-
-    @property
-    def scale(self) -> Value:
-        return self._scale
-
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         normal = random.random_normal(self._draw_shape(n), dtype=self.dtype, seed=seed)
         df = self._spread(self._df)
@@ -465,7 +453,7 @@ class StudentT(Elementwise):
         return out + math.lgamma(half) - math.lgamma(half + 0.5)
 
     def _log_prob(self, x: Any) -> Any:
-        y = (x - self._loc) / self._scale
+        y = self._z(x)
         return -0.5 * (self._df + 1.0) * math.log1p(math.square(y) / self._df) - self._log_norm()
 
     def _entropy(self) -> Any:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.data.dataset import Dataset
+from graphc.estimator.folders import copy_extras, fresh_folder
 from graphc.estimator.spec import (
     EstimatorSpec,
     EvalSpec,
@@ -382,7 +381,7 @@ class Estimator:
             create_global_step(g)
             features, inputs = self._features(input_fn)
             spec = self._call_model(features, None, ModeKeys.PREDICT, self._config)
-            wanted = _chosen(spec.predictions, predict_keys)
+            wanted = chosen_predictions(spec.predictions, predict_keys, "predict_keys")
             creator = ChiefSessionCreator(
                 spec.scaffold or Scaffold(), config=self._config.session_config,
                 checkpoint_filename_with_path=path,
@@ -438,7 +437,7 @@ class Estimator:
         path = checkpoint_path or self.latest_checkpoint()
         if path is None:
             raise ValueError(f"Couldn't find trained model at {self._dir}.")
-        folder = _fresh_folder(export_dir_base)
+        folder = fresh_folder(export_dir_base)
         with Graph().as_default() as g, graphc.Session() as s:
             create_global_step(g)
             receiver = serving_input_receiver_fn()
@@ -447,10 +446,7 @@ class Estimator:
             builder = Builder(folder)
             signatures = _signatures(spec, receiver.receiver_tensors)
             builder.add_meta_graph_and_variables(s, ["serve"], signatures)
-            for name, source in (assets_extra or {}).items():
-                target = os.path.join(folder, "assets.extra", name)
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                shutil.copyfile(source, target)
+            copy_extras(folder, assets_extra)
             builder.save(as_text)
         return folder.encode()
 
@@ -494,14 +490,6 @@ def _metrics(spec: EstimatorSpec) -> tuple[dict[str, Any], Any]:
     return values, group(*[u.op if isinstance(u, Value) else u for u in updates])  # type: ignore[attr-defined]
 
 
-def _fresh_folder(base: Any) -> str:
-    """A folder named by the time in seconds, as serving wants it, and newer than all there."""
-    root = base.decode() if isinstance(base, bytes) else os.fspath(base)
-    there = os.listdir(root) if os.path.isdir(root) else []
-    newest = max((int(n) for n in there if n.isdigit()), default=0)
-    return os.path.join(root, str(max(int(time.time()), newest + 1)))
-
-
 def _signatures(spec: EstimatorSpec, receivers: Any) -> dict[str, Any]:
     """A signature for each export output; without a default, the first is it too."""
     from graphc.saved_model.signatures import predict_signature_def
@@ -517,11 +505,12 @@ def _signatures(spec: EstimatorSpec, receivers: Any) -> dict[str, Any]:
     return made
 
 
-def _chosen(predictions: Any, keys: Any) -> Any:
+def chosen_predictions(predictions: Any, keys: Any, argument: str) -> Any:
+    """The predictions that `keys` name (all without); `argument` is what the caller calls it."""
     if not keys:
         return predictions
     if not isinstance(predictions, dict):
-        raise ValueError("predict_keys argument is not valid in case of non-dict predictions.")
+        raise ValueError(f"{argument} argument is not valid in case of non-dict predictions.")
     found = {k: v for k, v in predictions.items() if k in keys}
     if not found:
         raise ValueError(f"Expected to run at least one output from {list(predictions)}, provided "

@@ -51,6 +51,24 @@ class Reference:
         return f"<Reference wrapping {self._thing!r}>"
 
 
+def _session_for(graph: Graph, session: Any, what: str, do: str, without: str) -> Any:
+    """The session that runs an element of `graph`: the given or the default one.
+
+    `without` is said where there is neither.
+    """
+    found = get_default_session() if session is None else session
+    if found is None:
+        raise ValueError(without)
+    if found.graph is not graph:
+        which = "default" if session is None else "given"
+        raise ValueError(
+            f"Cannot use the {which} session to {do} {what}: the {what}'s graph is different from "
+            "the session's graph."
+            + (" Pass an explicit session as the argument `session`." if session is None else "")
+        )
+    return found
+
+
 class Tensor(Value):
     """One output of an operation of a recorded graph: a name for what a run computes.
 
@@ -151,26 +169,12 @@ class Tensor(Value):
         ValueError
             Without a session, or when the session has another graph.
         """
-        if session is None:
-            session = get_default_session()
-            if session is None:
-                raise ValueError(
-                    "Cannot evaluate tensor using `eval()`: No default session is registered. "
-                    "Use `with sess.as_default()` or pass an explicit session to "
-                    "`eval(session=sess)`"
-                )
-            if session.graph is not self.graph:
-                raise ValueError(
-                    "Cannot use the default session to evaluate tensor: the tensor's graph is "
-                    "different from the session's graph. Pass an explicit session to "
-                    "`eval(session=sess)`."
-                )
-        elif session.graph is not self.graph:
-            raise ValueError(
-                "Cannot use the given session to evaluate tensor: the tensor's graph is "
-                "different from the session's graph."
-            )
-        return session.run(self, feed_dict)
+        s = _session_for(
+            self.graph, session, "tensor", "evaluate",
+            "Cannot evaluate tensor using `eval()`: No default session is registered. Use "
+            "`with sess.as_default()` or pass an explicit session to `eval(session=sess)`",
+        )  # fmt: skip
+        return s.run(self, feed_dict)
 
     def _shape_tuple(self) -> tuple[int | None, ...] | None:
         s = self.static_shape
@@ -352,26 +356,12 @@ class Operation(Node):
         ValueError
             Without a session, or when the session has another graph.
         """
-        if session is None:
-            session = get_default_session()
-            if session is None:
-                raise ValueError(
-                    "Cannot execute operation using `run()`: No default session is registered. "
-                    "Use `with sess.as_default():` or pass an explicit session to "
-                    "`run(session=sess)`"
-                )
-            if session.graph is not self.graph:
-                raise ValueError(
-                    "Cannot use the default session to execute operation: the operation's graph "
-                    "is different from the session's graph. Pass an explicit session to "
-                    "run(session=sess)."
-                )
-        elif session.graph is not self.graph:
-            raise ValueError(
-                "Cannot use the given session to execute operation: the operation's graph is "
-                "different from the session's graph."
-            )
-        session.run(self, feed_dict)
+        s = _session_for(
+            self.graph, session, "operation", "execute",
+            "Cannot execute operation using `run()`: No default session is registered. Use "
+            "`with sess.as_default():` or pass an explicit session to `run(session=sess)`",
+        )  # fmt: skip
+        s.run(self, feed_dict)
 
     def __repr__(self) -> str:
         return f"<tf.Operation '{self.name}' type={self.type}>"

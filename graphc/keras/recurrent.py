@@ -154,13 +154,17 @@ class LSTMCell(_Cell):
             "bias", (width,), None, initial, self.bias_regularizer, constraint=self.bias_constraint
         )
 
-    def call(self, inputs: Any, states: Any, training: Any = None) -> Any:
-        h, c = states[0], states[1]
+    def _before_gates(self, inputs: Any, h: Any) -> Any:
+        """What the four gates see, before their activations."""
         z = linalg.matmul(self._kept("x", inputs), self.kernel)
         z = z + linalg.matmul(self._kept("h", h), self.recurrent_kernel)
         if self.use_bias:
             z = z + convert_to_tensor(self.bias)
-        i, f, g, o = arrays.split(z, 4, 1)
+        return arrays.split(z, 4, 1)
+
+    def call(self, inputs: Any, states: Any, training: Any = None) -> Any:
+        h, c = states[0], states[1]
+        i, f, g, o = self._before_gates(inputs, h)
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * self.activation(g)
         h = gate(o) * self.activation(c)

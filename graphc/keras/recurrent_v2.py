@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.keras import recurrent
-from graphc.ops import arrays, linalg
-from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["GRU", "LSTM", "GRUCell", "LSTMCell", "PeepholeLSTMCell"]
 
@@ -73,11 +71,7 @@ class PeepholeLSTMCell(recurrent.LSTMCell):
 
     def call(self, inputs: Any, states: Any, training: Any = None) -> Any:
         h, c = states[0], states[1]
-        z = linalg.matmul(self._kept("x", inputs), self.kernel)
-        z = z + linalg.matmul(self._kept("h", h), self.recurrent_kernel)
-        if self.use_bias:
-            z = z + convert_to_tensor(self.bias)
-        i, f, g, o = arrays.split(z, 4, 1)
+        i, f, g, o = self._before_gates(inputs, h)
         gate = self.recurrent_activation
         kept = gate(f + self.forget_gate_peephole_weights * c) * c
         c = kept + gate(i + self.input_gate_peephole_weights * c) * self.activation(g)

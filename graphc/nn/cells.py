@@ -263,7 +263,21 @@ def linear_parts(x: Any, h: Any, kernel: Any, bias: Any) -> Value:
     return out
 
 
-class UnitsCell(LayerRNNCell):
+class OfUnits:
+    """What a cell is whose state and output are its units."""
+
+    _num_units: int
+
+    @property
+    def state_size(self) -> Any:
+        return self._num_units
+
+    @property
+    def output_size(self) -> Any:
+        return self._num_units
+
+
+class UnitsCell(OfUnits, LayerRNNCell):
     """What the cells of one size have in common."""
 
     def __init__(
@@ -275,14 +289,6 @@ class UnitsCell(LayerRNNCell):
         self.input_spec = InputSpec(ndim=2)
         self._num_units = num_units
         self._activation: Callable[..., Any] = activation_of(activation) or math.tanh
-
-    @property
-    def state_size(self) -> Any:
-        return self._num_units
-
-    @property
-    def output_size(self) -> Any:
-        return self._num_units
 
     def get_config(self) -> dict[str, Any]:
         """Its parameters."""

@@ -14,6 +14,7 @@ from graphc.nn.cells import (
     GRUCell,
     LayerRNNCell,
     LSTMStateTuple,
+    OfUnits,
     RNNCell,
     check_cell,
     input_depth,
@@ -511,7 +512,7 @@ class GRUBlockCellV2(GRUBlockCell):
     _NAMES = ("gates/kernel", "gates/bias", "candidate/kernel", "candidate/bias")
 
 
-class UGRNNCell(RNNCell):
+class UGRNNCell(OfUnits, RNNCell):
     """An update gate recurrent cell (arXiv:1611.09913).
 
     Parameters
@@ -534,14 +535,6 @@ class UGRNNCell(RNNCell):
         self._activation = activation
         self._linear: Linear | None = None
 
-    @property
-    def state_size(self) -> Any:
-        return self._num_units
-
-    @property
-    def output_size(self) -> Any:
-        return self._num_units
-
     def call(self, inputs: Any, state: Any) -> Any:
         """One step."""
         if inputs.get_shape().with_rank(2)[1].value is None:
@@ -555,7 +548,7 @@ class UGRNNCell(RNNCell):
         return new, new
 
 
-class IndRNNCell(LayerRNNCell):
+class IndRNNCell(OfUnits, LayerRNNCell):
     """A recurrent cell whose units see only themselves (arXiv:1803.04831).
 
     Parameters
@@ -574,14 +567,6 @@ class IndRNNCell(LayerRNNCell):
         self.input_spec = InputSpec(ndim=2)
         self._num_units = num_units
         self._activation = activation or math.tanh
-
-    @property
-    def state_size(self) -> Any:
-        return self._num_units
-
-    @property
-    def output_size(self) -> Any:
-        return self._num_units
 
     def build(self, inputs_shape: Any) -> None:
         """Make kernels and bias."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.face.initializers import Constant, RandomUniform, Zeros
 from graphc.face.scopes import get_variable, get_variable_scope, variable_scope
-from graphc.nn.cells import LSTMStateTuple, RNNCell
+from graphc.nn.cells import LSTMStateTuple, OfUnits, RNNCell
 from graphc.nn.contrib_cells import Linear
 from graphc.nn.wrappers import WrapperCell
 from graphc.ops import arrays, fills, linalg, math, nn, random
@@ -295,7 +295,7 @@ class _Phases(RandomUniform):
         return random.random_uniform(shape, 0.0, self._period.initial_value, dtype or "float32")
 
 
-class IntersectionRNNCell(RNNCell):
+class IntersectionRNNCell(OfUnits, RNNCell):
     """A cell whose output is partly its input (arXiv:1611.09913).
 
     Parameters
@@ -315,14 +315,6 @@ class IntersectionRNNCell(RNNCell):
         self._y_activation = y_activation
         self._first: Linear | None = None
         self._second: Linear | None = None
-
-    @property
-    def state_size(self) -> Any:
-        return self._num_units
-
-    @property
-    def output_size(self) -> Any:
-        return self._num_units
 
     def call(self, inputs: Any, state: Any) -> Any:
         """One step."""

@@ -196,14 +196,14 @@ def _operands(record: Op, values: Sequence[Any]) -> list[Value]:
     return [ref, indices, updates]
 
 
-def _scatter(kind: str, doc: str) -> Callable[..., Value]:
-    """``tf.scatter_<kind>``."""
-    name = f"scatter_{kind}"
-    tf = f"Scatter{kind.capitalize()}"
+def _updating(family: str, kind: str, doc: str, infer: Any, update: Any) -> Callable[..., Value]:
+    """The function ``<family>_<kind>`` of an op that changes parts of a variable by `update`."""
+    name = f"{family}_{kind}"
+    tf = "".join(w.capitalize() for w in name.split("_"))
     record = op(
-        name, tf, "state", doc=doc, args=("ref", "indices", "updates"), infer=_infer,
+        name, tf, "state", doc=doc, args=("ref", "indices", "updates"), infer=infer,
         types="fiub" if kind == "update" else "fiu", stateful=True,
-        facts={"ref": True, "update": _rule(kind)},
+        facts={"ref": True, "update": update},
     )  # fmt: skip
 
     def function(
@@ -214,6 +214,12 @@ def _scatter(kind: str, doc: str) -> Callable[..., Value]:
         return apply(record, values, None, name, _operands).outputs[0]
 
     function.__name__ = function.__qualname__ = name
+    return function
+
+
+def _scatter(kind: str, doc: str) -> Callable[..., Value]:
+    """``tf.scatter_<kind>``."""
+    function = _updating("scatter", kind, doc, _infer, _rule(kind))
     function.__doc__ = f"""{doc}
 
     Parameters
@@ -297,22 +303,7 @@ def _nd_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _scatter_nd(kind: str, doc: str) -> Callable[..., Value]:
-    name = f"scatter_nd_{kind}"
-    tf = f"ScatterNd{kind.capitalize()}"
-    record = op(
-        name, tf, "state", doc=doc, args=("ref", "indices", "updates"), infer=_nd_infer,
-        types="fiub" if kind == "update" else "fiu", stateful=True,
-        facts={"ref": True, "update": _nd(kind, _change)},
-    )  # fmt: skip
-
-    def function(
-        ref: Any, indices: Any, updates: Any, use_locking: bool = kind == "update",
-        name: str | None = None,
-    ) -> Value:  # fmt: skip
-        values = (state.reference(ref, tf), indices, updates)
-        return apply(record, values, None, name, _operands).outputs[0]
-
-    function.__name__ = function.__qualname__ = name
+    function = _updating("scatter_nd", kind, doc, _nd_infer, _nd(kind, _change))
     function.__doc__ = f"{doc} The last axis of `indices` holds index vectors."
     return function
 

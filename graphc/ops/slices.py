@@ -83,14 +83,15 @@ def _slice_dims(x: Any, *rest: Any, **attrs: Any) -> Any:
     return x[b[0] :] if n[0] == -1 else x[b[0] : b[0] + n[0]]
 
 
-def _slice_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> Any:
-    out: dict[str, Any] = {}
-    tail: list[Value] = []
+def _same_begin(attrs: Attrs, rest: Sequence[Value]) -> tuple[dict[str, Any], list[Value]]:
+    """Attributes and operands of an op that begins where one with `attrs` and `rest` does."""
     if "begin" in attrs:
-        out["begin"] = attrs["begin"]
-    else:
-        tail.append(rest[attrs["dynamic"].index("begin")])
-        out["dynamic"] = ("begin",)
+        return {"begin": attrs["begin"]}, []
+    return {"dynamic": ("begin",)}, [rest[attrs["dynamic"].index("begin")]]
+
+
+def _slice_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> Any:
+    out, tail = _same_begin(attrs, rest)
     shape_operand(x, out, tail, "shape")
     return (apply(place_op, [dy, *tail], out), *nones(rest))
 
@@ -150,13 +151,7 @@ def _place_numpy(x: Any, *, begin: Any, shape: Any) -> Any:
 
 
 def _place_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> Any:
-    out: dict[str, Any] = {}
-    tail: list[Value] = []
-    if "begin" in attrs:
-        out["begin"] = attrs["begin"]
-    else:
-        tail.append(rest[attrs["dynamic"].index("begin")])
-        out["dynamic"] = ("begin",)
+    out, tail = _same_begin(attrs, rest)
     shape_operand(x, out, tail, "size")
     return (apply(slice_op, [dy, *tail], out), *nones(rest))
 

@@ -51,7 +51,23 @@ class Helper:
         raise NotImplementedError
 
 
-class CustomHelper(Helper):
+class _Sampling(Helper):
+    """A helper that is told what its samples are."""
+
+    def __init__(self, shape: Any, dtype: Any) -> None:
+        self._shape = TensorShape(shape)
+        self._dtype = dtype
+
+    @property
+    def sample_ids_shape(self) -> Any:
+        return self._shape
+
+    @property
+    def sample_ids_dtype(self) -> Any:
+        return self._dtype
+
+
+class CustomHelper(_Sampling):
     """A helper of three functions.
 
     Parameters
@@ -77,22 +93,13 @@ class CustomHelper(Helper):
         self._sample_fn = sample_fn
         self._next_inputs_fn = next_inputs_fn
         self._batch_size: Any = None
-        self._shape = TensorShape(sample_ids_shape or [])
-        self._dtype = sample_ids_dtype or dtypes.int32
+        super().__init__(sample_ids_shape or [], sample_ids_dtype or dtypes.int32)
 
     @property
     def batch_size(self) -> Any:
         if self._batch_size is None:
             raise ValueError("batch_size accessed before initialize was called")
         return self._batch_size
-
-    @property
-    def sample_ids_shape(self) -> Any:
-        return self._shape
-
-    @property
-    def sample_ids_dtype(self) -> Any:
-        return self._dtype
 
     def initialize(self, name: str | None = None) -> Any:
         """``(finished, first inputs)``."""
@@ -419,7 +426,7 @@ class SampleEmbeddingHelper(GreedyEmbeddingHelper):
         return _categorical(logits, self._seed)
 
 
-class InferenceHelper(Helper):
+class InferenceHelper(_Sampling):
     """Reads what a function makes of its last output.
 
     Parameters
@@ -441,8 +448,7 @@ class InferenceHelper(Helper):
     ) -> None:  # fmt: skip
         self._sample_fn = sample_fn
         self._end_fn = end_fn
-        self._shape = TensorShape(sample_shape)
-        self._dtype = sample_dtype
+        super().__init__(sample_shape, sample_dtype)
         self._next_inputs_fn = next_inputs_fn
         self._start_inputs = convert.convert_to_tensor(start_inputs, name="start_inputs")
         self._batch_size: Any = shapes.shape(self._start_inputs)[0]
@@ -450,14 +456,6 @@ class InferenceHelper(Helper):
     @property
     def batch_size(self) -> Any:
         return self._batch_size
-
-    @property
-    def sample_ids_shape(self) -> Any:
-        return self._shape
-
-    @property
-    def sample_ids_dtype(self) -> Any:
-        return self._dtype
 
     def initialize(self, name: str | None = None) -> Any:
         """``(finished, first inputs)``."""

@@ -28,6 +28,13 @@ def _step(global_step: Any, what: str, dtype: Any) -> Value:
     return step
 
 
+def _steps(global_step: Any, what: str, dtype: Any, decay_steps: Any, staircase: bool) -> Value:
+    """How often `decay_steps` have passed; a whole number with `staircase`."""
+    p = _step(global_step, what, dtype) / math.cast(convert_to_tensor(decay_steps), dtype)
+    steps: Value = math.floor(p) if staircase else p
+    return steps
+
+
 def exponential_decay(
     learning_rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any,
     staircase: bool = False, name: str | None = None,
@@ -35,10 +42,7 @@ def exponential_decay(
     """``learning_rate * decay_rate ** (global_step / decay_steps)``, in steps with `staircase`."""
     with name_scope(name, "ExponentialDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
-        p = _step(global_step, "exponential_decay", lr.dtype) / math.cast(
-            convert_to_tensor(decay_steps), lr.dtype
-        )
-        p = math.floor(p) if staircase else p
+        p = _steps(global_step, "exponential_decay", lr.dtype, decay_steps, staircase)
         rate: Value = math.multiply(
             lr, math.pow(math.cast(convert_to_tensor(decay_rate), lr.dtype), p), name=scope
         )
@@ -61,10 +65,7 @@ def inverse_time_decay(
     """``learning_rate / (1 + decay_rate * global_step / decay_steps)``."""
     with name_scope(name, "InverseTimeDecay", [learning_rate, global_step]) as scope:
         lr = convert_to_tensor(learning_rate, name="learning_rate")
-        p = _step(global_step, "inverse_time_decay", lr.dtype) / math.cast(
-            convert_to_tensor(decay_steps), lr.dtype
-        )
-        p = math.floor(p) if staircase else p
+        p = _steps(global_step, "inverse_time_decay", lr.dtype, decay_steps, staircase)
         made(1)
         rate: Value = math.divide(
             lr, 1 + math.cast(convert_to_tensor(decay_rate), lr.dtype) * p, name=scope

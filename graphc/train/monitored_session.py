@@ -214,7 +214,24 @@ class SessionCreator:
         raise NotImplementedError(f"create_session is not implemented for {self}.")
 
 
-class ChiefSessionCreator(SessionCreator):
+class _Scaffolded(SessionCreator):
+    """A creator that builds the scaffold's operations when it makes its first session."""
+
+    def __init__(self, scaffold: Scaffold | None) -> None:
+        self._scaffold = scaffold or Scaffold()
+        self._made: SessionManager | None = None
+
+    def _manager(self) -> SessionManager:
+        if self._made is None:
+            s = self._scaffold
+            s.finalize()
+            self._made = SessionManager(
+                s.local_init_op, s.ready_op, s.ready_for_local_init_op, get_default_graph()
+            )
+        return self._made
+
+
+class ChiefSessionCreator(_Scaffolded):
     """Restores the variables, or initialises them.
 
     Parameters
@@ -231,43 +248,30 @@ class ChiefSessionCreator(SessionCreator):
         self, scaffold: Scaffold | None = None, master: str = "", config: Any = None,
         checkpoint_dir: str | None = None, checkpoint_filename_with_path: str | None = None,
     ) -> None:  # fmt: skip
-        self._scaffold = scaffold or Scaffold()
+        super().__init__(scaffold)
         self._master, self._config = master, config
         self._dir, self._path = checkpoint_dir, checkpoint_filename_with_path
-        self._manager: SessionManager | None = None
 
     def create_session(self) -> Session:
         s = self._scaffold
-        if self._manager is None:
-            s.finalize()
-            self._manager = SessionManager(
-                s.local_init_op, s.ready_op, s.ready_for_local_init_op, get_default_graph()
-            )
-        return self._manager.prepare_session(
+        return self._manager().prepare_session(
             self._master, s.init_op, s.saver, self._dir, self._path, config=self._config,
             init_feed_dict=s.init_feed_dict, init_fn=s.init_fn,
         )  # fmt: skip
 
 
-class WorkerSessionCreator(SessionCreator):
+class WorkerSessionCreator(_Scaffolded):
     """Waits until the model is ready: of use where the chief is in this process."""
 
     def __init__(
         self, scaffold: Scaffold | None = None, master: str = "", config: Any = None,
         max_wait_secs: float = 30 * 60,
     ) -> None:  # fmt: skip
-        self._scaffold = scaffold or Scaffold()
+        super().__init__(scaffold)
         self._master, self._config, self._max_wait = master, config, max_wait_secs
-        self._manager: SessionManager | None = None
 
     def create_session(self) -> Session:
-        s = self._scaffold
-        if self._manager is None:
-            s.finalize()
-            self._manager = SessionManager(
-                s.local_init_op, s.ready_op, s.ready_for_local_init_op, get_default_graph()
-            )
-        return self._manager.wait_for_session(self._master, self._config, self._max_wait)
+        return self._manager().wait_for_session(self._master, self._config, self._max_wait)
 
 
 # ------------------------------------------------------------------------- sessions

@@ -274,6 +274,10 @@ class Optimizer:
     def _call_if_callable(self, param: Any) -> Any:
         return param() if callable(param) and not isinstance(param, Value | Variable) else param
 
+    def _called(self, param: Any, name: str) -> Value:
+        """A parameter, or what it gives when called, as a tensor."""
+        return convert_to_tensor(self._call_if_callable(param), name=name)
+
     def _hyper(self, value: Any, var: Any) -> Value:
         """A hyper-parameter in the variable's type."""
         v = convert_to_tensor(value)
@@ -442,9 +446,7 @@ class GradientDescentOptimizer(Optimizer):
         self._learning_rate_tensor: Any = None
 
     def _prepare(self) -> None:
-        self._learning_rate_tensor = convert_to_tensor(
-            self._call_if_callable(self._learning_rate), name="learning_rate"
-        )
+        self._learning_rate_tensor = self._called(self._learning_rate, "learning_rate")
 
     @one_op("_learning_rate_tensor")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
@@ -488,12 +490,8 @@ class MomentumOptimizer(Optimizer):
             self._zeros_slot(v, "momentum", self._name)
 
     def _prepare(self) -> None:
-        self._learning_rate_tensor = convert_to_tensor(
-            self._call_if_callable(self._learning_rate), name="learning_rate"
-        )
-        self._momentum_tensor = convert_to_tensor(
-            self._call_if_callable(self._momentum), name="momentum"
-        )
+        self._learning_rate_tensor = self._called(self._learning_rate, "learning_rate")
+        self._momentum_tensor = self._called(self._momentum, "momentum")
 
     @one_op("_learning_rate_tensor", "_momentum_tensor")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
@@ -536,9 +534,7 @@ class AdagradOptimizer(Optimizer):
             self._filled_slot(v, self._initial, "accumulator", self._name)
 
     def _prepare(self) -> None:
-        self._learning_rate_tensor = convert_to_tensor(
-            self._call_if_callable(self._learning_rate), name="learning_rate"
-        )
+        self._learning_rate_tensor = self._called(self._learning_rate, "learning_rate")
 
     @one_op("_learning_rate_tensor")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
@@ -628,9 +624,9 @@ class AdadeltaOptimizer(Optimizer):
             self._zeros_slot(v, "accum_update", self._name)
 
     def _prepare(self) -> None:
-        self._lr_t = convert_to_tensor(self._call_if_callable(self._lr), name="lr")
-        self._rho_t = convert_to_tensor(self._call_if_callable(self._rho), name="rho")
-        self._epsilon_t = convert_to_tensor(self._call_if_callable(self._epsilon), name="epsilon")
+        self._lr_t = self._called(self._lr, "lr")
+        self._rho_t = self._called(self._rho, "rho")
+        self._epsilon_t = self._called(self._epsilon, "epsilon")
 
     @one_op("_lr_t", "_rho_t", "_epsilon_t")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
@@ -672,16 +668,10 @@ class RMSPropOptimizer(Optimizer):
             self._zeros_slot(v, "momentum", self._name)
 
     def _prepare(self) -> None:
-        self._learning_rate_tensor = convert_to_tensor(
-            self._call_if_callable(self._learning_rate), name="learning_rate"
-        )
-        self._decay_tensor = convert_to_tensor(self._call_if_callable(self._decay), name="decay")
-        self._momentum_tensor = convert_to_tensor(
-            self._call_if_callable(self._momentum), name="momentum"
-        )
-        self._epsilon_tensor = convert_to_tensor(
-            self._call_if_callable(self._epsilon), name="epsilon"
-        )
+        self._learning_rate_tensor = self._called(self._learning_rate, "learning_rate")
+        self._decay_tensor = self._called(self._decay, "decay")
+        self._momentum_tensor = self._called(self._momentum, "momentum")
+        self._epsilon_tensor = self._called(self._epsilon, "epsilon")
 
     @one_op("_learning_rate_tensor", "_decay_tensor", "_momentum_tensor", "_epsilon_tensor")
     def _apply_dense(self, grad: Any, var: Any) -> Any:
@@ -745,10 +735,10 @@ class AdamOptimizer(Optimizer):
             self._zeros_slot(v, "v", self._name)
 
     def _prepare(self) -> None:
-        self._lr_t = convert_to_tensor(self._call_if_callable(self._lr), name="learning_rate")
-        self._beta1_t = convert_to_tensor(self._call_if_callable(self._beta1), name="beta1")
-        self._beta2_t = convert_to_tensor(self._call_if_callable(self._beta2), name="beta2")
-        self._epsilon_t = convert_to_tensor(self._call_if_callable(self._epsilon), name="epsilon")
+        self._lr_t = self._called(self._lr, "learning_rate")
+        self._beta1_t = self._called(self._beta1, "beta1")
+        self._beta2_t = self._called(self._beta2, "beta2")
+        self._epsilon_t = self._called(self._epsilon, "epsilon")
         self._rates: dict[Any, Value] = {}
 
     def _rate(self, var: Any) -> Value:
@@ -838,9 +828,7 @@ class FtrlOptimizer(Optimizer):
             self._zeros_slot(v, "linear", self._linear_name or self._name)
 
     def _prepare(self) -> None:
-        self._learning_rate_tensor = convert_to_tensor(
-            self._call_if_callable(self._learning_rate), name="learning_rate"
-        )
+        self._learning_rate_tensor = self._called(self._learning_rate, "learning_rate")
         self._l1_t = convert_to_tensor(self._l1, name="l1_regularization_strength")
         self._l2_t = convert_to_tensor(self._l2, name="l2_regularization_strength")
         self._shrinkage_t = convert_to_tensor(
@@ -904,9 +892,7 @@ class ProximalGradientDescentOptimizer(Optimizer):
         self._l1, self._l2 = l1_regularization_strength, l2_regularization_strength
 
     def _prepare(self) -> None:
-        self._learning_rate_tensor = convert_to_tensor(
-            self._call_if_callable(self._learning_rate), name="learning_rate"
-        )
+        self._learning_rate_tensor = self._called(self._learning_rate, "learning_rate")
         _regularization(self)
 
     @one_op()

@@ -7,10 +7,10 @@ import json
 import pathlib
 import sys
 import warnings
-from typing import Any
 
 import numpy as np
 import pytest
+from recorded import close
 
 import graphc as tf
 
@@ -22,21 +22,6 @@ CASES = [
     for family in FAMILIES
     for name in importlib.import_module(family + "_programs").PROGRAMS
 ]
-
-
-def close(got: Any, want: Any, what: str) -> None:
-    if isinstance(want, list):
-        assert len(got) == len(want), f"{what}: {got} instead of {want}"
-        for i, (g, w) in enumerate(zip(got, want, strict=True)):
-            close(g, w, f"{what}[{i}]")
-    elif isinstance(want, dict):
-        assert sorted(got) == sorted(want), what
-        for k in want:
-            close(got[k], want[k], f"{what}[{k}]")
-    elif isinstance(want, float):
-        np.testing.assert_allclose(float(got), want, rtol=5e-4, atol=2e-5, err_msg=what)
-    else:
-        assert got == want, what
 
 
 @pytest.mark.parametrize(("family", "name"), CASES)

@@ -4,6 +4,22 @@
 
 import collections
 
+import numpy
+
+
+def shown(x):
+    """A result as text: type, shape and values."""
+    if isinstance(x, (list, tuple)):
+        return f"{type(x).__name__}({', '.join(map(shown, x))})"
+    if isinstance(x, dict):
+        return "{" + ", ".join(f"{k!r}: {shown(v)}" for k, v in sorted(x.items())) + "}"
+    if isinstance(x, (numpy.ndarray, numpy.generic)):
+        a = numpy.asarray(x)
+        if a.dtype.kind == "f":
+            a = numpy.round(a.astype(numpy.float64), 4) + 0.0
+        return f"{numpy.asarray(x).dtype}{list(a.shape)} {a.tolist()}"
+    return repr(x)
+
 
 def programs(tf, np):
     """The programs by name, each to be called with a new default graph."""

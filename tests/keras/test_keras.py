@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recorded import close
 
 import graphc as tf
 
@@ -17,21 +18,6 @@ HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE))
 programs = importlib.import_module("keras_programs")
 FACTS: dict[str, Any] = json.loads((HERE / "keras.json").read_text())
-
-
-def close(got: Any, want: Any, what: str) -> None:
-    if isinstance(want, list):
-        assert len(got) == len(want), what
-        for i, (g, w) in enumerate(zip(got, want, strict=True)):
-            close(g, w, f"{what}[{i}]")
-    elif isinstance(want, dict):
-        assert sorted(got) == sorted(want), what
-        for k in want:
-            close(got[k], want[k], f"{what}[{k}]")
-    elif isinstance(want, float):
-        np.testing.assert_allclose(float(got), want, rtol=5e-4, atol=2e-5, err_msg=what)
-    else:
-        assert got == want, what
 
 
 @pytest.mark.parametrize("name", sorted(programs.PROGRAMS))

@@ -19,6 +19,7 @@ from graphc.contrib.learn.metric_spec import MetricSpec
 from graphc.contrib.learn.model_fn import ModelFnOps
 from graphc.contrib.learn.monitors import replace_monitors_with_hooks
 from graphc.estimator.estimator import Estimator as Core
+from graphc.estimator.estimator import chosen_predictions
 from graphc.estimator.spec import EstimatorSpec
 from graphc.face import logging
 
@@ -361,7 +362,7 @@ class BaseEstimator(_Parameters, Evaluable, Trainable):
             got = input_fn()
             features = got[0] if isinstance(got, (list, tuple)) else got
             made = self._get_predict_ops(features)
-            wanted = _chosen(made.predictions, outputs)
+            wanted = chosen_predictions(made.predictions, outputs, "outputs")
             creator = tf.train.ChiefSessionCreator(
                 made.scaffold, config=self._config.session_config,
                 checkpoint_filename_with_path=path,
@@ -399,18 +400,6 @@ class BaseEstimator(_Parameters, Evaluable, Trainable):
 def _check_metrics(metrics: Any) -> None:
     if metrics is not None and not isinstance(metrics, dict):
         raise ValueError(f"Metrics argument should be None or dict. Got {metrics}.")
-
-
-def _chosen(predictions: Any, outputs: Any) -> Any:
-    if not outputs:
-        return predictions
-    if not isinstance(predictions, dict):
-        raise ValueError("outputs argument is not valid in case of non-dict predictions.")
-    found = {k: v for k, v in predictions.items() if k in outputs}
-    if not found:
-        raise ValueError(f"Expected to run at least one output from {predictions.keys()}, "
-                         f"provided {outputs}.")  # fmt: skip
-    return found
 
 
 def _predictions(

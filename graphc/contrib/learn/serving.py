@@ -12,7 +12,7 @@ import graphc
 from graphc.contrib.learn.keys import PredictionKey, ProblemType
 from graphc.contrib.learn.model_fn import InputFnOps, ModelFnOps
 from graphc.estimator.estimator import Estimator as Core
-from graphc.estimator.estimator import _fresh_folder
+from graphc.estimator.folders import copy_extras, fresh_folder
 
 __all__ = ["ExportStrategy", "build_parsing_serving_input_fn", "make_export_strategy", "write"]
 
@@ -85,7 +85,7 @@ def write(
     """Write a saved model with the variables of a checkpoint."""
     from graphc.saved_model.models import Builder
 
-    folder = _fresh_folder(base)
+    folder = fresh_folder(base)
     with tf.Graph().as_default() as g, tf.Session() as s:
         tf.train.create_global_step(g)
         given = serving_input_fn()
@@ -105,10 +105,7 @@ def write(
         tf.train.Saver().restore(s, checkpoint)
         builder = Builder(folder)
         builder.add_meta_graph_and_variables(s, ["serve"], signatures)
-        for name, source in (assets_extra or {}).items():
-            target = os.path.join(folder, "assets.extra", name)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copyfile(source, target)
+        copy_extras(folder, assets_extra)
         builder.save(as_text)
     return folder.encode()
 

@@ -238,9 +238,7 @@ class LARSOptimizer(Optimizer):
             self._zeros_slot(v, "momentum", self._name)
 
     def _prepare(self) -> None:
-        self._rate = convert_to_tensor(
-            self._call_if_callable(self._learning_rate), name="learning_rate"
-        )
+        self._rate = self._called(self._learning_rate, "learning_rate")
 
     def compute_lr(self, grad: Any, var: Any) -> Any:
         """The rate of a variable: scaled by the norms, unless it is in `skip_list`."""
@@ -293,9 +291,7 @@ class _SignOptimizer(Optimizer):
             self._zeros_slot(v, "m", self._name)
 
     def _prepare(self) -> None:
-        self._rate = convert_to_tensor(
-            self._call_if_callable(self._learning_rate), name="learning_rate"
-        )
+        self._rate = self._called(self._learning_rate, "learning_rate")
 
     def _factor(self, agreement: Any) -> Any:
         raise NotImplementedError

@@ -95,13 +95,18 @@ def _small(net: Net, word: str) -> None:
         net.relu()
 
 
+def _chain(net: Net, words: str) -> None:
+    """Entries of a table one after the other."""
+    for word in words.split():
+        _small(net, word)
+
+
 def _branches(net: Net, texts: Sequence[str], name: str | None) -> None:
     """Branches from one place, side by side."""
     start, made = net.x, []
     for text in texts:
         net.x = start
-        for word in text.split():
-            _small(net, word)
+        _chain(net, text)
         made.append(net.x)
     net.x = layers().Concatenate(axis=net.axis, name=name)(made)
 
@@ -113,8 +118,7 @@ def InceptionV3(
     """Inception, third version: see `VGG16` for the arguments."""
     net = Net(include_top, weights, input_tensor, input_shape, pooling, classes, size=299,
               least=75)  # fmt: skip
-    for word in _STEM.split():
-        _small(net, word)
+    _chain(net, _STEM)
     plan: list[tuple[str, int]] = [("a", 32), ("a", 64), ("a", 64), ("3", 0), ("b", 128),
                                    ("b", 160), ("b", 160), ("b", 192), ("8", 0)]  # fmt: skip
     for i, (kind, width) in enumerate(plan):
@@ -132,13 +136,11 @@ def _fanned(net: Net, i: int) -> None:
     made.append(net.x)
     for text, name in (("384:1", f"mixed9_{i}"), ("448:1 384:3", None)):
         net.x = start
-        for word in text.split():
-            _small(net, word)
+        _chain(net, text)
         _branches(net, ["384:1x3", "384:3x1"], name)
         made.append(net.x)
     net.x = start
-    for word in ("avg", "192:1"):
-        _small(net, word)
+    _chain(net, "avg 192:1")
     made.append(net.x)
     net.x = layers().Concatenate(axis=net.axis, name=f"mixed{9 + i}")(made)
 
@@ -166,8 +168,7 @@ def InceptionResNetV2(
     """Inception with residual branches: see `VGG16` for the arguments."""
     net = Net(include_top, weights, input_tensor, input_shape, pooling, classes, size=299,
               least=75)  # fmt: skip
-    for word in _STEM.split():
-        _small(net, word)
+    _chain(net, _STEM)
     for kind, block, scale, times in (("5b", "35", 0.17, 10), ("6a", "17", 0.1, 20),
                                       ("7a", "block8", 0.2, 9)):  # fmt: skip
         _branches(net, _MIXED[kind], f"mixed_{kind}")

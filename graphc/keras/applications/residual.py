@@ -23,6 +23,15 @@ _EPSILON = {"epsilon": 1.001e-5}
 _WIDTHS = (64, 128, 256, 512)
 
 
+def _finished(net: Net, name: str, last: str) -> Any:
+    """The top, or the pooling that takes its place, and the model with its weights."""
+    file = shown(name + "_weights_tf_dim_ordering_tf_kernels%s.h5", net.top)
+    if net.top:
+        return net.finish(name, file, last)
+    net.pooled("avg_pool", "max_pool")
+    return net.model(name, file)
+
+
 def _entry(net: Net, after: bool) -> None:
     """The first layers; with the normalization, unless it comes before each block."""
     kit = layers()
@@ -95,11 +104,7 @@ def _resnet(name: str, depths: tuple[int, ...], early: bool) -> Callable[..., An
         if early:
             net.norm("post_bn", **_EPSILON)
             net.relu("post_relu")
-        file = shown(name + "_weights_tf_dim_ordering_tf_kernels%s.h5", net.top)
-        if not net.top:
-            net.pooled("avg_pool", "max_pool")
-            return net.model(name, file)
-        return net.finish(name, file, "probs")
+        return _finished(net, name, "probs")
 
     build.__name__ = build.__qualname__ = name
     return build
@@ -140,11 +145,7 @@ def _densenet(name: str, depths: tuple[int, ...]) -> Callable[..., Any]:
                 net.add(kit.AveragePooling2D(2, strides=2, name=f"pool{s}_pool"))
         net.norm("bn", **_EPSILON)
         net.relu("relu")
-        file = shown(name + "_weights_tf_dim_ordering_tf_kernels%s.h5", net.top)
-        if not net.top:
-            net.pooled("avg_pool", "max_pool")
-            return net.model(name, file)
-        return net.finish(name, file, "fc1000")
+        return _finished(net, name, "fc1000")
 
     build.__name__ = build.__qualname__ = name
     return build
