@@ -99,16 +99,14 @@ def _from_array(a: np.ndarray[Any, Any]) -> Known:
 def _apply(v: Value, memo: dict[Value, Known]) -> Known:
     n = v.node
     if n.op.facts.get("shape_only"):
-        out = n.op.dims(*n.inputs, **n.attrs) if n.op.dims else None
-        return out[v.index] if out is not None and n.op.facts.get("shapes") else out
+        return _of_output(v, n.op.dims(*n.inputs, **n.attrs) if n.op.dims else None)
     args = [memo.get(x) for x in n.inputs]
     assert n.op.dims is not None
     if n.op.family != "elementwise":
         args = [
             _unknown_elements(x) if a is None else a for x, a in zip(n.inputs, args, strict=True)
         ]
-        out = n.op.dims(*args, **n.attrs)
-        return out if out is None or len(n.outputs) == 1 else out[v.index]
+        return _of_output(v, n.op.dims(*args, **n.attrs))
     if any(a is None for a in args):
         return None
     if not any(isinstance(a, tuple) for a in args):
@@ -126,6 +124,11 @@ def _apply(v: Value, memo: dict[Value, Known]) -> Known:
         None if any(e is None for e in es) else n.op.dims(*es, **n.attrs)
         for es in zip(*columns, strict=True)
     )
+
+
+def _of_output(v: Value, out: Any) -> Known:
+    """What `v` holds, by what the `dims` of its op says."""
+    return out[v.index] if out is not None and v.node.op.facts.get("dims_of_each") else out
 
 
 def known_operand(inputs: Sequence[Value], attrs: Any, name: str) -> Known:

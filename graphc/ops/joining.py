@@ -383,7 +383,7 @@ unstack_op = op(
     "unstack", "Unpack", "view", doc="The slices along an axis.", args=("value",), types="fiubsc",
     infer=_unstack_infer, expand=_unstack_expand,
     numpy=lambda x, *, num, axis: tuple(np.array(p, order="C") for p in np.moveaxis(x, axis, 0)),
-    dims=lambda x, *, num, axis: x,
+    dims=lambda x, *, num, axis: x, facts={"dims_of_each": True},
     grad=lambda ys, dys, x, *, num, axis: (stack(filled_in(dys, ys), axis),),
 )  # fmt: skip
 
@@ -491,6 +491,7 @@ split_op = op(
     dims=lambda x, *rest, num, **a: None if not isinstance(x, tuple) or len(x) % num else tuple(
         x[i * (len(x) // num) : (i + 1) * (len(x) // num)] for i in range(num)
     ),
+    facts={"dims_of_each": True},
 )  # fmt: skip
 
 

@@ -77,7 +77,8 @@ class Op:
     lower : callable, optional
         For structured ops: builds the kernels itself.
     dims : callable, optional
-        Its meaning on symbolic sizes, for integer scalars and vectors of sizes.
+        Its meaning on symbolic sizes, for integer scalars and vectors of sizes; with the fact
+        ``dims_of_each`` one such for each output.
     interval : callable, optional
         ``(*intervals) -> interval``: where results lie (`graphc.ops.intervals`).
     types : str

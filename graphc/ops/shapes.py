@@ -442,7 +442,7 @@ shape_n_op = op(
     **a: tuple(None if x.static_shape is None else tuple(x.static_shape) for x in xs),
     numpy=lambda *xs, out_type: tuple(np.array(x.shape, out_type.np) for x in xs),
     expand=lambda *xs, out_type: tuple(sizes(whole(x), out_type) for x in xs),
-    facts={"shape_only": True, "shapes": True},
+    facts={"shape_only": True, "dims_of_each": True},
 )  # fmt: skip
 
 

@@ -71,10 +71,11 @@ class _Copy(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """The operands of the next product of a batch, and which chunk of this one it is."""
+    """The operands of the next product of a batch, A's of `lines`; which chunk of this one it is."""
 
     a: Any
     b: Any
+    lines: V
     chunk: V
 
 
@@ -248,6 +249,7 @@ class _Kernel:
                 self.following = (
                     fn.element_ptr(base_a, fn.select(more, self.a_step, fn.index(0)), g.dtype),
                     fn.element_ptr(base_b, fn.select(more, self.b_step, fn.index(0)), g.dtype),
+                    self._div(self.m * self.k * g.dtype.size, 64),
                 )
             # Units beside each other share columns: the panel of B is still in a cache.
             c = fn.udiv_index(u, row_units)
@@ -709,10 +711,9 @@ class _Kernel:
         """Some lines of A, or behind them of B."""
         fn = self.fn
         line = (batch.chunk + number) * LINES
-        some = self._div(self.m * self.k * self.g.dtype.size, 64)
         near = fn.wrap(self._byte(batch.a, line * 64), dtypes.int64)
-        far = fn.wrap(self._byte(batch.b, (line - some) * 64), dtypes.int64)
-        first = fn.select(line < some, near, far)
+        far = fn.wrap(self._byte(batch.b, (line - batch.lines) * 64), dtypes.int64)
+        first = fn.select(line < batch.lines, near, far)
         for e in range(LINES):
             self._line(self._byte(first.ll, fn.index(64 * e)), near=False)
 

@@ -49,6 +49,22 @@ def test_unknown_sizes(ta: bool, tb: bool, threads: int) -> None:
                       m, n, k, ta, tb)  # fmt: skip
 
 
+@pytest.mark.parametrize("tb", [False, True])
+@pytest.mark.parametrize("known", list(product([False, True], repeat=3)))
+def test_batches_of_known_and_unknown_sizes(known: tuple[bool, ...], tb: bool) -> None:
+    rng = np.random.default_rng(0)
+    sizes = (8, 50, 4)
+    m, n, k = (d if is_known else None for d, is_known in zip(sizes, known, strict=True))
+    x, y, bias = (rng.standard_normal(s) for s in ((2, 3, 8, 4), (2, 3, 4, 50), (50,)))
+    with tf.Graph().as_default(), tf.Session() as sess:
+        a = tf.placeholder(tf.float32, [2, 3, m, k])
+        b = tf.placeholder(tf.float32, [2, 3, n, k] if tb else [2, 3, k, n])
+        c = tf.placeholder(tf.float32, [n])
+        feed = {a: x, b: y.swapaxes(-1, -2) if tb else y, c: bias}
+        got = sess.run(layer(a, b, c, False, tb), feed)
+    np.testing.assert_allclose(got, gelu(x @ y + bias, np.tanh), rtol=1e-4, atol=3e-6)
+
+
 @pytest.mark.parametrize(
     ("m", "n", "k", "ta", "tb"),
     [(12, 48, 20, False, False), (4, 97, 20, False, False), (3, 64, 300, False, False),

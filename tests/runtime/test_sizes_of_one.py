@@ -59,3 +59,25 @@ def test_a_fed_axis(axis):
         turned = tf.transpose(x, order)
         assert np.array_equal(sess.run(turned, {x: a, order: [1, 0]}), a.T)
         assert np.array_equal(sess.run(turned, {x: a, order: [0, 1]}), a)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 2)])
+@pytest.mark.parametrize(
+    ("parts", "want"),
+    [
+        (lambda sizes: tf.split(sizes, 1), lambda shape: [list(shape)]),
+        (lambda sizes: tf.split(sizes, sizes.shape[0].value), lambda shape: [[d] for d in shape]),
+        (tf.unstack, list),
+        (lambda sizes: tf.unstack(sizes[:1]), lambda shape: [shape[0]]),
+    ],
+    ids=["whole", "split", "unstack", "unstack_one"],
+)
+def test_parts_of_sizes(shape, parts, want):
+    """A single part is a tensor like any other: of the rank that it has."""
+    x = tf.placeholder(tf.float32, [None] * len(shape))
+    made = parts(tf.shape(x))
+    used = tf.reshape(x, tf.concat([tf.reshape(p, [-1]) for p in made] + [[-1]], 0))
+    with tf.Session() as sess:
+        got, values = sess.run([made, used], {x: np.ones(shape)})
+    assert [g.tolist() for g in got] == want(shape)
+    assert values.shape[: np.size(want(shape))] == tuple(np.ravel(want(shape)))
