@@ -71,7 +71,7 @@ class _Copy(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """The operands of the next product of a batch, A's of `lines`; which chunk of this one it is."""
+    """The operands of a batch's next product, A's of `lines`, and which chunk of this one it is."""
 
     a: Any
     b: Any
