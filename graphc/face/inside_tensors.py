@@ -189,9 +189,9 @@ def concat_sizes(prefix: Any, suffix: Any, static: bool = False) -> Any:
 def zero_state_tensors(state_size: Any, batch_size: Any, dtype: Any) -> Any:
     """Zeros of the structure of `state_size`, ``[batch_size, size]`` each."""
     from graphc.face import nest
-    from graphc.nn.cells import _zero_part
+    from graphc.nn.cells import zero_part
 
-    return nest.map_structure(lambda s: _zero_part(batch_size, s, dtype), state_size)
+    return nest.map_structure(lambda s: zero_part(batch_size, s, dtype), state_size)
 
 
 #: Classes of users' that count as tensors.

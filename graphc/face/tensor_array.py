@@ -217,7 +217,7 @@ class TensorArray:
                     made = control.array_add(flow, at, element, scope)
                 else:
                     if self._shared.grows:
-                        flow = tensor_arrays.array_grow(flow, at)
+                        flow = _longer(flow, at)
                     made = control.array_set(flow, at, element, scope)
                 self._entered(made)
         return self._with(made)
@@ -292,7 +292,7 @@ class TensorArray:
                 made = self._added(at, v, "TensorArrayScatterV3")
             else:
                 if self._shared.grows:
-                    flow = tensor_arrays.array_grow(flow, reduce.reduce_max(at))
+                    flow = _longer(flow, at)
                 made = tensor_arrays.array_scatter(flow, at, v, "TensorArrayScatterV3")
             return self._with(self._entered(made))
 
@@ -368,6 +368,13 @@ class TensorArray:
         """An operation that does nothing: arrays go when nobody needs them."""
         op: Any = state.no_op(name=name or "TensorArrayCloseV3")
         return op  # type: ignore[no-any-return]
+
+
+def _longer(flow: Value, index: Value) -> Value:
+    """The array with elements at `index`: writing does that in TF1."""
+    with get_default_graph().counts_as(0):
+        last = index if index.rank == 0 else reduce.reduce_max(index)
+        return tensor_arrays.array_grow(flow, last)
 
 
 def _newest(flows: Sequence[Value], flow: Value | None) -> Value | None:

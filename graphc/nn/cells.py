@@ -107,11 +107,12 @@ def zeros_of(batch_size: Any, size: Any, dtype: Any) -> Any:
     return out
 
 
-def _zero_part(batch_size: Any, size: Any, dtype: Any) -> Any:
-    """`zeros_of`; TF1 makes constants for the static shape besides."""
+def zero_part(batch_size: Any, size: Any, dtype: Any) -> Any:
+    """`zeros_of` for a state; TF1 makes constants for the static shape besides."""
     out = zeros_of(batch_size, size, dtype)
-    fixed = not isinstance(batch_size, Value)
-    current().reserve(*(["Const"] if fixed else ["ExpandDims/dim", "ExpandDims"]), "Const")
+    for given in (batch_size, size):
+        sized = not isinstance(given, Value)
+        current().reserve(*(["Const"] if sized else ["ExpandDims/dim", "ExpandDims"]))
     return out
 
 
@@ -220,7 +221,7 @@ class RNNCell(Layer):
     def zero_state(self, batch_size: Any, dtype: Any) -> Any:
         """Zeros of the structure of `state_size`, ``[batch_size, size]`` each."""
         with name_scope(type(self).__name__ + "ZeroState", values=[batch_size]):
-            return nest.map_structure(lambda s: _zero_part(batch_size, s, dtype), self.state_size)
+            return nest.map_structure(lambda s: zero_part(batch_size, s, dtype), self.state_size)
 
 
 class LayerRNNCell(RNNCell):

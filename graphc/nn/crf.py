@@ -11,6 +11,7 @@ from graphc.ir import dtypes
 from graphc.nn.cells import RNNCell
 from graphc.nn.looped import dynamic_rnn
 from graphc.ops import arrays, fills, math, reduce, shapes
+from graphc.ops.counting import as_many
 
 __all__ = [
     "CrfDecodeBackwardRnnCell", "CrfDecodeForwardRnnCell", "CrfForwardRnnCell",
@@ -19,6 +20,46 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _size(x: Any, axis: int) -> Any:
+    shape = getattr(x, "static_shape", None)
+    return None if shape is None or type(shape[axis]) is not int else shape[axis]
+
+
+def _long(x: Any) -> bool:
+    return getattr(x, "dtype", None) is dtypes.int64
+
+
+# In TF1 sequences of one step are another branch of a cond, or another function where that is known.
+
+
+def _of_unary(tag_indices: Any, sequence_lengths: Any, inputs: Any) -> int:
+    return 54 + _long(tag_indices)
+
+
+def _of_score(inputs: Any, tag_indices: Any, sequence_lengths: Any, transition_params: Any) -> int:
+    steps = _size(inputs, 1)
+    if steps == 1:
+        return 21
+    return (133 if steps is None else 99) + _long(tag_indices)
+
+
+def _of_norm(inputs: Any, sequence_lengths: Any, transition_params: Any) -> int:
+    steps, rows = _size(inputs, 1), _size(inputs, 0)
+    if steps == 1:
+        return 25
+    many = 195 + 11 * (rows is None) if steps is None else 163 + 10 * (rows is None)
+    return many + _long(sequence_lengths)
+
+
+def _of_decoding(potentials: Any, transition_params: Any, sequence_length: Any) -> int:
+    steps, rows = _size(potentials, 1), _size(potentials, 0)
+    if steps == 1:
+        return 11
+    many = 291 + 22 * (rows is None) if steps is None else 271 + 20 * (rows is None)
+    return many + 2 * _long(sequence_length)
+
+
+@as_many(_of_unary)
 def crf_unary_score(tag_indices: Any, sequence_lengths: Any, inputs: Any) -> Any:
     """The sum of the potentials of the tags of each row.
 
@@ -37,6 +78,7 @@ def crf_unary_score(tag_indices: Any, sequence_lengths: Any, inputs: Any) -> Any
     return reduce.reduce_sum(chosen * mask, 1)
 
 
+@as_many(41)
 def crf_binary_score(tag_indices: Any, sequence_lengths: Any, transition_params: Any) -> Any:
     """The sum of the potentials of the transitions of each row.
 
@@ -56,6 +98,7 @@ def crf_binary_score(tag_indices: Any, sequence_lengths: Any, transition_params:
     return reduce.reduce_sum(arrays.gather_nd(transition_params, pairs) * mask[:, 1:], 1)
 
 
+@as_many(_of_score)
 def crf_sequence_score(
     inputs: Any, tag_indices: Any, sequence_lengths: Any, transition_params: Any
 ) -> Any:
@@ -139,6 +182,7 @@ def _less_one(lengths: Any) -> Any:
     return math.maximum(math.cast(lengths, dtypes.int32) - 1, 0)
 
 
+@as_many(_of_norm)
 def crf_log_norm(inputs: Any, sequence_lengths: Any, transition_params: Any) -> Any:
     """The logarithm of the sum over all sequences of each row."""
     _, last = dynamic_rnn(
@@ -176,6 +220,7 @@ def crf_log_likelihood(
     return score - crf_log_norm(inputs, sequence_lengths, transition_params), transition_params
 
 
+@as_many(_of_decoding)
 def crf_decode(potentials: Any, transition_params: Any, sequence_length: Any) -> tuple[Any, Any]:
     """The best sequence of tags of each row, and its score.
 

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from graphc.ir.build import current
 from graphc.ir.node import Value
+from graphc.ir.region import Loop
 
-__all__ = ["as_many", "made", "sized"]
+__all__ = ["as_many", "in_loop", "made", "sized"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,6 +43,12 @@ def made(count: int) -> None:
     """TF1 has made so many operations here; there is nothing like them."""
     with current().counts_as(count):
         pass
+
+
+def in_loop() -> bool:
+    """Whether what is recorded now is in a loop: TF1 brings what it reads there by an operation."""
+    context = getattr(current(), "context", None)
+    return context is not None and any(isinstance(c, Loop) for c in context.chain())
 
 
 def sized(x: Any) -> bool:

@@ -14,11 +14,13 @@ from graphc.face.initializers import Constant, Ones, Zeros
 from graphc.face.scopes import get_variable, variable_scope
 from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype
+from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.layers.base import Layer
 from graphc.layers.core import Dense
-from graphc.nn.cells import zeros_of
+from graphc.nn.cells import zero_part
 from graphc.ops import arrays, convert, fills, linalg, math, nn, random, reduce, shapes, transposing
+from graphc.ops.counting import made
 
 __all__ = [
     "AttentionMechanism", "BahdanauAttention", "BahdanauMonotonicAttention", "LuongAttention",
@@ -65,9 +67,10 @@ def _prepared(memory: Any, lengths: Any, check: bool) -> Any:
 
     def masked(m: Any) -> Any:
         wide = mask
-        for _ in range(m.get_shape().ndims - 2):
-            wide = shapes.expand_dims(wide, -1)
-        return m * wide
+        with current().counts_as(8):
+            for _ in range(m.get_shape().ndims - 2):
+                wide = shapes.expand_dims(wide, -1)
+            return m * wide
 
     return nest.map_structure(masked, memory)
 
@@ -127,6 +130,7 @@ class BaseAttentionMechanism(AttentionMechanism):
 
     def _probability_fn(self, score: Any, previous: Any) -> Any:
         if self._lengths is not None:
+            made(11)  # an assertion that all of them are positive
             seen = arrays.sequence_mask(self._lengths, maxlen=shapes.shape(score)[1])
             score = math.where(seen, score, self._mask_value * fills.ones_like(score))
         return self._choose(score, previous)
@@ -161,7 +165,7 @@ class BaseAttentionMechanism(AttentionMechanism):
 
     def initial_alignments(self, batch_size: Any, dtype: Any) -> Any:
         """Alignments before the first step: zeros."""
-        return zeros_of(batch_size, self._alignments_size, dtype)
+        return zero_part(batch_size, self._alignments_size, dtype)
 
     def initial_state(self, batch_size: Any, dtype: Any) -> Any:
         """What is carried to the first step: the initial alignments."""

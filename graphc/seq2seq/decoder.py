@@ -11,12 +11,14 @@ from graphc.face.scopes import variable_scope
 from graphc.face.shape import TensorShape
 from graphc.face.tensor_array import TensorArray
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.known import known
 from graphc.ir.node import Value
 from graphc.layers.base import Layer
-from graphc.nn.cells import check_cell, is_array_of_tensors, zeros_of
+from graphc.nn.cells import check_cell, is_array_of_tensors, zero_part
 from graphc.nn.recurrent import keep_where, transpose_batch_time
 from graphc.ops import convert, fills, math, reduce, shapes
+from graphc.ops.counting import made
 from graphc.seq2seq.helpers import Helper, is_plain_training
 
 __all__ = ["BasicDecoder", "BasicDecoderOutput", "Decoder", "dynamic_decode"]
@@ -206,8 +208,9 @@ def _most_steps(decoder: Any, limit: Any) -> tuple[Any, bool]:
     helper = getattr(decoder, "_helper", None)
     if type(decoder) is not BasicDecoder or not is_plain_training(helper):
         return limit, False
-    steps = decoder._helper.steps()
-    return steps if limit is None else math.minimum(steps, limit), True
+    with current().counts_as(0):  # TF1 grows its arrays
+        steps = decoder._helper.steps()
+        return steps if limit is None else math.minimum(steps, limit), True
 
 
 def _run(
@@ -216,7 +219,7 @@ def _run(
     finished, inputs, first = decoder.initialize()
     rows = decoder.batch_size
     sizes, kinds = decoder.output_size, decoder.output_dtype
-    zeros = nest.map_structure(lambda s, d: zeros_of(rows, s, d), sizes, kinds)
+    zeros = nest.map_structure(lambda s, d: zero_part(rows, s, d), sizes, kinds)
     if limit is not None:
         finished = math.logical_or(finished, 0 >= limit)
     lengths = fills.zeros_like(finished, dtype=dtypes.int32)
@@ -225,40 +228,47 @@ def _run(
     batch = TensorShape([static if type(static) is int else None])
 
     def array(size: Any, dtype: Any) -> TensorArray:
+        made(most is not None)  # the size, a constant in TF1
         return TensorArray(
             dtype=dtype, size=0 if most is None else most, dynamic_size=most is None,
             element_shape=batch.concatenate(_shape(size)),
         )  # fmt: skip
 
     def body(time: Any, written: Any, at: Any, x: Any, done: Any, count: Any) -> Any:
-        made, new, following, now = decoder.step(time, x, at)
+        out, new, following, now = decoder.step(time, x, at)
         ended = now if decoder.tracks_own_finished else math.logical_or(now, done)
         count = math.where(math.logical_not(done), fills.fill(shapes.shape(count), time + 1), count)
         nest.assert_same_structure(at, new)
-        nest.assert_same_structure(written, made)
+        nest.assert_same_structure(written, out)
         nest.assert_same_structure(x, following)
         if impute:
-            made = nest.map_structure(keep_where(done), zeros, made)
+            out = nest.map_structure(keep_where(done), zeros, out)
             new = nest.map_structure(_kept(done), at, new)
-        written = nest.map_structure(lambda a, y: a.write(time, y), written, made)
+        written = nest.map_structure(lambda a, y: a.write(time, y), written, out)
         return time + 1, written, new, following, ended, count
 
+    def go_on(time: Any, written: Any, at: Any, x: Any, done: Any, count: Any) -> Any:
+        left = math.logical_not(reduce.reduce_all(done))
+        if limit is not None or not exact:
+            return left
+        with current().counts_as(0):
+            return math.logical_and(time < most, left)
+
     time, written, state, _, _, lengths = while_loop(
-        lambda _time, _written, _state, _inputs, done, _count: math.logical_not(
-            reduce.reduce_all(done)
-        ),
+        go_on,
         body,
         loop_vars=(
             convert.constant(0, dtypes.int32), nest.map_structure(array, sizes, kinds), first,
             inputs, finished, lengths,
         ),
         parallel_iterations=parallel_iterations,
-        maximum_iterations=most,
+        maximum_iterations=None if limit is None else most,
         swap_memory=swap_memory,
     )  # fmt: skip
     outputs = nest.map_structure(lambda a: a.stack(), written)
     if most is not None and not exact:  # rows past the last step were never written
-        outputs = nest.map_structure(lambda y: _first(y, time), outputs)
+        with current().counts_as(0):
+            outputs = nest.map_structure(lambda y: _first(y, time), outputs)
     return outputs, state, lengths
 
 

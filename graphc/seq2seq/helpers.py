@@ -8,9 +8,11 @@ from typing import Any
 from graphc.face.current import name_scope
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.nn.recurrent import transpose_batch_time
 from graphc.ops import arrays, convert, fills, lookup, math, random, reduce, shapes
+from graphc.ops.counting import in_loop, made
 
 __all__ = [
     "CustomHelper", "GreedyEmbeddingHelper", "Helper", "InferenceHelper", "SampleEmbeddingHelper",
@@ -171,6 +173,7 @@ class TrainingHelper(_ScalarSamples):
                     f"{lengths.get_shape()}"
                 )
             self._sequence_length = lengths
+            made(15)  # an array of the steps
             self._zero_inputs: Any = fills.zeros_like(self._steps[0, :])
             self._batch_size = shapes.size(lengths)
 
@@ -187,10 +190,11 @@ class TrainingHelper(_ScalarSamples):
         return math.cast(reduce.reduce_max(self._sequence_length), dtypes.int32)
 
     def _read(self, time: Any, over: Any) -> Any:
-        """The inputs at `time`, or zeros when all rows are over."""
-        last = math.maximum(shapes.shape(self._steps)[0] - 1, 0)
-        x: Any = arrays.gather(self._steps, math.minimum(time, last))
-        x = math.where(over, self._zero_inputs, x)
+        """The inputs at `time`, or zeros when all rows are over; a cond in TF1."""
+        with current().counts_as(13 if in_loop() else 10):
+            last = math.maximum(shapes.shape(self._steps)[0] - 1, 0)
+            x: Any = arrays.gather(self._steps, math.minimum(time, last))
+            x = math.where(over, self._zero_inputs, x)
         x.set_shape(self._steps.get_shape()[1:])
         return x
 
@@ -222,14 +226,22 @@ def _embedding_fn(embedding: Any) -> Callable[[Any], Any]:
 
 
 def _bernoulli(probability: Any, rows: Any, seed: Any, dtype: Any) -> Any:
-    shape = arrays.concat([[rows], shapes.shape(probability)], 0)
+    graph: Any = current()
+    graph.real(rows, "Enter")
+    with graph.counts_as(17):
+        shape = arrays.concat([[rows], shapes.shape(probability)], 0)
     drawn = random.random_uniform(shape, seed=seed, dtype=probability.dtype)
-    return math.cast(math.less(drawn, probability), dtype)
+    out = math.cast(math.less(drawn, probability), dtype)
+    made(8)  # the shape of the result
+    return out
 
 
 def _categorical(logits: Any, seed: Any) -> Any:
-    drawn = random.multinomial(logits, 1, seed=seed, output_dtype=dtypes.int32)
-    return shapes.reshape(drawn, [-1])
+    made(24)  # numbers of rows and samples
+    with current().counts_as(1):
+        drawn = random.multinomial(logits, 1, seed=seed, output_dtype=dtypes.int32)
+    with current().counts_as(14):
+        return shapes.reshape(drawn, [-1])
 
 
 def _probability(p: Any) -> Any:
@@ -276,7 +288,8 @@ class ScheduledEmbeddingTrainingHelper(TrainingHelper):
                 self._sampling_probability, self._batch_size, self._scheduling_seed, dtypes.bool_
             )
             drawn = _categorical(outputs, self._seed)
-            return math.where(chosen, drawn, fills.fill([self._batch_size], -1))
+            with current().counts_as(4):
+                return math.where(chosen, drawn, fills.fill([self._batch_size], -1))
 
     def next_inputs(  # type: ignore[override]
         self, time: Any, outputs: Any, state: Any, sample_ids: Any = None, name: str | None = None
@@ -284,9 +297,13 @@ class ScheduledEmbeddingTrainingHelper(TrainingHelper):
         """``(finished, next inputs, next state)``."""
         with name_scope(name, "ScheduledEmbeddingTrainingHelperNextInputs", [time, outputs]):
             finished, base, state = super().next_inputs(time, outputs, state)
-            sampled = self._embedding_fn(math.maximum(sample_ids, 0))
-            taken = math.logical_and(sample_ids > -1, math.logical_not(reduce.reduce_all(finished)))
-            return finished, math.where(taken, sampled, base), state
+            with current().counts_as(19):  # a cond in TF1, which gathers what was sampled
+                going = math.logical_not(reduce.reduce_all(finished))
+                taken = math.logical_and(sample_ids > -1, going)
+                symbols = math.maximum(sample_ids, 0)
+            sampled = self._embedding_fn(symbols)
+            with current().counts_as(6):
+                return finished, math.where(taken, sampled, base), state
 
 
 class ScheduledOutputTrainingHelper(TrainingHelper):
@@ -337,14 +354,16 @@ class ScheduledOutputTrainingHelper(TrainingHelper):
         """``(finished, next inputs, next state)``."""
         with name_scope(name, "ScheduledOutputTrainingHelperNextInputs", [time, outputs]):
             finished, base, state = super().next_inputs(time, outputs, state)
-            made = outputs if self._next_inputs_fn is None else self._next_inputs_fn(outputs)
+            taken = math.cast(sample_ids, dtypes.bool_)
+            with current().counts_as(11):  # whether none is to be taken; a cond of it
+                taken = math.logical_and(taken, math.logical_not(reduce.reduce_all(finished)))
+            out = outputs if self._next_inputs_fn is None else self._next_inputs_fn(outputs)
             if self._auxiliary is not None:
                 last = math.maximum(shapes.shape(self._auxiliary)[0] - 1, 0)
                 beside = arrays.gather(self._auxiliary, math.minimum(time + 1, last))
-                made = arrays.concat([made, beside], -1)
-            taken = math.cast(sample_ids, dtypes.bool_)
-            taken = math.logical_and(taken, math.logical_not(reduce.reduce_all(finished)))
-            return finished, math.where(taken, made, base), state
+                out = arrays.concat([out, beside], -1)
+            with current().counts_as(5):
+                return finished, math.where(taken, out, base), state
 
 
 class GreedyEmbeddingHelper(_ScalarSamples):
@@ -389,7 +408,10 @@ class GreedyEmbeddingHelper(_ScalarSamples):
     ) -> Any:
         """``(finished, next inputs, next state)``."""
         finished = math.equal(sample_ids, self._end_token)
-        return finished, self._embedding_fn(sample_ids), state
+        made(2 + 4 + 1 + in_loop())  # whether all are; a cond of it, which reads the start's inputs
+        following = self._embedding_fn(sample_ids)
+        made(2 + 1)  # what a lookup reads, brought into its branch; the result of the cond
+        return finished, following, state
 
 
 def _single(outputs: Any) -> Any:

@@ -9,11 +9,13 @@ from graphc.face import nest
 from graphc.face.current import name_scope
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.known import known
 from graphc.ir.node import Value
 from graphc.layers.core import Dense
-from graphc.nn.cells import RNNCell, check_cell, zeros_of
+from graphc.nn.cells import RNNCell, check_cell, zero_part
 from graphc.ops import arrays, fills, linalg, shapes, state
+from graphc.ops.counting import made
 from graphc.seq2seq.attention import AttentionMechanism
 
 __all__ = ["AttentionWrapper", "AttentionWrapperState"]
@@ -160,9 +162,14 @@ class AttentionWrapper(RNNCell):
 
     def _check_rows(self, rows: Any, when: str) -> None:
         """Refuse batch sizes that are known to differ; the run finds the others."""
-        rows = known(rows) if isinstance(rows, Value) else rows
+        graph: Any = current()
+        given, rows = rows, known(rows) if isinstance(rows, Value) else rows
         for m in self._attention_mechanisms:
             own = known(m.batch_size) if isinstance(m.batch_size, Value) else m.batch_size
+            both = [x for x in (given, m.batch_size) if isinstance(x, Value)]
+            for x in both:
+                graph.real(x, "Enter")
+            made(12 + 2 - len(both) if both else 1)  # an assertion of numbers; of none, nothing
             if type(rows) is int and type(own) is int and rows != own:
                 raise InvalidArgumentError(
                     None, None,
@@ -207,7 +214,7 @@ class AttentionWrapper(RNNCell):
             return AttentionWrapperState(
                 cell_state=cell_state,
                 time=fills.zeros([], dtypes.int32),
-                attention=zeros_of(batch_size, self._attention_layer_size, dtype),
+                attention=zero_part(batch_size, self._attention_layer_size, dtype),
                 alignments=self._item_or_tuple(first),
                 attention_state=self._item_or_tuple(
                     m.initial_state(batch_size, dtype) for m in self._attention_mechanisms
