@@ -29,7 +29,7 @@ def _long(x: Any) -> bool:
     return getattr(x, "dtype", None) is dtypes.int64
 
 
-# In TF1 sequences of one step are another branch of a cond, or another function where that is known.
+# In TF1 sequences of one step are another branch of a cond, or a function of their own.
 
 
 def _of_unary(tag_indices: Any, sequence_lengths: Any, inputs: Any) -> int:

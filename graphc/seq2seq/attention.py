@@ -13,8 +13,8 @@ from graphc.face.current import name_scope
 from graphc.face.initializers import Constant, Ones, Zeros
 from graphc.face.scopes import get_variable, variable_scope
 from graphc.ir import dtypes
-from graphc.ir.dtypes import as_dtype
 from graphc.ir.build import current
+from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.layers.base import Layer
 from graphc.layers.core import Dense
