@@ -20,7 +20,6 @@ from graphc.data.examples import (
 from graphc.errors import InvalidArgumentError
 from graphc.face.current import name_scope
 from graphc.face.shape import as_shape
-from graphc.graphdef.tensors import array_of
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build
@@ -34,8 +33,8 @@ from graphc.proto import library, message
 
 __all__ = [
     "FixedLenFeature", "FixedLenSequenceFeature", "SparseFeature", "VarLenFeature",
-    "decode_json_example", "decode_raw", "parse_example", "parse_single_example",
-    "parse_single_sequence_example", "parse_tensor", "serialize_tensor",
+    "decode_json_example", "decode_raw", "parse_example", "parse_sequence_example",
+    "parse_single_example", "parse_single_sequence_example",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -176,7 +175,7 @@ def _sequence_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _parse_sequence(
-    serialized: Array, *defaults: Array, context: Any, lists: Any
+    serialized: Array, *defaults: Array, context: Any, lists: Any, name: str = ""
 ) -> tuple[Array, ...]:
     try:
         raw: Any = serialized[()]
@@ -187,8 +186,9 @@ def _parse_sequence(
     for d, default in zip(spec.dense, defaults, strict=True):
         if d.key not in features and not default.size:
             raise InvalidArgumentError(
-                None, None, f"Name: , Context feature '{d.key}' is required but could not be found."
-            )
+                None, None,
+                f"Name: {name}, Context feature '{d.key}' is required but could not be found.",
+            )  # fmt: skip
     out = list(_flat(parse_batch([features], spec, defaults, single=True)))
     wanted = _spec(lists)
     sparse = [
@@ -201,8 +201,8 @@ def _parse_sequence(
         if d.key not in steps and not may:
             raise InvalidArgumentError(
                 None, None,
-                f"Name: , Feature list '{d.key}' is required but could not be found.  Did you mean "
-                "to include it in feature_list_dense_missing_assumed_empty or "
+                f"Name: {name}, Feature list '{d.key}' is required but could not be found.  Did "
+                "you mean to include it in feature_list_dense_missing_assumed_empty or "
                 "feature_list_dense_defaults?",
             )  # fmt: skip
         items = [{d.key: r} for r in steps.get(d.key, [])]
@@ -217,6 +217,78 @@ parse_sequence_op = op(
     doc="Features and feature lists of one sequence example.",
     args=("serialized", "*context_dense_defaults"), infer=_sequence_infer, numpy=_parse_sequence,
     grad=no_grad, types="fiubs",
+)  # fmt: skip
+
+
+def _many_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    s = inputs[0].static_shape
+    if s is not None and len(s) != 1:
+        raise InferError(f"Shape must be rank 1 but is rank {len(s)}")
+    n = D.fresh() if s is None else s[0]
+    spec = _spec(attrs["lists"])
+    counts = [D.fresh() for _ in spec.sparse]
+    out: list[tuple[DType, Shape | None]] = [(dtypes.int64, (c, 3)) for c in counts]
+    out += [(t, (c,)) for (_, t), c in zip(spec.sparse, counts, strict=True)]
+    out += [(dtypes.int64, (3,)) for _ in spec.sparse]
+    out += [(d.dtype, (n, D.fresh(), *d.shape)) for d in spec.dense]
+    lengths: Types = [(dtypes.int64, (n,)) for _ in spec.dense]
+    return [*_types(attrs["context"], (n,), False), *out, *lengths]
+
+
+def _parse_sequences(
+    serialized: Array, names: Array, *defaults: Array, context: Any, lists: Any
+) -> tuple[Array, ...]:
+    """What `_parse_sequence` gives for each, put together; steps that are missing are zeros."""
+    called = [n.decode() if isinstance(n, bytes) else str(n) for n in names.reshape(-1).tolist()]
+    rows = [
+        _parse_sequence(
+            np.array(raw, object), *defaults, context=context, lists=lists,
+            name=called[i] if called else "<unknown>",
+        )
+        for i, raw in enumerate(serialized.tolist())
+    ]  # fmt: skip
+    outer, inner = _spec(context), _spec(lists)
+    split = 3 * len(outer.sparse) + len(outer.dense)
+    made = _rows_of([r[:split] for r in rows], outer, 2)
+    steps = [r[split:] for r in rows]
+    n = 3 * len(inner.sparse)
+    made += _rows_of([s[:n] for s in steps], Spec((), inner.sparse), 3)
+    lengths = []
+    for k, d in enumerate(inner.dense):
+        each = [s[n + k] for s in steps]
+        lengths.append(np.array([len(a) for a in each], np.int64))
+        whole = np.zeros((len(each), max(lengths[-1], default=0), *d.shape), d.dtype.np)
+        if d.dtype is dtypes.string:
+            whole[...] = b""
+        for row, a in zip(whole, each, strict=True):
+            row[: len(a)] = a
+        made.append(whole)
+    return tuple(made + lengths)
+
+
+def _rows_of(rows: Sequence[Sequence[Array]], spec: Spec, rank: int) -> list[Array]:
+    """Features of single examples as those of a batch; `rank`: of sparse ones, batch included."""
+    n = len(spec.sparse)
+    indices, values, sizes = [], [], []
+    for k, (_, dtype) in enumerate(spec.sparse):
+        at = [np.insert(r[k], 0, i, 1) for i, r in enumerate(rows)]
+        shapes = [r[2 * n + k] for r in rows]
+        most = np.max(shapes, axis=0) if rows else np.zeros(rank - 1, np.int64)
+        indices.append(np.concatenate(at) if rows else np.zeros((0, rank), np.int64))
+        values.append(np.concatenate([r[n + k] for r in rows]) if rows else np.zeros(0, dtype.np))
+        sizes.append(np.concatenate([[len(rows)], most]).astype(np.int64))
+    dense = [
+        np.stack([r[3 * n + k] for r in rows]) if rows else np.zeros((0, *d.shape), d.dtype.np)
+        for k, d in enumerate(spec.dense)
+    ]
+    return [*indices, *values, *sizes, *dense]
+
+
+parse_sequences_op = op(
+    "parse_sequence_example", "ParseSequenceExample", "host",
+    doc="Features and feature lists of a batch of sequence examples, and the lists' lengths.",
+    args=("serialized", "debug_name", "*context_dense_defaults"), infer=_many_infer,
+    numpy=_parse_sequences, grad=no_grad, types="fiubs",
 )  # fmt: skip
 
 
@@ -422,20 +494,60 @@ def parse_single_sequence_example(
         Name → feature; one of them at least. Lists are `VarLenFeature` or
         `FixedLenSequenceFeature`.
     """
+    with name_scope(name, "ParseSingleSequenceExample"):
+        s = convert_to_tensor(serialized, dtypes.string, "serialized")
+        return _sequences(parse_sequence_op, [s], context_features, sequence_features)[:2]
+
+
+def parse_sequence_example(
+    serialized: Any,
+    context_features: Mapping[str, Any] | None = None,
+    sequence_features: Mapping[str, Any] | None = None,
+    example_names: Any = None,
+    name: str | None = None,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Tensors of the contexts and feature lists of a batch of ``tf.train.SequenceExample``.
+
+    Parameters
+    ----------
+    serialized : vector of strings
+    context_features, sequence_features : dict, optional
+        As for `parse_single_sequence_example`.
+    example_names : vector of strings, optional
+        What messages call the examples.
+
+    Returns
+    -------
+    context, lists, lengths
+        Lists of `FixedLenSequenceFeature` have shape (batch, longest, ...), zeros behind the end
+        of each; `lengths` says where that is.
+    """
+    with name_scope(name, "ParseSequenceExample"):
+        s = convert_to_tensor(serialized, dtypes.string, "serialized")
+        given = np.zeros(0, object) if example_names is None else example_names
+        names = convert_to_tensor(given, dtypes.string, "debug_name")
+        return _sequences(parse_sequences_op, [s, names], context_features, sequence_features)
+
+
+def _sequences(
+    record: Any, inputs: list[Any], context_features: Mapping[str, Any] | None,
+    sequence_features: Mapping[str, Any] | None,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:  # fmt: skip
+    """Context, lists, and lengths of the lists where the op gives them."""
     if not (context_features or sequence_features):
         raise ValueError("Missing features.")
     outer, inner = context_features or {}, sequence_features or {}
-    with name_scope(name, "ParseSingleSequenceExample"):
-        context, lists = _Wanted(outer), _Wanted(inner)
-        for key, f in inner.items():
-            if isinstance(f, FixedLenFeature | SparseFeature):
-                raise ValueError(f"Invalid feature {key}:{f}.")
-        may = tuple([bool(inner[d[0]].allow_missing) for d in lists.dense])
-        s = convert_to_tensor(serialized, dtypes.string, "serialized")
-        attrs = {"context": context.attrs(), "lists": {**lists.attrs(), "may_miss": may}}
-        made = build(parse_sequence_op, [s, *context.defaults()], attrs).outputs
-        split = 3 * len(context.sparse) + len(context.dense)
-        return context.results(made[:split], outer), lists.results(made[split:], inner)
+    context, lists = _Wanted(outer), _Wanted(inner)
+    for key, f in inner.items():
+        if isinstance(f, FixedLenFeature | SparseFeature):
+            raise ValueError(f"Invalid feature {key}:{f}.")
+    may = tuple([bool(inner[d[0]].allow_missing) for d in lists.dense])
+    attrs = {"context": context.attrs(), "lists": {**lists.attrs(), "may_miss": may}}
+    made = build(record, [*inputs, *context.defaults()], attrs).outputs
+    split = 3 * len(context.sparse) + len(context.dense)
+    end = split + 3 * len(lists.sparse) + len(lists.dense)
+    lengths = {d[0]: v for d, v in zip(lists.dense, made[end:], strict=False)}
+    return context.results(made[:split], outer), lists.results(made[split:end], inner), lengths
 
 
 # --------------------------------------------------------------------- bytes
@@ -492,61 +604,6 @@ def decode_raw(
     given = bytes if input_bytes is None else input_bytes
     attrs = {"out_type": as_dtype(out_type).base_dtype, "little_endian": bool(little_endian)}
     return build(decode_raw_op, [as_value(given, dtypes.string)], attrs, name).outputs[0]
-
-
-def _serialize(a: Array, dtype: DType) -> Array:
-    made = message("TensorProto")(dtype=dtype.enum)
-    for n in a.shape:
-        made.tensor_shape.dim.add(size=n)
-    made.tensor_shape.SetInParent()
-    if dtype.kind == "s":
-        made.string_val.extend(a.reshape(-1).tolist())
-    else:
-        made.tensor_content = np.ascontiguousarray(a).tobytes()
-    return np.array(made.SerializeToString(), object)
-
-
-serialize_op = op(
-    "serialize_tensor", "SerializeTensor", "host", doc="A tensor as a ``TensorProto``.",
-    args=("tensor",), infer=lambda inputs, attrs: [(dtypes.string, ())], numpy=_serialize,
-    grad=no_grad, types="fiubs",
-)  # fmt: skip
-
-
-def serialize_tensor(tensor: Any, name: str | None = None) -> Value:
-    """A tensor as the bytes of a ``TensorProto`` message."""
-    message("TensorProto")
-    v = as_value(tensor)
-    return build(serialize_op, [v], {"dtype": v.dtype}, name).outputs[0]
-
-
-def _parse_tensor(data: Array, out_type: DType) -> Array:
-    try:
-        array, dtype = array_of(message("TensorProto").FromString(data[()]))
-    except (library("message").DecodeError, ValueError, TypeError):
-        raise InvalidArgumentError(None, None, "Could not parse tensor from proto") from None
-    if dtype is not out_type:
-        called = {"float32": "float", "float64": "double", "float16": "half"}
-        raise InvalidArgumentError(
-            None, None,
-            f"Type mismatch between parsed tensor ({called.get(dtype.name, dtype.name)}) and dtype "
-            f"({called.get(out_type.name, out_type.name)})",
-        )  # fmt: skip
-    return array
-
-
-parse_tensor_op = op(
-    "parse_tensor", "ParseTensor", "host", doc="A ``TensorProto`` as a tensor.",
-    args=("serialized",), infer=lambda inputs, attrs: [(attrs["out_type"], None)],
-    numpy=_parse_tensor, grad=no_grad, types="s",
-)  # fmt: skip
-
-
-def parse_tensor(serialized: Any, out_type: Any, name: str | None = None) -> Value:
-    """The tensor in the bytes of a ``TensorProto`` message."""
-    message("TensorProto")
-    attrs = {"out_type": as_dtype(out_type).base_dtype}
-    return build(parse_tensor_op, [as_value(serialized, dtypes.string)], attrs, name).outputs[0]
 
 
 def _from_json(texts: Array) -> Array:

@@ -248,8 +248,7 @@ def load_records() -> None:
 _ELSEWHERE = (
     "graphc.checkpoint.ops", "graphc.summary.ops", "graphc.graphdef.foreign",
     "graphc.data.iterator", "graphc.data.parsing", "graphc.data.queues",
-    "graphc.data.readers", "graphc.data.text",
-    "graphc.train.input",
+    "graphc.data.readers", "graphc.data.serialized", "graphc.data.text", "graphc.train.input",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ def plain(value):
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
     if isinstance(value, bytes):
-        return value.decode()
+        return value.decode("utf-8", "backslashreplace")
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, np.bool_):
