@@ -82,7 +82,6 @@ INSIDE: dict[str, str] = {
     "python.ops.metrics_impl._remove_squeezable_dimensions": (
         "graphc.face.insides:squeezed_for_metrics"
     ),
-    "python.ops.resource_variable_ops.is_resource_variable": _HERE + "is_resource_variable",
     "python.ops.weights_broadcast_ops.assert_broadcastable": (
         "graphc.losses.weighting:assert_broadcastable"
     ),
@@ -118,6 +117,8 @@ INSIDE: dict[str, str] = {
 MODULES: dict[str, str] = {
     "examples.tutorials.mnist.mnist": "graphc.face.mnist_model",
     "raw_ops": "graphc.face.raw_ops",
+    "python.ops.gen_resource_variable_ops": "graphc.face.resource_variable",
+    "python.ops.resource_variable_ops": "graphc.face.resource_variable",
     "compat.v2.raw_ops": "graphc.face.raw_ops",
     "python.platform.flags": "graphc.flags",
     "python.keras.preprocessing.image": "graphc.keras.images",

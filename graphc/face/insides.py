@@ -31,7 +31,6 @@ __all__ = [
     "enabled",
     "function_arguments",
     "in_xla",
-    "is_resource_variable",
     "no_context",
     "normalize_data_format",
     "normalize_padding",
@@ -250,11 +249,6 @@ def _rows(x: Any, i: Any, v: Any, change: Callable[[Any, Any], Any]) -> Any:
     return scatter.tensor_scatter_update(
         x, shapes.expand_dims(i, 1), change(arrays.gather(x, i), v)
     )
-
-
-def is_resource_variable(var: Any) -> bool:
-    """Whether a variable was made with ``use_resource=True``."""
-    return bool(getattr(var, "_copied", False))
 
 
 # ------------------------------------------------------------------- names and modules

@@ -119,10 +119,21 @@ class Variable(metaclass=Created):
     #: numpy leaves ``array + variable`` to the variable.
     __array_priority__ = 100
     SaveSliceInfo = SaveSliceInfo
+    #: Whether the class is that of TF1's resource variables.
+    _resource = False
     #: Whether reading it gives a copy, as of TF1's resource variables; else what an update changes.
     _copied = False
     #: Whether TF1 makes an operation for each read, of which here is none.
     _counts_reads = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A variable; a resource variable where ``use_resource``, the 12th argument, is true."""
+        asked = args[11] if len(args) > 11 else kwargs.get("use_resource")
+        if cls is Variable and (resources.on if asked is None else asked):
+            from graphc.face.resource_variable import ResourceVariable
+
+            return object.__new__(ResourceVariable)
+        return object.__new__(cls)
 
     def __init__(
         self,
@@ -163,7 +174,7 @@ class Variable(metaclass=Created):
         self._aggregation = aggregation
         self._save_slice_info: Any = None
         self._caching_device = caching_device
-        self._copied = resources.on if use_resource is None else bool(use_resource)
+        self._copied = self._resource if use_resource is None else bool(use_resource)
         want = None if dtype is None else as_dtype(dtype).base_dtype
         values = [] if callable(initial_value) else [initial_value]
         with get_default_graph().transaction(), init_scope():

@@ -11,6 +11,7 @@ from graphc.face import logging
 from graphc.face.elements import Operation, Tensor
 from graphc.face.graph import Graph, get_default_graph
 from graphc.face.graph_keys import GraphKeys
+from graphc.face.resource_variable import ResourceVariable
 from graphc.face.variables import SaveSliceInfo, Variable
 from graphc.graphdef.export import export_nodes
 from graphc.graphdef.importer import import_nodes
@@ -89,10 +90,12 @@ def variable_from_proto(definition: Any, import_scope: str | None = None) -> Var
         When the graph lacks its operations.
     """
     graph, prefix = get_default_graph(), _prefix(import_scope)
-    v: Any = object.__new__(Variable)
-    v._variable = graph.get_tensor_by_name(prefix + definition.variable_name)
-    if v._variable.op.type not in ("VariableV2", "Variable"):
+    handle: Any = graph.get_tensor_by_name(prefix + definition.variable_name)
+    if handle.op.type not in ("VariableV2", "Variable"):
         raise ValueError(f"{definition.variable_name} is no variable of graphc")
+    copied = "resource" in handle.node.attrs
+    v: Any = object.__new__(ResourceVariable if copied else Variable)
+    v._variable, v._copied = handle, copied
     v._initializer_op = graph.get_operation_by_name(prefix + definition.initializer_name)
     v._snapshot = graph.get_tensor_by_name(prefix + definition.snapshot_name)
     v._initial_value = None

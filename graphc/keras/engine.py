@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from graphc.face.current import name_scope
 from graphc.face.graph import get_default_graph
-from graphc.face.variables import Variable
+from graphc.face.resource_variable import ResourceVariable
 from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
@@ -65,6 +65,9 @@ class Layer(Base):
         As keywords: what a first layer of a `Sequential` says of its input, and initial weights.
     """
 
+    #: Whether it keeps states from batch to batch.
+    stateful = False
+
     def __init__(
         self, trainable: bool = True, name: str | None = None, dtype: Any = None, **kwargs: Any
     ) -> None:
@@ -88,7 +91,6 @@ class Layer(Base):
         self._initial_weights = given.get("weights")
         self._made: list[Made] = []
         self.supports_masking = getattr(self, "supports_masking", False)
-        self.stateful = getattr(self, "stateful", False)
 
     def _default_name(self) -> str:
         return unique(snake_case(type(self).__name__))
@@ -117,8 +119,11 @@ class Layer(Base):
                 return make(sizes, dtype=kind)
             return make(sizes)
 
-        v = Variable(initial, trainable=trains, name=name, dtype=kind, constraint=constraint)
-        v._counts_reads = True  # a resource variable in TF1, one operation more
+        v = ResourceVariable(  # its reads need no copies: assignments come after all of them
+            initial, trainable=trains, name=name, dtype=kind, constraint=constraint,
+            use_resource=False,
+        )  # fmt: skip
+        v._counts_reads = True  # one operation more in TF1
         made(1)
         (self._trainable_weights if trains else self._non_trainable_weights).append(v)
         penalty = regularizer_of(regularizer)

@@ -196,9 +196,8 @@ class _ConvLSTMCell(LSTMCell):
                     for _ in range(4)
                 ]
 
-    def _blank(self, x: Any) -> Any:
-        """A state of zeros for an input."""
-        known = x.shape.as_list()
+    def state_sizes(self, known: list[Any]) -> list[Any]:
+        """The shape of a state of an example for inputs of a shape."""
         axes = (2, 3) if self._axis == 1 else (1, 2)
         space = [
             _length(known[a], k, self.padding, s, d)
@@ -208,9 +207,13 @@ class _ConvLSTMCell(LSTMCell):
         ]
         if None in space:
             raise ValueError(f"ConvLSTM2D needs images of known size, not {known}")
-        size = [self.filters, *space] if self._axis == 1 else [*space, self.filters]
+        return [self.filters, *space] if self._axis == 1 else [*space, self.filters]
+
+    def _blank(self, x: Any) -> Any:
+        """A state of zeros for an input."""
+        size = self.state_sizes(x.shape.as_list())
         made: Any = fills.zeros(arrays.stack([shapes.shape(x)[0], *size]), x.dtype)
-        made.set_shape([known[0], *size])
+        made.set_shape([x.shape[0].value, *size])
         return made
 
     def _gates(self, key: str, x: Any, kernel: Any, **options: Any) -> list[Any]:
@@ -293,7 +296,12 @@ class ConvLSTM2D(_OfCell):
         known = as_shape(shape).as_list()
         if not self.cell.built:
             self.cell.build(as_shape([known[0], *known[2:]]))
-        self.built = True
+        self._image = [known[0], *known[2:]]
+        self._build_states(known[0])
+
+    def _state_sizes(self) -> list[list[int]]:
+        assert isinstance(self.cell, _ConvLSTMCell)
+        return [self.cell.state_sizes(self._image)] * 2
 
     def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
         states = None
@@ -303,10 +311,11 @@ class ConvLSTM2D(_OfCell):
         first, cell = inputs[:, 0], self.cell
         assert isinstance(cell, _ConvLSTMCell)
         cell.draw_masks(first, training)
-        states = states or [cell._blank(first) for _ in range(2)]
+        states = states or self._first_states(lambda _: cell._blank(first))
         last, ys, new = K.rnn(
             lambda x, s: _step(self.cell, x, list(s)), inputs, states, self.go_backwards, mask
         )
+        self._keep(new)
         y = ys if self.return_sequences else last
         size = _each(states)[0].shape.as_list()[1:]
         lead = inputs.shape.as_list()[: 2 if self.return_sequences else 1]

@@ -268,8 +268,12 @@ class Network(Layer):
         say("_" * width)
 
     @property
+    def stateful(self) -> bool:  # type: ignore[override]
+        return any(layer.stateful for layer in self.layers)
+
+    @property
     def state_updates(self) -> list[Any]:
-        return []
+        return [u for layer in self.layers if layer.stateful for u in layer.updates]
 
     def get_config(self) -> dict[str, Any]:
         from graphc.keras import serialize
@@ -285,7 +289,10 @@ class Network(Layer):
         return json.dumps(serialize.model_config(self), **kwargs)
 
     def reset_states(self) -> None:
-        """Accepted: layers keep no states between batches."""
+        """Begin anew in all layers that keep states from batch to batch."""
+        for layer in self.layers:
+            if layer.stateful and hasattr(layer, "reset_states"):
+                layer.reset_states()
 
 
 def _call_of(x: Any) -> Made:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from graphc.face.shape import as_shape
 from graphc.keras import backend as K
@@ -288,8 +291,10 @@ class RNN(Layer):
     return_state : bool
         Give the last states too.
     go_backwards : bool
-    unroll, time_major, stateful : bool
-        `stateful` (states kept from batch to batch) is not supported.
+    unroll, time_major : bool
+    stateful : bool
+        A batch begins with the states at the end of the one before; the size of batches must
+        be known. `reset_states` sets them to zeros, or to what it is given.
     """
 
     #: How many more operations TF1 makes in a call than are recorded.
@@ -304,8 +309,9 @@ class RNN(Layer):
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.supports_masking = True
-        if stateful:
-            raise ValueError("graphc's recurrent layers keep no states between batches")
+        self.stateful = stateful
+        self._kept_states: list[Any] | None = None
+        self._batch: int | None = None
         self.cell = StackedRNNCells(cell) if isinstance(cell, list | tuple) else cell
         if not hasattr(self.cell, "call") or not hasattr(self.cell, "state_size"):
             raise ValueError("`cell` should have a `call` method and a `state_size`.")
@@ -329,6 +335,13 @@ class RNN(Layer):
         if not self.cell.built:
             self.cell.build(as_shape([as_shape(shape)[0].value, as_shape(shape)[-1].value]))
             self.cell.built = True
+        self._build_states(as_shape(shape)[1 if self.time_major else 0].value)
+
+    def _build_states(self, batch: int | None) -> None:
+        """The last part of building: variables for the states, where they are kept."""
+        self._batch = batch
+        if self.stateful:
+            self.reset_states()
         self.built = True
 
     def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
@@ -340,15 +353,14 @@ class RNN(Layer):
             mask = mask[0]
         first = inputs[0] if self.time_major else inputs[:, 0]
         if states is None:
-            states = [
-                _zeros(first, n) for n in _each(self.cell.state_size)
-            ]  # fmt: skip
+            states = self._first_states(lambda n: _zeros(first, n))
         if hasattr(self.cell, "draw_masks"):
             self.cell.draw_masks(first, training)
         last, ys, new = K.rnn(
             lambda x, s: _step(self.cell, x, list(s)), inputs, states, self.go_backwards, mask,
             time_major=self.time_major,
         )  # fmt: skip
+        self._keep(new)
         y = ys if self.return_sequences else last
         if self.return_sequences:
             known = inputs.shape.as_list()
@@ -365,7 +377,56 @@ class RNN(Layer):
 
     @property
     def states(self) -> list[Any]:
-        return [None] * len(_each(self.cell.state_size))
+        return self._kept_states or [None] * len(_each(self.cell.state_size))
+
+    def _first_states(self, blank: Callable[[Any], Any]) -> list[Any]:
+        """What a batch begins with: what is kept, or a `blank` state for each size."""
+        if self._kept_states is not None:
+            return [convert_to_tensor(v) for v in self._kept_states]
+        return [blank(n) for n in _each(self.cell.state_size)]
+
+    def _keep(self, new: Any) -> None:
+        if self._kept_states is not None:
+            self.add_update([v.assign(x) for v, x in zip(self._kept_states, new, strict=True)])
+
+    def _state_sizes(self) -> list[list[int]]:
+        """The shape of each state of an example."""
+        return [[n] for n in _each(self.cell.state_size)]
+
+    def reset_states(self, states: Any = None) -> None:
+        """Begin anew: with zeros, or with an array for each state.
+
+        Raises
+        ------
+        AttributeError, ValueError
+            When the layer keeps no states, does not know the size of batches, or `states` do not
+            fit.
+        """
+        if not self.stateful:
+            raise AttributeError("Layer must be stateful.")
+        if not self._batch:
+            raise ValueError(
+                f"The stateful layer {self.name} must know the size of its batches: give the first "
+                "layer of a Sequential `batch_input_shape`, or Input `batch_shape`."
+            )
+        sizes = [(self._batch, *each) for each in self._state_sizes()]
+        if self._kept_states is None:
+            self._kept_states = [K.zeros(size) for size in sizes]
+            if states is None:
+                return
+        given = [np.zeros(size) for size in sizes] if states is None else _each(states)
+        if len(given) != len(sizes):
+            raise ValueError(
+                f"Layer {self.name} expects {len(sizes)} states, but it received {len(given)} "
+                f"state values. Input received: {given}"
+            )
+        for i, (size, value) in enumerate(zip(sizes, given, strict=True)):
+            if np.shape(value) != size:
+                raise ValueError(
+                    f"State {i} is incompatible with layer {self.name}: expected shape={size}, "
+                    f"found shape={np.shape(value)}"
+                )
+        K.batch_set_value(list(zip(self._kept_states, given, strict=True)))
 
     def get_initial_state(self, inputs: Any) -> Any:
         """Zeros."""
@@ -405,7 +466,7 @@ class _OfCell(RNN):
 
     def get_config(self) -> dict[str, Any]:
         own = {k: getattr(self, k) for k in ("return_sequences", "return_state", "go_backwards",
-                                             "unroll", "time_major")}  # fmt: skip
+                                             "unroll", "time_major", "stateful")}  # fmt: skip
         inner = {k: v for k, v in self.cell.get_config().items()
                  if k not in ("name", "trainable", "dtype")}  # fmt: skip
         base = {"name": self.name, "trainable": self.trainable, "dtype": "float32"}

@@ -291,6 +291,8 @@ class Training:
         values = [v for v in made["values"] if v is not None]
         ops = [] if step is None else [step]
         ops += [u for _, _, u, _ in made["stateful"]]
+        if not train:
+            ops += self.state_updates  # type: ignore[attr-defined]
         feed = self._feed(xs, ys, weights, int(train))
         got = session.run([[made["loss"], *values], ops], feed)[0]
         out: list[Any] = [got[0]]
@@ -335,7 +337,28 @@ class Training:
                 "Input arrays should have the same number of samples as target arrays. Found "
                 f"{len(xs[0])} input samples and {len(ys[0])} target samples."
             )
+        size = self._known_batch()
+        if size and self.stateful and len(xs[0]) % size:  # type: ignore[attr-defined]
+            raise ValueError(
+                "In a stateful network, you should only pass inputs with a number of samples that "
+                f"can be divided by the batch size. Found: {len(xs[0])} samples"
+            )
         return xs, ys
+
+    def _known_batch(self) -> int | None:
+        """The size of batches, where the first input says it."""
+        size: int | None = self.inputs[0].shape.as_list()[0] if self.inputs else None
+        return size
+
+    def _batch_size(self, asked: int | None) -> int:
+        """The size of batches: that which the first input says, or `asked`, or 32."""
+        known = self._known_batch()
+        if asked and known and asked != known:
+            raise ValueError(
+                f"The `batch_size` argument value {asked} is incompatible with the specified batch "
+                f"size of your Input Layer: {known}"
+            )
+        return known or asked or 32
 
     # ---- fitting
 
@@ -374,7 +397,7 @@ class Training:
         xs, ys = self._checked(x, y)
         self._prepare()
         weights = self._weights(ys, sample_weight, class_weight)
-        size = batch_size or 32
+        size = self._batch_size(batch_size)
         if validation_split and validation_data is None:
             cut = int(len(xs[0]) * (1.0 - validation_split))
             validation_data = ([a[cut:] for a in xs], [a[cut:] for a in ys],
@@ -513,7 +536,7 @@ class Training:
         if _is_data(x):
             xs, ys = self._checked(x, y)
             weights = self._weights(ys, sample_weight, None)
-            size, n = batch_size or 32, len(xs[0])
+            size, n = self._batch_size(batch_size), len(xs[0])
             parts: Iterable[Any] = (
                 ([a[i : i + size] for a in xs], [a[i : i + size] for a in ys],
                  None if weights is None else [w[i : i + size] for w in weights])
@@ -553,7 +576,7 @@ class Training:
         made: list[list[Any]] = []
         if _is_data(x):
             xs, _ = self._checked(x, None)
-            size, n = batch_size or 32, len(xs[0])
+            size, n = self._batch_size(batch_size), len(xs[0])
             parts: Iterable[Any] = ([a[i : i + size] for a in xs] for i in range(0, n, size))
         else:
             parts = (given for given, _, _ in self._given(x, steps))
@@ -568,7 +591,8 @@ class Training:
         flag = K.get_default_graph().extras.get("keras_phase")
         if isinstance(flag, Value):
             feed[flag] = False
-        return list(session.run(flat_values(self.outputs), feed))
+        fetches = flat_values(self.outputs), self.state_updates  # type: ignore[attr-defined]
+        return list(session.run(fetches, feed)[0])
 
     # ---- single batches
 

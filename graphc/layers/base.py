@@ -162,7 +162,8 @@ non_trainable_weights, losses, updates : list
 
     @property
     def updates(self) -> list[Any]:
-        return [u for u, _ in self._own_updates] if self.trainable else []
+        kept = self.trainable or getattr(self, "stateful", False)
+        return [u for u, _ in self._own_updates] if kept else []
 
     @property
     def losses(self) -> list[Any]:

@@ -52,8 +52,8 @@ def test_refusals(graph: Any) -> None:
         tf.keras.Model(tf.zeros([1, 2]), tf.zeros([1, 2]))
     with pytest.raises(ValueError, match="No such layer"):
         model.get_layer("other")
-    with pytest.raises(ValueError, match="keep no states"):
-        layers.LSTM(3, stateful=True)
+    with pytest.raises(ValueError, match="size of its batches"):
+        layers.LSTM(3, stateful=True)(tf.keras.Input((2, 3)))
     with pytest.raises(TypeError, match="Keyword argument not understood"):
         layers.Dense(3, unit=2)
 
