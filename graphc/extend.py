@@ -21,7 +21,8 @@ from graphc.ir import build, dims, dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.fingerprint import fingerprint
 from graphc.ir.graph import Graph, copy
-from graphc.ir.kernel import KernelBuilder, lit
+from graphc.ir.kernel import lit
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value, reachable
 from graphc.ir.registry import FOREIGN, SCALARS
 from graphc.ops import record

@@ -9,7 +9,8 @@ from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Expr
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
-from graphc.ir.kernel import Epilogue, Kernel, KernelBuilder
+from graphc.ir.kernel import Epilogue, Kernel
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.passes.epilogue import EpilogueBuilder, batch_of
 from graphc.passes.fuse import is_contraction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Expr
 from graphc.ir.graph import Graph
-from graphc.ir.kernel import KernelBuilder
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.ops import conv_blocks, conv_products, winograd
 from graphc.passes.epilogue import EpilogueBuilder

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Expr, Shape
 from graphc.ir.graph import Graph
-from graphc.ir.kernel import Buffer, Epilogue, KernelBuilder, Operand, lit
+from graphc.ir.kernel import Buffer, Epilogue, Operand, lit
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 
 __all__ = ["EpilogueBuilder", "batch_of"]

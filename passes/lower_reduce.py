@@ -9,7 +9,8 @@ from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim
-from graphc.ir.kernel import Buffer, Operand, ReduceScope, lit
+from graphc.ir.kernel import Buffer, Operand, lit
+from graphc.ir.kernel_builder import ReduceScope
 from graphc.ir.node import Node, Value
 from graphc.passes.fuse import (
     is_reduction,

@@ -10,7 +10,8 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType
-from graphc.ir.kernel import Buffer, KernelBuilder, Operand, lit
+from graphc.ir.kernel import Buffer, Operand, lit
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.passes.fuse import (
     is_reduction,

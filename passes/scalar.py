@@ -9,8 +9,9 @@ from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Expr, Shape, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
-from graphc.ir.kernel import KernelBuilder, Literal, Operand, lit
+from graphc.ir.kernel import Literal, Operand, lit
 from graphc.ir.kernel import Value as KValue
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 
 __all__ = ["Lowering", "Scalar", "check_operands", "symbols_of"]

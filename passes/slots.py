@@ -12,7 +12,6 @@ from graphc.ir.graph import Graph
 from graphc.ir.kernel import (
     Buffer,
     Kernel,
-    KernelBuilder,
     Let,
     Load,
     Loop,
@@ -22,9 +21,10 @@ from graphc.ir.kernel import (
     Stmt,
     Store,
     bodies,
-    verify,
 )
 from graphc.ir.kernel import Value as KernelValue
+from graphc.ir.kernel_builder import KernelBuilder
+from graphc.ir.kernel_verify import verify
 from graphc.ir.node import Value
 from graphc.passes.fuse import is_pointwise
 

@@ -16,7 +16,8 @@ from graphc.ir import dtypes, journal
 from graphc.ir.dims import Dim, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
-from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Operand, lit
+from graphc.ir.kernel import Buffer, Kernel, Operand, lit
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.ops.control import no_room
 from graphc.passes.fuse import COSTLY, is_alias, is_pointwise

@@ -28,7 +28,8 @@ import numpy as np
 from graphc.ir.dims import Dim, Expr, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
-from graphc.ir.kernel import KernelBuilder, Literal
+from graphc.ir.kernel import Literal
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.ops.intervals import Interval, Unknown, hull, product, square
 from graphc.runtime.llvm.watch import SMALL

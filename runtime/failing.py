@@ -28,7 +28,8 @@ __all__ = ["failed", "missing_feed", "with_numbers"]
 
 def with_numbers(message: str, env: Mapping[Symbol, int], position: int) -> str:
     """A kernel's message with numbers for ``<position>``, sizes ``<n>`` and ranges ``[0, n)``."""
-    from graphc.ir.kernel_text import ParseError, Tokens, parse_dim
+    from graphc.errors import ParseError
+    from graphc.ir.tokens import Tokens, parse_dim
 
     sizes = {**env, Symbol("position"): position}
 

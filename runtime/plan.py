@@ -18,7 +18,8 @@ from graphc.ir import journal
 from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType, int64
 from graphc.ir.graph import Graph
-from graphc.ir.kernel import Kernel, KernelBuilder, scratch_stride
+from graphc.ir.kernel import Kernel, scratch_stride
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.ir.pictures import Pictured
 from graphc.ops.random import reserved

@@ -12,7 +12,8 @@ import numpy as np
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Symbol
 from graphc.ir.dtypes import DType, bool_
-from graphc.ir.kernel import Kernel, KernelBuilder
+from graphc.ir.kernel import Kernel
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.passes.fuse import is_alias
 from graphc.runtime.common import common

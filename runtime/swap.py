@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.ir.dtypes import bool_
-from graphc.ir.kernel import KernelBuilder
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node
 from graphc.runtime.llvm.entry import OK
 from graphc.runtime.steps import Buf, Code, StepSpec

@@ -32,9 +32,9 @@ from graphc.ir.attributes import ill
 from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
-from graphc.ir.kernel_text import Token, Tokens, parse_dim, parse_word
 from graphc.ir.node import Node, Value, shape_text, type_text
 from graphc.ir.registry import OPS, REGIONS
+from graphc.ir.tokens import Token, Tokens, parse_dim, parse_word
 
 __all__ = ["ELIDE", "attribute_text", "parse_graph", "parse_graphs", "print_graph", "print_node"]
 

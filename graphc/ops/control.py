@@ -32,8 +32,9 @@ from graphc.ir.build import build
 from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
-from graphc.ir.kernel import KernelBuilder, lit
 from graphc.ir.kernel import Value as KernelValue
+from graphc.ir.kernel import lit
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value, type_text
 from graphc.ir.registry import REGIONS
 from graphc.ops import arrays, fills

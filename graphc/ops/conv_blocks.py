@@ -10,7 +10,8 @@ from typing import Any
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, Operand, lit
+from graphc.ir.kernel import Buffer, Kernel, Operand, lit
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.ops import winograd
 from graphc.ops.conv_windows import (

@@ -10,7 +10,7 @@ import numpy as np
 from graphc.ir import dims as D
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.kernel import KernelBuilder
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.ops import shapes
 from graphc.ops.conv import (

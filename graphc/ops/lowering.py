@@ -15,8 +15,9 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
-from graphc.ir.kernel import Kernel, KernelBuilder, lit
+from graphc.ir.kernel import Kernel, lit
 from graphc.ir.kernel import Value as KernelValue
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 
 __all__ = ["Site", "change_rows", "scan", "segment", "sum_equal_rows", "top_k"]

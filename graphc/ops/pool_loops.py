@@ -13,7 +13,8 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
-from graphc.ir.kernel import Buffer, KernelBuilder, Operand, lit
+from graphc.ir.kernel import Buffer, Operand, lit
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node
 from graphc.ops.conv_blocks import unflat
 from graphc.ops.conv_windows import known_shape, wide_type, window_places, windows

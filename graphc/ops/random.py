@@ -18,7 +18,8 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType, as_dtype
-from graphc.ir.kernel import KernelBuilder, lit
+from graphc.ir.kernel import lit
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.known import static
 from graphc.ir.node import Node, Value
 from graphc.ops import arrays, math, philox, shapes

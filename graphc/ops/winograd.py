@@ -9,7 +9,8 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType
-from graphc.ir.kernel import Buffer, Kernel, KernelBuilder, scratch_stride
+from graphc.ir.kernel import Buffer, Kernel, scratch_stride
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node
 from graphc.ops.lowering import Site
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from graphc import ops
-from graphc.errors import VerifyError
+from graphc.errors import ParseError, VerifyError
 from graphc.ir import build
 from graphc.ir.graph import Graph
-from graphc.ir.kernel_text import ParseError
 from graphc.ir.node import Node
 from graphc.ir.text import parse_graph, print_graph
 from graphc.ops.control import nested, regions_of, with_regions

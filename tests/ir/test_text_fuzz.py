@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import graphc as tf
+from graphc.errors import ParseError
 from graphc.face.dump import compile_run
-from graphc.ir.kernel_text import ParseError
 from graphc.ir.text import parse_graph, print_graph
 from graphc.passes.verify import verify
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from graphc.ir.dims import evaluate
 from graphc.ir.kernel import Kernel, scratch_stride
-from graphc.ir.kernel_text import parse_kernel, print_kernel
+from graphc.ir.kernel_parse import parse_kernel
+from graphc.ir.kernel_text import print_kernel
 from graphc.runtime.kernel_interp import Interpreter, run_kernel
 from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.indexing import Ramp

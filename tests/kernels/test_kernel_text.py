@@ -4,12 +4,12 @@ import math
 
 import pytest
 
+from graphc.errors import ParseError
 from graphc.ir import dtypes as dt
 from graphc.ir.dims import Expr, maximum, minimum
 from graphc.ir.kernel import (
     Buffer,
     Kernel,
-    KernelBuilder,
     KernelError,
     Let,
     Literal,
@@ -18,19 +18,17 @@ from graphc.ir.kernel import (
     Value,
     lit,
     scratch_stride,
-    verify,
-)  # fmt: skip
+)
+from graphc.ir.kernel_builder import KernelBuilder
+from graphc.ir.kernel_parse import parse_kernel
 from graphc.ir.kernel_text import (
-    ParseError,
-    Tokens,
-    parse_attributes,
-    parse_dim,
-    parse_kernel,
     print_attributes,
     print_kernel,
     structure_key,
     structure_text,
-)  # fmt: skip
+)
+from graphc.ir.kernel_verify import verify
+from graphc.ir.tokens import Tokens, parse_attributes, parse_dim
 
 f32, i64, bool_ = dt.float32, dt.int64, dt.bool_
 n, m = Expr.symbol("n"), Expr.symbol("m")
@@ -81,10 +79,10 @@ class _Unverified:
     """Parses without verification: the text above shows syntax, not sense."""
 
     def __init__(self, tokens):
-        from graphc.ir import kernel_text
+        from graphc.ir import kernel_parse
 
-        self.parser = kernel_text._Parser(tokens)
-        self.module = kernel_text
+        self.parser = kernel_parse._Parser(tokens)
+        self.module = kernel_parse
 
     def kernel(self):
         was = self.module.verify

@@ -7,7 +7,8 @@ from kernel_harness import check, sample
 
 from graphc.ir import dtypes as dt
 from graphc.ir.dims import Expr, maximum, minimum
-from graphc.ir.kernel import KernelBuilder, lit
+from graphc.ir.kernel import lit
+from graphc.ir.kernel_builder import KernelBuilder
 
 f32, i64, bool_ = dt.float32, dt.int64, dt.bool_
 n, m = Expr.symbol("n"), Expr.symbol("m")

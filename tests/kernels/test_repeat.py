@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from kernel_harness import check, native
 
+from graphc.errors import ParseError
 from graphc.ir import dtypes
 from graphc.ir.dims import Expr
-from graphc.ir.kernel import Kernel, KernelBuilder, KernelError, Repeat, lit
-from graphc.ir.kernel_text import ParseError, parse_kernel, print_kernel, structure_key
+from graphc.ir.kernel import Kernel, KernelError, Repeat, lit
+from graphc.ir.kernel_builder import KernelBuilder
+from graphc.ir.kernel_parse import parse_kernel
+from graphc.ir.kernel_text import print_kernel, structure_key
 
 f32, i32, i64, bool_ = dtypes.float32, dtypes.int32, dtypes.int64, dtypes.bool_
 

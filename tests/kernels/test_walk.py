@@ -9,8 +9,9 @@ from kernel_harness import SIZES, check, native, same, sample
 from graphc.errors import CompileError
 from graphc.ir import dtypes as dt
 from graphc.ir.dims import Expr, ceildiv, maximum, minimum
-from graphc.ir.kernel import Epilogue, KernelBuilder, Let, Value, lit
-from graphc.ir.kernel_text import parse_kernel
+from graphc.ir.kernel import Epilogue, Let, Value, lit
+from graphc.ir.kernel_builder import KernelBuilder
+from graphc.ir.kernel_parse import parse_kernel
 
 f32, f64, i32, i64, bool_ = dt.float32, dt.float64, dt.int32, dt.int64, dt.bool_
 n, m = Expr.symbol("n"), Expr.symbol("m")

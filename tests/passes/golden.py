@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ir_run import compare
 
-from graphc.ir.kernel_text import ParseError
+from graphc.errors import ParseError
 from graphc.ir.text import parse_graph, parse_graphs, print_graph
 from graphc.passes.pipeline import optimize_ir, pipeline
 

@@ -10,7 +10,8 @@ import pytest
 
 import graphc as tf
 from graphc.ir import dims as D
-from graphc.ir.kernel import Kernel, KernelBuilder
+from graphc.ir.kernel import Kernel
+from graphc.ir.kernel_builder import KernelBuilder
 from graphc.runtime import steps
 from graphc.runtime.common import LONG, common
 from graphc.runtime.llvm import codegen
