@@ -1,7 +1,7 @@
 """Kernels as text: `print_kernel` and the key of equal structures.
 
-Printing is deterministic and ``kernel_parse.parse_kernel(print_kernel(k)) == k``. A type is written where
-the default (that of the last operand) does not hold; comments start with ``#``.
+Printing is deterministic and ``kernel_parse.parse_kernel(print_kernel(k)) == k``. A type is
+written where the default (that of the last operand) does not hold; comments start with ``#``.
 """
 
 from __future__ import annotations
