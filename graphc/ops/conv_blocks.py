@@ -391,14 +391,20 @@ def lower_conv_filter(n: Node, s: Site) -> None:
 
 
 def sum_parts(
-    s: Site, sums: Any, wide: dtypes.DType, t: dtypes.DType, parts: Dim, count: Dim
-) -> None:
-    """Add up the parts that units have summed."""
+    s: Site, sums: Any, wide: dtypes.DType, t: dtypes.DType, parts: Dim, count: Dim,
+    again: tuple[Dim, int] | None = None,
+) -> None:  # fmt: skip
+    """Add up the parts that units have summed.
+
+    With `again`, (n, times), each n sums stand `times` times one after another in a part.
+    """
     k = KernelBuilder("conv_filter_sum")
-    bs = k.input("sums", wide, (parts, count))
+    run, times = again or (count, 1)
+    bs = k.input("sums", wide, (parts, count * times))
     by = k.output("w", t, (count,))
     with k.loop("parallel vector", "i", count) as i:
-        with k.reduce("for", "p", parts) as r:
-            r.yields(sum=k.load(bs, (r.var, i)))
+        with k.reduce("for", "p", parts * times) as r:
+            at = i if times == 1 else i // run * (run * times) + r.var % times * run + i % run
+            r.yields(sum=k.load(bs, (r.var // times, at)))
         k.store(by, (i,), k.cast(r.results[0], t))
     s.step(k.build(), [sums, s.output()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -252,46 +253,89 @@ def _tf_attrs(a: Attrs) -> dict[str, Any]:
     }  # fmt: skip
 
 
+#: Elements of the widest vector of floats.
+LANES = 16
+
+
+def _period(a: Attrs, w: Sequence[Any]) -> int:
+    """Elements after which vectors of a row's elements are of the same channels again.
+
+    0 where vectors are of channels: there are enough of them, or results of a channel, or steps.
+    """
+    period = math.lcm(w[-2], LANES)
+    fits = w[-2] < LANES and period <= 3 * LANES
+    return period if fits and w[-1] == 1 and a["strides"][-1] == 1 else 0
+
+
+def _laid(n: Node, s: Site, w: Shape, columns: Dim, backwards: bool) -> Any:
+    """The filter with `columns` elements a tap, its channels again and again; taps backwards."""
+    dtype, taps = n.outputs[0].dtype, D.product(w[:-2])
+    k = KernelBuilder("depthwise_filter")
+    a = k.input("w", dtype, (taps, D.product(w[-2:])))
+    b = k.output("laid", dtype, (taps, columns))
+    with k.loop("parallel", "t", taps) as t, k.loop("vector", "j", columns) as j:
+        k.store(b, (t, j), k.load(a, (taps - 1 - t if backwards else t, j % D.product(w[-2:]))))
+    out = s.temp(dtype, taps * columns)
+    s.step(k.build(), [s.input(0 if backwards else 1), out])
+    return out
+
+
 def _depth_blocks(n: Node, s: Site, what: str) -> bool:
-    """Lower a depthwise product to vectors of channels; False where too little is known."""
+    """Lower a depthwise product to vectors; False where too little is known.
+
+    The gradient by the image is a convolution with the filter backwards where steps are 1.
+    """
     a = n.attrs
     shape = {"conv": (0, 1, None), "input": (None, 0, 1), "filter": (0, None, 1)}[what]
     xs, ws, gs = (known_shape(n.outputs[0] if i is None else n.inputs[i]) for i in shape)
     if not all_numbers(*ws) or D.product(ws) == 0:
         return False
-    if what == "input" and (ws[-1] > MULTIPLE or any(d != 1 for d in a["dilations"])):  # type: ignore[operator]
-        return False
-    t, wide = n.outputs[0].dtype, sum_type(n.outputs[0])
+    channels: Any = ws[-2]
+    each: Any = ws[-1]
+    kernel, dilations = three_dims(ws[:-2], 1), three_dims(a["dilations"], 1)
     pads = three_dims([p[0] for p in a["pads"]], 0)
-    kernel = three_dims(ws[:-2], 1)
-    attrs: dict[str, Any] = {
-        "what": what, "kernel": kernel, "strides": three_dims(a["strides"], 1),
-        "dilations": three_dims(a["dilations"], 1), "channels": ws[-2], "each": ws[-1],
-        "version": TEMPLATE,
-    }  # fmt: skip
+    period = _period(a, ws)
+    backwards = what == "input" and each == 1 and all(e == 1 for e in a["strides"])
+    if backwards:
+        xs, gs = gs, xs
+        pads = tuple((k - 1) * d - p for k, d, p in zip(kernel, dilations, pads, strict=True))
+    elif what == "input":
+        if each > MULTIPLE or any(d != 1 for d in dilations):
+            return False
+        period = 0
+    made = "conv" if backwards else what
+    t, wide = n.outputs[0].dtype, sum_type(n.outputs[0])
+    columns = period or channels * each
+    operands: list[Any] = [s.input(0), s.input(1)]
+    if made == "conv" and (period or backwards):
+        operands = [s.input(int(backwards)), _laid(n, s, ws, columns, backwards)]
     k = KernelBuilder(n.op.name)
-    first = k.input("a", t, known_shape(n.inputs[0]))
-    second = k.input("b", t, known_shape(n.inputs[1]))
+    first = k.input("a", t, xs if made != "input" else ws)
+    second = k.input("b", t, gs if made != "conv" else (*kernel, columns))
+    of = xs if made == "input" else gs
+    rows = D.product((xs[0], *three_dims(of[1:-1], 1)[:2]))
     share: Dim = 1
     if what == "filter":
-        share = D.maximum(D.ceildiv(xs[0], PARTS), 1)
-        parts = D.ceildiv(xs[0], share)
+        share = D.maximum(D.ceildiv(rows, PARTS), 1)
+        rows = D.ceildiv(rows, share)
         count = D.product(ws)
-        out = k.output("sums", wide, (parts, count))
-        units = parts * D.product(kernel)
+        times = period // channels if period else 1
+        out = k.output("sums", wide, (rows, count * times))
     else:
-        rows = gs if what == "conv" else xs
         out = k.output("y", t, known_shape(n.outputs[0]))
-        units = D.product((rows[0], *three_dims(rows[1:-1], 1)[:2]))
     sizes = (xs[0], share, *three_dims(xs[1:-1], 1), *three_dims(gs[1:-1], 1), *pads)
-    with k.loop("parallel", "u", units) as u:
-        k.template("depthwise", [first, second, out], (u, *sizes), **attrs)
+    with k.loop("parallel", "u", rows) as u:
+        k.template(
+            "depthwise", [first, second, out], (u, *sizes), what=made, kernel=kernel,
+            strides=three_dims(a["strides"], 1), dilations=dilations, channels=channels,
+            each=each, period=period, version=TEMPLATE,
+        )  # fmt: skip
     if what != "filter":
-        s.step(k.build(), [s.input(0), s.input(1), s.output()])
+        s.step(k.build(), [*operands, s.output()])
         return True
-    sums = s.temp(wide, parts * count)
-    s.step(k.build(), [s.input(0), s.input(1), sums])
-    sum_parts(s, sums, wide, t, parts, count)
+    sums = s.temp(wide, rows * count * times)
+    s.step(k.build(), [*operands, sums])
+    sum_parts(s, sums, wide, t, rows, count, (channels, times))
     return True
 
 

@@ -76,10 +76,12 @@ def kernel_emitter(kernel: Kernel, watch: Watch = NOTHING) -> Callable[[Any], ob
     """What emits a kernel of loops."""
 
     def emit(module: Any) -> object:
-        from graphc.runtime.llvm import conv, philox_emit, walk, winograd
+        from graphc.runtime.llvm import conv, depthwise, philox_emit, walk, winograd
         from graphc.runtime.llvm.vmath import Math
 
-        table = {**philox_emit.TEMPLATES, **conv.TEMPLATES, **winograd.TEMPLATES}
+        table: dict[str, Any] = {}
+        for module_of in (philox_emit, conv, depthwise, winograd):
+            table.update(module_of.TEMPLATES)
         return walk.emit_kernel(
             module,
             common(kernel)[0],

@@ -23,95 +23,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from graphc.ir import dtypes
-from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Template
-from graphc.runtime.llvm.cpu import host
-from graphc.runtime.llvm.emit import Fn, V
+from graphc.runtime.llvm.conv_tiles import KC, Tiles, even_blocks, places_inside, taps_inside
+from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.indexing import Ramp
 from graphc.runtime.llvm.walk import Walk
 
-__all__ = ["KC", "TEMPLATES"]
-
-#: Terms added one after another before they join the sum of the others.
-KC = 256
+__all__ = ["TEMPLATES"]
 
 
-class _Tiles:
-    """What both templates share: the accumulator type, vectors, register blocks.
-
-    Attributes
-    ----------
-    stack : pointer
-        The sums of a register block.
-    """
-
-    stack: Any
-
-    def __init__(self, w: Walk, s: Template) -> None:
-        self.walk = w
-        self.fn: Fn = w.k
-        self.s = s
-        self.a = dict(s.attrs)
-        self.size = [w.uniform(d) for d in s.sizes]
-        self.buffers = [w.buffers[b] for b in s.buffers]
-        self.pointers = [w.pointers[b] for b in s.buffers]
-        self.dtype: DType = self.buffers[0].dtype
-        self.acc = dtypes.float32 if self.dtype.code in ("f16", "bf16") else self.dtype
-        cpu = host()
-        self.lanes = cpu.vector_bytes // self.acc.size
-        self.registers = 32 if cpu.vector_bytes >= 64 else 16
-        self.fma = cpu.has_fma and self.acc.kind == "f"
-
-    def load(self, base: Any, at: V | int, lanes: int = 1, mask: V | None = None) -> V:
-        """Elements of an operand in the accumulator's type."""
-        return self.fn.cast(self.fn.load(base, at, self.dtype, lanes, mask), self.acc)
-
-    def mul_add(self, x: V, y: V, z: V) -> V:
-        return self.fn.fma(x, y, z) if self.fma else z + x * y
-
-    def mad(self, x: V, k: float, z: V) -> V:
-        """``x*k + z`` for a number."""
-        return self.mul_add(x, self.fn.const(k, self.acc, self.lanes), z)
-
-    def mask(self, left: V) -> V:
-        """Lanes below `left`."""
-        fn, lanes = self.fn, self.lanes
-        top = fn.cast(fn.minimum(left, lanes), dtypes.int32)
-        return fn.lane_ids(lanes, dtypes.int32) < fn.splat(top, lanes)
-
-    def zeros(self, n: int) -> list[V]:
-        return [self.fn.const(0, self.acc, self.lanes)] * n
-
-    def widest(self, rows: int) -> int:
-        """Vectors of the widest register block of so many rows: sums and a row of the filter."""
-        registers = 31 if self.registers == 32 else 15
-        return max(1, min(4, registers // (rows + 1)))
-
-    def add_to(self, cells: Sequence[int], sums: Sequence[V]) -> None:
-        """Add vectors to those on the stack."""
-        for i, x in zip(cells, sums, strict=True):
-            old = self.fn.load(self.stack, i, self.acc, self.lanes)
-            self.fn.store(self.stack, i, old + x)
-
-
-def _blocks(vectors: int, most: int) -> list[int]:
-    """Vectors of each block of columns: as even as can be, at most `most`."""
-    n = max(1, -(-vectors // most))
-    return [vectors // n + (i < vectors % n) for i in range(n)]
-
-
-def _span(fn: Fn, q: V, pad: V, size: V, taps: int, stride: int, dilation: int) -> tuple[V, V]:
-    """The taps of an axis that lie inside the image for place `q` of the results."""
-    low = fn.maximum(pad - q * stride, 0)
-    high = fn.maximum(size + pad - q * stride, 0)
-    if dilation > 1:
-        low = fn.udiv_index(low + (dilation - 1), fn.index(dilation))
-        high = fn.udiv_index(high + (dilation - 1), fn.index(dilation))
-    return fn.minimum(low, taps), fn.minimum(high, taps)
-
-
-class _Conv(_Tiles):
+class _Conv(Tiles):
     """One row of results, of one or several images.
 
     Buffers: image, filter, results, then what the epilogue reads; with ``along="w"`` and padding
@@ -158,7 +79,7 @@ class _Conv(_Tiles):
         self.at = [q * s + f for q, s, f in steps]
         self.spans = [self.span(i, q) for i, q in enumerate(self.q)]
         vectors = -(-self.f // self.lanes)
-        blocks = _blocks(vectors, self.widest(self.mr))
+        blocks = even_blocks(vectors, self.widest(self.mr))
         self.pitch = blocks[0] * self.lanes  # elements of a row of sums
         self.stack = fn.stack(self.acc, self.mr * self.pitch)
         with fn.loop(0, self.groups) as g:
@@ -179,7 +100,7 @@ class _Conv(_Tiles):
 
     def span(self, axis: int, q: V) -> tuple[V, V]:
         """The taps of an axis that lie inside the image for place `q`."""
-        return _span(self.fn, q, self.pad[axis], self.image[axis], self.taps[axis],
+        return taps_inside(self.fn, q, self.pad[axis], self.image[axis], self.taps[axis],
                      self.a["strides"][axis], self.a["dilations"][axis])  # fmt: skip
 
     def columns(self, blocks: Sequence[int], n: V, rows: V, q: V, span: tuple[V, V]) -> None:
@@ -448,7 +369,7 @@ class _Block:
                 c.add_to(self.cells, sums)
 
 
-class _Filter(_Tiles):
+class _Filter(Tiles):
     """Products over all places of some images, for a block of the filter's rows and columns.
 
     Buffers: image, gradient, sums (of accumulator type). Sizes: the unit, images, images a unit,
@@ -488,7 +409,7 @@ class _Filter(_Tiles):
         row = tap if joint else fn.udiv_index(tap, fn.index(kw))
         td = fn.udiv_index(row, fn.index(kh))
         self.at = [td, row - td * kh]
-        self.blocks = _blocks(-(-f // self.lanes), 3 if self.registers == 32 else 1)
+        self.blocks = even_blocks(-(-f // self.lanes), 3 if self.registers == 32 else 1)
         most = max(self.height(nv, n) * nv for nv in self.blocks for n in (c, size))
         self.stack = fn.stack(self.acc, most * self.lanes)
         self.clear(size * self.row_size)
@@ -523,16 +444,10 @@ class _Filter(_Tiles):
             x * d - p
             for x, d, p in zip([*self.at, tap], self.a["dilations"], self.pad, strict=True)
         ]
-        at = 0
-        while at < len(self.blocks):
-            nv = self.blocks[at]
-            same = sum(1 for b in self.blocks if b == nv)
-            start = sum(self.blocks[:at]) * self.lanes
+        for nv, before in self.block_loops(self.blocks):
             mr = self.height(nv, size)
-            with fn.loop(0, same) as j, fn.loop(0, size, mr) as i:
-                col = j.i * (nv * self.lanes) + start
-                self.tile(mr, nv, i.i, size, first, col, spans, offset)
-            at += same
+            with fn.loop(0, size, mr) as i:
+                self.tile(mr, nv, i.i, size, first, before * self.lanes, spans, offset)
 
     def height(self, nv: int, size: int) -> int:
         """Rows of a register block: as even as can be."""
@@ -549,15 +464,9 @@ class _Filter(_Tiles):
 
     def span(self, axis: int, t: V) -> tuple[V, V]:
         """Places of the gradient whose tap `t` lies inside the image."""
-        fn = self.fn
-        s, d = self.a["strides"][axis], self.a["dilations"][axis]
-        off = self.pad[axis] - t * d
-        low = fn.maximum(off, 0)
-        high = fn.maximum(self.image[axis] + off, 0)
-        if s > 1:
-            low = fn.udiv_index(low + (s - 1), fn.index(s))
-            high = fn.udiv_index(high + (s - 1), fn.index(s))
-        return fn.minimum(low, self.grad[axis]), fn.minimum(high, self.grad[axis])
+        offset = self.pad[axis] - t * self.a["dilations"][axis]
+        image, made = self.image[axis], self.grad[axis]
+        return places_inside(self.fn, offset, image, made, self.a["strides"][axis])
 
     def tile(
         self, mr: int, nv: int, row: V, size: int, first: V, col: V, spans: list[tuple[V, V]],
@@ -618,220 +527,6 @@ class _Filter(_Tiles):
             fn.store(self.sums, at, old + x, here)
 
 
-class _Depth(_Tiles):
-    """Depthwise convolution: vectors of channels, one row of results a unit.
-
-    Buffers: two operands and the result. Sizes: the unit, images, images a unit (`filter` only),
-    then three each: of the image, of the results, and the padding before.
-
-    Attributes
-    ----------
-    what : "conv", "input" or "filter"
-    kernel, strides, dilations : of three ints
-    channels, each : int
-        Channels of the image, and results for each of them.
-    """
-
-    def __init__(self, w: Walk, s: Template) -> None:
-        super().__init__(w, s)
-        a, size = self.a, self.size
-        self.unit, self.images, self.share = size[:3]
-        self.image, self.grad, self.pad = (size[3 + 3 * i : 6 + 3 * i] for i in range(3))
-        self.c, self.m = a["channels"], a["each"]
-        self.taps: tuple[int, int, int] = a["kernel"]
-
-    def run(self) -> None:
-        {"conv": self.conv, "input": self.input, "filter": self.filter}[self.a["what"]]()
-
-    @contextmanager
-    def vectors(self, count: int) -> Iterator[tuple[int, V]]:
-        """Blocks of up to 4 vectors of elements: how many, and the first element."""
-        nv = max(_blocks(-(-count // self.lanes), 4))
-        with self.fn.loop(0, count, nv * self.lanes) as f:
-            yield nv, f.i
-
-    def masks(self, nv: int, first: V, count: int) -> list[V | None]:
-        """Which lanes of each vector from `first` on exist."""
-        if count % (nv * self.lanes) == 0:
-            return [None] * nv
-        return [self.mask(count - first - v * self.lanes) for v in range(nv)]
-
-    def shared(self, base: Any, at: V, first: V, mask: V | None) -> V:
-        """A vector of channels from result `first` on, each of which has `m` results."""
-        fn, lanes = self.fn, self.lanes
-        if self.m == 1:
-            return self.load(base, at + first, lanes, mask)
-        lane = fn.splat(first, lanes) + fn.lane_ids(lanes)
-        where = fn.udiv_index(lane, fn.splat(fn.index(self.m), lanes))
-        return self.gather(base, fn.splat(at, lanes) + where, mask)
-
-    def strided(self, base: Any, at: V, first: V, mask: V | None) -> V:
-        """A vector of every `m`-th element, from element ``first * m`` on."""
-        fn, lanes = self.fn, self.lanes
-        if self.m == 1:
-            return self.load(base, at + first, lanes, mask)
-        lane = fn.splat(first, lanes) + fn.lane_ids(lanes)
-        return self.gather(base, lane * self.m + fn.splat(at, lanes), mask)
-
-    def gather(self, base: Any, at: V, mask: V | None) -> V:
-        return self.fn.cast(self.fn.gather(base, at, self.dtype, mask), self.acc)
-
-    def rows_of(self, sizes: Sequence[V]) -> list[V]:
-        """Image, depth and height of the unit."""
-        fn = self.fn
-        rest = fn.udiv_index(self.unit, sizes[1])
-        h = self.unit - rest * sizes[1]
-        n = fn.udiv_index(rest, sizes[0])
-        return [n, rest - n * sizes[0], h]
-
-    def inside(self, axis: int, q: V) -> tuple[V, V]:
-        """Taps of an axis inside the image for place `q` of the results."""
-        return _span(self.fn, q, self.pad[axis], self.image[axis], self.taps[axis],
-                     self.a["strides"][axis], self.a["dilations"][axis])  # fmt: skip
-
-    def conv(self) -> None:
-        fn, a, c, m = self.fn, self.a, self.c, self.m
-        n, qd, qh = self.rows_of(self.grad)
-        spans = [self.inside(0, qd), self.inside(1, qh)]
-        f = c * m
-        with fn.loop(0, self.grad[2]) as qw, self.vectors(f) as (nv, first):
-            masks = self.masks(nv, first, f)
-            q = [qd, qh, qw.i]
-            w_span = self.inside(2, qw.i)
-            with (
-                fn.loop(*spans[0], carry=self.zeros(nv)) as td,
-                fn.loop(*spans[1], carry=td.carry) as th,
-                fn.loop(*w_span, carry=th.carry) as tw,
-            ):
-                t = [td.i, th.i, tw.i]
-                at = [
-                    x * s + y * d - p
-                    for x, s, y, d, p in zip(
-                        q, a["strides"], t, a["dilations"], self.pad, strict=True
-                    )
-                ]
-                line = (n * self.image[0] + at[0]) * self.image[1] + at[1]
-                place = line * self.image[2] + at[2]
-                tap = (td.i * self.taps[1] + th.i) * self.taps[2] + tw.i
-                tw.next([
-                    self.mul_add(
-                        self.shared(self.pointers[0], place * c, first + v * self.lanes,
-                                    masks[v]),
-                        self.load(self.pointers[1], tap * f + first + v * self.lanes, self.lanes,
-                                  masks[v]),
-                        tw.carry[v],
-                    )
-                    for v in range(nv)
-                ])  # fmt: skip
-                th.next(tw.results)
-                td.next(th.results)
-            row = ((n * self.grad[0] + qd) * self.grad[1] + qh) * self.grad[2] + qw.i
-            self.keep(td.results, row * f + first, masks)
-
-    def keep(self, sums: Sequence[V], at: V, masks: Sequence[V | None]) -> None:
-        out = self.buffers[2]
-        for v, x in enumerate(sums):
-            y = self.fn.cast(x, out.dtype)
-            if out.name in self.walk.watch:
-                self.fn.look(y, masks[v], out.name in self.walk.watch.small)
-            self.fn.store(self.pointers[2], at + v * self.lanes, y, masks[v])
-
-    def input(self) -> None:
-        """The gradient by the image: every result that an element has a part in."""
-        fn, a, c, m = self.fn, self.a, self.c, self.m
-        n, qd, qh = self.rows_of(self.image)
-        f = c * m
-
-        def span(axis: int, i: V) -> tuple[V, V]:
-            s, k = a["strides"][axis], self.taps[axis]
-            reach = i + self.pad[axis]
-            low = fn.udiv_index(fn.maximum(reach - (k - 1), 0) + (s - 1), fn.index(s))
-            high = fn.udiv_index(fn.maximum(reach + s, 0), fn.index(s))
-            high = fn.minimum(high, self.grad[axis])
-            return low, high
-
-        with fn.loop(0, self.image[2]) as qw, self.vectors(c) as (nv, first):
-            masks = self.masks(nv, first, c)
-            i = [qd, qh, qw.i]
-            with (
-                fn.loop(*span(0, qd), carry=self.zeros(nv)) as od,
-                fn.loop(*span(1, qh), carry=od.carry) as oh,
-                fn.loop(*span(2, qw.i), carry=oh.carry) as ow,
-            ):
-                o = [od.i, oh.i, ow.i]
-                t = [x + p - y * s for x, p, y, s in zip(i, self.pad, o, a["strides"], strict=True)]
-                tap = ((t[0] * self.taps[1] + t[1]) * self.taps[2] + t[2]) * f
-                place = ((n * self.grad[0] + od.i) * self.grad[1] + oh.i) * self.grad[2] + ow.i
-                sums = ow.carry
-                for j in range(m):
-                    sums = [
-                        self.mul_add(
-                            self.strided(self.pointers[0], tap + j, first + v * self.lanes, mask),
-                            self.strided(
-                                self.pointers[1], place * f + j, first + v * self.lanes, mask
-                            ),
-                            sums[v],
-                        )
-                        for v, mask in enumerate(masks)
-                    ]
-                ow.next(sums)
-                oh.next(ow.results)
-                od.next(oh.results)
-            row = ((n * self.image[0] + qd) * self.image[1] + qh) * self.image[2] + qw.i
-            self.keep(od.results, row * c + first, masks)
-
-    def filter(self) -> None:
-        """Sums over places of some images for a tap, as `_Filter`."""
-        fn, c, m = self.fn, self.c, self.m
-        taps = self.taps[0] * self.taps[1] * self.taps[2]
-        f = c * m
-        part = fn.udiv_index(self.unit, fn.index(taps))
-        tap = self.unit - part * taps
-        row = fn.udiv_index(tap, fn.index(self.taps[2]))
-        td = fn.udiv_index(row, fn.index(self.taps[1]))
-        t = [td, row - td * self.taps[1], tap - row * self.taps[2]]
-        spans = []
-        off = []
-        for axis, x in enumerate(t):
-            s, d = self.a["strides"][axis], self.a["dilations"][axis]
-            off.append(x * d - self.pad[axis])
-            low = fn.maximum(-off[-1], 0)
-            high = fn.maximum(self.image[axis] - off[-1], 0)
-            low, high = (fn.udiv_index(e + (s - 1), fn.index(s)) for e in (low, high))
-            spans.append((fn.minimum(low, self.grad[axis]), fn.minimum(high, self.grad[axis])))
-        begin = part * self.share
-        end = fn.minimum(begin + self.share, self.images)
-        image, grad, s = self.image, self.grad, self.a["strides"]
-        with self.vectors(f) as (nv, first):
-            masks = self.masks(nv, first, f)
-            to = self.unit * f + first
-            self.keep(self.zeros(nv), to, masks)
-            with (
-                fn.loop(begin, end) as n, fn.loop(*spans[0]) as d, fn.loop(*spans[1]) as h,
-                fn.loop(*spans[2], KC) as wb,
-            ):  # fmt: skip
-                x_row = (n.i * image[0] + d.i * s[0] + off[0]) * image[1] + h.i * s[1] + off[1]
-                x_row = (x_row * image[2] + off[2]) * c
-                g_row = ((n.i * grad[0] + d.i) * grad[1] + h.i) * grad[2] * f
-                stop = fn.minimum(wb.i + KC, spans[2][1])
-                with fn.loop(wb.i, stop, carry=self.zeros(nv)) as q:
-                    q.next([
-                        self.mul_add(
-                            self.shared(self.pointers[0], x_row + q.i * (s[2] * c),
-                                        first + v * self.lanes, mask),
-                            self.load(self.pointers[1], g_row + q.i * f + first + v * self.lanes,
-                                      self.lanes, mask),
-                            q.carry[v],
-                        )
-                        for v, mask in enumerate(masks)
-                    ])  # fmt: skip
-                old = [
-                    fn.load(self.pointers[2], to + v * self.lanes, self.acc, self.lanes, mask)
-                    for v, mask in enumerate(masks)
-                ]
-                self.keep([x + y for x, y in zip(old, q.results, strict=True)], to, masks)
-
-
 def _conv(w: Walk, s: Template) -> None:
     _Conv(w, s).run()
 
@@ -840,10 +535,6 @@ def _filter(w: Walk, s: Template) -> None:
     _Filter(w, s).run()
 
 
-def _depth(w: Walk, s: Template) -> None:
-    _Depth(w, s).run()
-
-
 TEMPLATES: dict[str, Callable[[Walk, Template], None]] = {
-    "conv": _conv, "conv_filter": _filter, "depthwise": _depth,
+    "conv": _conv, "conv_filter": _filter,
 }  # fmt: skip

@@ -16,7 +16,8 @@ from typing import Any
 
 from graphc.ir.kernel import Template
 from graphc.ops.winograd import pitch
-from graphc.runtime.llvm.conv import _blocks, _Conv, _Tiles
+from graphc.runtime.llvm.conv import _Conv
+from graphc.runtime.llvm.conv_tiles import Tiles, even_blocks
 from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.walk import Walk
 
@@ -65,7 +66,7 @@ def result_transform(m: Sequence[V], count: int, mad: Mad) -> list[V]:
     return out
 
 
-class _Filter(_Tiles):
+class _Filter(Tiles):
     """One channel of a filter ``[side, side, channels, columns]`` at the points.
 
     Buffers: the filter, and ``[channels, columns]`` at the 36 points, `pitch` apart. Size: the
@@ -97,7 +98,7 @@ class _Filter(_Tiles):
                     fn.store(self.pointers[1], at, x, mask)
 
 
-class _Reader(_Tiles):
+class _Reader(Tiles):
     """Reads tiles and transforms them, vectors of channels at a time.
 
     Attributes
@@ -168,14 +169,8 @@ class _Reader(_Tiles):
 
     def column_blocks(self, rows: int, f: int) -> Iterator[tuple[int, V]]:
         """Blocks of columns: how many vectors, and the first column."""
-        fn, lanes = self.fn, self.lanes
-        blocks = _blocks(-(-f // lanes), self.widest(rows))
-        at = 0
-        while at < len(blocks):
-            same = sum(1 for n in blocks if n == blocks[at])
-            with fn.loop(0, same) as j:
-                yield blocks[at], j.i * (blocks[at] * lanes) + sum(blocks[:at]) * lanes
-            at += same
+        for nv, before in self.block_loops(even_blocks(-(-f // self.lanes), self.widest(rows))):
+            yield nv, before * self.lanes
 
     def column_masks(self, nv: int, col: V, f: int) -> list[V | None]:
         """Which lanes of each vector of a block of columns exist."""
@@ -372,7 +367,7 @@ class _Last(_Reader):
                     fn.store(self.pointers[1], at, x, mask)
 
 
-def _emit(made: type[_Tiles]) -> Callable[[Walk, Template], None]:
+def _emit(made: type[Tiles]) -> Callable[[Walk, Template], None]:
     def emit(w: Walk, s: Template) -> None:
         made(w, s).run()  # type: ignore[attr-defined]
 

@@ -19,8 +19,9 @@ from graphc.ops.record import Op
 from graphc.passes.functionalize import input_op
 from graphc.passes.fuse import fuse
 from graphc.runtime.common import common
-from graphc.runtime.llvm import codegen
+from graphc.runtime.llvm import codegen, conv_tiles
 from graphc.runtime.llvm import conv as native
+from graphc.runtime.llvm import depthwise as native_depthwise
 from graphc.runtime.llvm.cpu import LEVELS, host
 from graphc.runtime.llvm.jit import compile_kernels
 from graphc.runtime.llvm.kernel_options import Options
@@ -71,7 +72,8 @@ def plan_of(op: Op, arrays: Sequence[Array], attrs: dict[str, Any], known: bool)
 @functools.cache
 def _compiled(text: str, level: str, kernel: Any) -> Any:
     def emit(module: Any) -> None:
-        emit_kernel(module, kernel, "kernel", codegen.scalar_table(), native.TEMPLATES)
+        templates = {**native.TEMPLATES, **native_depthwise.TEMPLATES}
+        emit_kernel(module, kernel, "kernel", codegen.scalar_table(), templates)
 
     c = compile_kernels({text: emit}, Options(level=level, opt=2, cache_dir=""))[text]
     i64 = ctypes.c_int64
@@ -206,7 +208,7 @@ BELOW = [v for v in LEVELS if LEVELS.index(v) < LEVELS.index(host().level)] if h
 
 @pytest.mark.parametrize("level", BELOW)
 def test_products_on_lesser_cpus(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "host", lambda: host(level))
+    monkeypatch.setattr(conv_tiles, "host", lambda: host(level))
     rng = np.random.default_rng(5)
     for x, w, a in SHAPES[::4]:
         triple(rng, x, w, a, np.float32, level=level)
@@ -219,10 +221,14 @@ def test_products_on_lesser_cpus(level: str, monkeypatch: pytest.MonkeyPatch) ->
     ((2, 2, 3, 33), (5, 4, 33, 1), attrs(pads=[(2, 2), (1, 2)])),
     ((9, 7, 8, 5), (2, 2, 5, 3), attrs(dilations=2, pads=1)),
     ((1, 1, 600, 2), (1, 1, 2, 1), attrs()), ((1, 3, 4, 7), (2, 2, 7, 6), attrs(pads=1)),
+    ((1, 2, 4200, 1), (2, 4, 1, 1), attrs(pads=[(1, 1), (2, 1)])),
+    ((2, 9, 53, 3), (2, 11, 3, 1), attrs([2, 1], pads=[(0, 1), (5, 5)])),
+    ((1, 4, 29, 12), (2, 3, 12, 1), attrs(dilations=[1, 3], pads=2)),
+    ((3, 2, 13, 16), (2, 13, 16, 1), attrs(pads=6)),
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize("level", ["", *BELOW])
 def test_depthwise(case: Any, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "host", lambda: host(level))
+    monkeypatch.setattr(conv_tiles, "host", lambda: host(level))
     x, w, a = case
     rng = np.random.default_rng(sum(x))
     p, q = (rng.uniform(-1, 1, s).astype(np.float32) for s in (x, w))

@@ -1,0 +1,115 @@
+"""What the kernels of convolutions share: vectors, blocks of registers, taps inside an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from graphc.ir import dtypes
+from graphc.ir.dtypes import DType
+from graphc.ir.kernel import Template
+from graphc.runtime.llvm.cpu import host
+from graphc.runtime.llvm.emit import Fn, V
+from graphc.runtime.llvm.walk import Walk
+
+__all__ = ["KC", "Tiles", "even_blocks", "places_inside", "taps_inside"]
+
+#: Terms added one after another before they join the sum of the others.
+KC = 256
+
+
+class Tiles:
+    """What the templates share: the accumulator type, vectors, register blocks.
+
+    Attributes
+    ----------
+    stack : pointer
+        The sums of a register block.
+    """
+
+    stack: Any
+
+    def __init__(self, w: Walk, s: Template) -> None:
+        self.walk = w
+        self.fn: Fn = w.k
+        self.s = s
+        self.a = dict(s.attrs)
+        self.size = [w.uniform(d) for d in s.sizes]
+        self.buffers = [w.buffers[b] for b in s.buffers]
+        self.pointers = [w.pointers[b] for b in s.buffers]
+        self.dtype: DType = self.buffers[0].dtype
+        self.acc = dtypes.float32 if self.dtype.code in ("f16", "bf16") else self.dtype
+        cpu = host()
+        self.lanes = cpu.vector_bytes // self.acc.size
+        self.registers = 32 if cpu.vector_bytes >= 64 else 16
+        self.fma = cpu.has_fma and self.acc.kind == "f"
+
+    def load(self, base: Any, at: V | int, lanes: int = 1, mask: V | None = None) -> V:
+        """Elements of an operand in the accumulator's type."""
+        return self.fn.cast(self.fn.load(base, at, self.dtype, lanes, mask), self.acc)
+
+    def mul_add(self, x: V, y: V, z: V) -> V:
+        return self.fn.fma(x, y, z) if self.fma else z + x * y
+
+    def mad(self, x: V, k: float, z: V) -> V:
+        """``x*k + z`` for a number."""
+        return self.mul_add(x, self.fn.const(k, self.acc, self.lanes), z)
+
+    def mask(self, left: V) -> V:
+        """Lanes below `left`."""
+        fn, lanes = self.fn, self.lanes
+        top = fn.cast(fn.minimum(left, lanes), dtypes.int32)
+        return fn.lane_ids(lanes, dtypes.int32) < fn.splat(top, lanes)
+
+    def zeros(self, n: int) -> list[V]:
+        return [self.fn.const(0, self.acc, self.lanes)] * n
+
+    def widest(self, rows: int) -> int:
+        """Vectors of the widest register block of so many rows: sums and a row of the filter."""
+        registers = 31 if self.registers == 32 else 15
+        return max(1, min(4, registers // (rows + 1)))
+
+    def add_to(self, cells: Sequence[int], sums: Sequence[V]) -> None:
+        """Add vectors to those on the stack."""
+        for i, x in zip(cells, sums, strict=True):
+            old = self.fn.load(self.stack, i, self.acc, self.lanes)
+            self.fn.store(self.stack, i, old + x)
+
+    def block_loops(self, blocks: list[int]) -> Iterator[tuple[int, V]]:
+        """Loops over blocks of two sizes, the larger ones first: the size, and what is before."""
+        at = 0
+        for size in sorted(set(blocks), reverse=True):
+            many = blocks.count(size)
+            with self.fn.loop(0, many) as j:
+                yield size, j.i * size + at
+            at += many * size
+
+
+def even_blocks(vectors: int, most: int) -> list[int]:
+    """Vectors of each block of columns: as even as can be, at most `most`."""
+    n = max(1, -(-vectors // most))
+    return [vectors // n + (i < vectors % n) for i in range(n)]
+
+
+def taps_inside(
+    fn: Fn, q: V, pad: V, size: V, taps: int, stride: int, dilation: int
+) -> tuple[V, V]:
+    """The taps of an axis that lie inside the image for place `q` of the results."""
+    low = fn.maximum(pad - q * stride, 0)
+    high = fn.maximum(size + pad - q * stride, 0)
+    if dilation > 1:
+        low = fn.udiv_index(low + (dilation - 1), fn.index(dilation))
+        high = fn.udiv_index(high + (dilation - 1), fn.index(dilation))
+    return fn.minimum(low, taps), fn.minimum(high, taps)
+
+
+def places_inside(fn: Fn, offset: V, size: V, made: V, stride: int) -> tuple[V, V]:
+    """The places of an axis of `made` results that see the image under a tap.
+
+    Place 0 sees what lies `offset` before the image's first element.
+    """
+    low, high = fn.maximum(offset, 0), fn.maximum(size + offset, 0)
+    if stride > 1:
+        low = fn.udiv_index(low + (stride - 1), fn.index(stride))
+        high = fn.udiv_index(high + (stride - 1), fn.index(stride))
+    return fn.minimum(low, made), fn.minimum(high, made)
