@@ -174,10 +174,10 @@ INSIDE_SPACES: dict[str, tuple[str, ...]] = {
     **{f"contrib.{n}": () for n in (
         "batching bayesflow checkpoint cloud cluster_resolver compiler constrained_optimization "
         "copy_graph cudnn_rnn distribute factorization feature_column ffmpeg graph_editor "
-        "grid_rnn image input_pipeline integrate kernel_methods labeled_tensor linear_optimizer "
+        "grid_rnn image input_pipeline kernel_methods labeled_tensor linear_optimizer "
         "memory_stats mixed_precision model_pruning optimizer_v2 periodic_resample proto "
         "quantization quantize receptive_field recurrent reduce_slice_ops resampler rpc "
-        "saved_model solvers sparsemax specs staging stateless summary tensor_forest testing "
+        "saved_model solvers specs staging stateless summary tensor_forest testing "
         "tfprof timeseries autograph distributions.bijectors"
     ).split()},
 }  # fmt: skip

@@ -8,6 +8,7 @@ namespace (`graphc.face.tf1`). `NAMES` says the rest, one line each: a path belo
 from __future__ import annotations
 
 from graphc.face.inside_names import INSIDE, INSIDE_SPACES, MODULES
+from graphc.face.rare_names import RARE_NAMES
 from graphc.face.v2_names import SPACES, V2_NAMES
 
 __all__ = ["BORROWED", "EXPORTS", "NAMES", "PRIVATE"]
@@ -846,7 +847,7 @@ NAMES: dict[str, str] = {
     "test.is_gpu_available": "graphc.face.compat:is_gpu_available",
 }
 
-NAMES.update({**INSIDE, **MODULES, **V2_NAMES})
+NAMES.update({**RARE_NAMES, **INSIDE, **MODULES, **V2_NAMES})
 #: Module of tf.keras.applications → where its networks are, their names, and how they see pictures.
 _NETWORKS = {
     "vgg16": ("plain", "VGG16", "caffe"), "vgg19": ("plain", "VGG19", "caffe"),

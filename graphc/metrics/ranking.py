@@ -24,6 +24,8 @@ from graphc.ops import math, reduce, shapes, spaced, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import as_many
 from graphc.ops.lookup import top_k
+from graphc.sparse.ops import sparse_to_dense
+from graphc.sparse.tensor import SparseTensor, SparseTensorValue
 
 __all__ = [
     "average_precision_at_k", "precision_at_k", "precision_at_top_k", "recall_at_k",
@@ -36,21 +38,30 @@ def _named(kind: str, k: int | None, class_id: int | None = None) -> str:
     return name if class_id is None else f"{name}_class{class_id}"
 
 
+#: Fills rows of sparse labels: no label at all, where any other number that is no class is missed.
+_NONE = -(2**63)
+
+
 def _labels(labels: Any, rank: int | None) -> Value:
-    t = math.cast(convert_to_tensor(labels), dtypes.int64)
+    given = labels
+    if isinstance(labels, SparseTensor | SparseTensorValue):
+        numbers = math.cast(convert_to_tensor(labels.values), dtypes.int64)
+        given = sparse_to_dense(labels.indices, labels.dense_shape, numbers, _NONE)
+    t = math.cast(convert_to_tensor(given), dtypes.int64)
     if rank is not None and t.rank == rank - 1:
         t = shapes.expand_dims(t, -1)
     return t  # type: ignore[no-any-return]
 
 
 def _first(labels: Value) -> Value:
-    """Where a label stands for the first time in its row."""
+    """Where a label, but no filling, stands for the first time in its row."""
     n = labels.static_shape
     same = math.equal(shapes.expand_dims(labels, -1), shapes.expand_dims(labels, -2))
     size = shapes.shape(labels)[-1] if n is None or type(n[-1]) is not int else n[-1]
     at = spaced.range(size)
     earlier = math.less(shapes.expand_dims(at, 0), shapes.expand_dims(at, 1))
-    return math.logical_not(reduce.reduce_any(math.logical_and(same, earlier), -1))  # type: ignore[no-any-return]
+    again = reduce.reduce_any(math.logical_and(same, earlier), -1)
+    return math.logical_not(math.logical_or(again, math.equal(labels, _NONE)))  # type: ignore[no-any-return]
 
 
 def _found(labels: Value, best: Value) -> Value:
@@ -94,7 +105,7 @@ def recall_at_top_k(
 ) -> Both:  # fmt: skip
     """The share of labels among the classes `predictions_idx`."""
     default = _named("recall", k, class_id)
-    with name_scope(name, default):
+    with name_scope(name, default) as scope:
         best = math.cast(convert_to_tensor(predictions_idx), dtypes.int64)
         t = _labels(labels, best.rank)
         there = _of_class(class_id, t, _first(t))
@@ -105,7 +116,7 @@ def recall_at_top_k(
             _per_row(missed, weights), _named("false_negative", k, class_id)
         )
         return finished(
-            math.div(hits, hits + others, name=default),
+            math.div(hits, hits + others, name=scope),
             math.div(more_hits, more_hits + more_others, name="update"), metrics_collections,
             updates_collections,
         )  # fmt: skip
@@ -154,7 +165,7 @@ def precision_at_top_k(
 ) -> Both:  # fmt: skip
     """The share of the classes `predictions_idx` that are labels."""
     default = _named("precision", k, class_id)
-    with name_scope(name, default):
+    with name_scope(name, default) as scope:
         best = math.cast(convert_to_tensor(predictions_idx), dtypes.int64)
         t = _labels(labels, best.rank)
         right = _found(best, t)
@@ -167,7 +178,7 @@ def precision_at_top_k(
             _per_row(wrong, weights), _named("false_positive", k, class_id)
         )
         return finished(
-            math.div(hits, hits + others, name=default),
+            math.div(hits, hits + others, name=scope),
             math.div(more_hits, more_hits + more_others, name="update"), metrics_collections,
             updates_collections,
         )  # fmt: skip

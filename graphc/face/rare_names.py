@@ -1,0 +1,22 @@
+"""Names of ``contrib`` and of corners of TensorFlow that few programs use, by module.
+
+`graphc.face.names` adds this table to its own.
+"""
+
+from __future__ import annotations
+
+__all__ = ["RARE_NAMES"]
+
+#: (namespace, module below graphc, names).
+_ROWS = (
+    ("contrib.integrate", "contrib.integrate", "odeint odeint_fixed"),
+    ("contrib.rnn", "nn.grid_lstm", "BidirectionalGridLSTMCell GridLSTMCell"),
+    ("contrib.sparsemax", "contrib.sparsemax", "sparsemax sparsemax_loss"),
+)
+
+#: Path → where it is, as in `graphc.face.names.NAMES`.
+RARE_NAMES: dict[str, str] = {
+    f"{space}.{name}".lstrip("."): f"graphc.{module}:{name}"
+    for space, module, names in _ROWS
+    for name in names.split()
+}
