@@ -194,9 +194,13 @@ class _Epilogue:
         self.g = g
         self.c = c
         self.walk: Any = None
-        #: What the product has read of its sizes, by word, and where in its results it is.
-        self.sizes: dict[str, Any] = {}
+        #: Where in its results the product is.
         self.place: Any = None
+
+    def walk_of(self, k: Any) -> Any:
+        if self.walk is None or self.walk.k is not k:
+            self.walk = self.start(k)
+        return self.walk
 
     def start(self, k: Any) -> Any:
         """A walk whose buffers and sizes are the epilogue's words of the argument table."""
@@ -213,28 +217,27 @@ class _Epilogue:
             for j, size in enumerate(c.kernel.sizes):
                 w.symbols[size] = k.read_i64(k.args[0], g.extra_word(len(params) + j))
             if g.loose:
-                w.symbols.update({Symbol(w.upper()): v for w, v in self.sizes.items()})
+                for name in _WORDS:
+                    w.symbols[Symbol(name.upper())] = k.read_i64(k.args[0], g.word(name))
         return w
 
     def operands(self, k: Any) -> list[tuple[Any, Any]]:
         """Where the operands lie that have an element for each of the product, and their types."""
         c = self.c
-        if self.walk is None:
-            self.walk = self.start(k)
+        walk = self.walk_of(k)
         full = c.kernel.params[2].shape, (_PLACE,)  # of its results
         params = [p for p in c.kernel.params if p.name.startswith("e") and p.shape in full]
-        return [(self.walk.pointers[p.name], p.dtype) for p in params]
+        return [(walk.pointers[p.name], p.dtype) for p in params]
 
     def __call__(self, k: Any, acc: Any, row: Any, col: Any, batch: Any, mask: Any) -> Any:
         from graphc.runtime.llvm.indexing import Ramp
 
-        if self.walk is None:
-            self.walk = self.start(k)
+        walk = self.walk_of(k)
         e = self.c.epilogue
         assert e is not None
         lanes = acc.lanes
         at = [row, Ramp(col, 1) if lanes > 1 else col]
-        self.walk.symbols[_PLACE_SYMBOL] = Ramp(self.place, 1) if lanes > 1 else self.place
+        walk.symbols[_PLACE_SYMBOL] = Ramp(self.place, 1) if lanes > 1 else self.place
         if self.c.batch != 1:
             at.insert(0, batch)
-        return self.walk.epilogue(e, [k.cast(acc, e.params[0].dtype)], at, lanes, mask)
+        return walk.epilogue(e, [k.cast(acc, e.params[0].dtype)], at, lanes, mask)

@@ -20,6 +20,7 @@ from llvmlite import ir
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.entry import NOT_FINITE
+from graphc.runtime.llvm.numbers import Numbers
 from graphc.runtime.llvm.watch import NOTHING, least
 
 __all__ = ["Carry", "Fn", "V"]
@@ -91,18 +92,6 @@ class _Zero(_Vector):
 def zero(t: ir.Type) -> ir.Constant:
     """Zeros of a type."""
     return _Zero(t) if isinstance(t, ir.VectorType) else ir.Constant(t, None)
-
-
-#: Numbers of 64 bits wrap here.
-_HALF = 1 << 63
-
-
-def _number(x: V) -> int | None:
-    """The number that a constant is; None for values of a run."""
-    if not isinstance(x.ll, ir.Constant):
-        return None
-    known = x.ll.constant
-    return known if type(known) is int else None
 
 
 @lru_cache(maxsize=1024)
@@ -261,7 +250,7 @@ class Fn:
         if self.trail is not None:
             self.trail.enter(self)
         self.args = list(self.func.args)
-        self._hoisted: dict[Any, V] = {}
+        self.numbers = Numbers(self)
         #: Where stored floats are looked at: the largest exponents so far, by type and lanes.
         self.watched: dict[tuple[DType, int, bool], Any] | None = None
         self.sought = NOTHING
@@ -388,8 +377,8 @@ class Fn:
 
     def _arith(self, fop: str, iop: str, x: V, y: Any) -> V:
         x, y = self._pair(x, y)
-        if x.lanes == 1 and x.dtype is dtypes.int64 and (made := self._known(iop, x, y)):
-            return made
+        if self.numbers.holds(x):
+            return self.numbers.arithmetic(iop, x, y)
         r = V(
             self, getattr(self.b, fop if x.dtype.kind == "f" else iop)(x.ll, y.ll), x.dtype, x.lanes
         )
@@ -398,16 +387,6 @@ class Fn:
             if x.dtype.code == "bf16"
             else r
         )
-
-    def _known(self, op: str, x: V, y: V) -> V | None:
-        """The result of arithmetic of addresses, where that takes no instruction."""
-        a, b = _number(x), _number(y)
-        if a is not None and b is not None:
-            made = a + b if op == "add" else a - b if op == "sub" else a * b
-            return self.const((made + _HALF) % (2 * _HALF) - _HALF, x.dtype)
-        if op == "mul":
-            return y if a == 1 or b == 0 else x if b == 1 or a == 0 else None
-        return x if b == 0 else y if a == 0 and op == "add" else None
 
     def add(self, x: V, y: Any) -> V:
         return self._arith("fadd", "add", x, y)
@@ -471,19 +450,24 @@ class Fn:
             self, self.b.udiv(x.ll, self.select(y.eq(0), self.like(1, y), y).ll), x.dtype, x.lanes
         )
 
-    def bitand(self, x: V, y: Any) -> V:
+    def _logic(self, op: str, x: V, y: Any) -> V:
         x, y = self._pair(x, y)
-        return V(self, self.b.and_(x.ll, y.ll), x.dtype, x.lanes)
+        if self.numbers.holds(x):
+            return self.numbers.arithmetic(op, x, y)
+        return V(self, getattr(self.b, op)(x.ll, y.ll), x.dtype, x.lanes)
+
+    def bitand(self, x: V, y: Any) -> V:
+        return self._logic("and_", x, y)
 
     def bitor(self, x: V, y: Any) -> V:
-        x, y = self._pair(x, y)
-        return V(self, self.b.or_(x.ll, y.ll), x.dtype, x.lanes)
+        return self._logic("or_", x, y)
 
     def bitxor(self, x: V, y: Any) -> V:
-        x, y = self._pair(x, y)
-        return V(self, self.b.xor(x.ll, y.ll), x.dtype, x.lanes)
+        return self._logic("xor", x, y)
 
     def bitnot(self, x: V) -> V:
+        if self.numbers.holds(x):
+            return self.numbers.arithmetic("xor", x, self.like(x.dtype is dtypes.bool_ or -1, x))
         return V(self, self.b.not_(x.ll), x.dtype, x.lanes)
 
     def shl(self, x: V, y: Any) -> V:
@@ -498,6 +482,8 @@ class Fn:
         width = x.dtype.size * 8
         f = getattr(self.b, op)
         if isinstance(y, int) and 0 <= y < width:
+            if op == "ashr" and self.numbers.holds(x):
+                return self.numbers.arithmetic(op, x, self.like(y, x))
             return V(self, f(x.ll, self.like(y, x).ll), x.dtype, x.lanes)
         x, y = self._pair(x, y)
         ok = V(self, self.b.icmp_unsigned("<", y.ll, self.like(width, y).ll), dtypes.bool_, x.lanes)
@@ -508,6 +494,8 @@ class Fn:
     def cmp(self, op: str, x: V, y: Any) -> V:
         """Comparison; ordered for floats, except `!=` which is true for NaN (rule C9)."""
         x, y = self._pair(x, y)
+        if self.numbers.holds(x):
+            return self.numbers.compare(op, x, y)
         if x.dtype.kind == "f":
             f = self.b.fcmp_unordered if op == "!=" else self.b.fcmp_ordered
         else:
@@ -517,6 +505,8 @@ class Fn:
     def select(self, c: V, x: V, y: V) -> V:
         n = max(c.lanes, x.lanes, y.lanes)
         x, y = self.splat(x, n), self.splat(y, n)
+        if self.numbers.holds(x):
+            return self.numbers.select(c, x, y)
         if c.lanes != n and c.lanes != 1:
             c = self.splat(c, n)
         return V(self, self.b.select(c.ll, x.ll, y.ll), x.dtype, n)

@@ -137,8 +137,35 @@ class _Work(NamedTuple):
     after: _Next
 
 
+class _End(NamedTuple):
+    """What is read after a tile's last products.
+
+    The argument table, the sums, the results; columns of these, their row where this product's
+    begin, the number of the product in a batch; the tile's place and extents.
+    """
+
+    table: Any
+    sums: Any
+    out: list[Any]
+    n: V
+    first: V
+    batch: V | None
+    row: V
+    col: V
+    rows: V
+    cols: V
+
+
 class _Kernel:
-    """The emission of one kernel."""
+    """The emission of one kernel.
+
+    Attributes
+    ----------
+    plain : bool
+        Whether LLVM makes what is around the products one instruction by instruction: a third of
+        the time of compiling a kernel, and of running one less than is seen where products are
+        many.
+    """
 
     make: Callable[..., Fn] = Fn
 
@@ -169,9 +196,11 @@ class _Kernel:
         self.private = self._byte(self.scratch, self.worker * private)
         self.out = [fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))]
         self.index: V | None = None  # the batch, inside a unit
-        self.asks: Any = epilogue if hasattr(epilogue, "sizes") else None
-        if self.asks is not None:
-            self.asks.sizes = {"batch": self.batch, "m": self.m, "n": self.n, "k": self.k}
+        self.asks: Any = epilogue if hasattr(epilogue, "place") else None
+        self.plain = g.loose and kernel in ("direct", "local", "packed") and fn.watched is None
+        if self.plain:
+            fn.func.attributes.add("noinline")
+            fn.func.attributes.add("optnone")
 
     def _size(self, known: int | None, word: int) -> V:
         if known is not None and not self.g.loose:
@@ -295,7 +324,8 @@ class _Kernel:
                 column = fn.element_ptr(partial, (j - j0) * row_tiles, g.acc)
                 with fn.loop(i0, i1, mr) as ip:
                     i = ip.i
-                    rows = self._min(i1 - i, mr)
+                    whole = g.m is not None and g.m % mr == 0
+                    rows = fn.index(mr) if whole else self._min(i1 - i, mr)
                     part = fn.element_ptr(column, (i - i0) * nr, g.acc)
                     after = self._next(b, b_pack, panel, i0, i1, i, j0, j, j1, p0, kk)
                     if later is not None:
@@ -441,7 +471,10 @@ class _Kernel:
                     then = then._replace(after=then.after._replace(some=some))
                 self._switch(rows, cols, then)
         with fn.if_(kept & done):
-            self._finish(i, j, rows, cols)
+            if self.plain and self.epilogue is not None:
+                self._apart("end", self._end, self._tile_end(i, j, rows, cols))
+            else:
+                self._finish(i, j, rows, cols)
 
     def _from(self, work: _Work, q: V) -> _Work:
         """The block of terms from `q`."""
@@ -549,19 +582,25 @@ class _Kernel:
         """Addresses of the tile's rows of A, the distance along k, and the element type."""
         fn, g, mr = self.fn, self.g, self.mr
         if not g._packs_a(self.kernel):
-            # Rows beyond the last one read the last one again; nobody stores their sums.
-            at = [self._min(fn.index(r), rows - 1) + i for r in range(mr)]
             if g.ta:
-                return (
-                    [fn.element_ptr(a, p0 * self.m + r, g.dtype) for r in at],
-                    self.m,
-                    g.dtype,
-                )
-            return [fn.element_ptr(a, r * self.k + p0, g.dtype) for r in at], 1, g.dtype
+                return self._addresses(a, p0 * self.m + i, 1, mr, rows), self.m, g.dtype
+            return self._addresses(a, i * self.k + p0, self.k, mr, rows), 1, g.dtype
         tile = fn.element_ptr(a_pack, (i - i0) * self.kp, g.acc)
         if g.ta:
             return [fn.element_ptr(tile, r, g.acc) for r in range(mr)], mr, g.acc
         return [fn.element_ptr(tile, self.kp * r, g.acc) for r in range(mr)], 1, g.acc
+
+    def _addresses(self, base: Any, start: V, step: V | int, count: int, rows: V) -> list[Any]:
+        """Addresses of `count` rows of an operand, `step` elements apart.
+
+        Those beyond `rows` are the last one again; nobody stores their sums.
+        """
+        fn, kind = self.fn, self.g.dtype
+        at = [fn.element_ptr(base, start, kind)]
+        for r in range(1, count):
+            more = fn.select(rows > r, fn.index(step), fn.index(0))
+            at.append(fn.element_ptr(at[-1], more, kind))
+        return at
 
     # ------------------------------------------------------------- the register block
 
@@ -611,16 +650,27 @@ class _Kernel:
         took up to half of the time of its product (k of 256).
         """
         work = work._replace(rows=work.rows[:rows])
-        if self.epilogue is None:
+        if self.epilogue is None and not self.plain:
             self._micro(rows, nv, work)
-            return
-        outer, leaves = self.fn, list(_leaves(work))
+        else:
+            self._apart(f"{rows}x{nv}", lambda given: self._micro(rows, nv, given), work)
+
+    def _apart(
+        self, name: str, build: Callable[[Any], None], values: Any, plain: bool = False
+    ) -> None:
+        """``build(values)`` as a function of its own, called here.
+
+        LLVM makes a `plain` one instruction by instruction, in a third of the time.
+        """
+        outer, leaves = self.fn, list(_leaves(values))
         types = [x.ll.type if isinstance(x, V) else ptr for x in leaves]
-        name = f"{outer.func.name}_{rows}x{nv}"
-        fn = self.make(outer.module, name, types, ir.VoidType(), linkage="internal")
+        full = f"{outer.func.name}_{name}"
+        fn = self.make(outer.module, full, types, ir.VoidType(), linkage="internal")
         fn.func.attributes.add("noinline")
+        if plain:
+            fn.func.attributes.add("optnone")
         self.fn = fn
-        self._micro(rows, nv, _among(work, zip(fn.args, leaves, strict=True), fn))
+        build(_among(values, iter(fn.args), fn))
         fn.ret()
         self.fn = outer
         outer.call_fn(fn.func, leaves)
@@ -756,33 +806,47 @@ class _Kernel:
     # ------------------------------------------------------------- the end of a tile
 
     def _finish(self, i: V, j: V, rows: V, cols: V) -> None:
+        self._end(self._tile_end(i, j, rows, cols))
+
+    def _column(self, i: V) -> _End:
+        """The end of a tile of one column."""
+        none = self.fn.index(0)
+        return self._tile_end(i, none, none, none)
+
+    def _tile_end(self, i: V, j: V, rows: V, cols: V) -> _End:
+        return _End(
+            self.table, self.stack, self.out, self.n, self.out_row, self.index, i, j, rows, cols
+        )
+
+    def _end(self, tile: _End) -> None:
         """The epilogue over the tile on the stack: whole vectors, then the rest under a mask.
 
         One copy of the epilogue each, in a loop: a tile's 24 copies would cost more to
         compile than they save, and a tile is finished once for its k terms.
         """
         fn, g, lanes = self.fn, self.g, self.lanes
-        known = g.n is not None and g.n % lanes == 0
-        nv = self._div(cols, lanes)
-        with fn.loop(0, rows) as r:
-            with fn.loop(0, nv) as v:
-                x = fn.load(self.stack, r.i * self.nr + v.i * lanes, g.acc, lanes)
-                self._emit_out(x, i + r.i, j + v.i * lanes, None)
-            if not known:
-                left = cols - nv * lanes
+        nv = self._div(tile.cols, lanes)
+        with fn.loop(0, tile.rows) as r:
+            if g.n is None or g.n >= lanes:
+                with fn.loop(0, nv) as v:
+                    x = fn.load(tile.sums, r.i * self.nr + v.i * lanes, g.acc, lanes)
+                    self._emit_out(x, tile, r.i, v.i * lanes, None)
+            if g.n is None or g.n % lanes != 0:
+                left = tile.cols - nv * lanes
                 with fn.if_(left > 0):
-                    x = fn.load(self.stack, r.i * self.nr + nv * lanes, g.acc, lanes)
-                    self._emit_out(x, i + r.i, j + nv * lanes, self._mask(left, lanes))
+                    x = fn.load(tile.sums, r.i * self.nr + nv * lanes, g.acc, lanes)
+                    self._emit_out(x, tile, r.i, nv * lanes, self._mask(left, lanes))
 
-    def _emit_out(self, acc: V, row: V, col: V, mask: V | None) -> None:
+    def _emit_out(self, acc: V, tile: _End, r: V, c: V, mask: V | None) -> None:
         fn, g = self.fn, self.g
         values: Sequence[V] | None = [acc]
-        at = (self.out_row + row) * self.n + col  # here: the operands' places are the same sum
+        row, col = tile.row + r, tile.col + c
+        at = (tile.first + row) * tile.n + col  # here: the operands' places are the same sum
         if self.asks is not None:
             self.asks.place = at
         if self.epilogue is not None:
-            values = self.epilogue(fn, acc, row, col, self.index, mask)
-        for p, t, v in zip(self.out, g.stored, values or (), strict=False):
+            values = self.epilogue(fn, acc, row, col, tile.batch, mask)
+        for p, t, v in zip(tile.out, g.stored, values or (), strict=False):
             x = fn.cast(v, t)
             fn.look(x, mask, bool(fn.sought.small))
             fn.store(p, at, x, mask)
@@ -803,7 +867,10 @@ class _Kernel:
             self._pack(b, dest, j, self._min(j + nr, self.n), fn.index(0), self.k)
 
     def _pack(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> None:
-        """Columns j0 to j1 of op(B), rows p0 to p0 + kk, as panels [columns][kp][nr]."""
+        """Columns j0 to j1 of op(B), rows p0 to p0 + kk, as panels [columns][kp][nr].
+
+        One panel, unless B is stored transposed.
+        """
         fn, nr, lanes = self.fn, self.nr, self.lanes
         if self.g.tb:
             with fn.loop(j0, j1, nr) as j:
@@ -811,39 +878,53 @@ class _Kernel:
                 self._pack_transposed(b, to, j.i, self._min(j1 - j.i, nr), p0, kk)
             return
         # Row by row, as B lies in memory: the prefetcher follows, and pages are read once.
-        rest = fn.imod(j1 - j0, fn.index(nr), floor=False)
-        with fn.loop(0, kk) as p:
-            row = fn.element_ptr(b, (p0 + p.i) * self.n, self.g.dtype)
-            to = fn.element_ptr(dest, p.i * nr, self.g.acc)
-            later = fn.element_ptr(b, (p0 + p.i + 8) * self.n, self.g.dtype)  # in the last cache
-            with fn.loop(j0, j1 - rest, nr) as j:
-                for v in range(0, nr, lanes):
-                    self._line(fn.element_ptr(later, j.i + v, self.g.dtype), write=False)
-                    x = self._load(row, j.i + v, lanes)
-                    fn.store(to, (j.i - j0) * self.kp + v, x)
+        cols = j1 - j0
+
+        def copy(masks: Sequence[V | None]) -> None:
+            with fn.loop(0, kk) as p:
+                at = (p0 + p.i) * self.n + j0
+                later = at + self.n * AHEAD  # in the last cache
+                for v, mask in zip(range(0, nr, lanes), masks, strict=True):
+                    self._line(fn.element_ptr(b, later + v, self.g.dtype))
+                    fn.store(dest, p.i * nr + v, self._load(b, at + v, lanes, mask))
+
+        masks = [self._mask(cols - v, lanes) for v in range(0, nr, lanes)]
+        plain = [None] * len(masks)
         if self.g.n is not None and self.g.n % nr == 0:
-            return
-        masks = [self._mask(rest - v, lanes) for v in range(0, nr, lanes)]
-        with fn.if_(rest > 0), fn.loop(0, kk) as p:
-            row = fn.element_ptr(b, (p0 + p.i) * self.n + (j1 - rest), self.g.dtype)
-            to = fn.element_ptr(dest, (j1 - rest - j0) * self.kp + p.i * nr, self.g.acc)
-            for v, mask in enumerate(masks):
-                # Lanes that are off give zeros, so the sums nobody stores stay finite.
-                fn.store(to, v * lanes, self._load(row, v * lanes, lanes, mask))
+            copy(plain)
+        elif (
+            self.g.target.masks
+        ):  # one copy of the code for whole panels and the last: masks are free
+            copy(masks)
+        else:
+            with fn.if_(cols.eq(nr)):
+                copy(plain)
+            with fn.if_(cols < nr):
+                copy(masks)
 
     def _pack_transposed(self, b: Any, dest: Any, j: V, cols: V, p0: V, kk: V) -> None:
         """Rows of the stored B become columns of the panel, a square of lanes at a time."""
+        fn, g = self.fn, self.g
+        start = fn.element_ptr(b, j * self.k + p0, g.dtype)
+        operands = start, dest, cols, kk, self.k
+        if self.plain:
+            self._turned(operands)
+        else:
+            self._apart("turn", self._turned, operands, plain=True)
+
+    def _turned(self, operands: tuple[Any, Any, V, V, V]) -> None:
         fn, g, lanes = self.fn, self.g, self.lanes
+        b, dest, cols, kk, k = operands
         whole = kk & -lanes
 
         def square(rows: list[Any], p: V, v: V, mask: V | None) -> None:
             square = _transpose(fn, [self._load(row, p, lanes, mask) for row in rows])
+            to = fn.element_ptr(dest, p * self.nr + v, g.acc)
             for q, x in enumerate(square):
-                fn.store(dest, (p + q) * self.nr + v, x)
+                fn.store(to, q * self.nr, x)
 
         with fn.loop(0, cols, lanes) as v:
-            at = [(j + self._min(v.i + q, cols - 1)) * self.k + p0 for q in range(lanes)]
-            rows = [fn.element_ptr(b, q, g.dtype) for q in at]
+            rows = self._addresses(b, v.i * k, k, lanes, cols - v.i)
             exact = g.k is not None and g.k <= KC and g.k % lanes == 0
             if g.target.masks and not exact:  # one copy of the code for both: masks are free
                 with fn.loop(0, kk, lanes) as p:
@@ -892,12 +973,17 @@ class _Kernel:
                         part = fn.shuffle(x, None, range(t, t + mr)) if wide > mr else x
                         fn.store(to, p.i * mr + self.kp * t, part)
 
-            with fn.if_(i1 - i.i >= wide):
-                copy(None)
+            mask = self._mask(i1 - i.i, wide)
             # units are multiples of mr rows, so their rests come even where m is one of `wide`
-            if g.m is None or g.m % wide or mr % wide:
-                with fn.if_(i1 - i.i < wide):
-                    copy(self._mask(i1 - i.i, wide))
+            rest = g.m is None or g.m % wide != 0 or mr % wide != 0
+            if rest and g.target.masks:
+                copy(mask)
+            else:
+                with fn.if_(i1 - i.i >= wide):
+                    copy(None)
+                if rest:
+                    with fn.if_(i1 - i.i < wide):
+                        copy(mask)
 
     # ------------------------------------------------------------- one row or one column
 
@@ -934,7 +1020,7 @@ class _Kernel:
             if column:
                 with fn.loop(0, cols) as e:
                     one = fn.load(self.stack, e.i, self.g.acc)
-                    self._emit_out(one, jp.i + e.i, fn.index(0), None)
+                    self._emit_out(one, self._column(jp.i), e.i, fn.index(0), None)
             else:
                 self._finish(fn.index(0), jp.i, fn.index(1), cols)
 
@@ -1003,13 +1089,10 @@ class _Kernel:
                 fn.store(self.stack, at, s)
             with fn.loop(0, rows) as r:
                 one = fn.load(self.stack, r.i, self.g.acc)
-                self._emit_out(one, ip.i + r.i, fn.index(0), None)
+                self._emit_out(one, self._column(ip.i), r.i, fn.index(0), None)
 
     def _ends(self, base: Any, first: V, rows: V, count: int) -> list[Any]:
-        """Addresses of `count` rows of k from `first`; those beyond `rows` repeat the last."""
-        fn = self.fn
-        at = [(first + self._min(fn.index(r), rows - 1)) * self.k for r in range(count)]
-        return [fn.element_ptr(base, r, self.g.dtype) for r in at]
+        return self._addresses(base, first * self.k, self.k, count, rows)
 
     def _dot_block(self, left: list[Any], right: list[Any]) -> list[V]:
         """Every row of `left` times every row of `right`: vectors along k, then their sum."""
@@ -1042,19 +1125,21 @@ class _Kernel:
 
 
 def _leaves(x: Any) -> Iterator[Any]:
-    """The values inside of nested tuples and lists."""
+    """The values of a run inside of nested tuples and lists."""
     if isinstance(x, (V, ir.Value)):
-        yield x
+        if not isinstance(getattr(x, "ll", x), ir.Constant):
+            yield x
     elif isinstance(x, (tuple, list)):
         for y in x:
             yield from _leaves(y)
 
 
-def _among(x: Any, given: Iterator[tuple[Any, Any]], fn: Fn) -> Any:
-    """`x` with its values replaced by those of (argument, value), in order."""
-    if isinstance(x, (V, ir.Value)):
-        arg, value = next(given)
-        return fn.wrap(arg, value.dtype) if isinstance(value, V) else arg
+def _among(x: Any, given: Iterator[Any], fn: Fn) -> Any:
+    """`x` in `fn`, with its values replaced by those given, in order; constants stay."""
+    if isinstance(x, V):
+        return fn.wrap(x.ll if isinstance(x.ll, ir.Constant) else next(given), x.dtype)
+    if isinstance(x, ir.Value):
+        return next(given)
     if isinstance(x, list):
         return [_among(y, given, fn) for y in x]
     if isinstance(x, tuple):
