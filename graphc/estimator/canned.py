@@ -18,7 +18,8 @@ from graphc.face.graph_keys import GraphKeys
 from graphc.face.initializers import Zeros
 from graphc.face.partitioned import min_max_variable_partitioner
 from graphc.face.scopes import get_variable, variable_scope
-from graphc.feature_column.columns import input_layer, linear_model, vocabulary_op
+from graphc.feature_column.kinds import vocabulary_op
+from graphc.feature_column.layers import input_layer, linear_model
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value

@@ -172,7 +172,11 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "estimator.inputs": ("graphc.estimator.inputs",),
     "estimator.export": ("graphc.estimator.inputs",),
-    "feature_column": ("graphc.feature_column.columns",),
+    "contrib.feature_column": ("graphc.feature_column.sequence",),
+    "feature_column": (
+        "graphc.feature_column.columns", "graphc.feature_column.layers",
+        "graphc.feature_column.sequence",
+    ),
     "data": ("graphc.data.dataset", "graphc.data.files", "graphc.data.iterator"),
     "data.experimental": ("graphc.data.experimental",),
     "contrib.data": ("graphc.data.experimental",),

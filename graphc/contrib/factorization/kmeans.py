@@ -17,7 +17,7 @@ from graphc.estimator.inputs import PredictOutput
 from graphc.estimator.spec import EstimatorSpec
 from graphc.face import logging
 from graphc.face.current import control_dependencies
-from graphc.feature_column.columns import input_layer
+from graphc.feature_column.layers import input_layer
 from graphc.metrics.averages import mean
 from graphc.ops import arrays, reduce, state
 from graphc.summary.ops import scalar
