@@ -19,7 +19,7 @@ from graphc.face.initializers import Zeros
 from graphc.face.partitioned import min_max_variable_partitioner
 from graphc.face.scopes import get_variable, variable_scope
 from graphc.feature_column.kinds import vocabulary_op
-from graphc.feature_column.layers import input_layer, linear_model
+from graphc.feature_column.layers import dense_features, linear_model
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
@@ -30,6 +30,7 @@ from graphc.metrics.counting import precision, recall
 from graphc.metrics.curves import auc
 from graphc.ops import arrays, fills, math, nn, reduce, shapes
 from graphc.ops.convert import constant, convert_to_tensor
+from graphc.summary.ops import histogram, scalar
 from graphc.train.optimizer import (
     AdagradOptimizer,
     AdamOptimizer,
@@ -236,7 +237,7 @@ def _dnn(
 ) -> Value:  # fmt: skip
     training = mode == ModeKeys.TRAIN
     with variable_scope("input_from_feature_columns"):
-        net: Any = input_layer(features, columns)
+        net: Any = dense_features(features, columns)
     for i, n in enumerate(hidden):
         with variable_scope(f"hiddenlayer_{i}") as scope:
             net = core.dense(net, n, activation, name=scope)
@@ -246,9 +247,17 @@ def _dnn(
                 net = normalization.batch_normalization(
                     net, momentum=0.999, training=training, name=f"batchnorm_{i}"
                 )
+        _summarise(net, scope.name)
     with variable_scope("logits") as scope:
-        made: Value = core.dense(net, units, name=scope)
-        return made
+        out: Value = core.dense(net, units, name=scope)
+    _summarise(out, scope.name)
+    return out
+
+
+def _summarise(value: Value, name: str) -> None:
+    with get_default_graph().counts_as(30):  # fractions are counted by a cond in TF1
+        scalar(name + "/fraction_of_zero_values", nn.zero_fraction(value))
+        histogram(name + "/activation", value)
 
 
 def _scope(name: str, partitioner: Any) -> Any:
@@ -257,7 +266,7 @@ def _scope(name: str, partitioner: Any) -> Any:
     So the names in checkpoints are TensorFlow's, which has parts for parameter servers.
     """
     partitioner = partitioner or min_max_variable_partitioner(1, min_slice_size=64 << 20)
-    return variable_scope(name, partitioner=partitioner)
+    return variable_scope(name, partitioner=partitioner, use_resource=True)
 
 
 def _trained(optimizer: Any, rate: float) -> Callable[[Value], Any]:

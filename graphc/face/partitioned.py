@@ -200,7 +200,7 @@ class PartitionedVariable:
         graph = get_default_graph()
         with graph.control_dependencies(None), name_scope(None):
             with name_scope(self._name + "/ConcatPartitions/"):
-                parts = [v._AsTensor() for v in self._variable_list]
+                parts = [convert.convert_to_tensor(v) for v in self._variable_list]
                 whole = parts[0] if len(parts) == 1 else arrays.concat(
                     parts, self._partition_axes()[0]
                 )  # fmt: skip

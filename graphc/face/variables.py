@@ -175,6 +175,7 @@ class Variable(metaclass=Created):
         self._save_slice_info: Any = None
         self._caching_device = caching_device
         self._copied = self._resource if use_resource is None else bool(use_resource)
+        self._counts_reads = self._copied
         want = None if dtype is None else as_dtype(dtype).base_dtype
         values = [] if callable(initial_value) else [initial_value]
         with get_default_graph().transaction(), init_scope():
@@ -202,6 +203,8 @@ class Variable(metaclass=Created):
         if self._copied:  # says what a fetch beside an update is: `Functionalizer.at_end`
             attrs["resource"] = True
         self._variable: Value = build(state.variable_op, (), attrs, scope).outputs[0]
+        if self._copied:
+            made(1)  # whether it is initialized
         self._initializer_op: Node = state.assign(
             self._variable, _guarded(name, value), validate_shape=validate
         ).node
@@ -362,24 +365,26 @@ class Variable(metaclass=Created):
         read_value: bool = True,
     ) -> Any:  # fmt: skip
         """Give it a new value; returns the new value as a tensor (or the operation)."""
-        out = state.assign(self._variable, value, name=name)
-        return out if read_value else out.node
+        return self._updated(state.assign(self._variable, value, name=name), read_value)
 
     def assign_add(
         self, delta: Any, use_locking: bool = False, name: str | None = None,
         read_value: bool = True,
     ) -> Any:  # fmt: skip
         """Add to it; returns the new value as a tensor (or the operation)."""
-        out = state.assign_add(self._variable, delta, name=name)
-        return out if read_value else out.node
+        return self._updated(state.assign_add(self._variable, delta, name=name), read_value)
 
     def assign_sub(
         self, delta: Any, use_locking: bool = False, name: str | None = None,
         read_value: bool = True,
     ) -> Any:  # fmt: skip
         """Subtract from it; returns the new value as a tensor (or the operation)."""
-        out = state.assign_sub(self._variable, delta, name=name)
-        return out if read_value else out.node
+        return self._updated(state.assign_sub(self._variable, delta, name=name), read_value)
+
+    def _updated(self, value: Value, read: bool) -> Any:
+        """What an update gives; reading it is one operation more of a resource variable in TF1."""
+        made(read and self._counts_reads)
+        return value if read else value.node
 
     def _scatter(self, kind: str, delta: Any, name: str | None) -> Any:
         indices = getattr(delta, "indices", None)

@@ -67,7 +67,7 @@ def categorical_column_with_identity(
         made: Value = math.select(fits, ids, fills.ones_like(ids) * np.int64(default_value))
         return made
 
-    return KeyColumn(key, num_buckets, dtypes.int64, find)
+    return KeyColumn(key, num_buckets, dtypes.int64, find, 39 if default_value is None else 13)
 
 
 def categorical_column_with_hash_bucket(
@@ -85,7 +85,7 @@ def categorical_column_with_hash_bucket(
         made: Value = graphc.string_to_hash_bucket_fast(text, hash_bucket_size)
         return made
 
-    return KeyColumn(key, hash_bucket_size, dtype, find)
+    return KeyColumn(key, hash_bucket_size, dtype, find, 1 + (as_dtype(dtype) is not dtypes.string))
 
 
 def categorical_column_with_vocabulary_list(
@@ -105,7 +105,8 @@ def categorical_column_with_vocabulary_list(
     def find(x: Any) -> Value:
         return build(vocabulary_op, (x,), attrs).outputs[0]
 
-    return KeyColumn(key, len(words) + num_oov_buckets, dtype or kind, find)
+    operations = 10 + 2 * (not text) + 5 * bool(num_oov_buckets)
+    return KeyColumn(key, len(words) + num_oov_buckets, dtype or kind, find, operations)
 
 
 def categorical_column_with_vocabulary_file(

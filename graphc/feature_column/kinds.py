@@ -241,10 +241,15 @@ class KeyColumn(CategoricalColumn):
     ----------
     find : callable
         From values of the feature to ids.
+    operations : int
+        How many TF1 makes for that.
     """
 
-    def __init__(self, key: str, buckets: int, dtype: Any, find: Callable[[Any], Value]) -> None:
+    def __init__(
+        self, key: str, buckets: int, dtype: Any, find: Callable[[Any], Value], operations: int
+    ) -> None:
         self.key = self.name = key
+        self.operations = operations
         self.buckets = int(buckets)
         self.dtype = as_dtype(dtype)
         self.find = find
@@ -425,10 +430,11 @@ class EmbeddingColumn(DenseColumn):
             init_from_checkpoint(path, {name: made})
         return made
 
-    def dense(self, features: Mapping[str, Any], trainable: bool) -> Value:
+    def dense(self, features: Mapping[str, Any], trainable: bool, table: Any = None) -> Value:
         _refuse_sequence(self)
         ids, weights = self.source.ids(features), self.source.weights(features)
-        return combine(self.table(trainable), ids, weights, self.combiner, self.max_norm)
+        rows = self.table(trainable) if table is None else table
+        return combine(rows, ids, weights, self.combiner, self.max_norm)
 
     def steps(self, features: Mapping[str, Any], trainable: bool) -> Value:
         """A vector for each id of each example."""

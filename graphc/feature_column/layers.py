@@ -9,13 +9,15 @@ from graphc.face import initializers
 from graphc.face.current import name_scope
 from graphc.face.graph import get_default_graph
 from graphc.face.graph_keys import GraphKeys
-from graphc.face.scopes import get_variable, variable_scope
-from graphc.feature_column.kinds import CategoricalColumn, DenseColumn, NumericColumn, combine
+from graphc.face.scopes import get_variable, pure_variable_scope, variable_scope
+from graphc.feature_column.counting import Counter
+from graphc.feature_column.kinds import CategoricalColumn, DenseColumn, EmbeddingColumn, combine
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import arrays, linalg, math, nn, shapes
+from graphc.ops.counting import made
 
-__all__ = ["input_layer", "linear_model", "listed"]
+__all__ = ["dense_features", "input_layer", "linear_model", "listed"]
 
 
 def listed(columns: Any) -> list[Any]:
@@ -39,40 +41,80 @@ def input_layer(
     ValueError
         For a categorical column: wrap it in `indicator_column` or `embedding_column`.
     """
+    with variable_scope(None, "input_layer"):
+        return _joined(
+            features, _dense(feature_columns), trainable, {}, weight_collections or (),
+            cols_to_vars, cols_to_output_tensors,
+        )  # fmt: skip
+
+
+def dense_features(features: Mapping[str, Any], feature_columns: Any) -> Value:
+    """As `input_layer`, but all variables are made before anything else."""
+    columns = _dense(feature_columns)
+    with variable_scope(None, "input_layer"):
+        return _joined(features, columns, True, _tables(columns, True))
+
+
+def _dense(feature_columns: Any) -> list[Any]:
     columns = listed(feature_columns)
     for c in columns:
         if not isinstance(c, DenseColumn):
             raise ValueError("Items of feature_columns must be a _DenseColumn. You can wrap a "
                              "categorical column with an embedding_column or indicator_column. "
                              f"Given: {c}")  # fmt: skip
+    return columns
+
+
+def _joined(
+    features: Mapping[str, Any], columns: Sequence[Any], trainable: bool,
+    tables: Mapping[Any, Any], collections: Sequence[str] = (), cols_to_vars: Any = None,
+    cols_to_output_tensors: Any = None,
+) -> Value:  # fmt: skip
     parts = []
-    with variable_scope(None, "input_layer"):
-        for c in columns:
-            before = len(get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES))
-            scope = getattr(c, "scope", c.name)
-            with variable_scope(None, scope), get_default_graph().counts_as(_count(c, features)):
-                part: Any = c.dense(features, trainable)
-                part = shapes.reshape(part, [-1, c.width()])
-            parts.append(part)
-            made = get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES)[before:]
-            for name in weight_collections or ():
-                for v in made:
-                    get_default_graph().add_to_collection(name, v)
-            if cols_to_vars is not None:
-                cols_to_vars[c] = made
-            if cols_to_output_tensors is not None:
-                cols_to_output_tensors[c] = part
-        return arrays.concat(parts, 1)
+    graph = get_default_graph()
+    count = Counter(features)
+    for c in columns:
+        before = len(graph.get_collection(GraphKeys.GLOBAL_VARIABLES))
+        with variable_scope(None, _scope(c)):
+            part = _part(c, features, trainable, tables.get(c), count)
+        parts.append(part)
+        variables = graph.get_collection(GraphKeys.GLOBAL_VARIABLES)[before:]
+        for name in collections:
+            for v in variables:
+                graph.add_to_collection(name, v)
+        if cols_to_vars is not None:
+            cols_to_vars[c] = variables
+        if cols_to_output_tensors is not None:
+            cols_to_output_tensors[c] = part
+    return arrays.concat(parts, 1)
 
 
-def _count(column: DenseColumn, features: Mapping[str, Any]) -> int | None:
-    """How many operations TF1 makes for a column of numbers; seeds of later ones depend on it."""
-    if not isinstance(column, NumericColumn) or column.normalizer_fn is not None:
-        return None
-    x = features.get(column.key)
-    if not isinstance(x, Value):
-        return None
-    return 8 + 2 * (x.rank == 1) + (x.dtype is not dtypes.float32)
+def _scope(column: Any) -> str:
+    name: str = getattr(column, "scope", column.name)
+    return name
+
+
+def _tables(columns: Sequence[Any], trainable: bool) -> dict[Any, Any]:
+    """The variables of columns, made before anything else."""
+    tables = {}
+    for c in columns:
+        if isinstance(c, EmbeddingColumn):
+            with pure_variable_scope(_scope(c)):
+                tables[c] = c.table(trainable)
+    return tables
+
+
+def _part(
+    column: Any, features: Mapping[str, Any], trainable: bool, table: Any, count: Counter
+) -> Value:
+    """The matrix of one column, counted as TF1 makes it: ids, a variable, what is left."""
+    ids = count.ids(column)
+    made((ids or 0) + count.normalized(column))
+    more = {}
+    if isinstance(column, EmbeddingColumn):
+        more["table"] = column.table(trainable) if table is None else table
+    with get_default_graph().counts_as(count.rest(column, ids)):
+        return shapes.reshape(column.dense(features, trainable, **more), [-1, column.width()])
 
 
 def linear_model(

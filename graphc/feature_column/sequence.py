@@ -79,7 +79,9 @@ class SequenceNumericColumn(FeatureColumn):
 
 
 def _ordered(column: KeyColumn) -> SequenceKeyColumn:
-    return SequenceKeyColumn(column.key, column.buckets, column.dtype, column.find)
+    return SequenceKeyColumn(
+        column.key, column.buckets, column.dtype, column.find, column.operations
+    )
 
 
 def sequence_categorical_column_with_identity(

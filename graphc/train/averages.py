@@ -44,7 +44,8 @@ def assign_moving_average(
         if zero_debias:
             return _zero_debias(variable, value, rate)
         delta = (convert_to_tensor(variable) - value) * rate
-        return state.assign_sub(variable, delta, name=scope)
+        out: Value = variable.assign_sub(delta, name=scope)
+        return out
 
 
 def _zero_debias(unbiased: Any, value: Value, rate: Value) -> Value:

@@ -247,3 +247,47 @@ def checkpoints(tf: Any, np: Any, folder: str) -> Any:
         values = {n: again.get_variable_value(n) for n in again.get_variable_names()}
         out[kind] = [shapes, rounded(values), rounded(again.evaluate(data, 1)["loss"])]
     return out
+
+
+@program
+def first_weights(tf: Any, np: Any, folder: str) -> Any:
+    """What ready-made estimators start with: seeds come from the operations made before."""
+    fc, est = tf.feature_column, tf.estimator
+    age = fc.numeric_column("age", normalizer_fn=lambda v: v / 10.0)
+    word = fc.categorical_column_with_hash_bucket("word", 20)
+    kind = fc.categorical_column_with_vocabulary_list("kind", ["a", "b"])
+    steps = fc.bucketized_column(fc.numeric_column("age"), [20.0, 40.0])
+    deep = [age, fc.indicator_column(kind), fc.embedding_column(word, 4), steps,
+            fc.embedding_column(fc.crossed_column(["word", "kind"], 10), 2)]  # fmt: skip
+    wide = [word, kind, fc.crossed_column(["word", kind], 10)]
+
+    def data() -> Any:
+        features = {
+            "age": np.array([20.0, 30.0], np.float32),
+            "word": np.array(["u", "v"]), "kind": np.array(["a", "b"]),
+        }  # fmt: skip
+        return tf.data.Dataset.from_tensor_slices((features, np.array([0, 1]))).batch(2)
+
+    made = {
+        "dnn": est.DNNClassifier([5, 3], deep, config=config(tf), model_dir=folder + "/dnn"),
+        "norm": est.DNNRegressor(
+            [5, 3], deep, config=config(tf), model_dir=folder + "/norm", dropout=0.5,
+            batch_norm=True, optimizer=tf.train.GradientDescentOptimizer(0.0),
+        ),
+        "both": est.DNNLinearCombinedClassifier(
+            folder + "/both", wide, dnn_feature_columns=deep, dnn_hidden_units=[4, 3],
+            config=config(tf), dnn_optimizer=tf.train.GradientDescentOptimizer(0.0),
+        ),
+    }  # fmt: skip
+    out = {}
+    for name, model in made.items():
+        seen: Any = {}
+
+        class Look(tf.train.SessionRunHook):  # type: ignore[misc]
+            def after_create_session(self, session: Any, coord: Any) -> None:
+                for v in tf.trainable_variables():
+                    seen[v.name] = np.sum(np.abs(session.run(v)), dtype=np.float64)  # noqa: B023
+
+        model.train(data, steps=1, hooks=[Look()])
+        out[name] = rounded(seen)
+    return out
