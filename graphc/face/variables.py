@@ -507,7 +507,7 @@ class Variable(metaclass=Created):
 
 def _operator(f: Callable[..., Any]) -> Callable[..., Any]:
     def g(self: Variable, *args: Any) -> Any:
-        return f(self._snapshot, *args)
+        return f(_as_tensor(self, None, None), *args)
 
     g.__name__ = getattr(f, "__name__", "operator")
     return g
