@@ -110,7 +110,7 @@ class BatchNormalization(_BatchNormalization):  # type: ignore[misc, valid-type]
     def call(self, inputs: Any, training: Any = None) -> Any:
         flag = K._phase(training)
         if isinstance(flag, Value):  # reads of resource variables inside of conds, in TF1
-            made(4 if len(inputs.shape) == 4 else 9)
+            made(4 if len(inputs.shape) == 4 else 8)
         return super().call(inputs, flag if self.trainable else False)
 
 
