@@ -255,6 +255,14 @@ class Fn:
         self.watched: dict[tuple[DType, int, bool], Any] | None = None
         self.sought = NOTHING
 
+    def plain(self) -> None:
+        """Have LLVM make the function one instruction by instruction, in a third of the time.
+
+        For what runs seldom beside what it calls.
+        """
+        for word in ("noinline", "optnone"):
+            self.func.attributes.add(word)
+
     # ------------------------------------------------------------- constants and conversion
 
     def const(self, value: Any, dtype: DType, lanes: int = 1) -> V:

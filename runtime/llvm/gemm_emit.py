@@ -162,9 +162,8 @@ class _Kernel:
     Attributes
     ----------
     plain : bool
-        Whether LLVM makes what is around the products one instruction by instruction: a third of
-        the time of compiling a kernel, and of running one less than is seen where products are
-        many.
+        Whether what is around the products and the epilogue is `Fn.plain`: it took most of the
+        time of compiling, and takes next to none where products are many.
     """
 
     make: Callable[..., Fn] = Fn
@@ -199,8 +198,7 @@ class _Kernel:
         self.asks: Any = epilogue if hasattr(epilogue, "place") else None
         self.plain = g.loose and kernel in ("direct", "local", "packed") and fn.watched is None
         if self.plain:
-            fn.func.attributes.add("noinline")
-            fn.func.attributes.add("optnone")
+            fn.plain()
 
     def _size(self, known: int | None, word: int) -> V:
         if known is not None and not self.g.loose:
@@ -658,17 +656,14 @@ class _Kernel:
     def _apart(
         self, name: str, build: Callable[[Any], None], values: Any, plain: bool = False
     ) -> None:
-        """``build(values)`` as a function of its own, called here.
-
-        LLVM makes a `plain` one instruction by instruction, in a third of the time.
-        """
+        """``build(values)`` as a function of its own, called here (`plain`: `Fn.plain`)."""
         outer, leaves = self.fn, list(_leaves(values))
         types = [x.ll.type if isinstance(x, V) else ptr for x in leaves]
         full = f"{outer.func.name}_{name}"
         fn = self.make(outer.module, full, types, ir.VoidType(), linkage="internal")
         fn.func.attributes.add("noinline")
         if plain:
-            fn.func.attributes.add("optnone")
+            fn.plain()
         self.fn = fn
         build(_among(values, iter(fn.args), fn))
         fn.ret()

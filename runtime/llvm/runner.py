@@ -91,10 +91,13 @@ class _Code(Fn):
     """`Fn` with what runtime code needs: tables of words, variables, loops with exits, atomics."""
 
     def __init__(
-        self, module: ir.Module, name: str, params: Sequence[ir.Type], ret: ir.Type
-    ) -> None:
+        self, module: ir.Module, name: str, params: Sequence[ir.Type], ret: ir.Type,
+        plain: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(module, name, params, ret)
         self.func.attributes.add("uwtable")  # CPython ends a daemon thread by unwinding it
+        if plain:
+            self.plain()
         self._exits: list[Any] = []
 
     def arg(self, k: int) -> V:
@@ -389,7 +392,7 @@ def _emit_nudge(m: ir.Module) -> Any:
     Schedulers put a woken thread beside its waker, and some (of virtual machines) keep it there,
     where it only takes the owner's time. Excluding that core for a moment moves the thread.
     """
-    c = _internal(_Code(m, "nudge", [ptr], _VOID))
+    c = _internal(_Code(m, "nudge", [ptr], _VOID, plain=True))
     if not _LINUX:
         c.ret()
         return c.func
@@ -416,7 +419,7 @@ def _emit_nudge(m: ir.Module) -> Any:
 
 def _emit_loop(m: ir.Module, now: Any, work: Any) -> None:
     """`void graphc_worker(pool)`: the life of a worker."""
-    c = _Code(m, "graphc_worker", [ptr], _VOID)
+    c = _Code(m, "graphc_worker", [ptr], _VOID, plain=True)
     home, nudge = c.args[0], _emit_nudge(m)
     _set_mxcsr(c, MXCSR)
     seen = c.var(c.watch(home, P.EPOCH))
@@ -463,7 +466,7 @@ def _emit_wait(c: _Code, home: Any, now: Any, nudge: Any, seen: V) -> None:
 
 def _emit_quit(m: ir.Module) -> None:
     """`void graphc_quit(pool)`: send all workers home."""
-    c = _Code(m, "graphc_quit", [ptr], _VOID)
+    c = _Code(m, "graphc_quit", [ptr], _VOID, plain=True)
     home = c.args[0]
     c.rmw("xchg", home, P.QUIT, 1)
     c.rmw("add", home, P.EPOCH, 1)
@@ -779,7 +782,7 @@ def _emit_short(m: ir.Module) -> Any:
 
 def _emit_hire(m: ir.Module) -> Any:
     """`i64 hire(block)`: have Python make the workers that the run may use; 0 if it raised."""
-    c = _internal(_Code(m, "hire", [ptr], i64))
+    c = _internal(_Code(m, "hire", [ptr], i64, plain=True))
     block = c.args[0]
     world = c.read_ptr(block, H.GLOBALS)
     want = c.minimum(c.read_i64(block, H.THREADS), c.read_i64(world, G.LIMIT))
@@ -826,7 +829,7 @@ def _emit_long(m: ir.Module, now: Any, walk: Any, hire: Any) -> Any:
 
 def _emit_walk_alone(m: ir.Module, walk: Any, name: str = "graphc_walk") -> None:
     """`i64 graphc_walk(block)`: the walker for callers that are not the entry."""
-    c = _Code(m, name, [ptr], i64)
+    c = _Code(m, name, [ptr], i64, plain=True)
     saved = _get_mxcsr(c)
     _set_mxcsr(c, MXCSR)
     code = V(c, c.call_fn(walk, [c.args[0], c.index(1)]), dtypes.int64)
