@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from graphc.ir.dims import Dim, Expr, Symbol
+from graphc.ir.dims import Dim, Expr, Symbol, is_multiple
 from graphc.ir.kernel import Kernel, Let, Load, Loop, Reduce, Stmt, Store, Template, indices
 
 __all__ = ["common"]
 
 #: Elements from which on a loop's vectors are as many as where nothing is known of them.
 LONG = 4096
+
+#: A loop over a multiple of so many elements is one to its code as well: it has no rest.
+EVEN = 64
 
 
 def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
@@ -27,7 +30,12 @@ def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
     sizes = _sizes(kernel, loop)
     if not sizes:
         return kernel, ()
-    names: dict[Dim, Dim] = {n: Expr.symbol(f"#{i}") for i, n in enumerate(sizes)}
+    symbols = [Symbol(f"#{i}") for i in range(len(sizes))]
+    even = loop.kind != "parallel" and is_multiple(loop.extent, EVEN)
+    steps = [EVEN if even and n == loop.extent else 1 for n in sizes]
+    names: dict[Dim, Dim] = {
+        n: Expr.atom(x) * by for n, x, by in zip(sizes, symbols, steps, strict=True)
+    }
     new: dict[int, Stmt] = {}
 
     def dims(given: Iterable[Dim]) -> tuple[Dim, ...]:
@@ -52,8 +60,10 @@ def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
     origins = kernel.origins
     if origins is not None:  # what is made here is for the nodes that the others were for
         origins = {**origins, **{id(new[k]): n for k, n in origins.items() if k in new}}
-    words = (*kernel.sizes, *[Symbol(str(x)) for x in names.values()])
-    return replace(kernel, params=params, sizes=words, body=body, origins=origins), sizes
+    made = replace(
+        kernel, params=params, sizes=(*kernel.sizes, *symbols), body=body, origins=origins
+    )
+    return made, tuple(n // by for n, by in zip(sizes, steps, strict=True))
 
 
 def _sizes(kernel: Kernel, loop: Loop) -> tuple[Dim, ...]:

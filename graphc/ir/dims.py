@@ -274,6 +274,11 @@ def product(dims: Iterable[Dim]) -> Dim:
     return out
 
 
+def is_multiple(d: Dim, of: int) -> bool:
+    """Whether `d` is seen to be a multiple of a number."""
+    return all(c % of == 0 for _, c in _terms(d))
+
+
 def is_known(shape: Sequence[Dim] | None) -> bool:
     """Whether every size is a number."""
     return shape is not None and all(type(d) is int for d in shape)

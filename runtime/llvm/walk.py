@@ -22,7 +22,7 @@ from typing import Any
 from llvmlite import ir
 
 from graphc.ir import dtypes, journal
-from graphc.ir.dims import Dim, Expr, Symbol, product
+from graphc.ir.dims import Dim, Expr, Symbol, is_multiple, product
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import (
     BLOCK,
@@ -337,10 +337,12 @@ class Walk(Indexing):
             trips = s.extent // wide if isinstance(s.extent, int) else None
             self.whole_vectors(s.var, inside, start, full, wide, trips=trips)
             self.streaming = None
-        if count is None or count % wide:
-            with k.loop(full, stop, lanes) as p:
-                with self.lane_context(s.var, p.i, lanes, self.first(stop - p.i, lanes)):
-                    self.body(inside)
+        block = wide if s.kind == "vector" else s.block or BLOCK
+        if stream is None and block % wide == 0 and is_multiple(s.extent, wide):
+            return
+        with k.loop(full, stop, lanes) as p:
+            with self.lane_context(s.var, p.i, lanes, self.first(stop - p.i, lanes)):
+                self.body(inside)
 
     def whole_vectors(
         self, var: str, inside: Sequence[Stmt], start: V, stop: V, wide: int,

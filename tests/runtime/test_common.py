@@ -13,7 +13,7 @@ from graphc.ir import dims as D
 from graphc.ir.kernel import Kernel
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.runtime import steps
-from graphc.runtime.common import LONG, common
+from graphc.runtime.common import EVEN, LONG, common
 from graphc.runtime.llvm import codegen
 
 Program = tuple[Any, list[Any], dict[Any, Any]]
@@ -86,16 +86,28 @@ def _shifted(n: int, by: int) -> Kernel:
 
 
 @pytest.mark.parametrize(
-    ("n", "by", "shared"),
-    [(LONG, 0, True), (LONG + 1, 0, True), (LONG - 1, 0, False), (LONG, 1, False)],
-)
-def test_what_is_shared(n: int, by: int, shared: bool) -> None:
-    """Long loops are; short ones, and those where a place is computed, are not."""
+    ("n", "by", "more", "shared"),
+    [
+        (LONG, 0, EVEN, True), (LONG + 1, 0, 5, True), (LONG, 0, 1, False),
+        (LONG - EVEN, 0, EVEN, False), (LONG, 1, EVEN, False),
+    ],
+)  # fmt: skip
+def test_what_is_shared(n: int, by: int, more: int, shared: bool) -> None:
+    """Long loops are; short ones, and those where a place is computed, are not.
+
+    Those that end with a whole vector have no code for a rest.
+    """
     kernel = _shifted(n, by)
-    made, sizes = common(kernel)
-    assert (made is not kernel) == shared
-    assert sizes == ((n,) if shared else ())
-    assert (codegen.kernel_key(kernel) == codegen.kernel_key(_shifted(n + 5, by))) == shared
+    same = codegen.kernel_key(kernel) == codegen.kernel_key(_shifted(n + more, by))
+    assert same == shared
+
+
+@pytest.mark.parametrize(("n", "word"), [(LONG, LONG // EVEN), (LONG + 1, LONG + 1)])
+def test_the_word_of_a_size(n: int, word: int) -> None:
+    made, sizes = common(_shifted(n, 0))
+    assert sizes == (word,)
+    assert made.parallel is not None
+    assert D.evaluate(made.parallel.extent, dict(zip(made.sizes, sizes, strict=True))) == n
 
 
 def test_unknown_sizes_are_shared_as_well() -> None:
