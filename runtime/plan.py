@@ -28,6 +28,7 @@ from graphc.passes.convolve import convolution_of, lower_convolution
 from graphc.passes.fuse import is_alias
 from graphc.passes.lower import lower_body
 from graphc.passes.lowered import Lowered
+from graphc.passes.reorder import lower_reorder, reorder_of
 from graphc.passes.share import body_key
 from graphc.runtime.bounds import Bounds, Guard, look_step
 from graphc.runtime.panels import share_panels
@@ -247,6 +248,8 @@ class _Planner(Regions):
                 lowered = lower_convolution(body, name)
             elif contraction_of(body) is not None:
                 lowered = lower_contraction(body, name)
+            elif reorder_of(body) is not None:
+                lowered = lower_reorder(body, name)
             else:
                 lowered = lower_body(body, name)
             self.lowered[key] = lowered

@@ -72,22 +72,29 @@ def _sources() -> str:
     return found.hexdigest()
 
 
+def templates() -> dict[str, Callable[[Any, Any], Any]]:
+    """What emits each kind of template."""
+    from graphc.runtime.llvm import conv, depthwise, philox_emit, reorder, winograd
+
+    made: dict[str, Callable[[Any, Any], Any]] = {}
+    for m in (conv, depthwise, philox_emit, reorder, winograd):
+        made.update(m.TEMPLATES)
+    return made
+
+
 def kernel_emitter(kernel: Kernel, watch: Watch = NOTHING) -> Callable[[Any], object]:
     """What emits a kernel of loops."""
 
     def emit(module: Any) -> object:
-        from graphc.runtime.llvm import conv, depthwise, philox_emit, walk, winograd
+        from graphc.runtime.llvm import walk
         from graphc.runtime.llvm.vmath import Math
 
-        table: dict[str, Any] = {}
-        for module_of in (philox_emit, conv, depthwise, winograd):
-            table.update(module_of.TEMPLATES)
         return walk.emit_kernel(
             module,
             common(kernel)[0],
             "kernel",
             scalar_table(),
-            table,
+            templates(),
             function=maker(Math),
             watch=watch,
         )
