@@ -25,6 +25,7 @@ __all__ = [
     "PARTS",
     "TEMPLATE",
     "Loops",
+    "all_inside",
     "all_numbers",
     "lower_conv",
     "lower_conv_filter",
@@ -246,6 +247,22 @@ def _lower_filter_blocks(n: Node, s: Site) -> bool:
 # ------------------------------------------------------------------------- plain loops
 
 
+def index_of(k: KernelBuilder, d: Dim) -> Operand:
+    """A size as an operand."""
+    return lit(d, dtypes.int64) if type(d) is int else k.index(d)
+
+
+def all_inside(k: KernelBuilder, places: Sequence[Dim], sizes: Sequence[Dim]) -> Operand:
+    """Whether every place is in [0, size)."""
+    ok: Operand | None = None
+    for p, n in zip(places, sizes, strict=True):
+        for low, high in ((-1, p), (p, n)):
+            c = k.let("less", index_of(k, low), index_of(k, high), dtype=dtypes.bool_)
+            ok = c if ok is None else k.let("logical_and", ok, c, dtype=dtypes.bool_)
+    assert ok is not None
+    return ok
+
+
 class Loops:
     """What the plain loops of the three products share: conditions and sums over windows."""
 
@@ -253,20 +270,12 @@ class Loops:
         self.k = KernelBuilder(n.op.name)
         self.attrs = n.attrs
 
-    def less(self, a: Dim, b: Dim) -> Operand:
-        return self.k.let("less", self.at(a), self.at(b), dtype=dtypes.bool_)
-
     def at(self, d: Dim) -> Operand:
-        return lit(d, dtypes.int64) if type(d) is int else self.k.index(d)
+        return index_of(self.k, d)
 
     def inside(self, places: Sequence[Dim], sizes: Sequence[Dim]) -> Operand:
         """Whether every place is in [0, size)."""
-        ok: Operand | None = None
-        for p, n in zip(places, sizes, strict=True):
-            for c in (self.less(-1, p), self.less(p, n)):
-                ok = c if ok is None else self.k.let("logical_and", ok, c, dtype=dtypes.bool_)
-        assert ok is not None
-        return ok
+        return all_inside(self.k, places, sizes)
 
     def seen(self, at: Sequence[Dim], taps: Sequence[Dim]) -> list[Dim]:
         """The places of the image under `taps` of the filter for places `at` of the results."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Buffer, Operand, lit
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node
-from graphc.ops.conv_blocks import unflat
+from graphc.ops.conv_blocks import all_inside, unflat
 from graphc.ops.conv_windows import known_shape, wide_type, window_places, windows
 from graphc.ops.lowering import Site
 from graphc.ops.record import Attrs
@@ -172,16 +172,58 @@ class _Windows:
 
     @property
     def few(self) -> bool:
-        """Whether every window lies inside and has few taps."""
-        return self.whole and int(np.prod(self.kernel)) <= TAPS
+        """Whether windows have few taps, which are written out."""
+        return int(np.prod(self.kernel)) <= TAPS
 
     def taps(self, at: Sequence[Dim]) -> list[tuple[Dim, ...]]:
-        """The elements of the window at `at`, where it lies inside."""
-        first = [o * s for o, s in zip(at, self.strides, strict=True)]
+        """The elements of the window at `at`, in order.
+
+        Instead of one that does not exist stands the next one that does: again, so that the
+        largest element, and the first of equal ones, is the same.
+        """
+        return [
+            tuple(
+                f if p == (0, 0) else D.minimum(D.maximum(f, 0), n - 1)
+                for f, p, n in zip(place, self.pads, self.size, strict=True)
+            )
+            for place in self.places(at)
+        ]
+
+    def places(self, at: Sequence[Dim]) -> list[tuple[Dim, ...]]:
+        """Where the elements of the window at `at` are, or would be."""
+        first = [o * s - p[0] for o, s, p in zip(at, self.strides, self.pads, strict=True)]
         return [
             tuple(f + t for f, t in zip(first, tap, strict=True))
             for tap in itertools.product(*(range(k) for k in self.kernel))
         ]
+
+    def load(self, b: Buffer, image: Dim, place: Sequence[Dim], size: Shape, c: Dim) -> Operand:
+        """An element, or 0 where there is none."""
+        return self.k.load(b, (image, *place, c), all_inside(self.k, place, size))
+
+    def total(self, xs: Sequence[Operand], t: DType) -> Operand:
+        """The sum of some elements."""
+        out = self.k.cast(xs[0], t)
+        for x in xs[1:]:
+            out = self.k.let("add", out, self.k.cast(x, t), dtype=t)
+        return out
+
+    def over(
+        self, first: Sequence[Dim], extent: Sequence[Dim], kind: str,
+        value: Callable[[list[Dim]], Operand],
+    ) -> Operand:  # fmt: skip
+        """A reduction over a box of places, axis by axis."""
+
+        def level(places: list[Dim]) -> Operand:
+            axis = len(places)
+            if axis == len(extent):
+                return value(places)
+            with self.k.reduce("for", "t", extent[axis]) as r:
+                r.yields(**{kind: level([*places, first[axis] + r.var])})
+            made: Operand = r.results[0]
+            return made
+
+        return level([])
 
     def span(self, at: Sequence[Dim]) -> tuple[list[Dim], list[Dim]]:
         """First elements and extents of the part of a window that exists."""
@@ -260,9 +302,7 @@ def lower_max(n: Node, s: Site) -> None:
             if w.few:
                 top = w.largest([k.load(a, (image, *p, c)) for p in w.taps(at)])
             else:
-                with w.each(at) as (r, p):
-                    r.yields(max=k.load(a, (image, *p, c)))
-                top = r.results[0]
+                top = w.over(*w.span(at), "max", lambda p: k.load(a, (image, *p, c)))
             k.store(b, (image, *at, c), top)
     s.step(k.build(), [s.input(0), s.output()])
 
@@ -280,9 +320,8 @@ def _test(w: _Windows, a: Buffer, image: Dim, at: Sequence[Dim], c: Dim) -> Any:
     if not w.every:
         found = _argmax(w, a, image, at, c)
         return lambda p, t: w.k.let("equal", found, w.k.index(t), dtype=dtypes.bool_)
-    with w.each(at) as (r, p):
-        r.yields(max=w.k.load(a, (image, *p, c)))
-    return lambda p, t: w.hit(w.k.load(a, (image, *p, c)), r.results[0])
+    top = w.over(*w.span(at), "max", lambda p: w.k.load(a, (image, *p, c)))
+    return lambda p, t: w.hit(w.k.load(a, (image, *p, c)), top)
 
 
 def lower_max_grad(n: Node, s: Site) -> None:
@@ -294,7 +333,8 @@ def lower_max_grad(n: Node, s: Site) -> None:
     b = k.output("dx", x.dtype, xs)
     zero = lit(0, x.dtype)
     tiled = all(o * st == m for o, st, m in zip(w.out, w.strides, w.size, strict=True))
-    if w.few and tiled and w.strides == w.kernel:
+    few = w.few and (w.whole or not w.every)
+    if few and w.whole and tiled and w.strides == w.kernel:
         with k.loop("parallel", "u", D.product(ys[:2])) as u, ExitStack() as nest:
             image, row = unflat(u, ys[:2])
             at = [row, *(nest.enter_context(k.loop("for", "o", e)) for e in ys[2:-1])]
@@ -313,7 +353,7 @@ def lower_max_grad(n: Node, s: Site) -> None:
             at = unflat(o, ys[1:-1])
             with k.loop("vector", "c", xs[-1]) as c:
                 v = k.load(g, (image, *at, c))
-                if w.few:
+                if few:
                     places = w.taps(at)
                     firsts = w.firsts([k.load(a, (image, *p, c)) for p in places])
                     for q, first in zip(places, firsts, strict=True):
@@ -380,11 +420,37 @@ def lower_avg(n: Node, s: Site) -> None:
         image, *at = unflat(u, ys[:-1])
         count = w.count(at, t)
         with k.loop("vector", "c", xs[-1]) as c:
-            with w.each(at) as (r, p):
-                r.yields(sum=k.cast(k.load(a, (image, *p, c)), t))
-            mean = k.let("realdiv", r.results[0], count, dtype=t)
-            k.store(b, (image, *at, c), k.cast(mean, x.dtype))
+            total = _sum(w, a, image, at, c, t)
+            k.store(b, (image, *at, c), k.cast(k.let("realdiv", total, count, dtype=t), x.dtype))
     s.step(k.build(), [s.input(0), s.output()])
+
+
+def _sum(w: _Windows, a: Buffer, image: Dim, at: Sequence[Dim], c: Dim, t: DType) -> Operand:
+    """The sum of a window."""
+    k = w.k
+    if not w.few:
+        return w.over(*w.span(at), "sum", lambda p: k.cast(k.load(a, (image, *p, c)), t))
+    if w.whole:
+        return w.total([k.load(a, (image, *p, c)) for p in w.taps(at)], t)
+    return w.total([w.load(a, image, p, w.size, c) for p in w.places(at)], t)
+
+
+def _shares(n: Node, s: Site, t: DType) -> Any:
+    """The gradient of each mean divided by how many elements it is of."""
+    (dy,) = n.inputs
+    ys = known_shape(dy)
+    w = _Windows(n, known_shape(n.outputs[0]), ys)
+    k = w.k
+    g, b = k.input("g", dy.dtype, ys), k.output("shares", t, ys)
+    with k.loop("parallel", "u", D.product(ys[:-1])) as u:
+        image, *at = unflat(u, ys[:-1])
+        count = w.count(at, t)
+        with k.loop("vector", "c", ys[-1]) as c:
+            v = k.cast(k.load(g, (image, *at, c)), t)
+            k.store(b, (image, *at, c), k.let("realdiv", v, count, dtype=t))
+    out = s.temp(t, D.product(ys))
+    s.step(k.build(), [s.input(0), out])
+    return out
 
 
 def lower_avg_grad(n: Node, s: Site) -> None:
@@ -392,21 +458,35 @@ def lower_avg_grad(n: Node, s: Site) -> None:
     ys, xs = known_shape(dy), known_shape(n.outputs[0])
     w = _Windows(n, xs, ys)
     k, t = w.k, _wide(dy.dtype)
-    g, b = k.input("g", dy.dtype, ys), k.output("dx", dy.dtype, xs)
+    shares = None if w.whole else _shares(n, s, t)
+    g = k.input("g", dy.dtype if w.whole else t, ys)
+    b = k.output("dx", dy.dtype, xs)
     with k.loop("parallel", "u", D.product(xs[:-1])) as u:
         image, *at = unflat(u, xs[:-1])
-        # the windows that an element is in
-        low: list[Dim] = []
-        extent: list[Dim] = []
-        for i, st, p, kn, o in zip(at, w.strides, w.pads, w.kernel, w.out, strict=True):
-            first = D.maximum((i + p[0] - kn + st) // st, 0)
-            last = D.minimum((i + p[0]) // st, o - 1)
-            low.append(first)
-            extent.append(D.maximum(last - first + 1, 0))
         with k.loop("vector", "c", xs[-1]) as c:
-            with k.reduce("for", "t", D.product(extent)) as r:
-                o_at = [f + e for f, e in zip(low, unflat(r.var, extent), strict=True)]
-                v = k.cast(k.load(g, (image, *o_at, c)), t)
-                r.yields(sum=k.let("realdiv", v, w.count(o_at, t), dtype=t))
-            k.store(b, (image, *at, c), k.cast(r.results[0], dy.dtype))
-    s.step(k.build(), [s.input(0), s.output()])
+            if w.few and all(st == 1 for st in w.strides):
+                taps = itertools.product(*(range(e) for e in w.kernel))
+                places = [
+                    [i + p[0] - e for i, p, e in zip(at, w.pads, tap, strict=True)] for tap in taps
+                ]
+                total = w.total([w.load(g, image, p, w.out, c) for p in places], t)
+            else:
+                total = w.over(*_windows_of(w, at), "sum",
+                               lambda p: k.cast(k.load(g, (image, *p, c)), t))  # fmt: skip
+            if w.whole:
+                count = lit(int(np.prod(w.kernel)), t)
+                total = k.let("realdiv", total, count, dtype=t)
+            k.store(b, (image, *at, c), k.cast(total, dy.dtype))
+    s.step(k.build(), [s.input(0) if w.whole else shares, s.output()])
+
+
+def _windows_of(w: _Windows, at: Sequence[Dim]) -> tuple[list[Dim], list[Dim]]:
+    """The windows that an element is in: the first of each axis, and how many."""
+    low: list[Dim] = []
+    extent: list[Dim] = []
+    for i, st, p, kn, o in zip(at, w.strides, w.pads, w.kernel, w.out, strict=True):
+        first = D.maximum((i + p[0] - kn + st) // st, 0)
+        last = D.minimum((i + p[0]) // st, o - 1)
+        low.append(first)
+        extent.append(D.maximum(last - first + 1, 0))
+    return low, extent

@@ -133,9 +133,9 @@ class _Reorder:
         whole = first[1] + fn.udiv_index(last[1] - first[1], fn.index(n)) * n
         with fn.loop(first[1], whole, n) as j:
             given = [fn.load(self.source, j.i * few + v * n, self.dtype, n) for v in range(few)]
-            for i in range(few):
-                x = _chosen(fn, given, [lane * few + i for lane in range(n)])
-                self.store(self.pitch * i + j.i, x)
+            for at in range(few):
+                x = _chosen(fn, given, [lane * few + at for lane in range(n)])
+                self.store(self.pitch * at + j.i, x)
         with fn.loop(whole, last[1]) as j, fn.loop(0, few) as i:
             x = fn.load(self.source, j.i * few + i.i, self.dtype)
             self.store(i.i * self.pitch + j.i, x)
@@ -145,10 +145,12 @@ class _Reorder:
         fn, n, few = self.fn, self.lanes, self.block[1]
         whole = first[0] + fn.udiv_index(last[0] - first[0], fn.index(n)) * n
         with fn.loop(first[0], whole, n) as i:
-            given = [fn.load(self.source, self.apart * j + i.i, self.dtype, n) for j in range(few)]
+            given = [
+                fn.load(self.source, self.apart * at + i.i, self.dtype, n) for at in range(few)
+            ]
             for v in range(few):
                 places = [divmod(v * n + lane, few) for lane in range(n)]
-                x = _chosen(fn, given, [j * n + row for row, j in places])
+                x = _chosen(fn, given, [at * n + row for row, at in places])
                 self.store(i.i * few + v * n, x)
         with fn.loop(whole, last[0]) as i, fn.loop(0, few) as j:
             x = fn.load(self.source, j.i * self.apart + i.i, self.dtype)
