@@ -23,7 +23,7 @@ from graphc.data.structure import (
     stack,
     stack_sparse,
 )
-from graphc.errors import InvalidArgumentError
+from graphc.errors import DataLossError, InvalidArgumentError
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir.build import current
 from graphc.ir.dtypes import DType, string
@@ -201,7 +201,7 @@ class PaddedBatchDataset(Dataset):
             for i, w in enumerate(want or ()):
                 most = max(x[i] for x in sizes)
                 if w is not None and most > w:
-                    raise InvalidArgumentError(
+                    raise DataLossError(
                         None, None, "Attempted to pad to a smaller size than the input element."
                     )
                 full.append(most if w is None else w)

@@ -633,19 +633,26 @@ class _Sample(_Choose):
             if w.dtype not in (float32, float64):
                 raise TypeError(f"`weights` must be convertible to a tensor of `tf.float32` or "
                                 f"`tf.float64` elements, got {w.dtype!r}.")  # fmt: skip
+            if not w.shape.is_compatible_with([n]):
+                raise ValueError(f"`weights` must be a vector of a number for each of the {n} "
+                                 f"datasets, not of shape {w.shape}")  # fmt: skip
             tensors.append(w)
         super().__init__(datasets, more, tensors)
 
     def _choices(self, context: Context) -> Iterator[int]:
+        from graphc.ops.stateless import classes_op
+
         numbers = random_numbers(self, context, self._tensors[:2])
         if isinstance(self._weights, Dataset):
             rows: Iterator[Any] = (e[0] for e in self._inputs[-1]._open(context))
         else:
             rows = itertools.repeat(context.value(self._tensors[2]))
+        draw: Any = classes_op.numpy
         for w in rows:
-            cumulative = np.cumsum(np.asarray(w, np.float64))
-            u = next(numbers) / 2**32 * cumulative[-1]
-            yield int(np.searchsorted(cumulative, u, side="right"))
+            seed = np.array([next(numbers), next(numbers)], np.int64)
+            with np.errstate(divide="ignore"):
+                logits = np.log(w)
+            yield int(draw(logits[np.newaxis], 1, seed, dtype=int64)[0, 0])
 
 
 def sample_from_datasets(

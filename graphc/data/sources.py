@@ -12,7 +12,7 @@ import numpy as np
 from graphc.data.arguments import components, int64_tensor
 from graphc.data.dataset import Dataset
 from graphc.data.function import BoundDataset, Context, Element
-from graphc.data.streams import Stream
+from graphc.data.streams import Steps, Stream
 from graphc.data.structure import (
     SparseSpec,
     TensorSpec,
@@ -156,14 +156,24 @@ class GeneratorDataset(Dataset):
         return Stream(self._elements(values))
 
     def _elements(self, values: Sequence[Any]) -> Iterator[Element]:
+        given: Iterator[Any] | None = None
+
+        def step() -> Element:
+            nonlocal given
+            if given is None:
+                given = self._begun(values)
+            return self._element(next(given))
+
+        return Steps(step)
+
+    def _begun(self, values: Sequence[Any]) -> Iterator[Any]:
         made = self._generator(*values)
         if not hasattr(made, "__iter__"):
             raise InvalidArgumentError(
                 None, None, "TypeError: `generator` must return an object that supports the "
                 "`iter()` protocol.",
             )  # fmt: skip
-        for given in made:
-            yield self._element(given)
+        return iter(made)
 
     def _element(self, given: Any) -> Element:
         like = self._structure
