@@ -629,7 +629,7 @@ class _Sample(_Choose):
         else:
             n = len(datasets)
             given = np.full(n, 1 / n, np.float32) if weights is None else weights
-            w = convert_to_tensor(given)
+            w: Any = convert_to_tensor(given)
             if w.dtype not in (float32, float64):
                 raise TypeError(f"`weights` must be convertible to a tensor of `tf.float32` or "
                                 f"`tf.float64` elements, got {w.dtype!r}.")  # fmt: skip

@@ -126,8 +126,16 @@ class Store:
             self._put(e)
 
     def finish(self, cancel: bool) -> None:
-        """Close: nothing more goes in; what waits to go in gives up with `cancel`."""
+        """Close: nothing more goes in; what waits to go in gives up with `cancel`.
+
+        Raises
+        ------
+        CancelledError
+            Without `cancel`, when the queue is closed.
+        """
         with self.changed:
+            if self.closed and not cancel:
+                raise CancelledError(None, None, f"{self.label} is already closed.")
             self.closed = True
             self.cancelled = self.cancelled or cancel
             self.changed.notify_all()

@@ -113,10 +113,16 @@ def session_log(status: str, **more: Any) -> Any:
 
 
 def _step_before(step: Any) -> Any:
-    """The step before a run that moves it: the variable fetched would be the step behind it."""
+    """The step before a run that moves it: the variable fetched would be the step behind it.
+
+    One of a graph, which is finalized when it gets a second session.
+    """
     graph = step.graph
-    with graph.as_default(), graph.counts_as(0), graph.name_scope(None):
-        return step + 0
+    made = graph.get_collection_ref("global_step_read_op_cache")
+    if not made:
+        with graph.as_default(), graph.counts_as(0), graph.name_scope(None):
+            made.append(step + 0)
+    return made[0]
 
 
 def _step_tensor(hook: SessionRunHook) -> Any:

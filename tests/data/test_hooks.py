@@ -128,3 +128,18 @@ def test_listeners_of_checkpoints(tmp_path: pathlib.Path) -> None:
 def test_a_remote_session_is_refused() -> None:
     with pytest.raises(tf.errors.UnimplementedError, match="grpc"):
         tf.Session("grpc://somewhere:2222")
+
+
+def test_a_finalized_graph_gets_a_second_session(tmp_path: pathlib.Path) -> None:
+    with tf.Graph().as_default():
+        _, train = model()
+        step = tf.train.get_global_step()
+        for last in (2, 4):
+            hooks = [tf.train.StopAtStepHook(last_step=last), tf.train.StepCounterHook()]
+            with tf.train.MonitoredTrainingSession(
+                checkpoint_dir=str(tmp_path), hooks=hooks, log_step_count_steps=None
+            ) as s:
+                while not s.should_stop():
+                    s.run(train)
+                assert step.graph.finalized
+            assert tf.train.load_variable(str(tmp_path), "global_step") == last

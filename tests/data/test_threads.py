@@ -139,3 +139,15 @@ def test_join_reports_threads_that_do_not_end() -> None:
         coord.join([t], stop_grace_period_secs=0.1)
     coord.join([t], stop_grace_period_secs=0.1, ignore_live_threads=True)
     hold.set()
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("queue", [tf.FIFOQueue, tf.PaddingFIFOQueue])
+def test_a_queue_is_closed_once(queue: type[tf.FIFOQueue], first: bool) -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        q = queue(2, tf.int32, [[]])
+        sess.run(q.close(cancel_pending_enqueues=first))
+        with pytest.raises(tf.errors.CancelledError, match="already closed"):
+            sess.run(q.close())
+        sess.run(q.close(cancel_pending_enqueues=True))
+        assert sess.run(q.is_closed())
