@@ -107,6 +107,8 @@ class _Count:
         elif s.kind == "depthwise":
             places = size[1] * math.prod(size[6:9]) * math.prod(a["kernel"])
             self.flops += 2.0 * places * a["channels"] * a["each"]
+        elif s.kind == "sort_rows":
+            self.flops += 64.0 * size[1] * size[2]
         if s.epilogue is not None:
             self.body(s.epilogue.body, results)
 

@@ -15,7 +15,8 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import lowering, math
+from graphc.ops import math
+from graphc.ops.ranking import lower_top_k
 from graphc.ops.record import (
     Attrs,
     Op,
@@ -137,7 +138,7 @@ def _top_grad(y: Any, dy: Any, x: Value, *k: Value, **attrs: Any) -> Any:
 top_k_op = op(
     "top_k", "TopKV2", "structured", args=("input",), types="fiu", fails=True,
     doc="The k largest elements along the last axis, and where they are; NaN counts as -inf.",
-    numpy=_top_k, infer=_top_infer, grad=_top_grad, lower=lowering.top_k,
+    numpy=_top_k, infer=_top_infer, grad=_top_grad, lower=lower_top_k,
     facts={"partial_gradients": True},
 )  # fmt: skip
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Shape
@@ -20,7 +18,7 @@ from graphc.ir.kernel import Value as KernelValue
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 
-__all__ = ["Site", "change_rows", "scan", "segment", "sum_equal_rows", "top_k"]
+__all__ = ["Site", "change_rows", "scan", "segment", "sum_equal_rows"]
 
 
 class Site(Protocol):
@@ -202,55 +200,3 @@ def sum_equal_rows(n: Node, s: Site) -> None:
     temps = [s.temp(i32, rows), s.temp(i32, many)]
     s.step(k.build(), [s.input(0), s.input(1), *temps, s.output()],
            [f"an index is not in [0, {rows})"])  # fmt: skip
-
-
-def top_k(n: Node, s: Site) -> None:
-    """The `k` largest of each row and where they are, largest first, the first of equals first.
-
-    Each next element is the largest of those that come after the last one in that order:
-    k passes over a row in cache, right for the small k that programs ask for. NaN counts as
-    the lowest value.
-    """
-    (x,) = n.inputs[:1]
-    values = n.outputs[0]
-    shape = _shape(x)
-    rows, length, want = D.product(shape[:-1]), shape[-1], _shape(values)[-1]
-    t = x.dtype
-    lowest = -np.inf if t.kind == "f" else t.min
-    highest = np.inf if t.kind == "f" else t.max
-    k = KernelBuilder(n.op.name)
-    a = k.input("x", t, (rows, length))
-    v = k.output("values", t, (rows, want))
-    p = k.output("indices", dtypes.int32, (rows, want))
-
-    def b(op: str, x: Any, y: Any) -> Any:
-        return k.let(op, x, y, dtype=dtypes.bool_)
-
-    def key(r: Dim, j: Dim) -> Any:
-        e = k.load(a, (r, j))
-        if t.kind != "f":
-            return e
-        return k.select(b("equal", e, e), e, lit(lowest, t))
-
-    def after(e: Any, j: Any, last: Any, last_at: Any) -> Any:
-        same = b("logical_and", b("equal", e, last), b("greater", j, last_at))
-        return b("logical_or", b("less", e, last), same)
-
-    with (
-        k.loop("parallel", "r", rows) as r,
-        k.scan("q", want, [("last", t), ("last", dtypes.int64)],
-               [lit(highest, t), lit(-1, dtypes.int64)]) as sc,
-    ):  # fmt: skip
-        last, last_at = sc.before
-        with k.reduce("vector", "j", length) as m:
-            e = key(r, m.var)
-            m.yields(max=k.select(after(e, k.index(m.var), last, last_at), e, lit(lowest, t)))
-        with k.reduce("vector", "i", length) as w:
-            e, i = key(r, w.var), k.index(w.var)
-            hit = b("logical_and", after(e, i, last, last_at), b("equal", e, m.results[0]))
-            w.yields(min=k.select(hit, i, lit(2**62, dtypes.int64)))
-        sc.step(m.results[0], w.results[0])
-        at = w.results[0]
-        k.store(v, (r, sc.var), k.load(a, (r, at.index)))
-        k.store(p, (r, sc.var), k.cast(at, dtypes.int32))
-    s.step(k.build(), [s.input(0), s.output(0), s.output(1)])
