@@ -1,4 +1,7 @@
-"""Sizes that are known before the run become constants or expressions of the plan's symbols."""
+"""Sizes that are known before the run become constants or expressions of the plan's symbols.
+
+Reshapes that change no size go here too: gradients are full of them, and no rule need see them.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,16 @@ from graphc.ops.shapes import sizes_op
 
 __all__ = ["sizes"]
 
+_RESHAPES = frozenset({"reshape", "reshape_like"})
+
 
 def sizes(g: Graph) -> Graph:
     """``shape``, ``size``, ``rank`` and integer arithmetic on them are folded away."""
 
     def step(n: Node, inputs: tuple[Value, ...]) -> Value | None:
         v = n.outputs[0]
+        if n.op.name in _RESHAPES and inputs[0].static_shape == v.static_shape is not None:
+            return inputs[0]
         if v.dtype.kind not in "iu" or len(n.outputs) != 1:
             return None
         k = known(v)
@@ -33,4 +40,4 @@ def sizes(g: Graph) -> Graph:
         return build(sizes_op, (), {"value": k, "dtype": v.dtype}, n.name).outputs[0]
 
     named = {name for name, r in OPS.items() if r.dims is not None}
-    return g.rebuild(step, ops=named - {"constant", "sizes", "input"})
+    return g.rebuild(step, ops=_RESHAPES | named - {"constant", "sizes", "input"})

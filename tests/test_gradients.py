@@ -31,6 +31,19 @@ def names() -> list[str]:
     return [op.name for op in tf.get_default_graph().get_operations()]
 
 
+def test_programs_can_walk_a_bias_gradient_as_in_tensorflow() -> None:
+    x, w = tf.placeholder(tf.float32, [None, 3]), tf.ones([3, 2])
+    b = tf.Variable(tf.zeros([2]))
+    y = tf.add(tf.matmul(x, w), b)
+    tf.gradients(tf.tanh(y), [w, b], name="g")
+    ops = {op.name: op for op in tf.get_default_graph().get_operations()}
+    reshaped, summed = ops["g/Add_grad/Reshape_1"], ops["g/Add_grad/Sum"]
+    assert [op.type for op in (reshaped, summed)] == ["Reshape", "Sum"]
+    assert reshaped.inputs[0].op is summed
+    assert summed.inputs[0].name == "g/Tanh_grad/TanhGrad:0"
+    assert ops["g/MatMul_grad/MatMul_1"].inputs[1].name == "g/Add_grad/Reshape:0"
+
+
 # ------------------------------------------------------------------- arguments
 
 

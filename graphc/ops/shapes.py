@@ -213,6 +213,11 @@ def reshape_like(x: Value, like: Value, name: str | None = None) -> Value:
     """`x` in the shape of `like`; only its shape is used."""
     if x.static_shape is not None and x.static_shape == like.static_shape:
         return x
+    return reshaped_as(x, like, name)
+
+
+def reshaped_as(x: Value, like: Value, name: str | None = None) -> Value:
+    """`reshape_like` that is a node even where the sizes are the same."""
     if D.is_known(like.static_shape):
         return reshape_static(x, whole(like), name)
     return build(reshape_like_op, (x, like), {}, name).outputs[0]
