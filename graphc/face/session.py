@@ -6,9 +6,11 @@ import importlib
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
 from operator import itemgetter
 from typing import Any, NamedTuple, NoReturn
 
+from graphc.errors import InvalidArgumentError, NotFoundError
 from graphc.face import engines
 from graphc.face.config import ConfigProto, OptimizerOptions, RunOptions
 from graphc.face.default_session import sessions
@@ -304,6 +306,9 @@ def make_executor(graph: Graph, config: ConfigProto) -> Any:
 # --------------------------------------------------------------------- sessions
 
 
+_partial_runs = count(1)
+
+
 class _DefaultSession:
     """``with session.as_default():``."""
 
@@ -353,7 +358,12 @@ class BaseSession:
                 f"target must be a string, but got {type(target)}{'.' if hint else ''}{hint}"
             )
         where = target.decode() if isinstance(target, bytes) else target or ""
-        self._engine = engines.engine_at(where) if "://" in where else None
+        if where and "://" not in where:
+            raise NotFoundError(
+                None, None, f'No session factory registered for the target "{where}": it is "" or '
+                'the address of a tf.train.Server of this process ("grpc://host:port").',
+            )  # fmt: skip
+        self._engine = engines.engine_at(where) if where else None
         if config is None:
             config = ConfigProto()
         elif not isinstance(config, ConfigProto):
@@ -381,6 +391,7 @@ class BaseSession:
         self._plain: dict[Any, _Plan] = {}
         self._fed: dict[Any, _Plan] = {}
         self._listed: dict[Any, _Plan] = {}
+        self._partial: dict[str, Any] = {}
 
     @property
     def graph(self) -> Graph:
@@ -615,16 +626,59 @@ class BaseSession:
             raise RuntimeError("Attempted to use a closed Session.")
         raise TypeError(f"The callable takes {count} values, one for each feed, got {len(args)}.")
 
-    def partial_run(self, handle: Any, fetches: Any, feed_dict: Any = None) -> NoReturn:
-        """Not supported."""
-        raise NotImplementedError(
-            "graphc has no partial runs: feed everything to one `run`, or fetch intermediate "
-            "tensors and feed them to the next."
-        )
+    def partial_run_setup(self, fetches: Any, feeds: Any = None) -> str:
+        """Begin a run whose feeds and fetches come a few at a time: a handle for `partial_run`.
 
-    def partial_run_setup(self, fetches: Any, feeds: Any = None) -> NoReturn:
-        """Not supported."""
-        self.partial_run(None, fetches)
+        Parameters
+        ----------
+        fetches : as for `run`
+            All that will be fetched. Operations run once what they need has been fed.
+        feeds : list, optional
+            All that will be fed.
+        """
+        from graphc.face.partial import PartialRun
+
+        wanted = _Fetches(self._graph)
+        wanted.packer(fetches)
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        if not wanted.elements:
+            raise InvalidArgumentError(
+                None, None, "Must specify at least one target to fetch or execute."
+            )
+        given = self._feeds(dict.fromkeys(feeds or ()))[0]
+        made = PartialRun(self, list(wanted.elements), given)
+        names = [",".join(sorted(e.name for e in part)) for part in (given, wanted.elements)]
+        handle = f"{'->'.join(names)};{next(_partial_runs)}"
+        self._partial[handle] = made
+        return handle
+
+    def partial_run(self, handle: str, fetches: Any, feed_dict: Any = None) -> Any:
+        """Go on with a run that `partial_run_setup` began; no operation of it runs twice.
+
+        Raises
+        ------
+        InvalidArgumentError
+            When all was fetched or a step failed, and for what was not set up, was fed or fetched
+            before, or needs what was not fed yet.
+        RuntimeError
+            When an operation is fetched.
+        """
+        from graphc.face.partial import no_handle
+
+        going = self._partial.get(handle)
+        if going is None:
+            raise no_handle()
+        wanted = _Fetches(self._graph)
+        pack = wanted.packer(fetches)
+        feeds, spread = self._feeds(feed_dict)
+        values = list(feed_dict.values()) if spread is None and feed_dict else []
+        fed = dict(zip(feeds, spread(feed_dict) if spread else values, strict=True))
+        try:
+            return pack(going.run(list(wanted.elements), fed))
+        finally:
+            if going.over:
+                del self._partial[handle]
 
     @staticmethod
     def reset(target: str = "", containers: Any = None, config: Any = None) -> None:

@@ -190,13 +190,10 @@ def test_make_callable() -> None:
         f(2.0, 3.0)
 
 
-def test_partial_run_is_refused() -> None:
-    c = tf.constant(1.0)
-    with tf.Session() as sess:
-        with pytest.raises(NotImplementedError, match="no partial runs"):
-            sess.partial_run_setup([c])
-        with pytest.raises(NotImplementedError, match="no partial runs"):
-            sess.partial_run("h", c)
+def test_target_that_is_none() -> None:
+    for target in ("nonsense", "local", b"nonsense"):
+        with pytest.raises(tf.errors.NotFoundError, match="No session factory registered"):
+            tf.Session(target)
 
 
 def test_session_arguments() -> None:
