@@ -64,7 +64,7 @@ def activation_of(word: Any) -> Callable[..., Any] | None:
 
 
 def initializer_of(word: Any) -> Any:
-    """The initializer for a callable or one of Keras's words; None stays None.
+    """The initializer for a callable, or for Keras's word or dict of one; None stays None.
 
     Raises
     ------
@@ -72,16 +72,24 @@ def initializer_of(word: Any) -> Any:
     """
     if word is None or callable(word):
         return word
-    if not isinstance(word, str):
-        raise ValueError(f"Could not interpret initializer identifier: {word!s}")
-    if word not in _INITIALIZERS:
-        raise ValueError(f"Unknown initializer:{word}")
-    name = _INITIALIZERS[word]
-    return getattr(initializers, name)(**_NARROW.get(name, {}))
+    kind, config = _described(word, "initializer")
+    if kind not in _INITIALIZERS:
+        raise ValueError(f"Unknown initializer:{kind}")
+    name = _INITIALIZERS[kind]
+    return getattr(initializers, name)(**{**_NARROW.get(name, {}), **config})
+
+
+def _described(word: Any, what: str) -> tuple[str, dict[str, Any]]:
+    """The name in a word or in ``{"class_name": …, "config": …}``, and the arguments."""
+    if isinstance(word, str):
+        return word, {}
+    if not isinstance(word, dict) or "class_name" not in word or "config" not in word:
+        raise ValueError(f"Could not interpret {what} identifier: {word!s}")
+    return word["class_name"], word["config"]
 
 
 def regularizer_of(word: Any) -> Any:
-    """The regularizer for a callable, or for Keras's name of one; None stays None.
+    """The regularizer for a callable, or for Keras's name or dict of one; None stays None.
 
     Raises
     ------
@@ -89,11 +97,12 @@ def regularizer_of(word: Any) -> Any:
     """
     if word is None or callable(word):
         return word
-    if word in ("l1", "l2", "l1_l2"):
-        from graphc.layers import keras_words  # it imports this
+    kind, config = _described(word, "regularizer")
+    if kind not in ("L1L2", "l1", "l2", "l1_l2"):
+        raise ValueError(f"Unknown regularizer:{kind}")
+    from graphc.layers import keras_words  # it imports this
 
-        return getattr(keras_words, word)()
-    raise ValueError(f"Could not interpret regularizer identifier: {word}")
+    return getattr(keras_words, kind)(**config)
 
 
 def sizes_of(value: Any, n: int, name: str) -> tuple[int, ...]:

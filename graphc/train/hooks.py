@@ -112,6 +112,19 @@ def session_log(status: str, **more: Any) -> Any:
     return log(status=getattr(log, status), **more)
 
 
+def write_graph_text(graph: Any, folder: str) -> None:
+    """Write ``graph.pbtxt`` into a folder; messages need the package tensorboard."""
+    from graphc.train.saver import note_once  # imported with the first saver
+
+    try:
+        definition = graph.as_graph_def(add_shapes=True)
+        importlib.import_module("graphc.graphdef.meta").write_graph(
+            definition, folder, "graph.pbtxt"
+        )
+    except ImportError as e:
+        note_once(f"{os.path.join(folder, 'graph.pbtxt')} is not written: {e}")
+
+
 def _step_before(step: Any) -> Any:
     """The step before a run that moves it: the variable fetched would be the step behind it.
 
@@ -224,6 +237,7 @@ class CheckpointSaverHook(SessionRunHook):
             x.begin()
 
     def after_create_session(self, session: Any, coord: Any) -> None:
+        write_graph_text(session.graph, self._dir)
         self._save(session, int(session.run(self._step)))
 
     def before_run(self, run_context: SessionRunContext) -> SessionRunArgs:

@@ -329,7 +329,7 @@ class Saver:
                 try:
                     made = self.export_meta_graph()
                 except ImportError as e:
-                    _note_once(f"{path} is not written: {e}")
+                    note_once(f"{path} is not written: {e}")
                     return
             self._written = (key, made.SerializeToString())
         files.replace(path, self._written[1])
@@ -515,10 +515,10 @@ def _explained(e: Any, cause: str) -> Any:
 _noted: set[str] = set()
 
 
-def _note_once(text: str) -> None:
+def note_once(text: str) -> None:
     if not _noted:
         _noted.add(text)
         logging.warning("%s", text)
 
 
-__all__ += ["scoped"]
+__all__ += ["note_once", "scoped"]

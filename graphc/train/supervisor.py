@@ -19,7 +19,12 @@ from graphc.face.variables import (
     report_uninitialized_variables,
 )
 from graphc.train.coordinator import Coordinator, LooperThread
-from graphc.train.hooks import scalar_summary, session_log, summary_writer_for
+from graphc.train.hooks import (
+    scalar_summary,
+    session_log,
+    summary_writer_for,
+    write_graph_text,
+)
 from graphc.train.monitored_session import Scaffold, collected, merged_summaries
 from graphc.train.session_manager import SessionManager
 from graphc.train.steps import get_global_step
@@ -182,6 +187,8 @@ class Supervisor:
                 master, self._init_op, self._saver, self._logdir, None, wait_for_checkpoint,
                 max_wait_secs, config, self._init_feed_dict, self._init_fn,
             )  # fmt: skip
+            if self._logdir:
+                write_graph_text(self._graph, self._logdir)
             if start_standard_services:
                 self.start_standard_services(sess)
         if start_standard_services:

@@ -6,6 +6,7 @@ import glob
 import json
 import logging
 import pathlib
+from typing import Any
 
 import pytest
 
@@ -143,3 +144,35 @@ def test_a_finalized_graph_gets_a_second_session(tmp_path: pathlib.Path) -> None
                     s.run(train)
                 assert step.graph.finalized
             assert tf.train.load_variable(str(tmp_path), "global_step") == last
+
+
+def _training() -> Any:
+    step = tf.train.get_or_create_global_step()
+    return tf.group(tf.Variable(1.0, name="x").assign_add(1.0), step.assign_add(1))
+
+
+def _monitored(folder: str) -> None:
+    train = _training()
+    with tf.train.MonitoredTrainingSession(checkpoint_dir=folder) as sess:
+        assert pathlib.Path(folder, "graph.pbtxt").exists()  # before the first step
+        sess.run(train)
+
+
+def _supervised(folder: str) -> None:
+    train = _training()
+    supervisor = tf.train.Supervisor(logdir=folder)
+    with supervisor.managed_session() as sess:
+        sess.run(train)
+
+
+@pytest.mark.parametrize("run", [_monitored, _supervised])
+def test_graph_is_written_as_text(run: Any, tmp_path: pathlib.Path) -> None:
+    pytest.importorskip("tensorboard")
+    from google.protobuf import text_format
+
+    with tf.Graph().as_default():
+        run(str(tmp_path))
+    read = text_format.Parse((tmp_path / "graph.pbtxt").read_text(), tf.GraphDef())
+    nodes = {n.name: n for n in read.node}
+    assert nodes["x"].op == "VariableV2"
+    assert "_output_shapes" in nodes["x/read"].attr
