@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.errors import InvalidArgumentError, OpError, UnimplementedError
@@ -12,12 +12,12 @@ from graphc.ir.node import Node, Value
 __all__ = ["PartialRun", "no_handle"]
 
 
-def no_handle() -> InvalidArgumentError:
+def no_handle() -> OpError:
     """The error of a handle that stands for no partial run."""
     return _error("Must run 'setup' before performing partial runs!")
 
 
-def _error(text: str) -> InvalidArgumentError:
+def _error(text: str) -> OpError:
     return InvalidArgumentError(None, None, text)
 
 
@@ -58,7 +58,7 @@ class PartialRun:
         self.graph = session.graph
         self.asked = {e for e in elements if isinstance(e, Tensor)}
         self.left = set(self.asked)
-        self.waiting = {e for e in elements if isinstance(e, Operation)}
+        self.waiting: set[Node] = {e for e in elements if isinstance(e, Operation)}
         self.feeds = set(feeds)
         self.to_feed = set(feeds)
         #: What was fed, and what was computed and is read later.
@@ -70,8 +70,8 @@ class PartialRun:
         """Whether everything was fetched."""
         return not self.left
 
-    def run(self, fetches: Sequence[Tensor | Operation], fed: Mapping[Tensor, Any]) -> list[Any]:
-        """The values of `fetches`, after some more was fed.
+    def run(self, elements: Sequence[Tensor | Operation], fed: dict[Any, Any]) -> list[Any]:
+        """The values of `elements`, after some more was fed.
 
         Raises
         ------
@@ -82,22 +82,24 @@ class PartialRun:
         UnimplementedError
             When a control dependency with an effect ran in an earlier step.
         """
-        if any(isinstance(f, Operation) for f in fetches):
+        fetches = [e for e in elements if isinstance(e, Tensor)]
+        if len(fetches) < len(elements):
             raise RuntimeError("partial_run() requires empty target_list.")
         self._check(fetches, fed)
         to_feed = self.to_feed.difference(fed)
-        values = {**self.values, **fed}
+        values = dict(self.values)
+        values.update(fed)
         known = self.done | {v.node for v in values}
         waiting = {t.node for t in to_feed}
         for f in fetches:
-            missing = _before([f.op], known) & waiting
+            missing = _before([f.node], known) & waiting
             if missing:
                 name = min(v.name for v in to_feed if v.node in missing)
                 raise _error(
                     f"Fetch {name} can't be computed from the feeds that have been fed so far."
                 )
         now = [n for n in self.waiting if not _before([n], known) & waiting]
-        nodes = _before([*[f.op for f in fetches], *now], known)
+        nodes = _before([*[f.node for f in fetches], *now], known)
         self._refuse_again(nodes)
         kept = self._crossing(nodes, set(self.left).difference(fetches), now, known)
         try:
@@ -124,7 +126,7 @@ class PartialRun:
                         "an earlier step and would run again: fetch both in one step.",
                     )  # fmt: skip
 
-    def _check(self, fetches: Sequence[Any], fed: Mapping[Tensor, Any]) -> None:
+    def _check(self, fetches: Sequence[Any], fed: dict[Any, Any]) -> None:
         for t in fed:
             if t not in self.feeds:
                 raise _error(f"The feed {t.name} was not specified in partial_run_setup.")
@@ -146,7 +148,7 @@ class PartialRun:
         self, nodes: set[Node], left: Iterable[Tensor], now: Sequence[Node], known: set[Node]
     ) -> list[Any]:
         """What this step computes and later ones read."""
-        ends = [*[t.op for t in left], *self.waiting.difference(now)]
+        ends = [*[t.node for t in left], *self.waiting.difference(now)]
         later = _before(ends, known | nodes)
         found: dict[Any, None] = {}
         for n in [*later, *ends]:
