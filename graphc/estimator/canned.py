@@ -28,7 +28,7 @@ from graphc.losses.functions import compute_weighted_loss
 from graphc.metrics.averages import accuracy, mean
 from graphc.metrics.counting import precision, recall
 from graphc.metrics.curves import auc
-from graphc.ops import arrays, fills, math, nn, reduce, shapes
+from graphc.ops import arrays, fills, math, nn, reduce, shapes, tiling
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.summary.ops import histogram, scalar
 from graphc.train.optimizer import (
@@ -191,8 +191,6 @@ class Classification(Head):
 
     def predictions(self, logits: Value) -> dict[str, Value]:
         ids = self._ids(logits)
-        words = self.vocabulary or [str(i).encode() for i in range(self.classes)]
-        names = constant(np.array(words, object), dtypes.string)
         out: dict[str, Value] = {"logits": logits}
         if self.units == 1:
             out["logistic"] = nn.sigmoid(logits)
@@ -200,9 +198,7 @@ class Classification(Head):
             out["probabilities"] = nn.softmax(two)
         else:
             out["probabilities"] = nn.softmax(logits)
-        out["class_ids"] = ids
-        out["classes"] = arrays.gather(names, ids)
-        return out
+        return {**out, **named_classes(logits, ids, self.classes, self.vocabulary)}
 
     def metrics(self, logits: Value, labels: Value, each: Value, weights: Any) -> dict[str, Any]:
         w = _like(weights, each)
@@ -226,6 +222,26 @@ class Classification(Head):
             warnings.simplefilter("ignore", UserWarning)
             out["auc_precision_recall"] = auc(labels, p, w, curve="PR")
         return out
+
+
+def class_names(classes: int, vocabulary: Any) -> Value:
+    """The names of all classes: those of the vocabulary, or their numbers."""
+    words = vocabulary or [str(i) for i in range(classes)]
+    return constant(np.array(words, object), dtypes.string)
+
+
+def named_classes(logits: Value, ids: Value, classes: int, vocabulary: Any) -> dict[str, Value]:
+    """The best class of each example and all classes, as numbers and as names."""
+    names = class_names(classes, vocabulary)
+    lead = shapes.shape(logits)[:-1]
+    row = arrays.concat([fills.ones_like(lead), [classes]], 0)
+    times = arrays.concat([lead, [1]], 0)
+    numbers = constant(np.arange(classes, dtype=np.int32))
+    return {
+        "class_ids": ids, "classes": arrays.gather(names, ids),
+        "all_class_ids": tiling.tile(shapes.reshape(numbers, row), times),
+        "all_classes": tiling.tile(shapes.reshape(names, row), times),
+    }  # fmt: skip
 
 
 # ------------------------------------------------------------------------- models

@@ -23,10 +23,11 @@ from graphc.estimator.spec import (
 )
 from graphc.face import logging
 from graphc.face.control import group
-from graphc.face.current import set_random_seed
+from graphc.face.current import control_dependencies, set_random_seed
 from graphc.face.graph import Graph
 from graphc.face.graph_keys import GraphKeys
 from graphc.ir.node import Value
+from graphc.ops.convert import constant
 from graphc.train.checkpoints import latest_checkpoint
 from graphc.train.hooks import (
     CheckpointSaverHook,
@@ -47,7 +48,15 @@ from graphc.train.monitored_session import (
 from graphc.train.steps import count_global_step_read, create_global_step, get_global_step
 from graphc.train.warm import warm_start
 
-__all__ = ["Estimator", "train_and_evaluate"]
+__all__ = ["Estimator", "arguments_of", "train_and_evaluate"]
+
+#: The modes of saved models, in the order they are written, and their tags.
+_TAGS = {ModeKeys.TRAIN: "train", ModeKeys.EVAL: "eval", ModeKeys.PREDICT: "serve"}
+
+#: How signatures of the other modes are called.
+_SUPERVISED = {
+    ModeKeys.TRAIN: "tensorflow/supervised/training", ModeKeys.EVAL: "tensorflow/supervised/eval",
+}  # fmt: skip
 
 
 class Estimator:
@@ -76,7 +85,7 @@ class Estimator:
     ) -> None:  # fmt: skip
         if model_fn is None:
             raise ValueError("model_fn must be provided to Estimator.")
-        names = _arguments(model_fn)
+        names = arguments_of(model_fn)
         unknown = names - {"features", "labels", "mode", "params", "config", "self"}
         if "features" not in names:
             raise ValueError(f"model_fn ({model_fn}) must include features argument.")
@@ -154,7 +163,7 @@ class Estimator:
     # ---- building
 
     def _call_input(self, input_fn: Callable[..., Any], mode: Any) -> Any:
-        names = _arguments(input_fn)
+        names = arguments_of(input_fn)
         given = {"mode": mode, "params": self.params, "config": self._config}
         return input_fn(**{k: v for k, v in given.items() if k in names})
 
@@ -430,6 +439,33 @@ class Estimator:
         as_text : bool
             Whether to write the graph as text.
         """
+        receivers = {experimental_mode: serving_input_receiver_fn}
+        return self._exported(export_dir_base, receivers, assets_extra, as_text, checkpoint_path)
+
+    def experimental_export_all_saved_models(
+        self, export_dir_base: str, input_receiver_fn_map: Mapping[str, Callable[..., Any]],
+        assets_extra: Any = None, as_text: bool = False, checkpoint_path: str | None = None,
+    ) -> Any:  # fmt: skip
+        """Write the graphs of several modes into one folder: see `export_saved_model`.
+
+        Parameters
+        ----------
+        input_receiver_fn_map : dict
+            Of each mode that is written, what makes its inputs: for training and evaluation with
+            ``labels``.
+        """
+        found = {m: f for m, f in input_receiver_fn_map.items() if m in _TAGS}
+        if not found:
+            raise ValueError(
+                "No models were exported: give a function for one of the modes "
+                f"{sorted(_TAGS)}, found {sorted(input_receiver_fn_map)}"
+            )
+        return self._exported(export_dir_base, found, assets_extra, as_text, checkpoint_path)
+
+    def _exported(
+        self, base: str, receivers: Mapping[str, Callable[..., Any]], extras: Any, as_text: bool,
+        checkpoint_path: str | None,
+    ) -> bytes:  # fmt: skip
         import graphc
         from graphc.saved_model.models import Builder
         from graphc.train.saver import Saver
@@ -437,26 +473,43 @@ class Estimator:
         path = checkpoint_path or self.latest_checkpoint()
         if path is None:
             raise ValueError(f"Couldn't find trained model at {self._dir}.")
-        folder = fresh_folder(export_dir_base)
-        with Graph().as_default() as g, graphc.Session() as s:
-            create_global_step(g)
-            receiver = serving_input_receiver_fn()
-            spec = self._call_model(receiver.features, None, experimental_mode, self._config)
-            Saver().restore(s, path)
-            builder = Builder(folder)
-            signatures = _signatures(spec, receiver.receiver_tensors)
-            builder.add_meta_graph_and_variables(s, ["serve"], signatures)
-            copy_extras(folder, assets_extra)
-            builder.save(as_text)
+        folder = fresh_folder(base)
+        builder = Builder(folder)
+        first = True
+        for mode, tag in _TAGS.items():
+            if mode not in receivers:
+                continue
+            with Graph().as_default() as g, graphc.Session() as s:
+                create_global_step(g)
+                receiver = receivers[mode]()
+                labels = getattr(receiver, "labels", None)
+                spec = self._call_model(receiver.features, labels, mode, self._config)
+                signatures = _signatures(spec, receiver.receiver_tensors)
+                if first:
+                    Saver().restore(s, path)
+                    builder.add_meta_graph_and_variables(s, [tag], signatures)
+                else:
+                    builder.add_meta_graph([tag], signatures)
+                first = False
+        copy_extras(folder, extras)
+        builder.save(as_text)
         return folder.encode()
 
-    export_savedmodel = export_saved_model
+    def export_savedmodel(
+        self, export_dir_base: str, serving_input_receiver_fn: Callable[..., Any],
+        assets_extra: Any = None, as_text: bool = False, checkpoint_path: str | None = None,
+        strip_default_attrs: bool = False,
+    ) -> Any:  # fmt: skip
+        """The older spelling of `export_saved_model`; default attributes are never written."""
+        return self.export_saved_model(
+            export_dir_base, serving_input_receiver_fn, assets_extra, as_text, checkpoint_path
+        )
 
 
-def _arguments(f: Callable[..., Any]) -> set[str]:
+def arguments_of(f: Callable[..., Any]) -> set[str]:
     """Names of the arguments that a function takes; those that a partial has bound are left out."""
     if isinstance(f, functools.partial):
-        return _arguments(f.func).intersection(inspect.signature(f).parameters) - set(f.keywords)
+        return arguments_of(f.func).intersection(inspect.signature(f).parameters) - set(f.keywords)
     return set(inspect.signature(f).parameters)
 
 
@@ -495,6 +548,8 @@ def _signatures(spec: EstimatorSpec, receivers: Any) -> dict[str, Any]:
     from graphc.saved_model.signatures import predict_signature_def
 
     inputs = receivers if isinstance(receivers, Mapping) else {"input": receivers}
+    if spec.mode in _SUPERVISED:
+        return {spec.mode: _supervised_signature(spec, inputs)}
     given = dict(spec.export_outputs or {"serving_default": None})
     given.setdefault("serving_default", next(iter(given.values())))
     made = {}
@@ -503,6 +558,27 @@ def _signatures(spec: EstimatorSpec, receivers: Any) -> dict[str, Any]:
         outputs = found if isinstance(found, Mapping) else {"output": found}
         made[key] = predict_signature_def(inputs, outputs)
     return made
+
+
+def _supervised_signature(spec: EstimatorSpec, inputs: Mapping[str, Any]) -> Any:
+    """Labels and features beside the loss, the predictions and values of metrics."""
+    from graphc.saved_model.signatures import build_signature_def, build_tensor_info
+
+    found = spec.predictions
+    found = found if isinstance(found, Mapping) else {"predictions": found}
+    outputs = {"loss": spec.loss}
+    outputs.update((k if k == "predictions" else f"predictions/{k}", v) for k, v in found.items())
+    if spec.mode == ModeKeys.EVAL:
+        for name, (value, update) in spec.eval_metric_ops.items():
+            if not isinstance(update, Value):
+                with control_dependencies([update]):
+                    update = constant(True)
+            outputs[f"metrics/{name}/value"] = value
+            outputs[f"metrics/{name}/update_op"] = update
+    return build_signature_def(
+        {k: build_tensor_info(v) for k, v in inputs.items()},
+        {k: build_tensor_info(v) for k, v in outputs.items()}, _SUPERVISED[spec.mode],
+    )  # fmt: skip
 
 
 def chosen_predictions(predictions: Any, keys: Any, argument: str) -> Any:

@@ -9,6 +9,13 @@ __all__ = ["RARE_NAMES"]
 
 #: (namespace, module below graphc, names).
 _ROWS = (
+    (
+        "contrib.estimator",
+        "estimator.with_heads",
+        "DNNEstimator DNNLinearCombinedEstimator LinearEstimator add_metrics "
+        "binary_classification_head forward_features logistic_regression_head multi_class_head "
+        "multi_head multi_label_head poisson_regression_head regression_head",
+    ),
     ("contrib.integrate", "contrib.integrate", "odeint odeint_fixed"),
     ("contrib.rnn", "nn.grid_lstm", "BidirectionalGridLSTMCell GridLSTMCell"),
     ("contrib.sparsemax", "contrib.sparsemax", "sparsemax sparsemax_loss"),
