@@ -306,12 +306,17 @@ class _Planner(Regions):
             self.steps.append(draw_step(n))
 
     def finish_outputs(self) -> list[Buf]:
-        """Copies for results that live somewhere else (a variable, a feed, twice fetched)."""
+        """Copies for results that live somewhere else (a variable, a feed, twice fetched).
+
+        Those alone may move behind the commits: a copy in a branch has its place there.
+        """
+        made = len(self.steps)
         for i, v in enumerate(self.g.outputs):
             if i in self.taken:
                 continue
             src = self.of(v)
             self.copy(src, self.out_bufs[i], v.node)
+        self.last_copies = set(map(id, self.steps[made:]))
         return self.out_bufs
 
     def copy(self, src: Buf, dst: Buf, node: Node, commit: bool = False) -> None:
@@ -481,7 +486,7 @@ class _Planner(Regions):
                 s is not step
                 and s not in parts
                 and any(id(b) in outs for b in s.reads)
-                and not (s.code.name == "copy" and s.binds[1].kind == "out")
+                and id(s) not in self.last_copies
             ):
                 return "read"
         # inside the step the old value is read only at the place that is written
@@ -556,8 +561,7 @@ class _Planner(Regions):
         names = {b.name for s in commits for b in s.writes if b.kind == "var"}
         after = [
             s for s in self.steps
-            if not s.commit and any(id(b) in written for b in s.reads)
-            and s.code.name == "copy" and s.binds[1].kind == "out"
+            if id(s) in self.last_copies and any(id(b) in written for b in s.reads)
         ]  # fmt: skip
         late = set(map(id, after))
         first = [s for s in self.steps if not s.commit and id(s) not in late]

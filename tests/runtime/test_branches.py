@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 from native_kernels import kernel
 
+import graphc as tf
 from graphc.runtime.llvm.entry import OK, STOPPED, Program, Step, branch
 
 NEVER = np.zeros(1, np.uint8)  # the flag of a jump
@@ -155,3 +156,25 @@ def test_a_branch_to_nowhere_is_refused() -> None:
         Program([jump(2)])
     with pytest.raises(IndexError):
         Program([jump(-1)])
+
+
+@pytest.mark.parametrize("taken", [True, False])
+@pytest.mark.parametrize(
+    ("make", "wanted"),
+    [
+        (lambda p, a: tf.cond(p, lambda: tf.identity(a), lambda: tf.constant(0.0)), (2, 0)),
+        (lambda p, a: tf.cond(p, lambda: a * 1.0, lambda: tf.constant(0.0)), (2, 0)),
+        (lambda p, a: tf.cond(p, lambda: tf.constant(7.0), lambda: tf.identity(a)), (7, 2)),
+        (lambda p, a: tf.while_loop(lambda x: p & (x < 3.0), lambda x: x + 1.0, [a]), (3, 2)),
+    ],
+    ids=["then", "product", "orelse", "loop"],
+)
+def test_a_branch_hands_on_the_new_value_of_a_variable(make: Any, wanted: Any, taken: bool) -> None:
+    """The copy to the result stays in its branch, though the variable is written at the end."""
+    with tf.Graph().as_default(), tf.Session() as s:
+        v = tf.Variable(1.0)
+        p = tf.placeholder(tf.bool, [])
+        y = make(p, v.assign_add(1.0))
+        s.run(v.initializer)
+        assert s.run(y, {p: taken}) == wanted[not taken]
+        assert s.run(v) == 2
