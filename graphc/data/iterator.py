@@ -35,6 +35,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.node import Value
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made
 from graphc.ops.record import Attrs, Types, no_grad, op
 from graphc.sparse.tensor import SparseTensor, SparseTensorValue, sparse_of
 
@@ -382,6 +383,7 @@ class Iterator:
         flat = flatten(self._structure)
         attrs = {**self._attrs, **_types(flat)}
         node = build(get_next_op, self._inputs, attrs, name or "IteratorGetNext")
+        made(sum(isinstance(spec, SparseSpec) for spec in flat))  # TF1 unpacks them
         return _packed(self._structure, node.outputs)
 
     def string_handle(self, name: str | None = None) -> Value:

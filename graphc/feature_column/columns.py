@@ -23,7 +23,7 @@ from graphc.feature_column.kinds import (
 )
 from graphc.ir import dtypes
 from graphc.ir.build import build
-from graphc.ir.dtypes import as_dtype
+from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
 from graphc.ops import fills, math
 
@@ -51,6 +51,11 @@ def bucketized_column(
     return BucketizedColumn(source_column, boundaries)
 
 
+def _cast(dtype: DType) -> int:
+    """How many operations make int64 of a feature."""
+    return int(dtype is dtypes.int32)
+
+
 def categorical_column_with_identity(
     key: str, num_buckets: int, default_value: int | None = None
 ) -> KeyColumn:
@@ -67,7 +72,8 @@ def categorical_column_with_identity(
         made: Value = math.select(fits, ids, fills.ones_like(ids) * np.int64(default_value))
         return made
 
-    return KeyColumn(key, num_buckets, dtypes.int64, find, 39 if default_value is None else 13)
+    made = 38 if default_value is None else 12
+    return KeyColumn(key, num_buckets, dtypes.int64, find, lambda t: made + _cast(t))
 
 
 def categorical_column_with_hash_bucket(
@@ -85,7 +91,7 @@ def categorical_column_with_hash_bucket(
         made: Value = graphc.string_to_hash_bucket_fast(text, hash_bucket_size)
         return made
 
-    return KeyColumn(key, hash_bucket_size, dtype, find, 1 + (as_dtype(dtype) is not dtypes.string))
+    return KeyColumn(key, hash_bucket_size, dtype, find, lambda t: 1 + (t.kind != "s"))
 
 
 def categorical_column_with_vocabulary_list(
@@ -105,8 +111,10 @@ def categorical_column_with_vocabulary_list(
     def find(x: Any) -> Value:
         return build(vocabulary_op, (x,), attrs).outputs[0]
 
-    operations = 10 + 2 * (not text) + 5 * bool(num_oov_buckets)
-    return KeyColumn(key, len(words) + num_oov_buckets, dtype or kind, find, operations)
+    made = 10 + (not text) + 5 * bool(num_oov_buckets)
+    return KeyColumn(
+        key, len(words) + num_oov_buckets, dtype or kind, find, lambda t: made + _cast(t)
+    )
 
 
 def categorical_column_with_vocabulary_file(

@@ -10,14 +10,19 @@ from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.sparse.tensor import SparseTensor
 
-__all__ = ["Counter"]
+__all__ = ["TOTAL", "Counter"]
 
-#: Making a tensor of ids of a matrix: what is not there is left out.
+#: Making a sparse tensor of a matrix: what is not there is left out; one more for int64.
 _SPARSE = 5
 #: Of ids a matrix of ones and zeros; of a table and ids combined rows; more with a largest norm.
 _INDICATOR, _LOOKUP, _NORM = 18, 64, 17
+#: More where ids have weights: for ones and zeros, for rows by the way they are combined.
+_WEIGHTED_INDICATOR, _WEIGHTED = 12, {"mean": 48, "sum": 28, "sqrtn": 51}
 #: Of numbers a matrix; of intervals ones and zeros, or ids.
 _NUMBERS, _INTERVALS, _INTERVAL_IDS = 8, 15, 32
+#: In a linear model: a product; a sum of weights of ids, more where these have weights of their
+#: own; what is made for the sum of all columns and the bias, without the bias itself.
+_PRODUCT, _SUM, _WEIGHTED_SUM, TOTAL = 3, 67, 10, 4
 
 
 class Unknown(Exception):
@@ -59,11 +64,27 @@ class Counter:
             return self._known(column, _INTERVALS)
         if ids is None:
             return None
+        weighted = isinstance(column.source, kinds.WeightedColumn)
         if isinstance(column, kinds.IndicatorColumn):
-            return _INDICATOR
+            return _INDICATOR + _WEIGHTED_INDICATOR * weighted
         if isinstance(column, kinds.EmbeddingColumn):
-            return _LOOKUP + _NORM * (column.max_norm is not None)
+            more = _WEIGHTED[column.combiner] if weighted else 0
+            return _LOOKUP + more + _NORM * (column.max_norm is not None)
         return None
+
+    def linear(self, column: Any, combiner: str) -> tuple[int | None, int | None]:
+        """In a linear model: before the column's variable, and after it."""
+        if not isinstance(column, kinds.CategoricalColumn):
+            dense = self.rest(column, self.ids(column))
+            if dense is None:
+                return 2 * self.normalized(column), None
+            return dense, _PRODUCT
+        try:
+            ids = self._ids(column)
+        except Unknown:
+            return None, None
+        weighted = isinstance(column, kinds.WeightedColumn)
+        return ids, _SUM + (_WEIGHTED[combiner] + _WEIGHTED_SUM if weighted else 0)
 
     def _known(self, column: Any, more: int) -> int | None:
         try:
@@ -86,13 +107,22 @@ class Counter:
         if isinstance(column, kinds.BucketizedColumn):
             return self._transformed(column.source) + 1
         if isinstance(column, kinds.KeyColumn):
-            made, x = self._raw(column.key)
-            return made + column.operations + _SPARSE * isinstance(x, Value)
+            made = self._sparse(column.key)
+            return made + column.operations(self.features[column.key].dtype)
+        if isinstance(column, kinds.WeightedColumn):
+            return self._ids(column.source) + self._sparse(column.key)
         if isinstance(column, kinds.CrossedColumn):
-            parts = [self._raw(k)[0] if isinstance(k, str) else self._ids(k)
+            # Numbers of intervals are int32 in TF1, and crossed as int64.
+            parts = [self._raw(k)[0] if isinstance(k, str)
+                     else self._ids(k) + isinstance(k, kinds.BucketizedColumn)
                      for k in column.leaves()]  # fmt: skip
             return sum(parts) + 1
         raise Unknown
+
+    def _sparse(self, key: str) -> int:
+        """Of a feature as a sparse tensor."""
+        made, x = self._raw(key)
+        return made + (_SPARSE + (x.dtype is dtypes.int64) if isinstance(x, Value) else 0)
 
     def _raw(self, key: str) -> tuple[int, Any]:
         """Of a feature as it is, with an axis of its own; and what it is."""

@@ -13,7 +13,7 @@ from graphc.face import initializers
 from graphc.face.graph import get_default_graph
 from graphc.face.scopes import get_variable
 from graphc.ir import dtypes
-from graphc.ir.dtypes import as_dtype
+from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
@@ -241,12 +241,17 @@ class KeyColumn(CategoricalColumn):
     ----------
     find : callable
         From values of the feature to ids.
-    operations : int
-        How many TF1 makes for that.
+    operations : callable
+        From the type of the feature to how many operations TF1 makes for that.
     """
 
     def __init__(
-        self, key: str, buckets: int, dtype: Any, find: Callable[[Any], Value], operations: int
+        self,
+        key: str,
+        buckets: int,
+        dtype: Any,
+        find: Callable[[Any], Value],
+        operations: Callable[[DType], int],
     ) -> None:
         self.key = self.name = key
         self.operations = operations

@@ -10,7 +10,7 @@ from graphc.face.current import name_scope
 from graphc.face.graph import get_default_graph
 from graphc.face.graph_keys import GraphKeys
 from graphc.face.scopes import get_variable, pure_variable_scope, variable_scope
-from graphc.feature_column.counting import Counter
+from graphc.feature_column.counting import TOTAL, Counter
 from graphc.feature_column.kinds import CategoricalColumn, DenseColumn, EmbeddingColumn, combine
 from graphc.ir import dtypes
 from graphc.ir.node import Value
@@ -135,15 +135,21 @@ def linear_model(
         return v
 
     parts = []
+    count = Counter(features)
     with variable_scope(None, "linear_model"):
         for c in columns:
+            ids = isinstance(c, CategoricalColumn)
+            before, rest = count.linear(c, sparse_combiner)
             with variable_scope(None, c.name), name_scope(None, "weighted_sum"):
-                if isinstance(c, CategoricalColumn):
-                    w = weights("weights", [c.buckets, units], c)
-                    parts.append(combine(w, c.ids(features), c.weights(features), sparse_combiner))
-                else:
-                    w = weights("weights", [c.width(), units], c)
-                    parts.append(linalg.matmul(c.dense(features, trainable), w))
-        total = parts[0] if len(parts) == 1 else math.add_n(parts)
+                made(before or 0)
+                w = weights("weights", [c.buckets if ids else c.width(), units], c)
+                with graph.counts_as(rest):
+                    if ids:
+                        rows = combine(w, c.ids(features), c.weights(features), sparse_combiner)
+                    else:
+                        rows = linalg.matmul(c.dense(features, trainable), w)
+                parts.append(rows)
         bias = weights("bias_weights", [units], "bias")
-        return nn.bias_add(total, bias)  # type: ignore[no-any-return]
+        with graph.counts_as(TOTAL):
+            total = parts[0] if len(parts) == 1 else math.add_n(parts)
+            return nn.bias_add(total, bias)  # type: ignore[no-any-return]

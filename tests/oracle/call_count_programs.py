@@ -327,6 +327,21 @@ CALLS = [
     "tf.feature_column.input_layer({'a':str_,'b':str_},[tf.feature_column.embedding_column(tf.feature_column.crossed_column(['a','b'],10),4)])",
     "tf.feature_column.input_layer({'a':str_},[tf.feature_column.indicator_column(tf.feature_column.categorical_column_with_hash_bucket('a',10)),tf.feature_column.embedding_column(tf.feature_column.categorical_column_with_hash_bucket('a',10),4)])",
     "tf.feature_column.input_layer({'a':n0,'b':n0},[tf.feature_column.numeric_column('a'),tf.feature_column.numeric_column('b')])",
+    *[f"tf.feature_column.linear_model({{'a':{x},'w':{w}}},[{c}],sparse_combiner='{how}')"
+      for x, w in (("str_", "n0"), ("tf.SparseTensor([[0,0]],['u'],[3,2])", "tf.SparseTensor([[0,0]],[1.],[3,2])"))
+      for c in ("tf.feature_column.categorical_column_with_hash_bucket('a',10)",
+                "tf.feature_column.categorical_column_with_vocabulary_list('a',['u','v'])",
+                "tf.feature_column.weighted_categorical_column(tf.feature_column.categorical_column_with_hash_bucket('a',10),'w')")
+      for how in ("sum", "mean", "sqrtn")],
+    "tf.feature_column.linear_model({'a':tf.SparseTensor([[0,0]],tf.constant([1],tf.int64),[3,2])},[tf.feature_column.categorical_column_with_identity('a',10)])",
+    "tf.feature_column.linear_model({'a':n0},[tf.feature_column.numeric_column('a')])",
+    "tf.feature_column.linear_model({'a':n0},[tf.feature_column.numeric_column('a',normalizer_fn=lambda v:v*2.)])",
+    "tf.feature_column.linear_model({'a':n0,'b':n0},[tf.feature_column.numeric_column('a'),tf.feature_column.bucketized_column(tf.feature_column.numeric_column('a'),[1.,2.])])",
+    "tf.feature_column.linear_model({'a':n0,'b':str_},[tf.feature_column.crossed_column([tf.feature_column.bucketized_column(tf.feature_column.numeric_column('a'),[1.,2.]),'b'],10)])",
+    *[f"tf.feature_column.input_layer({{'a':tf.SparseTensor([[0,0]],['u'],[3,2]),'w':tf.SparseTensor([[0,0]],[1.],[3,2])}},[{c}])"
+      for c in ("tf.feature_column.indicator_column(tf.feature_column.categorical_column_with_hash_bucket('a',10))",
+                "tf.feature_column.indicator_column(tf.feature_column.weighted_categorical_column(tf.feature_column.categorical_column_with_hash_bucket('a',10),'w'))",
+                "tf.feature_column.embedding_column(tf.feature_column.weighted_categorical_column(tf.feature_column.categorical_column_with_hash_bucket('a',10),'w'),4)")],
 ]  # fmt: skip
 CALLS = list(dict.fromkeys(CALLS))
 
