@@ -172,7 +172,7 @@ def conv_kernel(
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 4
+TEMPLATE = 5
 
 
 def _inside_image(g: Grid) -> bool:

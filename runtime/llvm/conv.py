@@ -95,13 +95,18 @@ class _Conv(Tiles):
                     self.copy_rows(block)
                 with fn.loop(0, self.made[2], self.mr) as q:
                     rows = fn.minimum(self.made[2] - q.i, self.mr)
-                    whole = (fn.index(0), fn.index(self.taps[2]))
-                    self.columns(blocks, block, rows, q.i, whole)
+                    self.columns(blocks, block, rows, q.i, self.seen(q.i, rows))
 
     def span(self, axis: int, q: V) -> tuple[V, V]:
         """The taps of an axis that lie inside the image for place `q`."""
         return taps_inside(self.fn, q, self.pad[axis], self.image[axis], self.taps[axis],
                      self.a["strides"][axis], self.a["dilations"][axis])  # fmt: skip
+
+    def seen(self, q: V, rows: V) -> tuple[V, V]:
+        """The taps that some place of a block needs: all, unless the filter is wider than it."""
+        if self.taps[2] <= self.mr or not self.copies:
+            return self.fn.index(0), self.fn.index(self.taps[2])
+        return self.span(2, q + (rows - 1))[0], self.span(2, q)[1]
 
     def columns(self, blocks: Sequence[int], n: V, rows: V, q: V, span: tuple[V, V]) -> None:
         """All columns of a block of rows."""
