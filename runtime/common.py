@@ -27,6 +27,8 @@ def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
     loop = kernel.parallel
     if loop is None:
         return kernel, ()
+    if (inner := loop.body[0]) and isinstance(inner, Template) and inner.kind == "conv":
+        return _placed(kernel, loop, inner)
     sizes = _sizes(kernel, loop)
     if not sizes:
         return kernel, ()
@@ -64,6 +66,22 @@ def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
         kernel, params=params, sizes=(*kernel.sizes, *symbols), body=body, origins=origins
     )
     return made, tuple(n // by for n, by in zip(sizes, steps, strict=True))
+
+
+def _placed(kernel: Kernel, loop: Loop, conv: Template) -> tuple[Kernel, tuple[Dim, ...]]:
+    """The kernel of a convolution that reads from words where it begins in image and results.
+
+    The gradient of one with strides is several that differ in nothing else.
+    """
+    begins = conv.sizes[-6:]
+    symbols = [Symbol(f"#{i}") for i in range(len(begins))]
+    told = replace(conv, sizes=(*conv.sizes[:-6], *map(Expr.atom, symbols)))
+    inner = replace(loop, body=(told,))
+    origins = kernel.origins
+    if origins is not None:
+        origins = {**origins, id(inner): origins.get(id(loop)), id(told): origins.get(id(conv))}
+    sizes = (*kernel.sizes, *symbols)
+    return replace(kernel, sizes=sizes, body=(*kernel.body[:-1], inner), origins=origins), begins
 
 
 def _sizes(kernel: Kernel, loop: Loop) -> tuple[Dim, ...]:

@@ -163,9 +163,8 @@ def conv_kernel(
     blocks = D.ceildiv(g.images, rows) if together else g.images
     with k.loop("parallel", "u", blocks * g.made[0] * g.made[1]) as u:
         k.template(
-            "conv", buffers, (u, g.images, *g.image, *g.all, *g.made, *g.pads), epilogue,
-            kernel=g.kernel, strides=g.strides, dilations=g.dilations, first=g.first,
-            step=g.step, channels=g.channels, columns=g.columns, groups=g.groups, rows=rows,
+            "conv", buffers, (u, g.images, *g.image, *g.all, *g.made, *g.pads, *g.first),
+            epilogue, kernel=g.kernel, strides=g.strides, dilations=g.dilations, step=g.step, channels=g.channels, columns=g.columns, groups=g.groups, rows=rows,
             along="n" if together else "w", outputs=len(outs), copy=copy, version=TEMPLATE,
         )  # fmt: skip
     return k.build(), int(copy)

@@ -27,6 +27,7 @@ from graphc.ir.kernel import Template
 from graphc.runtime.llvm.conv_tiles import KC, Tiles, even_blocks, places_inside, taps_inside
 from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.indexing import Ramp
+from graphc.runtime.llvm.numbers import known
 from graphc.runtime.llvm.walk import Walk
 
 __all__ = ["TEMPLATES"]
@@ -37,13 +38,12 @@ class _Conv(Tiles):
 
     Buffers: image, filter, results, then what the epilogue reads; with ``along="w"`` and padding
     also a scratch row. Sizes: the unit, images, then three each (depth, height, width): of the
-    image, of all results, of the results made here, and the padding before.
+    image, of all results, of the results made here, the padding before, and the first of the
+    results made here, which are those at ``first + i * step``.
 
     Attributes
     ----------
-    kernel, strides, dilations : of three ints
-    first, step : of three ints
-        The results made here are those at ``first + i * step``.
+    kernel, strides, dilations, step : of three ints
     channels, columns, groups : int
         In one group.
     rows : int
@@ -57,6 +57,7 @@ class _Conv(Tiles):
         a, size = self.a, self.size
         self.unit, self.images = size[0], size[1]
         self.image, self.all, self.made, self.pad = (size[2 + 3 * i : 5 + 3 * i] for i in range(4))
+        self.first = size[14:]
         self.c, self.f, self.groups = a["channels"], a["columns"], a["groups"]
         self.taps: tuple[int, int, int] = a["kernel"]
         self.mr: int = a["rows"]
@@ -75,7 +76,7 @@ class _Conv(Tiles):
         qd = fn.udiv_index(rest, self.made[1])
         qh = rest - qd * self.made[1]
         self.q = [qd, qh]
-        steps = zip(self.q, self.a["step"][:2], self.a["first"][:2], strict=True)
+        steps = zip(self.q, self.a["step"][:2], self.first[:2], strict=True)
         self.at = [q * s + f for q, s, f in steps]
         self.spans = [self.span(i, q) for i, q in enumerate(self.q)]
         vectors = -(-self.f // self.lanes)
@@ -133,8 +134,9 @@ class _Conv(Tiles):
         """The sums of a block: of all its rows, or of half of them where no more exist."""
         fn = self.fn
         half = (self.mr + 1) // 2
-        if half == self.mr:
-            self.tile(half, nv, n, rows, q, col, span)
+        width = known(self.made[2]) if self.along == "w" else None
+        if half == self.mr or (width is not None and not 0 < width % self.mr <= half):
+            self.tile(self.mr, nv, n, rows, q, col, span)
             return
         some = rows <= half
         for mr, when in ((half, some), (self.mr, ~some)):
@@ -235,7 +237,7 @@ class _Conv(Tiles):
     def finish(self, nv: V, n: V, rows: V, q: V, col: V) -> None:
         """Results of a block, vector by vector."""
         fn, lanes = self.fn, self.lanes
-        all_, step, first = self.all, self.a["step"][2], self.a["first"][2]
+        all_, step, first = self.all, self.a["step"][2], self.first[2]
         with fn.loop(0, rows) as r:
             image, place = (n + r.i, q) if self.along == "n" else (n, q + r.i)
             at = [image, *self.at, place * step + first]
