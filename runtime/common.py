@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from graphc.ir.dims import Dim, Expr, Symbol, is_multiple
 from graphc.ir.kernel import Kernel, Let, Load, Loop, Reduce, Stmt, Store, Template, indices
+from graphc.runtime.llvm.conv_forms import filter_like, float_lanes
 
 __all__ = ["common"]
 
@@ -27,8 +28,9 @@ def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
     loop = kernel.parallel
     if loop is None:
         return kernel, ()
-    if (inner := loop.body[0]) and isinstance(inner, Template) and inner.kind == "conv":
-        return _placed(kernel, loop, inner)
+    inner = loop.body[0]
+    if isinstance(inner, Template) and inner.kind in ("conv", "conv_filter"):
+        return _convolution(kernel, loop, inner)
     sizes = _sizes(kernel, loop)
     if not sizes:
         return kernel, ()
@@ -68,20 +70,38 @@ def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
     return made, tuple(n // by for n, by in zip(sizes, steps, strict=True))
 
 
-def _placed(kernel: Kernel, loop: Loop, conv: Template) -> tuple[Kernel, tuple[Dim, ...]]:
-    """The kernel of a convolution that reads from words where it begins in image and results.
-
-    The gradient of one with strides is several that differ in nothing else.
-    """
-    begins = conv.sizes[-6:]
-    symbols = [Symbol(f"#{i}") for i in range(len(begins))]
-    told = replace(conv, sizes=(*conv.sizes[:-6], *map(Expr.atom, symbols)))
-    inner = replace(loop, body=(told,))
+def _told(
+    kernel: Kernel, loop: Loop, was: Template, first: int, made: Template
+) -> tuple[Kernel, tuple[Dim, ...]]:
+    """The kernel with template `made` instead of `was`, which reads sizes from `first` on in words."""
+    given = was.sizes[first:]
+    symbols = [Symbol(f"#{i}") for i in range(len(given))]
+    words = tuple(map(Expr.atom, symbols))
+    made = replace(made, sizes=(*was.sizes[:first], *words))
+    inner = replace(loop, body=(made,))
+    if first == 1:  # no number of places is known: whoever calls counts the units
+        inner = replace(inner, extent=words[0])
+        kernel = replace(kernel, params=tuple(replace(p, shape=()) for p in kernel.params))
     origins = kernel.origins
     if origins is not None:
-        origins = {**origins, id(inner): origins.get(id(loop)), id(told): origins.get(id(conv))}
+        moved = {id(made): origins.get(id(was)), id(inner): origins.get(id(loop))}
+        origins = {**origins, **{at: n for at, n in moved.items() if n is not None}}
     sizes = (*kernel.sizes, *symbols)
-    return replace(kernel, sizes=sizes, body=(*kernel.body[:-1], inner), origins=origins), begins
+    return replace(kernel, sizes=sizes, body=(*kernel.body[:-1], inner), origins=origins), given
+
+
+def _convolution(kernel: Kernel, loop: Loop, t: Template) -> tuple[Kernel, tuple[Dim, ...]]:
+    """Convolutions that begin elsewhere in image and results are one, as the several that the
+    gradient of one with strides is; gradients by filters are one for most numbers of channels.
+    """
+    if t.kind == "conv":
+        return _told(kernel, loop, t, len(t.sizes) - 6, t)
+    attrs = dict(t.attrs)
+    if attrs["groups"] != 1 or attrs["joint"]:
+        return kernel, ()
+    lanes = float_lanes(kernel.params[-1].dtype.size)
+    attrs["channels"], attrs["columns"] = filter_like(attrs["channels"], attrs["columns"], lanes)
+    return _told(kernel, loop, t, 1, replace(t, attrs=tuple(sorted(attrs.items()))))
 
 
 def _sizes(kernel: Kernel, loop: Loop) -> tuple[Dim, ...]:

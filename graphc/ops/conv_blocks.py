@@ -164,7 +164,8 @@ def conv_kernel(
     with k.loop("parallel", "u", blocks * g.made[0] * g.made[1]) as u:
         k.template(
             "conv", buffers, (u, g.images, *g.image, *g.all, *g.made, *g.pads, *g.first),
-            epilogue, kernel=g.kernel, strides=g.strides, dilations=g.dilations, step=g.step, channels=g.channels, columns=g.columns, groups=g.groups, rows=rows,
+            epilogue, kernel=g.kernel, strides=g.strides, dilations=g.dilations, step=g.step,
+            channels=g.channels, columns=g.columns, groups=g.groups, rows=rows,
             along="n" if together else "w", outputs=len(outs), copy=copy, version=TEMPLATE,
         )  # fmt: skip
     return k.build(), int(copy)
@@ -231,7 +232,8 @@ def _lower_filter_blocks(n: Node, s: Site) -> bool:
     with k.loop("parallel", "u", units) as u:
         k.template(
             "conv_filter", [bx, bg, bs],
-            (u, xs[0], share, *three_dims(xs[1:-1], 1), *three_dims(gs[1:-1], 1), *pads),
+            (u, xs[0], share, *three_dims(xs[1:-1], 1), *three_dims(gs[1:-1], 1), *pads,
+             ws[-2], gs[-1] // groups),
             kernel=kernel, strides=three_dims(a["strides"], 1),
             dilations=three_dims(a["dilations"], 1),
             channels=ws[-2], columns=gs[-1] // groups, groups=groups, joint=joint,

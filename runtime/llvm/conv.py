@@ -24,7 +24,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphc.ir.kernel import Template
-from graphc.runtime.llvm.conv_tiles import KC, Tiles, even_blocks, places_inside, taps_inside
+from graphc.runtime.llvm.conv_forms import even_blocks, filter_blocks, filter_height
+from graphc.runtime.llvm.conv_tiles import KC, Tiles, places_inside, taps_inside
 from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.indexing import Ramp
 from graphc.runtime.llvm.numbers import known
@@ -380,14 +381,16 @@ class _Filter(Tiles):
     """Products over all places of some images, for a block of the filter's rows and columns.
 
     Buffers: image, gradient, sums (of accumulator type). Sizes: the unit, images, images a unit,
-    then three each: of the image, of the gradient, and the padding before. Units run over blocks
-    of images, then over taps of the filter; each writes sums of its own.
+    then three each: of the image, of the gradient, and the padding before; channels and columns
+    of a group. Units run over blocks of images, then over taps of the filter; each writes sums of
+    its own.
 
     Attributes
     ----------
     kernel, strides, dilations : of three ints
     channels, columns, groups : int
-        In one group.
+        In one group: for channels and columns numbers with which the code is the same
+        (`conv_forms.filter_like`).
     joint : bool
         Whether a unit has all taps of a row of the filter (few channels), or one.
     """
@@ -397,7 +400,8 @@ class _Filter(Tiles):
         a, size = self.a, self.size
         self.unit, self.images, self.share = size[:3]
         self.image, self.grad, self.pad = (size[3 + 3 * i : 6 + 3 * i] for i in range(3))
-        self.c, self.f, self.groups = a["channels"], a["columns"], a["groups"]
+        self.c, self.f, self.groups = size[12], size[13], a["groups"]
+        self.channels, self.columns = a["channels"], a["columns"]
         self.taps: tuple[int, int, int] = a["kernel"]
 
     def run(self) -> None:
@@ -408,16 +412,18 @@ class _Filter(Tiles):
         part = fn.udiv_index(self.unit, fn.index(per))
         tap = self.unit - part * per
         self.row_size = f * self.groups
-        size = (kw if joint else 1) * c
-        at = part * (kd * kh * kw * c) + tap * size
+        taps = kw if joint else 1
+        size = c * taps
+        at = part * (c * (kd * kh * kw)) + tap * size
         self.sums = fn.element_ptr(self.pointers[2], at * self.row_size, self.acc)
         first = part * self.share
         last = fn.minimum(first + self.share, self.images)
         row = tap if joint else fn.udiv_index(tap, fn.index(kw))
         td = fn.udiv_index(row, fn.index(kh))
         self.at = [td, row - td * kh]
-        self.blocks = even_blocks(-(-f // self.lanes), 3 if self.registers == 32 else 1)
-        most = max(self.height(nv, n) * nv for nv in self.blocks for n in (c, size))
+        self.blocks = filter_blocks(self.columns, self.lanes)
+        rows = self.channels, self.channels * taps
+        most = max(filter_height(nv, n) * nv for nv in self.blocks for n in rows)
         self.stack = fn.stack(self.acc, most * self.lanes)
         self.clear(size * self.row_size)
         with fn.loop(first, last) as n, fn.loop(0, self.groups) as g:
@@ -426,7 +432,7 @@ class _Filter(Tiles):
                 self.joint()
             else:
                 tw = tap - row * kw
-                self.cover(tw, self.span(2, tw), c, fn.index(0))
+                self.cover(tw, self.span(2, tw), 1, fn.index(0))
 
     def joint(self) -> None:
         """All taps of a row of the filter at once, where all are inside; one by one elsewhere."""
@@ -434,36 +440,43 @@ class _Filter(Tiles):
         low, _ = self.span(2, fn.index(0))
         _, high = self.span(2, fn.index(self.taps[2] - 1))
         high = fn.maximum(low, high)
-        self.cover(fn.index(0), (low, high), self.taps[2] * self.c, fn.index(0))
+        self.cover(fn.index(0), (low, high), self.taps[2], fn.index(0))
         with fn.loop(0, self.taps[2]) as t, fn.loop(0, 2) as side:
             begin, end = self.span(2, t.i)
             left = side.i.eq(0)
             begin = fn.select(left, begin, fn.maximum(begin, high))
             end = fn.select(left, fn.minimum(end, low), end)
             with fn.if_(begin < end):
-                self.cover(t.i, (begin, end), self.c, t.i * self.c)
+                self.cover(t.i, (begin, end), 1, t.i * self.c)
 
-    def cover(self, tap: V, span: tuple[V, V], size: int, first: V) -> None:
-        """Add the products of `size` rows of the filter from a tap on to sums from `first` on."""
+    def cover(self, tap: V, span: tuple[V, V], taps: int, first: V) -> None:
+        """Add the products of some taps of the filter from one on to sums from row `first` on."""
         fn = self.fn
         spans = [self.span(0, self.at[0]), self.span(1, self.at[1]), span]
         offset = [
             x * d - p
             for x, d, p in zip([*self.at, tap], self.a["dilations"], self.pad, strict=True)
         ]
-        for nv, before in self.block_loops(self.blocks):
-            mr = self.height(nv, size)
+        rows, size = taps * self.channels, self.c * taps
+        for nv, before in self.column_blocks():
+            mr = filter_height(nv, rows)
             with fn.loop(0, size, mr) as i:
-                self.tile(mr, nv, i.i, size, first, before * self.lanes, spans, offset)
+                exact = rows % mr == 0
+                self.tile(mr, nv, i.i, size, exact, first, before * self.lanes, spans, offset)
 
-    def height(self, nv: int, size: int) -> int:
-        """Rows of a register block: as even as can be."""
-        registers = 30 if self.registers == 32 else 14
-        most = max(1, min(size, (registers - nv) // nv, 16))
-        exact = max(n for n in range(1, most + 1) if size % n == 0)
-        return exact if 2 * exact > most else -(-size // -(-size // most))
+    def column_blocks(self) -> Iterator[tuple[int, V]]:
+        """Loops over the blocks of columns, the wider ones first: vectors, and those before."""
+        fn, wide, thin = self.fn, max(self.blocks), min(self.blocks)
+        vectors = fn.udiv_index(self.f + (self.lanes - 1), fn.index(self.lanes))
+        count = fn.udiv_index(vectors + (wide - 1), fn.index(wide))
+        many = count if wide == thin else vectors - count * thin
+        with fn.loop(0, many) as j:
+            yield wide, j.i * wide
+        if wide != thin:
+            with fn.loop(0, count - many) as j:
+                yield thin, j.i * thin + many * wide
 
-    def clear(self, count: int) -> None:
+    def clear(self, count: V) -> None:
         fn, lanes = self.fn, self.lanes
         zero = fn.const(0, self.acc, lanes)
         with fn.loop(0, count, lanes) as e:
@@ -476,16 +489,17 @@ class _Filter(Tiles):
         return places_inside(self.fn, offset, image, made, self.a["strides"][axis])
 
     def tile(
-        self, mr: int, nv: int, row: V, size: int, first: V, col: V, spans: list[tuple[V, V]],
-        offset: list[V],
+        self, mr: int, nv: int, row: V, size: V, exact: bool, first: V, col: V,
+        spans: list[tuple[V, V]], offset: list[V],
     ) -> None:  # fmt: skip
         fn, lanes, image, grad = self.fn, self.lanes, self.image, self.grad
         pitch, columns = self.c * self.groups, self.f * self.groups
         s = self.a["strides"]
         left = self.f - col - (nv - 1) * lanes
-        mask = self.mask(left) if self.f % lanes else None
+        ragged = self.columns % lanes != 0
+        mask = self.mask(left) if ragged else None
         rows = [fn.minimum(fn.index(r), size - row - 1) for r in range(mr)]
-        if size % mr == 0:
+        if exact:
             rows = [fn.index(r) for r in range(mr)]
         stack = self.stack
         for i in range(mr * nv):
@@ -529,7 +543,7 @@ class _Filter(Tiles):
         with fn.loop(0, count) as r, fn.loop(0, nv) as v:
             x = fn.load(stack, (r.i * nv + v.i) * lanes, self.acc, lanes)
             at = (first + row + r.i) * columns + self.group * self.f + col + v.i * lanes
-            here = self.mask(self.f - col - v.i * lanes) if self.f % lanes else None
+            here = self.mask(self.f - col - v.i * lanes) if ragged else None
             old = fn.load(self.sums, at, self.acc, lanes, here)
             fn.store(self.sums, at, old + x, here)
 

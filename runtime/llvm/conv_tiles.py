@@ -12,7 +12,7 @@ from graphc.runtime.llvm.cpu import host
 from graphc.runtime.llvm.emit import Fn, V
 from graphc.runtime.llvm.walk import Walk
 
-__all__ = ["KC", "Tiles", "even_blocks", "places_inside", "taps_inside"]
+__all__ = ["KC", "Tiles", "places_inside", "taps_inside"]
 
 #: Terms added one after another before they join the sum of the others.
 KC = 256
@@ -83,12 +83,6 @@ class Tiles:
             with self.fn.loop(0, many) as j:
                 yield size, j.i * size + at
             at += many * size
-
-
-def even_blocks(vectors: int, most: int) -> list[int]:
-    """Vectors of each block of columns: as even as can be, at most `most`."""
-    n = max(1, -(-vectors // most))
-    return [vectors // n + (i < vectors % n) for i in range(n)]
 
 
 def taps_inside(

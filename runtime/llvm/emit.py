@@ -20,7 +20,7 @@ from llvmlite import ir
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.entry import NOT_FINITE
-from graphc.runtime.llvm.numbers import Numbers
+from graphc.runtime.llvm.numbers import Numbers, known
 from graphc.runtime.llvm.watch import NOTHING, least
 
 __all__ = ["Carry", "Fn", "V"]
@@ -454,6 +454,9 @@ class Fn:
     def udiv_index(self, x: V, y: V) -> V:
         """Quotient of checked sizes: `x` >= 0, `y` > 0, both i64."""
         x, y = self._pair(x, y)
+        a, b = known(x), known(y)
+        if b == 1 or (a is not None and b):
+            return x if a is None or b == 1 else self.index(a // b)
         return V(
             self, self.b.udiv(x.ll, self.select(y.eq(0), self.like(1, y), y).ll), x.dtype, x.lanes
         )

@@ -49,6 +49,20 @@ def _sums() -> Program:
     return [tf.train.MomentumOptimizer(0.1, 0.9).minimize(loss), loss], variables, feed
 
 
+def _convolutions() -> Program:
+    """Convolutions with strides, whose gradients are several each, of many numbers of channels."""
+    x = tf.placeholder(tf.float32, [None, 21, 18, 3])
+    h, filters = x, []
+    for i, (side, n) in enumerate([(3, 20), (4, 16), (3, 32), (3, 48), (3, 96), (3, 40)]):
+        w = tf.Variable(tf.random_normal([side, side, h.shape[3].value, n], stddev=0.1, seed=i))
+        filters.append(w)
+        h = tf.nn.relu(tf.nn.conv2d(h, w, [1, 1 + i % 2, 2 - i % 2, 1], "SAME"))
+    loss = tf.reduce_mean(tf.square(h - 1.0))
+    feed = np.random.RandomState(0).randn(3, 21, 18, 3).astype(np.float32)
+    step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+    return [step, loss], filters, {x: feed}
+
+
 def _run(program: Callable[[], Program]) -> tuple[list[Any], int]:
     """What three steps and the variables are, and how many kernels that took."""
     keys: set[str] = set()
@@ -66,7 +80,7 @@ def _run(program: Callable[[], Program]) -> tuple[list[Any], int]:
         return [*values, *s.run(variables)], len(keys)
 
 
-@pytest.mark.parametrize("program", [_momentum, _adam, _sums])
+@pytest.mark.parametrize("program", [_momentum, _adam, _sums, _convolutions])
 def test_same_bits(program: Callable[[], Program], monkeypatch: pytest.MonkeyPatch) -> None:
     got, few = _run(program)
     for module in (codegen, steps):
@@ -75,6 +89,37 @@ def test_same_bits(program: Callable[[], Program], monkeypatch: pytest.MonkeyPat
     assert few < many
     for g, w in zip(got, want, strict=True):
         np.testing.assert_array_equal(g, w)
+
+
+def test_convolutions_that_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The phases of a strided gradient do, and gradients by filters of many channels."""
+    keys: dict[str, set[str]] = {"conv_input": set(), "conv_filter_part": set()}
+    count = dict.fromkeys(keys, 0)
+    made = codegen.kernel_key
+
+    def key(kernel: Kernel, *args: Any, **named: Any) -> str:
+        found = made(kernel, *args, **named)
+        for word in keys:
+            if word in kernel.name and "turn" not in kernel.name:
+                keys[word].add(found)
+                count[word] += 1
+        return found
+
+    monkeypatch.setattr(codegen, "kernel_key", key)
+    with tf.Graph().as_default(), tf.Session() as s:
+        image = tf.Variable(tf.random_uniform([1, 32, 32, 64]))
+        h = image
+        filters = [tf.Variable(tf.random_uniform([4, 4, h, n])) for h, n in _CHANNELS]
+        for w in filters:
+            h = tf.nn.conv2d(h, w, [1, 2, 2, 1], "SAME")
+        s.run(tf.global_variables_initializer())
+        s.run(tf.gradients(tf.reduce_sum(h), [image, *filters]))
+    assert count == {"conv_input": 4 * len(_CHANNELS), "conv_filter_part": len(_CHANNELS)}
+    assert len(keys["conv_filter_part"]) == 1
+    assert len(keys["conv_input"]) == len(_CHANNELS)
+
+
+_CHANNELS = [(64, 256), (256, 128), (128, 256)]
 
 
 def _shifted(n: int, by: int) -> Kernel:
