@@ -73,7 +73,7 @@ def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
 def _told(
     kernel: Kernel, loop: Loop, was: Template, first: int, made: Template
 ) -> tuple[Kernel, tuple[Dim, ...]]:
-    """The kernel with template `made` instead of `was`, which reads sizes from `first` on in words."""
+    """The kernel with template `made` for `was`: its sizes from `first` on are words."""
     given = was.sizes[first:]
     symbols = [Symbol(f"#{i}") for i in range(len(given))]
     words = tuple(map(Expr.atom, symbols))

@@ -10,7 +10,7 @@ import pytest
 
 import graphc as tf
 from graphc.ir import dims as D
-from graphc.ir.kernel import Kernel
+from graphc.ir.kernel import Kernel, Template
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.runtime import steps
 from graphc.runtime.common import EVEN, LONG, common
@@ -93,16 +93,14 @@ def test_same_bits(program: Callable[[], Program], monkeypatch: pytest.MonkeyPat
 
 def test_convolutions_that_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """The phases of a strided gradient do, and gradients by filters of many channels."""
-    keys: dict[str, set[str]] = {"conv_input": set(), "conv_filter_part": set()}
-    count = dict.fromkeys(keys, 0)
+    keys: dict[str, list[str]] = {"conv": [], "conv_filter": []}
     made = codegen.kernel_key
 
     def key(kernel: Kernel, *args: Any, **named: Any) -> str:
         found = made(kernel, *args, **named)
-        for word in keys:
-            if word in kernel.name and "turn" not in kernel.name:
-                keys[word].add(found)
-                count[word] += 1
+        assert kernel.parallel is not None
+        if isinstance(s := kernel.parallel.body[0], Template):
+            keys.setdefault(s.kind, []).append(found)
         return found
 
     monkeypatch.setattr(codegen, "kernel_key", key)
@@ -114,9 +112,9 @@ def test_convolutions_that_share(monkeypatch: pytest.MonkeyPatch) -> None:
             h = tf.nn.conv2d(h, w, [1, 2, 2, 1], "SAME")
         s.run(tf.global_variables_initializer())
         s.run(tf.gradients(tf.reduce_sum(h), [image, *filters]))
-    assert count == {"conv_input": 4 * len(_CHANNELS), "conv_filter_part": len(_CHANNELS)}
-    assert len(keys["conv_filter_part"]) == 1
-    assert len(keys["conv_input"]) == len(_CHANNELS)
+    n = len(_CHANNELS)
+    assert (len(keys["conv"]), len(keys["conv_filter"])) == (n + 4 * n, n)
+    assert (len(set(keys["conv"])), len(set(keys["conv_filter"]))) == (n + n, 1)
 
 
 _CHANNELS = [(64, 256), (256, 128), (128, 256)]
