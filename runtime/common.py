@@ -29,7 +29,7 @@ def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
     if loop is None:
         return kernel, ()
     inner = loop.body[0]
-    if isinstance(inner, Template) and inner.kind in ("conv", "conv_filter"):
+    if isinstance(inner, Template) and inner.kind in ("conv", "conv_filter", "conv_turn"):
         return _convolution(kernel, loop, inner)
     sizes = _sizes(kernel, loop)
     if not sizes:
@@ -92,10 +92,13 @@ def _told(
 
 def _convolution(kernel: Kernel, loop: Loop, t: Template) -> tuple[Kernel, tuple[Dim, ...]]:
     """Convolutions that begin elsewhere in image and results are one, as the several that the
-    gradient of one with strides is; gradients by filters are one for most numbers of channels.
+    gradient of one with strides is; gradients by filters are one for most numbers of channels;
+    the orders of filters are one.
     """
     if t.kind == "conv":
         return _told(kernel, loop, t, len(t.sizes) - 6, t)
+    if t.kind == "conv_turn":
+        return _told(kernel, loop, t, 1, t)
     attrs = dict(t.attrs)
     if attrs["groups"] != 1 or attrs["joint"]:
         return kernel, ()

@@ -191,12 +191,10 @@ def turned(name: str, g: Grid, w: Shape, dtype: dtypes.DType) -> Kernel:
     wide = three_dims(w[:-2], 1)
     a = k.input("w", dtype, (*wide, w[-2], w[-1]))
     b = k.output("turned", dtype, (*g.kernel, c, f * groups))
+    first, step, _ = zip(*g.taps, strict=True)
     with k.loop("parallel", "u", D.product(g.kernel) * c) as u:
-        *at, row = unflat(u, (*g.kernel, c))
-        taps = [first + t * step for t, (first, step, _) in zip(at, g.taps, strict=True)]
-        with k.loop("vector", "j", f * groups) as j:
-            group, col = (0, j) if groups == 1 else (j // f, j % f)
-            k.store(b, (*at, row, j), k.load(a, (*taps, col, group * c + row)))
+        sizes = (u, *g.kernel, *first, *step, *wide, c, f, groups)
+        k.template("conv_turn", [a, b], sizes, version=TEMPLATE)
     return k.build()
 
 

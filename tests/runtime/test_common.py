@@ -111,7 +111,7 @@ def test_convolutions_that_share(monkeypatch: pytest.MonkeyPatch) -> None:
         for w in filters:
             h = tf.nn.conv2d(h, w, [1, 2, 2, 1], "SAME")
         s.run(tf.global_variables_initializer())
-        s.run(tf.gradients(tf.reduce_sum(h), [image, *filters]))
+        s.run([h, *tf.gradients(tf.reduce_sum(h), [image, *filters])])
     n = len(_CHANNELS)
     assert (len(keys["conv"]), len(keys["conv_filter"])) == (n + 4 * n, n)
     assert (len(set(keys["conv"])), len(set(keys["conv_filter"]))) == (n + n, 1)
