@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from graphc.ir.dims import Dim, Expr, Symbol, is_multiple
 from graphc.ir.kernel import Kernel, Let, Load, Loop, Reduce, Stmt, Store, Template, indices
-from graphc.runtime.llvm.conv_forms import filter_like, float_lanes
+from graphc.runtime.llvm.conv_forms import filter_like, form_of
 
 __all__ = ["common"]
 
@@ -102,8 +102,8 @@ def _convolution(kernel: Kernel, loop: Loop, t: Template) -> tuple[Kernel, tuple
     attrs = dict(t.attrs)
     if attrs["groups"] != 1 or attrs["joint"]:
         return kernel, ()
-    lanes = float_lanes(kernel.params[-1].dtype.size)
-    attrs["channels"], attrs["columns"] = filter_like(attrs["channels"], attrs["columns"], lanes)
+    form = form_of(kernel.params[-1].dtype)  # of the sums
+    attrs["channels"], attrs["columns"] = filter_like(attrs["channels"], attrs["columns"], form)
     return _told(kernel, loop, t, 1, replace(t, attrs=tuple(sorted(attrs.items()))))
 
 

@@ -423,9 +423,9 @@ class _Filter(Tiles):
         row = tap if joint else fn.udiv_index(tap, fn.index(kw))
         td = fn.udiv_index(row, fn.index(kh))
         self.at = [td, row - td * kh]
-        self.blocks = filter_blocks(self.columns, self.lanes)
+        self.blocks = filter_blocks(self.columns, self.form)
         rows = self.channels, self.channels * taps
-        most = max(filter_height(nv, n) * nv for nv in self.blocks for n in rows)
+        most = max(filter_height(nv, n, self.form) * nv for nv in self.blocks for n in rows)
         self.stack = fn.stack(self.acc, most * self.lanes)
         self.clear(size * self.row_size)
         with fn.loop(first, last) as n, fn.loop(0, self.groups) as g:
@@ -461,7 +461,7 @@ class _Filter(Tiles):
         ]
         rows, size = taps * self.channels, self.c * taps
         for nv, before in self.column_blocks():
-            mr = filter_height(nv, rows)
+            mr = filter_height(nv, rows, self.form)
             with fn.loop(0, size, mr) as i:
                 exact = rows % mr == 0
                 self.tile(mr, nv, i.i, size, exact, first, before * self.lanes, spans, offset)

@@ -8,7 +8,7 @@ from typing import Any
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Template
-from graphc.runtime.llvm.cpu import host
+from graphc.runtime.llvm.conv_forms import form_of
 from graphc.runtime.llvm.emit import Fn, V
 from graphc.runtime.llvm.walk import Walk
 
@@ -39,10 +39,8 @@ class Tiles:
         self.pointers = [w.pointers[b] for b in s.buffers]
         self.dtype: DType = self.buffers[0].dtype
         self.acc = dtypes.float32 if self.dtype.code in ("f16", "bf16") else self.dtype
-        cpu = host()
-        self.lanes = cpu.vector_bytes // self.acc.size
-        self.registers = 32 if cpu.vector_bytes >= 64 else 16
-        self.fma = cpu.has_fma and self.acc.kind == "f"
+        self.form = form_of(self.acc)
+        self.lanes, self.registers, self.fma = self.form
 
     def load(self, base: Any, at: V | int, lanes: int = 1, mask: V | None = None) -> V:
         """Elements of an operand in the accumulator's type."""

@@ -11,7 +11,7 @@ from guarded_plans import Array, run
 
 from graphc.ops import conv_products, depthwise
 from graphc.ops.record import Op
-from graphc.runtime.llvm import conv_tiles
+from graphc.runtime.llvm import conv_forms
 from graphc.runtime.llvm.cpu import LEVELS, host
 
 
@@ -106,7 +106,7 @@ BELOW = [v for v in LEVELS if LEVELS.index(v) < LEVELS.index(host().level)] if h
 
 @pytest.mark.parametrize("level", BELOW)
 def test_products_on_lesser_cpus(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conv_tiles, "host", lambda: host(level))
+    monkeypatch.setattr(conv_forms, "host", lambda: host(level))
     rng = np.random.default_rng(5)
     for x, w, a in SHAPES[::4]:
         triple(rng, x, w, a, np.float32, level=level)
@@ -126,7 +126,7 @@ def test_products_on_lesser_cpus(level: str, monkeypatch: pytest.MonkeyPatch) ->
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize("level", ["", *BELOW])
 def test_depthwise(case: Any, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conv_tiles, "host", lambda: host(level))
+    monkeypatch.setattr(conv_forms, "host", lambda: host(level))
     x, w, a = case
     rng = np.random.default_rng(sum(x))
     p, q = (rng.uniform(-1, 1, s).astype(np.float32) for s in (x, w))
