@@ -11,9 +11,7 @@ from typing import Any, NoReturn, TypeVar
 from graphc.errors import ParseError
 from graphc.ir.dims import Dim, Expr, maximum, minimum
 from graphc.ir.dtypes import DTYPES
-from graphc.ir.kernel import (
-    Attrs,
-)
+from graphc.ir.kernel import Attrs
 
 __all__ = ["CODES", "MAX_DEPTH", "Token", "Tokens", "parse_attributes", "parse_dim", "parse_word"]
 
