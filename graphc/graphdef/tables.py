@@ -51,9 +51,9 @@ def _about(handle: Value) -> dict[str, Any]:
 
 
 def _ops() -> Any:
-    from graphc.contrib import lookup  # with all that makes tables: for graphs with tables only
+    from graphc.contrib import table_ops  # with all that makes tables: for graphs with tables only
 
-    return lookup
+    return table_ops
 
 
 def _find(n: Any, values: list[Value], name: str) -> Made:
