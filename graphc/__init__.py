@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from graphc.face.current import *  # noqa: F403
     from graphc.face.default_session import *  # noqa: F403
     from graphc.face.elements import *  # noqa: F403
+    from graphc.face.fetches import *  # noqa: F403
     from graphc.face.graph import *  # noqa: F403
     from graphc.face.graph_keys import *  # noqa: F403
     from graphc.face.initializers import *  # noqa: F403
     from graphc.face.scopes import *  # noqa: F403
     from graphc.face.session import *  # noqa: F403
     from graphc.face.shape import *  # noqa: F403
+    from graphc.face.templates import *  # noqa: F403
     from graphc.face.variables import *  # noqa: F403
     from graphc.ir.dtypes import *  # noqa: F403
     from graphc.ops.broadcasting import *  # noqa: F403

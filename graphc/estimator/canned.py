@@ -31,12 +31,12 @@ from graphc.metrics.curves import auc
 from graphc.ops import arrays, fills, math, nn, reduce, shapes, tiling
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.summary.ops import histogram, scalar
-from graphc.train.optimizer import (
+from graphc.train.optimizer import Optimizer
+from graphc.train.optimizers import (
     AdagradOptimizer,
     AdamOptimizer,
     FtrlOptimizer,
     GradientDescentOptimizer,
-    Optimizer,
     RMSPropOptimizer,
 )
 from graphc.train.steps import get_global_step

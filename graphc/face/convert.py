@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from graphc.face.elements import Operation, Tensor
-from graphc.face.session import register_session_run_conversion_functions
+from graphc.face.fetches import register_session_run_conversion_functions
 from graphc.face.shape import Dimension, TensorShape
 from graphc.face.variables import Variable
 from graphc.ir import dtypes

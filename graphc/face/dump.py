@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
 def _elements(fetches: Any, graph: Graph) -> list[Value | Node]:
     """The tensors and operations of fetches; sparse and ragged tensors are several."""
-    from graphc.face.session import expansion
+    from graphc.face.fetches import expansion
 
     out: list[Value | Node] = []
     stack = [fetches]
@@ -131,7 +131,7 @@ def compile_run(
     Placeholders that are not fed take examples of their static shape. While a journal is kept,
     everything is compiled, also what the session has compiled before.
     """
-    from graphc.face.session import flattened
+    from graphc.face.fetches import flattened
 
     graph, ex = _executor(session, graph, level, passes, off)
     elements = _some(_elements(fetches, graph))

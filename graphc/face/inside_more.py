@@ -70,7 +70,7 @@ MORE_INSIDE: dict[str, str] = {
         "graphc.face.inside_tensors:pure_variable_scope"
     ),
     "python.client.session.register_session_run_conversion_functions": (
-        "graphc.face.session:register_session_run_conversion_functions"
+        "graphc.face.fetches:register_session_run_conversion_functions"
     ),
     "python.ops.control_flow_util.ENABLE_CONTROL_FLOW_V2": _TENSORS + "ENABLE_CONTROL_FLOW_V2",
     "python.framework.ops.register_dense_tensor_like_type": (

@@ -14,7 +14,8 @@ from graphc.face.variables import Variable
 from graphc.ops import fills, math, reduce, rows, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
-from graphc.train import optimizer as plain
+from graphc.train import optimizers as plain
+from graphc.train.optimizer import Optimizer as PlainOptimizer
 
 
 class Optimizer:
@@ -631,7 +632,7 @@ def get(identifier: Any) -> Any:
     """
     if isinstance(identifier, Optimizer):
         return identifier
-    if isinstance(identifier, plain.Optimizer):
+    if isinstance(identifier, PlainOptimizer):
         return TFOptimizer(identifier)
     if isinstance(identifier, dict):
         return deserialize(identifier)

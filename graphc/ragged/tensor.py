@@ -10,7 +10,7 @@ import numpy as np
 from graphc.face import composite
 from graphc.face.asserts import assert_equal, assert_non_negative
 from graphc.face.current import control_dependencies, name_scope
-from graphc.face.session import register_session_run_conversion_functions
+from graphc.face.fetches import register_session_run_conversion_functions
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphc.face.current import name_scope
-from graphc.face.session import register_session_run_conversion_functions
+from graphc.face.fetches import register_session_run_conversion_functions
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType

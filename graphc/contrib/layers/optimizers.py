@@ -16,9 +16,9 @@ from graphc.ir.node import Value
 from graphc.ops import math, random, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
-from graphc.train import optimizer as optimizers
-from graphc.train import steps
+from graphc.train import optimizers, steps
 from graphc.train.clip import clip_by_global_norm, global_norm
+from graphc.train.optimizer import Optimizer
 
 __all__ = ["OPTIMIZER_CLS_NAMES", "OPTIMIZER_SUMMARIES", "optimize_loss"]
 
@@ -156,18 +156,18 @@ def _optimizer(given: Any, rate: Any, learning_rate: Any) -> Any:
                 f"provided {given}."
             )
         return OPTIMIZER_CLS_NAMES[given](learning_rate=rate)
-    if isinstance(given, type) and issubclass(given, optimizers.Optimizer):
+    if isinstance(given, type) and issubclass(given, Optimizer):
         if rate is None:
             raise ValueError(
                 f"Learning rate is None, but should be specified if optimizer is class ({given})."
             )
         made: Any = given
         return made(learning_rate=rate)
-    if isinstance(given, optimizers.Optimizer):
+    if isinstance(given, Optimizer):
         return given
     if callable(given):
         opt = given(rate) if learning_rate is not None else given()
-        if not isinstance(opt, optimizers.Optimizer):
+        if not isinstance(opt, Optimizer):
             raise ValueError(
                 f"Unrecognized optimizer: function should return subclass of Optimizer. Got {opt}."
             )

@@ -14,13 +14,8 @@ from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices, to_dense
 from graphc.train.averages import ExponentialMovingAverage
 from graphc.train.clip import clip_by_global_norm, clip_by_norm
-from graphc.train.optimizer import (
-    AdagradOptimizer,
-    AdamOptimizer,
-    MomentumOptimizer,
-    Optimizer,
-    rowwise,
-)
+from graphc.train.optimizer import Optimizer, rowwise
+from graphc.train.optimizers import AdagradOptimizer, AdamOptimizer, MomentumOptimizer
 
 __all__ = [
     "AdaMaxOptimizer", "AdamWOptimizer", "AddSignOptimizer", "DecoupledWeightDecayExtension",

@@ -13,8 +13,8 @@ from typing import Any
 import graphc
 from graphc.face.default_session import get_default_session
 from graphc.face.dump import _elements, _placeholders, compile_run
+from graphc.face.fetches import flattened
 from graphc.face.graph import Graph, get_default_graph
-from graphc.face.session import flattened
 from graphc.ir.journal import Journal
 from graphc.ir.node import Node, Value
 from graphc.see.explanation import Explainer
