@@ -12,33 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir import kernel as K
 from graphc.ir.dims import Dim, Symbol, evaluate
 from graphc.ir.dtypes import DType
-from graphc.ir.kernel import (
-    BLOCK,
-    Alloc,
-    Buffer,
-    Check,
-    Epilogue,
-    Kernel,
-    Let,
-    Literal,
-    Load,
-    Loop,
-    Operand,
-    Reduce,
-    Repeat,
-    Scan,
-    Stmt,
-    Store,
-    Template,
-    Value,
-)  # fmt: skip
 
 __all__ = ["Interpreter", "bf16_decode", "bf16_encode", "run_kernel"]
 
 ScalarTable = Mapping[str, Callable[..., Any]]
-TemplateTable = Mapping[str, Callable[["Interpreter", Template], None]]
+TemplateTable = Mapping[str, Callable[["Interpreter", K.Template], None]]
 
 
 class _Failed(Exception):
@@ -46,7 +27,7 @@ class _Failed(Exception):
 
 
 def run_kernel(
-    kernel: Kernel,
+    kernel: K.Kernel,
     buffers: Mapping[str, Any],
     sizes: Mapping[str, int],
     scalar: ScalarTable,
@@ -81,7 +62,7 @@ class Interpreter:
 
     def __init__(
         self,
-        kernel: Kernel,
+        kernel: K.Kernel,
         buffers: Mapping[str, Any],
         sizes: Mapping[str, int],
         scalar: ScalarTable,
@@ -92,7 +73,7 @@ class Interpreter:
         self.templates = templates
         self.symbols = {s: int(sizes[s.name]) for s in kernel.sizes}
         self.values: dict[str, Any] = {}
-        self.buffers: dict[str, Buffer] = {p.name: p for p in kernel.params}
+        self.buffers: dict[str, K.Buffer] = {p.name: p for p in kernel.params}
         self.arrays: dict[str, Any] = {}
         for p in kernel.params:
             shape = tuple(evaluate(d, self.symbols) for d in p.shape)
@@ -111,36 +92,36 @@ class Interpreter:
             return
         self.body(self.kernel.body[:-1])
         if loop.kind == "parallel vector":
-            block = loop.block or BLOCK
+            block = loop.block or K.BLOCK
             begin, end = begin * block, min(end * block, self.dim(loop.extent))
         self.iterate(loop.var, range(begin, end), loop.body)
 
-    def iterate(self, var: str, values: range, body: Sequence[Stmt]) -> None:
+    def iterate(self, var: str, values: range, body: Sequence[K.Stmt]) -> None:
         for i in values:
             self.symbols[Symbol(var)] = i
             self.body(body)
 
-    def body(self, body: Sequence[Stmt]) -> None:
+    def body(self, body: Sequence[K.Stmt]) -> None:
         for s in body:
             _RUN[type(s)](self, s)
 
     def dim(self, d: Dim) -> int:
         return evaluate(d, self.symbols)
 
-    def define(self, v: Value, x: Any) -> None:
+    def define(self, v: K.Value, x: Any) -> None:
         self.values[v.name] = x
         if v.dtype.code == "i64":
             self.symbols[Symbol("%" + v.name)] = int(x)
 
-    def operand(self, o: Operand) -> Any:
-        return typed(o.value, o.dtype) if isinstance(o, Literal) else self.values[o.name]
+    def operand(self, o: K.Operand) -> Any:
+        return typed(o.value, o.dtype) if isinstance(o, K.Literal) else self.values[o.name]
 
     # statements
 
-    def loop(self, s: Loop) -> None:
+    def loop(self, s: K.Loop) -> None:
         self.iterate(s.var, range(self.dim(s.extent)), s.body)
 
-    def let(self, s: Let) -> None:
+    def let(self, s: K.Let) -> None:
         args = [self.operand(a) for a in s.args]
         if s.op == "index":
             x: Any = self.dim(s.expr)
@@ -154,7 +135,7 @@ class Interpreter:
             x = self.scalar[s.op](*args, **dict(s.attrs))
         self.define(s.value, typed(x, s.dtype))
 
-    def place(self, s: Load | Store) -> tuple[int, ...]:
+    def place(self, s: K.Load | K.Store) -> tuple[int, ...]:
         """The index into the array, from the element number (as native code computes it)."""
         at = 0
         shape = self.arrays[s.buf].shape
@@ -164,14 +145,14 @@ class Interpreter:
             raise IndexError(f"{s.buf}{list(s.index)} is element {at} of {shape}")
         return tuple(int(i) for i in np.unravel_index(at, shape)) if shape else ()
 
-    def load(self, s: Load) -> None:
+    def load(self, s: K.Load) -> None:
         if s.where is not None and not self.operand(s.where):
             self.define(s.value, typed(s.other, s.dtype))
             return
         x = self.arrays[s.buf][self.place(s)]
         self.define(s.value, bf16_decode(x) if s.dtype.code == "bf16" else typed(x, s.dtype))
 
-    def store(self, s: Store) -> None:
+    def store(self, s: K.Store) -> None:
         if s.where is not None and not self.operand(s.where):
             return
         x, a, at = self.operand(s.value), self.arrays[s.buf], self.place(s)
@@ -180,17 +161,17 @@ class Interpreter:
             x = typed((bf16_decode(a[at]) if bf16 else a[at]) + x, s.value.dtype)
         a[at] = bf16_encode(x) if bf16 else x
 
-    def check(self, s: Check) -> None:
+    def check(self, s: K.Check) -> None:
         if not self.operand(s.value):
             raise _Failed(s.code, self.dim(s.position))
 
-    def alloc(self, s: Alloc) -> None:
+    def alloc(self, s: K.Alloc) -> None:
         shape = tuple(self.dim(d) for d in s.buffer.shape)
         np_type = np.uint16 if s.buffer.dtype.code == "bf16" else s.buffer.dtype.np
         self.buffers[s.buffer.name] = s.buffer
         self.arrays[s.buffer.name] = np.zeros(shape, np_type)
 
-    def reduce(self, s: Reduce) -> None:
+    def reduce(self, s: K.Reduce) -> None:
         seen: list[list[Any]] = [[] for _ in s.names]
         n = self.dim(s.extent)
         for i in range(n):
@@ -201,7 +182,7 @@ class Interpreter:
         for v, kind, xs, o in zip(s.results, s.kinds, seen, s.values, strict=True):
             self.define(v, typed(reduced(kind, xs, o.dtype), v.dtype))
 
-    def scan(self, s: Scan) -> None:
+    def scan(self, s: K.Scan) -> None:
         carries = [
             identity(k, b.dtype) if o is None else self.operand(o)
             for k, b, o in zip(s.kinds, s.before, s.init, strict=True)
@@ -222,7 +203,7 @@ class Interpreter:
         for v, c in zip(s.results, carries, strict=True):
             self.define(v, c)
 
-    def repeat(self, s: Repeat) -> None:
+    def repeat(self, s: K.Repeat) -> None:
         carries = [self.operand(o) for o in s.init]
         rounds = 0
         while True:
@@ -238,10 +219,10 @@ class Interpreter:
         for v, c in zip(s.results, [*carries, go], strict=True):
             self.define(v, typed(c, v.dtype))
 
-    def template(self, s: Template) -> None:
+    def template(self, s: K.Template) -> None:
         self.templates[s.kind](self, s)
 
-    def epilogue(self, e: Epilogue, params: Sequence[Any], vars: Sequence[int]) -> list[Any]:
+    def epilogue(self, e: K.Epilogue, params: Sequence[Any], vars: Sequence[int]) -> list[Any]:
         """The values of an epilogue for one element."""
         self.symbols.update((Symbol(n), i) for n, i in zip(e.vars, vars, strict=True))
         for p, x in zip(e.params, params, strict=True):
@@ -326,8 +307,8 @@ def reduced(kind: str, xs: Sequence[Any], dtype: DType) -> Any:
 
 
 _RUN: dict[type, Callable[[Interpreter, Any], None]] = {
-    Let: Interpreter.let, Load: Interpreter.load, Store: Interpreter.store,
-    Check: Interpreter.check, Alloc: Interpreter.alloc, Loop: Interpreter.loop,
-    Reduce: Interpreter.reduce, Scan: Interpreter.scan, Repeat: Interpreter.repeat,
-    Template: Interpreter.template,
+    K.Let: Interpreter.let, K.Load: Interpreter.load, K.Store: Interpreter.store,
+    K.Check: Interpreter.check, K.Alloc: Interpreter.alloc, K.Loop: Interpreter.loop,
+    K.Reduce: Interpreter.reduce, K.Scan: Interpreter.scan, K.Repeat: Interpreter.repeat,
+    K.Template: Interpreter.template,
 }  # fmt: skip

@@ -12,20 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphc.ir import dims as D
+from graphc.ir import kernel as K
 from graphc.ir.dims import Dim, Symbol
-from graphc.ir.kernel import (
-    Kernel,
-    Let,
-    Load,
-    Loop,
-    Operand,
-    Reduce,
-    Repeat,
-    Scan,
-    Stmt,
-    Store,
-    Template,
-)
 
 __all__ = ["Work", "kernel_work"]
 
@@ -55,33 +43,33 @@ class _Count:
         except KeyError:
             return unknown
 
-    def body(self, stmts: Sequence[Stmt], times: float) -> None:
+    def body(self, stmts: Sequence[K.Stmt], times: float) -> None:
         for s in stmts:
-            if isinstance(s, Let) and s.op == "index":
+            if isinstance(s, K.Let) and s.op == "index":
                 self.env[Symbol("%" + s.name)] = self.size(s.expr)
-            elif isinstance(s, Let):
+            elif isinstance(s, K.Let):
                 if s.op not in _FREE and _float(*s.args):
                     self.flops += times * (2 if s.op == "fma" else 1)
-            elif isinstance(s, (Load, Store)):
+            elif isinstance(s, (K.Load, K.Store)):
                 self.touched[s.buf] = self.touched.get(s.buf, 0) + times
-            elif isinstance(s, (Loop, Reduce, Scan)):
+            elif isinstance(s, (K.Loop, K.Reduce, K.Scan)):
                 self.loop(s, times)
-            elif isinstance(s, Repeat):  # one round: nobody knows how many there are
+            elif isinstance(s, K.Repeat):  # one round: nobody knows how many there are
                 self.body(s.head, times)
                 self.body(s.body, times)
-            elif isinstance(s, Template):
+            elif isinstance(s, K.Template):
                 self.template(s)
 
-    def loop(self, s: Loop | Reduce | Scan, times: float) -> None:
+    def loop(self, s: K.Loop | K.Reduce | K.Scan, times: float) -> None:
         n = self.size(s.extent)
         self.env[Symbol(s.var)] = max(0, n - 1) // 2  # what depends on it: in the middle
         self.body(s.body, times * n)
-        if not isinstance(s, Loop):
+        if not isinstance(s, K.Loop):
             self.flops += times * n * sum(_float(v) for v in s.values)
-        if isinstance(s, Scan):
+        if isinstance(s, K.Scan):
             self.body(s.tail, times * n)
 
-    def template(self, s: Template) -> None:
+    def template(self, s: K.Template) -> None:
         """All units of code that is no loops."""
         for name in s.buffers:
             self.touched[name] = math.inf
@@ -113,11 +101,11 @@ class _Count:
             self.body(s.epilogue.body, results)
 
 
-def _float(*operands: Operand) -> bool:
+def _float(*operands: K.Operand) -> bool:
     return any(x.dtype.kind == "f" for x in operands)
 
 
-def kernel_work(kernel: Kernel, env: Mapping[Symbol, int]) -> Work:
+def kernel_work(kernel: K.Kernel, env: Mapping[Symbol, int]) -> Work:
     """What a call of `kernel` with these sizes does.
 
     Parameters

@@ -12,28 +12,7 @@ from graphc.ir.dtypes import DType, bool_, int64
 
 if TYPE_CHECKING:
     from graphc.ir.node import Node
-from graphc.ir.kernel import (
-    BLOCK,
-    Alloc,
-    Buffer,
-    Check,
-    Epilogue,
-    Kernel,
-    KernelError,
-    Let,
-    Literal,
-    Load,
-    Loop,
-    Operand,
-    Reduce,
-    Repeat,
-    Scan,
-    Stmt,
-    Store,
-    Template,
-    Value,
-    attributes,
-)
+from graphc.ir import kernel as K
 from graphc.ir.kernel_verify import verify
 
 __all__ = ["EpilogueScope", "KernelBuilder", "ReduceScope", "RepeatScope", "ScanScope"]
@@ -44,10 +23,10 @@ class ReduceScope:
 
     def __init__(self, var: Expr) -> None:
         self.var = var
-        self.results: tuple[Value, ...] = ()
-        self.yielded: list[tuple[str, Operand]] = []
+        self.results: tuple[K.Value, ...] = ()
+        self.yielded: list[tuple[str, K.Operand]] = []
 
-    def yields(self, *pairs: tuple[str, Operand], **kinds: Operand) -> None:
+    def yields(self, *pairs: tuple[str, K.Operand], **kinds: K.Operand) -> None:
         """The values to reduce: ``yields(sum=v)``, or pairs where a kind repeats."""
         self.yielded += [*pairs, *kinds.items()]
 
@@ -55,17 +34,17 @@ class ReduceScope:
 class ScanScope:
     """An open `scan`: `var` and `before` inside, `step` once, then `after`; `results` later."""
 
-    def __init__(self, var: Expr, before: tuple[Value, ...], after: tuple[Value, ...]) -> None:
+    def __init__(self, var: Expr, before: tuple[K.Value, ...], after: tuple[K.Value, ...]) -> None:
         self.var = var
         self.before = before
         self.after = after
-        self.results: tuple[Value, ...] = ()
-        self.values: tuple[Operand, ...] | None = None
+        self.results: tuple[K.Value, ...] = ()
+        self.values: tuple[K.Operand, ...] | None = None
         self.split = 0
 
-    _body: list[Stmt]
+    _body: list[K.Stmt]
 
-    def step(self, *values: Operand) -> tuple[Value, ...]:
+    def step(self, *values: K.Operand) -> tuple[K.Value, ...]:
         """Combine `values` into the carries; the result is `after`."""
         self.values = values
         self.split = len(self._body)
@@ -75,21 +54,21 @@ class ScanScope:
 class RepeatScope:
     """An open `repeat`: `before` inside, `test` once, then `next` once; `results`, `go` later."""
 
-    def __init__(self, before: tuple[Value, ...], body: list[Stmt]) -> None:
+    def __init__(self, before: tuple[K.Value, ...], body: list[K.Stmt]) -> None:
         self.before = before
-        self.results: tuple[Value, ...] = ()
-        self.go: Value
-        self.cond: Operand | None = None
-        self.values: tuple[Operand, ...] = ()
+        self.results: tuple[K.Value, ...] = ()
+        self.go: K.Value
+        self.cond: K.Operand | None = None
+        self.values: tuple[K.Operand, ...] = ()
         self.split = 0
         self._body = body
 
-    def test(self, cond: Operand) -> None:
+    def test(self, cond: K.Operand) -> None:
         """The loop goes on where `cond` holds."""
         self.cond = cond
         self.split = len(self._body)
 
-    def next(self, *values: Operand) -> None:
+    def next(self, *values: K.Operand) -> None:
         """What the next round begins with."""
         self.values = values
 
@@ -109,9 +88,9 @@ class KernelBuilder:
     ) -> None:
         self.name = name
         self._reserved = frozenset(s.name for s in reserved)
-        self.params: list[Buffer] = []
+        self.params: list[K.Buffer] = []
         self._sizes: dict[Symbol, None] = {}
-        self._stack: list[list[Stmt]] = [[]]
+        self._stack: list[list[K.Stmt]] = [[]]
         self._vars: list[str] = []
         self._count = 0
         #: The node whose statements are being added, and the nodes so far where a journal is kept.
@@ -122,22 +101,22 @@ class KernelBuilder:
 
     # parameters
 
-    def input(self, name: str, dtype: DType, shape: Sequence[Dim]) -> Buffer:
+    def input(self, name: str, dtype: DType, shape: Sequence[Dim]) -> K.Buffer:
         return self.param(name, dtype, shape, "in")
 
-    def output(self, name: str, dtype: DType, shape: Sequence[Dim]) -> Buffer:
+    def output(self, name: str, dtype: DType, shape: Sequence[Dim]) -> K.Buffer:
         return self.param(name, dtype, shape, "out")
 
-    def inout(self, name: str, dtype: DType, shape: Sequence[Dim]) -> Buffer:
+    def inout(self, name: str, dtype: DType, shape: Sequence[Dim]) -> K.Buffer:
         return self.param(name, dtype, shape, "inout")
 
-    def scratch(self, name: str, dtype: DType, shape: Sequence[Dim]) -> Buffer:
+    def scratch(self, name: str, dtype: DType, shape: Sequence[Dim]) -> K.Buffer:
         return self.param(name, dtype, shape, "scratch")
 
-    def param(self, name: str, dtype: DType, shape: Sequence[Dim], direction: str) -> Buffer:
+    def param(self, name: str, dtype: DType, shape: Sequence[Dim], direction: str) -> K.Buffer:
         for d in shape:
             self._use(d)
-        p = Buffer(name, dtype, tuple(shape), direction)
+        p = K.Buffer(name, dtype, tuple(shape), direction)
         self.params.append(p)
         return p
 
@@ -163,74 +142,74 @@ class KernelBuilder:
         self._count += 1
         return str(self._count - 1)
 
-    def add(self, s: Stmt) -> None:
+    def add(self, s: K.Stmt) -> None:
         """Append a statement that was made elsewhere."""
         self._stack[-1].append(s)
         if self.origins is not None and self.node is not None:
             self.origins[id(s)] = self.node
 
     def load(
-        self, buf: Buffer, index: Sequence[Dim], where: Operand | None = None, other: Any = 0
-    ) -> Value:
+        self, buf: K.Buffer, index: Sequence[Dim], where: K.Operand | None = None, other: Any = 0
+    ) -> K.Value:
         self._use(*index)
-        fill = Literal(other, buf.dtype).value
-        s = Load(self._name(), buf.name, tuple(index), buf.dtype, where, fill)
+        fill = K.Literal(other, buf.dtype).value
+        s = K.Load(self._name(), buf.name, tuple(index), buf.dtype, where, fill)
         self.add(s)
         return s.value
 
     def store(
         self,
-        buf: Buffer,
+        buf: K.Buffer,
         index: Sequence[Dim],
-        value: Operand,
+        value: K.Operand,
         mode: str = "set",
-        where: Operand | None = None,
+        where: K.Operand | None = None,
         stream: bool = False,
     ) -> None:
         self._use(*index)
-        self.add(Store(buf.name, tuple(index), value, mode, where, stream))
+        self.add(K.Store(buf.name, tuple(index), value, mode, where, stream))
 
-    def let(self, op: str, *args: Operand, dtype: DType | None = None, **attrs: Any) -> Value:
+    def let(self, op: str, *args: K.Operand, dtype: DType | None = None, **attrs: Any) -> K.Value:
         """An op on values; `dtype` is that of the last operand unless stated."""
-        s = Let(self._name(), op, args, dtype or args[-1].dtype, attributes(attrs))
+        s = K.Let(self._name(), op, args, dtype or args[-1].dtype, K.attributes(attrs))
         self.add(s)
         return s.value
 
-    def cast(self, x: Operand, dtype: DType) -> Operand:
+    def cast(self, x: K.Operand, dtype: DType) -> K.Operand:
         return x if x.dtype is dtype else self.let("cast", x, dtype=dtype)
 
-    def select(self, c: Operand, x: Operand, y: Operand) -> Value:
+    def select(self, c: K.Operand, x: K.Operand, y: K.Operand) -> K.Value:
         return self.let("select", c, x, y, dtype=x.dtype)
 
-    def index(self, expr: Dim) -> Value:
+    def index(self, expr: Dim) -> K.Value:
         """The i64 value of an index expression."""
         self._use(expr)
-        s = Let(self._name(), "index", (), int64, (), expr)
+        s = K.Let(self._name(), "index", (), int64, (), expr)
         self.add(s)
         return s.value
 
-    def check(self, value: Operand, code: int, position: Dim) -> None:
+    def check(self, value: K.Operand, code: int, position: Dim) -> None:
         self._use(position)
         if value.dtype is not bool_:
-            raise KernelError(f"check takes a bool, not {value.dtype.code}")
-        self.add(Check(value, code, position))
+            raise K.KernelError(f"check takes a bool, not {value.dtype.code}")
+        self.add(K.Check(value, code, position))
 
-    def alloc(self, name: str, dtype: DType, shape: Sequence[int]) -> Buffer:
-        buf = Buffer(name, dtype, tuple(shape), "scratch")
-        self.add(Alloc(buf))
+    def alloc(self, name: str, dtype: DType, shape: Sequence[int]) -> K.Buffer:
+        buf = K.Buffer(name, dtype, tuple(shape), "scratch")
+        self.add(K.Alloc(buf))
         return buf
 
     def template(
         self,
         kind: str,
-        buffers: Sequence[Buffer],
+        buffers: Sequence[K.Buffer],
         sizes: Sequence[Dim] = (),
-        epilogue: Epilogue | None = None,
+        epilogue: K.Epilogue | None = None,
         **attrs: Any,
     ) -> None:
         self._use(*sizes)
         names = tuple(b.name for b in buffers)
-        self.add(Template(kind, names, tuple(sizes), attributes(attrs), epilogue))
+        self.add(K.Template(kind, names, tuple(sizes), K.attributes(attrs), epilogue))
 
     # scopes
 
@@ -244,7 +223,7 @@ class KernelBuilder:
         self._stack.append([])
         return name
 
-    def _close(self) -> tuple[Stmt, ...]:
+    def _close(self) -> tuple[K.Stmt, ...]:
         self._vars.pop()
         return tuple(self._stack.pop())
 
@@ -256,8 +235,8 @@ class KernelBuilder:
         name = self._open(var, extent)
         yield Expr.symbol(name)
         if kind == "parallel vector":
-            block = block or BLOCK
-        self.add(Loop(kind, name, extent, self._close(), block, lanes, unroll))
+            block = block or K.BLOCK
+        self.add(K.Loop(kind, name, extent, self._close(), block, lanes, unroll))
 
     @contextmanager
     def reduce(self, kind: str, var: str, extent: Dim, *, unroll: int = 0) -> Iterator[ReduceScope]:
@@ -268,7 +247,7 @@ class KernelBuilder:
         body = self._close()
         names = tuple(self._name() for _ in r.yielded)
         kinds, values = tuple(k for k, _ in r.yielded), tuple(v for _, v in r.yielded)
-        s = Reduce(names, kinds, kind, name, extent, body, values, unroll)
+        s = K.Reduce(names, kinds, kind, name, extent, body, values, unroll)
         r.results = s.results
         self.add(s)
 
@@ -278,19 +257,19 @@ class KernelBuilder:
         var: str,
         extent: Dim,
         carries: Sequence[tuple[str, DType]],
-        init: Sequence[Operand | None] = (),
+        init: Sequence[K.Operand | None] = (),
     ) -> Iterator[ScanScope]:
         """A prefix over `var` with carries (kind, dtype); call `step` once inside."""
         name = self._open(var, extent)
-        before = tuple(Value(self._name(), t) for _, t in carries)
-        after = tuple(Value(self._name(), t) for _, t in carries)
+        before = tuple(K.Value(self._name(), t) for _, t in carries)
+        after = tuple(K.Value(self._name(), t) for _, t in carries)
         scope = ScanScope(Expr.symbol(name), before, after)
         scope._body = self._stack[-1]
         yield scope
         body = self._close()
         if scope.values is None:
-            raise KernelError("a scan must call step()")
-        s = Scan(
+            raise K.KernelError("a scan must call step()")
+        s = K.Scan(
             tuple(self._name() for _ in carries), tuple(k for k, _ in carries), before, after,
             name, extent, body[: scope.split], scope.values, body[scope.split :],
             tuple(init) or (None,) * len(carries),
@@ -299,16 +278,16 @@ class KernelBuilder:
         self.add(s)
 
     @contextmanager
-    def repeat(self, init: Sequence[Operand], limit: int) -> Iterator[RepeatScope]:
+    def repeat(self, init: Sequence[K.Operand], limit: int) -> Iterator[RepeatScope]:
         """A loop of at most `limit` rounds from the values `init`."""
-        before = tuple(Value(self._name(), x.dtype) for x in init)
+        before = tuple(K.Value(self._name(), x.dtype) for x in init)
         self._stack.append([])
         scope = RepeatScope(before, self._stack[-1])
         yield scope
         body = tuple(self._stack.pop())
         if scope.cond is None:
-            raise KernelError("a repeat must call test()")
-        s = Repeat(
+            raise K.KernelError("a repeat must call test()")
+        s = K.Repeat(
             tuple(self._name() for _ in init), self._name(), before, tuple(init), limit,
             body[: scope.split], scope.cond, body[scope.split :], scope.values,
         )  # fmt: skip
@@ -321,19 +300,19 @@ class KernelBuilder:
         """The body of a template's epilogue; not added anywhere: pass `.result` to `template`."""
         names = [self._open(v, 0) for v in vars]
         self._stack.append([])
-        params = tuple(Value(self._name(), t) for t in dtypes)
+        params = tuple(K.Value(self._name(), t) for t in dtypes)
         e = EpilogueScope(tuple(map(Expr.symbol, names)), params)
         yield e
         body = tuple(self._stack.pop())
         for _ in names:
             self._close()
-        e.result = Epilogue(tuple(names), e.params, body, e.values)
+        e.result = K.Epilogue(tuple(names), e.params, body, e.values)
 
-    def build(self, cost: int = 0) -> Kernel:
+    def build(self, cost: int = 0) -> K.Kernel:
         """The finished kernel, verified."""
         if len(self._stack) != 1:
-            raise KernelError("build() inside an open scope")
-        k = Kernel(
+            raise K.KernelError("build() inside an open scope")
+        k = K.Kernel(
             self.name, tuple(self.params), tuple(self._sizes), tuple(self._stack[0]), cost,
             self.origins,
         )  # fmt: skip
@@ -344,11 +323,11 @@ class KernelBuilder:
 class EpilogueScope:
     """An open epilogue: `vars` are its indices, `params` the elements it gets; `yields` ends it."""
 
-    def __init__(self, vars: tuple[Expr, ...], params: tuple[Value, ...]) -> None:
+    def __init__(self, vars: tuple[Expr, ...], params: tuple[K.Value, ...]) -> None:
         self.vars = vars
         self.params = params
-        self.values: tuple[Operand, ...] = ()
-        self.result: Epilogue | None = None
+        self.values: tuple[K.Operand, ...] = ()
+        self.result: K.Epilogue | None = None
 
-    def yields(self, *values: Operand) -> None:
+    def yields(self, *values: K.Operand) -> None:
         self.values = values

@@ -6,30 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.ir import dtypes
+from graphc.ir import kernel as K
 from graphc.ir.dims import Dim, Shape, Symbol
 from graphc.ir.dtypes import DType
-from graphc.ir.kernel import (
-    REDUCTIONS,
-    SCANS,
-    Alloc,
-    Buffer,
-    Check,
-    Epilogue,
-    Kernel,
-    KernelError,
-    Let,
-    Literal,
-    Load,
-    Loop,
-    Operand,
-    Reduce,
-    Repeat,
-    Scan,
-    Stmt,
-    Store,
-    Template,
-    Value,
-)
 from graphc.ir.kernel_text import default_sizes
 from graphc.ir.kernel_verify import verify
 from graphc.ir.tokens import CODES, MAX_DEPTH, Token, Tokens, parse_attributes, parse_dim
@@ -37,7 +16,7 @@ from graphc.ir.tokens import CODES, MAX_DEPTH, Token, Tokens, parse_attributes, 
 __all__ = ["parse_kernel"]
 
 
-def parse_kernel(text: str | Tokens) -> Kernel:
+def parse_kernel(text: str | Tokens) -> K.Kernel:
     """The kernel that `text` prints.
 
     Raises
@@ -52,19 +31,19 @@ def parse_kernel(text: str | Tokens) -> Kernel:
     return k
 
 
-def _literal(t: Tokens, dtype: DType) -> Literal:
+def _literal(t: Tokens, dtype: DType) -> K.Literal:
     first = t.peek()
     if dtype.kind == "b":
         if not (t.accept("true") or t.accept("false")):
             t.fail(f"expected true or false, found {t.found()}")
-        return Literal(first.text == "true", dtype)
+        return K.Literal(first.text == "true", dtype)
     minus = t.accept("-")
     k = t.next()
     word = ("-" if minus else "") + k.text
     if dtype.kind == "f" and (k.kind in ("int", "float") or k.text in ("inf", "nan")):
-        return Literal(float(word), dtype)
+        return K.Literal(float(word), dtype)
     if k.kind == "int" and dtype.kind in "iu" and dtype.min <= int(word) <= dtype.max:
-        return Literal(int(word), dtype)
+        return K.Literal(int(word), dtype)
     t.fail(f"{word!r} is no constant of {dtype.code}", first)
 
 
@@ -72,10 +51,10 @@ class _Parser:
     def __init__(self, t: Tokens) -> None:
         self.t = t
         self.types: dict[str, DType] = {}
-        self.buffers: dict[str, Buffer] = {}
+        self.buffers: dict[str, K.Buffer] = {}
         self.depth = 0
 
-    def kernel(self) -> Kernel:
+    def kernel(self) -> K.Kernel:
         t = self.t
         t.expect("kernel")
         start = t.peek()
@@ -89,20 +68,20 @@ class _Parser:
         if t.accept("sizes"):
             t.expect("(")
             sizes = tuple(t.listed(lambda: Symbol(t.name("a size")), ")"))
-        k = Kernel(name, tuple(params), sizes, self.braces()[0])
+        k = K.Kernel(name, tuple(params), sizes, self.braces()[0])
         try:
             verify(k)
-        except KernelError as e:
+        except K.KernelError as e:
             raise t.error(str(e), start) from None
         return k
 
-    def param(self) -> Buffer:
+    def param(self) -> K.Buffer:
         for d in ("inout", "scratch", "out"):
             if self.t.accept(d):
                 return self.buffer(d)
         return self.buffer("in")
 
-    def buffer(self, direction: str) -> Buffer:
+    def buffer(self, direction: str) -> K.Buffer:
         t = self.t
         start = t.peek()
         name = t.name("a buffer's name")
@@ -112,7 +91,7 @@ class _Parser:
         dtype = self.dtype()
         t.expect("[")
         shape: Shape = tuple(t.listed(lambda: parse_dim(t), "]"))
-        self.buffers[name] = Buffer(name, dtype, shape, direction)
+        self.buffers[name] = K.Buffer(name, dtype, shape, direction)
         return self.buffers[name]
 
     def dtype(self) -> DType:
@@ -124,7 +103,7 @@ class _Parser:
 
     # operands
 
-    def operand(self) -> Operand:
+    def operand(self) -> K.Operand:
         t = self.t
         if t.peek().kind != "value":
             dtype = self.dtype()
@@ -133,10 +112,10 @@ class _Parser:
         name = t.next().text
         if name not in self.types:
             t.fail(f"%{name} is not defined here", at)
-        return Value(name, self.types[name])
+        return K.Value(name, self.types[name])
 
-    def operand_list(self) -> tuple[Operand, ...]:
-        out: list[Operand] = []
+    def operand_list(self) -> tuple[K.Operand, ...]:
+        out: list[K.Operand] = []
         word = self.t.peek()
         if self.t.same_line() and (word.kind == "value" or word.text in CODES):
             out.append(self.operand())
@@ -144,13 +123,13 @@ class _Parser:
                 out.append(self.operand())
         return tuple(out)
 
-    def define(self, name: str, dtype: DType, at: Token | None = None) -> Value:
+    def define(self, name: str, dtype: DType, at: Token | None = None) -> K.Value:
         if name in self.types:
             self.t.fail(f"%{name} is defined twice", at)
         self.types[name] = dtype
-        return Value(name, dtype)
+        return K.Value(name, dtype)
 
-    def typed_value(self) -> Value:
+    def typed_value(self) -> K.Value:
         at = self.t.peek()
         name = self.t.take("value", "a value")
         self.t.expect(":")
@@ -165,7 +144,7 @@ class _Parser:
 
     # statements
 
-    def braces(self, end: str = "") -> tuple[tuple[Stmt, ...], tuple[Operand, ...]]:
+    def braces(self, end: str = "") -> tuple[tuple[K.Stmt, ...], tuple[K.Operand, ...]]:
         """``{ statements }``; with `end`, its operands as well (``yield %a, %b``)."""
         t = self.t
         t.expect("{")
@@ -173,7 +152,7 @@ class _Parser:
         if self.depth > MAX_DEPTH:
             t.fail("loops nested too deeply")
         out = self.statements(end)
-        values: tuple[Operand, ...] = ()
+        values: tuple[K.Operand, ...] = ()
         if end:
             t.expect(end)
             values = self.operand_list()
@@ -181,23 +160,23 @@ class _Parser:
         self.depth -= 1
         return out, values
 
-    def statements(self, end: str) -> tuple[Stmt, ...]:
-        out: list[Stmt] = []
+    def statements(self, end: str) -> tuple[K.Stmt, ...]:
+        out: list[K.Stmt] = []
         while True:
             k = self.t.peek()
             if k.kind == "}" or (end and k.kind == "name" and k.text == end):
                 return tuple(out)
             out.append(self.assignment() if k.kind == "value" else self.command())
 
-    def command(self) -> Stmt:
+    def command(self) -> K.Stmt:
         t = self.t
         k = t.peek()
         word = t.name("a statement")
         if word in ("parallel", "for", "vector"):
             return self.loop(word)
-        known: dict[str, Callable[[], Stmt]] = {
+        known: dict[str, Callable[[], K.Stmt]] = {
             "store": self.store, "check": self.check, "template": self.template,
-            "alloc": lambda: Alloc(self.buffer("scratch")),
+            "alloc": lambda: K.Alloc(self.buffer("scratch")),
         }  # fmt: skip
         if word not in known:
             t.fail(f"unknown statement {word!r}", k)
@@ -211,14 +190,14 @@ class _Parser:
         self.t.expect("in")
         return var, self.dim()
 
-    def loop(self, kind: str) -> Loop:
+    def loop(self, kind: str) -> K.Loop:
         if kind == "parallel" and self.t.accept("vector"):
             kind = "parallel vector"
         var, extent = self.range()
         block, lanes, unroll = self.hints("block", "lanes", "unroll")
-        return Loop(kind, var, extent, self.braces()[0], block, lanes, unroll)
+        return K.Loop(kind, var, extent, self.braces()[0], block, lanes, unroll)
 
-    def place(self) -> tuple[Buffer, tuple[Dim, ...]]:
+    def place(self) -> tuple[K.Buffer, tuple[Dim, ...]]:
         t = self.t
         at = t.peek()
         name = t.name("a buffer")
@@ -231,26 +210,26 @@ class _Parser:
             t.fail(f"{name} has {len(b.shape)} axes, not {len(index)}", at)
         return b, index
 
-    def where(self) -> Operand | None:
+    def where(self) -> K.Operand | None:
         return self.operand() if self.t.accept("where") else None
 
-    def store(self) -> Store:
+    def store(self) -> K.Store:
         b, index = self.place()
         mode = "add" if self.t.accept("+=") else "set"
         if mode == "set":
             self.t.expect("=")
         value = self.operand()
         where = self.where()
-        return Store(b.name, index, value, mode, where, self.t.accept("stream"))
+        return K.Store(b.name, index, value, mode, where, self.t.accept("stream"))
 
-    def check(self) -> Check:
+    def check(self) -> K.Check:
         value = self.operand()
         self.t.expect("else")
         code = self.t.integer()
         self.t.expect("at")
-        return Check(value, code, self.dim())
+        return K.Check(value, code, self.dim())
 
-    def template(self) -> Template:
+    def template(self) -> K.Template:
         t = self.t
         kind = t.name("a template's kind")
         t.expect("(")
@@ -274,10 +253,10 @@ class _Parser:
             vars = tuple(t.listed(t.name, ")"))
             t.expect("(")
             params = tuple(t.listed(self.typed_value, ")"))
-            epilogue = Epilogue(vars, params, *self.braces("yield"))
-        return Template(kind, tuple(buffers), tuple(sizes), attrs, epilogue)
+            epilogue = K.Epilogue(vars, params, *self.braces("yield"))
+        return K.Template(kind, tuple(buffers), tuple(sizes), attrs, epilogue)
 
-    def assignment(self) -> Stmt:
+    def assignment(self) -> K.Stmt:
         t = self.t
         at = t.peek()
         names = [t.take("value", "a value")]
@@ -286,8 +265,8 @@ class _Parser:
         dtype = self.dtype() if len(names) == 1 and t.accept(":") else None
         t.expect("=")
         op = t.name("an op")
-        s: Stmt
-        nests: dict[str, Callable[[tuple[str, ...]], Reduce | Scan | Repeat]] = {
+        s: K.Stmt
+        nests: dict[str, Callable[[tuple[str, ...]], K.Reduce | K.Scan | K.Repeat]] = {
             "reduce": self.reduce, "scan": self.scan, "repeat": self.repeat,
         }  # fmt: skip
         if op in nests:
@@ -304,23 +283,23 @@ class _Parser:
             self.define(s.name, s.dtype, at)
         return s
 
-    def let(self, name: str, op: str, dtype: DType | None, at: Token) -> Let:
+    def let(self, name: str, op: str, dtype: DType | None, at: Token) -> K.Let:
         if op == "index":
-            return Let(name, op, (), dtypes.int64, (), self.dim())
+            return K.Let(name, op, (), dtypes.int64, (), self.dim())
         args = self.operand_list()
         attrs = parse_attributes(self.t) if self.t.same_line() else ()
         if dtype is None and not args:
             self.t.fail(f"{op} has no operands: write %{name}: type = {op}", at)
-        return Let(name, op, args, dtype or args[-1].dtype, attrs)
+        return K.Let(name, op, args, dtype or args[-1].dtype, attrs)
 
-    def load(self, name: str) -> Load:
+    def load(self, name: str) -> K.Load:
         b, index = self.place()
         where = self.where()
-        other: Any = Literal(0, b.dtype).value
+        other: Any = K.Literal(0, b.dtype).value
         if where is not None:
             self.t.expect("else")
             other = _literal(self.t, b.dtype).value
-        return Load(name, b.name, index, b.dtype, where, other)
+        return K.Load(name, b.name, index, b.dtype, where, other)
 
     def kind(self, known: tuple[str, ...]) -> str:
         word = self.t.peek()
@@ -328,11 +307,11 @@ class _Parser:
             self.t.fail(f"expected one of {', '.join(known)}, found {self.t.found()}")
         return self.t.next().text
 
-    def reduce(self, names: tuple[str, ...]) -> Reduce:
+    def reduce(self, names: tuple[str, ...]) -> K.Reduce:
         t = self.t
-        kinds = [self.kind(REDUCTIONS)]
+        kinds = [self.kind(K.REDUCTIONS)]
         while t.accept(","):
-            kinds.append(self.kind(REDUCTIONS))
+            kinds.append(self.kind(K.REDUCTIONS))
         at = t.peek()
         kind = self.kind(("vector", "for"))
         var, extent = self.range()
@@ -340,9 +319,9 @@ class _Parser:
         body, values = self.braces("yield")
         if not len(names) == len(kinds) == len(values):
             t.fail(f"{len(names)} results, {len(kinds)} kinds and {len(values)} values", at)
-        return Reduce(names, tuple(kinds), kind, var, extent, body, values, unroll)
+        return K.Reduce(names, tuple(kinds), kind, var, extent, body, values, unroll)
 
-    def scan(self, names: tuple[str, ...]) -> Scan:
+    def scan(self, names: tuple[str, ...]) -> K.Scan:
         t = self.t
         at = t.peek()
         carries = [self.carry()]
@@ -361,13 +340,13 @@ class _Parser:
             self.define(v.name, v.dtype)
         tail = self.statements("")
         t.expect("}")
-        return Scan(names, kinds, before, after, var, extent, body, values, tail, init)
+        return K.Scan(names, kinds, before, after, var, extent, body, values, tail, init)
 
-    def repeat(self, names: tuple[str, ...]) -> Repeat:
+    def repeat(self, names: tuple[str, ...]) -> K.Repeat:
         t = self.t
         at = t.peek()
-        before: list[Value] = []
-        init: list[Operand] = []
+        before: list[K.Value] = []
+        init: list[K.Operand] = []
         while not t.accept("limit"):
             if before:
                 t.expect(",")
@@ -389,13 +368,13 @@ class _Parser:
         self.depth -= 1
         if not len(names) == len(before) + 1 == len(values) + 1:
             t.fail(f"{len(names)} results, {len(before)} carries and {len(values)} values", at)
-        return Repeat(
+        return K.Repeat(
             names[:-1], names[-1], tuple(before), tuple(init), limit, head, cond, body, values
         )
 
-    def carry(self) -> tuple[str, Value, Value, Operand | None]:
-        kind = self.kind(SCANS)
+    def carry(self) -> tuple[str, K.Value, K.Value, K.Operand | None]:
+        kind = self.kind(K.SCANS)
         before = self.typed_value()
         self.t.expect("->")
-        after = Value(self.t.take("value", "a value"), before.dtype)
+        after = K.Value(self.t.take("value", "a value"), before.dtype)
         return kind, before, after, self.operand() if self.t.accept("from") else None

@@ -10,28 +10,9 @@ import hashlib
 import json
 from typing import Any
 
+from graphc.ir import kernel as K
 from graphc.ir.dims import Dim, Expr, Symbol, substitute
 from graphc.ir.dtypes import DType
-from graphc.ir.kernel import (
-    Alloc,
-    Attrs,
-    Buffer,
-    Check,
-    Epilogue,
-    Kernel,
-    KernelError,
-    Let,
-    Load,
-    Loop,
-    Operand,
-    Reduce,
-    Repeat,
-    Scan,
-    Stmt,
-    Store,
-    Template,
-    Value,
-)
 
 __all__ = [
     "default_sizes", "print_attributes", "print_kernel", "print_literal", "structure_key",
@@ -39,7 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def print_attributes(attrs: Attrs) -> str:
+def print_attributes(attrs: K.Attrs) -> str:
     """``{axis=1}``, or nothing."""
     return "{" + ", ".join(f"{k}={_print_attribute(v)}" for k, v in attrs) + "}" if attrs else ""
 
@@ -55,7 +36,7 @@ def _print_attribute(v: Any) -> str:
         return "[" + ", ".join(map(_print_attribute, v)) + "]"
     if isinstance(v, (int, float)):
         return repr(v)
-    raise KernelError(f"attribute {v!r} has no text")
+    raise K.KernelError(f"attribute {v!r} has no text")
 
 
 def print_literal(value: Any, dtype: DType) -> str:
@@ -66,7 +47,7 @@ def print_literal(value: Any, dtype: DType) -> str:
 # ------------------------------------------------------------------- printing
 
 
-def print_kernel(k: Kernel, places: dict[int, int] | None = None) -> str:
+def print_kernel(k: K.Kernel, places: dict[int, int] | None = None) -> str:
     """`k` as text, ending in a newline; `places` learns the line of each statement, by its id."""
     cut = len(k.params)
     while cut and k.params[cut - 1].direction == "out":
@@ -80,7 +61,7 @@ def print_kernel(k: Kernel, places: dict[int, int] | None = None) -> str:
     return "\n".join([*out, "}", ""])
 
 
-def default_sizes(params: tuple[Buffer, ...]) -> tuple[Symbol, ...]:
+def default_sizes(params: tuple[K.Buffer, ...]) -> tuple[Symbol, ...]:
     found: dict[Symbol, None] = {}
     for p in params:
         for d in p.shape:
@@ -89,28 +70,28 @@ def default_sizes(params: tuple[Buffer, ...]) -> tuple[Symbol, ...]:
     return tuple(found)
 
 
-def _direction(p: Buffer) -> str:
+def _direction(p: K.Buffer) -> str:
     return "" if p.direction == "in" else p.direction + " "
 
 
-def _buffer(p: Buffer) -> str:
+def _buffer(p: K.Buffer) -> str:
     return f"{p.name}: {p.dtype.code}[{', '.join(map(str, p.shape))}]"
 
 
-def _operand(o: Operand) -> str:
+def _operand(o: K.Operand) -> str:
     return (
         f"%{o.name}"
-        if isinstance(o, Value)
+        if isinstance(o, K.Value)
         else f"{o.dtype.code} {print_literal(o.value, o.dtype)}"
     )
 
 
-def _commas(ops: tuple[Operand, ...]) -> str:
+def _commas(ops: tuple[K.Operand, ...]) -> str:
     return ", ".join(map(_operand, ops))
 
 
-def _hints(s: Loop | Reduce) -> str:
-    words = [("block", s.block), ("lanes", s.lanes)] if isinstance(s, Loop) else []
+def _hints(s: K.Loop | K.Reduce) -> str:
+    words = [("block", s.block), ("lanes", s.lanes)] if isinstance(s, K.Loop) else []
     words.append(("unroll", s.unroll))
     return "".join(f" {w} {n}" for w, n in words if n)
 
@@ -121,16 +102,16 @@ class _Text(list[str]):
     places: dict[int, int] | None = None
 
 
-def _print_body(body: tuple[Stmt, ...], pad: str, out: list[str]) -> None:
+def _print_body(body: tuple[K.Stmt, ...], pad: str, out: list[str]) -> None:
     places = out.places if isinstance(out, _Text) else None
     for s in body:
         if places is not None:
             places[id(s)] = len(out) + 1
-        if isinstance(s, Loop):
+        if isinstance(s, K.Loop):
             out.append(f"{pad}{s.kind} {s.var} in {s.extent}{_hints(s)} {{")
             _print_body(s.body, pad + "  ", out)
             out.append(pad + "}")
-        elif isinstance(s, Reduce):
+        elif isinstance(s, K.Reduce):
             names = ", ".join(f"%{n}" for n in s.names)
             kinds = ", ".join(s.kinds)
             out.append(
@@ -138,17 +119,17 @@ def _print_body(body: tuple[Stmt, ...], pad: str, out: list[str]) -> None:
             )
             _print_body(s.body, pad + "  ", out)
             out += [f"{pad}  yield {_commas(s.values)}", pad + "}"]
-        elif isinstance(s, Scan):
+        elif isinstance(s, K.Scan):
             _print_scan(s, pad, out)
-        elif isinstance(s, Repeat):
+        elif isinstance(s, K.Repeat):
             _print_repeat(s, pad, out)
-        elif isinstance(s, Template):
+        elif isinstance(s, K.Template):
             _print_template(s, pad, out)
         else:
             out.append(pad + _print_leaf(s))
 
 
-def _print_scan(s: Scan, pad: str, out: list[str]) -> None:
+def _print_scan(s: K.Scan, pad: str, out: list[str]) -> None:
     carries = []
     for kind, b, a, i in zip(s.kinds, s.before, s.after, s.init, strict=True):
         start = "" if i is None else f" from {_operand(i)}"
@@ -161,7 +142,7 @@ def _print_scan(s: Scan, pad: str, out: list[str]) -> None:
     out.append(pad + "}")
 
 
-def _print_repeat(s: Repeat, pad: str, out: list[str]) -> None:
+def _print_repeat(s: K.Repeat, pad: str, out: list[str]) -> None:
     carries = ", ".join(
         f"%{b.name}: {b.dtype.code} from {_operand(i)}"
         for b, i in zip(s.before, s.init, strict=True)
@@ -174,7 +155,7 @@ def _print_repeat(s: Repeat, pad: str, out: list[str]) -> None:
     out += [f"{pad}  next {_commas(s.values)}".rstrip(), pad + "}"]
 
 
-def _print_template(s: Template, pad: str, out: list[str]) -> None:
+def _print_template(s: K.Template, pad: str, out: list[str]) -> None:
     args = ", ".join(s.buffers) + ("; " + ", ".join(map(str, s.sizes)) if s.sizes else "")
     attrs = print_attributes(s.attrs)
     head = f"{pad}template {s.kind}({args})" + (" " + attrs if attrs else "")
@@ -188,28 +169,28 @@ def _print_template(s: Template, pad: str, out: list[str]) -> None:
     out += [f"{pad}  yield {_commas(e.values)}".rstrip(), pad + "}"]
 
 
-def _place(s: Load | Store) -> str:
+def _place(s: K.Load | K.Store) -> str:
     return f"{s.buf}[{', '.join(map(str, s.index))}]"
 
 
-def _print_leaf(s: Let | Load | Store | Check | Alloc) -> str:
-    if isinstance(s, Let):
+def _print_leaf(s: K.Let | K.Load | K.Store | K.Check | K.Alloc) -> str:
+    if isinstance(s, K.Let):
         if s.op == "index":
             return f"%{s.name} = index {s.expr}"
         plain = s.args and s.args[-1].dtype is s.dtype
         name = f"%{s.name}" if plain else f"%{s.name}: {s.dtype.code}"
         attrs = print_attributes(s.attrs)
         return " ".join(filter(None, (f"{name} = {s.op}", _commas(s.args), attrs)))
-    if isinstance(s, Load):
+    if isinstance(s, K.Load):
         where = ""
         if s.where is not None:
             where = f" where {_operand(s.where)} else {print_literal(s.other, s.dtype)}"
         return f"%{s.name} = load {_place(s)}{where}"
-    if isinstance(s, Store):
+    if isinstance(s, K.Store):
         sign = "=" if s.mode == "set" else "+="
         where = "" if s.where is None else f" where {_operand(s.where)}"
         return f"store {_place(s)} {sign} {_operand(s.value)}{where}" + " stream" * s.stream
-    if isinstance(s, Check):
+    if isinstance(s, K.Check):
         return f"check {_operand(s.value)} else {s.code} at {s.position}"
     return f"alloc {_buffer(s.buffer)}"
 
@@ -217,18 +198,18 @@ def _print_leaf(s: Let | Load | Store | Check | Alloc) -> str:
 # ------------------------------------------------------------------- structure
 
 
-def structure_text(k: Kernel) -> str:
+def structure_text(k: K.Kernel) -> str:
     """`k` with every name replaced by a number in order of definition."""
     return print_kernel(_Renamer(k).run())
 
 
-def structure_key(k: Kernel) -> str:
+def structure_key(k: K.Kernel) -> str:
     """Equal for kernels that differ in names only: they need one piece of native code."""
     return hashlib.sha256(structure_text(k).encode()).hexdigest()
 
 
 class _Renamer:
-    def __init__(self, k: Kernel) -> None:
+    def __init__(self, k: K.Kernel) -> None:
         self.kernel = k
         self.symbols: dict[Symbol, Dim] = {}
         self.values: dict[str, str] = {}
@@ -236,16 +217,16 @@ class _Renamer:
         self.vars = 0
         self.names: dict[str, str] = {}
 
-    def run(self) -> Kernel:
+    def run(self) -> K.Kernel:
         k = self.kernel
         sizes = tuple(Symbol(f"s{i}") for i in range(len(k.sizes)))
         self.symbols = {a: Expr.symbol(b.name) for a, b in zip(k.sizes, sizes, strict=True)}
         params = tuple(map(self.buffer, k.params))
-        return Kernel("k", params, sizes, self.body(k.body))
+        return K.Kernel("k", params, sizes, self.body(k.body))
 
-    def buffer(self, b: Buffer) -> Buffer:
+    def buffer(self, b: K.Buffer) -> K.Buffer:
         self.buffers[b.name] = f"b{len(self.buffers)}"
-        return Buffer(self.buffers[b.name], b.dtype, tuple(map(self.dim, b.shape)), b.direction)
+        return K.Buffer(self.buffers[b.name], b.dtype, tuple(map(self.dim, b.shape)), b.direction)
 
     def dim(self, d: Dim) -> Dim:
         return substitute(d, self.symbols)
@@ -264,55 +245,55 @@ class _Renamer:
         self.symbols[Symbol(name)] = Expr.symbol(new)
         return new
 
-    def value(self, v: Value) -> Value:
-        return Value(self.name(v.name), v.dtype)
+    def value(self, v: K.Value) -> K.Value:
+        return K.Value(self.name(v.name), v.dtype)
 
-    def use(self, o: Operand) -> Operand:
-        return Value(self.values[o.name], o.dtype) if isinstance(o, Value) else o
+    def use(self, o: K.Operand) -> K.Operand:
+        return K.Value(self.values[o.name], o.dtype) if isinstance(o, K.Value) else o
 
-    def maybe(self, o: Operand | None) -> Operand | None:
+    def maybe(self, o: K.Operand | None) -> K.Operand | None:
         return None if o is None else self.use(o)
 
-    def uses(self, ops: tuple[Operand, ...]) -> tuple[Operand, ...]:
+    def uses(self, ops: tuple[K.Operand, ...]) -> tuple[K.Operand, ...]:
         return tuple(map(self.use, ops))
 
-    def body(self, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    def body(self, body: tuple[K.Stmt, ...]) -> tuple[K.Stmt, ...]:
         return tuple(map(self.statement, body))
 
-    def statement(self, s: Stmt) -> Stmt:
-        if isinstance(s, Loop):
+    def statement(self, s: K.Stmt) -> K.Stmt:
+        if isinstance(s, K.Loop):
             extent = self.dim(s.extent)
             var = self.var(s.var)
-            return Loop(s.kind, var, extent, self.body(s.body), s.block, s.lanes, s.unroll)
-        if isinstance(s, Reduce):
+            return K.Loop(s.kind, var, extent, self.body(s.body), s.block, s.lanes, s.unroll)
+        if isinstance(s, K.Reduce):
             extent = self.dim(s.extent)
             var = self.var(s.var)
             body, values = self.body(s.body), self.uses(s.values)
             names = tuple(map(self.name, s.names))
-            return Reduce(names, s.kinds, s.kind, var, extent, body, values, s.unroll)
-        if isinstance(s, Scan):
+            return K.Reduce(names, s.kinds, s.kind, var, extent, body, values, s.unroll)
+        if isinstance(s, K.Scan):
             return self.scan(s)
-        if isinstance(s, Repeat):
+        if isinstance(s, K.Repeat):
             return self.repeat(s)
-        if isinstance(s, Template):
+        if isinstance(s, K.Template):
             return self.template(s)
         return self.leaf(s)
 
-    def leaf(self, s: Let | Load | Store | Check | Alloc) -> Stmt:
-        if isinstance(s, Let):
+    def leaf(self, s: K.Let | K.Load | K.Store | K.Check | K.Alloc) -> K.Stmt:
+        if isinstance(s, K.Let):
             args, expr = self.uses(s.args), self.dim(s.expr)
-            return Let(self.name(s.name), s.op, args, s.dtype, s.attrs, expr)
-        if isinstance(s, Load):
+            return K.Let(self.name(s.name), s.op, args, s.dtype, s.attrs, expr)
+        if isinstance(s, K.Load):
             buf, index, where = self.buffers[s.buf], self.dims(s.index), self.maybe(s.where)
-            return Load(self.name(s.name), buf, index, s.dtype, where, s.other)
-        if isinstance(s, Store):
+            return K.Load(self.name(s.name), buf, index, s.dtype, where, s.other)
+        if isinstance(s, K.Store):
             buf, index, where = self.buffers[s.buf], self.dims(s.index), self.maybe(s.where)
-            return Store(buf, index, self.use(s.value), s.mode, where, s.stream)
-        if isinstance(s, Check):
-            return Check(self.use(s.value), s.code, self.dim(s.position))
-        return Alloc(self.buffer(s.buffer))
+            return K.Store(buf, index, self.use(s.value), s.mode, where, s.stream)
+        if isinstance(s, K.Check):
+            return K.Check(self.use(s.value), s.code, self.dim(s.position))
+        return K.Alloc(self.buffer(s.buffer))
 
-    def scan(self, s: Scan) -> Scan:
+    def scan(self, s: K.Scan) -> K.Scan:
         extent, init = self.dim(s.extent), tuple(map(self.maybe, s.init))
         var = self.var(s.var)
         before = tuple(map(self.value, s.before))
@@ -320,23 +301,23 @@ class _Renamer:
         after = tuple(map(self.value, s.after))
         tail = self.body(s.tail)
         names = tuple(map(self.name, s.names))
-        return Scan(names, s.kinds, before, after, var, extent, body, values, tail, init)
+        return K.Scan(names, s.kinds, before, after, var, extent, body, values, tail, init)
 
-    def repeat(self, s: Repeat) -> Repeat:
+    def repeat(self, s: K.Repeat) -> K.Repeat:
         init = self.uses(s.init)
         before = tuple(map(self.value, s.before))
         head, cond = self.body(s.head), self.use(s.cond)
         body, values = self.body(s.body), self.uses(s.values)
         names = tuple(map(self.name, s.names))
         go = self.name(s.go)
-        return Repeat(names, go, before, init, s.limit, head, cond, body, values)
+        return K.Repeat(names, go, before, init, s.limit, head, cond, body, values)
 
-    def template(self, s: Template) -> Template:
+    def template(self, s: K.Template) -> K.Template:
         buffers, sizes = tuple(self.buffers[b] for b in s.buffers), self.dims(s.sizes)
         e = s.epilogue
         if e is not None:
             vars = tuple(map(self.var, e.vars))
             params = tuple(map(self.value, e.params))
             body = self.body(e.body)
-            e = Epilogue(vars, params, body, self.uses(e.values))
-        return Template(s.kind, buffers, sizes, s.attrs, e)
+            e = K.Epilogue(vars, params, body, self.uses(e.values))
+        return K.Template(s.kind, buffers, sizes, s.attrs, e)

@@ -4,47 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.ir import kernel as K
 from graphc.ir.dims import Dim, Expr, product
 from graphc.ir.dtypes import DType, bool_, int64
-from graphc.ir.kernel import (
-    DIRECTIONS,
-    LOOPS,
-    REDUCTIONS,
-    SCANS,
-    Alloc,
-    Buffer,
-    Check,
-    Kernel,
-    KernelError,
-    Let,
-    Literal,
-    Load,
-    Loop,
-    Operand,
-    Reduce,
-    Repeat,
-    Scan,
-    Stmt,
-    Store,
-    Template,
-    Value,
-    defined,
-    indices,
-    operands,
-)
 
 __all__ = ["verify"]
 
 
-def verify(kernel: Kernel) -> None:
+def verify(kernel: K.Kernel) -> None:
     """Raise `KernelError` with the first rule that `kernel` breaks."""
     _Verifier(kernel).run()
 
 
 class _Verifier:
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: K.Kernel) -> None:
         self.kernel = kernel
-        self.buffers: dict[str, Buffer] = {}
+        self.buffers: dict[str, K.Buffer] = {}
         self.values: dict[str, DType] = {}
         self.seen: set[str] = set()
         self.vars: set[str] = {s.name for s in kernel.sizes}
@@ -53,7 +28,7 @@ class _Verifier:
         self.stack_bytes = 0
 
     def fail(self, message: str) -> None:
-        raise KernelError(f"kernel {self.kernel.name}: {message}")
+        raise K.KernelError(f"kernel {self.kernel.name}: {message}")
 
     def run(self) -> None:
         k = self.kernel
@@ -61,19 +36,19 @@ class _Verifier:
             self.fail("a size is listed twice")
         for p in k.params:
             self.declare(p)
-            if p.direction not in DIRECTIONS:
+            if p.direction not in K.DIRECTIONS:
                 self.fail(f"{p.name} has direction {p.direction!r}")
             for d in p.shape:
                 self.expression(d, f"the shape of {p.name}")
-        loops = [s for s in k.body if isinstance(s, Loop) and s.kind.startswith("parallel")]
+        loops = [s for s in k.body if isinstance(s, K.Loop) and s.kind.startswith("parallel")]
         if loops and (
             k.body[-1] is not loops[0]
-            or not all(isinstance(s, (Let, Load, Alloc)) for s in k.body[:-1])
+            or not all(isinstance(s, (K.Let, K.Load, K.Alloc)) for s in k.body[:-1])
         ):
             self.fail("only lets, loads and allocs may stand beside a parallel loop, before it")
         self.block(k.body, top=True)
 
-    def declare(self, b: Buffer) -> None:
+    def declare(self, b: K.Buffer) -> None:
         if b.name in self.buffers:
             self.fail(f"two buffers are called {b.name}")
         if b.dtype.hosted:
@@ -92,11 +67,11 @@ class _Verifier:
             if uniform and s.name in self.varying:
                 self.fail(f"{what} uses {s.name}, which differs between lanes")
 
-    def operand(self, o: Operand, what: str) -> None:
-        if isinstance(o, Value) and self.values.get(o.name) is not o.dtype:
+    def operand(self, o: K.Operand, what: str) -> None:
+        if isinstance(o, K.Value) and self.values.get(o.name) is not o.dtype:
             self.fail(f"{what} uses %{o.name}: {o.dtype.code}, which is not defined here")
 
-    def define(self, v: Value, varying: bool = False) -> None:
+    def define(self, v: K.Value, varying: bool = False) -> None:
         if v.name in self.seen:
             self.fail(f"%{v.name} is defined twice")
         self.seen.add(v.name)
@@ -104,32 +79,32 @@ class _Verifier:
         if varying:
             self.varying.add("%" + v.name)
 
-    def block(self, body: tuple[Stmt, ...], top: bool = False) -> None:
+    def block(self, body: tuple[K.Stmt, ...], top: bool = False) -> None:
         for s in body:
             what = type(s).__name__.lower()
-            nests = isinstance(s, (Loop, Reduce, Scan, Repeat, Template))
-            for d in indices(s):
+            nests = isinstance(s, (K.Loop, K.Reduce, K.Scan, K.Repeat, K.Template))
+            for d in K.indices(s):
                 self.expression(d, what, uniform=nests)
-            if isinstance(s, (Loop, Reduce, Scan, Repeat, Template)):
+            if isinstance(s, (K.Loop, K.Reduce, K.Scan, K.Repeat, K.Template)):
                 self.nest(s, top)
                 continue
-            for o in operands(s):
+            for o in K.operands(s):
                 self.operand(o, what)
-            if isinstance(s, (Load, Store)):
+            if isinstance(s, (K.Load, K.Store)):
                 self.access(s)
             else:
                 self.leaf(s)
-            if isinstance(s, (Let, Load)):
+            if isinstance(s, (K.Let, K.Load)):
                 self.define(s.value, self.differs(s))
 
-    def access(self, s: Load | Store) -> None:
+    def access(self, s: K.Load | K.Store) -> None:
         b = self.buffers.get(s.buf)
         if b is None or len(b.shape) != len(s.index):
             self.fail(f"{s.buf}[{len(s.index)} indices] does not fit a buffer of this kernel")
             return
         if s.where is not None and s.where.dtype is not bool_:
             self.fail(f"`where` of {s.buf} is not bool")
-        if isinstance(s, Load):
+        if isinstance(s, K.Load):
             if s.dtype is not b.dtype:
                 self.fail(f"load of {s.dtype.code} from {s.buf}: {b.dtype.code}")
             return
@@ -138,33 +113,33 @@ class _Verifier:
         if s.value.dtype is not b.dtype or s.mode not in ("set", "add"):
             self.fail(f"store of {s.value.dtype.code} ({s.mode}) to {s.buf}: {b.dtype.code}")
 
-    def leaf(self, s: Let | Check | Alloc) -> None:
-        if isinstance(s, Alloc):
+    def leaf(self, s: K.Let | K.Check | K.Alloc) -> None:
+        if isinstance(s, K.Alloc):
             self.declare(s.buffer)
             count = product(s.buffer.shape)
             self.stack_bytes += 8192 if isinstance(count, Expr) else count * s.buffer.dtype.size
             if self.stack_bytes > 4096 or self.lanes:
                 self.fail(f"alloc {s.buffer.name}: fixed, at most 4 kB, outside vector loops")
-        elif isinstance(s, Check):
+        elif isinstance(s, K.Check):
             if s.value.dtype is not bool_:
                 self.fail("check takes a bool")
         elif s.op in _FORMS and not _FORMS[s.op](s):
             self.fail(f"%{s.name}: {s.dtype.code} is no well-formed {s.op}")
 
-    def differs(self, s: Let | Load) -> bool:
-        names = {"%" + o.name for o in operands(s) if isinstance(o, Value)}
-        names |= {x.name for d in indices(s) if isinstance(d, Expr) for x in d.symbols()}
+    def differs(self, s: K.Let | K.Load) -> bool:
+        names = {"%" + o.name for o in K.operands(s) if isinstance(o, K.Value)}
+        names |= {x.name for d in K.indices(s) if isinstance(d, Expr) for x in d.symbols()}
         return not names.isdisjoint(self.varying)
 
-    def nest(self, s: Loop | Reduce | Scan | Repeat | Template, top: bool) -> None:
-        kind = s.kind if isinstance(s, (Loop, Reduce, Template)) else ""
-        allowed = ("vector", "for") if isinstance(s, Reduce) else LOOPS if top else LOOPS[2:]
-        if isinstance(s, (Loop, Reduce)) and kind not in allowed:
+    def nest(self, s: K.Loop | K.Reduce | K.Scan | K.Repeat | K.Template, top: bool) -> None:
+        kind = s.kind if isinstance(s, (K.Loop, K.Reduce, K.Template)) else ""
+        allowed = ("vector", "for") if isinstance(s, K.Reduce) else K.LOOPS if top else K.LOOPS[2:]
+        if isinstance(s, (K.Loop, K.Reduce)) and kind not in allowed:
             self.fail(f"a {kind!r} loop cannot stand here")
-        if isinstance(s, (Loop, Reduce)):
+        if isinstance(s, (K.Loop, K.Reduce)):
             self.hints(s)
         vector = kind in ("vector", "parallel vector")
-        if self.lanes and (vector or isinstance(s, (Repeat, Template))):
+        if self.lanes and (vector or isinstance(s, (K.Repeat, K.Template))):
             self.fail(f"{kind} inside a vector loop")
         names = _vars(s)
         for n in names:
@@ -175,11 +150,11 @@ class _Verifier:
         if vector:
             self.lanes = True
             self.varying.update(names)
-        if isinstance(s, Template):
+        if isinstance(s, K.Template):
             self.template(s)
-        elif isinstance(s, Scan):
+        elif isinstance(s, K.Scan):
             self.scan(s)
-        elif isinstance(s, Repeat):
+        elif isinstance(s, K.Repeat):
             self.repeat(s)
         else:
             self.block(s.body)
@@ -188,12 +163,12 @@ class _Verifier:
         self.lanes = was
         self.vars.difference_update(names)
         self.varying.difference_update(names)
-        for v in defined(s):
+        for v in K.defined(s):
             self.define(v, self.lanes)
 
-    def hints(self, s: Loop | Reduce) -> None:
-        lanes = s.lanes if isinstance(s, Loop) else 0
-        top = 8 if isinstance(s, Reduce) else 256 // max(lanes, 16)
+    def hints(self, s: K.Loop | K.Reduce) -> None:
+        lanes = s.lanes if isinstance(s, K.Loop) else 0
+        top = 8 if isinstance(s, K.Reduce) else 256 // max(lanes, 16)
         if (
             lanes & (lanes - 1)
             or s.unroll & (s.unroll - 1)
@@ -201,17 +176,17 @@ class _Verifier:
             or not 0 <= s.unroll <= top
         ):
             self.fail(f"lanes {lanes}, unroll {s.unroll}: not a power of two in reach")
-        if isinstance(s, Loop) and s.block and (s.block < 0 or s.kind != "parallel vector"):
+        if isinstance(s, K.Loop) and s.block and (s.block < 0 or s.kind != "parallel vector"):
             self.fail(f"block {s.block} of a {s.kind} loop")
 
-    def yields(self, s: Loop | Reduce | Scan) -> None:
-        if isinstance(s, Loop):
+    def yields(self, s: K.Loop | K.Reduce | K.Scan) -> None:
+        if isinstance(s, K.Loop):
             return
         _check_kinds(self, s)
         for o in s.values:
             self.operand(o, "yield")
 
-    def scan(self, s: Scan) -> None:
+    def scan(self, s: K.Scan) -> None:
         for o in s.init:
             if o is not None:
                 self.operand(o, "scan")
@@ -223,7 +198,7 @@ class _Verifier:
             self.define(v, self.lanes)
         self.block(s.tail)
 
-    def repeat(self, s: Repeat) -> None:
+    def repeat(self, s: K.Repeat) -> None:
         if not len(s.names) == len(s.before) == len(s.init) == len(s.values) or s.limit < 1:
             self.fail("a repeat has as many names as carried, first and next values, and a limit")
         for b, i, v in zip(s.before, s.init, s.values, strict=True):
@@ -242,7 +217,7 @@ class _Verifier:
         for v in s.values:
             self.operand(v, "next")
 
-    def template(self, s: Template) -> None:
+    def template(self, s: K.Template) -> None:
         for n in s.buffers:
             if n not in self.buffers:
                 self.fail(f"template {s.kind} uses {n}, which is no buffer")
@@ -257,18 +232,18 @@ class _Verifier:
             self.operand(o, "yield")
 
 
-def _vars(s: Loop | Reduce | Scan | Repeat | Template) -> tuple[str, ...]:
-    if isinstance(s, Repeat):
+def _vars(s: K.Loop | K.Reduce | K.Scan | K.Repeat | K.Template) -> tuple[str, ...]:
+    if isinstance(s, K.Repeat):
         return ()
-    if isinstance(s, Template):
+    if isinstance(s, K.Template):
         return s.epilogue.vars if s.epilogue is not None else ()
     return (s.var,)
 
 
-def _check_kinds(v: _Verifier, s: Reduce | Scan) -> None:
-    known = SCANS if isinstance(s, Scan) else REDUCTIONS
+def _check_kinds(v: _Verifier, s: K.Reduce | K.Scan) -> None:
+    known = K.SCANS if isinstance(s, K.Scan) else K.REDUCTIONS
     counts = {len(s.names), len(s.kinds), len(s.values)}
-    if isinstance(s, Scan):
+    if isinstance(s, K.Scan):
         counts |= {len(s.before), len(s.after), len(s.init)}
     if len(counts) != 1 or not s.names:
         v.fail("a reduction needs as many names as kinds and values, at least one")
@@ -278,7 +253,7 @@ def _check_kinds(v: _Verifier, s: Reduce | Scan) -> None:
         takes_bool = kind in ("any", "all")
         if takes_bool != (x.dtype is bool_) and kind != "last":
             v.fail(f"{kind} of {x.dtype.code}")
-    if isinstance(s, Scan):
+    if isinstance(s, K.Scan):
         for b, a, x in zip(s.before, s.after, s.values, strict=True):
             if not b.dtype is a.dtype is x.dtype:
                 v.fail(f"scan of {x.dtype.code} in a carry of {b.dtype.code}")
@@ -286,7 +261,7 @@ def _check_kinds(v: _Verifier, s: Reduce | Scan) -> None:
 
 _FORMS: dict[str, Any] = {
     "cast": lambda s: len(s.args) == 1,
-    "const": lambda s: len(s.args) == 1 and isinstance(s.args[0], Literal),
+    "const": lambda s: len(s.args) == 1 and isinstance(s.args[0], K.Literal),
     "index": lambda s: not s.args and s.dtype is int64,
     "select": lambda s: (
         len(s.args) == 3
