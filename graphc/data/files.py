@@ -148,7 +148,19 @@ def _bytes(x: Any) -> bytes:
     return made
 
 
-class TextLineDataset(_FileDataset):
+class _Whole(_FileDataset):
+    """What has files and how they are packed for arguments, and strings for elements."""
+
+    def __init__(
+        self, filenames: Any, compression_type: Any = None, buffer_size: Any = None,
+        num_parallel_reads: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            filenames, TensorSpec([], string), (), compression_type, num_parallel_reads
+        )
+
+
+class TextLineDataset(_Whole):
     """The lines of text files.
 
     Parameters
@@ -163,19 +175,11 @@ class TextLineDataset(_FileDataset):
 
     _shown = "TextLineDatasetV1"
 
-    def __init__(
-        self, filenames: Any, compression_type: Any = None, buffer_size: Any = None,
-        num_parallel_reads: Any = None,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            filenames, TensorSpec([], string), (), compression_type, num_parallel_reads
-        )
-
     def _read(self, f: BinaryIO, name: str, *numbers: int) -> Iterator[Any]:
         return lines(f)
 
 
-class TFRecordDataset(_FileDataset):
+class TFRecordDataset(_Whole):
     """The records of TFRecord files: byte strings.
 
     Parameters
@@ -189,14 +193,6 @@ class TFRecordDataset(_FileDataset):
     """
 
     _shown = "TFRecordDatasetV1"
-
-    def __init__(
-        self, filenames: Any, compression_type: Any = None, buffer_size: Any = None,
-        num_parallel_reads: Any = None,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            filenames, TensorSpec([], string), (), compression_type, num_parallel_reads
-        )
 
     def _elements(self, name: bytes, kind: str, *numbers: int) -> Iterator[Element]:
         from graphc.checkpoint.records import TFRecordOptions, tf_record_iterator

@@ -98,6 +98,14 @@ def _hits(labels: Value, best: Value, class_id: int | None) -> Value:
     return _of_class(class_id, labels, math.logical_and(_first(labels), _found(labels, best)))
 
 
+def _share(hits: Both, others: Both, name: str, collections: Any, updates: Any) -> Both:
+    """The share of `hits` in both."""
+    value, update = (
+        math.div(h, h + o, name=n) for h, o, n in zip(hits, others, (name, "update"), strict=True)
+    )
+    return finished(value, update, collections, updates)
+
+
 def recall_at_top_k(
     labels: Any, predictions_idx: Any, k: int | None = None, class_id: int | None = None,
     weights: Any = None, metrics_collections: Any = None, updates_collections: Any = None,
@@ -111,15 +119,9 @@ def recall_at_top_k(
         there = _of_class(class_id, t, _first(t))
         hit = _hits(t, best, class_id)
         missed = math.logical_and(there, math.logical_not(hit))
-        hits, more_hits = _streamed(_per_row(hit, weights), _named("true_positive", k, class_id))
-        others, more_others = _streamed(
-            _per_row(missed, weights), _named("false_negative", k, class_id)
-        )
-        return finished(
-            math.div(hits, hits + others, name=scope),
-            math.div(more_hits, more_hits + more_others, name="update"), metrics_collections,
-            updates_collections,
-        )  # fmt: skip
+        hits = _streamed(_per_row(hit, weights), _named("true_positive", k, class_id))
+        others = _streamed(_per_row(missed, weights), _named("false_negative", k, class_id))
+        return _share(hits, others, scope, metrics_collections, updates_collections)
 
 
 def _plain(n: int) -> Callable[..., int | None]:
@@ -173,15 +175,9 @@ def precision_at_top_k(
             _of_class(class_id, best, right),
             _of_class(class_id, best, math.logical_not(right)),
         )
-        hits, more_hits = _streamed(_per_row(right, weights), _named("true_positive", k, class_id))
-        others, more_others = _streamed(
-            _per_row(wrong, weights), _named("false_positive", k, class_id)
-        )
-        return finished(
-            math.div(hits, hits + others, name=scope),
-            math.div(more_hits, more_hits + more_others, name="update"), metrics_collections,
-            updates_collections,
-        )  # fmt: skip
+        hits = _streamed(_per_row(right, weights), _named("true_positive", k, class_id))
+        others = _streamed(_per_row(wrong, weights), _named("false_positive", k, class_id))
+        return _share(hits, others, scope, metrics_collections, updates_collections)
 
 
 @as_many(_plain(33))

@@ -69,6 +69,12 @@ def normalize_moments(
     return mean, variance
 
 
+def _fitted(moment: Value, axes: Any, keep: bool, x: Value) -> Value:
+    """A moment in the type of `x`, with the axes of length 1 or without."""
+    moment = moment if keep else ops.shapes.squeeze(moment, axes)
+    return math.cast(moment, x.dtype)  # type: ignore[no-any-return]
+
+
 def moments(
     x: Any,
     axes: Any,
@@ -85,10 +91,7 @@ def moments(
         mean = reduce_mean(y, axes, keepdims=True, name="mean")
         away = math.squared_difference(y, ops.state.stop_gradient(mean))
         variance = reduce_mean(away, axes, keepdims=True, name="variance")
-        if not keep:
-            mean = ops.shapes.squeeze(mean, axes)
-            variance = ops.shapes.squeeze(variance, axes)
-        return math.cast(mean, v.dtype), math.cast(variance, v.dtype)
+        return _fitted(mean, axes, keep, v), _fitted(variance, axes, keep, v)
 
 
 def weighted_moments(
@@ -114,10 +117,7 @@ def weighted_moments(
         away = w * math.squared_difference(v, mean)
         spread = reduce_sum(away, axes, name="weighted_distsq", keepdims=True)
         variance = math.multiply(spread, divisor)
-        if not keep:
-            mean = ops.shapes.squeeze(mean, axes)
-            variance = ops.shapes.squeeze(variance, axes)
-        return math.cast(mean, given.dtype), math.cast(variance, given.dtype)
+        return _fitted(mean, axes, keep, given), _fitted(variance, axes, keep, given)
 
 
 def batch_normalization(

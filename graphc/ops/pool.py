@@ -333,10 +333,18 @@ def _attrs(
     return attrs
 
 
-def _apply(record: Op, label: str, value: Any, attrs: Attrs, name: str | None) -> Value:
-    x = as_value(value, None, label)
-    check_kind(record, record.args[0], x.dtype, record.types)
-    return build(record, (x,), attrs, name).outputs[0]
+def _pool(
+    record: Op, label: str, value: Any, ksize: Any, strides: Any, padding: Any, data_format: Any,
+    name: str | None,
+) -> Value:  # fmt: skip
+    """The node of one op of the family, in a scope of its name."""
+    rank, layout = (5, "NDHWC") if record.tf.endswith("3D") else (4, "NHWC")
+    with current().scope(name, record.tf) as scope:
+        layout = layout if data_format is None else data_format
+        attrs = _attrs(record, rank, ksize, strides, padding, layout)
+        x = as_value(value, None, label)
+        check_kind(record, record.args[0], x.dtype, record.types)
+        return build(record, (x,), attrs, scope or name).outputs[0]
 
 
 def max_pool(
@@ -358,10 +366,7 @@ def max_pool(
         When the rank is not 4, or the window is larger than a VALID image.
     """
     value = chosen("input", input, "value", value)
-    with current().scope(name, "MaxPool") as scope:
-        layout = "NHWC" if data_format is None else data_format
-        attrs = _attrs(max_pool_op, 4, ksize, strides, padding, layout)
-        return _apply(max_pool_op, "value", value, attrs, scope or name)
+    return _pool(max_pool_op, "value", value, ksize, strides, padding, data_format, name)
 
 
 def avg_pool(
@@ -370,10 +375,7 @@ def avg_pool(
 ) -> Value:  # fmt: skip
     """The mean of each window of images; padding does not count."""
     value = chosen("input", input, "value", value)
-    with current().scope(name, "AvgPool") as scope:
-        layout = "NHWC" if data_format is None else data_format
-        attrs = _attrs(avg_pool_op, 4, ksize, strides, padding, layout)
-        return _apply(avg_pool_op, "value", value, attrs, scope or name)
+    return _pool(avg_pool_op, "value", value, ksize, strides, padding, data_format, name)
 
 
 def max_pool2d(
@@ -400,10 +402,7 @@ def max_pool3d(
     name: str | None = None,
 ) -> Value:  # fmt: skip
     """The largest element of each window of volumes ``[batch, depth, height, width, channels]``."""
-    with current().scope(name, "MaxPool3D") as scope:
-        layout = "NDHWC" if data_format is None else data_format
-        attrs = _attrs(max_pool3d_op, 5, ksize, strides, padding, layout)
-        return _apply(max_pool3d_op, "input", input, attrs, scope or name)
+    return _pool(max_pool3d_op, "input", input, ksize, strides, padding, data_format, name)
 
 
 def avg_pool3d(
@@ -411,10 +410,7 @@ def avg_pool3d(
     name: str | None = None,
 ) -> Value:  # fmt: skip
     """The mean of each window of volumes; padding does not count."""
-    with current().scope(name, "AvgPool3D") as scope:
-        layout = "NDHWC" if data_format is None else data_format
-        attrs = _attrs(avg_pool3d_op, 5, ksize, strides, padding, layout)
-        return _apply(avg_pool3d_op, "value", input, attrs, scope or name)
+    return _pool(avg_pool3d_op, "value", input, ksize, strides, padding, data_format, name)
 
 
 def _pool1d(

@@ -7,6 +7,7 @@ size 1. An axis that is itself a tensor is a trailing operand named by `dynamic`
 
 from __future__ import annotations
 
+import functools
 import math as _math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -135,7 +136,10 @@ def _node(record: Op, x: Value, axis: Any, keepdims: Any, name: str | None) -> V
     return made.outputs[0]
 
 
-def _function(record: Op) -> Callable[..., Value]:
+def _function(record: Op, make: Callable[..., Value] | None = None) -> Callable[..., Value]:
+    """What users call: `make`, or the node alone, behind the old names of arguments."""
+    make = make or functools.partial(_build, record)
+
     def call(
         input_tensor: Any,
         axis: Any = None,
@@ -146,7 +150,7 @@ def _function(record: Op) -> Callable[..., Value]:
     ) -> Value:
         axis = chosen("axis", axis, "reduction_indices", reduction_indices)
         keepdims = chosen("keepdims", keepdims, "keep_dims", keep_dims)
-        return _build(record, input_tensor, axis, keepdims, name)
+        return make(input_tensor, axis, keepdims, name)
 
     call.__name__ = call.__qualname__ = record.name
     call.__doc__ = record.doc
@@ -436,16 +440,7 @@ def _logsumexp_gradient(r: _Over, y: Value, dy: Value) -> Value:
     return e * (r.kept(dy) / r.again(reduce_sum, e))  # type: ignore[no-any-return]
 
 
-def _logsumexp_call(
-    input_tensor: Any,
-    axis: Any = None,
-    keepdims: Any = None,
-    name: str | None = None,
-    reduction_indices: Any = None,
-    keep_dims: Any = None,
-) -> Value:
-    axis = chosen("axis", axis, "reduction_indices", reduction_indices)
-    keepdims = chosen("keepdims", keepdims, "keep_dims", keep_dims)
+def _logsumexp_made(input_tensor: Any, axis: Any, keepdims: Any, name: str | None) -> Value:
     with current().scope(name, "ReduceLogSumExp"):  # TF1 builds it of ops, the last one an Add
         x = as_value(input_tensor, name="input_tensor")
         made = 12 if keepdims else 14
@@ -460,7 +455,7 @@ reduce_logsumexp = reduction(
     numpy=_logsumexp, expand=_logsumexp_expand, types="f",
     grad=_gradient("reduce_logsumexp", _logsumexp_gradient),
 )  # fmt: skip
-reduce_logsumexp.call = _logsumexp_call
+reduce_logsumexp.call = _function(reduce_logsumexp, _logsumexp_made)
 
 
 def reduce_euclidean_norm(

@@ -150,15 +150,18 @@ def stateless_random_uniform(
         return made * (high - low) + low
 
 
+def _moved(made: Value, mean: Any, stddev: Any) -> Any:
+    return made * as_value(stddev, made.dtype, "stddev") + as_value(mean, made.dtype, "mean")
+
+
 def stateless_random_normal(
     shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
     name: str | None = None,
 ) -> Any:  # fmt: skip
     """Normal numbers that depend on `seed` (two integers) alone."""
     with current().scope(name, "stateless_random_normal"):
-        kind = as_dtype(dtype)
-        made = _floats("normal", "StatelessRandomNormal", shape, seed, kind)
-        return made * as_value(stddev, kind, "stddev") + as_value(mean, kind, "mean")
+        made = _floats("normal", "StatelessRandomNormal", shape, seed, dtype)
+        return _moved(made, mean, stddev)
 
 
 def stateless_truncated_normal(
@@ -167,9 +170,8 @@ def stateless_truncated_normal(
 ) -> Any:  # fmt: skip
     """Normal numbers within two standard deviations, that depend on `seed` alone."""
     with current().scope(name, "stateless_truncated_normal"):
-        kind = as_dtype(dtype)
-        made = _floats("truncated_normal", "StatelessTruncatedNormal", shape, seed, kind)
-        return made * as_value(stddev, kind, "stddev") + as_value(mean, kind, "mean")
+        made = _floats("truncated_normal", "StatelessTruncatedNormal", shape, seed, dtype)
+        return _moved(made, mean, stddev)
 
 
 def stateless_multinomial(

@@ -138,14 +138,16 @@ def embedding_rnn_decoder(
 
 
 def _decoded(
-    feed_previous: Any, count: int, like: Any, decode: Callable[[bool], tuple[list[Any], Any]]
+    feed_previous: Any, count: int, like: Any, decode: Callable[..., tuple[list[Any], Any]]
 ) -> tuple[list[Any], Any]:
-    """Decode in one of two ways, chosen in the run by the tensor `feed_previous`."""
+    """Decode in one of two ways; a tensor `feed_previous` chooses it in the run."""
+    if isinstance(feed_previous, bool):
+        return decode(feed_previous)
     from graphc import cond  # only for a flag that is fed
 
     def branch(fed: bool) -> list[Any]:
         with variable_scope(get_variable_scope(), reuse=None if fed else True):
-            outputs, at = decode(fed)
+            outputs, at = decode(fed, update_embedding_for_previous=False)
         return outputs + nest.flatten(at)
 
     both: Any = cond(feed_previous, lambda: branch(True), lambda: branch(False))
@@ -172,12 +174,7 @@ def embedding_rnn_seq2seq(
                 output_projection=output_projection, feed_previous=fed, **options,
             )  # fmt: skip
 
-        if isinstance(feed_previous, bool):
-            return decode(feed_previous)
-        return _decoded(
-            feed_previous, len(decoder_inputs), encoded,
-            lambda fed: decode(fed, update_embedding_for_previous=False),
-        )  # fmt: skip
+        return _decoded(feed_previous, len(decoder_inputs), encoded, decode)
 
 
 def embedding_tied_rnn_seq2seq(
@@ -195,15 +192,12 @@ def embedding_tied_rnn_seq2seq(
         if output_projection is None:
             cell = OutputProjectionWrapper(cell, num_decoder_symbols or num_symbols)
 
-        def decode(fed: bool, update: bool) -> tuple[list[Any], Any]:
+        def decode(fed: bool, update_embedding_for_previous: bool = True) -> tuple[list[Any], Any]:
+            update = update_embedding_for_previous
             following = _previous_embedded(table, output_projection, update) if fed else None
             return tied_rnn_seq2seq(read, written, cell, following, dtype)
 
-        if isinstance(feed_previous, bool):
-            return decode(feed_previous, True)
-        return _decoded(
-            feed_previous, len(decoder_inputs), cell.state_size, lambda fed: decode(fed, False)
-        )
+        return _decoded(feed_previous, len(decoder_inputs), cell.state_size, decode)
 
 
 # --------------------------------------------------------------------- attention
@@ -348,12 +342,7 @@ def embedding_attention_seq2seq(
                 feed_previous=fed, initial_state_attention=initial_state_attention, **options,
             )  # fmt: skip
 
-        if isinstance(feed_previous, bool):
-            return decode(feed_previous)
-        return _decoded(
-            feed_previous, len(decoder_inputs), last,
-            lambda fed: decode(fed, update_embedding_for_previous=False),
-        )  # fmt: skip
+        return _decoded(feed_previous, len(decoder_inputs), last, decode)
 
 
 def one2many_rnn_seq2seq(

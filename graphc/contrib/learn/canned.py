@@ -251,8 +251,33 @@ def _train_both(loss: Any, wide: _Wide, deep: _Deep, once: bool) -> Any:
 # ------------------------------------------------------------------------- what they predict
 
 
+def _classes(n: int, weights: Any, centred: bool, keys: Any) -> heads.Head:
+    """The head that tells `n` classes apart."""
+    return heads.multi_class_head(
+        n, weight_column_name=weights, enable_centered_bias=centred, label_keys=keys
+    )
+
+
+def _numbers(n: int, weights: Any, centred: bool) -> heads.Head:
+    """The head that predicts `n` numbers."""
+    return heads.regression_head(
+        weight_column_name=weights, label_dimension=n, enable_centered_bias=centred
+    )
+
+
 class _Predicts(Estimator):
     """An estimator that predicts one thing unless `outputs` says what."""
+
+    _main: str
+
+    def predict(  # type: ignore[override]
+        self, x: Any = None, input_fn: Any = None, batch_size: int | None = None,
+        outputs: Any = None, as_iterable: bool = True,
+    ) -> Any:  # fmt: skip
+        """Classes or numbers, or what `outputs` names."""
+        if not outputs:
+            return self._one(self._main, x, input_fn, batch_size, as_iterable)
+        return super().predict(x, input_fn, batch_size, outputs, as_iterable)
 
     def _one(self, key: str, x: Any, input_fn: Any, batch_size: Any, as_iterable: bool) -> Any:
         found = super().predict(x, input_fn, batch_size, [key], as_iterable)
@@ -270,14 +295,7 @@ class _Predicts(Estimator):
 
 
 class _Classifies(_Predicts):
-    def predict(  # type: ignore[override]
-        self, x: Any = None, input_fn: Any = None, batch_size: int | None = None,
-        outputs: Any = None, as_iterable: bool = True,
-    ) -> Any:  # fmt: skip
-        """Classes, or what `outputs` names."""
-        if not outputs:
-            return self.predict_classes(x, input_fn, batch_size, as_iterable)
-        return super().predict(x, input_fn, batch_size, outputs, as_iterable)
+    _main = PredictionKey.CLASSES
 
     def predict_classes(
         self, x: Any = None, input_fn: Any = None, batch_size: int | None = None,
@@ -295,14 +313,7 @@ class _Classifies(_Predicts):
 
 
 class _Regresses(_Predicts):
-    def predict(  # type: ignore[override]
-        self, x: Any = None, input_fn: Any = None, batch_size: int | None = None,
-        outputs: Any = None, as_iterable: bool = True,
-    ) -> Any:  # fmt: skip
-        """Numbers, or what `outputs` names."""
-        if not outputs:
-            return self.predict_scores(x, input_fn, batch_size, as_iterable)
-        return super().predict(x, input_fn, batch_size, outputs, as_iterable)
+    _main = PredictionKey.SCORES
 
     def predict_scores(
         self, x: Any = None, input_fn: Any = None, batch_size: int | None = None,
@@ -367,16 +378,11 @@ class DNNClassifier(_Classifies):
         embedding_lr_multipliers: Any = None, input_layer_min_slice_size: Any = None,
         label_keys: Any = None,
     ) -> None:  # fmt: skip
-        head = heads.multi_class_head(
-            n_classes, weight_column_name=weight_column_name,
-            enable_centered_bias=enable_centered_bias, label_keys=label_keys,
-        )  # fmt: skip
+        head = _classes(n_classes, weight_column_name, enable_centered_bias, label_keys)
         deep = _Deep(feature_columns, hidden_units, optimizer, activation_fn, dropout,
                      gradient_clip_norm, embedding_lr_multipliers)  # fmt: skip
-        super().__init__(
-            _deep_model(head, deep), model_dir, config,
-            feature_engineering_fn=feature_engineering_fn,
-        )  # fmt: skip
+        model = _deep_model(head, deep)
+        super().__init__(model, model_dir, config, None, feature_engineering_fn)
 
 
 class DNNRegressor(_ScoredRegressor):
@@ -389,16 +395,11 @@ class DNNRegressor(_ScoredRegressor):
         config: Any = None, feature_engineering_fn: Any = None, label_dimension: int = 1,
         embedding_lr_multipliers: Any = None, input_layer_min_slice_size: Any = None,
     ) -> None:  # fmt: skip
-        head = heads.regression_head(
-            weight_column_name=weight_column_name, label_dimension=label_dimension,
-            enable_centered_bias=enable_centered_bias,
-        )  # fmt: skip
+        head = _numbers(label_dimension, weight_column_name, enable_centered_bias)
         deep = _Deep(feature_columns, hidden_units, optimizer, activation_fn, dropout,
                      gradient_clip_norm, embedding_lr_multipliers)  # fmt: skip
-        super().__init__(
-            _deep_model(head, deep), model_dir, config,
-            feature_engineering_fn=feature_engineering_fn,
-        )  # fmt: skip
+        model = _deep_model(head, deep)
+        super().__init__(model, model_dir, config, None, feature_engineering_fn)
 
 
 class DNNEstimator(Estimator):
@@ -412,10 +413,8 @@ class DNNEstimator(Estimator):
     ) -> None:  # fmt: skip
         deep = _Deep(feature_columns, hidden_units, optimizer, activation_fn, dropout,
                      gradient_clip_norm, embedding_lr_multipliers)  # fmt: skip
-        super().__init__(
-            _deep_model(head, deep), model_dir, config,
-            feature_engineering_fn=feature_engineering_fn,
-        )  # fmt: skip
+        model = _deep_model(head, deep)
+        super().__init__(model, model_dir, config, None, feature_engineering_fn)
 
 
 def _needed(columns: Any) -> None:
@@ -442,15 +441,10 @@ class LinearClassifier(_Classifies):
         feature_engineering_fn: Any = None, label_keys: Any = None,
     ) -> None:  # fmt: skip
         _needed(feature_columns)
-        head = heads.multi_class_head(
-            n_classes, weight_column_name=weight_column_name,
-            enable_centered_bias=enable_centered_bias, label_keys=label_keys,
-        )  # fmt: skip
+        head = _classes(n_classes, weight_column_name, enable_centered_bias, label_keys)
         wide = _Wide(feature_columns, optimizer, gradient_clip_norm, _joint_weight)
-        super().__init__(
-            _wide_model(head, wide), model_dir, config,
-            feature_engineering_fn=feature_engineering_fn,
-        )  # fmt: skip
+        model = _wide_model(head, wide)
+        super().__init__(model, model_dir, config, None, feature_engineering_fn)
 
 
 class LinearRegressor(_Regresses):
@@ -463,15 +457,10 @@ class LinearRegressor(_Regresses):
         feature_engineering_fn: Any = None,
     ) -> None:  # fmt: skip
         _needed(feature_columns)
-        head = heads.regression_head(
-            weight_column_name=weight_column_name, label_dimension=label_dimension,
-            enable_centered_bias=enable_centered_bias,
-        )  # fmt: skip
+        head = _numbers(label_dimension, weight_column_name, enable_centered_bias)
         wide = _Wide(feature_columns, optimizer, gradient_clip_norm, _joint_weights)
-        super().__init__(
-            _wide_model(head, wide), model_dir, config,
-            feature_engineering_fn=feature_engineering_fn,
-        )  # fmt: skip
+        model = _wide_model(head, wide)
+        super().__init__(model, model_dir, config, None, feature_engineering_fn)
 
 
 class LinearEstimator(Estimator):
@@ -484,10 +473,8 @@ class LinearEstimator(Estimator):
     ) -> None:  # fmt: skip
         _needed(feature_columns)
         wide = _Wide(feature_columns, optimizer, gradient_clip_norm, _joint_weights)
-        super().__init__(
-            _wide_model(head, wide), model_dir, config,
-            feature_engineering_fn=feature_engineering_fn,
-        )  # fmt: skip
+        model = _wide_model(head, wide)
+        super().__init__(model, model_dir, config, None, feature_engineering_fn)
 
 
 class DNNLinearCombinedEstimator(Estimator):
@@ -510,10 +497,8 @@ class DNNLinearCombinedEstimator(Estimator):
         deep = _Deep(dnn_feature_columns, dnn_hidden_units, dnn_optimizer,
                      dnn_activation_fn or relu, dnn_dropout, gradient_clip_norm,
                      embedding_lr_multipliers)  # fmt: skip
-        super().__init__(
-            _both_model(head, wide, deep, fix_global_step_increment_bug), model_dir, config,
-            feature_engineering_fn=feature_engineering_fn,
-        )  # fmt: skip
+        model = _both_model(head, wide, deep, fix_global_step_increment_bug)
+        super().__init__(model, model_dir, config, None, feature_engineering_fn)
 
 
 class DNNLinearCombinedClassifier(_Classifies):
@@ -541,19 +526,14 @@ class DNNLinearCombinedClassifier(_Classifies):
         embedding_lr_multipliers: Any = None, input_layer_min_slice_size: Any = None,
         label_keys: Any = None, fix_global_step_increment_bug: bool = False,
     ) -> None:  # fmt: skip
-        head = heads.multi_class_head(
-            n_classes, weight_column_name=weight_column_name,
-            enable_centered_bias=enable_centered_bias, label_keys=label_keys,
-        )  # fmt: skip
+        head = _classes(n_classes, weight_column_name, enable_centered_bias, label_keys)
         wide = _Wide(linear_feature_columns, linear_optimizer, gradient_clip_norm,
                      _joint_linear_weights)  # fmt: skip
         deep = _Deep(dnn_feature_columns, dnn_hidden_units, dnn_optimizer,
                      dnn_activation_fn or relu, dnn_dropout, gradient_clip_norm,
                      embedding_lr_multipliers)  # fmt: skip
-        super().__init__(
-            _both_model(head, wide, deep, fix_global_step_increment_bug), model_dir, config,
-            feature_engineering_fn=feature_engineering_fn,
-        )  # fmt: skip
+        model = _both_model(head, wide, deep, fix_global_step_increment_bug)
+        super().__init__(model, model_dir, config, None, feature_engineering_fn)
 
 
 class DNNLinearCombinedRegressor(_ScoredRegressor):
@@ -572,19 +552,14 @@ class DNNLinearCombinedRegressor(_ScoredRegressor):
         feature_engineering_fn: Any = None, embedding_lr_multipliers: Any = None,
         input_layer_min_slice_size: Any = None, fix_global_step_increment_bug: bool = False,
     ) -> None:  # fmt: skip
-        head = heads.regression_head(
-            weight_column_name=weight_column_name, label_dimension=label_dimension,
-            enable_centered_bias=enable_centered_bias,
-        )  # fmt: skip
+        head = _numbers(label_dimension, weight_column_name, enable_centered_bias)
         wide = _Wide(linear_feature_columns, linear_optimizer, gradient_clip_norm,
                      _joint_linear_weights)  # fmt: skip
         deep = _Deep(dnn_feature_columns, dnn_hidden_units, dnn_optimizer,
                      dnn_activation_fn or relu, dnn_dropout, gradient_clip_norm,
                      embedding_lr_multipliers)  # fmt: skip
-        super().__init__(
-            _both_model(head, wide, deep, fix_global_step_increment_bug), model_dir, config,
-            feature_engineering_fn=feature_engineering_fn,
-        )  # fmt: skip
+        model = _both_model(head, wide, deep, fix_global_step_increment_bug)
+        super().__init__(model, model_dir, config, None, feature_engineering_fn)
 
 
 def LogisticRegressor(
