@@ -240,7 +240,7 @@ def test_registered_conversions() -> None:
         def __init__(self, t: Any) -> None:
             self.t = t
 
-    tf_register = __import__("graphc.face.session", fromlist=["x"])
+    tf_register = __import__("graphc.face.fetches", fromlist=["x"])
     tf_register.register_session_run_conversion_functions(
         Squared, lambda s: ([s.t], lambda values: values[0] ** 2), lambda s, v: [(s.t, v)]
     )
