@@ -179,6 +179,8 @@ class Function:
     ) -> None:  # fmt: skip
         from graphc.data.dataset import Dataset
 
+        if not callable(f):
+            raise ValueError(f"Argument must be callable: {what} was given {f!r}")
         self.graph = graph = FunctionGraph(get_default_graph())
         before = len(graph.get_operations())
         self.arguments: list[Any] = []

@@ -397,6 +397,8 @@ class FIFOQueue(QueueBase):
     ) -> None:  # fmt: skip
         types = _listed(dtypes, as_dtype)
         names = None if names is None else _listed(names, str)
+        if not isinstance(capacity, int | np.integer):
+            raise TypeError(f"Expected int for argument 'capacity' not {capacity!r}.")
         self._capacity = int(capacity)
         super().__init__(types, _shapes(shapes, types), names, name)
         self._check_shapes()

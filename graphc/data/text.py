@@ -181,6 +181,8 @@ def decode_csv(
     with current().scope(name, "DecodeCSV") as scope:
         lines = convert_to_tensor(records, dtypes.string, "records")
         types, defaults = column_defaults(record_defaults)
+        if not types:
+            raise ValueError("record_defaults needs the default value of at least one column")
         current().reserve(*[f"record_defaults_{i}" for i in range(len(types))])
         if select_cols is not None and len(select_cols) != len(types):
             raise ValueError("Length of select_cols and record_defaults do not match.")

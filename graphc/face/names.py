@@ -546,6 +546,7 @@ NAMES: dict[str, str] = {
     "RaggedTensor": "graphc.ragged.tensor:RaggedTensor",
     "io.decode_base64": "graphc.ops.strings:decode_base64",
     "io.encode_base64": "graphc.ops.strings:encode_base64",
+    "image.extract_image_patches": "graphc.ops.pixels:extract_image_patches",
     "lookup.KeyValueTensorInitializer": "graphc.contrib.tables:KeyValueTensorInitializer",
     "lookup.StaticHashTable": "graphc.contrib.tables:StaticHashTable",
     "lookup.StaticVocabularyTable": "graphc.contrib.tables:StaticVocabularyTable",

@@ -160,6 +160,8 @@ class NumericColumn(DenseColumn):
     def __init__(
         self, key: str, shape: Any, default_value: Any, dtype: Any, normalizer: Any
     ) -> None:
+        if not isinstance(key, str):
+            raise ValueError(f"key must be a string. Got: type {type(key)}. Given key: {key}.")
         self.key = self.name = key
         self.shape = tuple(shape) if isinstance(shape, (list, tuple)) else (int(shape),)
         self.default_value = default_value

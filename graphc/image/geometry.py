@@ -13,7 +13,6 @@ from graphc.ir.node import Value
 from graphc.ops import (
     arrays,
     broadcasting,
-    diagonal,
     math,
     random,
     shapes,
@@ -22,9 +21,10 @@ from graphc.ops import (
     transposing,
 )
 from graphc.ops.counting import as_many, sized
+from graphc.ops.pixels import extract_image_patches
 
 __all__ = [
-    "central_crop", "crop_to_bounding_box", "extract_image_patches", "extract_patches",
+    "central_crop", "crop_to_bounding_box", "extract_patches",
     "flip_left_right", "flip_up_down", "pad_to_bounding_box", "random_flip_left_right",
     "random_flip_up_down", "resize_image_with_crop_or_pad", "resize_with_crop_or_pad", "rot90",
     "transpose", "transpose_image",
@@ -269,25 +269,6 @@ def central_crop(image: Any, central_fraction: float) -> Any:
             return crop_to_bounding_box(x, *starts, *counts)
 
         return batched(image, body)
-
-
-def extract_image_patches(
-    images: Any, ksizes: Any = None, strides: Any = None, rates: Any = None,
-    padding: str | None = None, name: str | None = None, sizes: Any = None,
-) -> Any:  # fmt: skip
-    """Windows of the pictures, each flattened into channels."""
-    from graphc.ops import conv
-
-    window = sizes if ksizes is None else ksizes
-    with name_scope(name, "ExtractImagePatches", [images]):
-        x = tensor(images, name="images")
-        depth, (_, rows, columns, _) = x.get_shape().as_list()[3], window
-        if depth is None:
-            raise ValueError("extract_image_patches needs a known number of channels")
-        n = rows * columns * depth
-        eye = shapes.reshape(diagonal.eye(n, dtype=x.dtype), [rows, columns, depth, n])
-        out: Any = conv.conv2d(x, eye, strides, padding, dilations=rates)
-        return out
 
 
 def extract_patches(

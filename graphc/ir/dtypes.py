@@ -215,7 +215,7 @@ def as_dtype(type_value: Any) -> DType:
     if found is not None:
         return found
     try:
-        dt = np.dtype(value)
+        dt = None if value is None else np.dtype(value)  # numpy reads None as float64
     except TypeError:
         dt = None
     if dt is not None:

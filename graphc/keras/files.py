@@ -164,6 +164,8 @@ def load_model(filepath: str, custom_objects: Any = None, compile: bool = True) 
     """Read a model from an HDF5 file."""
     from graphc.keras import optimizers, serialize
 
+    if not os.path.exists(filepath):
+        raise OSError(f"There is no file of a model at {filepath}")
     with _h5py().File(os.fspath(filepath), "r") as f:
         if "model_config" not in f.attrs:
             raise ValueError("No model found in config file.")

@@ -133,6 +133,13 @@ def matrix_set_diag(input: Any, diagonal: Any, name: str | None = "set_diag", k:
     return make(matrix_set_diag_op, values, None, name, None, "set_diag").outputs[0]
 
 
+def _diag_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    s = inputs[0].static_shape
+    if s == ():
+        raise shape_error("Shape must be at least rank 1 but is rank 0")
+    return [(inputs[0].dtype, None if s is None else s * 2)]
+
+
 def _diag_numpy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.reshape(np.diag(x.reshape(-1)), x.shape + x.shape)
 
@@ -150,9 +157,7 @@ diag_op = op(
     args=("diagonal",),
     types="fic", numpy=_diag_numpy,
     element=_diag_element,
-    infer=lambda inputs, attrs: [
-        (inputs[0].dtype, None if inputs[0].static_shape is None else inputs[0].static_shape * 2)
-    ],
+    infer=_diag_infer,
     grad=lambda y, dy, x: (diag_part(dy),),
 )  # fmt: skip
 

@@ -293,6 +293,9 @@ def extract_image_patches(
         n: tuple(int(e) for e in v)
         for n, v in (("ksizes", ksizes), ("strides", strides), ("rates", rates))
     }
+    for n, v in attrs.items():
+        if len(v) != 4:
+            raise ValueError(f"{n} of extract_image_patches must have 4 numbers, not {v}")
     attrs["padding"] = text(padding, "padding")
     check_attrs(
         "ExtractImagePatches", {**attrs, "data_format": "NHWC"}, ("NHWC",), ("SAME", "VALID")

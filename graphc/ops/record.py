@@ -249,6 +249,10 @@ def as_value(x: Any, dtype: DType | None = None, name: str | None = None, arg: A
     """`x` as a value of the current graph (see `graphc.ops.convert`)."""
     if isinstance(x, Value) and dtype is None:
         return x
+    if x is None and name:
+        raise ValueError(
+            f"Tried to convert '{name}' to a tensor and failed. Error: None values not supported."
+        )
     return _convert[0](x, dtype, name, arg)
 
 
@@ -494,7 +498,11 @@ def _whole(x: Any) -> Any:
         x = x.tolist()
     if isinstance(x, (list, tuple)):
         return tuple(_whole(e) for e in x)
-    return x if isinstance(x, D.Expr) else operator.index(x)
+    if isinstance(x, D.Expr):
+        return x
+    if isinstance(x, str):
+        raise TypeError(f"Expected an integer, got {x!r:.60} of type 'str' instead.")
+    return operator.index(x)
 
 
 def show_shapes(values: Sequence[Value]) -> str:

@@ -136,7 +136,7 @@ class Optimizer:
         var_list = flatten(var_list)
         for v in var_list:
             if not isinstance(v, Variable | Value):
-                raise NotImplementedError("Trying to optimize unsupported type ", v)
+                raise NotImplementedError(f"Trying to optimize unsupported type {v!r}")
         if not var_list:
             raise ValueError("No variables to optimize.")
         grads = gradients(

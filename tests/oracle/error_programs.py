@@ -1049,3 +1049,23 @@ case(
 )
 case("control_dependencies_number", lambda tf, np: enter(tf.control_dependencies([1.0])))
 case("group_number", lambda tf, np: tf.group(1.0))
+case("linspace_ints", lambda tf, np: tf.linspace(0, 1, 5))
+case("diag_scalar", lambda tf, np: tf.diag(tf.zeros([])))
+case("placeholder_dtype_none", lambda tf, np: tf.placeholder(None))
+case("add_none", lambda tf, np: tf.add(tf.zeros([2]), None))
+case("identity_none", lambda tf, np: tf.identity(None))
+case("argmax_axis_string", lambda tf, np: tf.argmax(tf.zeros([2]), axis="a"))
+case("decode_csv_no_columns", lambda tf, np: tf.decode_csv("a,b", []))
+case("queue_capacity_string", lambda tf, np: tf.FIFOQueue("a", tf.int32))
+case("numeric_column_key", lambda tf, np: tf.feature_column.numeric_column(5))
+case(
+    "image_patches_ksizes",
+    lambda tf, np: tf.image.extract_image_patches(
+        tf.zeros([1, 4, 4, 1]), [1, 2, 2], [1, 1, 1, 1], [1, 1, 1, 1], "SAME"
+    ),
+)
+case(
+    "dataset_map_number",
+    lambda tf, np: tf.data.Dataset.from_tensors([1]).map(5),
+)
+case("load_model_missing", lambda tf, np: tf.keras.models.load_model("nothing.h5"))
