@@ -394,7 +394,7 @@ class BaseSession:
         """
         from graphc.face.partial import PartialRun
 
-        wanted = _Fetches(self._graph)
+        wanted = Fetches(self._graph)
         wanted.packer(fetches)
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")
@@ -425,7 +425,7 @@ class BaseSession:
         going = self._partial.get(handle)
         if going is None:
             raise no_handle()
-        wanted = _Fetches(self._graph)
+        wanted = Fetches(self._graph)
         pack = wanted.packer(fetches)
         feeds, spread = self._feeds(feed_dict)
         values = list(feed_dict.values()) if spread is None and feed_dict else []

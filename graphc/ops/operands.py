@@ -15,7 +15,7 @@ from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import static
 from graphc.ir.node import Node, Value
 from graphc.ops.convert import convert
-from graphc.ops.record import Attrs, InferError, Op, as_value, check_kind, ints, shape_error
+from graphc.ops.record import Attrs, InferError, Op, as_value, ints, shape_error
 
 INT_TYPES = "int32, int64"
 
@@ -101,8 +101,6 @@ def make(
     builder = current()
     with builder.scope(name, default or r.tf) as scope:
         inputs = [as_value(v, None, param) for param, v in values]
-        if inputs:
-            check_kind(r, values[0][0], inputs[0].dtype, r.types)
         out = dict(attrs or {})
         tail: list[Value] = []
         dynamic: list[str] = []

@@ -17,7 +17,7 @@ from graphc.ir.known import LIMIT, static
 from graphc.ir.node import Value
 from graphc.ops.convert import as_array, convert
 from graphc.ops.operands import fail, less, make, show
-from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
+from graphc.ops.record import Attrs, Types, as_value, check_kind, no_grad, op, shape_error
 
 __all__ = ["lin_space", "linspace", "range"]
 
@@ -193,7 +193,8 @@ range_op.call = range
 
 
 def _linspace_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    for v in inputs[:2]:
+    for param, v in zip(linspace_op.args, inputs, strict=False):
+        check_kind(linspace_op, param, v.dtype, linspace_op.types)
         if v.static_shape not in ((), None):
             raise shape_error(f"Shape must be rank 0 but is rank {v.rank}")
     n = static(inputs, attrs, "num")
