@@ -41,6 +41,8 @@ PARTS, SUMS = 8, 1 << 20
 CHANNELS = 4
 #: Bytes of a block's tiles and products: half of a second cache of 1 MB.
 BLOCK = 1 << 19
+#: What a unit costs besides, in register blocks: the filter comes from the second cache again.
+UNIT = 0.25
 #: Tiles of a register block: with four vectors of columns they fill 32 registers.
 ROWS = 6
 #: Results that may be computed, those thrown away at the edges included, of 100 needed.
@@ -82,14 +84,23 @@ def _block(channels: int, columns: int) -> int:
 
 
 def _even(block: int, tiles: Dim) -> int:
-    """A block as above; where the number of tiles is known, one that cuts them evenly.
+    """A block as above; where the number of tiles is known, one that threads finish soonest.
 
-    In four parts at least, for threads, unless these would be less than two register blocks.
+    Thought of are two and four threads. 49 tiles in blocks of 18 would be 36 of one thread.
     """
     if type(tiles) is not int:
         return block
-    parts = max(-(-tiles // block), min(4, tiles // (2 * ROWS)), 1)
-    return -(-tiles // (parts * ROWS)) * ROWS
+
+    def rounds(b: int) -> float:
+        """Register blocks that the busiest of two threads computes, and that of four."""
+        whole, rest = divmod(tiles, b)
+        last = -(-rest // ROWS) + UNIT if rest else 0
+        return sum(
+            -(-whole // threads) * (b // ROWS + UNIT) + (0 if whole % threads else last)
+            for threads in (2, 4)
+        )
+
+    return min(range(min(block, -(-tiles // ROWS) * ROWS), 0, -ROWS), key=rounds)
 
 
 def pitch(rows: int, columns: int) -> int:
