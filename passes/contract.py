@@ -34,6 +34,8 @@ class Contraction:
         Numbers of the body inputs the epilogue reads, in order of its buffers.
     kernel : Kernel
         Prints the product; its template carries the epilogue.
+    panels : bool
+        The right operand is kept in panels (`graphc.runtime.kept`).
     """
 
     a: int
@@ -51,6 +53,7 @@ class Contraction:
     outputs: tuple[DType, ...]
     kernel: Kernel
     epilogue: Epilogue | None
+    panels: bool = False
 
 
 def contraction_of(body: Graph) -> Node | None:

@@ -14,7 +14,7 @@ from graphc.ir.dims import Dim, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ops.random import reserved, seeds_of
 from graphc.passes.functionalize import run_error
-from graphc.runtime import sharing
+from graphc.runtime import aligned, kept, sharing
 from graphc.runtime.arena import gemm_plan, pieces, place, tell_places
 from graphc.runtime.compilation import Bound, Compilation, never
 from graphc.runtime.feeds import storage, to_storage
@@ -108,8 +108,9 @@ class Binder:
                 b.scalars.append((np.zeros((), storage(dtype)), None))
         b.shown = b.scalars[: len(b.scalars) - self.c.frozen.checks]
         b.program = Program(
-            steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters]
-        )
+            steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters],
+            written=state.written if plan.updates else None,
+        )  # fmt: skip
         flips = [s.binds[0].name for s in plan.steps if s.code.name == "flip"]
         moved = [state.cells[name] for name in flips if name not in b.fresh]
         start = b.program.starts
@@ -221,6 +222,17 @@ class Binder:
             arena = self.c.arena = self.allocate(total, grow)
         self.keep.append(arena)
         self.base = -(-arena.ctypes.data // 64) * 64
+        self.place_kept()
+
+    def place_kept(self) -> None:
+        """Memory for what is kept between runs; a new binding has it made anew."""
+        self.kept, total = kept.places(self.c.core.steps)
+        if not total:
+            return
+        if self.c.kept is None:
+            self.c.kept = aligned.empty((total,), np.dtype(np.uint8))
+        self.c.kept[: aligned.LINE] = 0
+        self.keep.append(self.c.kept)
 
     def allocate(self, total: int, before: int) -> np.ndarray[Any, Any]:
         """Memory for temporaries: a quarter more than asked for where it must grow."""
@@ -240,6 +252,11 @@ class Binder:
     def address(self, b: Buf) -> int:
         if b.kind == "arena" or b.kind == "scratch":
             return self.base + self.offset[id(b)]
+        if b.kind == "kept":
+            assert self.c.kept is not None
+            return int(self.c.kept.ctypes.data) + self.kept[id(b)]
+        if b.kind == "written":
+            return int(self.owner.state.written.ctypes.data)
         if b.kind == "var":
             fresh = self.fresh_of(b)
             cell = fresh or self.owner.state.cells[b.name]

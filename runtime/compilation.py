@@ -49,6 +49,8 @@ class Compilation:
         self.variables: dict[str, tuple[int, ...]] = {}
         self.bindings: OrderedDict[tuple[int, ...], Bound] = OrderedDict()
         self.arena: np.ndarray[Any, Any] | None = None
+        #: What is made of variables and kept between runs (`graphc.runtime.kept`).
+        self.kept: np.ndarray[Any, Any] | None = None
         #: Whether the arena keeps to the limit of memory, by sizes.
         self.fitting: dict[tuple[int, ...], bool] = {}
         #: Steps whose bad numbers are only on the way to good ones.

@@ -31,6 +31,7 @@ from graphc.passes.lowered import Lowered
 from graphc.passes.reorder import lower_reorder, reorder_of
 from graphc.passes.share import body_key
 from graphc.runtime.bounds import Bounds, Guard, look_step
+from graphc.runtime.kept import keep
 from graphc.runtime.panels import share_panels
 from graphc.runtime.regions import Regions, Scope, begins_as
 from graphc.runtime.steps import (
@@ -116,9 +117,10 @@ LATE: dict[str, tuple[str, str]] = {
 class _Planner(Regions):
     def __init__(
         self, g: Graph, native: Callable[[Node], Any] | None, revocable: bool = False,
-        beside: bool = False, guarded: bool = False,
+        beside: bool = False, guarded: bool = False, kept: bool = False,
     ) -> None:  # fmt: skip
         self.g = g
+        self.kept = kept and not g.updates
         self.guarded = guarded  # what cannot fail is written in place
         self.guard: Guard | None = None
         self.beside = beside  # new values of large variables are made in arrays of their own
@@ -143,6 +145,8 @@ class _Planner(Regions):
             outputs = self.finish_outputs()
             self.finish_updates()
             self.order()
+            if self.kept:
+                self.steps = keep(self.steps)
             lifetimes(self.steps, self.loops)
             self.ahead()
             share_panels(self.steps)
@@ -665,12 +669,13 @@ def draw_step(n: Node) -> StepSpec:
 
 def make_plan(
     g: Graph, native: Callable[[Node], Any] | None = None, revocable: bool = False,
-    beside: bool = False, guarded: bool = False,
+    beside: bool = False, guarded: bool = False, kept: bool = False,
 ) -> Plan:  # fmt: skip
     """The plan of a fused graph.
 
     With `revocable` no variable changes before all is computed; with `beside` new values of large
     variables are not copied then, but made where the variable will be (`graphc.runtime.swap`). With
-    `guarded` those that cannot fail are written in place (`graphc.runtime.bounds`).
+    `guarded` those that cannot fail are written in place (`graphc.runtime.bounds`). With `kept`
+    what is made of variables alone is kept between runs (`graphc.runtime.kept`).
     """
-    return _Planner(g, native, revocable, beside, guarded).run()
+    return _Planner(g, native, revocable, beside, guarded, kept).run()

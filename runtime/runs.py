@@ -410,7 +410,8 @@ class Run:
             g = optimize_ir(frozen.graph, ex.passes, c.trace, ex.options.check)
         options = self.executor.options
         free = options.numerics and not options.memory_limit
-        plan = make_plan(g, revocable=options.numerics, beside=free, guarded=free)
+        kept = not options.numerics and not options.memory_limit
+        plan = make_plan(g, revocable=options.numerics, beside=free, guarded=free, kept=kept)
         if self.executor.options.memory_limit:
             self.keep_limit(plan)
         c.plan = plan

@@ -123,6 +123,9 @@ class State:
         self.lock = threading.RLock()
         #: Set by native code that has made a variable too large for what is known of variables.
         self.large = np.zeros(1, np.uint8)
+        #: How often variables may have been written: native code counts its runs that do.
+        self.written = aligned.words(1)
+        self.wrote()
         #: How often what is known of variables has changed.
         self.news = 0
         self._epoch = 0
@@ -157,6 +160,10 @@ class State:
             self._slow += more
             self.quick = NEVER if self._slow else self.moves
 
+    def wrote(self) -> None:
+        """Variables have been written from outside of a program (under the lock)."""
+        self.written[0] += 1
+
     def learn(self, cell: Cell, least: float | None) -> None:
         """Note what is known of a variable (`Cell.least`)."""
         if cell.least != least:
@@ -169,6 +176,7 @@ class State:
             cell = self.cell(name, dtype, value.shape)
             self.learn(cell, None)
             np.copyto(cell.array, to_storage(value, dtype))
+            self.wrote()
             if not cell.ready:
                 cell.ready = True
                 self.epoch += 1

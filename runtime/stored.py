@@ -43,7 +43,7 @@ SMALL = 8
 HUGE = 50_000
 #: Bytes of a constant that no recorded node holds, beyond which a plan is not stored.
 INLINE = 1 << 18
-_PLACES = frozenset({"feed", "var", "out", "arena", "counters"})
+_PLACES = frozenset({"feed", "var", "out", "arena", "counters", "kept", "written"})
 _TYPES = {t.code: t for t in DTYPES}
 Keys = dict[int, list[tuple[str, str]]]
 
@@ -83,6 +83,7 @@ class _Product(NamedTuple):
     a_shared: bool
     b_shared: bool
     outputs: tuple[DType, ...]
+    panels: bool
     kernel: _Loops
 
 
@@ -190,7 +191,7 @@ class _Writer:
         if c is not None:
             product = [
                 c.dtype.code, c.ta, c.tb, *_dims((c.m, c.n, c.k, c.batch)), c.a_shared, c.b_shared,
-                [t.code for t in c.outputs],
+                [t.code for t in c.outputs], c.panels,
             ]  # fmt: skip
         given = {Symbol(k): d for k, d in s.attrs.items()}
         numbers = {f"#{i}": substitute(n, given) for i, n in enumerate(code.numbers)}
@@ -352,10 +353,10 @@ class _Reader:
         kernel: Any = _Loops(tuple([Symbol(x) for x in sizes]), self.dim(units))
         contraction: Any = None
         if product is not None:
-            t, ta, tb, m, n, k, batch, a_shared, b_shared, outs = product
+            t, ta, tb, m, n, k, batch, a_shared, b_shared, outs, panels = product
             contraction = _Product(
                 _TYPES[t], ta, tb, self.dim(m), self.dim(n), self.dim(k), self.dim(batch),
-                a_shared, b_shared, tuple([_TYPES[x] for x in outs]), kernel,
+                a_shared, b_shared, tuple([_TYPES[x] for x in outs]), panels, kernel,
             )  # fmt: skip
         nowhere: Any = None
         s = _Step(

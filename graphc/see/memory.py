@@ -81,7 +81,8 @@ class Memory:
     steps : tuple of str
         The kernel of each step.
     outside : dict
-        Bytes outside of the arena: ``"variables"``, ``"feeds"``, ``"results"``, ``"constants"``.
+        Bytes outside of the arena: ``"variables"``, ``"feeds"``, ``"results"``, ``"constants"``,
+        and what is made of variables alone and ``"kept"`` between runs.
     """
 
     arena: int
@@ -203,10 +204,11 @@ def _use(
 def _outside(steps: Iterable[StepSpec], size: Callable[[Dim], int]) -> dict[str, int]:
     """Bytes that a run needs besides the arena."""
     words = {"var": "variables", "feed": "feeds", "out": "results", "const": "constants"}
+    words["kept"] = "kept"
     seen: dict[tuple[str, Any], int] = {}
     for b in (b for s in steps for b in s.binds):
         if b.kind in words:
-            key = b.name if b.kind == "var" else id(b) if b.kind == "const" else b.index
+            key = b.name if b.kind == "var" else b.index if b.kind in ("feed", "out") else id(b)
             seen[b.kind, key] = size(b.count) * b.dtype.size
     out = dict.fromkeys(words.values(), 0)
     for (kind, _), n in seen.items():

@@ -91,6 +91,7 @@ def trial(part: Part) -> tuple[list[Array], dict[str, Array]] | None:
         state.moved()
         for name, a in saved.items():
             np.copyto(state.cells[name].array, a)
+        state.wrote()
     if code != OK:
         return None
     types = [t for t, _ in c.plan.out_types]

@@ -122,6 +122,7 @@ def unchanged(state: Any) -> Iterator[None]:
                 np.copyto(c.array, array)
                 state.learn(c, None)
                 c.ready = ready
+            state.wrote()
             state.cells.clear()
             state.cells.update({name: c for name, (c, _, _) in cells.items()})
             state.skips.clear()

@@ -91,6 +91,7 @@ def _count(host: Any, *, variable: str, limit: int, dtype: Any) -> Any:
         if int(before) >= limit:
             raise OutOfRangeError(None, host.node, f"Reached limit of {limit}")
         cell.array[...] = before + 1
+        host.state.wrote()
     return before
 
 

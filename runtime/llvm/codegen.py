@@ -138,7 +138,10 @@ def gemm_of(c: Contraction) -> Any:
     target = Target(cpu.vector_bytes, cpu.has_fma, cpu.l1d, cpu.l2, cpu.l3)
     m, n, k = (d if type(d) is int else None for d in (c.m, c.n, c.k))
     batched = c.batch != 1
-    return Gemm(c.dtype, c.ta, c.tb, batched, m=m, n=n, k=k, outputs=c.outputs, target=target)
+    return Gemm(
+        c.dtype, c.ta, c.tb, batched, m=m, n=n, k=k, outputs=c.outputs, target=target,
+        panels=c.panels,
+    )  # fmt: skip
 
 
 def gemm_key(c: Contraction, variant: str, watch: Watch = NOTHING) -> str:

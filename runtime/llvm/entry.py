@@ -107,6 +107,8 @@ class H(IntEnum):
     RUNS = 16
     LOOPS = 17  # whether there are branches: nobody knows how long the run takes
     TRACE = 18  # a log, while the run is a traced one (`graphc.runtime.llvm.tracing`)
+    WRITTEN = 20  # address of the word that counts runs that may write variables
+    SPARE = 21  # where runs count that write none
     SIZE = 24
 
 
@@ -443,6 +445,8 @@ class Program:
         How many threads a run may use.
     keep : sequence
         Whatever the argument words point into.
+    written : ndarray of int64, optional
+        Its first word grows with each run: the steps write variables.
     fast : bool, optional
         False takes the portable path (also taken where the fast one is not supported).
 
@@ -473,6 +477,7 @@ class Program:
         *,
         threads: int = 1,
         keep: Sequence[Any] = (),
+        written: aligned.Words | None = None,
         fast: bool | None = None,
     ) -> None:
         nat = native()
@@ -487,7 +492,7 @@ class Program:
         at = block.ctypes.data
         self._block = block
         self._specs = [(np.dtype(s.dtype), isinstance(s, OutSpec)) for s in specs]
-        self.keep = [nat, [s.owner for s in steps], self._specs, *keep]
+        self.keep = [nat, [s.owner for s in steps], self._specs, written, *keep]
 
         self.words = block[words_at:dims_at]
         self.starts: list[int] = []
@@ -527,6 +532,7 @@ class Program:
         if not all(0 <= s.words[2] <= len(steps) for s in branches):
             raise IndexError("a branch leads to no step")
         block[H.LOOPS] = bool(branches)
+        block[H.WRITTEN] = at + 8 * H.SPARE if written is None else written.ctypes.data
         block[H.GLOBALS] = nat.globals.ctypes.data
         self._stride = -(-(max(lengths, default=1) + SCRATCH_HEAD) // 16) * 16
         self._scratch = aligned.words(0)

@@ -72,7 +72,7 @@ KERNELS = (
 )  # fmt: skip
 
 # Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
-TEMPLATE = 15
+TEMPLATE = 16
 
 # Terms added one after another before they join the sum of the others. Rounding grows with
 # the length of such a chain: equal terms, whose roundings all go the same way, err by up to
@@ -159,6 +159,8 @@ class Gemm(NamedTuple):
     outputs : tuple of DType
         Of the stored results, `(dtype,)` if empty.
     target : Target
+    panels : bool
+        B lies in panels of `panel` columns, one after another (kernel ``thin``).
     template : int
         Part of the `repr`, hence of the keys of cached kernels; leave it.
     """
@@ -174,6 +176,7 @@ class Gemm(NamedTuple):
     target: Target = Target()
     template: int = TEMPLATE
     loose: bool = False
+    panels: bool = False
 
     # ------------------------------------------------------------- derived numbers
 
@@ -207,6 +210,11 @@ class Gemm(NamedTuple):
     def columns(self) -> int:
         """Columns of a panel of B."""
         return self.block[1] * self.lanes
+
+    @property
+    def panel(self) -> int:
+        """Columns that a row is multiplied by at a time."""
+        return (16 if self.target.registers == 32 else 8) * self.lanes
 
     def extra_word(self, i: int) -> int:
         """The number of the epilogue's word `i`."""

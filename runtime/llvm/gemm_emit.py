@@ -20,6 +20,7 @@ __all__ = ["emit"]
 LINES = (
     12  # of a batch's next operands that 16 terms of a tile ask for: 1536 of a head in 128 times
 )
+PANEL_AHEAD = 2048  # bytes of a panel asked for before they are read
 AHEAD = 8  # rows of B asked for before they are packed: at 200 cycles each, memory's latency
 
 
@@ -996,7 +997,7 @@ class _Kernel:
         since units are multiples of 16 vectors, and so do its bits.
         """
         fn, lanes = self.fn, self.lanes
-        wide = 16 if self.g.target.registers == 32 else 8
+        wide = self.g.panel // lanes
         with fn.loop(j0, j1, self.nr) as jp:
             cols = self._min(j1 - jp.i, self.nr)
             full = cols.eq(self.nr)
@@ -1012,7 +1013,8 @@ class _Kernel:
                     stop = fn.select(full, cols, fn.index(0))
                 with fn.loop(done, stop, nv * lanes) as c:
                     mask = self._mask(cols - c.i, lanes) if nv == 1 else None
-                    self._thin_block(x, y, n, jp.i + c.i, c.i, nv, split, mask)
+                    base, step = self._piece(y, n, jp.i + c.i)
+                    self._thin_block(x, base, step, c.i, nv, split, mask)
             if column:
                 with fn.loop(0, cols) as e:
                     one = fn.load(self.stack, e.i, self.g.acc)
@@ -1020,16 +1022,29 @@ class _Kernel:
             else:
                 self._finish(fn.index(0), jp.i, fn.index(1), cols)
 
+    def _piece(self, y: Any, n: V, j: V) -> tuple[Any, V]:
+        """Where column `j` of y begins, and from there the elements to the next row."""
+        fn, g = self.fn, self.g
+        if not g.panels:
+            return fn.element_ptr(y, j, g.dtype), n
+        first = j - (j & (g.panel - 1))
+        there = fn.element_ptr(y, first * self.k + (j - first), g.dtype)
+        return there, self._min(n - first, g.panel)
+
     def _thin_block(
-        self, x: Any, y: Any, n: V, j: V, to: V, nv: int, split: int, mask: V | None
+        self, x: Any, base: Any, n: V, to: V, nv: int, split: int, mask: V | None
     ) -> None:
-        """nv vectors of sums into the tile at `to`, a block of k at a time."""
+        """nv vectors of sums into the tile at `to`, a block of k at a time; rows are `n` apart."""
         fn, g, lanes = self.fn, self.g, self.lanes
-        base = fn.element_ptr(y, j, g.dtype)
+        asks = g.panels and nv * lanes == g.panel
         zero = fn.const(0, g.acc, lanes)
 
         def step(p: V, sums: list[V]) -> list[V]:
             xs = fn.splat(self._load(x, p), lanes)
+            if asks:
+                later = fn.element_ptr(base, p * n, g.dtype)
+                for at in range(PANEL_AHEAD, PANEL_AHEAD + g.panel * g.dtype.size, 64):
+                    self._line(self._byte(later, fn.index(at)))
             return [
                 self._mul_add(xs, self._load(base, p * n + v * lanes, lanes, mask), sums[v])
                 for v in range(nv)

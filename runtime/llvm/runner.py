@@ -832,9 +832,16 @@ def _emit_walk_alone(m: ir.Module, walk: Any, name: str = "graphc_walk") -> None
     c = _Code(m, name, [ptr], i64, plain=True)
     saved = _get_mxcsr(c)
     _set_mxcsr(c, MXCSR)
+    _count_write(c, c.args[0])
     code = V(c, c.call_fn(walk, [c.args[0], c.index(1)]), dtypes.int64)
     _set_mxcsr(c, saved)
     c.ret(code)
+
+
+def _count_write(c: _Code, block: Any) -> None:
+    """Runs that may write variables are counted: what others keep of them is old."""
+    word = c.read_ptr(block, H.WRITTEN)
+    c.put(word, 0, c.read_i64(word, 0) + 1)
 
 
 def emit(m: ir.Module, layout: Layout | None) -> None:
@@ -888,6 +895,7 @@ def _emit_entry(
         odd = (saved & 0xFFC0).ne(MXCSR)
         with c.if_(c.cold(odd)):
             _set_mxcsr(c, MXCSR)
+        _count_write(c, block)
         runs = c.read_i64(block, H.RUNS)
         c.put(block, H.RUNS, runs + 1)
         # The first run measures, in case the estimate is far too low.

@@ -169,7 +169,7 @@ function roofline(s) {
   return Math.max((s.flops || 0) / m.flops, stepBytes(s) / m.bytes) * 1e9 / s.ns;
 }
 
-const KINDS = { feed: "fed", var: "variable", const: "constant", out: "result", arena: "arena", scratch: "scratch of each thread", counters: "random counter" };
+const KINDS = { feed: "fed", var: "variable", const: "constant", out: "result", arena: "arena", scratch: "scratch of each thread", counters: "random counter", kept: "kept between runs", written: "count of writes" };
 
 function numbersOf(s) {
   const rows = [], add = (k, v) => rows.push(el("tr", {}, el("th", {}, k), el("td", {}, v)));
