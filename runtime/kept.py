@@ -47,29 +47,23 @@ def keep(steps: Sequence[StepSpec]) -> list[StepSpec]:
     """The steps of a plan that writes no variable, those first whose results may be kept."""
     if not all(s.calls for s in steps):  # in a loop or a branch
         return list(steps)
-    written = Counter(b for s in steps for b in s.writes)
-    room = MOST
-    first: list[StepSpec] = []
-    rest: list[StepSpec] = []
-    held: set[Buf] = set()
-    for s in steps:
-        mine = _constant(s, held) and all(written[b] == 1 for b in s.writes)
-        if mine and _bytes(s.writes) <= room:
-            first.append(s)
-            held.update(s.writes)
-            room -= _bytes(s.writes)
-        else:
-            rest.append(s)
-    panels = {b: s for s in rest if (b := _matrix(s)) is not None}
-    for source in panels:
-        if _bytes([source]) <= room:
-            readers = [s for s in rest if _matrix(s) is source]
-            first.append(_in_panels(source, readers))
-            room -= _bytes([source])
-    if sum(_bytes([*s.reads, *s.writes]) for s in first) < LEAST:
+    chosen = _chosen(steps)
+    first = [s for s in steps if s in chosen]
+    rest = [s for s in steps if s not in chosen]
+    room = MOST - _bytes(b for s in first for b in s.writes)
+    for s in chosen:
+        for b in s.writes:
+            b.kind = "kept"
+    readers: dict[Buf, list[StepSpec]] = {}
+    for s in _varying(rest):
+        if (source := _matrix(s)) is not None:
+            readers.setdefault(source, []).append(s)
+    for source, found in readers.items():
+        room -= _bytes([source])
+        if room >= 0:
+            first.append(_in_panels(source, found))
+    if not first:
         return list(steps)
-    for b in held:
-        b.kind = "kept"
     node, after = first[0].node, label_step(first[0].node)
     now, seen = Buf("written", int64, 1, name="written"), Buf("kept", int64, 1, name="seen")
     stale = Buf("kept", bool_, 1, name="stale")
@@ -77,6 +71,48 @@ def keep(steps: Sequence[StepSpec]) -> list[StepSpec]:
     return [
         look, branch_step(stale, after, node), *first, copy_step(now, seen, node), after, *rest
     ]  # fmt: skip
+
+
+def _chosen(steps: Sequence[StepSpec]) -> set[StepSpec]:
+    """The steps whose results are kept.
+
+    What is made of variables alone, for steps that read what differs from run to run besides. A
+    run that has no such steps is computed as it stands, each time: who asks again for a mean of
+    variables may want to know how long it takes.
+    """
+    written = Counter(b for s in steps for b in s.writes)
+    readers: dict[Buf, list[StepSpec]] = {}
+    for s in steps:
+        for b in s.reads:
+            readers.setdefault(b, []).append(s)
+    held: set[Buf] = set()
+    found: list[StepSpec] = []
+    room = MOST
+    for s in steps:
+        size = _bytes(s.writes)
+        if _constant(s, held) and all(written[b] == 1 for b in s.writes) and size <= room:
+            found.append(s)
+            held.update(s.writes)
+            room -= size
+    fine = set(_varying(steps))
+    chosen: set[StepSpec] = set()
+    for s in reversed(found):
+        if all(r in fine for b in s.writes for r in readers.get(b, ())):
+            chosen.add(s)
+            fine.add(s)
+    pays = sum(_bytes([*s.reads, *s.writes]) for s in chosen) >= LEAST
+    return chosen if pays else set()
+
+
+def _varying(steps: Sequence[StepSpec]) -> list[StepSpec]:
+    """The steps that depend on more than variables and constants."""
+    made: set[Buf] = set()
+    found = []
+    for s in steps:
+        if any(b.kind in ("feed", "counters") or b in made for b in s.binds):
+            made.update(s.writes)
+            found.append(s)
+    return found
 
 
 def places(steps: Iterable[StepSpec]) -> tuple[dict[int, int], int]:

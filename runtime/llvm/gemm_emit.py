@@ -20,7 +20,7 @@ __all__ = ["emit"]
 LINES = (
     12  # of a batch's next operands that 16 terms of a tile ask for: 1536 of a head in 128 times
 )
-PANEL_AHEAD = 2048  # bytes of a panel asked for before they are read
+PANEL_AHEAD = 4096  # bytes of a panel asked for before they are read
 AHEAD = 8  # rows of B asked for before they are packed: at 200 cycles each, memory's latency
 
 

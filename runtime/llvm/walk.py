@@ -405,18 +405,23 @@ class Walk(Indexing):
     def find_stream(self, var: str, inside: Sequence[Stmt], lanes: int) -> Store | None:
         """The store of a loop that bypasses the cache: of consecutive elements, the first one.
 
-        Not beside loads of a scratch row: its vectors begin elsewhere, and what was stored just
-        before, still behind slow stores, would be waited for (measured: a third slower).
+        Beside loads of a scratch row all rows must be whole lines: else the row's vectors begin
+        elsewhere, and what was stored just before, still behind slow stores, would be waited for
+        (measured: a third slower).
         """
-        if any(isinstance(s, Load) and self.buffers[s.buf].direction == "scratch" for s in inside):
-            return None
+        scratch = any(
+            isinstance(s, Load) and self.buffers[s.buf].direction == "scratch" for s in inside
+        )
         for s in inside:
             if not isinstance(s, Store) or not s.stream or s.mode != "set" or s.where is not None:
                 continue
-            flat = self.flat(s.buf, s.index)
-            rest = flat - Expr.symbol(var)
+            size = self.buffers[s.buf].dtype.size
+            rest = self.flat(s.buf, s.index) - Expr.symbol(var)
             names = [x.name for x in rest.symbols()] if isinstance(rest, Expr) else []
-            whole = lanes * self.buffers[s.buf].dtype.size % STREAM_ALIGN == 0
+            whole = lanes * size % STREAM_ALIGN == 0
+            if scratch:
+                steps = [c for _, c in rest.terms] if isinstance(rest, Expr) else [rest]
+                whole &= all(c * size % STREAM_ALIGN == 0 for c in steps)
             if whole and var not in names and not any(n[0] == "%" for n in names):
                 return s
         return None

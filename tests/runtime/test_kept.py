@@ -269,6 +269,26 @@ def test_plans_from_disk_keep_too(
     assert (fresh, from_disk) == (False, True)
 
 
+def test_chains_are_kept_for_what_differs() -> None:
+    """A filter that is normalized and transformed; the same filter's mean is not kept."""
+    with tf.Graph().as_default(), tf.Session() as s:
+        x = tf.placeholder(tf.float32, [None, 16, 16, 32])
+        w = tf.get_variable("w", initializer=values(2, 3, 3, 32, 48))
+        v = tf.nn.l2_normalize(w, [0, 1, 2])
+        net = Net(tf.nn.conv2d(x, v, [1, 1, 1, 1], "SAME"), {x: values(3, 2, 16, 16, 32)}, w, "")
+        mean = net._replace(y=tf.reduce_mean(tf.nn.softmax(v)), feed={})
+        s.run(w.initializer)
+        found = []
+        for n in (net, mean):
+            s.run(n.y, n.feed)
+            found.append((called(s, n), called(s, n)))
+        (later, first), (again, same) = found
+        assert {"look", "branch"} < later
+        assert len(later) == 3
+        assert len(first - later - {"copy"}) >= 2
+        assert again == same
+
+
 def test_memory_reports_count_it() -> None:
     with running(product) as (net, s):
         (report,) = memory_report(net.y, net.feed, s)

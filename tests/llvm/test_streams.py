@@ -1,0 +1,43 @@
+"""Large results go past the cache, beside a scratch row only where all rows are whole lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc.passes import lower_values
+from graphc.runtime.llvm.walk import Walk
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("shape", "whole"),
+    [((5, 1024), True), ((40, 96), True), ((2, 3, 64), True), ((5, 1000), False), ((7, 72), False)],
+)
+def test_softmax_streams_rows_of_whole_lines(
+    shape: tuple[int, ...], whole: bool, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streamed: list[Any] = []
+    put = Walk.put_stream
+
+    def note(self: Walk, base: Any, at: Any, x: Any) -> None:
+        streamed.append(at)
+        put(self, base, at, x)
+
+    monkeypatch.setattr(Walk, "put_stream", note)
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    number = np.random.default_rng().uniform(1, 2)  # a kernel that no cache has
+    config = tf.ConfigProto(intra_op_parallelism_threads=threads)
+    got = []
+    for least in (1 << 40, 0):
+        monkeypatch.setattr(lower_values, "STREAM_BYTES", least)
+        with tf.Graph().as_default(), tf.Session(config=config) as sess:
+            logits = tf.placeholder(tf.float32, shape)
+            got.append(sess.run(tf.nn.softmax(logits * number), {logits: x}))
+        assert bool(streamed) == (whole and not least)
+    np.testing.assert_array_equal(*got)
+    z = np.exp(x.astype(np.float64) * number)
+    np.testing.assert_allclose(got[1], z / z.sum(-1, keepdims=True), rtol=1e-5)
