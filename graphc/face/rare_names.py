@@ -17,6 +17,14 @@ _ROWS = (
         "multi_head multi_label_head poisson_regression_head regression_head",
     ),
     ("contrib.integrate", "contrib.integrate", "odeint odeint_fixed"),
+    (
+        "quantization",
+        "ops.quantize",
+        "fake_quant_with_min_max_args fake_quant_with_min_max_args_gradient "
+        "fake_quant_with_min_max_vars fake_quant_with_min_max_vars_gradient "
+        "fake_quant_with_min_max_vars_per_channel "
+        "fake_quant_with_min_max_vars_per_channel_gradient",
+    ),
     ("contrib.rnn", "nn.grid_lstm", "BidirectionalGridLSTMCell GridLSTMCell"),
     ("contrib.sparsemax", "contrib.sparsemax", "sparsemax sparsemax_loss"),
 )

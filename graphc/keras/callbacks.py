@@ -392,8 +392,12 @@ class TensorBoard(Callback):
     write_graph : bool
     write_grads : bool
         Whether to write the distribution of gradients with the histograms.
-    write_images, embeddings_freq, update_freq
-        Nothing is written for these, which a warning says.
+    write_images : bool
+        Whether to write weights as pictures with the histograms.
+    update_freq : {"epoch", "batch"} or int
+        Write numbers of batches too: of each, or whenever so many examples were seen.
+    embeddings_freq
+        Nothing is written for it, which a warning says.
     """
 
     def __init__(
@@ -409,10 +413,11 @@ class TensorBoard(Callback):
         self.writer: Any = None
         self._merged: Any = None
         self._batches = 0
-        for name, given in (("write_images", write_images), ("embeddings_freq", embeddings_freq),
-                            ("update_freq", update_freq != "epoch")):  # fmt: skip
-            if given:
-                logging.warning("graphc's TensorBoard callback writes nothing for %s", name)
+        self.write_images = write_images
+        self.update_freq = 1 if update_freq == "batch" else update_freq
+        self._trained = self._samples = self._written = 0
+        if embeddings_freq:
+            logging.warning("graphc's TensorBoard callback writes nothing for embeddings_freq")
 
     def watcher(self, epoch: int) -> Callable[[Any], None] | None:
         """What sees the feeds of each batch of validation data, in epochs with histograms."""
@@ -426,7 +431,7 @@ class TensorBoard(Callback):
         """Summaries of weights, perhaps of their gradients, and of what layers give."""
         from graphc.face.current import name_scope
         from graphc.face.gradients import gradients
-        from graphc.summary.ops import histogram, merge
+        from graphc.summary.ops import histogram, image, merge
 
         made = []
         with name_scope(None):
@@ -434,6 +439,9 @@ class TensorBoard(Callback):
                 for w in layer.weights:
                     name = w.op.name + "_0"
                     made.append(histogram(name, w))
+                    picture = _picture(w) if self.write_images else None
+                    if picture is not None:
+                        made.append(image(name, picture))
                     if self.write_grads and any(w is t for t in layer.trainable_weights):
                         grad = gradients(self.model.total_loss, w)[0]
                         if grad is not None:
@@ -456,13 +464,47 @@ class TensorBoard(Callback):
 
         self.writer = FileWriter(self.log_dir, get_default_graph() if self.write_graph else None)
 
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        found = dict(logs or {})
+        self._samples += found.pop("size", 1)
+        if self.update_freq != "epoch" and self._samples - self._written >= self.update_freq:
+            found.pop("batch", None)
+            self._write_numbers("batch", found, self._trained)
+            self._written = self._samples
+        self._trained += 1
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        step = epoch if self.update_freq == "epoch" else self._samples
+        self._write_numbers("epoch", logs or {}, step)
+
+    def _write_numbers(self, kind: str, logs: dict[str, Any], step: int) -> None:
         from graphc.proto import Summary
 
-        for k, v in (logs or {}).items():
-            entry = Summary(value=[Summary.Value(tag=f"epoch_{k}", simple_value=float(v))])
-            self.writer.add_summary(entry, epoch)
+        for k, v in logs.items():
+            entry = Summary(value=[Summary.Value(tag=f"{kind}_{k}", simple_value=float(v))])
+            self.writer.add_summary(entry, step)
         self.writer.flush()
 
     def on_train_end(self, logs: Logs = None) -> None:
         self.writer.close()
+
+
+def _picture(weight: Any) -> Any:
+    """A weight as grey images; None where it has more axes than they have."""
+    from graphc.ops import shapes, transposing
+    from graphc.ops.convert import convert_to_tensor
+
+    flat: Any = shapes.squeeze(convert_to_tensor(weight))
+    sizes = flat.shape.as_list()
+    if len(sizes) not in (1, 2, 3):
+        return None
+    if len(sizes) == 3:
+        rows, columns, many = sizes
+        flat = transposing.transpose(flat, [2, 0, 1])
+        return shapes.reshape(flat, [many, rows, columns, 1])
+    if len(sizes) == 1:
+        return shapes.reshape(flat, [1, sizes[0], 1, 1])
+    if sizes[0] > sizes[1]:
+        flat = transposing.transpose(flat)
+        sizes.reverse()
+    return shapes.reshape(flat, [1, *sizes, 1])
