@@ -17,6 +17,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graphc.data.function import Context, Function
+from graphc.data.options import (
+    DistributeOptions,
+    OptimizationOptions,
+    StatsOptions,
+    ThreadingOptions,
+)
 from graphc.data.streams import Stream
 from graphc.data.structure import (
     DatasetSpec,
@@ -51,10 +57,15 @@ class Options:
             raise AttributeError(name)
         found = self._set.get(name)
         if found is None and name in _OPTION_GROUPS:
-            found = self._set[name] = Options()
+            found = self._set[name] = _OPTION_GROUPS[name]()
         return found
 
     def __setattr__(self, name: str, value: Any) -> None:
+        kind = _OPTION_GROUPS.get(name, object)
+        if not isinstance(value, kind):
+            raise TypeError(
+                f'Property "{name}" must be of type {kind}, got: {value!r} (type: {type(value)})'
+            )
         self._set[name] = value
 
     def merge(self, options: Options) -> Options:
@@ -79,9 +90,12 @@ def make(kind: str, *arguments: Any, **named: Any) -> Dataset:
     return made
 
 
-_OPTION_GROUPS = frozenset(
-    {"experimental_distribute", "experimental_optimization", "experimental_threading"}
-)
+_OPTION_GROUPS = {
+    "experimental_distribute": DistributeOptions,
+    "experimental_optimization": OptimizationOptions,
+    "experimental_stats": StatsOptions,
+    "experimental_threading": ThreadingOptions,
+}
 
 
 class Dataset:

@@ -9,6 +9,20 @@ __all__ = ["RARE_NAMES"]
 
 #: (namespace, module below graphc, names).
 _ROWS = (
+    ("", "data.type_specs",
+     "IndexedSlicesSpec RaggedTensorSpec SparseTensorSpec TensorArraySpec TypeSpec"),
+    ("", "ir.dtypes", "QUANTIZED_DTYPES qint16 qint32 qint8 quint16 quint8 resource variant"),
+    ("data.experimental", "data.options",
+     "DistributeOptions MapVectorizationOptions OptimizationOptions StatsOptions "
+     "ThreadingOptions"),
+    ("data.experimental", "data.type_specs",
+     "RaggedTensorStructure SparseTensorStructure TensorArrayStructure TensorStructure"),
+    ("debugging", "face.oddments", "get_log_device_placement set_log_device_placement"),
+    ("test", "face.oddments", "assert_equal_graph_def benchmark_config create_local_cluster"),
+    ("train.experimental", "train.loss_scale",
+     "DynamicLossScale FixedLossScale LossScale MixedPrecisionLossScaleOptimizer "
+     "disable_mixed_precision_graph_rewrite enable_mixed_precision_graph_rewrite"),
+    ("user_ops", "face.oddments", "my_fact"),
     (
         "contrib.estimator",
         "estimator.with_heads",
@@ -27,7 +41,7 @@ _ROWS = (
     ),
     ("contrib.rnn", "nn.grid_lstm", "BidirectionalGridLSTMCell GridLSTMCell"),
     ("contrib.sparsemax", "contrib.sparsemax", "sparsemax sparsemax_loss"),
-)
+)  # fmt: skip
 
 #: Path → where it is, as in `graphc.face.names.NAMES`.
 RARE_NAMES: dict[str, str] = {
@@ -35,3 +49,4 @@ RARE_NAMES: dict[str, str] = {
     for space, module, names in _ROWS
     for name in names.split()
 }
+RARE_NAMES["data.experimental.Structure"] = "graphc.data.type_specs:TypeSpec"

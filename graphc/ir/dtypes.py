@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DTYPES", "DType", "as_dtype"]
+__all__ = ["DTYPES", "QUANTIZED_DTYPES", "DType", "as_dtype"]
 
 
 class DType:
@@ -32,7 +32,8 @@ class DType:
         self.code = code
         self.as_numpy_dtype = np_type
         self.np: np.dtype[Any] = np.dtype(np_type)
-        self.kind = kind  # f float, i signed, u unsigned, b bool, s string, c complex
+        #: f float, i signed, u unsigned, b bool, s string, c complex; q quantized, r resource
+        self.kind = kind
         self.enum = enum
         self.size = 2 if name == "bfloat16" else self.np.itemsize
         self._ref: DType | None = None
@@ -65,11 +66,11 @@ class DType:
 
     @property
     def is_quantized(self) -> bool:
-        return False
+        return self.kind == "q"
 
     @property
     def is_numpy_compatible(self) -> bool:
-        return True
+        return self.kind != "r"
 
     @property
     def base_dtype(self) -> DType:
@@ -94,7 +95,7 @@ class DType:
         if self._base is not self:
             return self
         if self._ref is None:
-            ref = DType(
+            ref = type(self)(
                 self.name + "_ref", self.code, self.as_numpy_dtype, self.kind, self.enum + 100
             )
             ref.size = self.size
@@ -158,6 +159,24 @@ class DType:
         return as_dtype, (self.name,)
 
 
+class _Named(DType):
+    """A type of TensorFlow that no tensor has here: to compare with."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or other == self.name
+
+    __hash__ = DType.__hash__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _named, (self.name,)
+
+
+def _named(name: str) -> Any:
+    return globals()[name]
+
+
 float32 = DType("float32", "f32", np.float32, "f", 1)
 float64 = DType("float64", "f64", np.float64, "f", 2)
 int32 = DType("int32", "i32", np.int32, "i", 3)
@@ -174,6 +193,23 @@ uint16 = DType("uint16", "u16", np.uint16, "u", 17)
 float16 = DType("float16", "f16", np.float16, "f", 19)
 uint32 = DType("uint32", "u32", np.uint32, "u", 22)
 uint64 = DType("uint64", "u64", np.uint64, "u", 23)
+
+
+def _quantized(name: str, of: str, enum: int) -> DType:
+    layout: Any = np.dtype([(name, of)])
+    return _Named(name, name, layout, "q", enum)
+
+
+qint8, quint8 = _quantized("qint8", "i1", 11), _quantized("quint8", "u1", 12)
+qint16, quint16 = _quantized("qint16", "<i2", 15), _quantized("quint16", "<u2", 16)
+qint32 = _quantized("qint32", "<i4", 13)
+resource = _Named("resource", "resource", np.object_, "r", 20)
+variant = _Named("variant", "variant", np.object_, "r", 21)
+
+#: The quantized types and their references.
+QUANTIZED_DTYPES = frozenset(
+    x for t in (qint8, quint8, qint16, quint16, qint32) for x in (t, t._as_ref)
+)
 
 DTYPES: tuple[DType, ...] = (
     float32, float64, int32, uint8, int16, int8, string, int64, bool_, bfloat16,
@@ -205,6 +241,8 @@ def as_dtype(type_value: Any) -> DType:
     """
     value = type_value
     if isinstance(value, DType):
+        if value.kind in "qr":
+            raise TypeError(f"graphc makes no tensors of the type {value.name}")
         return value
     if type(value) is int and value in _BY_ENUM:
         return _BY_ENUM[value]

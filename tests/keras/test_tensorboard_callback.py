@@ -69,5 +69,5 @@ def test_without_validation_data(tmp_path):
 def test_what_is_not_written_is_said(tmp_path, monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(tf.logging, "warning", lambda text, *a: said.append(text % a))
-    K.callbacks.TensorBoard(str(tmp_path), write_images=True, update_freq="batch")
-    assert [s.split()[-1] for s in said] == ["write_images", "update_freq"]
+    K.callbacks.TensorBoard(str(tmp_path), embeddings_freq=1)
+    assert [s.split()[-1] for s in said] == ["embeddings_freq"]

@@ -1,0 +1,110 @@
+"""Small names of ``tf.test``, ``tf.debugging`` and ``tf.user_ops``."""
+
+from __future__ import annotations
+
+import re
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+from graphc.face.config import ConfigProto
+from graphc.ops.convert import constant
+
+__all__ = [
+    "assert_equal_graph_def", "benchmark_config", "create_local_cluster",
+    "get_log_device_placement", "my_fact", "set_log_device_placement",
+]  # fmt: skip
+
+_placement = SimpleNamespace(logged=False)
+
+
+def get_log_device_placement() -> bool:
+    """What `set_log_device_placement` was told."""
+    return bool(_placement.logged)
+
+
+def set_log_device_placement(enabled: bool) -> None:
+    """Accepted and kept: all operations are on the one CPU."""
+    _placement.logged = bool(enabled)
+
+
+def my_fact(name: str | None = None) -> Any:
+    """The fact that TensorFlow gives as an example of an op of users."""
+    return constant("0! == 1", name=name or "Fact")
+
+
+def benchmark_config() -> Any:
+    """The configuration of sessions of benchmarks, that of all others here."""
+    return ConfigProto()
+
+
+def create_local_cluster(
+    num_workers: int, num_ps: int, protocol: str = "grpc", worker_config: Any = None,
+    ps_config: Any = None,
+) -> tuple[list[Any], list[Any]]:  # fmt: skip
+    """Servers of a cluster in this process: lists of workers and of parameter servers."""
+    from graphc.train.cluster import ClusterSpec, Server
+
+    jobs = {
+        job: [f"localhost:{_free_port()}" for _ in range(n)]
+        for job, n in (("worker", num_workers), ("ps", num_ps))
+    }
+    cluster = ClusterSpec(jobs)
+
+    def servers(job: str, config: Any) -> list[Any]:
+        return [
+            Server(cluster, job_name=job, protocol=protocol, task_index=i, config=config)
+            for i in range(len(jobs[job]))
+        ]
+
+    return servers("worker", worker_config), servers("ps", ps_config)
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("localhost", 0))
+        return int(s.getsockname()[1])
+
+
+def assert_equal_graph_def(
+    actual: Any, expected: Any, checkpoint_v2: bool = False, hash_table_shared_name: bool = False
+) -> None:
+    """Raise AssertionError where two ``GraphDef`` differ; the order of nodes is no difference.
+
+    Parameters
+    ----------
+    checkpoint_v2 : bool
+        Ignore the random folders that savers write to.
+    hash_table_shared_name : bool
+        Ignore the names that hash tables share.
+    """
+    from graphc.proto import GraphDef
+
+    for what, g in (("actual", actual), ("expected", expected)):
+        if not isinstance(g, GraphDef):
+            raise TypeError(f"Expected tf.GraphDef for {what}, got {type(g).__name__}")
+    found, wanted = (
+        {n.name: _compared(n, checkpoint_v2, hash_table_shared_name) for n in g.node}
+        for g in (actual, expected)
+    )
+    if set(found) != set(wanted):
+        raise AssertionError(
+            f"only in actual: {sorted(set(found) - set(wanted))}, "
+            f"only in expected: {sorted(set(wanted) - set(found))}"
+        )
+    for name, node in found.items():
+        if node != wanted[name]:
+            raise AssertionError(f"Node {name} differs: {node} is not {wanted[name]}")
+
+
+def _compared(node: Any, checkpoint_v2: bool, hash_table_shared_name: bool) -> Any:
+    """A copy of a node without what may differ."""
+    made = type(node)()
+    made.CopyFrom(node)
+    if hash_table_shared_name and made.op in ("HashTableV2", "HashTable"):
+        made.attr.pop("shared_name", None)
+    if checkpoint_v2 and made.op == "Const":
+        text = made.attr["value"].tensor.string_val
+        for i, value in enumerate(text):
+            text[i] = re.sub(rb"_temp_[0-9a-z]{32}/part", b"", value)
+    return made
