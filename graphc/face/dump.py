@@ -19,11 +19,9 @@ from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value, reachable, type_text
 from graphc.ir.text import attribute_text, print_graph
 
-__all__ = ["STAGES", "dump", "optimize"]
+__all__ = ["dump", "optimize"]
 
-#: Stages besides the passes, in order.
-STAGES = ("graph", "pure", "kernels", "plan", "llvm", "optimized", "asm")
-#: Those that "all" leaves out.
+#: Stages that "all" leaves out.
 _LONG = ("llvm", "optimized", "asm")
 
 

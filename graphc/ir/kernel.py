@@ -3,8 +3,8 @@
 A `Kernel` names its buffers (contiguous, row-major), its run-time sizes, and a list of
 statements. Statements never change; values have one definition; every index is an integer
 expression (`graphc.ir.dims`) over sizes, loop variables and i64 values (``%name``).
-`kernel_text` prints kernels, `kernel_parse` reads them, `runtime.kernel_interp` runs them as plain
-loops, `runtime.llvm.walk` turns them into native code, and these agree.
+`kernel_text` prints kernels, `kernel_parse` reads them, `runtime.llvm.walk`
+turns them into native code, which tests compare with the statements run as plain loops.
 
 A kernel is built with `KernelBuilder` (`kernel_builder`):
 

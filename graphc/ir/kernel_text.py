@@ -1,4 +1,4 @@
-"""Kernels as text: `print_kernel` and the key of equal structures.
+"""Kernels as text: `print_kernel` and the text of what kernels have in common.
 
 Printing is deterministic and ``kernel_parse.parse_kernel(print_kernel(k)) == k``. A type is
 written where the default (that of the last operand) does not hold; comments start with ``#``.
@@ -6,7 +6,6 @@ written where the default (that of the last operand) does not hold; comments sta
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
@@ -15,7 +14,7 @@ from graphc.ir.dims import Dim, Expr, Symbol, substitute
 from graphc.ir.dtypes import DType
 
 __all__ = [
-    "default_sizes", "print_attributes", "print_kernel", "print_literal", "structure_key",
+    "default_sizes", "print_attributes", "print_kernel", "print_literal",
     "structure_text",
 ]  # fmt: skip
 
@@ -199,13 +198,8 @@ def _print_leaf(s: K.Let | K.Load | K.Store | K.Check | K.Alloc) -> str:
 
 
 def structure_text(k: K.Kernel) -> str:
-    """`k` with every name replaced by a number in order of definition."""
+    """`k` with numbers for names: equal texts need one piece of native code."""
     return print_kernel(_Renamer(k).run())
-
-
-def structure_key(k: K.Kernel) -> str:
-    """Equal for kernels that differ in names only: they need one piece of native code."""
-    return hashlib.sha256(structure_text(k).encode()).hexdigest()
 
 
 class _Renamer:

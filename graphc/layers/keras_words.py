@@ -6,13 +6,13 @@ from typing import Any
 
 from graphc.face import initializers
 from graphc.ir import dtypes
-from graphc.layers.words import activation_of, initializer_of
+from graphc.layers.words import initializer_of
 from graphc.ops import math, reduce
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
     "L1L2", "MaxNorm", "NonNeg", "RandomNormal", "RandomUniform", "TruncatedNormal", "UnitNorm",
-    "get_activation", "get_initializer", "l1", "l1_l2", "l2",
+    "get_initializer", "l1", "l1_l2", "l2",
 ]  # fmt: skip
 
 
@@ -49,11 +49,6 @@ class RandomUniform(initializers.RandomUniform):
 def get_initializer(identifier: Any) -> Any:
     """The initializer for a word; a callable stays."""
     return initializer_of(identifier)
-
-
-def get_activation(identifier: Any) -> Any:
-    """The activation for a word; a callable stays; None is the identity."""
-    return activation_of(identifier) or activation_of("linear")
 
 
 class Regularizer:

@@ -28,12 +28,7 @@ from graphc.ir.journal import Change, Journal
 from graphc.ir.node import Node, Source, Value
 from graphc.ir.registry import REGIONS
 
-__all__ = ["Provenance", "forward", "forward_operation", "inner_graphs", "trace_back"]
-
-
-def trace_back(journal: Journal, value: Value | Node) -> list[Node]:
-    """The recorded operations that `value`, of any stage, comes from (see `Provenance`)."""
-    return Provenance(journal).recorded(value)
+__all__ = ["Provenance", "forward", "forward_operation", "inner_graphs"]
 
 
 def forward(journal: Journal, value: Value | Node) -> list[Value]:

@@ -77,7 +77,6 @@ _SIZES = {"float": 4, "double": 8, "half": 2, "bfloat": 2, "ptr": 8, "f32": 4, "
 _SIZES |= {"f16": 2, "bf16": 2, "p0": 8}
 _PROVED = ("sdiv", "udiv", "srem", "urem", "shl", "lshr", "ashr")
 _LANES = ("extractelement", "insertelement")
-_MEMORY = ("load", "store", "atomicrmw", "cmpxchg")
 _STACK_LIMIT = 4096
 
 _N = r'(?:"[^"]*"|[\w.$-]+)'  # a name without its sigil

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from kernel_interp import Interpreter, run_kernel
 
 from graphc.ir.dims import evaluate
 from graphc.ir.kernel import Kernel, scratch_stride
 from graphc.ir.kernel_parse import parse_kernel
 from graphc.ir.kernel_text import print_kernel
-from graphc.runtime.kernel_interp import Interpreter, run_kernel
 from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.indexing import Ramp
 from graphc.runtime.llvm.jit import compile_kernels

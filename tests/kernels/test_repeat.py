@@ -12,7 +12,7 @@ from graphc.ir.dims import Expr
 from graphc.ir.kernel import Kernel, KernelError, Repeat, lit
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.kernel_parse import parse_kernel
-from graphc.ir.kernel_text import print_kernel, structure_key
+from graphc.ir.kernel_text import print_kernel, structure_text
 
 f32, i32, i64, bool_ = dtypes.float32, dtypes.int32, dtypes.int64, dtypes.bool_
 
@@ -109,8 +109,8 @@ def test_text() -> None:
     text = print_kernel(k)
     assert "repeat %3: i32 from %1, %4: f32 from %2 limit 9 {" in text
     assert parse_kernel(text) == k
-    assert structure_key(k) == structure_key(counting(9, "other"))
-    assert structure_key(k) != structure_key(counting(10))
+    assert structure_text(k) == structure_text(counting(9, "other"))
+    assert structure_text(k) != structure_text(counting(10))
 
 
 @pytest.mark.parametrize(

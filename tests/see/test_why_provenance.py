@@ -4,7 +4,7 @@ import graphc as tf
 from graphc.face.dump import compile_run
 from graphc.ir import journal
 from graphc.ir.node import Node
-from graphc.see.provenance import Provenance, forward, forward_operation, trace_back
+from graphc.see.provenance import Provenance, forward, forward_operation
 
 
 def provenance(fetches) -> Provenance:
@@ -95,7 +95,7 @@ def test_rules_show_on_the_way_back() -> None:
     body = last.node.attrs["body"].outputs[0]
     assert any("exp" in k.rule for k in p.back(body))
     assert kernels(p, inner) == kernels(p, y)  # the rule took it in
-    assert names(trace_back(p.journal, body)) >= {"y"}
+    assert names(Provenance(p.journal).recorded(body)) >= {"y"}
     assert body in forward(p.journal, y)
 
 
