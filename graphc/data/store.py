@@ -13,12 +13,39 @@ from graphc.data.shuffle import Draws
 from graphc.errors import CancelledError, OutOfRangeError
 from graphc.runtime import deadline
 
-__all__ = ["Fifo", "Prioritised", "Shuffled", "Store"]
+__all__ = ["Fifo", "Meeting", "Prioritised", "Shuffled", "Store"]
 
 Element = tuple[Any, ...]
 
 
-class Store:
+class Meeting:
+    """What threads of a session wait at.
+
+    Attributes
+    ----------
+    changed : Condition
+        Held by whoever reads or changes it.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.dead = False  # the session is closed
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        while not ready():
+            if self.dead:
+                raise CancelledError(None, None, "Session was closed while an operation waited.")
+            deadline.check()
+            self.changed.wait(deadline.left(1.0))  # bounded, so that Ctrl-C is seen everywhere
+
+    def close(self) -> None:
+        """The session is closed: whoever waits gives up."""
+        with self.changed:
+            self.dead = True
+            self.changed.notify_all()
+
+
+class Store(Meeting):
     """Elements on their way from threads that put them in to threads that take them out.
 
     Parameters
@@ -30,12 +57,11 @@ class Store:
     """
 
     def __init__(self, label: str, capacity: int) -> None:
+        super().__init__()
         self.label = label
         self.capacity = capacity
-        self.changed = threading.Condition()
         self.closed = False
         self.cancelled = False  # those who wait to put something in give up
-        self.dead = False  # the session is closed
         self.taking = False
 
     # ---- what kinds of queue differ in
@@ -51,13 +77,6 @@ class Store:
         raise NotImplementedError
 
     # ---- for all
-
-    def _wait(self, ready: Callable[[], bool]) -> None:
-        while not ready():
-            if self.dead:
-                raise CancelledError(None, None, "Session was closed while an operation waited.")
-            deadline.check()
-            self.changed.wait(deadline.left(1.0))  # bounded, so that Ctrl-C is seen everywhere
 
     def put(self, elements: Sequence[Element]) -> None:
         """Put elements in, one after the other, waiting for room.
@@ -138,12 +157,6 @@ class Store:
                 raise CancelledError(None, None, f"{self.label} is already closed.")
             self.closed = True
             self.cancelled = self.cancelled or cancel
-            self.changed.notify_all()
-
-    def close(self) -> None:
-        """The session is closed: whoever waits gives up."""
-        with self.changed:
-            self.dead = True
             self.changed.notify_all()
 
 

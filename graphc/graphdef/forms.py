@@ -247,7 +247,7 @@ def load_records() -> None:
 #: Modules outside of `graphc.ops` whose ops graphs may hold.
 _ELSEWHERE = (
     "graphc.checkpoint.ops", "graphc.summary.ops", "graphc.graphdef.foreign",
-    "graphc.data.iterator", "graphc.data.parsing", "graphc.data.queues",
+    "graphc.data.accumulators", "graphc.data.iterator", "graphc.data.parsing", "graphc.data.queues",
     "graphc.data.readers", "graphc.data.serialized", "graphc.data.text", "graphc.train.input",
 )  # fmt: skip
 
