@@ -20,7 +20,7 @@ from graphc.ops.array_rules import apply, bad_value, infer_error, nones
 from graphc.ops.counting import as_many
 from graphc.ops.fills import ones_like, zeros_like
 from graphc.ops.indexed import IndexedSlices
-from graphc.ops.joining import concat
+from graphc.ops.joining import concat, stack
 from graphc.ops.operands import axis_of, known_shape, less, make, show, text  # fmt: skip
 from graphc.ops.record import (
     Attrs,
@@ -31,6 +31,7 @@ from graphc.ops.record import (
     op,
     shape_error,
 )  # fmt: skip
+from graphc.ops.reduce import reduce_prod
 from graphc.ops.shapes import _number, expand_dims, reshape, shape
 from graphc.ops.shapes import size as size_of
 from graphc.ops.spaced import range as range_
@@ -171,6 +172,16 @@ def _batched_gather_grad(dy: Value, x: Value, i: Value, axis: int, batch: int) -
     return transpose(reshape(summed, full), back), None
 
 
+def _unranked_gather_grad(dy: Value, x: Value, flat: Value, axis: int) -> Value:
+    """The gradient along an inner axis: what is before and behind it is one axis each."""
+    sizes = shape(x)
+    before = reduce_prod(getitem(sizes, builtins.slice(axis)))
+    inner = 1 if axis == -1 else reduce_prod(getitem(sizes, builtins.slice(axis + 1, None)))
+    rows = reshape(dy, stack([before, size_of(flat), inner]))
+    summed = unsorted_segment_sum(transpose(rows, [1, 0, 2]), flat, getitem(sizes, axis))
+    return reshape(transpose(summed, [1, 0, 2]), sizes)
+
+
 def _gather_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **attrs: Any) -> Any:
     axis = attrs.get("axis")
     if axis is None:
@@ -190,7 +201,7 @@ def _gather_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **attrs:
             )
         return (IndexedSlices(values, flat, shape(x)), None)
     if s is None or t is None:
-        raise LookupError("the gradient of gather along an inner axis needs known ranks")
+        return _unranked_gather_grad(dy, x, flat, axis), None
     k = len(t)
     n = len(s) - 1 + k
     middle = range(n)[at : at + k]

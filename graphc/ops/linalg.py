@@ -13,9 +13,20 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import arrays, broadcasting, diagonal, math, operands, reduce, shapes, transposing
+from graphc.ops import (
+    arrays,
+    broadcasting,
+    diagonal,
+    math,
+    operands,
+    reduce,
+    shapes,
+    spaced,
+    transposing,
+)
 from graphc.ops.convert import convert
 from graphc.ops.operands import fail, less, make, show, text
+from graphc.ops.ordering import setdiff1d
 from graphc.ops.record import (
     OPS,
     Attrs,
@@ -232,12 +243,9 @@ def _as_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, li
 def _unranked_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, None]:
     """The same of a tensor of unknown rank, whose last or first axes are summed."""
     k = len(axes)
-    last = axes == [i - k for i in range(k)]
+    last = k > 0 and axes == [i - k for i in range(k)]
     if not last and axes != list(range(k)):
-        raise ValueError(
-            "tensordot of a tensor of unknown rank sums over its last axes, counted from the end, "
-            f"or over its first ones, not over {axes}"
-        )
+        return _turned_matrix(a, axes, flipped)
     shape = shapes.shape(a)
     free, summed = (shape[:-k], shape[-k:]) if last else (shape[k:], shape[:k])
     p_free, p_summed = reduce.reduce_prod(free, [0]), reduce.reduce_prod(summed, [0])
@@ -269,6 +277,17 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Value:
         if D.facts() is None and known_a is not None and known_b is not None:
             out.static_shape = (*known_a, *known_b)
         return out
+
+
+def _turned_matrix(a: Value, axes: list[int], flipped: bool) -> tuple[Value, Any, None]:
+    """The same where axes in the middle are summed: which are free is found in the run."""
+    shape, rank = shapes.shape(a), shapes.rank(a)
+    summed = arrays.stack([i if i >= 0 else rank + i for i in axes])
+    free = setdiff1d(spaced.range(rank), summed)[0]
+    first, second = (summed, free) if flipped else (free, summed)
+    sizes = [reduce.reduce_prod(arrays.gather(shape, at), [0]) for at in (first, second)]
+    turned = transposing.transpose(a, arrays.concat([first, second], 0))
+    return shapes.reshape(turned, arrays.stack(sizes)), arrays.gather(shape, free), None
 
 
 # ------------------------------------------------------------------------- einsum

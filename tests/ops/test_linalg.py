@@ -107,14 +107,20 @@ def test_einsum_trace_and_refusals() -> None:
             tf.einsum(bad, np.eye(3), *([np.eye(3)] if bad == "ij,jk->il" else []))
 
 
-@pytest.mark.parametrize("axes", [0, 1, 2, [[2, 1], [0, 1]], [[0], [2]]], ids=str)
-@pytest.mark.parametrize("known", [False, True])
-def test_tensordot(axes: Any, known: bool) -> None:
+@pytest.mark.parametrize(
+    "axes",
+    [0, 1, 2, [[2, 1], [0, 1]], [[0], [2]], [[1], [-2]], [[-1, 0], [0, 2]], [[], []]],
+    ids=str,
+)
+@pytest.mark.parametrize("known", ["rank", "sizes", "neither"])
+def test_tensordot(axes: Any, known: str) -> None:
     rng = np.random.default_rng(3)
     a, b = rng.normal(size=(2, 3, 4)), rng.normal(size=(4, 3, 2))
     if axes in (1, 2):
         b = rng.normal(size=(4, 5) if axes == 1 else (3, 4, 2))
-    x, y = (tf.placeholder(tf.float64, v.shape if known else [None] * v.ndim) for v in (a, b))
+    shapes = {"rank": [None] * a.ndim, "sizes": a.shape, "neither": None}
+    x = tf.placeholder(tf.float64, shapes[known])
+    y = tf.placeholder(tf.float64, {**shapes, "rank": [None] * b.ndim, "sizes": b.shape}[known])
     z = tf.tensordot(x, y, axes)
     np.testing.assert_allclose(run(z, {x: a, y: b}), np.tensordot(a, b, axes), 1e-9, 1e-12)
     derivatives(z, {x: a, y: b})

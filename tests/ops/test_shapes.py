@@ -388,6 +388,21 @@ def test_negative_paddings(bad: Any) -> None:
         tf.pad(tf.zeros([2, 2]), bad)
 
 
+@pytest.mark.parametrize("axis", [1, 2, -1, -2])
+@pytest.mark.parametrize("at", [1, [0, 1, 0], [[1, 0], [1, 1]], np.zeros([0], np.int32)])
+def test_gradient_of_gather_without_known_ranks(axis: int, at: Any) -> None:
+    a = np.random.default_rng(0).standard_normal((2, 3, 4))
+    weights = np.random.default_rng(1).standard_normal(np.take(a, at, axis).shape)
+    x, i = tf.placeholder(tf.float64), tf.placeholder(tf.int32)
+    (g,) = tf.gradients(tf.reduce_sum(tf.gather(x, i, axis=axis) * weights), x)
+    want = np.zeros_like(a)
+    places = np.moveaxis(want, axis, 0)
+    moved = np.moveaxis(weights, range(axis % 3, axis % 3 + np.ndim(at)), range(np.ndim(at)))
+    np.add.at(places, np.array(at), moved)
+    with tf.Session() as s:
+        np.testing.assert_allclose(s.run(g, {x: a, i: at}), want, rtol=1e-12)
+
+
 def test_gather_out_of_range_native_and_reference() -> None:
     x, i = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.int64, [None])
     for wrong in (-1, 3, 2**31, 2**62):
