@@ -49,7 +49,8 @@ def execute(args: argparse.Namespace) -> int:
     if found:
         shown(str(found[0]))
         return 1
-    if not seen and not status:
+    if seen:
+        shown(str(Verdict()))
+    elif not status:
         raise Misuse("the script compiled nothing", 1)
-    shown(str(Verdict()))
     return status

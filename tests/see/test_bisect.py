@@ -156,6 +156,9 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tf.reset_default_graph()
     assert main(["bisect", str(path)]) == 0
     assert "nothing is wrong" in capsys.readouterr().out
+    path.write_text("raise SystemExit(7)\n")
+    assert main(["bisect", str(path)]) == 7
+    assert capsys.readouterr().out == ""
 
 
 def test_rounding_that_adds_up_is_no_fault() -> None:
