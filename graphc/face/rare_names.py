@@ -39,6 +39,13 @@ _ROWS = (
         "fake_quant_with_min_max_vars_per_channel "
         "fake_quant_with_min_max_vars_per_channel_gradient",
     ),
+    (
+        "contrib.metrics", "contrib.curve_metrics",
+        "auc_with_confidence_intervals precision_recall_at_equal_thresholds recall_at_precision "
+        "sparse_recall_at_top_k streaming_concat streaming_curve_points streaming_dynamic_auc "
+        "streaming_recall_at_k streaming_sparse_average_precision_at_top_k "
+        "streaming_sparse_precision_at_top_k",
+    ),
     ("contrib.rnn", "nn.grid_lstm", "BidirectionalGridLSTMCell GridLSTMCell"),
     ("contrib.sparsemax", "contrib.sparsemax", "sparsemax sparsemax_loss"),
 )  # fmt: skip

@@ -207,38 +207,64 @@ def average_precision_at_k(
         raise ValueError(f"Invalid k={k}.")
     with name_scope(name, _named("average_precision", k)) as scope:
         _, best = top_k(predictions, k)
-        best = math.cast(best, dtypes.int64)
-        t = _labels(labels, best.rank)
-        right = math.cast(_found(best, t), dtypes.float64)
-        ranks = math.cast(spaced.range(1, k + 1), dtypes.float64)
-        before = math.cast(
-            math.less_equal(
-                shapes.expand_dims(spaced.range(k), 1), shapes.expand_dims(spaced.range(k), 0)
-            ),
-            dtypes.float64,
-        )
-        hits = reduce.reduce_sum(shapes.expand_dims(right, -1) * before, -2)
-        total = reduce.reduce_sum(hits / ranks * right, -1)
         classes = math.cast(shapes.shape(convert_to_tensor(predictions))[-1], dtypes.int64)
-        known = math.logical_and(math.greater_equal(t, 0), math.less(t, classes))
-        count = reduce.reduce_sum(math.cast(known, dtypes.float64), -1)
-        each = total / math.minimum(count, float(k))
-        w: Any = None
-        if weights is not None:
-            _, _, w = squeezed_with_weights(None, as_float(each), weights)
-            w = math.cast(broadcast_weights(as_float(w), as_float(each)), dtypes.float64)
-            each, weight = each * w, reduce.reduce_sum(w)
-        else:
-            weight = math.cast(shapes.size(each), dtypes.float64)
-        most = metric_variable([], dtypes.float64, name="max_1")
-        top = metric_variable([], dtypes.float64, name="total")
-        more_most = state.assign_add(most, weight)
-        more_top = state.assign_add(top, reduce.reduce_sum(each))
-        return finished(
-            math.div_no_nan(top, most, name="mean"),
-            math.div_no_nan(more_top, more_most, name=scope), metrics_collections,
-            updates_collections,
-        )  # fmt: skip
+        return _average_precision(
+            labels, best, k, classes, weights, metrics_collections, updates_collections, scope
+        )
+
+
+def average_precision_of_classes(
+    labels: Any, best: Any, weights: Any, metrics_collections: Any, updates_collections: Any,
+    name: str | None,
+) -> Both:  # fmt: skip
+    """The average precision of given classes, the best first."""
+    best = convert_to_tensor(best)
+    k: Any = (best.static_shape or (None,))[-1]
+    if type(k) is not int:
+        raise ValueError("the last axis of the given classes must have a known size")
+    with name_scope(name, "average_precision_at_top_k") as scope:
+        return _average_precision(
+            labels, best, k, None, weights, metrics_collections, updates_collections, scope
+        )
+
+
+def _average_precision(
+    labels: Any, best: Any, k: int, classes: Any, weights: Any, metrics_collections: Any,
+    updates_collections: Any, scope: str,
+) -> Both:  # fmt: skip
+    best = math.cast(best, dtypes.int64)
+    t = _labels(labels, best.rank)
+    right = math.cast(_found(best, t), dtypes.float64)
+    ranks = math.cast(spaced.range(1, k + 1), dtypes.float64)
+    before = math.cast(
+        math.less_equal(
+            shapes.expand_dims(spaced.range(k), 1), shapes.expand_dims(spaced.range(k), 0)
+        ),
+        dtypes.float64,
+    )
+    hits = reduce.reduce_sum(shapes.expand_dims(right, -1) * before, -2)
+    total = reduce.reduce_sum(hits / ranks * right, -1)
+    known = math.greater_equal(t, 0)
+    if classes is not None:
+        known = math.logical_and(known, math.less(t, classes))
+    count = reduce.reduce_sum(math.cast(known, dtypes.float64), -1)
+    each = total / math.minimum(count, float(k))
+    w: Any = None
+    if weights is not None:
+        _, _, w = squeezed_with_weights(None, as_float(each), weights)
+        w = math.cast(broadcast_weights(as_float(w), as_float(each)), dtypes.float64)
+        each, weight = each * w, reduce.reduce_sum(w)
+    else:
+        weight = math.cast(shapes.size(each), dtypes.float64)
+    most = metric_variable([], dtypes.float64, name="max_1")
+    top = metric_variable([], dtypes.float64, name="total")
+    more_most = state.assign_add(most, weight)
+    more_top = state.assign_add(top, reduce.reduce_sum(each))
+    return finished(
+        math.div_no_nan(top, most, name="mean"),
+        math.div_no_nan(more_top, more_most, name=scope), metrics_collections,
+        updates_collections,
+    )  # fmt: skip
 
 
 sparse_average_precision_at_k = average_precision_at_k
