@@ -231,7 +231,7 @@ class Binder:
             return
         if self.c.kept is None:
             self.c.kept = aligned.empty((total,), np.dtype(np.uint8))
-        self.c.kept[: aligned.LINE] = 0
+        self.c.kept[: kept.HEAD] = 0
         self.keep.append(self.c.kept)
 
     def allocate(self, total: int, before: int) -> np.ndarray[Any, Any]:

@@ -1,8 +1,8 @@
 """Values made of variables alone are kept between runs that find the variables as they were.
 
-A plan that writes no variable begins with the steps that read nothing but variables and constants:
-transformed filters, panels of weights. A branch jumps over them where `State.written`, which grows
-with each run or call that may change a variable, is what it was when they ran last::
+A plan that writes no variable begins with the steps that read nothing but variables and constants,
+as those that transform filters. A branch jumps over them where `State.written`, which grows with
+each run or call that may change a variable, is what it was when they ran last::
 
     stale = written != seen; if not stale goto after
     ...                       the steps, whose results lie outside of the arena
@@ -27,20 +27,25 @@ from dataclasses import replace
 
 from graphc.ir.dims import Dim, Expr
 from graphc.ir.dtypes import DType, bool_, int64
-from graphc.ir.kernel import Kernel
+from graphc.ir.kernel import Buffer, Kernel, Value
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.runtime.aligned import LINE
 from graphc.runtime.llvm import codegen
+from graphc.runtime.llvm.cpu import host
 from graphc.runtime.steps import Buf, Code, StepSpec, branch_step, copy_step, label_step
 
-__all__ = ["keep", "places"]
+__all__ = ["HEAD", "keep", "places"]
+
+#: The first bytes of what is kept: 0 where nothing was made yet.
+HEAD = 3 * LINE
 
 #: Bytes that the steps read and write, from which on keeping their results pays.
 LEAST = 1 << 15
 #: Bytes of a matrix that is kept in panels too: less is read from a core's own cache.
 PANELS = 1 << 20
-#: Bytes that a plan keeps at most.
-MOST = 1 << 28
+#: Of the third cache, what the results of steps may take: those of large convolutions are made as
+#: soon as they come from memory (3x3 filters of 256 channels; 0.1 ms of 6.9 lost by keeping them).
+SHARE = 1 / 8
 
 
 def keep(steps: Sequence[StepSpec]) -> list[StepSpec]:
@@ -50,27 +55,46 @@ def keep(steps: Sequence[StepSpec]) -> list[StepSpec]:
     chosen = _chosen(steps)
     first = [s for s in steps if s in chosen]
     rest = [s for s in steps if s not in chosen]
-    room = MOST - _bytes(b for s in first for b in s.writes)
-    for s in chosen:
+    for s in first:
         for b in s.writes:
             b.kind = "kept"
-    readers: dict[Buf, list[StepSpec]] = {}
-    for s in _varying(rest):
-        if (source := _matrix(s)) is not None:
-            readers.setdefault(source, []).append(s)
-    for source, found in readers.items():
-        room -= _bytes([source])
-        if room >= 0:
-            first.append(_in_panels(source, found))
-    if not first:
+    readers = _products(rest, host().l3 - _bytes(b for s in first for b in s.writes))
+    if not first and not readers:
         return list(steps)
-    node, after = first[0].node, label_step(first[0].node)
-    now, seen = Buf("written", int64, 1, name="written"), Buf("kept", int64, 1, name="seen")
-    stale = Buf("kept", bool_, 1, name="stale")
-    look = StepSpec(_look(), [now, seen, stale], node, [], [stale], [now, seen])
-    return [
-        look, branch_step(stale, after, node), *first, copy_step(now, seen, node), after, *rest
-    ]  # fmt: skip
+    node = (first or rest)[0].node
+    now = Buf("written", int64, 1, name="written")
+    seen, packed, last = (Buf("kept", int64, 1, name=n) for n in ("seen", "packed", "last"))
+    stale, packs, plain = (Buf("kept", bool_, 1, name=n) for n in ("stale", "packs", "plain"))
+    binds = [now, seen, packed, last, stale, packs, plain]
+    out = [StepSpec(_look(), binds, node, [], binds[3:], binds[:4])]
+    if first:
+        out += _unless_false(stale, [*first, copy_step(now, seen, node)])
+    panels = {b: Buf("kept", b.dtype, b.count, name=b.name) for b in readers}
+    if panels:
+        pack = [_pack(b, panels[b], found[0]) for b, found in readers.items()]
+        out += _unless_false(packs, [*pack, copy_step(now, packed, node)])
+    twins = {s: b for b, found in readers.items() for s in found}
+    for s in rest:
+        out += _either(plain, s, panels[twins[s]]) if s in twins else [s]
+    return out
+
+
+def _unless_false(flag: Buf, steps: Sequence[StepSpec]) -> list[StepSpec]:
+    """Steps that run where `flag` is true."""
+    node = steps[0].node
+    after = label_step(node)
+    return [branch_step(flag, after, node), *steps, after]
+
+
+def _either(plain: Buf, s: StepSpec, panels: Buf) -> list[StepSpec]:
+    """A product as it is where `plain` is true, else with the matrix in `panels`."""
+    c = s.code.contraction
+    assert c is not None
+    twin = replace(s, code=replace(s.code, contraction=replace(c, panels=True)))
+    twin.replace(s.binds[1], panels)
+    other, after = label_step(s.node), label_step(s.node)
+    jump = branch_step(None, after, s.node)
+    return [branch_step(plain, other, s.node), s, jump, other, twin, after]
 
 
 def _chosen(steps: Sequence[StepSpec]) -> set[StepSpec]:
@@ -87,7 +111,7 @@ def _chosen(steps: Sequence[StepSpec]) -> set[StepSpec]:
             readers.setdefault(b, []).append(s)
     held: set[Buf] = set()
     found: list[StepSpec] = []
-    room = MOST
+    room = host().l3 * SHARE
     for s in steps:
         size = _bytes(s.writes)
         if _constant(s, held) and all(written[b] == 1 for b in s.writes) and size <= room:
@@ -142,13 +166,40 @@ def _bytes(buffers: Iterable[Buf]) -> int:
 
 
 def _look() -> Code:
-    """Whether the variables have been written since what is kept was made."""
+    """What is to do: filters are stale, panels may be packed, or products run on variables.
+
+    Packing a matrix costs as much as some products of it, so it waits for a run that finds the
+    variables as the last one did: where each run is followed by a step of training, none does.
+    """
     b = KernelBuilder("look")
-    now, seen = b.input("now", int64, (1,)), b.input("seen", int64, (1,))
-    stale = b.output("stale", bool_, (1,))
-    differ = b.let("not_equal", b.load(now, (0,)), b.load(seen, (0,)), dtype=bool_)
-    b.store(stale, (0,), differ)
+    now, seen, packed = (b.input(n, int64, (1,)) for n in ("now", "seen", "packed"))
+    last = b.inout("last", int64, (1,))
+    stale, packs, plain = (b.output(n, bool_, (1,)) for n in ("stale", "packs", "plain"))
+    written = b.load(now, (0,))
+
+    def old(then: Buffer) -> Value:
+        return b.let("not_equal", written, b.load(then, (0,)), dtype=bool_)
+
+    unpacked, moved = old(packed), old(last)
+    b.store(stale, (0,), old(seen))
+    b.store(plain, (0,), b.let("logical_and", unpacked, moved))
+    b.store(packs, (0,), b.let("logical_and", unpacked, b.let("logical_not", moved)))
+    b.store(last, (0,), written)
     return Code("look", b.build())
+
+
+def _products(steps: Sequence[StepSpec], room: int) -> dict[Buf, list[StepSpec]]:
+    """Matrices that are worth packing in panels, and the products that read them."""
+    found: dict[Buf, list[StepSpec]] = {}
+    for s in _varying(steps):
+        if (source := _matrix(s)) is None:
+            continue
+        if source not in found:
+            if _bytes([source]) > room:
+                continue
+            room -= _bytes([source])
+        found.setdefault(source, []).append(s)
+    return found
 
 
 def _matrix(s: StepSpec) -> Buf | None:
@@ -159,24 +210,17 @@ def _matrix(s: StepSpec) -> Buf | None:
     n, k, g = c.n, c.k, codegen.gemm_of(c)
     if type(n) is not int or type(k) is not int or g.kernel(1, n, k) != "thin":
         return None
-    large = PANELS <= n * k * c.dtype.size <= g.target.l3
-    return s.binds[1] if large and n > g.panel else None
+    return s.binds[1] if n * k * c.dtype.size >= PANELS and n > g.panel else None
 
 
-def _in_panels(source: Buf, readers: Sequence[StepSpec]) -> StepSpec:
-    """What makes the panels of a matrix, which `readers` now read in its place."""
-    panels = Buf("kept", source.dtype, source.count, name=source.name)
-    for s in readers:
-        c = s.code.contraction
-        assert c is not None
-        s.code = replace(s.code, contraction=replace(c, panels=True))
-        s.replace(source, panels)
-    c = readers[0].code.contraction
+def _pack(source: Buf, panels: Buf, reader: StepSpec) -> StepSpec:
+    """What makes the panels of a matrix."""
+    c = reader.code.contraction
     assert c is not None
     kernel = _panels(c.dtype, int(str(c.k)), int(str(c.n)), codegen.gemm_of(c).panel)
-    step = StepSpec(Code("panels", kernel), [source, panels], readers[0].node)
-    step.writes, step.reads = [panels], [source]
-    return step
+    return StepSpec(
+        Code("panels", kernel), [source, panels], reader.node, [], [panels], [source]
+    )  # fmt: skip
 
 
 def _panels(dtype: DType, rows: int, columns: int, width: int) -> Kernel:

@@ -193,7 +193,8 @@ class ConfigProto(Message):
         A run that makes an infinity or a NaN raises InvalidArgumentError, which names the op and
         what it was given; nothing is committed.
     graphc_memory_limit : int
-        Bytes that the temporaries of a run may take; see `Session`.
+        Bytes that the temporaries of a run may take; see `Session`. With a limit no value that is
+        made of variables alone is kept from run to run.
     operation_timeout_in_ms : int
         ``RunOptions(timeout_in_ms=…)`` for each run.
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.runtime import counting, stored
+from graphc.runtime import counting, kept, stored
 from graphc.see.memory import memory_report
 from graphc.see.profile import profile_run
 
@@ -55,7 +55,8 @@ def running(make: Callable[[], Net], config: Any = None) -> Iterator[tuple[Net, 
     with tf.Graph().as_default(), tf.Session(config=config) as s:
         net = make()
         s.run(tf.global_variables_initializer())
-        s.run(net.y, net.feed)
+        for _ in range(3):
+            s.run(net.y, net.feed)
         yield net, s
 
 
@@ -73,9 +74,15 @@ def called(s: tf.Session, net: Net) -> set[str]:
 @pytest.mark.parametrize("make", NETS)
 def test_kept_values_are_not_made_again(make: Callable[[], Net]) -> None:
     with running(make) as (net, s):
+        for _ in range(2):
+            s.run(net.y, net.feed)
         assert net.made not in called(s, net)  # and profiling writes the variables
+        if make is product:  # a matrix is packed once it stands still
+            assert net.made not in called(s, net)
+            s.run(net.y, net.feed)
         assert net.made in called(s, net)
     with running(make, NOTHING_KEPT) as (net, s):
+        s.run(net.y, net.feed)
         assert (net.made in called(s, net)) == (make is picture)
 
 
@@ -87,7 +94,7 @@ def test_panels_change_no_bit(columns: int, threads: int) -> None:
 
     with running(make, tf.ConfigProto(intra_op_parallelism_threads=threads)) as (net, s):
         want = expected(make, s.run(net.w))
-        for _ in range(2):
+        for _ in range(3):
             np.testing.assert_array_equal(s.run(net.y, net.feed), want)
         x = next(iter(net.feed.values())).astype(np.float64)
         exact = np.maximum(x @ s.run(net.w).astype(np.float64) + 1, 0)
@@ -149,7 +156,7 @@ def test_what_is_kept_follows_the_variable(
         for _ in range(2):
             change(net, s)
             want = expected(make, s.run(net.w))
-            for _ in range(2):
+            for _ in range(3):
                 np.testing.assert_array_equal(s.run(net.y, net.feed), want)
         assert (change is initializer) == np.array_equal(before, want)
 
@@ -208,7 +215,8 @@ def test_runs_and_assignments_of_two_threads() -> None:
         reader.start()
         for i in range(150):
             s.run(change, {factor: factors[i % 3]})
-            np.testing.assert_array_equal(s.run(net.y, net.feed), possible[i % 3])
+            for _ in range(1 + i % 4):
+                np.testing.assert_array_equal(s.run(net.y, net.feed), possible[i % 3])
         done.set()
         reader.join()
         assert not wrong
@@ -236,7 +244,7 @@ def test_a_variable_of_a_new_shape() -> None:
         for a, b in ((values(2, 1, 480), values(0, 480, 600)), (values(3, 1, 500), None)):
             if b is None:
                 b = s.run(change)
-            for _ in range(2):
+            for _ in range(3):
                 np.testing.assert_allclose(s.run(y, {x: a}), a @ b, rtol=1e-4, atol=1e-4)
 
 
@@ -287,6 +295,14 @@ def test_chains_are_kept_for_what_differs() -> None:
         assert len(later) == 3
         assert len(first - later - {"copy"}) >= 2
         assert again == same
+
+
+def test_what_the_cache_would_not_hold_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "SHARE", 0)
+    with running(picture) as (net, s):
+        assert net.made in called(s, net)
+        want = expected(picture, s.run(net.w))
+        np.testing.assert_array_equal(s.run(net.y, net.feed), want)
 
 
 def test_memory_reports_count_it() -> None:
