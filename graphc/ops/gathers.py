@@ -367,6 +367,8 @@ def _scatter_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 def _scatter_numpy(i: Any, u: Any, *, shape: Any) -> Any:
     _check_nd(i, shape, "shape")
+    if i.shape[-1] == 0 and u.size:
+        raise bad_value("Indices and updates specified for empty output shape")
     out = np.zeros(shape, u.dtype)
     np.add.at(out, tuple(np.moveaxis(i.astype(np.int64), -1, 0)), u)
     return out
@@ -376,6 +378,7 @@ scatter_nd_op = op(
     "scatter_nd", "ScatterNd", "structured",
     doc="Updates added up at index vectors, zeros elsewhere.",
     args=("indices", "updates"), types="iu", infer=_scatter_infer, numpy=_scatter_numpy, fails=True,
+    lower=lowering.scatter,
     grad=lambda y, dy, i, u, *rest, **a: (None, gather_nd(dy, i), *nones(rest)),
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ from graphc.ir.kernel import Value as KernelValue
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 
-__all__ = ["Site", "change_rows", "scan", "segment", "sum_equal_rows"]
+__all__ = ["Site", "change_rows", "scan", "scatter", "segment", "sum_equal_rows"]
 
 
 class Site(Protocol):
@@ -117,6 +117,45 @@ def segment(n: Node, s: Site) -> None:
             k.store(y, (g.index, j), new, where=on)
     s.step(k.build(), [s.input(0), s.input(1), s.output()],
            [f"segment_ids is not in [0, {segments})"])  # fmt: skip
+
+
+def scatter(n: Node, s: Site) -> None:
+    """``out[indices[i]] += updates[i]`` in order of i, out of zeros.
+
+    Where a slice begins is summed over all axes that an index vector may have: how many it has may
+    not be known. An index vector of no axes names nothing (as in TensorFlow).
+    """
+    ids, rows = n.inputs[:2]
+    t, shape, vectors = n.outputs[0].dtype, _shape(n.outputs[0]), _shape(ids)
+    many, depth = D.product(vectors[:-1]), vectors[-1]
+    inner = D.product(_shape(rows)[len(vectors) - 1 :])
+    i64 = dtypes.int64
+    k = KernelBuilder(n.op.name)
+    at = k.input("indices", ids.dtype, (many, depth))
+    x = k.input("updates", t, (many, inner))
+    y = k.output("y", t, (D.product(shape),))
+
+    def test(op: str, *operands: Any) -> Any:
+        return k.let(op, *operands, dtype=dtypes.bool_)
+
+    with k.loop("vector", "z", D.product(shape)) as z:
+        k.store(y, (z,), lit(0, t))
+    with k.loop("for", "i", many) as i:
+        k.check(test("less", lit(0, i64), k.index(depth)), 1, i)
+        start: Dim = 0
+        for j in range(depth if type(depth) is int else len(shape)):
+            there = test("less", lit(j, i64), k.index(depth))
+            g = k.cast(k.load(at, (i, j), there), i64)
+            assert isinstance(g, KernelValue)
+            low = test("greater_equal", g, lit(0, i64))
+            inside = test("logical_and", low, test("less", g, k.index(shape[j])))
+            k.check(test("logical_or", inside, test("logical_not", there)), 1, i)
+            start = start + g.index * D.product(shape[j + 1 :])
+        with k.loop("vector", "e", inner) as e:
+            place = (start + e,)
+            k.store(y, place, k.let("add", k.load(y, place), k.load(x, (i, e)), dtype=t))
+    s.step(k.build(), [s.input(0), s.input(1), s.output()],
+           ["an index does not index into shape"])  # fmt: skip
 
 
 def change_rows(n: Node, s: Site) -> None:
