@@ -137,14 +137,37 @@ def _unique_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _unique_numpy(x: Any, *, out_idx: Any, counts: bool = False) -> Any:
-    _, first, inverse, many = np.unique(
-        x, return_index=True, return_inverse=True, return_counts=True
-    )
-    order = np.argsort(first, kind="stable")  # in order of first appearance
+    first, inverse, many = _by_table(x) or _by_sorting(x)
+    order = np.argsort(first)  # in order of first appearance
     place = np.empty_like(order)
     place[order] = np.arange(order.size)
     out = (x[first[order]], place[inverse].reshape(x.shape).astype(out_idx.np))
     return (*out, many[order].astype(out_idx.np)) if counts else out
+
+
+def _by_sorting(x: Any) -> tuple[Any, Any, Any]:
+    """Where different elements are first, which of them each element is, and their counts."""
+    return np.unique(x, return_index=True, return_inverse=True, return_counts=True)[1:]
+
+
+#: Entries of a table of integers for each of them: up to there it takes less time than sorting.
+SPARSE = 4
+
+
+def _by_table(x: Any) -> tuple[Any, Any, Any] | None:
+    """As `_by_sorting`, for integers of a small range; None for others."""
+    if x.dtype.kind not in "iub" or not x.size:
+        return None
+    low, high = x.min(), x.max()
+    if int(high) - int(low) >= SPARSE * x.size:
+        return None
+    key = (x - low).astype(np.int64) if x.dtype.kind == "u" else x.astype(np.int64) - int(low)
+    table = np.full(int(high) - int(low) + 1, -1)
+    table[key[::-1]] = np.arange(x.size)[::-1]  # of several, the last one written stays
+    held = np.flatnonzero(table >= 0)
+    first = table[held]
+    table[held] = np.arange(held.size)
+    return first, table[key], np.bincount(key)[held]
 
 
 unique_op = op(

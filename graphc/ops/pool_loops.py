@@ -175,6 +175,13 @@ class _Windows:
         """Whether windows have few taps, which are written out."""
         return int(np.prod(self.kernel)) <= TAPS
 
+    @property
+    def tiles(self) -> bool:
+        """Whether windows have few taps, and each element of the image is in one of them."""
+        each = zip(self.out, self.strides, self.size, strict=True)
+        side_by_side = self.strides == self.kernel and all(o * s == m for o, s, m in each)
+        return self.few and self.whole and side_by_side
+
     def taps(self, at: Sequence[Dim]) -> list[tuple[Dim, ...]]:
         """The elements of the window at `at`, in order.
 
@@ -332,9 +339,8 @@ def lower_max_grad(n: Node, s: Site) -> None:
     a, g = k.input("x", x.dtype, xs), k.input("g", x.dtype, ys)
     b = k.output("dx", x.dtype, xs)
     zero = lit(0, x.dtype)
-    tiled = all(o * st == m for o, st, m in zip(w.out, w.strides, w.size, strict=True))
     few = w.few and (w.whole or not w.every)
-    if few and w.whole and tiled and w.strides == w.kernel:
+    if w.tiles:
         with k.loop("parallel", "u", D.product(ys[:2])) as u, ExitStack() as nest:
             image, row = unflat(u, ys[:2])
             at = [row, *(nest.enter_context(k.loop("for", "o", e)) for e in ys[2:-1])]
@@ -458,6 +464,9 @@ def lower_avg_grad(n: Node, s: Site) -> None:
     ys, xs = known_shape(dy), known_shape(n.outputs[0])
     w = _Windows(n, xs, ys)
     k, t = w.k, _wide(dy.dtype)
+    if w.tiles:
+        _spread_shares(n, s, w)
+        return
     shares = None if w.whole else _shares(n, s, t)
     g = k.input("g", dy.dtype if w.whole else t, ys)
     b = k.output("dx", dy.dtype, xs)
@@ -478,6 +487,24 @@ def lower_avg_grad(n: Node, s: Site) -> None:
                 total = k.let("realdiv", total, count, dtype=t)
             k.store(b, (image, *at, c), k.cast(total, dy.dtype))
     s.step(k.build(), [s.input(0) if w.whole else shares, s.output()])
+
+
+def _spread_shares(n: Node, s: Site, w: _Windows) -> None:
+    """The gradient where windows lie side by side: each element's share of its window's."""
+    (dy,) = n.inputs
+    ys, xs = known_shape(dy), known_shape(n.outputs[0])
+    k, t = w.k, _wide(dy.dtype)
+    g, b = k.input("g", dy.dtype, ys), k.output("dx", dy.dtype, xs)
+    count = lit(int(np.prod(w.kernel)), t)
+    with k.loop("parallel", "u", D.product(ys[:2])) as u, ExitStack() as nest:
+        image, row = unflat(u, ys[:2])
+        at = [row, *(nest.enter_context(k.loop("for", "o", e)) for e in ys[2:-1])]
+        with k.loop("vector", "c", xs[-1]) as c:
+            v = k.cast(k.load(g, (image, *at, c)), t)
+            share = k.cast(k.let("realdiv", v, count, dtype=t), dy.dtype)
+            for p in w.taps(at):
+                k.store(b, (image, *p, c), share)
+    s.step(k.build(), [s.input(0), s.output()])
 
 
 def _windows_of(w: _Windows, at: Sequence[Dim]) -> tuple[list[Dim], list[Dim]]:
