@@ -23,6 +23,7 @@ from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import math, shapes, spaced, state
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made
 
 __all__ = [
     "index_table_from_file", "index_table_from_tensor", "index_to_string",
@@ -56,6 +57,7 @@ def index_table_from_tensor(
     if kind.is_integer != keys.dtype.is_integer:
         raise ValueError(f"Expected {kind!r}, got {keys.dtype!r}.")
     keys = math.cast(keys, dtypes.int64) if keys.dtype.is_integer else keys
+    made(1)  # the size is cast
     n = shapes.size(keys, out_type=dtypes.int64)
     values = spaced.range(n, dtype=dtypes.int64)
     table = HashTable(KeyValueTensorInitializer(keys, values), default_value, None, name)
@@ -116,6 +118,7 @@ def index_to_string_table_from_tensor(
     if mapping is None:
         raise ValueError("mapping must be specified.")
     values = convert_to_tensor(mapping, dtype=None if isinstance(mapping, Value) else dtypes.string)
+    made(1)  # the size is cast
     keys = spaced.range(shapes.size(values, out_type=dtypes.int64), dtype=dtypes.int64)
     return HashTable(KeyValueTensorInitializer(keys, values), default_value, None, name)
 

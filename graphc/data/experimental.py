@@ -25,6 +25,7 @@ from graphc.ir.dtypes import float32, float64, int32, int64, string
 from graphc.ir.node import Value
 from graphc.ops import math
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made as count_made
 
 __all__ = [
     "AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Counter", "CsvDataset",
@@ -89,6 +90,7 @@ def shuffle_and_repeat(buffer_size: Any, count: Any = None, seed: Any = None) ->
 
     def apply(d: Dataset) -> Dataset:
         made: Any = d.shuffle(buffer_size, seed).repeat(count)
+        count_made(-1)  # one dataset in TF1
         made._fused = True  # the user's own doing, whatever TensorFlow rewrites
         return made  # type: ignore[no-any-return]
 

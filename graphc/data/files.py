@@ -288,7 +288,8 @@ class CsvDataset(Dataset):
         buffer_size: Any = None, header: bool = False, field_delim: str = ",",
         use_quote_delim: bool = True, na_value: str = "", select_cols: Sequence[int] | None = None,
     ) -> None:  # fmt: skip
-        self._types, self._defaults = column_defaults(record_defaults)
+        with current().counts_as(0):
+            self._types, self._defaults = column_defaults(record_defaults)
         self._rest = (bool(header), field_delim, use_quote_delim, na_value)
         self._columns = None if select_cols is None else list(select_cols)
         if self._columns is not None and len(self._columns) != len(self._types):
@@ -296,6 +297,7 @@ class CsvDataset(Dataset):
         names = convert_to_tensor(filenames, string, "filenames")
         self._compression = compression_type or ""
         current().reserve("CsvDataset")
+        made(7 + len(self._types))  # what the file is read by
         super().__init__(tuple([TensorSpec([], t) for t in self._types]), (), [names])
 
     def _open(self, context: Context) -> Stream:

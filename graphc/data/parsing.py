@@ -22,7 +22,7 @@ from graphc.face.current import name_scope
 from graphc.face.shape import as_shape
 from graphc.ir import dims as D
 from graphc.ir import dtypes
-from graphc.ir.build import build
+from graphc.ir.build import build, current
 from graphc.ir.dims import Shape
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
@@ -471,6 +471,8 @@ def parse_example(
     with name_scope(name, "ParseExample"):
         wanted = _Wanted(features)
         s = convert_to_tensor(serialized, dtypes.string, "serialized")
+        current().reserve(*[f"sparse_keys_{i}" for i in range(len(wanted.sparse))])
+        current().reserve(*[f"dense_keys_{i}" for i in range(len(wanted.dense))])
         defaults = wanted.defaults()
         names = convert_to_tensor(
             np.zeros(0, object) if example_names is None else example_names, dtypes.string, "names"

@@ -180,10 +180,13 @@ def decode_csv(
     """
     with current().scope(name, "DecodeCSV") as scope:
         lines = convert_to_tensor(records, dtypes.string, "records")
-        types, defaults = column_defaults(record_defaults)
+        with current().counts_as(0):
+            types, defaults = column_defaults(record_defaults)
         if not types:
             raise ValueError("record_defaults needs the default value of at least one column")
-        current().reserve(*[f"record_defaults_{i}" for i in range(len(types))])
+        for i, given in enumerate(record_defaults):
+            if not isinstance(given, Value):
+                current().reserve(f"record_defaults_{i}")
         if select_cols is not None and len(select_cols) != len(types):
             raise ValueError("Length of select_cols and record_defaults do not match.")
         attrs = {

@@ -18,6 +18,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.registry import OPS
 from graphc.ops import arrays, fills, record, shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made
 from graphc.ops.indexed import IndexedSlices
 from graphc.passes.differentiate import OVERRIDES, differentiate
 
@@ -309,6 +310,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             gradient = _Custom(grad, len(ys), len(xs), variables)
             inputs = [*ys, *xs, *[v._snapshot for v in variables]]
             n = build.build(_with_gradient, inputs, {"count": len(ys), "_gradient": gradient})
+            made(len(ys))  # an identity of each
         return _packed(result, iter(n.outputs))
 
     return decorated

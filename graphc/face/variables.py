@@ -679,4 +679,5 @@ def report_uninitialized_variables(
         var_list = global_variables() + local_variables()
     if not var_list:
         return convert.make_constant(np.zeros([0], object), name=name)  # type: ignore[return-value]
-    return state.report_uninitialized(var_list, name)  # type: ignore[return-value]
+    with get_default_graph().counts_as(30 + len(var_list)):
+        return state.report_uninitialized(var_list, name)  # type: ignore[return-value]

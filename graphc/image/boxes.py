@@ -11,8 +11,9 @@ from graphc.face.more import constant_value
 from graphc.image.common import sizes, tensor
 from graphc.ir import dtypes
 from graphc.ir.build import build
+from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, pictures, shapes, spaced, state, suppression
-from graphc.ops.counting import made
+from graphc.ops.counting import as_many, made
 
 __all__ = [
     "combined_non_max_suppression", "crop_and_resize", "draw_bounding_boxes", "non_max_suppression",
@@ -160,6 +161,7 @@ def combined_non_max_suppression(
     return CombinedNonMaxSuppression(*found)
 
 
+@as_many(lambda images, boxes, *more, **named: 1 + (not isinstance(boxes, Value)))
 def draw_bounding_boxes(
     images: Any, boxes: Any, name: str | None = None, colors: Any = None
 ) -> Any:
@@ -171,6 +173,13 @@ def draw_bounding_boxes(
     return build(pictures.draw_op, [x, own, table], {}, name or "DrawBoundingBoxesV2").outputs[0]
 
 
+def _crop_count(image: Any, boxes: Any, box_ind: Any = None, crop_size: Any = None, *more: Any,
+                box_indices: Any = None, **named: Any) -> int:  # fmt: skip
+    given = (boxes, box_indices if box_ind is None else box_ind, crop_size)
+    return 1 + sum(not isinstance(x, Value) for x in given)
+
+
+@as_many(_crop_count)
 def crop_and_resize(
     image: Any, boxes: Any, box_ind: Any = None, crop_size: Any = None, method: str = "bilinear",
     extrapolation_value: float = 0, name: str | None = None, box_indices: Any = None,

@@ -9,7 +9,9 @@ from graphc.image.colour import convert_image_dtype
 from graphc.image.common import tensor
 from graphc.ir import dtypes
 from graphc.ir.build import build
+from graphc.ir.node import Value
 from graphc.ops import math, pictures, random
+from graphc.ops.counting import as_many
 
 __all__ = [
     "adjust_jpeg_quality", "decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image",
@@ -70,6 +72,12 @@ def decode_bmp(contents: Any, channels: int = 0, name: str | None = None) -> Any
     return _decoded(contents, "BMP", channels, dtypes.uint8, False, name or "DecodeBmp")
 
 
+def _image_count(contents: Any, channels: Any = None, dtype: Any = dtypes.uint8, *more: Any,
+                 **named: Any) -> int | None:  # fmt: skip
+    return 76 if dtype is dtypes.uint8 and isinstance(contents, Value) else None
+
+
+@as_many(_image_count)
 def decode_image(
     contents: Any, channels: int | None = None, dtype: Any = dtypes.uint8,
     name: str | None = None, expand_animations: bool = True,

@@ -150,6 +150,7 @@ def total_variation(images: Any, name: str | None = None) -> Any:
         return out
 
 
+@as_many(34)
 def image_gradients(image: Any) -> tuple[Any, Any]:
     """Differences to the next pixel downwards and to the right; zero at the last one."""
     x = tensor(image)

@@ -39,7 +39,7 @@ from graphc.ops import (
 )
 from graphc.ops import pool as pooling
 from graphc.ops.convert import convert_to_tensor
-from graphc.ops.counting import as_many
+from graphc.ops.counting import as_many, made
 from graphc.train.averages import assign_moving_average
 
 _state: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "format": "channels_last"}
@@ -703,7 +703,9 @@ def categorical_crossentropy(
     t, y = convert_to_tensor(target), convert_to_tensor(output)
     if from_logits or y.node.op.name == "softmax":
         logits = y if from_logits else y.node.inputs[0]
+        made(1)
         return nn.softmax_cross_entropy_with_logits_v2(labels=t, logits=logits)
+    made(2)  # the bounds of probabilities
     y = y / reduce.reduce_sum(y, axis, True)
     y = math.clip_by_value(y, epsilon(), 1.0 - epsilon())
     return -reduce.reduce_sum(t * math.log(y), axis)
@@ -717,11 +719,14 @@ def sparse_categorical_crossentropy(
     t = math.cast(target, dtypes.int64)
     if from_logits or y.node.op.name == "softmax":
         logits = y if from_logits else y.node.inputs[0]
+        made(1)
     else:
+        made(2)  # the bounds of probabilities
         logits = math.log(math.clip_by_value(y, epsilon(), 1.0 - epsilon()))
     assert logits.rank is not None
     if t.rank == logits.rank or t.rank is None:
         sizes = shapes.shape(logits)[:-1]
+        made(3)  # both are reshaped in TF1
         t = shapes.reshape(t, sizes)
     return nn.sparse_softmax_cross_entropy_with_logits(labels=t, logits=logits)
 
@@ -731,7 +736,9 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     t, y = convert_to_tensor(target), convert_to_tensor(output)
     if from_logits or y.node.op.name == "sigmoid":
         logits = y if from_logits else y.node.inputs[0]
+        made(1)
         return nn.sigmoid_cross_entropy_with_logits(labels=t, logits=logits)
+    made(2)  # the bounds of probabilities
     e = epsilon()
     y = math.clip_by_value(y, e, 1.0 - e)
     return -(t * math.log(y + e) + (1 - t) * math.log(1 - y + e))

@@ -10,6 +10,7 @@ from graphc.face.current import name_scope
 from graphc.face.graph import get_default_graph
 from graphc.face.resource_variable import ResourceVariable
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.layers.base import Layer as Base
@@ -128,7 +129,8 @@ class Layer(Base):
         (self._trainable_weights if trains else self._non_trainable_weights).append(v)
         penalty = regularizer_of(regularizer)
         if penalty is not None:
-            with name_scope(f"{name}/Regularizer"):
+            # TF1 makes it when a model is compiled
+            with name_scope(f"{name}/Regularizer"), current().counts_as(0):
                 self.add_loss(penalty(v))
         return v
 

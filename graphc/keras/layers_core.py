@@ -17,7 +17,7 @@ from graphc.layers import core, normalization
 from graphc.layers.words import regularizer_of, sizes_of
 from graphc.ops import arrays, math, nn, norm, reduce, shapes, transposing
 from graphc.ops.convert import convert_to_tensor
-from graphc.ops.counting import made
+from graphc.ops.counting import as_many, made
 
 __all__ = [
     "ELU",
@@ -236,6 +236,7 @@ class Masking(Layer):
         super().__init__(**kwargs)
         self.mask_value = mask_value
 
+    @as_many(1)
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return reduce.reduce_any(math.not_equal(inputs, self.mask_value), -1)
 
@@ -395,6 +396,7 @@ class PReLU(Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
+        made(1)  # the factor is negated
         return nn.relu(inputs) - convert_to_tensor(self.alpha) * nn.relu(-inputs)
 
 
@@ -457,6 +459,7 @@ class AlphaDropout(Layer):
             size = shapes.shape(inputs) if self.noise_shape is None else self.noise_shape
             keep = math.cast(K.random_uniform(size, seed=self.seed) >= self.rate, inputs.dtype)
             a = ((1 - self.rate) * (1 + self.rate * low**2)) ** -0.5
+            made(1)  # the shift is added to a product of its own
             return a * (inputs * keep + low * (1 - keep)) + -a * low * self.rate
 
         return K.in_train_phase(dropped, inputs, training)
@@ -703,7 +706,9 @@ class LayerNormalization(Layer):
         mean, variance = norm.moments(inputs, [a % rank for a in self.axis], keep_dims=True)
 
         def wide(v: Any) -> Any:
-            return None if v is None else shapes.reshape(v, self._wide)
+            if v is None or [a % rank for a in self.axis] == [rank - 1]:
+                return v
+            return shapes.reshape(v, self._wide)
 
         return norm.batch_normalization(
             inputs, mean, variance, wide(self.beta), wide(self.gamma), self.epsilon

@@ -10,6 +10,7 @@ from graphc.keras import backend as K
 from graphc.keras.named import deserialized, found, serialized
 from graphc.ops import broadcasting, math, nn, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made
 
 
 def _pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
@@ -48,6 +49,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
 
 def _signs(t: Any) -> Any:
     """Labels 0 and 1 as -1 and 1; others as they are."""
+    made(5)  # a cond in TF1
     binary = reduce.reduce_all(math.logical_or(math.equal(t, 0), math.equal(t, 1)))
     return math.select(broadcasting.broadcast_like(binary, t), 2.0 * t - 1.0, t)
 
@@ -170,6 +172,7 @@ class Loss:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss, weighted and averaged."""
         with K.name_scope(self.name or type(self).__name__.lower()):
+            made(13)  # weights are checked
             return weighted(convert_to_tensor(self.call(y_true, y_pred)), sample_weight,
                             self.reduction)  # fmt: skip
 

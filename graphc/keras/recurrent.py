@@ -476,6 +476,7 @@ class _OfCell(RNN):
 class SimpleRNN(_OfCell):
     __doc__ = SimpleRNNCell.__doc__
     cell_class = SimpleRNNCell
+    _more_operations = -41
 
 
 class LSTM(_OfCell):
@@ -544,10 +545,17 @@ class TimeDistributed(Wrapper):
         accepted = inspect.signature(self.layer.call).parameters
         more = {"training": training} if "training" in accepted else {}
         sizes = inputs.shape.as_list()
-        live = shapes.shape(inputs)
-        flat: Any = shapes.reshape(inputs, arrays.concat([[-1], live[2:]], 0))
-        flat.set_shape([None, *sizes[2:]])
-        y: Any = self.layer.call(flat, **more)
+        if None not in sizes[1:]:
+            y: Any = self.layer.call(shapes.reshape(inputs, [-1, *sizes[2:]]), **more)
+            after = y.shape.as_list()[1:]
+            if None not in after:
+                return shapes.reshape(y, [-1, sizes[1], *after])
+            live = shapes.shape(inputs)
+        else:
+            live = shapes.shape(inputs)
+            flat: Any = shapes.reshape(inputs, arrays.concat([[-1], live[2:]], 0))
+            flat.set_shape([None, *sizes[2:]])
+            y = self.layer.call(flat, **more)
         out: Any = shapes.reshape(y, arrays.concat([live[:2], shapes.shape(y)[1:]], 0))
         out.set_shape([*sizes[:2], *y.shape.as_list()[1:]])
         return out

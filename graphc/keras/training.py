@@ -16,6 +16,7 @@ from graphc.keras import callbacks as cbks
 from graphc.keras import losses, metrics, optimizers
 from graphc.layers.spec import flat_values
 from graphc.ops import math, reduce, state
+from graphc.ops.counting import made as count_made
 
 __all__ = ["Training"]
 
@@ -155,11 +156,13 @@ class Training:
                     value = self._averaged(each, w, getattr(f, "reduction", "auto"))
                 made["lossy"].append(value)
                 if several:
+                    count_made(22)  # a mean over batches
                     made["names"].append(f"{name}_loss")
                     made["values"].append(value)
                 part = value * float(weights[i] if weights[i] is not None else 1.0)
                 total = part if total is None else total + part
             for extra in self.losses:  # type: ignore[attr-defined]
+                count_made(14)  # the penalty itself
                 part = reduce.reduce_mean(extra)
                 total = part if total is None else total + part
         if total is None:
@@ -188,7 +191,9 @@ class Training:
         while each.rank is not None and each.rank > 1:
             each = reduce.reduce_mean(each, -1)
         if each.rank == 0:
+            count_made(7)
             return each
+        count_made(13)  # weights are checked
         weighed = each * math.cast(w, each.dtype)
         return reduce.reduce_sum(weighed) if how == "sum" else reduce.reduce_mean(weighed)
 
@@ -211,6 +216,7 @@ class Training:
             return
         with name_scope(f"metrics/{shown}"):
             each = f(t, y)
+            count_made(20)  # a mean over batches
             value = reduce.reduce_mean(math.cast(each, K.floatx()))
             if weighs:
                 flat = math.cast(each, K.floatx())

@@ -18,6 +18,7 @@ from graphc.layers.spec import InputSpec
 from graphc.layers.words import initializer_of, smart_select, static_flag
 from graphc.ops import arrays, fills, math, nn, norm, reduce, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
+from graphc.ops.counting import made
 from graphc.train.averages import assign_moving_average
 
 __all__ = ["BatchNormalization", "batch_normalization"]
@@ -331,6 +332,7 @@ class BatchNormalization(Layer):
         self, mean: Value, variance: Value, training: Any, x: Value
     ) -> tuple[Value, Value]:
         """The factor and the shift of batch renormalisation; the averages are updated."""
+        made(1)  # the root of epsilon
         stddev = math.sqrt(variance + self.epsilon)
         least = math.maximum(self.renorm_stddev, _math.sqrt(self.epsilon))
         r = stddev / least

@@ -194,6 +194,7 @@ def sensitivity_at_specificity(
         raise ValueError("`specificity` must be in the range [0, 1].")
     with metric_scope(name, "sensitivity_at_specificity", labels, predictions, weights):
         values, updates = counts_at(labels, predictions, _spread(num_thresholds), weights)
+        made(26)  # rows are sliced, not gathered
 
         def at(name: str, tp: Any, fn: Any, tn: Any, fp: Any) -> Value:
             away = math.abs(math.div(tn, tn + fp + _TINY) - specificity)
@@ -214,6 +215,7 @@ def specificity_at_sensitivity(
         raise ValueError("`sensitivity` must be in the range [0, 1].")
     with metric_scope(name, "specificity_at_sensitivity", labels, predictions, weights):
         values, updates = counts_at(labels, predictions, _spread(num_thresholds), weights)
+        made(26)  # rows are sliced, not gathered
 
         def at(name: str, tp: Any, fn: Any, tn: Any, fp: Any) -> Value:
             away = math.abs(math.div(tp, tp + fn + _TINY) - sensitivity)

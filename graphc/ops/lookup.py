@@ -48,6 +48,15 @@ def _clip_rows(rows: Value, ids: Value, max_norm: Any) -> Value:
     return (rows * max_norm) / math.maximum(norm, max_norm)  # type: ignore[no-any-return]
 
 
+def _of_parts(params: Any, ids: Any, partition_strategy: str = "mod", *more: Any,
+              max_norm: Any = None, **named: Any) -> int | None:  # fmt: skip
+    n = len(params) if isinstance(params, list | tuple) else 1
+    if n < 2 or max_norm is not None or not isinstance(ids, Value) or partition_strategy != "mod":
+        return None
+    return 18 + 2 * n
+
+
+@ops.counting.as_many(_of_parts)
 def embedding_lookup(
     params: Any,
     ids: Any,
@@ -78,6 +87,7 @@ def embedding_lookup(
         parts = [as_value(p, name="params") for p in parts]
         at = as_value(ids, name="ids")
         if len(parts) == 1:
+            ops.counting.made(max_norm is not None)
             rows = _clip_rows(ops.arrays.gather(parts[0], at, name=scope or name), at, max_norm)
             return ops.state.identity(rows)
         if partition_strategy == "mod":

@@ -619,6 +619,7 @@ def log_poisson_loss(
         _same_shape(z, c, "log_input and targets")
         loss = math.exp(c) - c * z
         if compute_full_loss:
+            made(1)
             stirling = z * math.log(z) - z + 0.5 * math.log((2 * _math.pi) * z)
             loss += math.select(math.logical_and(z >= 0.0, z <= 1.0), 0.0, stirling)
         return loss  # type: ignore[no-any-return]

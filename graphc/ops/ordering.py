@@ -156,6 +156,13 @@ bincount_op = op(
 )  # fmt: skip
 
 
+def _bin_count(arr: Any, weights: Any = None, minlength: Any = None, maxlength: Any = None,
+               *more: Any, **named: Any) -> int | None:  # fmt: skip
+    plain = isinstance(arr, Value) and weights is None is maxlength
+    return 13 + 2 * (minlength is not None) if plain else None
+
+
+@as_many(_bin_count)
 def bincount(
     arr: Any, weights: Any = None, minlength: Any = None, maxlength: Any = None,
     dtype: Any = dtypes.int32,

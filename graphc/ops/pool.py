@@ -501,6 +501,8 @@ def pool(
         need = x.rank
         if need is not None and need != n + 2:
             raise ValueError("`window_shape` does not fit the rank of `input`")
+        if not isinstance(rate, Value):
+            current().reserve("dilation_rate")
         steps, rates = per_axis(strides, n, "strides"), per_axis(rate, n, "dilation_rate")
         if max(steps) > 1 and max(rates) > 1:
             raise ValueError("strides > 1 not supported in conjunction with dilation_rate > 1")

@@ -17,6 +17,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, lowering, math, operands, reduce, shapes, spaced, state
+from graphc.ops.counting import as_many
 from graphc.ops.record import Attrs, Op, Types, apply, as_value, check_kind, op, shape_error
 
 __all__ = [
@@ -346,6 +347,7 @@ tensor_scatter_nd_add = tensor_scatter_add
 tensor_scatter_nd_sub = tensor_scatter_sub
 
 
+@as_many(42)
 def batch_gather(params: Any, indices: Any, name: str | None = None) -> Value:
     """Elements at `indices` along its last axis, which all axes before have in common."""
     i = as_value(indices, None, "indices")

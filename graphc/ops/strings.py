@@ -15,6 +15,7 @@ from graphc.ir.build import build
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import hashing
+from graphc.ops.counting import as_many
 from graphc.ops.record import (
     Attrs,
     Op,
@@ -310,6 +311,7 @@ reduce_join_op = op(
 )  # fmt: skip
 
 
+@as_many(lambda inputs, *more, **named: 2 if isinstance(inputs, Value) else None)
 def reduce_join(
     inputs: Any, axis: Any = None, keep_dims: bool | None = None, separator: str = "",
     name: str | None = None, reduction_indices: Any = None, keepdims: bool | None = None,

@@ -13,6 +13,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops import intervals
+from graphc.ops.counting import made
 from graphc.ops.operands import fail, make
 from graphc.ops.record import Attrs, Types, as_value, op, shape_error
 from graphc.ops.shapes import _number, rank
@@ -99,6 +100,7 @@ def transpose(a: Any, perm: Any = None, name: str | None = None, conjugate: bool
     if perm is None:
         a = as_value(a, None, "a") if not isinstance(a, Value) else a
         if a.static_shape is None:
+            made(7)  # the reversed numbers of the axes
             return make(transpose_op, [("a", a)], None, name, {"perm": None}, "transpose").outputs[
                 0
             ]

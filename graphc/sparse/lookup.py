@@ -11,6 +11,7 @@ from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many
 from graphc.ops.lookup import embedding_lookup
 from graphc.sparse.ops import sparse_fill_empty_rows, sparse_retain
 from graphc.sparse.tensor import SparseTensor
@@ -36,6 +37,34 @@ def _combined(rows: Value, segments: Value, n: Value, combiner: str, weights: An
     return total / (by if combiner == "mean" else math.sqrt(by))
 
 
+_WEIGHTED = {"mean": 26, "sum": 24, "sqrtn": 29}
+_NORM = 17
+
+
+def _count(params: Any, sp_ids: Any, sp_weights: Any = None, partition_strategy: str = "mod",
+           name: Any = None, combiner: str | None = None,
+           max_norm: Any = None) -> int | None:  # fmt: skip
+    if isinstance(params, list | tuple) and len(params) > 1:
+        return None
+    many = 10 if sp_weights is None else _WEIGHTED.get(combiner or "mean")
+    return None if many is None else many + _NORM * (max_norm is not None)
+
+
+def _safe_count(params: Any, ids: Any, weights: Any = None, combiner: str = "mean",
+                default_id: Any = None, name: Any = None, partition_strategy: str = "div",
+                max_norm: Any = None) -> int | None:  # fmt: skip
+    if isinstance(params, list | tuple) and len(params) > 1:
+        return None
+    if weights is not None and combiner == "sum":
+        return None
+    return (
+        (56 if weights is None else 104)
+        - 12 * (default_id is not None)
+        + _NORM * (max_norm is not None)
+    )
+
+
+@as_many(_count)
 def embedding_lookup_sparse(
     params: Any, sp_ids: Any, sp_weights: Any, partition_strategy: str = "mod",
     name: str | None = None, combiner: str | None = None, max_norm: Any = None,
@@ -72,6 +101,7 @@ def embedding_lookup_sparse(
         return _combined(rows, segments, n, how, None if sp_weights is None else sp_weights.values)
 
 
+@as_many(_safe_count)
 def safe_embedding_lookup_sparse(
     embedding_weights: Any, sparse_ids: Any, sparse_weights: Any = None, combiner: str = "mean",
     default_id: Any = None, name: str | None = None, partition_strategy: str = "div",

@@ -149,6 +149,7 @@ def sparse_to_indicator(sp_input: Any, vocab_size: Any, name: str | None = None)
         return sparse_tensor_to_dense(merged, False, False, name=scope)
 
 
+@as_many(lambda ids, *more, **named: 19 if isinstance(ids, SparseTensor) else None)
 def sparse_merge(
     sp_ids: Any, sp_values: Any, vocab_size: Any, name: str | None = None,
     already_sorted: bool = False,
@@ -172,6 +173,7 @@ def sparse_merge(
 # ------------------------------------------------------------------------- products and sums
 
 
+@as_many(lambda a, b, *more, **named: 1 + (not isinstance(b, Value)))
 def sparse_tensor_dense_matmul(
     sp_a: Any, b: Any, adjoint_a: bool = False, adjoint_b: bool = False, name: str | None = None
 ) -> Value:
@@ -315,6 +317,7 @@ def sparse_softmax(sp_input: Any, name: str | None = None) -> SparseTensor:
 # ------------------------------------------------------------------------- order and shape
 
 
+@as_many(2)
 def sparse_reorder(sp_input: Any, name: str | None = None) -> SparseTensor:
     """The same elements in row-major order."""
     x = _sparse(sp_input)
@@ -324,6 +327,7 @@ def sparse_reorder(sp_input: Any, name: str | None = None) -> SparseTensor:
         return sparse_of(at, values, state.identity(x.dense_shape))
 
 
+@as_many(lambda x, shape, *more, **named: 2 if isinstance(shape, Value) else 5)
 def sparse_reshape(sp_input: Any, shape: Any, name: str | None = None) -> SparseTensor:
     """The same elements in another shape, of which one size may be -1."""
     x = _sparse(sp_input)
@@ -333,6 +337,7 @@ def sparse_reshape(sp_input: Any, shape: Any, name: str | None = None) -> Sparse
         return sparse_of(at, state.identity(x.values), size)
 
 
+@as_many(lambda x, perm=None, *more, **named: 17 if perm is None else 11)
 def sparse_transpose(sp_input: Any, perm: Any = None, name: str | None = None) -> SparseTensor:
     """Axes in another order; reversed by default."""
     x = _sparse(sp_input)
@@ -390,6 +395,7 @@ def sparse_slice(sp_input: Any, start: Any, size: Any, name: str | None = None) 
         return sparse_of(at, arrays.gather(x.values, picked), math.minimum(count, left))
 
 
+@as_many(2)
 def sparse_split(
     keyword_required: Any = None, sp_input: Any = None, num_split: Any = None, axis: Any = None,
     name: str | None = None, split_dim: Any = None,
@@ -473,6 +479,13 @@ def _joined(a: SparseTensor, b: SparseTensor, name: str, f: Any) -> SparseTensor
         return sparse_of(ids, f(where, n), a.dense_shape)
 
 
+def _add_count(a: Any, b: Any, *more: Any, **named: Any) -> int | None:
+    if not all(isinstance(x, SparseTensor | Value) for x in (a, b)):
+        return None
+    return 3 if isinstance(a, SparseTensor) and isinstance(b, SparseTensor) else 1
+
+
+@as_many(_add_count)
 def sparse_add(a: Any, b: Any, threshold: Any = None, thresh: Any = None) -> Any:
     """The sum of two tensors of which one at least is sparse; sparse if both are.
 

@@ -265,6 +265,7 @@ class _Batcher:
             if found != self.types:
                 raise TypeError(f"Expected types {self.types}, got {found} in another set.")
         self.many = enqueue_many
+        made(not isinstance(keep_input, Value))  # a constant
         self.keep = keep_input
         self.shapes = self._shapes(shapes)
 

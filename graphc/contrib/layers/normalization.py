@@ -17,6 +17,7 @@ from graphc.layers.normalization import BatchNormalization
 from graphc.layers.words import static_flag
 from graphc.ops import math, norm, reduce, shapes, state
 from graphc.ops.convert import constant, convert_to_tensor
+from graphc.ops.counting import made
 from graphc.train.averages import assign_moving_average
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm"]
@@ -141,6 +142,19 @@ class _Norm:
             return self.fused_op(fixed, updates)
         if fixed is False:
             return self.normalised(convert_to_tensor(self.mean), convert_to_tensor(self.variance))
+        with get_default_graph().counts_as(self.choosing(updates) if fixed is None else None):
+            return self.plain(training, fixed, updates)
+
+    def choosing(self, updates: Any) -> int | None:
+        """The operations of two fused ones, of which a cond takes one in TF1."""
+        if not self.fused or self.weights is not None:
+            return None
+        rows = self.x.rank == 2
+        most = 47 if rows else 38 if updates is not None else 43
+        return most - (self.beta is not None) - (self.gamma is not None)
+
+    def plain(self, training: Any, fixed: bool | None, updates: Any) -> Value:
+        """By the moments of the batch, or the averages where `training` does not hold."""
         mean, variance, given = self.moments()
         if fixed is None:
             mean = math.select(training, mean, self.mean)
@@ -333,6 +347,7 @@ def group_norm(
             )
         else:
             mean, variance = norm.moments(wide, axes, keep_dims=True)
+        made(1)  # the shift is a sum of its own
         gain = math.rsqrt(variance + epsilon)
         if gamma is not None:
             gain = gain * gamma

@@ -97,8 +97,8 @@ def optimize_loss(
             if global_step is None:
                 raise ValueError("global_step is required for learning_rate_decay_fn.")
             rate = learning_rate_decay_fn(rate, global_step)
-        if rate is not None and "learning_rate" in wanted:
-            record("scalar", "learning_rate", rate)
+            if "learning_rate" in wanted:
+                record("scalar", "learning_rate", rate)
         opt = _optimizer(optimizer, rate, learning_rate)
         pairs: Pairs = opt.compute_gradients(
             loss, trainable_variables() if variables is None else variables,

@@ -13,6 +13,7 @@ from graphc.face.initializers import Constant, Ones
 from graphc.face.scopes import variable_scope
 from graphc.ops import arrays, math, nn, reduce, shapes, spaced, transposing
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made
 
 __all__ = ["images_to_sequence", "rev_block", "sequence_to_images", "spatial_softmax"]
 
@@ -87,6 +88,7 @@ def spatial_softmax(
             "temperature", (), initializer=start, trainable=trainable,
             collections=variables_collections if trainable else None,
         )  # fmt: skip
+        made(10)  # the grid is reshaped, and transposed back
         seen: Any = nn.softmax(shapes.reshape(x, [-1, high * wide]) / heat)
         places = [
             reduce.reduce_sum(shapes.reshape(p, [-1]) * seen, 1, keepdims=True)
