@@ -95,6 +95,8 @@ V2_NAMES: dict[str, str] = {
     "compat.v2.device": "graphc.face.current:device",
     "compat.v2.keras.backend.name_scope": "graphc.face.current:name_scope",
     "compat.v2.keras.initializers.Initializer": "graphc.face.initializers:Initializer",
+    "compat.v2.keras.losses.Reduction": "graphc.keras.losses:ReductionV2",
+    "compat.v2.losses.Reduction": "graphc.keras.losses:ReductionV2",
     "compat.v2.name_scope": _FUNCTIONS + "name_scope",
     "compat.v2.random.poisson": _FUNCTIONS + "poisson",
     "compat.v2.scalar_mul": "graphc.ops.math:scalar_mul",

@@ -152,6 +152,26 @@ kld = KLD = kullback_leibler_divergence
 cosine = cosine_proximity
 
 
+class ReductionV2:
+    """How the losses of Keras become one."""
+
+    AUTO = "auto"
+    NONE = "none"
+    SUM = "sum"
+    SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
+
+    @classmethod
+    def all(cls) -> tuple[str, ...]:
+        """All of them."""
+        return (cls.AUTO, cls.NONE, cls.SUM, cls.SUM_OVER_BATCH_SIZE)
+
+    @classmethod
+    def validate(cls, key: Any) -> None:
+        """Raise ValueError for anything else."""
+        if key not in cls.all():
+            raise ValueError(f"Invalid Reduction Key {key}.")
+
+
 class Loss:
     """A loss as a number: subclasses define ``call(y_true, y_pred)``.
 
@@ -162,6 +182,7 @@ class Loss:
     """
 
     def __init__(self, reduction: str = "auto", name: str | None = None) -> None:
+        ReductionV2.validate(reduction)
         self.reduction = reduction
         self.name = name
 

@@ -54,16 +54,21 @@ class Model(Training, Network):
     def _default_name(self) -> str:
         return unique(snake_case(type(self).__name__))
 
-    def _begin(self, arrays: list[Any]) -> None:
-        """Call a subclass with placeholders for arrays, at its first use."""
+    def _begin(self, arrays: list[Any], keys: list[str] | None = None) -> None:
+        """Call a subclass with placeholders for arrays, at its first use.
+
+        It gets a dictionary where the arrays came in one.
+        """
         if self.outputs:
             return
         xs = [Input(a.shape[1:], dtype=_float(a)) for a in arrays]
         given: Any = xs[0] if len(xs) == 1 else xs
+        if keys is not None:
+            given = dict(zip(keys, xs, strict=True))
         made = self(given)
         self.inputs, self.outputs = xs, flat_values(made)
         self._given_inputs, self._given_outputs = given, made
-        self.input_names = [f"input_{i + 1}" for i in range(len(xs))]
+        self.input_names = keys or [f"input_{i + 1}" for i in range(len(xs))]
         self.output_names = [f"output_{i + 1}" for i in range(len(self.outputs))]
 
     @classmethod
@@ -152,7 +157,7 @@ class Sequential(Model):
             x = layer(x, **({"training": training} if training is not None and takes else {}))
         return x
 
-    def _begin(self, arrays: list[Any]) -> None:
+    def _begin(self, arrays: list[Any], keys: list[str] | None = None) -> None:
         if self._sequence is None:
             if not self._chain:
                 raise ValueError("Sequential model cannot be built: model is empty.")

@@ -14,6 +14,7 @@ from graphc.ir.node import Value
 from graphc.keras import backend as K
 from graphc.keras import callbacks as cbks
 from graphc.keras import losses, metrics, optimizers
+from graphc.keras.batches import batches_of, drawn, is_data, is_dataset
 from graphc.layers.spec import flat_values
 from graphc.ops import math, reduce, state
 from graphc.ops.counting import made as count_made
@@ -25,6 +26,11 @@ def _listed(x: Any, names: list[str] | None = None) -> list[Any]:
     if x is None:
         return []
     if isinstance(x, dict) and names is not None:
+        lacking = [n for n in names if n not in x]
+        if lacking:
+            raise ValueError(
+                f'No data provided for "{lacking[0]}". Need data for each key in: {names}'
+            )
         return [x[n] for n in names]
     return list(x) if isinstance(x, list | tuple) else [x]
 
@@ -114,10 +120,8 @@ class Training:
             return []
         if isinstance(given, dict):
             return _listed(given.get(name))
-        if (
-            len(self.outputs) > 1
-            and given
-            and all(isinstance(m, list | tuple) or m is None for m in given)
+        if len(given) == len(self.outputs) and all(
+            isinstance(m, list | tuple) or m is None for m in given
         ):
             return _listed(given[i])
         return _listed(given)
@@ -315,8 +319,9 @@ class Training:
             m.reset_states()
 
     def _checked(self, x: Any, y: Any) -> tuple[list[Any], list[Any]]:
-        xs = _arrays(x, getattr(self, "input_names", None))
-        self._begin(xs)  # type: ignore[attr-defined]
+        keys = sorted(x) if isinstance(x, dict) else None
+        xs = _arrays(x, getattr(self, "input_names", keys))
+        self._begin(xs, keys)  # type: ignore[attr-defined]
         if len(xs) != len(self.inputs):
             raise ValueError(
                 "Error when checking model input: the list of Numpy arrays that you are passing to "
@@ -395,7 +400,8 @@ class Training:
         History
         """
         epochs = kwargs.pop("nb_epoch", epochs)
-        if not _is_data(x):
+        x = drawn([x, y, sample_weight], steps_per_epoch, "steps_per_epoch")
+        if not is_data(x):
             return self._fit_batches(
                 x, epochs, verbose, callbacks, validation_data, initial_epoch, steps_per_epoch,
                 validation_steps, class_weight, shuffle,
@@ -431,8 +437,8 @@ class Training:
         initial_epoch: int, steps: int | None, validation_steps: int | None, class_weight: Any,
         shuffle: bool,
     ) -> Any:  # fmt: skip
-        source = _batches_of(x)
-        if steps is None and not hasattr(x, "__len__") and not _is_dataset(x):
+        source = batches_of(x)
+        if steps is None and not hasattr(x, "__len__") and not is_dataset(x):
             raise ValueError("`steps_per_epoch` must be given for a generator")
 
         def batches() -> Iterator[Any]:
@@ -539,7 +545,8 @@ class Training:
         max_queue_size: int = 10, workers: int = 1, use_multiprocessing: bool = False,
     ) -> Any:  # fmt: skip
         """The loss (and metrics) of arrays or batches."""
-        if _is_data(x):
+        x = drawn([x, y, sample_weight], steps, "steps")
+        if is_data(x):
             xs, ys = self._checked(x, y)
             weights = self._weights(ys, sample_weight, None)
             size, n = self._batch_size(batch_size), len(xs[0])
@@ -565,7 +572,7 @@ class Training:
         return out[0] if len(out) == 1 else out
 
     def _given(self, x: Any, steps: int | None) -> Iterator[Any]:
-        for k, batch in enumerate(_batches_of(x)()):
+        for k, batch in enumerate(batches_of(x)()):
             if steps is not None and k >= steps:
                 return
             parts = batch if isinstance(batch, list | tuple) else (batch,)
@@ -579,8 +586,9 @@ class Training:
         use_multiprocessing: bool = False,
     ) -> Any:  # fmt: skip
         """The outputs for arrays or batches."""
+        x = drawn([x], steps, "steps")
         made: list[list[Any]] = []
-        if _is_data(x):
+        if is_data(x):
             xs, _ = self._checked(x, None)
             size, n = self._batch_size(batch_size), len(xs[0])
             parts: Iterable[Any] = ([a[i : i + size] for a in xs] for i in range(0, n, size))
@@ -679,53 +687,3 @@ def _fitting(y: Any, t: Any) -> Any:
     if t.rank is not None and y.ndim == t.rank - 1:
         return y[..., None]
     return y
-
-
-def _is_dataset(x: Any) -> bool:
-    from graphc.data.dataset import Dataset
-
-    return isinstance(x, Dataset)
-
-
-def _is_data(x: Any) -> bool:
-    """Whether `x` holds arrays, and not batches of them."""
-    if isinstance(x, np.ndarray):
-        return True
-    if isinstance(x, dict):
-        return True
-    if isinstance(x, list | tuple):
-        return True
-    return hasattr(x, "__array__") and not _is_dataset(x)
-
-
-def _batches_of(x: Any) -> Any:
-    """A function that goes through batches: of a dataset, a `Sequence` or a generator."""
-    if _is_dataset(x):
-        return lambda: _of_dataset(x)
-    if hasattr(x, "__getitem__") and hasattr(x, "__len__"):
-
-        def each() -> Iterator[Any]:
-            for i in range(len(x)):
-                yield x[i]
-            if hasattr(x, "on_epoch_end"):
-                x.on_epoch_end()
-
-        return each
-    return lambda: x
-
-
-def _of_dataset(d: Any) -> Iterator[Any]:
-    from graphc.errors import OutOfRangeError
-
-    it = d.make_initializable_iterator() if hasattr(d, "make_initializable_iterator") else None
-    session = K.get_session()
-    if it is None:
-        it = d.make_one_shot_iterator()
-    else:
-        session.run(it.initializer)
-    nxt = it.get_next()
-    while True:
-        try:
-            yield session.run(nxt)
-        except OutOfRangeError:
-            return

@@ -1,0 +1,90 @@
+"""Where the batches that a model is given come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.node import Value
+from graphc.keras import backend as K
+from graphc.layers.spec import flat_values
+
+__all__ = ["batches_of", "drawn", "is_data", "is_dataset"]
+
+
+def is_dataset(x: Any) -> bool:
+    from graphc.data.dataset import Dataset
+
+    return isinstance(x, Dataset)
+
+
+def is_data(x: Any) -> bool:
+    """Whether `x` holds arrays, and not batches of them."""
+    if isinstance(x, np.ndarray):
+        return True
+    if isinstance(x, dict):
+        return True
+    if isinstance(x, list | tuple):
+        return True
+    return hasattr(x, "__array__") and not is_dataset(x)
+
+
+def batches_of(x: Any) -> Any:
+    """A function that goes through batches: of a dataset, a `Sequence` or a generator."""
+    if is_dataset(x):
+        return lambda: _of_dataset(x)
+    if hasattr(x, "__getitem__") and hasattr(x, "__len__"):
+
+        def each() -> Iterator[Any]:
+            for i in range(len(x)):
+                yield x[i]
+            if hasattr(x, "on_epoch_end"):
+                x.on_epoch_end()
+
+        return each
+    return lambda: x
+
+
+def _of_dataset(d: Any) -> Iterator[Any]:
+    from graphc.errors import OutOfRangeError
+
+    it = d.make_initializable_iterator() if hasattr(d, "make_initializable_iterator") else None
+    session = K.get_session()
+    if it is None:
+        it = d.make_one_shot_iterator()
+    else:
+        session.run(it.initializer)
+    nxt = it.get_next()
+    while True:
+        try:
+            yield session.run(nxt)
+        except OutOfRangeError:
+            return
+
+
+def drawn(data: list[Any], steps: int | None, word: str) -> Any:
+    """Batches of data tensors (inputs, targets, weights): what they are in each run.
+
+    Data that is no tensor is left alone: the first of `data` comes back.
+
+    Raises
+    ------
+    ValueError
+        Without a number of steps: tensors never end.
+    """
+    given = [d for d in data if d is not None]
+    if not any(isinstance(v, Value) for v in flat_values(given)):
+        return data[0]
+    if steps is None:
+        raise ValueError(
+            "When using data tensors as input to a model, you should specify the "
+            f"`{word}` argument."
+        )
+
+    def batches() -> Iterator[Any]:
+        while True:
+            yield tuple(K.get_session().run(given))
+
+    return batches()

@@ -1,0 +1,79 @@
+"""Dictionaries and tensors as data of models; the numbers are TensorFlow 1.15's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+
+R = np.random.RandomState(0)
+X = {"z": R.rand(6, 2).astype("f"), "a": R.rand(6, 3).astype("f")}
+Y = R.rand(6, 1).astype("f")
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    tf.keras.backend.clear_session()
+    yield
+    tf.keras.backend.clear_session()
+
+
+class Named(tf.keras.Model):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = tf.keras.layers.Dense(1, kernel_initializer="ones")
+        self.b = tf.keras.layers.Dense(1, kernel_initializer="zeros")
+
+    def call(self, inputs: Any) -> Any:
+        return self.a(inputs["z"]) + self.b(inputs["a"])
+
+
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_a_subclass_gets_the_dictionary_it_is_trained_on(as_dataset: bool) -> None:
+    m = Named()
+    m.compile("sgd", "mse", metrics=[["mae"]])  # one list for the one output
+    if as_dataset:
+        data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(3)
+        h = m.fit(data, epochs=2, verbose=0)
+    else:
+        h = m.fit(X, Y, epochs=2, verbose=0, shuffle=False, batch_size=3)
+    assert m.input_names == ["a", "z"]
+    np.testing.assert_allclose(h.history["loss"], [0.681529, 0.525802], rtol=1e-5)
+    np.testing.assert_allclose(h.history["mean_absolute_error"], [0.771684, 0.662436], rtol=1e-5)
+    np.testing.assert_allclose(m.evaluate(X, Y, verbose=0), [0.43456444, 0.585851], rtol=1e-5)
+    np.testing.assert_allclose(m.predict(X)[:2, 0], [1.0508821, 0.96749836], rtol=1e-5)
+    with pytest.raises(ValueError, match=r'No data provided for "a"\. Need data for each key in'):
+        m.predict({"z": X["z"]})
+
+
+def test_data_tensors() -> None:
+    dense = tf.keras.layers.Dense(1, input_shape=(2,), kernel_initializer="ones")
+    m = tf.keras.Sequential([dense])
+    x, y = tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([[1.0], [2.0]])
+    assert m.predict(x, steps=2).ravel().tolist() == [3.0, 7.0, 3.0, 7.0]
+    with pytest.raises(ValueError, match="specify the `steps` argument"):
+        m.predict(x)
+    m.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="specify the `steps_per_epoch` argument"):
+        m.fit(x, y)
+    h = m.fit(x, y, steps_per_epoch=2, epochs=2, verbose=0)
+    np.testing.assert_allclose(
+        h.history["loss"], [10.652499198913574, 2.365509033203125], rtol=1e-5
+    )
+    np.testing.assert_allclose(m.evaluate(x, y, steps=2, verbose=0), 0.7372663, rtol=1e-4)
+
+
+def test_reductions() -> None:
+    kinds = tf.compat.v2.losses.Reduction
+    assert kinds.all() == ("auto", "none", "sum", "sum_over_batch_size")
+    x, y = tf.constant([[1.0, 2.0], [3.0, 5.0]]), tf.zeros([2, 2])
+    with tf.Session() as s:
+        each, total = (tf.keras.losses.MeanSquaredError(k)(x, y) for k in (kinds.NONE, kinds.SUM))
+        assert s.run(each).tolist() == [2.5, 17.0]
+        assert s.run(total) == 19.5
+    with pytest.raises(ValueError, match=r"Invalid Reduction Key weighted_mean\."):
+        tf.keras.losses.MeanSquaredError(reduction=tf.losses.Reduction.MEAN)
