@@ -177,6 +177,11 @@ class Layer(Base):
         return super().losses + [v for layer in self._nested() for v in layer.losses]
 
     @property
+    def reported(self) -> list[tuple[str | None, Any, str | None]]:
+        """What `add_metric` was told, here and in the layers inside: name, value, aggregation."""
+        return self._own_metrics + [m for layer in self._nested() for m in layer.reported]
+
+    @property
     def updates(self) -> list[Any]:
         return super().updates + [v for layer in self._nested() for v in layer.updates]
 
@@ -206,6 +211,8 @@ class Layer(Base):
         check_inputs(self.input_spec, inputs, self.name)
         accepted = inspect.signature(self.call).parameters
         given = dict(kwargs)
+        if "training" in given and not self._takes_training():
+            del given["training"]
         masks = [getattr(v, "_keras_mask", None) for v in flat_values(inputs)]
         mask: Any = masks if isinstance(inputs, list | tuple) else (masks or [None])[0]
         wanted = any(m is not None for m in masks)
@@ -230,6 +237,12 @@ class Layer(Base):
                 v._keras_mask = m  # type: ignore[attr-defined]
         self._record(inputs, {**kwargs, **_named(self.call, args)}, outputs)
         return outputs
+
+    def _takes_training(self) -> bool:
+        """Whether `call` can be told the phase."""
+        accepted = inspect.signature(self.call).parameters
+        kinds = [p.kind for p in accepted.values()]
+        return "training" in accepted or inspect.Parameter.VAR_KEYWORD in kinds
 
     _starts_mask = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.keras import backend as K
 from graphc.keras.engine import Input, InputLayer, unique
 from graphc.keras.network import Network
 from graphc.keras.serialize import clone_model, model_from_config, model_from_json
@@ -65,7 +66,7 @@ class Model(Training, Network):
         given: Any = xs[0] if len(xs) == 1 else xs
         if keys is not None:
             given = dict(zip(keys, xs, strict=True))
-        made = self(given)
+        made = self(given, training=K.learning_phase())
         self.inputs, self.outputs = xs, flat_values(made)
         self._given_inputs, self._given_outputs = given, made
         self.input_names = keys or [f"input_{i + 1}" for i in range(len(xs))]

@@ -175,6 +175,7 @@ class Training:
             for key in ("metrics", "weighted"):
                 for m in self._metrics_of(i, self._asked[key]):
                     self._add_metric(made, m, i, y, several, key == "weighted")
+        _show_reported(made, self.reported)  # type: ignore[attr-defined]
         made["loss"] = self.total_loss = total
         self._compiled = made
         self.targets = made["targets"]
@@ -213,10 +214,7 @@ class Training:
         while shown in made["names"]:
             shown, n = f"{base}_{n}", n + 1
         if isinstance(f, metrics.Metric):
-            update = f.update_state(t, y)
-            made["stateful"].append((len(made["names"]), f, update, f.result()))
-            made["names"].append(shown)
-            made["values"].append(None)
+            _show_metric(made, shown, f, f.update_state(t, y))
             return
         with name_scope(f"metrics/{shown}"):
             each = f(t, y)
@@ -229,8 +227,7 @@ class Training:
                 value = math.div_no_nan(
                     reduce.reduce_sum(flat * w), reduce.reduce_sum(w * (flat * 0.0 + 1.0))
                 )
-        made["names"].append(shown)
-        made["values"].append(value)
+        _show(made, shown, value)
 
     def _metric_function(self, given: Any, i: int, y: Any) -> tuple[str, Any]:
         if isinstance(given, metrics.Metric):
@@ -680,6 +677,28 @@ class Training:
         from graphc.keras import files
 
         files.save_model(self, filepath, overwrite, include_optimizer, save_format)
+
+
+def _show(made: dict[str, Any], name: str | None, value: Any) -> None:
+    """Let a number of each batch be reported."""
+    made["names"].append(name)
+    made["values"].append(value)
+
+
+def _show_metric(made: dict[str, Any], name: str | None, m: Any, update: Any) -> None:
+    """Let a metric be reported, what it is after all batches so far."""
+    made["stateful"].append((len(made["names"]), m, update, m.result()))
+    _show(made, name, None)
+
+
+def _show_reported(made: dict[str, Any], reported: list[tuple[Any, Any, Any]]) -> None:
+    """Let what layers gave to `add_metric` be reported."""
+    for name, value, aggregation in reported:
+        if aggregation is None:
+            _show(made, name, value)
+        else:
+            mean = metrics.Mean(name)
+            _show_metric(made, name, mean, mean.update_state(value))
 
 
 def _fitting(y: Any, t: Any) -> Any:

@@ -22,7 +22,7 @@ from graphc.ir.node import Value
 from graphc.layers.calls import Call, Remembering, own_config
 from graphc.layers.spec import InputSpec, check_inputs, flat_values
 from graphc.layers.words import initializer_of, regularizer_of
-from graphc.ops import math, reduce, shapes
+from graphc.ops import math, shapes
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = ["InputSpec", "Layer"]
@@ -92,7 +92,7 @@ non_trainable_weights, losses, updates : list
         self._own_updates: list[tuple[Any, list[Any]]] = []
         self._calls = []
         self._outbound = []
-        self._own_metrics: list[Any] = []
+        self._own_metrics: list[tuple[str | None, Any, str | None]] = []
         self._again: Any = None
         self._scope: Any = None
         self._current: Any = None
@@ -258,7 +258,7 @@ non_trainable_weights, losses, updates : list
 
     @property
     def metrics(self) -> list[Any]:
-        return list(self._own_metrics)
+        return [value for _, value, _ in self._own_metrics]
 
     def compute_output_signature(self, input_signature: Any) -> Any:
         """The shape and type of the output for those of the input."""
@@ -366,7 +366,7 @@ non_trainable_weights, losses, updates : list
                 "We currently support only `mean` sample-wise metric aggregation. You provided "
                 f"aggregation={aggregation}"
             )
-        self._own_metrics.append(value if aggregation is None else reduce.reduce_mean(value))
+        self._own_metrics.append((name, value, aggregation))
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """Add update operations: to the layer, and (when it is called) to ``UPDATE_OPS``."""

@@ -77,3 +77,43 @@ def test_reductions() -> None:
         assert s.run(total) == 19.5
     with pytest.raises(ValueError, match=r"Invalid Reduction Key weighted_mean\."):
         tf.keras.losses.MeanSquaredError(reduction=tf.losses.Reduction.MEAN)
+
+
+class Summing(tf.keras.layers.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        self.add_metric(tf.reduce_sum(x, 1), aggregation="mean", name="sums")
+        self.add_loss(tf.reduce_mean(x) * 0.5)
+        return x
+
+
+class Phased(tf.keras.Model):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = tf.keras.layers.Dense(1, kernel_initializer="ones")
+        self.summing = Summing()
+
+    def call(self, x: Any, training: Any = False) -> Any:
+        y = self.dense(self.summing(x, training=training))  # which does not ask for it
+        phase = tf.cond(training, lambda: tf.constant(3.0), lambda: tf.constant(1.0))
+        self.add_metric(phase, name="phase", aggregation="mean")
+        self.add_loss(phase)
+        return y
+
+
+def test_subclasses_are_told_the_phase_and_report_metrics() -> None:
+    x = np.arange(10, dtype="f").reshape(5, 2) / 10
+    m = Phased()
+    m.compile("sgd", "mse", metrics=["mae"])
+    h = m.fit(x, x[:, :1], epochs=2, batch_size=2, verbose=0, shuffle=False)
+    expected = {
+        "loss": [3.542439, 3.487215], "mean_absolute_error": [0.492278, 0.439698],
+        "phase": [3.0, 3.0], "sums": [0.9, 0.9],
+    }  # fmt: skip
+    assert sorted(h.history) == sorted(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(h.history[name], values, rtol=1e-5)
+    found = dict(
+        zip(m.metrics_names, m.evaluate(x, x[:, :1], batch_size=2, verbose=0), strict=True)
+    )
+    np.testing.assert_allclose(found["loss"], 1.450168, rtol=1e-5)
+    assert found["phase"] == 1.0
