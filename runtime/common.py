@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from graphc.ir.dims import Dim, Expr, Symbol, is_multiple
+from graphc.ir.dims import Dim, Expr, Symbol, is_multiple, product
+from graphc.ir.dtypes import float32
 from graphc.ir.kernel import Kernel, Let, Load, Loop, Reduce, Stmt, Store, Template, indices
-from graphc.runtime.llvm.conv_forms import filter_like, form_of
+from graphc.runtime.llvm.conv_forms import conv_like, filter_like, form_of
 
 __all__ = ["common"]
 
@@ -71,40 +72,66 @@ def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
 
 
 def _told(
-    kernel: Kernel, loop: Loop, was: Template, first: int, made: Template
+    kernel: Kernel, loop: Loop, was: Template, given: range, made: Template
 ) -> tuple[Kernel, tuple[Dim, ...]]:
-    """The kernel with template `made` for `was`: its sizes from `first` on are words."""
-    given = was.sizes[first:]
-    symbols = [Symbol(f"#{i}") for i in range(len(given))]
-    words = tuple(map(Expr.atom, symbols))
-    made = replace(made, sizes=(*was.sizes[:first], *words))
-    inner = replace(loop, body=(made,))
-    if first == 1:  # no number of places is known: whoever calls counts the units
-        inner = replace(inner, extent=words[0])
-        kernel = replace(kernel, params=tuple(replace(p, shape=()) for p in kernel.params))
+    """The kernel with template `made` for `was`, some of whose sizes are words.
+
+    Where the first of these is, all is known from sizes: whoever calls counts the units, and
+    shapes of buffers say nothing.
+    """
+    words = [was.sizes[i] for i in given]
+    params, extent = kernel.params, loop.extent
+    if given.start == 1:
+        extent = Expr.symbol("#0")
+        scratch = [p for p in params if p.direction == "scratch"]
+        names = {p.name: f"#{len(words) + i}" for i, p in enumerate(scratch)}
+        words += [product(p.shape) for p in scratch]
+        params = tuple(
+            replace(p, shape=(Expr.symbol(names[p.name]),) if p.name in names else ())
+            for p in params
+        )
+    symbols = [Symbol(f"#{i}") for i in range(len(words))]
+    sizes = list(was.sizes)
+    sizes[given.start : given.stop] = map(Expr.atom, symbols[: len(given)])
+    made = replace(made, sizes=tuple(sizes))
+    inner = replace(loop, extent=extent, body=(made,))
     origins = kernel.origins
     if origins is not None:
         moved = {id(made): origins.get(id(was)), id(inner): origins.get(id(loop))}
         origins = {**origins, **{at: n for at, n in moved.items() if n is not None}}
-    sizes = (*kernel.sizes, *symbols)
-    return replace(kernel, sizes=sizes, body=(*kernel.body[:-1], inner), origins=origins), given
+    found = replace(
+        kernel, params=params, sizes=(*kernel.sizes, *symbols),
+        body=(*kernel.body[:-1], inner), origins=origins,
+    )  # fmt: skip
+    return found, tuple(words)
 
 
 def _convolution(kernel: Kernel, loop: Loop, t: Template) -> tuple[Kernel, tuple[Dim, ...]]:
-    """Convolutions that begin elsewhere in image and results are one, as the several that the
-    gradient of one with strides is; gradients by filters are one for most numbers of channels;
-    the orders of filters are one.
+    """Convolutions are one for most numbers of channels, where nothing else is read with them.
+
+    Those that begin elsewhere in image and results are one in any case, as the several that the
+    gradient of one with strides is.
     """
-    if t.kind == "conv":
-        return _told(kernel, loop, t, len(t.sizes) - 6, t)
-    if t.kind == "conv_turn":
-        return _told(kernel, loop, t, 1, t)
     attrs = dict(t.attrs)
-    if attrs["groups"] != 1 or attrs["joint"]:
+    every = range(1, len(t.sizes))
+    if t.kind == "conv_turn":
+        return _told(kernel, loop, t, every, t)
+    dtype = kernel.params[0].dtype
+    form = form_of(float32 if dtype.code in ("f16", "bf16") else dtype)
+    shared = attrs["groups"] == 1
+    if t.kind == "conv":
+        shared &= t.epilogue is None or not any(isinstance(s, Load) for s in t.epilogue.body)
+        if not shared:
+            return _told(kernel, loop, t, range(11, 17), t)
+        like = conv_like(
+            attrs["channels"], attrs["columns"], attrs["kernel"], attrs["rows"], form
+        )  # fmt: skip
+    elif not shared or attrs["joint"]:
         return kernel, ()
-    form = form_of(kernel.params[-1].dtype)  # of the sums
-    attrs["channels"], attrs["columns"] = filter_like(attrs["channels"], attrs["columns"], form)
-    return _told(kernel, loop, t, 1, replace(t, attrs=tuple(sorted(attrs.items()))))
+    else:
+        like = filter_like(attrs["channels"], attrs["columns"], form)
+    attrs["channels"], attrs["columns"] = like
+    return _told(kernel, loop, t, every, replace(t, attrs=tuple(sorted(attrs.items()))))
 
 
 def _sizes(kernel: Kernel, loop: Loop) -> tuple[Dim, ...]:

@@ -163,12 +163,19 @@ def conv_kernel(
     blocks = D.ceildiv(g.images, rows) if together else g.images
     with k.loop("parallel", "u", blocks * g.made[0] * g.made[1]) as u:
         k.template(
-            "conv", buffers, (u, g.images, *g.image, *g.all, *g.made, *g.pads, *g.first),
+            "conv", buffers,
+            (u, g.images, *g.image, *g.all, *g.made, *g.pads, *g.first, g.channels, g.columns),
             epilogue, kernel=g.kernel, strides=g.strides, dilations=g.dilations, step=g.step,
+            halves=together or _has_half(g.made[2], rows),
             channels=g.channels, columns=g.columns, groups=g.groups, rows=rows,
             along="n" if together else "w", outputs=len(outs), copy=copy, version=TEMPLATE,
         )  # fmt: skip
     return k.build(), int(copy)
+
+
+def _has_half(width: Dim, rows: int) -> bool:
+    """Whether a row of results may end with a block of at most half the rows."""
+    return type(width) is not int or 0 < width % rows <= (rows + 1) // 2
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.

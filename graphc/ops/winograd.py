@@ -138,8 +138,9 @@ def results_kernel(
     ]  # fmt: skip
     with k.loop("parallel", "b", D.ceildiv(tiles, block)) as b:
         k.template(
-            "winograd", buffers, (b, g.images, *g.image, *g.all, *g.made, *g.pads), epilogue,
-            kernel=g.kernel, strides=g.strides, dilations=g.dilations, first=g.first, step=g.step,
+            "winograd", buffers,
+            (b, g.images, *g.image, *g.all, *g.made, *g.pads, *g.first, g.channels, g.columns),
+            epilogue, kernel=g.kernel, strides=g.strides, dilations=g.dilations, step=g.step,
             channels=g.channels, columns=g.columns, groups=1, rows=ROWS, along="n",
             outputs=len(outs), copy=False, side=made, block=block, version=TEMPLATE,
         )  # fmt: skip

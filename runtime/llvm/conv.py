@@ -26,11 +26,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphc.ir.kernel import Template
-from graphc.runtime.llvm.conv_forms import even_blocks, filter_blocks, filter_height
-from graphc.runtime.llvm.conv_tiles import KC, Tiles, places_inside, taps_inside
+from graphc.runtime.llvm.conv_forms import KC, blocks_of, filter_blocks, filter_height
+from graphc.runtime.llvm.conv_tiles import Tiles, places_inside, taps_inside
 from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.indexing import Ramp
-from graphc.runtime.llvm.numbers import known
 from graphc.runtime.llvm.walk import Walk
 
 __all__ = ["TEMPLATES"]
@@ -42,15 +41,18 @@ class _Conv(Tiles):
     Buffers: image, filter, results, then what the epilogue reads; with ``along="w"`` and padding
     also a scratch row. Sizes: the unit, images, then three each (depth, height, width): of the
     image, of all results, of the results made here, the padding before, and the first of the
-    results made here, which are those at ``first + i * step``.
+    results made here, which are those at ``first + i * step``; channels and columns of a group.
 
     Attributes
     ----------
     kernel, strides, dilations, step : of three ints
     channels, columns, groups : int
-        In one group.
+        In one group: for channels and columns numbers with which the code is the same
+        (`conv_forms.conv_like`).
     rows : int
         Of a register block.
+    halves : bool
+        Whether there are blocks of at most half the rows.
     along : "n" or "w"
         Whether the rows of a block are images or places of a row.
     """
@@ -60,8 +62,9 @@ class _Conv(Tiles):
         a, size = self.a, self.size
         self.unit, self.images = size[0], size[1]
         self.image, self.all, self.made, self.pad = (size[2 + 3 * i : 5 + 3 * i] for i in range(4))
-        self.first = size[14:]
-        self.c, self.f, self.groups = a["channels"], a["columns"], a["groups"]
+        self.first = size[14:17]
+        self.c, self.f, self.groups = size[17], size[18], a["groups"]
+        self.ragged = a["columns"] % self.lanes != 0
         self.taps: tuple[int, int, int] = a["kernel"]
         self.mr: int = a["rows"]
         self.along: str = a["along"]
@@ -82,8 +85,7 @@ class _Conv(Tiles):
         steps = zip(self.q, self.a["step"][:2], self.first[:2], strict=True)
         self.at = [q * s + f for q, s, f in steps]
         self.spans = [self.span(i, q) for i, q in enumerate(self.q)]
-        vectors = -(-self.f // self.lanes)
-        blocks = even_blocks(vectors, self.widest(self.mr))
+        blocks = blocks_of(self.a["columns"], self.mr, self.form)
         self.pitch = blocks[0] * self.lanes  # elements of a row of sums
         self.stack = fn.stack(self.acc, self.mr * self.pitch)
         with fn.loop(0, self.groups) as g:
@@ -114,10 +116,10 @@ class _Conv(Tiles):
 
     def columns(self, blocks: Sequence[int], n: V, rows: V, q: V, span: tuple[V, V]) -> None:
         """All columns of a block of rows."""
-        fn, lanes = self.fn, self.lanes
-        wide, many = blocks[0], sum(1 for b in blocks if b == blocks[0])
-        with fn.loop(0, len(blocks)) as j:
-            if many == len(blocks):
+        fn, lanes, wide = self.fn, self.lanes, blocks[0]
+        count, many = self.counted(self.f, blocks)
+        with fn.loop(0, count) as j:
+            if blocks[-1] == wide:
                 self.tiles(wide, n, rows, q, j.i * (wide * lanes), span)
                 self.finish(fn.index(wide), n, rows, q, j.i * (wide * lanes))
             else:
@@ -136,9 +138,13 @@ class _Conv(Tiles):
     def tiles(self, nv: int, n: V, rows: V, q: V, col: V, span: tuple[V, V]) -> None:
         """The sums of a block: of all its rows, or of half of them where no more exist."""
         fn = self.fn
+        if not all(self.taps):  # nothing of the image is seen
+            zero = fn.const(0, self.acc, self.lanes)
+            with fn.loop(0, self.mr * self.pitch, self.lanes) as e:
+                fn.store(self.stack, e.i, zero)
+            return
         half = (self.mr + 1) // 2
-        width = known(self.made[2]) if self.along == "w" else None
-        if half == self.mr or (width is not None and not 0 < width % self.mr <= half):
+        if half == self.mr or not self.a["halves"]:
             self.tile(self.mr, nv, n, rows, q, col, span)
             return
         some = rows <= half
@@ -222,18 +228,18 @@ class _Conv(Tiles):
     def tile(self, mr: int, nv: int, n: V, rows: V, q: V, col: V, span: tuple[V, V]) -> None:
         """The sums of `mr` rows and `nv` vectors, on the stack."""
         b = _Block(self, mr, nv, n, rows, q, col, span)
-        length = self.taps[2] * self.c
+        length = self.taps[2] * self.a["channels"]
         if self.taps[0] * self.taps[1] * length <= KC:
             b.one_chain()
         elif length <= KC:
-            b.chains_of_rows(max(1, KC // length))
+            length = self.c * self.taps[2]
+            b.chains_of_rows(self.fn.maximum(self.fn.udiv_index(self.fn.index(KC), length), 1))
         else:
             b.chains_of_parts()
 
     def joins(self) -> bool:
         """Whether a row of the filter lies over consecutive elements."""
-        pitch = self.c if self.copies else self.c * self.groups
-        return bool(pitch == self.c and self.a["dilations"][2] == 1)
+        return bool((self.copies or self.groups == 1) and self.a["dilations"][2] == 1)
 
     # ------------------------------------------------------------- results
 
@@ -250,7 +256,7 @@ class _Conv(Tiles):
                 here = col + v.i * lanes
                 to = self.group * self.f + here
                 left = self.f - here
-                if self.f % lanes == 0:
+                if not self.ragged:
                     self.put(x, at, row, to, None)
                 else:
                     with fn.if_(left >= lanes):
@@ -286,7 +292,7 @@ class _Block:
         # rows beyond the last read the last again; nobody stores their sums
         self.places = [fn.minimum(fn.index(r), rows - 1) * by + at for r in range(mr)]
         left = conv.f - col - (nv - 1) * conv.lanes
-        self.mask = conv.mask(left) if conv.f % conv.lanes else None
+        self.mask = conv.mask(left) if conv.ragged else None
         self.row_size = conv.f * conv.groups
         self.panel = fn.element_ptr(conv.pointers[1], conv.group * conv.f + col, conv.dtype)
         self.cells = [r * conv.pitch + v * conv.lanes for r in range(mr) for v in range(nv)]
@@ -354,7 +360,7 @@ class _Block:
             td.next(th.results)
         self.put(td.results)
 
-    def chains_of_rows(self, some: int) -> None:
+    def chains_of_rows(self, some: V) -> None:
         """A chain for `some` rows of the filter at a time."""
         fn, spans = self.fn, self.conv.spans
         self.put(self.zeros())
@@ -368,8 +374,9 @@ class _Block:
     def chains_of_parts(self) -> None:
         """Long rows of the filter: several chains for each, as even as can be."""
         fn, c = self.fn, self.conv
-        run = c.taps[2] * c.c if c.joins() else c.c
-        part = -(-run // -(-run // KC))
+        run = c.c * c.taps[2] if c.joins() else c.c
+        parts = fn.udiv_index(run + (KC - 1), fn.index(KC))
+        part = fn.udiv_index(run + (parts - 1), parts)
         self.put(self.zeros())
         with fn.loop(*c.spans[0]) as td, fn.loop(*c.spans[1]) as th:
             with self.pieces(td.i, th.i) as (image, b, count), fn.loop(0, count, part) as e:
@@ -469,9 +476,7 @@ class _Filter(Tiles):
     def column_blocks(self) -> Iterator[tuple[int, V]]:
         """Loops over the blocks of columns, the wider ones first: vectors, and those before."""
         fn, wide, thin = self.fn, max(self.blocks), min(self.blocks)
-        vectors = fn.udiv_index(self.f + (self.lanes - 1), fn.index(self.lanes))
-        count = fn.udiv_index(vectors + (wide - 1), fn.index(wide))
-        many = count if wide == thin else vectors - count * thin
+        count, many = self.counted(self.f, self.blocks)
         with fn.loop(0, many) as j:
             yield wide, j.i * wide
         if wide != thin:

@@ -8,7 +8,13 @@ from typing import NamedTuple
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.cpu import host
 
-__all__ = ["Form", "even_blocks", "filter_blocks", "filter_height", "filter_like", "form_of"]
+__all__ = [
+    "KC", "Form", "blocks_of", "conv_like", "even_blocks", "filter_blocks", "filter_height",
+    "filter_like", "form_of",
+]  # fmt: skip
+
+#: Terms added one after another before they join the sum of the others.
+KC = 256
 
 #: Channels among which a number that gives the same code is looked for.
 EXAMPLES = 64
@@ -33,6 +39,26 @@ def even_blocks(vectors: int, most: int) -> list[int]:
     """Vectors of each block of columns: as even as can be, at most `most`."""
     n = max(1, -(-vectors // most))
     return [vectors // n + (i < vectors % n) for i in range(n)]
+
+
+def blocks_of(columns: int, rows: int, form: Form) -> list[int]:
+    """Vectors of the blocks of a convolution's results: sums and a row of the filter."""
+    widest = max(1, min(4, (form.registers - 1) // (rows + 1)))
+    return even_blocks(-(-columns // form.lanes), widest)
+
+
+@lru_cache(maxsize=1024)
+def conv_like(
+    channels: int, columns: int, taps: tuple[int, int, int], rows: int, form: Form
+) -> tuple[int, int]:
+    """Channels and columns whose convolution has the same code but for numbers."""
+    wanted = set(blocks_of(columns, rows, form))
+    few = [v * form.lanes - (columns % form.lanes != 0) for v in range(1, 9)]
+    f = next((n for n in few if set(blocks_of(n, rows, form)) == wanted), columns)
+    every = taps[0] * taps[1] * taps[2]
+    if every * channels <= KC:
+        return 1, f
+    return KC // (every if taps[2] * channels <= KC else taps[2]) + 1, f
 
 
 def filter_blocks(columns: int, form: Form) -> list[int]:

@@ -12,10 +12,7 @@ from graphc.runtime.llvm.conv_forms import form_of
 from graphc.runtime.llvm.emit import Fn, V
 from graphc.runtime.llvm.walk import Walk
 
-__all__ = ["KC", "Tiles", "places_inside", "taps_inside"]
-
-#: Terms added one after another before they join the sum of the others.
-KC = 256
+__all__ = ["Tiles", "places_inside", "taps_inside"]
 
 
 class Tiles:
@@ -72,6 +69,13 @@ class Tiles:
         for i, x in zip(cells, sums, strict=True):
             old = self.fn.load(self.stack, i, self.acc, self.lanes)
             self.fn.store(self.stack, i, old + x)
+
+    def counted(self, columns: V, blocks: Sequence[int]) -> tuple[V, V]:
+        """How many blocks `columns` take, and how many of these are of the wider size."""
+        fn, wide, thin = self.fn, max(blocks), min(blocks)
+        vectors = fn.udiv_index(columns + (self.lanes - 1), fn.index(self.lanes))
+        count = fn.udiv_index(vectors + (wide - 1), fn.index(wide))
+        return count, count if wide == thin else vectors - count * thin
 
     def block_loops(self, blocks: list[int]) -> Iterator[tuple[int, V]]:
         """Loops over blocks of two sizes, the larger ones first: the size, and what is before."""

@@ -196,7 +196,7 @@ class _Winograd(_Reader, _Conv):
 
     def run(self) -> None:
         fn, a = self.fn, self.a
-        self.side, self.block = a["side"], a["block"]
+        self.side, self.block, c, f = a["side"], a["block"], a["channels"], a["columns"]
         tiles, self.sums = self.pointers[2 + self.outputs : 4 + self.outputs]
         self.stack = fn.stack(self.acc, PLACES * self.lanes)
         first = self.unit * self.block
@@ -205,21 +205,22 @@ class _Winograd(_Reader, _Conv):
         with fn.loop(0, count) as t:
             n, y, x = self.place(first + t.i, across)
             corner = [n, y - self.pad[1], x - self.pad[2]]
-            self.gather(self.pointers[0], self.image[1:], self.c, tiles, t.i, corner, SIDE,
+            self.gather(self.pointers[0], self.image[1:], c, tiles, t.i, corner, SIDE,
                         lambda v: image_transform(v, self.mad))  # fmt: skip
         with fn.loop(0, PLACES) as p:
-            a = fn.element_ptr(tiles, p.i * pitch(self.block, self.c), self.acc)
-            b = fn.element_ptr(self.pointers[1], p.i * pitch(self.c, self.f), self.dtype)
-            o = fn.element_ptr(self.sums, p.i * pitch(self.block, self.f), self.acc)
+            a = fn.element_ptr(tiles, p.i * pitch(self.block, c), self.acc)
+            b = fn.element_ptr(self.pointers[1], p.i * pitch(c, f), self.dtype)
+            o = fn.element_ptr(self.sums, p.i * pitch(self.block, f), self.acc)
             with fn.loop(0, count, self.mr) as i:
-                for nv, col in self.column_blocks(self.mr, self.f):
+                for nv, col in self.column_blocks(self.mr, f):
                     self.products(a, b, o, i.i, col, nv)
         with fn.loop(0, count) as t:
             self.scatter(t.i, *self.place(first + t.i, across))
 
     def products(self, a: Any, b: Any, o: Any, row: V, col: V, nv: int) -> None:
         """A register block: tiles from `row` on times columns from `col` on."""
-        fn, lanes, c, f, mr = self.fn, self.lanes, self.c, self.f, self.mr
+        fn, lanes, mr = self.fn, self.lanes, self.mr
+        c, f = self.a["channels"], self.a["columns"]
         masks = self.column_masks(nv, col, f)
         panel = fn.element_ptr(b, col, self.dtype)
         rows = [fn.element_ptr(a, (row + r) * c, self.acc) for r in range(mr)]
@@ -236,7 +237,7 @@ class _Winograd(_Reader, _Conv):
 
     def scatter(self, t: V, n: V, y: V, x: V) -> None:
         """The results of a tile, vectors of columns."""
-        fn, lanes, f, side = self.fn, self.lanes, self.f, self.side
+        fn, lanes, f, side = self.fn, self.lanes, self.a["columns"], self.side
         with fn.loop(0, f, lanes) as e:
             mask = self.mask(f - e.i) if f % lanes else None
             with fn.loop(0, SIDE) as j:
