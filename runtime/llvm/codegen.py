@@ -89,9 +89,12 @@ def kernel_emitter(kernel: Kernel, watch: Watch = NOTHING) -> Callable[[Any], ob
         from graphc.runtime.llvm import walk
         from graphc.runtime.llvm.vmath import Math
 
+        shared = common(kernel)[0]
+        if (trail := getattr(module, "trail", None)) is not None:
+            trail.follow(kernel.body, shared.body)
         return walk.emit_kernel(
             module,
-            common(kernel)[0],
+            shared,
             "kernel",
             scalar_table(),
             templates(),

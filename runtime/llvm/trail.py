@@ -8,9 +8,11 @@ but for them, what is shown and run; kernels that run never have any.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from graphc.ir.kernel import Stmt, bodies
 
 __all__ = ["Trail", "places"]
 
@@ -27,9 +29,17 @@ class Trail:
     """
 
     def __init__(self, lines: Mapping[int, int], rest: int = 0) -> None:
-        self.lines, self.rest = lines, rest
+        self.lines, self.rest = dict(lines), rest
         self.known: dict[Any, Any] = {}
         self.scopes: dict[str, Any] = {}
+
+    def follow(self, body: Sequence[Stmt], code: Sequence[Stmt]) -> None:
+        """Statements of `code` are emitted for those of `body`, one for one (`common`)."""
+        for s, made in zip(body, code, strict=True):
+            if (line := self.lines.get(id(s))) is not None:
+                self.lines[id(made)] = line
+            for inner, inner_made in zip(bodies(s), bodies(made), strict=True):
+                self.follow(inner, inner_made)
 
     def enter(self, k: Any) -> None:
         """A function begins."""
