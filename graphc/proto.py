@@ -47,7 +47,7 @@ _EXAMPLE: dict[str, list[tuple[str, int, str]]] = {
     "Example": [("features", 1, "Features")],
     "SequenceExample": [("context", 1, "Features"), ("feature_lists", 2, "FeatureLists")],
 }
-#: The message of ``saved_model.pb``, a server's, and a queue runner's (codes are numbers).
+#: Messages of ``saved_model.pb``, servers, hyper-parameters and queue runners (codes: numbers).
 _FILES: dict[str, list[tuple[str, int, str]]] = {
     "SavedModel": [
         ("saved_model_schema_version", 1, "int64"),
@@ -60,6 +60,18 @@ _FILES: dict[str, list[tuple[str, int, str]]] = {
         ("default_session_config", 4, "ConfigProto"),
         ("protocol", 5, "string"),
     ],
+    "HParamDef": [("hparam", 1, "map HParamType")],
+    "HParamType": [
+        ("int64_value", 1, "int64|kind"),
+        ("float_value", 2, "float|kind"),
+        ("bytes_value", 3, "bytes|kind"),
+        ("int64_list", 4, "Int64List|kind"),
+        ("float_list", 5, "FloatList|kind"),
+        ("bytes_list", 6, "BytesList|kind"),
+        ("bool_value", 7, "bool|kind"),
+        ("bool_list", 8, "BoolList|kind"),
+    ],
+    "BoolList": [("value", 1, "bool*")],
     "QueueRunnerDef": [
         ("queue_name", 1, "string"),
         ("enqueue_op_name", 2, "string*"),

@@ -1,4 +1,4 @@
-"""``tf.contrib.training``: `HParams`."""
+"""``tf.contrib.training``: `HParams`, and the text that they are read from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,99 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["HParams"]
+from graphc import proto
+
+__all__ = ["HParams", "parse_values"]
+
+#: How a message calls values of a type.
+_KINDS = {bool: "bool", int: "int64", float: "float", str: "bytes"}
+
+_ASSIGNMENT = re.compile(
+    r"\s*(?P<name>[a-zA-Z][\w.]*)\s*(?:\[\s*(?P<index>\d+)\s*\])?\s*="
+    r"\s*(?:\[(?P<list>[^\]]*)\]|(?P<value>[^,\[]*))\s*(?:,|$)"
+)
+
+
+def parse_values(
+    values: str, type_map: Mapping[str, type[Any]], ignore_unknown: bool = False
+) -> dict[str, Any]:
+    """Values from text such as ``"rate=0.1,layers=[1,2],sizes[0]=3"``.
+
+    Parameters
+    ----------
+    type_map : dict
+        Name → type of its value, or of each of its values.
+    ignore_unknown : bool
+        Leave out names without a type.
+
+    Returns
+    -------
+    dict
+        Name → value, list, or for elements of lists a dict from index to value.
+
+    Raises
+    ------
+    ValueError
+        When the text does not parse, or a name is not known.
+
+    Examples
+    --------
+    >>> import graphc as tf
+    >>> tf.contrib.training.parse_values("a=1,b=[0.5,2]", {"a": int, "b": float})
+    {'a': 1, 'b': [0.5, 2.0]}
+    """
+    rest = values
+    found: dict[str, Any] = {}
+    while rest.strip():
+        m = _ASSIGNMENT.match(rest)
+        if m is None:
+            raise ValueError(f"Malformed hyperparameter value: {rest}")
+        rest = rest[m.end() :]
+        name = m["name"]
+        if name not in type_map:
+            if ignore_unknown:
+                continue
+            raise ValueError(f"Unknown hyperparameter type for {name}")
+        kind, index = type_map[name], m["index"]
+        before = found.get(name)
+        if before is not None and (
+            index is None or not isinstance(before, dict) or int(index) in before
+        ):
+            raise ValueError(f"Multiple assignments to variable '{name}' in {values}")
+        if m["list"] is not None:
+            parts = [p.strip() for p in m["list"].split(",") if p.strip()]
+            found[name] = [_read(name, kind, p, values) for p in parts]
+        elif index is None:
+            found[name] = _read(name, kind, m["value"] or "", values)
+        else:
+            each = found.setdefault(name, {})
+            each[int(index)] = _read(name, kind, m["value"] or "", values)
+    return found
+
+
+def _read(name: str, kind: type[Any], text: str, values: str) -> Any:
+    """A value of a type."""
+    text = text.strip()
+    known = {"true": True, "1": True, "false": False, "0": False}
+    try:
+        if kind is bool:
+            return known[text.lower()]
+        return text if kind in (str, type(None)) else kind(text)
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"Could not parse hparam {name!r} of type {kind.__name__!r} with value {text!r} in "
+            f"{values}"
+        ) from None
+
+
+def _held(entry: Any) -> Any:
+    """The value of an entry of a message."""
+    key = entry.WhichOneof("kind")
+    value = getattr(entry, key)
+    found = list(value.value) if key.endswith("_list") else value
+    if not key.startswith("bytes"):
+        return found
+    return [v.decode() for v in found] if isinstance(found, list) else found.decode()
 
 
 class HParams:
@@ -27,10 +119,10 @@ class HParams:
     """
 
     def __init__(self, hparam_def: Any = None, model_structure: Any = None, **kwargs: Any) -> None:
-        if hparam_def is not None:
-            raise NotImplementedError("graphc reads no HParamDef: give the values")
         self._names: dict[str, type[Any]] = {}
         self._model_structure = model_structure
+        for name, entry in hparam_def.hparam.items() if hparam_def is not None else ():
+            self.add_hparam(name, _held(entry))
         for name, value in kwargs.items():
             self.add_hparam(name, value)
 
@@ -103,47 +195,32 @@ class HParams:
         ValueError
             When the text does not parse, or a name is not known.
         """
-        rest = values
-        pattern = re.compile(
-            r"\s*(?P<name>[a-zA-Z][\w.]*)\s*(?:\[\s*(?P<index>\d+)\s*\])?\s*="
-            r"\s*(?:\[(?P<list>[^\]]*)\]|(?P<value>[^,\[]*))\s*(?:,|$)"
-        )
-        given: set[tuple[str, str | None]] = set()
-        while rest.strip():
-            m = pattern.match(rest)
-            if m is None:
-                raise ValueError(f"Malformed hyperparameter value: {rest}")
-            rest = rest[m.end() :]
-            if (m["name"], m["index"]) in given:
-                raise ValueError(f"Multiple assignments to variable '{m['name']}' in {values}")
-            given.add((m["name"], m["index"]))
-            self._set(m["name"], m["index"], m["list"], m["value"])
+        for name, value in parse_values(values, self._names).items():
+            if isinstance(value, dict):
+                for index, x in value.items():
+                    getattr(self, name)[index] = x
+            else:
+                self.set_hparam(name, value)
         return self
 
-    def _set(self, name: str, index: str | None, items: str | None, value: str | None) -> None:
-        if name not in self._names:
-            raise ValueError(f"Unknown hyperparameter type for {name}")
-        if items is not None:
-            parts = [p.strip() for p in items.split(",") if p.strip()]
-            self.set_hparam(name, [self._read(name, p) for p in parts])
-        elif index is not None:
-            getattr(self, name)[int(index)] = self._read(name, value or "")
-        else:
-            self.set_hparam(name, self._read(name, value or ""))
+    def to_proto(self, export_scope: str | None = None) -> Any:
+        """The values as an ``HParamDef`` message."""
+        made = proto.message("HParamDef")()
+        for name, kind in self._names.items():
+            word = _KINDS[kind]
+            value = getattr(self, name)
+            entry = made.hparam[name]
+            if isinstance(value, list):
+                coded = [v.encode() if kind is str else v for v in value]
+                getattr(entry, f"{word}_list").value.extend(coded)
+            else:
+                setattr(entry, f"{word}_value", value.encode() if kind is str else value)
+        return made
 
-    def _read(self, name: str, text: str) -> Any:
-        kind, text = self._names[name], text.strip()
-        if kind is bool:
-            known = {"true": True, "1": True, "false": False, "0": False}
-            if text.lower() not in known:
-                raise ValueError(f"Could not parse hparam {name!r} of type bool: {text!r}")
-            return known[text.lower()]
-        try:
-            return text if kind in (str, type(None)) else kind(text)
-        except ValueError:
-            raise ValueError(
-                f"Could not parse hparam {name!r} of type {kind.__name__!r} with value {text!r}"
-            ) from None
+    @staticmethod
+    def from_proto(hparam_def: Any, import_scope: str | None = None) -> HParams:
+        """What an ``HParamDef`` message holds."""
+        return HParams(hparam_def=hparam_def)
 
     def set_from_map(self, values_map: Mapping[str, Any]) -> HParams:
         """Take values from a dict."""

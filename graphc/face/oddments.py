@@ -12,7 +12,7 @@ from graphc.ops.convert import constant
 
 __all__ = [
     "assert_equal_graph_def", "benchmark_config", "create_local_cluster",
-    "get_log_device_placement", "my_fact", "set_log_device_placement",
+    "get_log_device_placement", "my_fact", "ops_used_by_graph_def", "set_log_device_placement",
 ]  # fmt: skip
 
 _placement = SimpleNamespace(logged=False)
@@ -31,6 +31,19 @@ def set_log_device_placement(enabled: bool) -> None:
 def my_fact(name: str | None = None) -> Any:
     """The fact that TensorFlow gives as an example of an op of users."""
     return constant("0! == 1", name=name or "Fact")
+
+
+def ops_used_by_graph_def(graph_def: Any) -> list[str]:
+    """The types of the nodes of a ``GraphDef``, and of those in functions that it uses."""
+    functions = {f.signature.name: f for f in graph_def.library.function}
+    found: dict[str, None] = {}
+    waiting = [n.op for n in graph_def.node]
+    while waiting:
+        op = waiting.pop(0)
+        if op not in found:
+            found[op] = None
+            waiting += [n.op for n in functions[op].node_def] if op in functions else []
+    return [op for op in found if op not in functions]
 
 
 def benchmark_config() -> Any:

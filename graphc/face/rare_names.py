@@ -47,6 +47,10 @@ _ROWS = (
         "streaming_sparse_precision_at_top_k",
     ),
     ("contrib.rnn", "nn.grid_lstm", "BidirectionalGridLSTMCell GridLSTMCell"),
+    ("contrib.layers", "ops.hashing", "SPARSE_FEATURE_CROSS_DEFAULT_HASH_KEY"),
+    ("contrib.slim", "ops.hashing", "SPARSE_FEATURE_CROSS_DEFAULT_HASH_KEY"),
+    ("contrib.training", "contrib.training", "parse_values"),
+    ("contrib.util", "face.oddments", "ops_used_by_graph_def"),
     ("contrib.sparsemax", "contrib.sparsemax", "sparsemax sparsemax_loss"),
 )  # fmt: skip
 

@@ -110,7 +110,11 @@ def _block(
     return z, y, x, v, w
 
 
-def murmur64(s: bytes, seed: int = 0xDECAFCAFFE) -> int:
+#: What crosses of features are hashed with, where nobody says otherwise.
+SPARSE_FEATURE_CROSS_DEFAULT_HASH_KEY = 0xDECAFCAFFE
+
+
+def murmur64(s: bytes, seed: int = SPARSE_FEATURE_CROSS_DEFAULT_HASH_KEY) -> int:
     """MurmurHash64A (public domain), with the seed of TensorFlow's older bucket op."""
     m = 0xC6A4A7935BD1E995
     h = seed ^ (len(s) * m & _MASK)
