@@ -516,7 +516,7 @@ def plan_text(c: Any) -> str:
 
 def _place(b: Any) -> str:
     """What a buffer is called."""
-    return f"{b.kind} {_one_line(b.name) if b.kind in ('feed', 'var') else b.index}"
+    return f"{b.kind} {_one_line(b.name) if b.kind in ('feed', 'var', 'kept') else b.index}"
 
 
 def _branch(s: Any, places: dict[Any, int]) -> str:

@@ -165,6 +165,8 @@ def _plan(plan: Plan) -> Picture:
 
 
 def _buffer(b: Any) -> tuple[str, Any]:
+    if b.kind == "kept":
+        return b.kind, id(b)
     return (b.kind, b.name) if b.kind in ("feed", "var") else (b.kind, b.index)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.face.dump import dump
 from graphc.runtime import counting, kept, stored
 from graphc.see.memory import memory_report
 from graphc.see.profile import profile_run
@@ -311,6 +312,14 @@ def test_memory_reports_count_it() -> None:
         size = 480 * 600 * 4
         assert size <= report.outside["kept"] < size + 1024
         assert report.outside["variables"] == size
+
+
+def test_dumps_name_what_is_kept() -> None:
+    with running(product) as (net, s):
+        text = dump(net.y, net.feed, s, "plan")
+        assert "call panels(x=var w: f32[288000], y=kept w: f32[288000])" in text
+        assert "b=kept w: f32[288000]" in text
+        assert "branch kept plain else" in text
 
 
 def test_training_keeps_nothing() -> None:

@@ -316,7 +316,7 @@ def _same(c: Any, i: int, s: Any) -> Any:
 
 def _argument(word: str, b: Any, c: Any, direction: str = "in") -> dict[str, Any]:
     size = value(b.count, c.plan.facts.env) * b.dtype.size if b.kind != "scratch" else 0
-    name = b.name if b.kind in ("feed", "var", "arena", "const") else ""
+    name = b.name if b.kind in ("feed", "var", "arena", "const", "kept") else ""
     return {
         "as": word, "kind": b.kind, "index": b.index, "name": name, "bytes": size,
         "type": b.dtype.code, "direction": direction,
