@@ -46,6 +46,12 @@ def _registers(t: Any) -> int:
 _BYTES = {"double": 8, "i64": 8, "half": 2, "i16": 2, "i8": 1, "i1": 0}
 
 
+def _address(n: Any) -> Any:
+    """Where an instruction reads memory; None for others."""
+    reads = n.opname == "load" or (n.opname == "call" and "masked.load" in n.callee.name)
+    return n.operands[0] if reads else None
+
+
 class Stages:
     """The instructions of a body by stage.
 
@@ -80,6 +86,8 @@ class Stages:
             for b in range(count - 1)
         ]
         self.registers = sum(_registers(v.type) for part in self.live for v in part)
+        #: Whether a later stage reads memory at a kept address: of the first vectors that is zero.
+        self.strays = any(stage.get(n, 0) > 0 and _address(n) in stage for n in body)
 
     def emit(
         self, builder: Any, b: int, known: dict[Any, Any], results: Iterable[Any] = ()
@@ -141,7 +149,7 @@ def cut(body: Sequence[Any], results: Sequence[Any], trips: int | None = None) -
         return None
     counts = range(max(2, total // LONGEST), min(MOST, total // SHORTEST) + 1)
     tried = [Stages(body, free, _placed(body, ready, users, total, c), c, results) for c in counts]
-    tried = [s for s in tried if s.registers <= REGISTERS]
+    tried = [s for s in tried if s.registers <= REGISTERS and not s.strays]
 
     def cost(s: Stages) -> float:
         more = s.count / trips if trips else 0
@@ -178,7 +186,8 @@ def _kept(n: Any, stage: Mapping[Any, int], users: Mapping[Any, Sequence[Any]]) 
     return any(v in stage and all(u is n or stage[u] <= now for u in users[v]) for v in n.operands)
 
 
-_SLOW = frozenset({"fdiv", "frem", "sdiv", "udiv", "srem", "urem", "call", "store"})
+_DIVISIONS = frozenset({"sdiv", "udiv", "srem", "urem"})
+_SLOW = _DIVISIONS | {"fdiv", "frem", "call", "store"}
 
 
 # of one number loaded: a part of the load, or of what uses it
@@ -186,7 +195,7 @@ _SPREAD = frozenset({"bitcast", "insertelement", "shufflevector"})
 
 
 def _is_slow(n: Any) -> bool:
-    by_constant = n.opname == "udiv" and isinstance(n.operands[1], ir.Constant)
+    by_constant = n.opname in _DIVISIONS and isinstance(n.operands[1], ir.Constant)
     return n.opname in _SLOW and not by_constant
 
 

@@ -65,6 +65,19 @@ def test_each_element_is_what_it_is_alone(name: str, dtype: str) -> None:
             np.testing.assert_allclose(sess.run(total, {x: xs[:n], y: ys[:n]}), summed, rtol=1e-6)
 
 
+@pytest.mark.parametrize("sizes", [(9, 9), (None, None)])
+def test_nothing_is_read_where_a_stage_works_on_zeros(sizes: tuple[Any, Any]) -> None:
+    # places of windows take divisions, by sizes of the run in the second case
+    x = np.random.default_rng(0).normal(size=(2, 9, 9, 64)).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        p = tf.placeholder(tf.float32, [None, *sizes, 64])
+        y = tf.nn.max_pool(p, 3, 2, "SAME")
+        got = sess.run(y, {p: x})
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-np.inf)
+    taps = [padded[:, i : i + 9 : 2, j : j + 9 : 2] for i in range(3) for j in range(3)]
+    np.testing.assert_array_equal(got, np.max(taps, axis=0))
+
+
 def test_only_long_chains_have_stages(cut_counts: list[int]) -> None:
     number = np.random.default_rng().uniform(1, 2)  # a kernel that no cache has
     with tf.Graph().as_default(), tf.Session() as sess:
