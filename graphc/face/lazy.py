@@ -66,7 +66,10 @@ def _load(module: str) -> Any:
 def _plain(value: Any) -> Any:
     """An op record as the function that users call."""
     call = getattr(value, "call", None)
-    return dispatched(call if call is not None and type(value).__name__ == "Op" else value)
+    if call is None or type(value).__name__ != "Op":
+        return dispatched(value)
+    call.__doc__ = call.__doc__ or value.doc
+    return dispatched(call)
 
 
 def lookup(space: str, name: str, default: Any = None) -> Any:

@@ -260,6 +260,7 @@ def _filled(f: Callable[..., Any], as_variable: bool) -> Callable[..., Any]:
         value = f(shape, as_dtype(dtype or floatx()))
         return Variable(value, name=name) if as_variable else value
 
+    made.__doc__ = f.__doc__
     return made
 
 
@@ -386,13 +387,16 @@ def cast(x: Any, dtype: Any) -> Any:
     return math.cast(x, dtype)
 
 
-def _over(f: Callable[..., Any]) -> Callable[..., Any]:
+def _over(f: Callable[..., Any], kind: str = "") -> Callable[..., Any]:
     def reduced(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         v = convert_to_tensor(x)
-        if v.dtype.kind == "b" and f in (reduce.reduce_mean, reduce.reduce_sum):
+        if kind:
+            v = math.cast(v, kind)
+        elif v.dtype.kind == "b" and f in (reduce.reduce_mean, reduce.reduce_sum):
             v = math.cast(v, floatx())
         return f(v, axis, keepdims)
 
+    reduced.__doc__ = getattr(f, "doc", None) or f.__doc__  # of a record, or a function
     return reduced
 
 
@@ -401,8 +405,8 @@ prod = _over(reduce.reduce_prod)
 mean = _over(reduce.reduce_mean)
 max = _over(reduce.reduce_max)
 min = _over(reduce.reduce_min)
-any = _over(lambda v, a, k: reduce.reduce_any(math.cast(v, "bool"), a, k))
-all = _over(lambda v, a, k: reduce.reduce_all(math.cast(v, "bool"), a, k))
+any = _over(reduce.reduce_any, "bool")
+all = _over(reduce.reduce_all, "bool")
 logsumexp = _over(reduce.reduce_logsumexp)
 abs, square, sqrt_, exp, log = math.abs, math.square, math.sqrt, math.exp, math.log
 round, sign, pow, sin, cos = math.round, math.sign, math.pow, math.sin, math.cos

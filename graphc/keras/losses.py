@@ -277,10 +277,14 @@ Poisson = _loss_class("Poisson", poisson, "poisson")
 KLDivergence = _loss_class(
     "KLDivergence", kullback_leibler_divergence, "kullback_leibler_divergence"
 )
-CosineSimilarity = _loss_class(
-    "CosineSimilarity", lambda y_true, y_pred: -cosine_similarity(y_true, y_pred),
-    "cosine_similarity",
-)  # fmt: skip
+
+
+def _opposed(y_true: Any, y_pred: Any) -> Any:
+    """The cosine of the angle between them, negative: less is better."""
+    return -cosine_similarity(y_true, y_pred)
+
+
+CosineSimilarity = _loss_class("CosineSimilarity", _opposed, "cosine_similarity")
 
 
 def serialize(loss: Any) -> Any:
