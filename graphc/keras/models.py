@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.face.flow import cond
 from graphc.keras import backend as K
 from graphc.keras.engine import Input, InputLayer, unique
 from graphc.keras.network import Network
@@ -66,11 +67,37 @@ class Model(Training, Network):
         given: Any = xs[0] if len(xs) == 1 else xs
         if keys is not None:
             given = dict(zip(keys, xs, strict=True))
-        made = self(given, training=K.learning_phase())
+        made = self._in_either_phase(given)
         self.inputs, self.outputs = xs, flat_values(made)
         self._given_inputs, self._given_outputs = given, made
         self.input_names = keys or [f"input_{i + 1}" for i in range(len(xs))]
         self.output_names = [f"output_{i + 1}" for i in range(len(self.outputs))]
+
+    def _in_either_phase(self, given: Any) -> Any:
+        """What `call` makes of inputs while the phase is not known.
+
+        Code that asks for it with ``if`` is called for each phase, in a cond. What its layers add
+        (losses, updates) is that of a call for training outside.
+        """
+        phase = K.learning_phase()
+        layers = [self, *self._every_layer()]
+        before = _kept(layers)
+        try:
+            return self(given, training=phase)
+        except TypeError as e:
+            if "as a Python `bool`" not in str(e):
+                raise
+        _restore(before)
+        self(given, training=True)
+        called = _kept(layers)
+        made = cond(phase, lambda: self(given, training=True), lambda: self(given, training=False))
+        _restore(called)
+        return made
+
+    def _every_layer(self) -> list[Any]:
+        """The layers inside, at any depth."""
+        inner = self._nested()
+        return inner + [x for layer in inner for x in getattr(layer, "_every_layer", list)()]
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -78,6 +105,22 @@ class Model(Training, Network):
         from graphc.keras import serialize
 
         return serialize.network_from(cls, config, custom_objects)
+
+
+def _kept(layers: list[Any]) -> list[tuple[Any, dict[str, Any], dict[str, list[Any]]]]:
+    """What layers hold, for `_restore`."""
+    return [
+        (x, dict(vars(x)), {k: list(v) for k, v in vars(x).items() if type(v) is list})
+        for x in layers
+    ]
+
+
+def _restore(kept: list[tuple[Any, dict[str, Any], dict[str, list[Any]]]]) -> None:
+    for layer, values, lists in kept:
+        for k, items in lists.items():
+            values[k][:] = items
+        vars(layer).clear()
+        vars(layer).update(values)
 
 
 def _float(a: Any) -> str:

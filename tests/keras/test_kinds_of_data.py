@@ -117,3 +117,27 @@ def test_subclasses_are_told_the_phase_and_report_metrics() -> None:
     )
     np.testing.assert_allclose(found["loss"], 1.450168, rtol=1e-5)
     assert found["phase"] == 1.0
+
+
+class Asking(tf.keras.Model):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = tf.keras.layers.BatchNormalization(momentum=0.5)
+        self.dense = tf.keras.layers.Dense(1, kernel_initializer="ones")
+
+    def call(self, x: Any, training: Any = None) -> Any:
+        x = self.norm(x, training=training)
+        if training:
+            x = x * 2.0
+        return self.dense(x)
+
+
+def test_a_subclass_may_ask_for_the_phase() -> None:
+    x = np.arange(10, dtype="f").reshape(5, 2) / 10
+    m = Asking()
+    m.compile(tf.train.GradientDescentOptimizer(0.0), "mse")
+    h = m.fit(x, x[:, :1], epochs=2, batch_size=5, verbose=0, shuffle=False)
+    np.testing.assert_allclose(h.history["loss"], [13.793737, 13.793737], rtol=1e-5)
+    np.testing.assert_allclose(m.evaluate(x, x[:, :1], verbose=0), 0.535138726, rtol=1e-5)
+    np.testing.assert_allclose(m.norm.get_weights()[2], [0.3, 0.375], rtol=1e-5)
+    assert len(m.updates) == 2
