@@ -55,7 +55,7 @@ from graphc.runtime.llvm.watch import NOTHING, Watch
 if TYPE_CHECKING:  # a plan needs no LLVM: the emitter is imported when there is code to emit
     from graphc.runtime.llvm.emit import V
 
-__all__ = ["KERNELS", "WORDS", "Epilogue", "Gemm", "Phase", "Plan", "Target"]
+__all__ = ["WORDS", "Epilogue", "Gemm", "Phase", "Plan", "Target"]
 
 Epilogue = Callable[..., "Sequence[V] | None"]
 
@@ -66,10 +66,6 @@ WORDS = (
 """Words 1 to 14: the operands, B's panels when packed beforehand, scratch; the sizes; elements
 from one batch of A or B to the next (0: shared); rows and columns a unit; columns of B packed
 at a time; bytes of scratch that a worker has for itself."""
-
-KERNELS = (
-    "direct", "local", "pack_b", "packed", "thin", "thin_col", "dot", "dot_row", "dot_col",
-)  # fmt: skip
 
 # Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
 TEMPLATE = 16

@@ -1,3 +1,4 @@
+import inspect
 import subprocess
 import sys
 
@@ -171,6 +172,15 @@ def test_switches() -> None:
     assert tf.compat.as_text(b"a") == "a"
     with pytest.raises(NotImplementedError, match=r"tf\.enable_eager_execution"):
         tf.enable_eager_execution()
+
+
+@pytest.mark.parametrize("space", ["", "math", "nn", "linalg", "image", "train", "keras.backend"])
+def test_functions_have_documentation(space: str) -> None:
+    module = tf
+    for part in space.split(".") if space else ():
+        module = getattr(module, part)
+    named = {n: getattr(module, n) for n in dir(module) if n[0] != "_"}
+    assert [n for n, f in named.items() if inspect.isfunction(f) and not f.__doc__] == []
 
 
 def test_the_first_name_that_a_process_asks_a_namespace_for() -> None:
