@@ -414,6 +414,7 @@ broadcast_gradient_args_op = op(
     doc="Axes to sum over for the gradients of two tensors that were broadcast.",
     infer=_spread_infer, dims=_spread_dims, expand=_spread_expand, grad=no_grad,
     numpy=lambda *, s0, s1, dtype: tuple(np.array(a, dtype.np) for a in _spread(s0, s1)),
+    facts={"dims_of_each": True},
 )  # fmt: skip
 
 
