@@ -39,11 +39,6 @@ def prepare_llvm() -> None:
 
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
-        # Strength reduction of addresses took a sixth of LLVM's time, and most of it where a loop
-        # has many of them; kernels are as fast without, as x86 adds indices when it loads. LLVM
-        # has this switch for the whole process only.
-        if binding.get_process_triple().startswith("x86_64"):
-            binding.set_option("graphc", "-disable-lsr")
         _prepared = True
 
 
