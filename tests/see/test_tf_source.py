@@ -77,10 +77,10 @@ def check(graph: Any) -> dict[str, str]:
 
 #: Programs whose graphs have nodes that no source gives, and the reasons there.
 LEFT: dict[str, set[str]] = {
-    # objects: datasets, queues, functions of Python's, variables that a check is about
+    # objects: accumulators, datasets, queues, functions of Python's, variables that a check is about
     **{
         name: {"no statement records it"}
-        for name in ("dataset", "dataset_reinitialised", "monitored", "queues")
+        for name in ("accumulators", "dataset", "dataset_reinitialised", "monitored", "queues")
     },
     "py_func": {"a Python function"},
 }  # fmt: skip
