@@ -77,7 +77,7 @@ def check(graph: Any) -> dict[str, str]:
 
 #: Programs whose graphs have nodes that no source gives, and the reasons there.
 LEFT: dict[str, set[str]] = {
-    # objects: accumulators, datasets, queues, functions of Python's, variables that a check is about
+    # objects: accumulators, datasets, queues, functions, variables that a check is about
     **{
         name: {"no statement records it"}
         for name in ("accumulators", "dataset", "dataset_reinitialised", "monitored", "queues")
