@@ -100,8 +100,8 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     return L1L2(l1=l1, l2=l2)
 
 
-class NonNeg:
-    """Weights below 0 become 0."""
+class Constraint:
+    """A projection of weights after each update; subclasses define ``__call__``."""
 
     def get_config(self) -> dict[str, Any]:
         """Its arguments."""
@@ -109,11 +109,53 @@ class NonNeg:
 
     def __call__(self, w: Any) -> Any:
         """The projection."""
+        return w
+
+
+class NonNeg(Constraint):
+    """Weights below 0 become 0."""
+
+    def __call__(self, w: Any) -> Any:
+        """The projection."""
         x = convert_to_tensor(w)
         return x * math.cast(math.greater_equal(x, 0.0), x.dtype)
 
 
-class MaxNorm:
+class MinMaxNorm(Constraint):
+    """Weights are scaled to a length between two along axes, by a share of the way.
+
+    Parameters
+    ----------
+    min_value, max_value : float
+        The least and the greatest length.
+    rate : float
+        1 goes all the way at once; less, that much of it each time.
+    axis : int or list of int
+    """
+
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0
+    ) -> None:
+        self.min_value, self.max_value = min_value, max_value
+        self.rate, self.axis = rate, axis
+
+    def get_config(self) -> dict[str, Any]:
+        """Its arguments."""
+        return {
+            "min_value": self.min_value, "max_value": self.max_value, "rate": self.rate,
+            "axis": self.axis,
+        }  # fmt: skip
+
+    def __call__(self, w: Any) -> Any:
+        """The projection."""
+        x = convert_to_tensor(w)
+        norms = math.sqrt(reduce.reduce_sum(math.square(x), self.axis, keepdims=True))
+        within = math.clip_by_value(norms, float(self.min_value), float(self.max_value))
+        wanted = self.rate * within + (1 - self.rate) * norms
+        return x * (wanted / (1e-7 + norms))
+
+
+class MaxNorm(Constraint):
     """Weights are scaled down to at most a length along axes."""
 
     def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
@@ -131,7 +173,7 @@ class MaxNorm:
         return x * (wanted / (1e-7 + norms))
 
 
-class UnitNorm:
+class UnitNorm(Constraint):
     """Weights are scaled to length 1 along axes."""
 
     def __init__(self, axis: Any = 0) -> None:
