@@ -75,5 +75,6 @@ def assign(state: State, found: list[Assignment]) -> bool:
             np.copyto(cell.array, value)
         for cell in cells:
             cell.ready = True
+        state.wrote()
         state.epoch += 1
     return True

@@ -134,4 +134,5 @@ class Tail:
                 state.cells[name] = cell
             state.skips.clear()
             state.skips.update(skips)
+            state.wrote()
             state.epoch += 1
