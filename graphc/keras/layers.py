@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphc.keras.attention import AdditiveAttention, Attention
 from graphc.keras.engine import Input, InputLayer, InputSpec, Layer
 from graphc.keras.layers_core import *  # noqa: F403
 from graphc.keras.layers_core import __all__ as _core
@@ -12,4 +13,7 @@ from graphc.keras.layers_more import __all__ as _more
 from graphc.keras.recurrent import *  # noqa: F403
 from graphc.keras.recurrent import __all__ as _recurrent
 
-__all__ = [*_core, *_local, *_more, *_recurrent, "Input", "InputLayer", "InputSpec", "Layer"]
+__all__ = [
+    *_core, *_local, *_more, *_recurrent, "AdditiveAttention", "Attention", "Input", "InputLayer",
+    "InputSpec", "Layer",
+]  # fmt: skip
