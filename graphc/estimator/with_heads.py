@@ -7,14 +7,12 @@ from typing import Any
 
 from graphc.data.parsing import FixedLenFeature
 from graphc.estimator import canned
+from graphc.estimator.class_heads import BinaryClassHead, MultiClassHead, MultiLabelHead
 from graphc.estimator.estimator import Estimator, arguments_of
-from graphc.estimator.heads import (
-    BinaryClassHead,
-    Head,
+from graphc.estimator.heads import Head
+from graphc.estimator.multi_head import MultiHead
+from graphc.estimator.number_heads import (
     LogisticRegressionHead,
-    MultiClassHead,
-    MultiHead,
-    MultiLabelHead,
     PoissonRegressionHead,
     RegressionHead,
 )

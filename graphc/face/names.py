@@ -152,7 +152,9 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     "queue": ("graphc.data.queues",),
     "estimator": (
         "graphc.estimator.spec", "graphc.estimator.estimator", "graphc.estimator.canned",
-        "graphc.estimator.exporter", "graphc.estimator.heads", "graphc.estimator.with_heads",
+        "graphc.estimator.exporter", "graphc.estimator.heads", "graphc.estimator.class_heads",
+        "graphc.estimator.number_heads", "graphc.estimator.multi_head",
+        "graphc.estimator.with_heads",
         "graphc.train.hooks", "graphc.train.session_run_hook",
     ),
     "contrib.opt": ("graphc.contrib.opt.optimizers", "graphc.contrib.opt.external"),
