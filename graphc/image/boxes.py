@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.face.current import name_scope
 from graphc.face.more import constant_value
-from graphc.image.common import sizes, tensor
+from graphc.image.common import chosen, sizes, tensor
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
@@ -222,8 +222,8 @@ def crop_and_resize(
         else:
             out = _between(x, which, ys, xs, height, width)
         outside = fills.zeros_like(out) + float(extrapolation_value)
-        keep = math.logical_and(shapes.expand_dims(inside, 3), math.equal(outside, outside))
-        made: Any = state.identity(math.select(keep, out, outside), name=scope)
+        kept = chosen(shapes.expand_dims(inside, 3), out, outside)
+        made: Any = state.identity(kept, name=scope)
         return made
 
 
@@ -235,9 +235,7 @@ def _sampled(start: Any, end: Any, old: Any, new: Any) -> Any:
     scale = (end - start) * span / math.maximum(count - 1.0, 1.0)
     many = shapes.expand_dims(start * span, 1) + shapes.expand_dims(scale, 1) * steps
     middle = 0.5 * shapes.expand_dims((start + end) * span, 1) + 0.0 * steps
-    single = math.logical_and(math.less_equal(count, 1.0), math.equal(many, many))
-    out: Any = math.select(single, middle, many)
-    return out
+    return chosen(math.less_equal(count, 1.0), middle, many)
 
 
 def _within(place: Any, size: Any) -> Any:

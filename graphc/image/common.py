@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphc.ops import shapes
+from graphc.ir import dtypes
+from graphc.ops import fills, math, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import made, sized
 
-__all__ = ["as_images", "batched", "check_rank", "checked", "sizes", "tensor"]
+__all__ = ["as_images", "batched", "check_rank", "checked", "chosen", "sizes", "tensor"]
 
 
 def as_images(image: Any, name: str = "image") -> Any:
@@ -48,6 +49,11 @@ def batched(image: Any, body: Callable[[Any], Any], name: str = "images") -> Any
         return body(given)
     one: Any = shapes.squeeze(body(shapes.expand_dims(given, 0)), axis=[0])
     return one
+
+
+def chosen(condition: Any, yes: Any, no: Any) -> Any:
+    """`yes` where a condition holds that is broadcast to their shape, else `no`."""
+    return math.select(math.logical_and(condition, fills.ones_like(yes, dtypes.bool_)), yes, no)
 
 
 def sizes(image: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from graphc.face.current import name_scope
 from graphc.face.graph import get_default_graph
 from graphc.face.more import constant_value
 from graphc.image.boxes import pixels_at
-from graphc.image.common import sizes, tensor
+from graphc.image.common import chosen, sizes, tensor
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ops import crops, math, random, reduce, shapes, spaced, state
@@ -88,9 +88,7 @@ def _glimpse(
         mean = reduce.reduce_mean(x)
         deviation = math.sqrt(reduce.reduce_mean(math.square(x - mean)))
         noise = mean + deviation * random.random_normal(shapes.shape(found))
-    mask = math.logical_and(shapes.expand_dims(inside, 3), math.equal(noise, noise))
-    out: Any = math.select(mask, found, noise)
-    return out
+    return chosen(shapes.expand_dims(inside, 3), found, noise)
 
 
 class SampleDistortedBoundingBoxV2(NamedTuple):

@@ -36,6 +36,12 @@ for i, (offsets, centered, normalized) in enumerate(
      ([[0.4, 0.3], [0.5, 0.6]], False, True), ([[2, 2], [3, 4]], False, False)]
 ):  # fmt: skip
     keep(f"glimpse{i}", tf.image.extract_glimpse(pictures, [3, 2], offsets, centered, normalized))
+damaged = np.where(pictures == 0, np.float32(np.nan), pictures)
+keep("glimpse of NaN", tf.image.extract_glimpse(damaged, [3, 2], [[0.0, 0.0], [0.2, 0.2]]))
+partly = tf.image.crop_and_resize(
+    pictures, [[0.0, 0.0, 1.5, 1.0]], [0], [3, 2], extrapolation_value=np.nan
+)
+keep("crop with NaN outside", partly)
 outer = tf.image.extract_glimpse(pictures, [3, 2], [[0.9, 0.9], [-0.9, -0.9]])
 keep("corner", outer[0, :2], outer[1, 1:])
 unknown = tf.placeholder(tf.float32, [None, None, 6, 3])
