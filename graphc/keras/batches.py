@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from graphc.ir.node import Value
 from graphc.keras import backend as K
 from graphc.layers.spec import flat_values
@@ -22,11 +20,7 @@ def is_dataset(x: Any) -> bool:
 
 def is_data(x: Any) -> bool:
     """Whether `x` holds arrays, and not batches of them."""
-    if isinstance(x, np.ndarray):
-        return True
-    if isinstance(x, dict):
-        return True
-    if isinstance(x, list | tuple):
+    if isinstance(x, dict | list | tuple):
         return True
     return hasattr(x, "__array__") and not is_dataset(x)
 
