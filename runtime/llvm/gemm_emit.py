@@ -1,27 +1,29 @@
-"""The emission of matrix product kernels: what `gemm.Gemm` plans, in the emitter's words."""
+"""The emission of matrix product kernels: what `gemm.Gemm` plans, in the emitter's words.
+
+Here is the walk over units, panels, tiles and blocks of k; `gemm_block` has the register block,
+`gemm_pack` the packing, `gemm_end` what becomes of the sums,
+`gemm_thin` the products without tiles.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from llvmlite import ir
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
-from graphc.runtime.llvm.emit import Fn, V, i32, i64, ptr
-from graphc.runtime.llvm.gemm import BLOCK, KC, LONG, WORDS, Epilogue, Gemm
-from graphc.runtime.llvm.squares import transposed
+from graphc.runtime.llvm.emit import Fn, V, i64, ptr
+from graphc.runtime.llvm.gemm import BLOCK, KC, LONG, Epilogue, Gemm
+from graphc.runtime.llvm.gemm_base import Batch, Copy, Lines, Next, Rows, Sums, Turn, Work
+from graphc.runtime.llvm.gemm_block import Blocks
+from graphc.runtime.llvm.gemm_pack import Packing
+from graphc.runtime.llvm.gemm_thin import Thin
 from graphc.runtime.llvm.watch import NOTHING, Watch
 
 __all__ = ["emit"]
-
-LINES = (
-    12  # of a batch's next operands that 16 terms of a tile ask for: 1536 of a head in 128 times
-)
-PANEL_AHEAD = 4096  # bytes of a panel asked for before they are read
-AHEAD = 8  # rows of B asked for before they are packed: at 200 cycles each, memory's latency
 
 
 def emit(
@@ -42,202 +44,8 @@ def emit(
     return fn.func
 
 
-class _Sums(NamedTuple):
-    """Where the sums of a register block go.
-
-    Rows are `step` elements apart; with `more`, those in `old`, a tile, are added first.
-    """
-
-    place: Any
-    step: V
-    old: Any
-    more: V | None
-
-
-class _Lines(NamedTuple):
-    """Lines to ask for: for each chunk of k some, `gap` bytes apart, `step` bytes on."""
-
-    start: Any
-    step: V
-    gap: V
-
-
-class _Copy(NamedTuple):
-    """Rows to pack into the next panel: for each chunk of k one, from `row` on, below `stop`."""
-
-    source: Any
-    step: V
-    to: Any
-    row: V
-    stop: V
-
-
-class _Batch(NamedTuple):
-    """The operands of a batch's next product, A's of `lines`, and which chunk of this one it is."""
-
-    a: Any
-    b: Any
-    lines: V
-    chunk: V
-
-
-class _Turn(NamedTuple):
-    """Columns of a stored A to pack as rows of the next tiles: a cache line of each of its rows.
-
-    For each chunk of k as many rows of the stored A as a tile has, from `row` on, below `stop`.
-    """
-
-    source: Any
-    step: V
-    to: Any
-    gap: V
-    row: V
-    stop: V
-
-
-class _Rows(NamedTuple):
-    """Rows of a tile in memory: the first, from one to the next, the bytes of one."""
-
-    start: Any
-    step: V
-    bytes: int
-    write: bool
-
-
-class _Next(NamedTuple):
-    """What the end of a tile and the tiles that follow will read: products have time to fetch it.
-
-    A's next tile is `a` elements on. Of B's next panel each chunk of k asks for some lines, or
-    packs a row. A chunk is the terms whose elements of a row of A are a cache line. `ends` is what
-    a tile's end reads and writes, of which the first `some` rows are to be asked for.
-    """
-
-    a: V | None = None
-    lines: _Lines | None = None
-    copy: _Copy | None = None
-    turn: _Turn | None = None
-    batch: _Batch | None = None
-    ends: tuple[_Rows, ...] = ()
-    some: V | None = None
-
-
-class _Work(NamedTuple):
-    """The operands of a register block.
-
-    Addresses of A's rows, whose elements of type `kind` are `along` apart; a panel of B whose rows
-    are `step` apart; the number of terms; columns in the last vector where not all are.
-    """
-
-    rows: list[Any]
-    along: V | int
-    kind: DType
-    panel: Any
-    step: V | int
-    terms: V
-    left: V | None
-    to: _Sums
-    after: _Next
-
-
-class _End(NamedTuple):
-    """What is read after a tile's last products.
-
-    The argument table, the sums, the results; columns of these, their row where this product's
-    begin, the number of the product in a batch; the tile's place and extents.
-    """
-
-    table: Any
-    sums: Any
-    out: list[Any]
-    n: V
-    first: V
-    batch: V | None
-    row: V
-    col: V
-    rows: V
-    cols: V
-
-
-class _Kernel:
-    """The emission of one kernel.
-
-    Attributes
-    ----------
-    plain : bool
-        Whether what is around the products and the epilogue is `Fn.plain`: it took most of the
-        time of compiling, and takes next to none where products are many.
-    """
-
-    make: Callable[..., Fn] = Fn
-
-    def __init__(self, g: Gemm, fn: Fn, kernel: str, epilogue: Epilogue | None) -> None:
-        self.g = g
-        self.fn = fn
-        self.kernel = kernel
-        self.epilogue = epilogue
-        self.lanes = g.lanes
-        self.mr, self.nr = g._tile(kernel)
-        self.table = fn.args[0]
-        self.worker = fn.wrap(fn.args[3], dtypes.int64)
-        word = {w: g.word(w) for w in WORDS}
-        self.a = fn.read_ptr(self.table, word["a"])
-        self.b = fn.read_ptr(self.table, word["b"])
-        self.packed = fn.read_ptr(self.table, word["packed"])
-        self.scratch = fn.read_ptr(self.table, word["scratch"])
-        self.m = self._size(g.m, word["m"])
-        self.n = self._size(g.n, word["n"])
-        self.k = self._size(g.k, word["k"])
-        self.a_step = fn.read_i64(self.table, word["a_step"])
-        self.b_step = fn.read_i64(self.table, word["b_step"])
-        self.batch = fn.read_i64(self.table, word["batch"])
-        self.mb = fn.read_i64(self.table, word["mb"])
-        self.nb = fn.read_i64(self.table, word["nb"])
-        self.group = fn.read_i64(self.table, word["group"])
-        private = fn.read_i64(self.table, word["private"])
-        self.private = self._byte(self.scratch, self.worker * private)
-        self.out = [fn.read_ptr(self.table, 1 + len(WORDS) + i) for i in range(len(g.stored))]
-        self.index: V | None = None  # the batch, inside a unit
-        self.asks: Any = epilogue if hasattr(epilogue, "place") else None
-        self.plain = g.loose and kernel in ("direct", "local", "packed") and fn.watched is None
-        if self.plain:
-            fn.plain()
-
-    def _size(self, known: int | None, word: int) -> V:
-        if known is not None and not self.g.loose:
-            return self.fn.index(known)
-        return self.fn.read_i64(self.table, word)
-
-    def _byte(self, base: Any, offset: V) -> Any:
-        return self.fn.element_ptr(base, offset, dtypes.uint8)
-
-    def _min(self, x: V, y: V | int) -> V:
-        return self.fn.minimum(x, y)
-
-    def _div(self, x: V, y: int) -> V:
-        """x // y for x >= 0 and a power of two."""
-        return self.fn.shr(x, y.bit_length() - 1)
-
-    def _up(self, x: V, to: int) -> V:
-        return (x + (to - 1)) & -to
-
-    def _mask(self, left: V, lanes: int) -> V:
-        """Lanes below `left`."""
-        fn = self.fn
-        ids = fn.lane_ids(lanes, dtypes.int32)
-        top = fn.cast(self._min(left, lanes), dtypes.int32)
-        return ids < fn.splat(top, lanes)
-
-    def _load(self, base: Any, at: V | int, lanes: int = 1, mask: V | None = None) -> V:
-        """Elements of an operand in the accumulator's type."""
-        x = self.fn.load(base, at, self.g.dtype, lanes, mask)
-        return self.fn.cast(x, self.g.acc)
-
-    def _mul_add(self, x: V, y: V, z: V) -> V:
-        if self.g.acc.kind == "f" and self.g.target.has_fma:
-            return self.fn.fma(x, y, z)
-        return z + x * y
-
-    # ------------------------------------------------------------- the walk over units
+class _Kernel(Blocks, Packing, Thin):
+    """The emission of one kernel."""
 
     def main(self) -> None:
         fn, g = self.fn, self.g
@@ -334,15 +142,11 @@ class _Kernel:
                     if self._asks:
                         tile = fn.udiv_index(j - j0, fn.index(nr)) * self._div(row_tiles, mr)
                         tile = (tile + self._div(i - i0, mr)) * self._div(kk, self._chunk)
-                        after = after._replace(batch=_Batch(*self.following, tile))
-                    to = _Sums(part, fn.index(nr), part, None)
+                        after = after._replace(batch=Batch(*self.following, tile))
+                    to = Sums(part, fn.index(nr), part, None)
                     at = self._rows(a, a_pack, i0, i, rows, p0)
-                    work = _Work(*at, panel, step, kk, None, to, after)
+                    work = Work(*at, panel, step, kk, None, to, after)
                     self._tile_of(slab.i, i, j, rows, cols, work)
-
-    @property
-    def _chunk(self) -> int:
-        return 64 // self.g.acc.size
 
     @property
     def _copies(self) -> bool:
@@ -373,7 +177,7 @@ class _Kernel:
         even = ((kk | self.kc) & (line - 1)).eq(0) & (cols >= self.nr) & (kk > 0)
         return fn.select(even, i0 + ((i1 - i0) & -line), i0)
 
-    def _turn(self, a: Any, a_pack: Any, i0: V, i: V, later: V, p0: V, kk: V) -> _Turn:
+    def _turn(self, a: Any, a_pack: Any, i0: V, i: V, later: V, p0: V, kk: V) -> Turn:
         """What the tile from row `i` packs of the lines behind its own."""
         fn, g, mr, line = self.fn, self.g, self.mr, self._chunk
         first = i0 + ((i - i0) & -line) + line
@@ -381,7 +185,7 @@ class _Kernel:
         to = fn.element_ptr(a_pack, (first - i0) * self.kp, g.acc)
         part = self._div((i - i0) & (line - 1), mr)
         stop = fn.select(first < later, kk, fn.index(0))
-        return _Turn(source, self.m, to, self.kp * mr, part * (self._div(kk, line) * mr), stop)
+        return Turn(source, self.m, to, self.kp * mr, part * (self._div(kk, line) * mr), stop)
 
     def _pack_first(
         self, a: Any, a_pack: Any, i0: V, i1: V, p0: V, kk: V, later: V | None
@@ -401,7 +205,7 @@ class _Kernel:
 
     def _next(
         self, b: Any, b_pack: Any, panel: Any, i0: V, i1: V, i: V, j0: V, j: V, j1: V, p0: V, kk: V
-    ) -> _Next:  # fmt: skip
+    ) -> Next:  # fmt: skip
         fn, g, mr, nr, size = self.fn, self.g, self.mr, self.nr, self.g.acc.size
         packs_a = g._packs_a(self.kernel)
         to_a = None
@@ -414,15 +218,15 @@ class _Kernel:
             column = j + nr
             source = fn.element_ptr(b, p0 * self.n + column, g.dtype)
             stop = fn.select(column + nr <= j1, kk, fn.index(0))
-            copy = _Copy(source, self.n, self._buffer(b_pack, j0, column), tile * chunks, stop)
-            return _Next(to_a, copy=copy)
+            copy = Copy(source, self.n, self._buffer(b_pack, j0, column), tile * chunks, stop)
+            return Next(to_a, copy=copy)
         part = tile & (chunk - 1)
         if self.kernel == "packed":
             kp = self._up(self.k, self.lanes)
             start = self._byte(panel, (kp + part * chunks) * (nr * size))
-            return _Next(to_a, _Lines(start, fn.index(nr * size), fn.index(64)))
+            return Next(to_a, Lines(start, fn.index(nr * size), fn.index(64)))
         if self.kernel == "direct" or g.dtype is not g.acc:
-            return _Next(to_a)
+            return Next(to_a)
         # Rows of the stored B, a few for each tile, the same again after `chunk` tiles.
         column = j + self.group
         at = (column + part * -(-nr // chunk)) * self.k + p0
@@ -430,7 +234,7 @@ class _Kernel:
         more = column < j1
         start = fn.select(more, start, fn.wrap(panel, dtypes.int64))
         gap = fn.select(more, self.k * size, fn.index(0))
-        return _Next(to_a, _Lines(start.ll, fn.select(more, fn.index(64), fn.index(0)), gap))
+        return Next(to_a, Lines(start.ll, fn.select(more, fn.index(64), fn.index(0)), gap))
 
     def _buffer(self, b_pack: Any, j0: V, j: V) -> Any:
         """Where the panel from column `j` is packed while tiles of the one before it are made."""
@@ -438,7 +242,7 @@ class _Kernel:
         odd = fn.udiv_index(j - j0, fn.index(nr)) & 1
         return fn.element_ptr(b_pack, odd * (self.kp * nr), self.g.acc)
 
-    def _tile_of(self, slab: V, i: V, j: V, rows: V, cols: V, work: _Work) -> None:
+    def _tile_of(self, slab: V, i: V, j: V, rows: V, cols: V, work: Work) -> None:
         """One tile's products over a slab, and its end after the last one."""
         fn = self.fn
         part, kk = work.to.place, work.terms
@@ -451,7 +255,7 @@ class _Kernel:
         work = work._replace(after=self._at_the_end(work.after, done, i, j))
         out, out_step, kept = self._destination(i, j, rows, cols)
         if not self.blocked:
-            self._switch(rows, cols, work._replace(to=_Sums(out, out_step, None, None)))
+            self._switch(rows, cols, work._replace(to=Sums(out, out_step, None, None)))
         else:
             wait = fn.wrap(self.stack, dtypes.int64)
             if self.deep:
@@ -459,7 +263,7 @@ class _Kernel:
             with fn.loop(0, fn.maximum(kk, 1), self.kc) as block:
                 q = block.i
                 last = (kk - q <= self.kc) & done
-                to = _Sums(
+                to = Sums(
                     fn.select(last, fn.wrap(out, dtypes.int64), wait).ll,
                     fn.select(last, out_step, fn.index(self.nr)),
                     wait.ll,
@@ -476,7 +280,7 @@ class _Kernel:
             else:
                 self._finish(i, j, rows, cols)
 
-    def _from(self, work: _Work, q: V) -> _Work:
+    def _from(self, work: Work, q: V) -> Work:
         """The block of terms from `q`."""
         fn = self.fn
         after, chunks = work.after, self._div(q, self._chunk)
@@ -496,12 +300,7 @@ class _Kernel:
             after=after,
         )
 
-    def _line(self, p: Any, write: bool = False, near: bool = True) -> None:
-        where = (int(write), 3 if near else 2, 1)  # to write, to L1 or L2, data
-        hint = [ir.Constant(i32, c) for c in where]
-        self.fn.call_intrinsic_void("llvm.prefetch", [ptr], [p, *hint])
-
-    def _at_the_end(self, after: _Next, done: V, i: V, j: V) -> _Next:
+    def _at_the_end(self, after: Next, done: V, i: V, j: V) -> Next:
         """`after` with what the end of the next tile reads and writes, where that is large.
 
         It comes in pieces too short for the processor to see where they lead: Adam's variables
@@ -517,7 +316,7 @@ class _Kernel:
             places += [(p, t, True) for p, t in zip(self.out, g.stored, strict=True)]
         at = (self.out_row + i + self.mr) * self.n + j
         ends = tuple(
-            _Rows(fn.element_ptr(p, at, t), self.n * t.size, self.nr * t.size, write)
+            Rows(fn.element_ptr(p, at, t), self.n * t.size, self.nr * t.size, write)
             for p, t, write in places
         )
         if g.large is None:
@@ -589,583 +388,3 @@ class _Kernel:
         if g.ta:
             return [fn.element_ptr(tile, r, g.acc) for r in range(mr)], mr, g.acc
         return [fn.element_ptr(tile, self.kp * r, g.acc) for r in range(mr)], 1, g.acc
-
-    def _addresses(self, base: Any, start: V, step: V | int, count: int, rows: V) -> list[Any]:
-        """Addresses of `count` rows of an operand, `step` elements apart.
-
-        Those beyond `rows` are the last one again; nobody stores their sums.
-        """
-        fn, kind = self.fn, self.g.dtype
-        at = [fn.element_ptr(base, start, kind)]
-        for r in range(1, count):
-            more = fn.select(rows > r, fn.index(step), fn.index(0))
-            at.append(fn.element_ptr(at[-1], more, kind))
-        return at
-
-    # ------------------------------------------------------------- the register block
-
-    def _switch(self, rows: V, cols: V, work: _Work) -> None:
-        """A register block that covers the tile: 8 rows of 1 to 3 vectors, or 4 of 3.
-
-        Four short loops instead of one for each number of rows and vectors: a rest of 1 to 3
-        rows takes the time of 4, once in a column of tiles, and 4 rows of one vector would
-        take as long as 8, whose sums just fill the pipeline.
-        """
-        fn, g = self.fn, self.g
-        full, vectors = self.mr, self.nr // self.lanes
-        masked = self.kernel == "direct" and (g.n is None or g.n % self.lanes != 0)
-        masked = masked and g.target.masks
-        nv = self._div(cols + (self.lanes - 1), self.lanes)
-        if masked:
-            work = work._replace(left=cols - (nv - 1) * self.lanes)
-        half = fn.const(False, dtypes.bool_)
-        if self._half(full):
-            half = (rows <= full // 2) & nv.eq(vectors)
-            with fn.if_(half):
-                self._block(full // 2, vectors, work)
-        for v in range(vectors, 0, -1):
-            if self._col_case(v) and not (v == vectors and self._only_half(full)):
-                with fn.if_(nv.eq(v) & ~half):
-                    self._block(full, v, work)
-
-    def _half(self, full: int) -> bool:
-        """Whether a rest of at most half the rows can come."""
-        return self.g.m is None or 0 < self.g.m % full <= full // 2
-
-    def _only_half(self, full: int) -> bool:
-        return self.g.m is not None and self.g.m <= full // 2
-
-    def _col_case(self, v: int) -> bool:
-        n, nr = self.g.n, self.nr
-        if n is None:
-            return True
-        rest = -(-(n % nr) // self.lanes)
-        return v == rest or (n >= nr and v == nr // self.lanes)
-
-    def _block(self, rows: int, nv: int, work: _Work) -> None:
-        """A register block: beside an epilogue a function of its own.
-
-        Constants of the epilogue that LLVM keeps in registers from before the outermost loop are
-        not kept across a call. Else sums of the block would have to make room for them: a gelu
-        took up to half of the time of its product (k of 256).
-        """
-        work = work._replace(rows=work.rows[:rows])
-        if self.epilogue is None and not self.plain:
-            self._micro(rows, nv, work)
-        else:
-            self._apart(f"{rows}x{nv}", lambda given: self._micro(rows, nv, given), work)
-
-    def _apart(
-        self, name: str, build: Callable[[Any], None], values: Any, plain: bool = False
-    ) -> None:
-        """``build(values)`` as a function of its own, called here (`plain`: `Fn.plain`)."""
-        outer, leaves = self.fn, list(_leaves(values))
-        types = [x.ll.type if isinstance(x, V) else ptr for x in leaves]
-        full = f"{outer.func.name}_{name}"
-        fn = self.make(outer.module, full, types, ir.VoidType(), linkage="internal")
-        fn.func.attributes.add("noinline")
-        if plain:
-            fn.plain()
-        self.fn = fn
-        build(_among(values, iter(fn.args), fn))
-        fn.ret()
-        self.fn = outer
-        outer.call_fn(fn.func, leaves)
-
-    def _micro(self, rows: int, nv: int, work: _Work) -> None:
-        """rows x nv vectors of sums over the terms."""
-        fn, g, lanes = self.fn, self.g, self.lanes
-        kind = g.dtype if self.kernel == "direct" else g.acc
-        mask = None if work.left is None else self._mask(work.left, lanes)
-        zeros = [fn.const(0, g.acc, lanes)] * (rows * nv)
-
-        def products(start: V | int, stop: V, sums: list[V]) -> list[V]:
-            with fn.loop(start, stop, carry=sums) as p:
-                at_b, at_a = p.i * work.step, p.i * work.along
-                bs = []
-                for v in range(nv):
-                    m = mask if v == nv - 1 else None
-                    x = fn.load(work.panel, at_b + v * lanes, kind, lanes, m)
-                    bs.append(fn.cast(x, g.acc))
-                out = []
-                for r in range(rows):
-                    x = fn.load(work.rows[r], at_a, work.kind)
-                    x = fn.splat(fn.cast(x, g.acc), lanes)
-                    for v in range(nv):
-                        out.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
-                p.next(out)
-            return p.results
-
-        if rows == self.mr and nv * lanes == self.nr and any(work.after):
-            with fn.loop(0, work.terms, self._chunk, carry=zeros) as c:
-                self._fetch(c.i, work)
-                stop = self._min(c.i + self._chunk, work.terms)
-                c.next(products(c.i, stop, c.carry))
-            results = c.results
-        else:
-            results = products(0, work.terms, zeros)
-        to = work.to
-
-        def put(old: Any = None) -> None:
-            for r in range(rows):
-                row = to.step * r
-                for v in range(nv):
-                    x = results[r * nv + v]
-                    if old is not None:
-                        x = fn.load(old, r * self.nr + v * lanes, g.acc, lanes) + x
-                    fn.store(to.place, row + v * lanes, x)
-
-        if to.more is None:
-            put()
-            return
-        with fn.if_(to.more):
-            put(to.old)
-        with fn.if_(~to.more):
-            put()
-
-    def _fetch(self, p: V, work: _Work) -> None:
-        """What the tiles that follow need, a chunk's share, in slots that the products leave.
-
-        They leave half of them. The processor's own prefetching ends where a page or a tile does.
-        """
-        after, number = work.after, self._div(p, self._chunk)
-        if after.a is not None:
-            self._fetch_a(p + after.a if not self.g.ta else p * work.along + after.a, work)
-        if after.lines is not None:
-            base = self._byte(after.lines.start, number * after.lines.step)
-            for e in range(-(-self.nr // self._chunk)):
-                self._line(self._byte(base, after.lines.gap * e), near=False)
-        if after.some is not None:
-            self._fetch_ends(number, after.ends, after.some)
-        if after.copy is not None:
-            self._pack_row(after.copy.row + number, after.copy)
-        if after.batch is not None:
-            self._fetch_batch(after.batch, number)
-        if after.turn is not None:
-            self._pack_turned(after.turn.row + number * self.mr, after.turn)
-
-    def _fetch_a(self, at: V, work: _Work) -> None:
-        """A line of each row of A's next tile, or those of its packed columns."""
-        fn = self.fn
-        for r in range(self.mr):
-            if self.g.ta:
-                start = fn.element_ptr(work.rows[0], at, work.kind)
-                self._line(self._byte(start, fn.index(64 * r)), near=False)
-            else:
-                self._line(fn.element_ptr(work.rows[r], at, work.kind), near=False)
-
-    def _fetch_batch(self, batch: _Batch, number: V) -> None:
-        """Some lines of A, or behind them of B."""
-        fn = self.fn
-        line = (batch.chunk + number) * LINES
-        near = fn.wrap(self._byte(batch.a, line * 64), dtypes.int64)
-        far = fn.wrap(self._byte(batch.b, (line - batch.lines) * 64), dtypes.int64)
-        first = fn.select(line < batch.lines, near, far)
-        for e in range(LINES):
-            self._line(self._byte(first.ll, fn.index(64 * e)), near=False)
-
-    def _fetch_ends(self, number: V, ends: tuple[_Rows, ...], some: V) -> None:
-        """A row or more of what a tile's end reads and writes: all in the chunks there are."""
-        fn, g = self.fn, self.g
-        k = BLOCK if g.k is None or g.k > KC else max(1, g.k)
-        per = min(self.mr, -(-self.mr * self._chunk // k))
-        first = number * per
-        with fn.if_(first < some):
-            for e in ends:
-                for r in range(per):
-                    base = self._byte(e.start, (first + r) * e.step)
-                    for at in (0, *range(60, e.bytes, 64)):  # a user's array begins anywhere
-                        self._line(self._byte(base, fn.index(at)), e.write)
-
-    def _pack_row(self, row: V, copy: _Copy) -> None:
-        """One row of B's next panel, which was asked for `AHEAD` rows before."""
-        fn, g, nr = self.fn, self.g, self.nr
-        with fn.if_(row < copy.stop):
-            source = fn.element_ptr(copy.source, row * copy.step, g.dtype)
-            later = fn.element_ptr(source, copy.step * AHEAD, g.dtype)
-            for at in range(60, nr * g.dtype.size, 64):  # of a line and what follows, what follows
-                self._line(self._byte(later, fn.index(at)))
-            for v in range(0, nr, self.lanes):
-                fn.store(copy.to, row * nr + v, self._load(source, v, self.lanes))
-
-    def _pack_turned(self, row: V, turn: _Turn) -> None:
-        """Lines of some rows of a stored A, which were asked for three chunks before."""
-        fn, g, mr, line = self.fn, self.g, self.mr, self._chunk
-        with fn.if_(row < turn.stop):
-            for r in range(mr):
-                source = fn.element_ptr(turn.source, (row + r) * turn.step, g.dtype)
-                ahead = fn.element_ptr(source, turn.step * (3 * mr) + (line - 1), g.dtype)
-                self._line(ahead, near=False)
-                for t in range(line // mr):
-                    to = fn.element_ptr(turn.to, turn.gap * t + (row + r) * mr, g.acc)
-                    fn.store(to, 0, fn.load(source, t * mr, g.dtype, mr))
-
-    # ------------------------------------------------------------- the end of a tile
-
-    def _finish(self, i: V, j: V, rows: V, cols: V) -> None:
-        self._end(self._tile_end(i, j, rows, cols))
-
-    def _column(self, i: V) -> _End:
-        """The end of a tile of one column."""
-        none = self.fn.index(0)
-        return self._tile_end(i, none, none, none)
-
-    def _tile_end(self, i: V, j: V, rows: V, cols: V) -> _End:
-        return _End(
-            self.table, self.stack, self.out, self.n, self.out_row, self.index, i, j, rows, cols
-        )
-
-    def _end(self, tile: _End) -> None:
-        """The epilogue over the tile on the stack: whole vectors, then the rest under a mask.
-
-        One copy of the epilogue each, in a loop: a tile's 24 copies would cost more to
-        compile than they save, and a tile is finished once for its k terms.
-        """
-        fn, g, lanes = self.fn, self.g, self.lanes
-        nv = self._div(tile.cols, lanes)
-        with fn.loop(0, tile.rows) as r:
-            if g.n is None or g.n >= lanes:
-                with fn.loop(0, nv) as v:
-                    x = fn.load(tile.sums, r.i * self.nr + v.i * lanes, g.acc, lanes)
-                    self._emit_out(x, tile, r.i, v.i * lanes, None)
-            if g.n is None or g.n % lanes != 0:
-                left = tile.cols - nv * lanes
-                with fn.if_(left > 0):
-                    x = fn.load(tile.sums, r.i * self.nr + nv * lanes, g.acc, lanes)
-                    self._emit_out(x, tile, r.i, nv * lanes, self._mask(left, lanes))
-
-    def _emit_out(self, acc: V, tile: _End, r: V, c: V, mask: V | None) -> None:
-        fn, g = self.fn, self.g
-        values: Sequence[V] | None = [acc]
-        row, col = tile.row + r, tile.col + c
-        at = (tile.first + row) * tile.n + col  # here: the operands' places are the same sum
-        if self.asks is not None:
-            self.asks.place = at
-        if self.epilogue is not None:
-            values = self.epilogue(fn, acc, row, col, tile.batch, mask)
-        for p, t, v in zip(tile.out, g.stored, values or (), strict=False):
-            x = fn.cast(v, t)
-            fn.look(x, mask, bool(fn.sought.small))
-            fn.store(p, at, x, mask)
-
-    # ------------------------------------------------------------- packing
-
-    def pack_b(self) -> None:
-        """All panels of B, for `packed`: units are (batch, panel)."""
-        fn, g, nr = self.fn, self.g, self.nr
-        panels = fn.udiv_index(self.n + (nr - 1), fn.index(nr))
-        self.kp = self._up(self.k, self.lanes)
-        begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
-        with fn.loop(begin, end) as unit:
-            at = fn.udiv_index(unit.i, panels)
-            j = (unit.i - at * panels) * nr
-            b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
-            dest = fn.element_ptr(self.packed, unit.i * (self.kp * nr), g.acc)
-            self._pack(b, dest, j, self._min(j + nr, self.n), fn.index(0), self.k)
-
-    def _pack(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> None:
-        """Columns j0 to j1 of op(B), rows p0 to p0 + kk, as panels [columns][kp][nr].
-
-        One panel, unless B is stored transposed.
-        """
-        fn, nr, lanes = self.fn, self.nr, self.lanes
-        if self.g.tb:
-            with fn.loop(j0, j1, nr) as j:
-                to = fn.element_ptr(dest, (j.i - j0) * self.kp, self.g.acc)
-                self._pack_transposed(b, to, j.i, self._min(j1 - j.i, nr), p0, kk)
-            return
-        # Row by row, as B lies in memory: the prefetcher follows, and pages are read once.
-        cols = j1 - j0
-
-        def copy(masks: Sequence[V | None]) -> None:
-            with fn.loop(0, kk) as p:
-                at = (p0 + p.i) * self.n + j0
-                later = at + self.n * AHEAD  # in the last cache
-                for v, mask in zip(range(0, nr, lanes), masks, strict=True):
-                    self._line(fn.element_ptr(b, later + v, self.g.dtype))
-                    fn.store(dest, p.i * nr + v, self._load(b, at + v, lanes, mask))
-
-        masks = [self._mask(cols - v, lanes) for v in range(0, nr, lanes)]
-        plain = [None] * len(masks)
-        if self.g.n is not None and self.g.n % nr == 0:
-            copy(plain)
-        elif (
-            self.g.target.masks
-        ):  # one copy of the code for whole panels and the last: masks are free
-            copy(masks)
-        else:
-            with fn.if_(cols.eq(nr)):
-                copy(plain)
-            with fn.if_(cols < nr):
-                copy(masks)
-
-    def _pack_transposed(self, b: Any, dest: Any, j: V, cols: V, p0: V, kk: V) -> None:
-        """Rows of the stored B become columns of the panel, a square of lanes at a time."""
-        fn, g = self.fn, self.g
-        start = fn.element_ptr(b, j * self.k + p0, g.dtype)
-        operands = start, dest, cols, kk, self.k
-        if self.plain:
-            self._turned(operands)
-        else:
-            self._apart("turn", self._turned, operands, plain=True)
-
-    def _turned(self, operands: tuple[Any, Any, V, V, V]) -> None:
-        fn, g, lanes = self.fn, self.g, self.lanes
-        b, dest, cols, kk, k = operands
-        whole = kk & -lanes
-
-        def square(rows: list[Any], p: V, v: V, mask: V | None) -> None:
-            square = transposed(fn, [self._load(row, p, lanes, mask) for row in rows])
-            to = fn.element_ptr(dest, p * self.nr + v, g.acc)
-            for q, x in enumerate(square):
-                fn.store(to, q * self.nr, x)
-
-        with fn.loop(0, cols, lanes) as v:
-            rows = self._addresses(b, v.i * k, k, lanes, cols - v.i)
-            exact = g.k is not None and g.k <= KC and g.k % lanes == 0
-            if g.target.masks and not exact:  # one copy of the code for both: masks are free
-                with fn.loop(0, kk, lanes) as p:
-                    square(rows, p.i, v.i, self._mask(kk - p.i, lanes))
-            else:
-                with fn.loop(0, whole, lanes) as p:
-                    square(rows, p.i, v.i, None)
-                if not exact:
-                    with fn.if_(whole < kk):
-                        square(rows, whole, v.i, self._mask(kk - whole, lanes))
-
-    def _pack_a(self, a: Any, dest: Any, i0: V, i1: V, p0: V, kk: V) -> None:
-        """Rows i0 to i1 of op(A): tiles [k][mr] from a transposed A, else rows of kp."""
-        fn, g, lanes, mr = self.fn, self.g, self.lanes, self.mr
-        if not g.ta:
-            with fn.loop(i0, i1) as i:
-                to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
-                at = i.i * self.k + p0
-                whole = kk & -lanes
-                with fn.loop(0, whole, lanes) as p:
-                    fn.store(to, p.i, self._load(a, at + p.i, lanes))
-                with fn.if_(whole < kk):
-                    x = self._load(a, at + whole, lanes, self._mask(kk - whole, lanes))
-                    fn.store(to, whole, x)
-            return
-        # Whole vectors (cache lines) of columns at a time, tiles side by side: four where there are
-        # four, since each row may be in another page (a product of 1024 by 256 by 1024: 7 %).
-        wide = max(lanes, mr)
-        lines = 4 * wide
-        whole = i0 + ((i1 - i0) & -lines)
-        with fn.loop(i0, whole, lines) as i:
-            to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
-            with fn.loop(0, kk) as p:
-                for w in range(0, lines, wide):
-                    x = self._load(a, (p0 + p.i) * self.m + i.i + w, wide)
-                    for t in range(0, wide, mr):
-                        part = fn.shuffle(x, None, range(t, t + mr)) if wide > mr else x
-                        fn.store(to, p.i * mr + self.kp * (w + t), part)
-        with fn.loop(whole, i1, wide) as i:
-            to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
-
-            def copy(mask: V | None, i: V = i.i, to: Any = to) -> None:
-                with fn.loop(0, kk) as p:
-                    x = self._load(a, (p0 + p.i) * self.m + i, wide, mask)
-                    for t in range(0, wide, mr):
-                        part = fn.shuffle(x, None, range(t, t + mr)) if wide > mr else x
-                        fn.store(to, p.i * mr + self.kp * t, part)
-
-            mask = self._mask(i1 - i.i, wide)
-            # units are multiples of mr rows, so their rests come even where m is one of `wide`
-            rest = g.m is None or g.m % wide != 0 or mr % wide != 0
-            if rest and g.target.masks:
-                copy(mask)
-            else:
-                with fn.if_(i1 - i.i >= wide):
-                    copy(None)
-                if rest:
-                    with fn.if_(i1 - i.i < wide):
-                        copy(mask)
-
-    # ------------------------------------------------------------- one row or one column
-
-    def _thin(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
-        self._thin_walk(a, b, self.n, j0, j1, column=False)
-
-    def _thin_col(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
-        self._thin_walk(b, a, self.m, i0, i1, column=True)
-
-    def _thin_walk(self, x: Any, y: Any, n: V, j0: V, j1: V, *, column: bool) -> None:
-        """The row x[k] times y[k, n]: 16 vectors of columns, or 4 or 1 with k split.
-
-        Each case has 8 or 16 sums under way. The width of a column's case depends on n only,
-        since units are multiples of 16 vectors, and so do its bits.
-        """
-        fn, lanes = self.fn, self.lanes
-        wide = self.g.panel // lanes
-        with fn.loop(j0, j1, self.nr) as jp:
-            cols = self._min(j1 - jp.i, self.nr)
-            full = cols.eq(self.nr)
-            done = fn.index(0)
-            for nv, split in ((wide, 1), (4, wide // 4), (1, 8)):
-                if nv == 1:
-                    done = cols & -(4 * lanes)
-                    stop = cols
-                elif nv == 4:
-                    done = fn.select(full, cols, fn.index(0))
-                    stop = cols & -(4 * lanes)
-                else:
-                    stop = fn.select(full, cols, fn.index(0))
-                with fn.loop(done, stop, nv * lanes) as c:
-                    mask = self._mask(cols - c.i, lanes) if nv == 1 else None
-                    base, step = self._piece(y, n, jp.i + c.i)
-                    self._thin_block(x, base, step, c.i, nv, split, mask)
-            if column:
-                with fn.loop(0, cols) as e:
-                    one = fn.load(self.stack, e.i, self.g.acc)
-                    self._emit_out(one, self._column(jp.i), e.i, fn.index(0), None)
-            else:
-                self._finish(fn.index(0), jp.i, fn.index(1), cols)
-
-    def _piece(self, y: Any, n: V, j: V) -> tuple[Any, V]:
-        """Where column `j` of y begins, and from there the elements to the next row."""
-        fn, g = self.fn, self.g
-        if not g.panels:
-            return fn.element_ptr(y, j, g.dtype), n
-        first = j - (j & (g.panel - 1))
-        there = fn.element_ptr(y, first * self.k + (j - first), g.dtype)
-        return there, self._min(n - first, g.panel)
-
-    def _thin_block(
-        self, x: Any, base: Any, n: V, to: V, nv: int, split: int, mask: V | None
-    ) -> None:
-        """nv vectors of sums into the tile at `to`, a block of k at a time; rows are `n` apart."""
-        fn, g, lanes = self.fn, self.g, self.lanes
-        asks = g.panels and nv * lanes == g.panel
-        zero = fn.const(0, g.acc, lanes)
-
-        def step(p: V, sums: list[V]) -> list[V]:
-            xs = fn.splat(self._load(x, p), lanes)
-            if asks:
-                later = fn.element_ptr(base, p * n, g.dtype)
-                for at in range(PANEL_AHEAD, PANEL_AHEAD + g.panel * g.dtype.size, 64):
-                    self._line(self._byte(later, fn.index(at)))
-            return [
-                self._mul_add(xs, self._load(base, p * n + v * lanes, lanes, mask), sums[v])
-                for v in range(nv)
-            ]
-
-        for v in range(nv):
-            fn.store(self.stack, to + v * lanes, zero)
-        with fn.loop(0, self.k, KC) as block:
-            stop = self._min(block.i + KC, self.k)
-            whole = block.i + ((stop - block.i) & -split)
-            with fn.loop(block.i, whole, split, carry=[zero] * (nv * split)) as p:
-                out = []
-                for s in range(split):
-                    out += step(p.i + s, p.carry[s * nv : (s + 1) * nv])
-                p.next(out)
-            sums = p.results
-            while len(sums) > nv:
-                half = len(sums) // 2
-                sums = [u + v for u, v in zip(sums[:half], sums[half:], strict=True)]
-            if split > 1:
-                with fn.loop(whole, stop, carry=sums) as p:
-                    p.next(step(p.i, p.carry))
-                sums = p.results
-            for v, part in enumerate(sums):
-                old = fn.load(self.stack, to + v * lanes, g.acc, lanes)
-                fn.store(self.stack, to + v * lanes, old + part)
-
-    # ------------------------------------------------------------- rows times rows
-
-    def _dot(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
-        """Both operands contiguous along k: vectors along k, no packing at all."""
-        fn, lanes = self.fn, self.lanes
-        width = min(8 if self.mr == 1 else 4, lanes)
-        with fn.loop(j0, j1, self.nr) as jp:
-            cols = self._min(j1 - jp.i, self.nr)
-            with fn.loop(i0, i1, self.mr) as ip:
-                rows = self._min(i1 - ip.i, self.mr)
-                left = self._ends(a, ip.i, rows, self.mr)
-                with fn.loop(0, cols, width) as c:
-                    right = self._ends(b, jp.i + c.i, cols - c.i, width)
-                    for at, s in enumerate(self._dot_block(left, right)):
-                        row, col = divmod(at, width)
-                        fn.store(self.stack, c.i + (row * lanes + col), s)
-                self._finish(ip.i, jp.i, rows, cols)
-
-    def _dot_col(self, a: Any, b: Any, i0: V, i1: V, j0: V, j1: V) -> None:
-        """B is one column, contiguous."""
-        fn = self.fn
-        height = min(8, self.lanes)
-        with fn.loop(i0, i1, height) as ip:
-            rows = self._min(i1 - ip.i, height)
-            for at, s in enumerate(self._dot_block(self._ends(a, ip.i, rows, height), [b])):
-                fn.store(self.stack, at, s)
-            with fn.loop(0, rows) as r:
-                one = fn.load(self.stack, r.i, self.g.acc)
-                self._emit_out(one, self._column(ip.i), r.i, fn.index(0), None)
-
-    def _ends(self, base: Any, first: V, rows: V, count: int) -> list[Any]:
-        return self._addresses(base, first * self.k, self.k, count, rows)
-
-    def _dot_block(self, left: list[Any], right: list[Any]) -> list[V]:
-        """Every row of `left` times every row of `right`: vectors along k, then their sum."""
-        fn, g, lanes = self.fn, self.g, self.lanes
-        zeros = [fn.const(0, g.acc, lanes)] * (len(left) * len(right))
-
-        def step(p: V, sums: list[V], mask: V | None) -> list[V]:
-            ys = [self._load(y, p, lanes, mask) for y in right]
-            out = []
-            for r, x in enumerate(left):
-                xs = self._load(x, p, lanes, mask)
-                for c, y in enumerate(ys):
-                    out.append(self._mul_add(xs, y, sums[r * len(ys) + c]))
-            return out
-
-        whole = self.k & -lanes
-        with fn.loop(0, whole, KC * lanes, carry=zeros) as block:
-            stop = self._min(block.i + KC * lanes, whole)
-            with fn.loop(block.i, stop, lanes, carry=zeros) as p:
-                p.next(step(p.i, p.carry, None))
-            block.next([s + t for s, t in zip(block.carry, p.results, strict=True)])
-        sums = block.results
-        if g.k is None or g.k % lanes:
-            sums = fn.choose(
-                whole < self.k,
-                lambda: step(whole, block.results, self._mask(self.k - whole, lanes)),
-                lambda: block.results,
-            )
-        return [_sum_lanes(fn, s) for s in sums]
-
-
-def _leaves(x: Any) -> Iterator[Any]:
-    """The values of a run inside of nested tuples and lists."""
-    if isinstance(x, (V, ir.Value)):
-        if not isinstance(getattr(x, "ll", x), ir.Constant):
-            yield x
-    elif isinstance(x, (tuple, list)):
-        for y in x:
-            yield from _leaves(y)
-
-
-def _among(x: Any, given: Iterator[Any], fn: Fn) -> Any:
-    """`x` in `fn`, with its values replaced by those given, in order; constants stay."""
-    if isinstance(x, V):
-        return fn.wrap(x.ll if isinstance(x.ll, ir.Constant) else next(given), x.dtype)
-    if isinstance(x, ir.Value):
-        return next(given)
-    if isinstance(x, list):
-        return [_among(y, given, fn) for y in x]
-    if isinstance(x, tuple):
-        inside = [_among(y, given, fn) for y in x]
-        return type(x)(*inside) if hasattr(x, "_fields") else tuple(inside)
-    return x
-
-
-def _sum_lanes(fn: Fn, x: V) -> V:
-    """The sum of a vector's elements, halves onto halves."""
-    while x.lanes > 1:
-        half = x.lanes // 2
-        low, high = (
-            fn.shuffle(x, None, range(half)),
-            fn.shuffle(x, None, range(half, 2 * half)),
-        )
-        x = low + high if half > 1 else fn.extract(x, 0) + fn.extract(x, 1)
-    return x
