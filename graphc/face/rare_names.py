@@ -22,6 +22,16 @@ _ROWS = (
     ("train.experimental", "train.loss_scale",
      "DynamicLossScale FixedLossScale LossScale MixedPrecisionLossScaleOptimizer "
      "disable_mixed_precision_graph_rewrite enable_mixed_precision_graph_rewrite"),
+    (
+        "keras.backend", "keras.backend_nets",
+        "conv2d_transpose conv3d ctc_batch_cost ctc_decode ctc_label_dense_to_sparse local_conv1d "
+        "local_conv2d normalize_batch_in_training pool3d resize_volumes separable_conv2d",
+    ),
+    ("keras.constraints", "layers.keras_words", "RadialConstraint"),
+    ("keras.experimental", "keras.schedules",
+     "CosineDecay CosineDecayRestarts LinearCosineDecay NoisyLinearCosineDecay"),
+    ("keras.metrics", "keras.rare_metrics",
+     "MeanRelativeError MeanTensor SensitivityAtSpecificity SpecificityAtSensitivity"),
     ("user_ops", "face.oddments", "my_fact"),
     (
         "contrib.estimator",
@@ -60,4 +70,5 @@ RARE_NAMES: dict[str, str] = {
     for space, module, names in _ROWS
     for name in names.split()
 }
+RARE_NAMES["keras.optimizers.schedules"] = "graphc.keras.schedules"
 RARE_NAMES["data.experimental.Structure"] = "graphc.data.type_specs:TypeSpec"

@@ -563,6 +563,7 @@ def repeat(x: Any, n: int) -> Any:
     return arrays.tile(shapes.expand_dims(x, 1), [1, n, 1])
 
 
+@as_many(lambda x, rep, axis: None if x.shape[axis].value is None else 5)  # split and joined again
 def repeat_elements(x: Any, rep: int, axis: int) -> Any:
     """Each element along an axis several times."""
     from graphc.ops.blocks import repeat as each

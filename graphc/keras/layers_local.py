@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -105,19 +106,34 @@ class _Local(Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        x: Any = convert_to_tensor(inputs)
-        if self._first:
-            x = transposing.transpose(x, [0, *range(2, self.rank + 2), 1])
-        y = local_conv(x, self.kernel, self.kernel_size, self.strides, self.places)
+        size, strides, first = self.kernel_size, self.strides, self._first
+        y = channels_last(
+            inputs, first, lambda x: local_conv(x, self.kernel, size, strides, self.places, first)
+        )
         if self.bias is not None:
-            y = y + convert_to_tensor(self.bias)
-        if self._first:
-            y = transposing.transpose(y, [0, self.rank + 1, *range(1, self.rank + 1)])
+            b = convert_to_tensor(self.bias)
+            # TensorFlow takes the numbers in the order in which they are
+            y = y + (shapes.reshape(b, [1, self.filters, *self.places]) if first else b)
         return self.activation(y)
 
 
-def local_conv(x: Any, kernel: Any, size: Any, strides: Any, places: Any) -> Any:
-    """Windows of ``x[batch, …, channels]``, each times the kernel of its place."""
+def channels_last(x: Any, first: bool, f: Callable[[Any], Any]) -> Any:
+    """`f` of `x` with the channels as its last axis, and its result as `x` was."""
+    v = convert_to_tensor(x)
+    if not first:
+        return f(v)
+    assert v.rank is not None
+    y = f(transposing.transpose(v, [0, *range(2, v.rank), 1]))
+    return transposing.transpose(y, [0, v.rank - 1, *range(1, v.rank - 1)])
+
+
+def local_conv(
+    x: Any, kernel: Any, size: Any, strides: Any, places: Any, first: bool = False
+) -> Any:
+    """Windows of ``x[batch, …, channels]``, each times the kernel of its place.
+
+    A kernel has the elements of a window in order; with `first` the channels are the slowest axis.
+    """
     channels = x.shape[-1].value
     parts = []
     for offset in np.ndindex(*size):  # one element of all windows at a time
@@ -126,6 +142,8 @@ def local_conv(x: Any, kernel: Any, size: Any, strides: Any, places: Any) -> Any
             at.append(slice(o, o + (n - 1) * s + 1, s))
         parts.append(shapes.expand_dims(x[tuple([*at, slice(None)])], -2))
     windows = arrays.concat(parts, -2) if len(parts) > 1 else parts[0]
+    if first:
+        windows = transposing.matrix_transpose(windows)
     count = int(np.prod(places))
     flat = shapes.reshape(windows, [-1, count, int(np.prod(size)) * channels])
     y = linalg.matmul(transposing.transpose(flat, [1, 0, 2]), convert_to_tensor(kernel))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from graphc.face.control import group
-from graphc.face.current import name_scope
 from graphc.face.graph import get_default_graph
 from graphc.face.lazy import lookup
 from graphc.face.variables import Variable
@@ -92,9 +91,11 @@ class Metric:
         make: Any = initializer_of(initializer or "zeros")
         make = make() if inspect.isclass(make) else make
         sizes = [int(n) for n in shape]
-        with name_scope(self.name + "/"):
-            v = Variable(lambda: make(sizes, dtype=convert_dtype(dtype or self.dtype)),
-                         trainable=False, name=name)  # fmt: skip
+        v = Variable(
+            lambda: make(sizes, dtype=convert_dtype(dtype or self.dtype)),
+            trainable=False,
+            name=name,
+        )
         self._own.append(v)
         return v
 
@@ -144,6 +145,15 @@ def _later(*ops: Any) -> Any:
     return group(*ops)
 
 
+def weights_like(w: Any, v: Any) -> Any:
+    """Weights with as many axes as values, one for each."""
+    while w.rank is not None and v.rank is not None and w.rank < v.rank:
+        w = shapes.expand_dims(w, -1)
+    if w.rank is not None and v.rank is not None and w.rank > v.rank:
+        w = shapes.squeeze(w, [-1])
+    return broadcasting.broadcast_like(w, v)
+
+
 class _Ratio(Metric):
     """A sum of values and one of weights."""
 
@@ -158,12 +168,7 @@ class _Ratio(Metric):
             n = math.cast(shapes.size(v), self.dtype)
             total = reduce.reduce_sum(v)
         else:
-            w = math.cast(sample_weight, self.dtype)
-            while w.rank is not None and v.rank is not None and w.rank < v.rank:
-                w = shapes.expand_dims(w, -1)
-            if w.rank is not None and v.rank is not None and w.rank > v.rank:
-                w = shapes.squeeze(w, [-1])
-            w = broadcasting.broadcast_like(w, v)
+            w = weights_like(math.cast(sample_weight, self.dtype), v)
             n, total = reduce.reduce_sum(w), reduce.reduce_sum(v * w)
         return _later(self.total.assign_add(total), self.count.assign_add(n))
 
@@ -283,7 +288,7 @@ class RootMeanSquaredError(_Ratio):
         return math.sqrt(super().result())
 
 
-class _Counts(Metric):
+class Counts(Metric):
     """Numbers of entries by target and by what the output says, at thresholds."""
 
     wanted: tuple[str, ...] = ()
@@ -323,31 +328,31 @@ class _Counts(Metric):
         return self._given(self._now(self.wanted[0]))
 
 
-class TruePositives(_Counts):
+class TruePositives(Counts):
     """How often a true target was found."""
 
     wanted = ("true_positives",)
 
 
-class FalsePositives(_Counts):
+class FalsePositives(Counts):
     """How often a false target was taken for true."""
 
     wanted = ("false_positives",)
 
 
-class TrueNegatives(_Counts):
+class TrueNegatives(Counts):
     """How often a false target was found."""
 
     wanted = ("true_negatives",)
 
 
-class FalseNegatives(_Counts):
+class FalseNegatives(Counts):
     """How often a true target was missed."""
 
     wanted = ("false_negatives",)
 
 
-class Precision(_Counts):
+class Precision(Counts):
     """The share of true ones among those that were taken for true."""
 
     wanted = ("true_positives", "false_positives")
@@ -357,7 +362,7 @@ class Precision(_Counts):
         return self._given(math.div_no_nan(tp, tp + fp))
 
 
-class Recall(_Counts):
+class Recall(Counts):
     """The share of true ones that were found."""
 
     wanted = ("true_positives", "false_negatives")
@@ -367,7 +372,7 @@ class Recall(_Counts):
         return self._given(math.div_no_nan(tp, tp + fn))
 
 
-class AUC(_Counts):
+class AUC(Counts):
     """The area under the curve of true over false positives, by trapezoids."""
 
     wanted = ("true_positives", "false_positives", "true_negatives", "false_negatives")

@@ -11,6 +11,8 @@ from graphc.face.current import name_scope
 from graphc.face.gradients import gradients
 from graphc.face.graph import get_default_graph
 from graphc.face.variables import Variable
+from graphc.keras.schedules import LearningRateSchedule
+from graphc.keras.schedules import deserialize as schedule_of
 from graphc.ops import fills, math, reduce, rows, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
@@ -96,7 +98,10 @@ class Optimizer:
     def _rate(self, dtype: Any) -> Any:
         step = math.cast(self.iterations, dtype)
         lr = self._number("learning_rate")
-        lr = lr(step) if callable(lr) and not isinstance(lr, Variable) else convert_to_tensor(lr)
+        if isinstance(lr, LearningRateSchedule):
+            lr = lr(step)
+        elif callable(lr) and not isinstance(lr, Variable):
+            lr = lr()
         rate = math.cast(lr, dtype)
         if self._numbers["decay"]:
             rate = rate / (1.0 + math.cast(self._number("decay"), dtype) * step)
@@ -292,7 +297,10 @@ class Optimizer:
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """What `get_config` says."""
-        return cls(**config)
+        given = dict(config)
+        if isinstance(given.get("learning_rate"), dict):
+            given["learning_rate"] = schedule_of(given["learning_rate"], custom_objects)
+        return cls(**given)
 
 
 class SGD(Optimizer):
@@ -620,7 +628,7 @@ def deserialize(config: dict[str, Any], custom_objects: Any = None) -> Any:
     )
     if kind is None:
         raise ValueError(f"Unknown optimizer: {config['class_name']}")
-    return kind.from_config(config.get("config", {}))
+    return kind.from_config(config.get("config", {}), custom_objects)
 
 
 def get(identifier: Any) -> Any:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from graphc.face import initializers
 from graphc.ir import dtypes
 from graphc.layers.words import initializer_of
-from graphc.ops import math, reduce
+from graphc.ops import math, reduce, shapes
+from graphc.ops.arrays import gather
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many
 
 __all__ = [
-    "L1L2", "MaxNorm", "NonNeg", "RandomNormal", "RandomUniform", "TruncatedNormal", "UnitNorm",
-    "get_initializer", "l1", "l1_l2", "l2",
+    "L1L2", "MaxNorm", "NonNeg", "RadialConstraint", "RandomNormal", "RandomUniform",
+    "TruncatedNormal", "UnitNorm", "get_initializer", "l1", "l1_l2", "l2",
 ]  # fmt: skip
 
 
@@ -187,3 +191,32 @@ class UnitNorm(Constraint):
         """The projection."""
         x = convert_to_tensor(w)
         return x / (1e-7 + math.sqrt(reduce.reduce_sum(math.square(x), self.axis, keepdims=True)))
+
+
+class RadialConstraint(Constraint):
+    """Square filters have one number in each ring of places around their middle.
+
+    TensorFlow takes these from the diagonal: that of the middle from before the half of it, the
+    next ones in order from the half on (behind it, in filters of even size).
+    """
+
+    @as_many(150)  # a loop over filters
+    def __call__(self, w: Any) -> Any:
+        """The projection.
+
+        Raises
+        ------
+        ValueError
+            For weights whose rank is not 4.
+        """
+        x = convert_to_tensor(w)
+        if x.rank != 4:
+            raise ValueError(f"The weight tensor must be of rank 4, but is of shape: {x.shape}")
+        n = x.shape.as_list()[0]  # type: ignore[attr-defined]
+        half = n // 2
+        place = np.arange(n)
+        away = np.minimum(place, n - 1 - place)
+        ring = (n - 1) // 2 - np.minimum.outer(away, away)  # 0 in the middle
+        at = np.where(ring == 0, max(half - 1, 0), half - n % 2 + ring)
+        flat = shapes.reshape(x, [n * n, *x.shape.as_list()[2:]])  # type: ignore[attr-defined]
+        return gather(flat, at * (n + 1))

@@ -502,6 +502,22 @@ CALLS = [
     "(lambda i:tf.keras.Model(i,[tf.keras.layers.Dense(2)(i),tf.keras.layers.Dense(3)(i)]))(tf.keras.Input([4])).compile('adam','mse')",
     "(lambda i:tf.keras.Model(i,[tf.keras.layers.Dense(2)(i),tf.keras.layers.Dense(3)(i)]))(tf.keras.Input([4])).compile('adam','mse',loss_weights=[1.,.5])",
     "(lambda i:tf.keras.Model(i,[tf.keras.layers.Dense(2)(i),tf.keras.layers.Dense(3)(i)]))(tf.keras.Input([4])).compile('adam',['mse','mae'],['mae'])",
+    # more of Keras
+    "tf.keras.constraints.RadialConstraint()(tf.zeros([3,3,1,2]))",
+    "tf.keras.optimizers.schedules.ExponentialDecay(.1,10,.9)(step)",
+    "tf.keras.experimental.CosineDecayRestarts(.1,10)(step)",
+    "tf.keras.backend.normalize_batch_in_training(x,None,None,[0])",
+    "tf.keras.backend.normalize_batch_in_training(im,None,None,[0,1,2])",
+    "tf.keras.backend.conv2d_transpose(im,tf.zeros([3,3,2,3]),(2,10,10,2))",
+    "tf.keras.backend.separable_conv2d(im,tf.zeros([3,3,3,2]),tf.zeros([1,1,6,2]))",
+    "tf.keras.backend.resize_volumes(tf.zeros([1,2,2,2,1]),2,2,2,'channels_last')",
+    "tf.keras.backend.repeat_elements(im,2,1)",
+    "tf.keras.backend.pool3d(tf.zeros([1,2,4,4,4]),(2,2,2),data_format='channels_first')",
+    "tf.keras.backend.local_conv1d(tf.zeros([2,5,2]),tf.zeros([2,6,3]),(3,),(2,))",
+    "tf.keras.backend.local_conv2d(tf.zeros([2,5,5,2]),tf.zeros([4,18,3]),(3,3),(2,2),(2,2))",
+    "tf.keras.backend.ctc_batch_cost(nn,n3,ni1,ni1)",
+    "tf.keras.backend.ctc_label_dense_to_sparse(nn,ni)",
+    "tf.keras.backend.ctc_decode(n3,ni)", "tf.keras.backend.ctc_decode(n3,ni,False)",
 ]  # fmt: skip
 CALLS = list(dict.fromkeys(CALLS))
 
