@@ -51,11 +51,11 @@ def normalize_batch_in_training(
         1 if i in axes else n if n is not None else shapes.shape(v)[i]
         for i, n in enumerate(v.shape.as_list())  # type: ignore[attr-defined]
     ]
-    along = [
+    m, d, b, g = (
         None if p is None else shapes.reshape(p, arrays.stack(target))
         for p in (mean, var, beta, gamma)
-    ]
-    return norm.batch_normalization(v, *along, epsilon), mean, var
+    )
+    return norm.batch_normalization(v, m, d, b, g, epsilon), mean, var
 
 
 def conv2d_transpose(
@@ -64,7 +64,7 @@ def conv2d_transpose(
 ) -> Any:  # fmt: skip
     """The transpose of `conv2d`; `output_shape` has all axes."""
     first = _first(data_format)
-    sizes = list(output_shape)
+    sizes: Any = list(output_shape)
     if first:
         sizes = [sizes[0], sizes[2], sizes[3], sizes[1]]
     if sizes[0] is None:
@@ -164,7 +164,7 @@ def local_conv2d(
 
 
 def _places(kernel: Any) -> int:
-    return int(kernel.shape[0])
+    return convert_to_tensor(kernel).shape[0].value  # type: ignore[attr-defined,no-any-return]
 
 
 @as_many(183)  # cut out in a loop

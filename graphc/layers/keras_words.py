@@ -209,14 +209,14 @@ class RadialConstraint(Constraint):
         ValueError
             For weights whose rank is not 4.
         """
-        x = convert_to_tensor(w)
+        x: Any = convert_to_tensor(w)
         if x.rank != 4:
             raise ValueError(f"The weight tensor must be of rank 4, but is of shape: {x.shape}")
-        n = x.shape.as_list()[0]  # type: ignore[attr-defined]
+        n = x.shape.as_list()[0]
         half = n // 2
         place = np.arange(n)
         away = np.minimum(place, n - 1 - place)
         ring = (n - 1) // 2 - np.minimum.outer(away, away)  # 0 in the middle
         at = np.where(ring == 0, max(half - 1, 0), half - n % 2 + ring)
-        flat = shapes.reshape(x, [n * n, *x.shape.as_list()[2:]])  # type: ignore[attr-defined]
+        flat = shapes.reshape(x, [n * n, *x.shape.as_list()[2:]])
         return gather(flat, at * (n + 1))
