@@ -183,8 +183,7 @@ def _steps_first(y_pred: Any) -> Any:
 
 def _count_of_cost(y_true: Any, y_pred: Any, *lengths: Any) -> int:
     """The labels are cut out in a loop; what is not int32 is cast."""
-    casts = [getattr(x, "dtype", "int32") != "int32" for x in (y_true, *lengths)]
-    return 193 + sum(casts)
+    return 193 + sum(1 for x in (y_true, *lengths) if getattr(x, "dtype", "int32") != "int32")
 
 
 @as_many(_count_of_cost)
