@@ -75,7 +75,7 @@ def elementwise(
         ``(*arrays) -> array``: its meaning. Constants are folded with it, tests compare with it.
     scalar : callable
         ``(k, *values) -> value``: one element, or a vector of them. The values have Python's
-        operators; `k` has the functions of `graphc.runtime.llvm.emit` and `vmath`: ``k.exp(x)``,
+        operators; `k` has what `graphc.runtime.llvm.arithmetic` and `vmath` define: ``k.exp(x)``,
         ``k.select(c, x, y)``, ``k.like(1.0, x)``.
     grad : callable, optional
         ``(y, dy, *inputs) -> gradient or tuple`` (None for an operand that gets none), in graphc's

@@ -56,7 +56,7 @@ def grain_of(s: StepSpec, size: Callable[[Dim], int], units: int) -> tuple[int, 
 def alone(units: int, grain: int, threads: int, ns: float = math.inf) -> str:
     """What keeps a step of `ns` nanoseconds on one thread: a word of `ALONE`, "" for nothing.
 
-    Steps that pass are shared where their measured time is worth it (`runner._share`).
+    Steps that pass are shared where their measured time is worth it (`stepping._share`).
     """
     if threads < 2:
         return "session"

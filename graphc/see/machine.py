@@ -47,8 +47,9 @@ def measure(threads: int) -> Machine:
     """The best of several tries, the threads at work at once."""
     from graphc.ir.dtypes import float32
     from graphc.runtime.llvm.cpu import host
-    from graphc.runtime.llvm.emit import Fn, V, i64, ptr
+    from graphc.runtime.llvm.emit import Fn
     from graphc.runtime.llvm.jit import compile_kernels
+    from graphc.runtime.llvm.values import V, i64, ptr
 
     lanes = host().lanes(4)
 

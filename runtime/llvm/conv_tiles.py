@@ -9,7 +9,8 @@ from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Template
 from graphc.runtime.llvm.conv_forms import form_of
-from graphc.runtime.llvm.emit import Fn, V
+from graphc.runtime.llvm.emit import Fn
+from graphc.runtime.llvm.values import V
 from graphc.runtime.llvm.walk import Walk
 
 __all__ = ["Tiles", "places_inside", "taps_inside"]

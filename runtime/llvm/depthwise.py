@@ -16,7 +16,7 @@ from typing import Any
 from graphc.ir.kernel import Template
 from graphc.runtime.llvm.conv_forms import KC, even_blocks
 from graphc.runtime.llvm.conv_tiles import Tiles, places_inside, taps_inside
-from graphc.runtime.llvm.emit import V
+from graphc.runtime.llvm.values import V
 from graphc.runtime.llvm.walk import Walk
 
 __all__ = ["TEMPLATES"]

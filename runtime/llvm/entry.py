@@ -122,7 +122,7 @@ class S(IntEnum):
     FLAGS = 4
     COST = 5  # f64, ns a unit
     NWORDS = 6
-    TRUST = 7  # in sharing it: see `runner._judge`
+    TRUST = 7  # in sharing it: see `stepping._judge`
     SIZE = 8
 
 
@@ -215,11 +215,18 @@ _EXTERNS = (
 )  # fmt: skip
 
 
+#: What the code of a run is made by: a change there makes stored code stale.
+SOURCES = (
+    "entry.py", "runner.py", "stepping.py", "jobs.py", "words.py", "tracing.py", "emit.py",
+    "arithmetic.py", "values.py", "numbers.py", os.path.join("..", "pool.py"),
+)  # fmt: skip
+
+
 def compile_native(what: str, emit: Callable[[Any], None]) -> Any:
     """Code that `runner` emits, from the cache where it is there."""
     key = hashlib.sha256(what.encode())
     here = os.path.dirname(os.path.abspath(__file__))
-    for name in ("runner.py", "emit.py", "entry.py", "tracing.py", os.path.join("..", "pool.py")):
+    for name in SOURCES:
         with contextlib.suppress(OSError), open(os.path.join(here, name), "rb") as f:
             key.update(f.read())
     name = f"entry {key.hexdigest()}"

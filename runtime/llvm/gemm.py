@@ -53,7 +53,7 @@ from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.watch import NOTHING, Watch
 
 if TYPE_CHECKING:  # a plan needs no LLVM: the emitter is imported when there is code to emit
-    from graphc.runtime.llvm.emit import V
+    from graphc.runtime.llvm.values import V
 
 __all__ = ["WORDS", "Epilogue", "Gemm", "Phase", "Plan", "Target"]
 

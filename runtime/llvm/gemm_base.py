@@ -9,8 +9,9 @@ from llvmlite import ir
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
-from graphc.runtime.llvm.emit import Fn, V, i32, ptr
+from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.gemm import WORDS, Epilogue, Gemm
+from graphc.runtime.llvm.values import V, i32, ptr
 
 __all__ = ["Base", "Batch", "Copy", "End", "Lines", "Next", "Rows", "Sums", "Turn", "Work"]
 

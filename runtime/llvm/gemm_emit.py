@@ -15,12 +15,13 @@ from llvmlite import ir
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
-from graphc.runtime.llvm.emit import Fn, V, i64, ptr
+from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.gemm import BLOCK, KC, LONG, Epilogue, Gemm
 from graphc.runtime.llvm.gemm_base import Batch, Copy, Lines, Next, Rows, Sums, Turn, Work
 from graphc.runtime.llvm.gemm_block import Blocks
 from graphc.runtime.llvm.gemm_pack import Packing
 from graphc.runtime.llvm.gemm_thin import Thin
+from graphc.runtime.llvm.values import V, i64, ptr
 from graphc.runtime.llvm.watch import NOTHING, Watch
 
 __all__ = ["emit"]

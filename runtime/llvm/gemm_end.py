@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.gemm_base import Base, End
+from graphc.runtime.llvm.values import V
 
 __all__ = ["Ends"]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.ir import dtypes
-from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.gemm import KC
 from graphc.runtime.llvm.gemm_base import Base
 from graphc.runtime.llvm.gemm_block import AHEAD
 from graphc.runtime.llvm.squares import transposed
+from graphc.runtime.llvm.values import V
 
 __all__ = ["Packing"]
 

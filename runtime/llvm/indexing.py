@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Expr, Func, Symbol
 from graphc.ir.kernel import Buffer
-from graphc.runtime.llvm.emit import Fn, V
+from graphc.runtime.llvm.emit import Fn
+from graphc.runtime.llvm.values import V
 
 __all__ = ["Index", "Indexing", "Ramp"]
 

@@ -15,7 +15,8 @@ from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 
 if TYPE_CHECKING:
-    from graphc.runtime.llvm.emit import Fn, V
+    from graphc.runtime.llvm.emit import Fn
+    from graphc.runtime.llvm.values import V
 
 __all__ = ["Numbers", "known"]
 

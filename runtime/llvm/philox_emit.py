@@ -23,7 +23,7 @@ from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Template
 from graphc.ops.random import UNIT, per_block
-from graphc.runtime.llvm.emit import V
+from graphc.runtime.llvm.values import V
 from graphc.runtime.llvm.walk import Walk
 
 __all__ = ["TEMPLATES"]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from graphc.ir import dtypes
 from graphc.ir.dims import Symbol
 from graphc.ir.kernel import Let, Load, Loop, Operand, Reduce, Stmt, Store, Value, bodies
-from graphc.runtime.llvm.emit import V, zero
 from graphc.runtime.llvm.stages import Stages, cut
 from graphc.runtime.llvm.statements import cost_of, index_names
+from graphc.runtime.llvm.values import V, zero
 
 if TYPE_CHECKING:
     from graphc.runtime.llvm.walk import Walk

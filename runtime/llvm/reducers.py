@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.ir.dtypes import DType, int64
-from graphc.runtime.llvm.emit import Fn, V
+from graphc.runtime.llvm.emit import Fn
+from graphc.runtime.llvm.values import V
 
 __all__ = ["LARGEST", "Reducer", "State", "flattened", "shaped"]
 

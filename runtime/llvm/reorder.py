@@ -14,8 +14,9 @@ from typing import Any
 from graphc.ir import dtypes
 from graphc.ir.kernel import Template
 from graphc.runtime.llvm.cpu import host
-from graphc.runtime.llvm.emit import Fn, V
+from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.squares import transposed
+from graphc.runtime.llvm.values import V
 from graphc.runtime.llvm.walk import Walk
 
 __all__ = ["TEMPLATES"]

@@ -13,7 +13,7 @@ from typing import Any
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Template
-from graphc.runtime.llvm.emit import V
+from graphc.runtime.llvm.values import V
 from graphc.runtime.llvm.walk import Walk
 
 __all__ = ["TEMPLATES"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.runtime.llvm.emit import Fn, V
+from graphc.runtime.llvm.emit import Fn
+from graphc.runtime.llvm.values import V
 
 __all__ = ["transposed"]
 

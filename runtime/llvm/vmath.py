@@ -15,7 +15,7 @@ refitted), those for the tables interpolate; the comment at each gives interval 
 
 from __future__ import annotations
 
-from graphc.runtime.llvm.emit import V
+from graphc.runtime.llvm.values import V
 from graphc.runtime.llvm.vmath_base import INF, NAN, Poly, lift
 from graphc.runtime.llvm.vmath_exp import LN2, Exponential
 from graphc.runtime.llvm.vmath_trig import Trigonometric

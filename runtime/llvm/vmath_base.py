@@ -14,7 +14,8 @@ from llvmlite import ir
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
-from graphc.runtime.llvm.emit import Fn, V, i32
+from graphc.runtime.llvm.emit import Fn
+from graphc.runtime.llvm.values import V, i32
 
 __all__ = ["F32", "F64", "INF", "NAN", "Arithmetic", "Poly", "lift"]
 

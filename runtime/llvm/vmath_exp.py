@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from graphc.ir import dtypes
-from graphc.runtime.llvm.emit import V, number_of
+from graphc.runtime.llvm.values import V, number_of
 from graphc.runtime.llvm.vmath_base import F32, F64, INF, NAN, Arithmetic, Poly, lift
 
 __all__ = ["LN2", "Exponential"]

@@ -7,7 +7,7 @@ from typing import Any
 from llvmlite import ir
 
 from graphc.ir import dtypes
-from graphc.runtime.llvm.emit import V, i64
+from graphc.runtime.llvm.values import V, i64
 from graphc.runtime.llvm.vmath_base import INF, Arithmetic, Poly, lift
 
 __all__ = ["Trigonometric"]

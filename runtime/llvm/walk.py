@@ -44,7 +44,7 @@ from graphc.ir.kernel import (
     Template,
     scratch_stride,
 )  # fmt: skip
-from graphc.runtime.llvm.emit import Fn, V, memory_type, ptr, zero
+from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.indexing import Index, Indexing, Ramp
 from graphc.runtime.llvm.pipeline import MANY, in_stages, rows_in_stages, stages, vector_at, width
 from graphc.runtime.llvm.reducers import LARGEST, Reducer, State, flattened, shaped
@@ -57,6 +57,7 @@ from graphc.runtime.llvm.statements import (
     streams,
     sums_of,
 )
+from graphc.runtime.llvm.values import V, memory_type, ptr, zero
 from graphc.runtime.llvm.watch import NOTHING, Watch
 
 __all__ = ["ScalarTable", "TemplateTable", "Walk", "emit_kernel"]

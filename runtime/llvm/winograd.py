@@ -19,7 +19,7 @@ from graphc.ops.winograd import pitch
 from graphc.runtime.llvm.conv import _Conv
 from graphc.runtime.llvm.conv_forms import even_blocks
 from graphc.runtime.llvm.conv_tiles import Tiles
-from graphc.runtime.llvm.emit import V
+from graphc.runtime.llvm.values import V
 from graphc.runtime.llvm.walk import Walk
 
 __all__ = ["TEMPLATES"]

@@ -16,10 +16,10 @@ from graphc.ir.dims import evaluate
 from graphc.ir.kernel import Kernel, scratch_stride
 from graphc.ir.kernel_parse import parse_kernel
 from graphc.ir.kernel_text import print_kernel
-from graphc.runtime.llvm.emit import V
 from graphc.runtime.llvm.indexing import Ramp
 from graphc.runtime.llvm.jit import compile_kernels
 from graphc.runtime.llvm.kernel_options import Options
+from graphc.runtime.llvm.values import V
 from graphc.runtime.llvm.walk import Walk, emit_kernel
 
 SIZES = (0, 1, 2, 15, 16, 17, 31, 33, 63, 65, 127, 128, 129, 255, 257)

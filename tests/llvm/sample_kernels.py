@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import dtypes
-from graphc.runtime.llvm.emit import Fn, V, i64, ptr
+from graphc.runtime.llvm.emit import Fn
+from graphc.runtime.llvm.values import V, i64, ptr
 
 F32, I32, I64 = dtypes.float32, dtypes.int32, dtypes.int64
 

@@ -17,9 +17,10 @@ from llvmlite import ir
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
-from graphc.runtime.llvm.emit import Fn, V
+from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.gemm import Gemm, Target
 from graphc.runtime.llvm.lint import lint
+from graphc.runtime.llvm.values import V
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()

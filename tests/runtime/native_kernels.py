@@ -111,7 +111,8 @@ def kernel(name: str) -> Compiled:
     """One of the kernels above, compiled."""
 
     def emit(module: Any) -> None:
-        from graphc.runtime.llvm.emit import Fn, V, i64, ptr
+        from graphc.runtime.llvm.emit import Fn
+        from graphc.runtime.llvm.values import V, i64, ptr
 
         _BODIES[name](Fn(module, name, [ptr, i64, i64, i64]), V)
 

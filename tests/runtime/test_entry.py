@@ -6,12 +6,14 @@ import ctypes
 import gc
 import os
 import platform
+import re
 import signal
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -468,3 +470,18 @@ def test_a_wrong_layout_is_found_out() -> None:
     assert entry._fits(good, a)
     for name in good._fields:
         assert not entry._fits(good._replace(**{name: getattr(good, name) + 8}), a)
+
+
+def test_stored_code_is_that_of_all_modules_that_write_it() -> None:
+    """Whatever of `runner`'s imports writes instructions is a part of the code's key."""
+    folder = Path(entry.__file__).parent
+    found, stack = set(), ["runner"]
+    while stack:
+        name = stack.pop()
+        text = (folder / f"{name}.py").read_text(encoding="utf-8")
+        if name not in found and "from llvmlite import ir\n" in text:
+            found.add(name)
+            stack += re.findall(r"^from graphc\.runtime\.llvm\.(\w+) import", text, re.MULTILINE)
+    assert len(found) > 5
+    assert {f"{name}.py" for name in found} <= set(entry.SOURCES)
+    assert all((folder / name).is_file() for name in entry.SOURCES)
