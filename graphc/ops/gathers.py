@@ -409,7 +409,7 @@ def _segment_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _segment_numpy(combine: Any, start: Callable[[Any], Any]) -> Callable[..., Any]:
-    def meaning(x: Any, i: Any, *, num_segments: int) -> Any:
+    def meaning(x: Any, i: Any, *, num_segments: int, sorted: bool = False) -> Any:
         ids = i.reshape(-1).astype(np.int64)
         wrong = np.nonzero(ids >= num_segments)[0]
         if wrong.size:
@@ -423,13 +423,16 @@ def _segment_numpy(combine: Any, start: Callable[[Any], Any]) -> Callable[..., A
         keep = ids >= 0
         with np.errstate(all="ignore"):
             combine.at(out, ids[keep], rows[keep])
+        if sorted:
+            out[~np.isin(np.arange(num_segments), ids)] = combine.identity or 0
         return out
 
     return meaning
 
 
 def _segment_grad(y: Value, dy: Value, x: Value, i: Value, *rest: Value, **a: Any) -> Any:
-    return (_gather_kept(dy, i), None, *nones(rest))
+    rows = gather(dy, i) if a.get("sorted") else _gather_kept(dy, i)
+    return (rows, None, *nones(rest))
 
 
 def _rows_like(mask: Value, like: Value) -> Value:
@@ -495,6 +498,7 @@ def _highest(t: Any) -> Any:
 
 
 def _segment_op(kind: str, combine: Any, start: Callable[[Any], Any], grad: Any) -> Any:
+    """With the attribute `sorted` ids ascend from 0 or more, and a max or min of no rows is 0."""
     return op(
         f"unsorted_segment_{kind}", f"UnsortedSegment{kind.capitalize()}", "structured",
         doc=f"The {kind} of the rows of each segment; rows of negative segments are left out.",
@@ -508,6 +512,11 @@ unsorted_segment_sum_op = _segment_op("sum", np.add, lambda t: 0, _segment_grad)
 unsorted_segment_max_op = _segment_op("max", np.maximum, _lowest, _extreme_grad)
 unsorted_segment_min_op = _segment_op("min", np.minimum, _highest, _extreme_grad)
 unsorted_segment_prod_op = _segment_op("prod", np.multiply, lambda t: 1, _prod_grad)
+
+_SEGMENTS = {
+    "sum": unsorted_segment_sum_op, "max": unsorted_segment_max_op,
+    "min": unsorted_segment_min_op, "prod": unsorted_segment_prod_op,
+}  # fmt: skip
 
 
 def _unsorted(record: Any) -> Callable[..., Value]:
@@ -587,22 +596,16 @@ def _sorted(kind: str) -> Callable[..., Value]:
             x, i = as_value(data, None, "data"), as_value(segment_ids, None, "segment_ids")
             i = sorted_ids(i, i - padding.pad(i, [[1, 0]])[:-1])
             n = math.maximum(reduce.reduce_max(i) + 1, 0)  # of no ids: no segments
-            if kind in ("sum", "mean"):
-                if kind == "mean" and x.dtype.kind != "f":
-                    count = _segment_count(x, i, n)
-                    return math.truncatediv(unsorted_segment_sum(x, i, n), count)  # type: ignore[no-any-return]
-                f = unsorted_segment_sum if kind == "sum" else unsorted_segment_mean
-                return f(x, i, n)
-            f = {
-                "max": unsorted_segment_max,
-                "min": unsorted_segment_min,
-                "prod": unsorted_segment_prod,
-            }[kind]
-            y = f(x, i, n)
-            if kind == "prod":
-                return y
-            many = unsorted_segment_sum(ones_like(x), i, n)
-            return math.where(math.greater(many, zeros_like(many)), y, zeros_like(y))
+
+            def of_segments(kind: str, rows: Value) -> Value:
+                attrs = {"dynamic": ("num_segments",), "sorted": True}
+                return apply(_SEGMENTS[kind], [rows, i, n], attrs)
+
+            if kind != "mean":
+                return of_segments(kind, x)
+            total, many = of_segments("sum", x), of_segments("sum", ones_like(x))
+            many = math.maximum(many, ones_like(many))
+            return total / many if x.dtype.kind == "f" else math.truncatediv(total, many)
 
     call.__name__ = call.__qualname__ = f"segment_{kind}"
     call.__doc__ = (

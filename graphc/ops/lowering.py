@@ -91,6 +91,8 @@ def scan(n: Node, s: Site) -> None:
 
 def segment(n: Node, s: Site) -> None:
     """``out[ids[i]] op= data[i]`` in order of i; negative ids are dropped, others checked."""
+    if n.attrs.get("sorted"):
+        return _sorted_segment(n, s)
     data, ids = n.inputs[:2]
     out = n.outputs[0]
     t = out.dtype
@@ -117,6 +119,58 @@ def segment(n: Node, s: Site) -> None:
             k.store(y, (g.index, j), new, where=on)
     s.step(k.build(), [s.input(0), s.input(1), s.output()],
            [f"segment_ids is not in [0, {segments})"])  # fmt: skip
+
+
+def _sorted_segment(n: Node, s: Site) -> None:
+    """The rows of each segment lie together: where they begin is found first, then each is reduced.
+
+    Segment s begins at the first row whose id is s or more: row i is that of all segments above
+    the id before it up to its own. In whatever order ids are, each of these places is written,
+    with a number of rows, and rows beyond the data are not read.
+    """
+    data, ids = n.inputs[:2]
+    t = n.outputs[0].dtype
+    i64 = dtypes.int64
+    kind = n.op.facts["combine"]
+    rows = D.product(_shape(ids))
+    inner = D.product(_shape(data)[len(_shape(ids)) :])
+    segments = _shape(n.outputs[0])[0]
+    k = KernelBuilder("segment_begins")
+    at = k.input("ids", ids.dtype, (rows,))
+    begin = k.output("begin", i64, (segments + 1,))
+    with k.loop("parallel", "i", rows + 1) as i:
+        place = k.index(i)
+        inside = k.let("less", place, k.index(rows), dtype=dtypes.bool_)
+        after = k.let("greater", place, lit(0, i64), dtype=dtypes.bool_)
+        g: Any = k.cast(k.load(at, (i,), inside), i64)
+        low = k.let("greater_equal", g, lit(0, i64), dtype=dtypes.bool_)
+        high = k.let("less", g, k.index(segments), dtype=dtypes.bool_)
+        right = k.let("logical_and", low, high, dtype=dtypes.bool_)
+        k.check(k.select(inside, right, lit(True, dtypes.bool_)), 1, i)
+        g = k.select(inside, g, k.index(segments))
+        before = k.select(after, k.cast(k.load(at, (i - 1,), after), i64), lit(-1, i64))
+        with k.loop("for", "s", g.index - before.index) as new:
+            k.store(begin, (before.index + 1 + new,), place)
+    places = s.temp(i64, segments + 1)
+    s.step(k.build(), [s.input(1), places], [f"segment_ids is not in [0, {segments})"])
+    k = KernelBuilder(f"sorted_{n.op.name}")
+    x = k.input("data", t, (rows, inner))
+    begin = k.input("begin", i64, (segments + 1,))
+    y = k.output("y", t, (segments, inner))
+    with k.loop("parallel", "z", segments) as z:
+        first, end = k.load(begin, (z,)), k.load(begin, (z + 1,))
+        some = k.let("less", first, end, dtype=dtypes.bool_)
+        empty = lit(kind == "prod", t)
+        if inner == 1:
+            with k.reduce("vector", "j", end.index - first.index) as r:
+                r.yields(**{kind: k.load(x, (first.index + r.var, 0))})
+            k.store(y, (z, 0), k.select(some, r.results[0], empty))
+        else:
+            with k.loop("vector", "c", inner) as c:
+                with k.reduce("for", "j", end.index - first.index) as r:
+                    r.yields(**{kind: k.load(x, (first.index + r.var, c))})
+                k.store(y, (z, c), k.select(some, r.results[0], empty))
+    s.step(k.build(), [s.input(0), places, s.output()])
 
 
 def scatter(n: Node, s: Site) -> None:

@@ -13,6 +13,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops.array_rules import apply, backward_op, bad_value, infer_error, nones
+from graphc.ops.joining import concat_op
 from graphc.ops.operands import axis_of, fail, less, make, show  # fmt: skip
 from graphc.ops.record import (
     Attrs,
@@ -21,6 +22,7 @@ from graphc.ops.record import (
     shape_error,
 )  # fmt: skip
 from graphc.ops.shapes import _number, reshape_static, whole
+from graphc.ops.slices import slice_static
 
 __all__ = ["reverse", "reverse_op", "reverse_sequence", "roll", "tile"]
 
@@ -259,14 +261,26 @@ def _roll_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(inputs[0].dtype, s)]
 
 
+def _roll_expand(x: Value, *, shift: Any, axis: Any) -> Value:
+    """What leaves at the end in front of the rest, axis by axis."""
+    shape = whole(x)
+    for at, by in enumerate(_roll_axes(shift, axis, len(shape))):
+        size = shape[at]
+        if by == 0 or size == 0:
+            continue
+        first = by % size
+        if first != 0:
+            begin = [0] * len(shape)
+            head = slice_static(x, (*begin[:at], size - first, *begin[at + 1 :]),
+                                (*shape[:at], first, *shape[at + 1 :]))  # fmt: skip
+            tail = slice_static(x, begin, (*shape[:at], size - first, *shape[at + 1 :]))
+            x = apply(concat_op, [head, tail], {"axis": at})
+    return x
+
+
 roll_op = op(
-    "roll", "Roll", "view", doc="Elements shifted around along axes.", args=("input",),
-    types="fiubc",
-    infer=_roll_infer,
-    element=lambda k, index, x, *, shift, axis: k.read(x, tuple(
-        i if n == 0 or d == 0 else (i - n) % d
-        for i, n, d in zip(index, _roll_axes(shift, axis, len(index)), k.shape(x), strict=True)
-    )),
+    "roll", "Roll", "composite", doc="Elements shifted around along axes.", args=("input",),
+    types="fiubc", infer=_roll_infer, expand=_roll_expand,
     numpy=lambda x, *, shift, axis: np.roll(x, shift, axis),
     grad=lambda y, dy, x, *rest, **attrs: _roll_grad(dy, x, rest, attrs),
 )  # fmt: skip

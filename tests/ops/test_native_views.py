@@ -103,6 +103,7 @@ MOVES: list[Make] = [
     lambda x: tf.gather_nd(x, [[0]]),
     lambda x: tf.roll(x, 1, 0),
     lambda x: tf.roll(x, [-1, 7], [0, 1]),
+    lambda x: tf.roll(x, tf.shape(x)[0] - 1, 1),
     lambda x: tf.broadcast_to(x[:, :1], tf.shape(x)),
     lambda x: tf.broadcast_to(x, tf.concat([[2], tf.shape(x)], 0)),
     lambda x: tf.zeros_like(x),
