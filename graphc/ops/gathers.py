@@ -605,7 +605,9 @@ def _sorted(kind: str) -> Callable[..., Value]:
                 return of_segments(kind, x)
             total, many = of_segments("sum", x), of_segments("sum", ones_like(x))
             many = math.maximum(many, ones_like(many))
-            return total / many if x.dtype.kind == "f" else math.truncatediv(total, many)
+            divide = math.truediv if x.dtype.kind == "f" else math.truncatediv
+            mean: Value = divide(total, many)
+            return mean
 
     call.__name__ = call.__qualname__ = f"segment_{kind}"
     call.__doc__ = (

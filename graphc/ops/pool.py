@@ -44,6 +44,8 @@ from graphc.ops.pool_loops import (
     lower_max_grad,
     lower_max_grad_grad,
     lower_max_place,
+)
+from graphc.ops.pool_meaning import (
     take_avg,
     take_avg_grad,
     take_max,

@@ -1,4 +1,4 @@
-"""Pooling: its meaning in numpy, and its loops."""
+"""The loops of pooling."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import numpy as np
 
 from graphc.ir import dims as D
 from graphc.ir import dtypes
-from graphc.ir.dims import Dim, Shape
+from graphc.ir.dims import Dim, Expr, Shape
 from graphc.ir.dtypes import DType
-from graphc.ir.kernel import Buffer, Operand, lit
+from graphc.ir.kernel import Buffer, Operand, Value, lit
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node
 from graphc.ops.conv_blocks import all_inside, unflat
-from graphc.ops.conv_windows import known_shape, wide_type, window_places, windows
+from graphc.ops.conv_windows import known_shape
 from graphc.ops.lowering import Site
-from graphc.ops.record import Attrs
 
 __all__ = [
     "lower_avg",
@@ -28,129 +27,7 @@ __all__ = [
     "lower_max_grad",
     "lower_max_grad_grad",
     "lower_max_place",
-    "take_avg",
-    "take_avg_grad",
-    "take_max",
-    "take_max_grad",
-    "take_max_grad_grad",
-    "take_max_place",
 ]
-
-Array = np.ndarray[Any, Any]
-
-
-# ------------------------------------------------------------------------- meaning in numpy
-#
-# Attributes of the records below: `kernel`, `strides` and `pads` (before, after) for each axis of
-# space.
-
-
-def _fill(x: Array) -> Any:
-    return -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-
-
-def _sizes(x: Sequence[int], a: Attrs) -> list[int]:
-    each = zip(x[1:-1], a["kernel"], a["strides"], a["pads"], strict=True)
-    return [int(window_places(n, k, s, 1, p)) for n, k, s, p in each]  # type: ignore[arg-type]
-
-
-def _patches(x: Array, a: Attrs, fill: Any) -> Array:
-    """Windows as ``[n, *out, taps, c]``."""
-    out = _sizes(x.shape, a)
-    n = len(out)
-    seen = windows(x, a["kernel"], a["strides"], (1,) * n, a["pads"], out, fill)
-    taps = int(np.prod(a["kernel"]))
-    return seen.reshape(x.shape[0], *out, taps, x.shape[-1])
-
-
-def _inside(x: Array, a: Attrs) -> Array:
-    """Which taps exist, as ``[1, *out, taps, 1]``."""
-    one = np.ones((1, *x.shape[1:-1], 1), bool)
-    return _patches(one, a, False)
-
-
-def take_max(x: Array, **a: Any) -> Array:
-    seen = _patches(x, a, _fill(x))
-    return np.asarray(np.max(seen, axis=-2, initial=_fill(x)), x.dtype)
-
-
-def _all(x: Array, a: Attrs) -> Array:
-    """Which taps are the maximum, ``[n, *out, taps, c]``: padding never is."""
-    seen = _patches(x, a, _fill(x))
-    here = np.broadcast_to(_inside(x, a), seen.shape)
-    top = np.max(np.where(here, seen, _fill(x)), axis=-2, keepdims=True, initial=_fill(x))
-    return np.asarray(here & ((seen == top) | (seen != seen)))
-
-
-def _first(x: Array, a: Attrs) -> Array:
-    """The tap of the first maximum, ``[n, *out, 1, c]``."""
-    return np.asarray(np.argmax(_all(x, a), axis=-2, keepdims=True))
-
-
-def _within(ends: Any) -> tuple[slice, ...]:
-    """The part of a padded image that is the image."""
-    return (slice(None), *(slice(p[0], p[0] + m) for m, p in ends))
-
-
-def _spread(taps: Array, size: Sequence[int], a: Attrs) -> Array:
-    """Sums of ``[n, *out, taps, c]`` at the elements that the taps are of."""
-    n = len(size)
-    out = taps.shape[1 : 1 + n]
-    wide = [
-        max(m + p[0] + p[1], (o - 1) * s + k if o else 0)
-        for m, p, o, s, k in zip(size, a["pads"], out, a["strides"], a["kernel"], strict=True)
-    ]
-    dx = np.zeros((taps.shape[0], *wide, taps.shape[-1]), taps.dtype)
-    for i, at in enumerate(itertools.product(*(range(k) for k in a["kernel"]))):
-        steps = zip(at, a["strides"], out, strict=True)
-        place = (slice(None), *(slice(t, t + s * o, s) for t, s, o in steps))
-        dx[place] += taps[..., i, :]
-    ends = zip(size, a["pads"], strict=True)
-    return np.asarray(dx[_within(ends)])
-
-
-def take_max_grad(x: Array, dy: Array, *, every: bool = False, **a: Any) -> Array:
-    taps = int(np.prod(a["kernel"]))
-    hit = _all(x, a) if every else _first(x, a) == np.arange(taps)[:, None]
-    g = wide_type(dy)[..., None, :]
-    return _spread(np.where(hit, g, g.dtype.type(0)), x.shape[1:-1], a).astype(x.dtype)
-
-
-def take_max_grad_grad(x: Array, g: Array, *, every: bool = False, **a: Any) -> Array:
-    seen = _patches(g, a, 0)
-    if every:
-        chosen = np.where(_all(x, a), seen, g.dtype.type(0))
-        return np.asarray(chosen.sum(axis=-2, dtype=g.dtype))
-    return np.asarray(np.take_along_axis(seen, _first(x, a), -2)[..., 0, :])
-
-
-def take_max_place(x: Array, *, whole: bool, dtype: DType, **a: Any) -> Array:
-    """The number of the element that is the maximum, in its image or (`whole`) in the batch."""
-    number = np.arange(int(np.prod(x.shape[1:])), dtype=np.int64).reshape(1, *x.shape[1:])
-    number = np.broadcast_to(number, x.shape)
-    if whole:
-        step = int(np.prod(x.shape[1:]))
-        number = number + np.arange(x.shape[0]).reshape(-1, *[1] * (x.ndim - 1)) * step
-    return take_max_grad_grad(x, number, **a).astype(dtype.np)
-
-
-def take_avg(x: Array, **a: Any) -> Array:
-    seen = _patches(wide_type(x), a, 0)
-    count = _inside(x, a).sum(axis=-2)
-    with np.errstate(all="ignore"):
-        return np.asarray(seen.sum(axis=-2) / count.astype(seen.dtype), x.dtype)
-
-
-def take_avg_grad(dy: Array, *, sizes: Sequence[int], **a: Any) -> Array:
-    here = _inside(np.empty((1, *sizes, 1)), a)
-    g = wide_type(dy)
-    count = here.sum(axis=-2).astype(g.dtype)
-    with np.errstate(all="ignore"):
-        each = np.where(here, (g / count)[..., None, :], g.dtype.type(0))
-    return _spread(each, sizes, a).astype(dy.dtype)
-
-
-# ------------------------------------------------------------------------- loops
 
 #: Most taps of a window that are written out one by one.
 TAPS = 16
@@ -204,6 +81,13 @@ class _Windows:
             for tap in itertools.product(*(range(k) for k in self.kernel))
         ]
 
+    def number(self, place: Sequence[Dim]) -> Operand:
+        """Which element of its image and channel an element is."""
+        flat: Dim = 0
+        for i, n in zip(place, self.size, strict=True):
+            flat = flat * n + i
+        return self.k.cast(self.k.index(flat), dtypes.int32)
+
     def load(self, b: Buffer, image: Dim, place: Sequence[Dim], size: Shape, c: Dim) -> Operand:
         """An element, or 0 where there is none."""
         return self.k.load(b, (image, *place, c), all_inside(self.k, place, size))
@@ -248,12 +132,12 @@ class _Windows:
         return first, extent
 
     @contextmanager
-    def each(self, at: Sequence[Dim], kind: str = "for") -> Iterator[tuple[Any, list[Dim]]]:
-        """A reduction over the elements of a window that exist: its scope and their places."""
-        first, extent = self.span(at)
-        with self.k.reduce(kind, "t", D.product(extent)) as r:
-            steps = unflat(r.var, extent)
-            yield r, [f + t for f, t in zip(first, steps, strict=True)]
+    def rows(self, shape: Shape) -> Iterator[tuple[Dim, list[Dim]]]:
+        """Loops over images and places: rows of all images are parallel."""
+        with self.k.loop("parallel", "u", D.product(shape[:2])) as u, ExitStack() as nest:
+            image, row = unflat(u, shape[:2])
+            rest = [nest.enter_context(self.k.loop("for", "o", e)) for e in shape[2:-1]]
+            yield image, [row, *rest]
 
     def count(self, at: Sequence[Dim], t: DType) -> Operand:
         """How many elements of a window exist."""
@@ -275,6 +159,73 @@ class _Windows:
         for x in xs[1:]:
             top = self.k.let("maximum", top, x)
         return top
+
+    def maximum(self, a: Buffer, image: Dim, at: Sequence[Dim], c: Dim) -> Operand:
+        """The maximum of a window."""
+        if self.few:
+            return self.largest([self.k.load(a, (image, *p, c)) for p in self.taps(at)])
+        return self.over(*self.span(at), "max", lambda p: self.k.load(a, (image, *p, c)))
+
+    @property
+    def loops(self) -> int:
+        """How many axes of a window are loops: the others have few taps, which are written out."""
+        return next(i for i in range(len(self.kernel) + 1) if np.prod(self.kernel[i:]) <= TAPS)
+
+    def first_place(self, a: Buffer, image: Dim, at: Sequence[Dim], c: Dim) -> Operand:
+        """Where the first maximum of a window is, as the number of a place of the image."""
+        k, t, loops = self.k, a.dtype, self.loops
+        first, extent = self.span(at)
+        inner = list(dict.fromkeys(place[loops:] for place in self.taps(at)))
+
+        def better(best: Sequence[Operand], other: Sequence[Operand]) -> Sequence[Operand]:
+            (top, place), (x, here) = best, other
+            if t.kind == "f":  # the first NaN is more than all others
+                less = k.let("less_equal", x, top, dtype=dtypes.bool_)
+                more = k.let("logical_not", less, dtype=dtypes.bool_)
+                ordered = k.let("equal", top, top, dtype=dtypes.bool_)
+                more = k.let("logical_and", more, ordered, dtype=dtypes.bool_)
+            else:
+                more = k.let("greater", x, top, dtype=dtypes.bool_)
+            return k.select(more, x, top), k.select(more, here, place)
+
+        def level(places: list[Dim], best: Sequence[Operand]) -> Sequence[Operand]:
+            axis = len(places)
+            if axis < loops:
+                carries = [("last", t), ("last", dtypes.int32)]
+                with k.scan("t", extent[axis], carries, best) as sc:
+                    sc.step(*level([*places, first[axis] + sc.var], sc.before))
+                return sc.results
+            taps = [[*places, *rest] for rest in inner]
+            found: list[Sequence[Operand]] = [
+                (k.load(a, (image, *p, c)), self.number(p)) for p in taps
+            ]
+            while len(found) > 1:  # neighbours first: no long chain, and the order is kept
+                pairs = [found[i : i + 2] for i in range(0, len(found), 2)]
+                found = [better(*p) if len(p) == 2 else p[0] for p in pairs]
+            return better(best, found[0])
+
+        lowest = lit(-np.inf if t.kind == "f" else t.min, t)
+        return level([], [lowest, self.number(first)])[1]
+
+    def over_windows(
+        self, at: Sequence[Dim], value: Callable[[Sequence[Dim], Operand], Operand], t: DType
+    ) -> Operand:
+        """The sum over the windows that may have the element at `at`, and whether they exist."""
+        loops = self.loops
+        each = zip(at, self.strides, self.pads, self.kernel, strict=True)
+        last = [(i + p[0]) // s for i, s, p, _ in each]
+        many = [-(-n // s) for n, s in zip(self.kernel, self.strides, strict=True)]
+        low, extent = _windows_of(self, at)
+
+        def written_out(places: list[Dim]) -> Operand:
+            steps = itertools.product(*(range(n) for n in many[loops:]))
+            ends = last[loops:]
+            inner = [[e - j for e, j in zip(ends, step, strict=True)] for step in steps]
+            return self.total(
+                [value([*places, *p], all_inside(self.k, p, self.out[loops:])) for p in inner], t
+            )
+
+        return self.over(low[:loops], extent[:loops], "sum", written_out)
 
     def firsts(self, xs: Sequence[Operand]) -> list[Operand]:
         """For each of the elements whether it is the first maximum, or one of them."""
@@ -302,33 +253,25 @@ def lower_max(n: Node, s: Site) -> None:
     w = _Windows(n, xs, ys)
     k = w.k
     a, b = k.input("x", x.dtype, xs), k.output("y", x.dtype, ys)
-    with k.loop("parallel", "u", D.product(ys[:2])) as u, ExitStack() as nest:
-        image, row = unflat(u, ys[:2])
-        at = [row, *(nest.enter_context(k.loop("for", "o", e)) for e in ys[2:-1])]
-        with k.loop("vector", "c", xs[-1]) as c:
-            if w.few:
-                top = w.largest([k.load(a, (image, *p, c)) for p in w.taps(at)])
-            else:
-                top = w.over(*w.span(at), "max", lambda p: k.load(a, (image, *p, c)))
-            k.store(b, (image, *at, c), top)
+    with w.rows(ys) as (image, at), k.loop("vector", "c", xs[-1]) as c:
+        k.store(b, (image, *at, c), w.maximum(a, image, at, c))
     s.step(k.build(), [s.input(0), s.output()])
 
 
-def _argmax(w: _Windows, a: Buffer, image: Dim, at: Sequence[Dim], c: Dim) -> Operand:
-    """The first maximum of a window, counted among the elements that exist."""
-    with w.each(at) as (r, p):
-        r.yields(argmax=w.k.load(a, (image, *p, c)))
-    found: Operand = r.results[0]
-    return found
-
-
-def _test(w: _Windows, a: Buffer, image: Dim, at: Sequence[Dim], c: Dim) -> Any:
-    """Says of an element of a window, by its place and number, whether it gets the gradient."""
-    if not w.every:
-        found = _argmax(w, a, image, at, c)
-        return lambda p, t: w.k.let("equal", found, w.k.index(t), dtype=dtypes.bool_)
-    top = w.over(*w.span(at), "max", lambda p: w.k.load(a, (image, *p, c)))
-    return lambda p, t: w.hit(w.k.load(a, (image, *p, c)), top)
+def _windows_maxima(n: Node, s: Site) -> Any:
+    """Of each window the place of the first maximum; the maximum where all of them count."""
+    x, dy = n.inputs
+    xs, ys = known_shape(x), known_shape(dy)
+    w = _Windows(n, xs, ys)
+    k = w.k
+    t = x.dtype if w.every else dtypes.int32
+    a, b = k.input("x", x.dtype, xs), k.output("maxima", t, ys)
+    with w.rows(ys) as (image, at), k.loop("vector", "c", xs[-1]) as c:
+        find = w.maximum if w.every else w.first_place
+        k.store(b, (image, *at, c), find(a, image, at, c))
+    out = s.temp(t, D.product(ys))
+    s.step(k.build(), [s.input(0), out])
+    return out
 
 
 def lower_max_grad(n: Node, s: Site) -> None:
@@ -336,41 +279,40 @@ def lower_max_grad(n: Node, s: Site) -> None:
     xs, ys = known_shape(x), known_shape(dy)
     w = _Windows(n, xs, ys)
     k = w.k
-    a, g = k.input("x", x.dtype, xs), k.input("g", x.dtype, ys)
-    b = k.output("dx", x.dtype, xs)
-    zero = lit(0, x.dtype)
-    few = w.few and (w.whole or not w.every)
     if w.tiles:
-        with k.loop("parallel", "u", D.product(ys[:2])) as u, ExitStack() as nest:
-            image, row = unflat(u, ys[:2])
-            at = [row, *(nest.enter_context(k.loop("for", "o", e)) for e in ys[2:-1])]
-            with k.loop("vector", "c", xs[-1]) as c:
-                places = w.taps(at)
-                firsts = w.firsts([k.load(a, (image, *p, c)) for p in places])
-                v = k.load(g, (image, *at, c))
-                for p, first in zip(places, firsts, strict=True):
-                    k.store(b, (image, *p, c), k.select(first, v, zero))
+        a, g = k.input("x", x.dtype, xs), k.input("g", x.dtype, ys)
+        b = k.output("dx", x.dtype, xs)
+        with w.rows(ys) as (image, at), k.loop("vector", "c", xs[-1]) as c:
+            places = w.taps(at)
+            firsts = w.firsts([k.load(a, (image, *p, c)) for p in places])
+            v = k.load(g, (image, *at, c))
+            for p, first in zip(places, firsts, strict=True):
+                k.store(b, (image, *p, c), k.select(first, v, lit(0, x.dtype)))
         s.step(k.build(), [s.input(0), s.input(1), s.output()])
         return
-    with k.loop("parallel", "image", xs[0]) as image:
-        with k.loop("for", "z", D.product(xs[1:-1])) as z, k.loop("vector", "c", xs[-1]) as c:
-            k.store(b, (image, *unflat(z, xs[1:-1]), c), zero)
-        with k.loop("for", "o", D.product(ys[1:-1])) as o:
-            at = unflat(o, ys[1:-1])
-            with k.loop("vector", "c", xs[-1]) as c:
-                v = k.load(g, (image, *at, c))
-                if few:
-                    places = w.taps(at)
-                    firsts = w.firsts([k.load(a, (image, *p, c)) for p in places])
-                    for q, first in zip(places, firsts, strict=True):
-                        k.store(b, (image, *q, c), v, "add", first)
-                else:
-                    test = _test(w, a, image, at, c)
-                    start, extent = w.span(at)
-                    with k.loop("for", "t", D.product(extent)) as t:
-                        q = tuple(f + e for f, e in zip(start, unflat(t, extent), strict=True))
-                        k.store(b, (image, *q, c), v, "add", test(q, t))
-    s.step(k.build(), [s.input(0), s.input(1), s.output()])
+    maxima = _windows_maxima(n, s)
+    a, g = k.input("x", x.dtype, xs), k.input("g", x.dtype, ys)
+    m = k.input("maxima", x.dtype if w.every else dtypes.int32, ys)
+    b = k.output("dx", x.dtype, xs)
+    with w.rows(xs) as (image, at), k.loop("vector", "c", xs[-1]) as c:
+        own = k.load(a, (image, *at, c)) if w.every else w.number(at)
+
+        def share(p: Sequence[Dim], there: Operand) -> Operand:
+            top = k.load(m, (image, *p, c), there, 0 if w.every else -1)
+            if w.every:
+                hit = k.let("logical_and", there, w.hit(own, top), dtype=dtypes.bool_)
+            else:
+                hit = k.let("equal", top, own, dtype=dtypes.bool_)
+            return k.load(g, (image, *p, c), hit)
+
+        k.store(b, (image, *at, c), w.over_windows(at, share, x.dtype))
+    s.step(k.build(), [s.input(0), s.input(1), maxima, s.output()])
+
+
+def _as_index(k: KernelBuilder, x: Operand) -> Expr:
+    wide = k.cast(x, dtypes.int64)
+    assert isinstance(wide, Value)
+    return wide.index
 
 
 def lower_max_grad_grad(n: Node, s: Site) -> None:
@@ -378,15 +320,20 @@ def lower_max_grad_grad(n: Node, s: Site) -> None:
     xs, ys = known_shape(x), known_shape(n.outputs[0])
     w = _Windows(n, xs, ys)
     k = w.k
-    a, h = k.input("x", x.dtype, xs), k.input("g", x.dtype, xs)
+    images = xs if w.every else (xs[0], D.product(xs[1:-1]), xs[-1])
+    a, h = k.input("x", x.dtype, xs), k.input("g", x.dtype, images)
     b = k.output("y", x.dtype, ys)
-    with k.loop("parallel", "u", D.product(ys[:-1])) as u:
-        image, *at = unflat(u, ys[:-1])
-        with k.loop("vector", "c", xs[-1]) as c:
-            test = _test(w, a, image, at, c)
-            with w.each(at) as (r, p):
-                r.yields(sum=k.load(h, (image, *p, c), test(p, r.var)))
-            k.store(b, (image, *at, c), r.results[0])
+    with w.rows(ys) as (image, at), k.loop("vector", "c", xs[-1]) as c:
+        if w.every:
+            top = w.maximum(a, image, at, c)
+
+            def chosen(p: Sequence[Dim]) -> Operand:
+                return k.load(h, (image, *p, c), w.hit(k.load(a, (image, *p, c)), top))
+
+            y = w.over(*w.span(at), "sum", chosen)
+        else:
+            y = k.load(h, (image, _as_index(k, w.first_place(a, image, at, c)), c))
+        k.store(b, (image, *at, c), y)
     s.step(k.build(), [s.input(0), s.input(1), s.output()])
 
 
@@ -397,18 +344,11 @@ def lower_max_place(n: Node, s: Site) -> None:
     w = _Windows(n, xs, ys)
     k = w.k
     a, b = k.input("x", x.dtype, xs), k.output("y", out.dtype, ys)
-    with k.loop("parallel", "u", D.product(ys[:-1])) as u:
-        image, *at = unflat(u, ys[:-1])
-        with k.loop("vector", "c", xs[-1]) as c:
-            found = _argmax(w, a, image, at, c)
-            with w.each(at) as (r, p):
-                here = k.let("equal", found, k.index(r.var), dtype=dtypes.bool_)
-                flat: Dim = image if n.attrs["whole"] else 0
-                for place, e in zip(p, xs[1:-1], strict=True):
-                    flat = flat * e + place
-                flat = flat * xs[-1] + c
-                r.yields(sum=k.select(here, k.index(flat), lit(0, dtypes.int64)))
-            k.store(b, (image, *at, c), k.cast(r.results[0], out.dtype))
+    start = D.product(xs[1:-1]) if n.attrs["whole"] else 0
+    with w.rows(ys) as (image, at), k.loop("vector", "c", xs[-1]) as c:
+        place = _as_index(k, w.first_place(a, image, at, c)) + image * start
+        flat = place * xs[-1] + c
+        k.store(b, (image, *at, c), k.cast(k.index(flat), out.dtype))
     s.step(k.build(), [s.input(0), s.output()])
 
 
