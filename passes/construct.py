@@ -118,7 +118,7 @@ class _Inside(Functionalizer):
         super().__init__({}, parent.variables, parent.facts, (), parent.done)
         self.parent, self.site, self.context = parent, site, context
         self.given, self.made, self.feeds = parent.given, parent.made, parent.feeds
-        self.batch = Batch(parent.feeds)
+        self.batch = Batch(parent.feeds, self.representative)
         self.frozen, self.reach, self.used = parent.frozen, parent.reach, parent.used
         self.captured: dict[Value, Value] = {}
         self.roomy, self.absent = parent.roomy, site.absent

@@ -7,7 +7,7 @@ Ops with an effect are applied in the order of their creation.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import NamedTuple
 
 from graphc.ir import journal
@@ -176,10 +176,12 @@ class Batch:
     ----------
     fed : container of Value
         Values known already.
+    level : callable
+        For a node that one of the run's, or the construct of the run in which it is.
     """
 
-    def __init__(self, fed: Container[Value]) -> None:
-        self.fed = fed
+    def __init__(self, fed: Container[Value], level: Callable[[Node], Node]) -> None:
+        self.fed, self.level = fed, level
         self.hosts: dict[Node, None] = {}
         self.reads: dict[Seen, None] = {}
         self.needs: dict[Seen, None] = {}
@@ -212,8 +214,8 @@ class Batch:
                 self.source.update((v, v) for v in cut.made_by(h))
         self.reads.update((r, None) for r in cut.reads if r[0] not in self.source)
         # what itself waits for this pause is asked for again after it
-        ready = [r for r in cut.needs if r[0] not in self.source and r[0].node not in self.waiting]
-        self.needs.update((r, None) for r in ready)
+        ready = [r for r in cut.needs if r[0] not in self.source]
+        self.needs.update((r, None) for r in ready if self.level(r[0].node) not in self.waiting)
 
     def delays(self, n: Node) -> bool:
         """Whether `n` comes after this pause, or is done in it."""
@@ -237,10 +239,10 @@ class Batch:
             if v in self.source:
                 if not (host or alias):
                     return True
-            elif v.node in self.waiting:
+            elif self.level(v.node) in self.waiting:
                 return True
         for c in n.control:
-            if c in self.waiting and not (host and c in self.hosts):
+            if self.level(c) in self.waiting and not (host and c in self.hosts):
                 return True
         return self.effects_wait and has_effect(n)
 

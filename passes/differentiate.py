@@ -103,6 +103,7 @@ class Reverse:
         self.made = 0  # operations as TF1 counts them
         self.ys, self.xs, self.stop = ys, xs, stop
         self.inside = inside  # a context: what is outside of it is reached, not gone through
+        self.nested = any(getattr(y.node.graph, "contexts", None) for y in ys)
         #: For loops the gradients of stacks of what they saved, for conds those of values inside.
         self.sides: dict[Node, list[tuple[Value, Gradient]]] = {}
         self.roots: list[Node] = []
@@ -113,12 +114,12 @@ class Reverse:
             if g is None:
                 with counted(3), build.current().scope(None, "grad_ys_" + str(i)):
                     g = fills.ones_like(y)
-            at = Reach.level(y.node, inside) if inside is not None else None
-            if at is None or at is y.node:
-                self.add(y, g, ("y", i))
-            else:  # in a branch: only where that runs
-                self.sides.setdefault(at, []).append((y, g))
-            self.roots += [at or y.node] if y not in stop else []
+            self.add(y, g, ("y", i))
+            self.roots += [self.at(y.node)] if y not in stop else []
+
+    def at(self, n: Node) -> Node:
+        """`n`, or the construct in which it is."""
+        return (Reach.level(n, self.inside) or n) if self.nested else n
 
     def between(self) -> tuple[set[Node], set[Node]]:
         """Nodes on a path from an x to a y; and the same with those of the xs themselves."""
@@ -128,15 +129,13 @@ class Reverse:
             n = stack.pop()
             if n not in seen and self.reached(n):
                 seen.add(n)
-                stack.extend(
-                    [v.node for v in n.inputs if v not in self.stop and v.node not in seen]
-                )
+                stack.extend([self.at(v.node) for v in n.inputs if v not in self.stop])
         xs = set(self.xs)
         active: set[Node] = set()
         for n in sorted(seen, key=lambda n: n.id):
             for v in n.inputs:  # as in TF1 through numbers that are differentiated
                 carries = v.dtype.kind in "fc" or n.op.name == "saved"
-                if carries and (v in xs or (v.node in active and v not in self.stop)):
+                if carries and (v in xs or (self.at(v.node) in active and v not in self.stop)):
                     active.add(n)
                     break
         reached = active | {x.node for x in xs if x.node in seen}
@@ -147,9 +146,8 @@ class Reverse:
             if n not in nodes:
                 nodes.add(n)
                 if n in active:
-                    stack.extend(
-                        [v.node for v in n.inputs if v.node in reached and v not in self.stop]
-                    )
+                    inputs = [self.at(v.node) for v in n.inputs if v not in self.stop]
+                    stack.extend([m for m in inputs if m in reached])
         return active & nodes, nodes
 
     def reached(self, n: Node) -> bool:
@@ -168,7 +166,8 @@ class Reverse:
             if "contexts" not in n.op.facts:
                 return self.of_node(n, outs, nodes)
             xs = set(self.xs)
-            wanted = {v for v in n.inputs if v in xs or (v.node in nodes and v not in self.stop)}
+            inner = {v for v in n.inputs if self.at(v.node) in nodes and v not in self.stop}
+            wanted = inner | {v for v in n.inputs if v in xs}
             return construct_gradient(n, outs, wanted, self.stop, sides, self)
 
     def of_node(self, n: Node, outs: list[Gradient], nodes: set[Node]) -> list[Gradient]:
@@ -197,8 +196,9 @@ class Reverse:
         users: dict[Node, int] = {}
         for n in active:
             for v in n.inputs:
-                if v.node in nodes and v not in stop:
-                    users[v.node] = users.get(v.node, 0) + 1
+                m = self.at(v.node)
+                if m in nodes and v not in stop:
+                    users[m] = users.get(m, 0) + 1
         first = dict.fromkeys(self.roots)
         ready = deque(n for n in first if n in nodes and not users.get(n))
         while ready:
@@ -213,17 +213,21 @@ class Reverse:
             else:
                 ins = self.gradients(n, outs, nodes)
             for v, g in itertools.zip_longest(n.inputs, ins):
-                inner = v.node in nodes and v not in stop
+                m = self.at(v.node)
+                inner = m in nodes and v not in stop
                 if g is not None and (inner or v in xs) and v.dtype.kind in "fc":
                     self.add(v, g, counts.origin(n, len(self.grads.get(v, ()))))
                 if inner:
-                    users[v.node] -= 1
-                    if not users[v.node]:
-                        ready.append(v.node)
+                    users[m] -= 1
+                    if not users[m]:
+                        ready.append(m)
         return [self.total(x) for x in self.xs]
 
     def add(self, v: Value, g: Gradient, origin: Any) -> None:
-        """One more gradient of `v`."""
+        """One more gradient of `v`; of a value in a branch it counts where that runs."""
+        at = self.at(v.node)
+        if at is not v.node:
+            self.sides.setdefault(at, []).append((v, g))
         self.grads.setdefault(v, []).append(g)
         self.origins.setdefault(v, set()).add(origin)
 

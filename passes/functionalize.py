@@ -167,7 +167,7 @@ class Functionalizer:
         self.made = frozenset(made)
         self.done = done
         self.given = frozenset(feeds) - self.made
-        self.batch = Batch(feeds)
+        self.batch = Batch(feeds, self.representative)
         self.checks: list[Value] = []
         self.used: set[Value] = set()
         #: Nodes that need not make an array longer: it was made so before.

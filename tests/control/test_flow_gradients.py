@@ -125,10 +125,28 @@ def through_a_tree(x: Any) -> Any:
     return tf.while_loop(lambda i, _: i < 4, body, [0, nodes])[1].read(3)
 
 
+def growing_in_a_branch(x: Any) -> Any:
+    taken, grown = tf.reduce_sum(x) < 0.0, lambda: growing(x)
+    return tf.cond(taken, grown, lambda: tf.cond(taken, grown, lambda: x * x * x))
+
+
+def beside_a_call_of_python(x: Any) -> Any:
+    """Loops of both branches, in a run of several parts: one gathers what the host is to do."""
+    there = tf.py_func(np.cos, [x[0]], tf.float64)
+    n = tf.cast(x[1] * 3.0, tf.int32)  # twice
+    square = lambda i, a: (i + 1, tf.square(a) * x)  # noqa: E731
+    loops = [looped(lambda i, a: (i + 1, -x), n, x), looped(square, 3, x)]
+    return tf.cond(x[2] > 0.0, *loops) + tf.stop_gradient(there - there)
+
+
+def looped(body: Any, n: Any, x: Any) -> Callable[[], Any]:
+    return lambda: tf.while_loop(lambda i, a: i < n, body, [0, x])[1]
+
+
 FUNCTIONS = [
     powers, until_large, nested, cond_in_loop, loop_in_cond, mapped, scanned, folded,
     through_an_array, growing, growing_at_times, what_came_before, growing_inside,
-    root_of_what_is_positive, through_a_tree,
+    root_of_what_is_positive, through_a_tree, growing_in_a_branch, beside_a_call_of_python,
 ]  # fmt: skip
 
 
