@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphc.ir import dtypes
 from graphc.ir.dims import Symbol
 from graphc.ir.kernel import Let, Load, Loop, Operand, Reduce, Stmt, Store, Value, bodies
+from graphc.runtime.llvm.reducers import SUM_BLOCK, SUM_LANES
 from graphc.runtime.llvm.stages import Stages, cut
 from graphc.runtime.llvm.statements import cost_of, index_names
 from graphc.runtime.llvm.values import V, zero
@@ -16,7 +17,9 @@ from graphc.runtime.llvm.values import V, zero
 if TYPE_CHECKING:
     from graphc.runtime.llvm.walk import Walk
 
-__all__ = ["MANY", "in_stages", "rows_in_stages", "stages", "vector_at", "width"]
+__all__ = [
+    "MANY", "Staged", "copies_of", "reduced_rows", "rows_in_stages", "stages", "vector_at", "width",
+]  # fmt: skip
 
 #: What is built inside works on the vector there.
 At = Callable[[V], AbstractContextManager[V]]
@@ -42,14 +45,7 @@ def rows_in_stages(w: Walk, var: str, inside: Sequence[Stmt], begin: V, end: V) 
         return begin
     before, inner = w.split(s.body, var, s.var)
     w.body(before)
-
-    @contextmanager
-    def at(now: V) -> Iterator[V]:
-        row = V(k, k.b.udiv(now.ll, k.index(extent).ll), dtypes.int64)
-        w.symbols[Symbol(var)] = row
-        with vector_at(w, s.var, now - row * extent, wide) as column:
-            yield column
-
+    at = _in_rows(w, var, s.var, extent, wide)
     w.streaming = w.find_stream(s.var, inner, lanes)
     parts = stages(w, at, inner)
     if parts is not None:
@@ -58,10 +54,47 @@ def rows_in_stages(w: Walk, var: str, inside: Sequence[Stmt], begin: V, end: V) 
             w.symbols[Symbol(var)] = begin
             aligned = w.peeled(w.streaming, s.var, k.index(0)).eq(0)
             stop = k.select(aligned, end, begin)
-        in_stages(w, parts, at, s.var, inner, begin * extent, stop * extent, wide)
+        first, last = begin * extent, stop * extent
+        Staged(w, parts, at, s.var, inner, first, last, wide).run(first, last)
         begin = stop
     w.streaming = None
     return begin
+
+
+def reduced_rows(w: Walk, var: str, inside: Sequence[Stmt], begin: V, end: V) -> Staged | None:
+    """The stages of a reduction's long body that go on from row to row; None for other loops.
+
+    Built for a loop over rows, each reduced to one number: each runs its part of the vectors.
+    """
+    if w.lanes != 1 or len(inside) != 1 or not isinstance(inside[0], Reduce):
+        return None
+    s, wide = inside[0], SUM_LANES
+    extent = s.extent
+    if s.kind != "vector" or not isinstance(extent, int) or copies_of(s, s.body) != 1:
+        return None
+    if extent % wide or not MANY * wide <= extent <= SUM_BLOCK:
+        return None
+    before, inner = w.split(s.body, var, s.var)
+    w.body(before)
+    at = _in_rows(w, var, s.var, extent, wide)
+    parts = stages(w, at, inner, s.values)
+    if parts is None:
+        return None
+    first, last = begin * extent, end * extent
+    return Staged(w, parts, at, s.var, inner, first, last, wide, s.values, extent)
+
+
+def _in_rows(w: Walk, row: str, column: str, extent: int, wide: int) -> At:
+    """Vectors of rows of `extent` elements, counted from the first row's first element."""
+
+    @contextmanager
+    def at(now: V) -> Iterator[V]:
+        i = V(w.k, w.k.b.udiv(now.ll, w.k.index(extent).ll), dtypes.int64)
+        w.symbols[Symbol(row)] = i
+        with vector_at(w, column, now - i * extent, wide) as j:
+            yield j
+
+    return at
 
 
 @contextmanager
@@ -71,56 +104,81 @@ def vector_at(w: Walk, var: str, now: V, wide: int) -> Iterator[V]:
         yield now
 
 
-def in_stages(
-    w: Walk, parts: Stages, at: At, var: str, inside: Sequence[Stmt], start: V, stop: V,
-    wide: int, state: Sequence[V] = (), end: Callable[[Sequence[V]], list[V]] = list,
-    values: Sequence[Operand] = (),
-) -> list[V]:  # fmt: skip
-    """The loop of `whole_vectors`, each iteration one of every stage."""
-    k, count, last = w.k, len(state), parts.count - 1
-    k.align_stack()
-    begun = [V(k, zero(v.type), dtypes.float32) for b in parts.live for v in b]
-    final = stop - wide
+class Staged:
+    """A loop over the full vectors from `start` to `stop`, each iteration one of every stage.
 
-    def ahead(place: Callable[[int], V], carried: Sequence[V]) -> list[V]:
+    Attributes
+    ----------
+    row : int
+        Elements of a row, where rows are run one by one.
+    kept : list of V
+        What the stages have left so far; loops around several runs carry it.
+    origin : V
+        Where the row begins whose vectors run next.
+    """
+
+    def __init__(
+        self, w: Walk, parts: Stages, at: At, var: str, inside: Sequence[Stmt], start: V, stop: V,
+        wide: int, values: Sequence[Operand] = (), row: int = 0,
+    ) -> None:  # fmt: skip
+        self.row = row
+        self.w, self.parts, self.at, self.var, self.inside = w, parts, at, var, inside
+        self.wide, self.final = wide, stop - wide
+        self.made = {o.name: w.values[o.name] for o in values if isinstance(o, Value)}
+        k, last = w.k, parts.count - 1
+        k.align_stack()
+        begun = [V(k, zero(v.type), dtypes.float32) for b in parts.live for v in b]
+        # the first vectors come as far as they would have come; the stages that have none
+        # yet work on zeros, and nobody looks at what they make
+        enough = start + last * wide
+        with k.loop(k.select(start < stop, start, enough), enough, wide, carry=begun) as p:
+
+            def first(b: int, now: V = p.i) -> V:
+                i = now - b * wide
+                i = k.select(i < start, start, i)
+                return k.select(i < self.final, i, self.final)
+
+            p.next(self._ahead(first, p.carry))
+        self.kept = p.results
+        self.origin = k.index(0)
+
+    def _ahead(self, place: Callable[[int], V], carried: Sequence[V]) -> list[V]:
         """All stages but the last, each of the vector at `place(stage)`."""
+        k, parts = self.w.k, self.parts
         kept = _known(carried, parts.live)
         out = []
-        for b in range(last):
+        for b in range(parts.count - 1):
             known = {parts.body[0]: place(b).ll, **(kept[b - 1] if b else {})}
             parts.emit(k.b, b, known)
             out += [V(k, known[v], dtypes.float32) for v in parts.live[b]]
         return out
 
-    # the first vectors come as far as they would have come; the stages that have none
-    # yet work on zeros, and nobody looks at what they make
-    enough = start + last * wide
-    with k.loop(k.select(start < stop, start, enough), enough, wide, carry=begun) as p:
+    def run(
+        self, start: V, stop: V, state: Sequence[V] = (),
+        end: Callable[[Sequence[V]], list[V]] = list,
+    ) -> list[V]:  # fmt: skip
+        """The row's vectors from `start` to `stop`, after those run before; the last state."""
+        w, k, parts, count = self.w, self.w.k, self.parts, len(state)
+        last = parts.count - 1
+        start, stop = self.origin + start, self.origin + stop
+        with k.loop(start, stop, self.wide, carry=[*state, *self.kept]) as p:
 
-        def first(b: int, now: V = p.i) -> V:
-            i = now - b * wide
-            i = k.select(i < start, start, i)
-            return k.select(i < final, i, final)
+            def later(b: int, now: V = p.i) -> V:
+                i = now + (last - b) * self.wide
+                return k.select(i < self.final, i, self.final)
 
-        p.next(ahead(first, p.carry))
-    with k.loop(start, stop, wide, carry=[*state, *p.results]) as p:
-
-        def later(b: int, now: V = p.i) -> V:
-            i = now + (last - b) * wide
-            return k.select(i < final, i, final)
-
-        with at(p.i) as now:
-            w.prefetch(var, inside, now)
-        kept = p.carry[count:]
-        following = ahead(later, kept)
-        known = {parts.body[0]: p.i.ll, **_known(kept, parts.live)[-1]}
-        made = [w.values[o.name] for o in values if isinstance(o, Value)]
-        parts.emit(k.b, last, known, [v.ll for v in made])
-        for o, v in zip([o for o in values if isinstance(o, Value)], made, strict=True):
-            w.values[o.name] = V(k, known.get(v.ll, v.ll), v.dtype, v.lanes)
-        with at(p.i):
-            p.next([*end(p.carry[:count]), *following])
-    return p.results[:count]
+            with self.at(p.i) as now:
+                w.prefetch(self.var, self.inside, now)
+            kept = p.carry[count:]
+            following = self._ahead(later, kept)
+            known = {parts.body[0]: p.i.ll, **_known(kept, parts.live)[-1]}
+            parts.emit(k.b, last, known, [v.ll for v in self.made.values()])
+            for name, v in self.made.items():
+                w.values[name] = V(k, known.get(v.ll, v.ll), v.dtype, v.lanes)
+            with self.at(p.i):
+                p.next([*end(p.carry[:count]), *following])
+        self.kept = p.results[count:]
+        return p.results[:count]
 
 
 def stages(
@@ -160,6 +218,16 @@ def width(w: Walk, s: Loop, inside: Sequence[Stmt]) -> tuple[int, int]:
     cost = max(runs) if runs else cost_of(inside)  # what follows runs of rows hardly counts
     lanes = s.lanes or (8 if widest(w, inside) == 8 else 16)
     return lanes, s.unroll or (4 if cost <= 8 else 2 if cost <= 20 else 1)
+
+
+def copies_of(s: Reduce, inside: Sequence[Stmt]) -> int:
+    """Vectors of the body in one step of a reduction (1, 2, 4 or 8; no influence on results)."""
+    cost = cost_of(inside)
+    copies = s.unroll or (8 if cost <= 4 else 4 if cost <= 12 else 2 if cost <= 40 else 1)
+    if isinstance(s.extent, int):
+        while copies > 1 and copies * SUM_LANES > s.extent:
+            copies //= 2
+    return copies
 
 
 def widest(w: Walk, body: Sequence[Stmt]) -> int:

@@ -9,8 +9,15 @@ from graphc.ir.dtypes import DType, int64
 from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.values import V
 
-__all__ = ["LARGEST", "Reducer", "State", "flattened", "shaped"]
+__all__ = [
+    "LARGEST", "SLOTS", "SUM_BLOCK", "SUM_LANES", "SUM_RUN", "Reducer", "State", "flattened",
+    "shaped",
+]  # fmt: skip
 
+SLOTS = 8  # vectors of 16 lanes that a vector reduction keeps apart
+SUM_LANES = 16
+SUM_BLOCK = 4096  # elements summed in slots before the compensated sum takes them
+SUM_RUN = 16  # elements summed in order before the compensated sum takes them
 #: No index: every other is less.
 LARGEST = (1 << 63) - 1
 

@@ -46,8 +46,27 @@ from graphc.ir.kernel import (
 )  # fmt: skip
 from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.indexing import Index, Indexing, Ramp
-from graphc.runtime.llvm.pipeline import MANY, in_stages, rows_in_stages, stages, vector_at, width
-from graphc.runtime.llvm.reducers import LARGEST, Reducer, State, flattened, shaped
+from graphc.runtime.llvm.pipeline import (
+    MANY,
+    Staged,
+    copies_of,
+    reduced_rows,
+    rows_in_stages,
+    stages,
+    vector_at,
+    width,
+)
+from graphc.runtime.llvm.reducers import (
+    LARGEST,
+    SLOTS,
+    SUM_BLOCK,
+    SUM_LANES,
+    SUM_RUN,
+    Reducer,
+    State,
+    flattened,
+    shaped,
+)
 from graphc.runtime.llvm.statements import (
     cost_of,
     has_vectors,
@@ -68,10 +87,6 @@ int64, int32, bool_ = dtypes.int64, dtypes.int32, dtypes.bool_
 ScalarTable = Mapping[str, Callable[..., V]]
 TemplateTable = Mapping[str, Callable[["Walk", Template], None]]
 
-SLOTS = 8  # vectors of 16 lanes that a vector reduction keeps apart
-SUM_LANES = 16
-SUM_BLOCK = 4096  # elements summed in slots before the compensated sum takes them
-SUM_RUN = 16  # elements summed in order before the compensated sum takes them
 STREAM_ALIGN = 64  # bytes: a store past the cache writes whole cache lines
 
 
@@ -203,6 +218,7 @@ class Walk(Indexing):
         #: Many sums, as of a bias in an unrolled net: their code is longer than it is used.
         self.crowded = sums_of(kernel.body) >= CROWD
         self.plain = False  # rows that seldom come: no stages
+        self.through: Staged | None = None  # stages that go on from row to row
         first_size = 1 + len(kernel.params)
         for slot, size in enumerate(kernel.sizes, first_size):
             self.symbols[size] = k.read_i64(args, slot)
@@ -359,12 +375,13 @@ class Walk(Indexing):
         def at(now: V) -> AbstractContextManager[V]:
             return vector_at(self, var, now, wide)
 
+        if self.through is not None and self.through.var == var:
+            return self.through.run(start, stop, state, end)
         if not self.plain and (trips is None or trips >= MANY):
             parts = stages(self, at, inside, values, trips)
             if parts is not None:
-                return in_stages(self, 
-                    parts, at, var, inside, start, stop, wide, state, end, values
-                )  # fmt: skip
+                staged = Staged(self, parts, at, var, inside, start, stop, wide, values)
+                return staged.run(start, stop, state, end)
         with k.loop(start, stop, wide, carry=state) as p:
             if max(reads_of(inside).values(), default=0) >= STREAMS:
                 self.prefetch(var, inside, p.i, wide, AHEAD // 2)
@@ -483,7 +500,7 @@ class Walk(Indexing):
     ) -> list[V]:
         """Lanes along the reduced axis."""
         k = self.k
-        copies = _copies(s, inside)
+        copies = copies_of(s, inside)
 
         def sweep(state: list[State], start: V, stop: V) -> list[State]:
             return self.sweep(s, inside, groups, state, start, stop, copies)
@@ -587,13 +604,19 @@ class Walk(Indexing):
             whole = s.extent
 
         def runs(state: list[State], start: V, stop: V, copies: int = 1) -> list[State]:
-            with k.loop(start, stop, copies, carry=flattened(state)) as p:
-                new = shaped(p.carry, state)
+            rows = reduced_rows(self, s.var, inside, start, stop) if copies == 1 else None
+            sums = flattened(state)
+            with k.loop(start, stop, copies, carry=[*sums, *(rows.kept if rows else ())]) as p:
+                new = shaped(p.carry[: len(sums)], state)
+                if rows is not None:
+                    rows.kept, rows.origin = p.carry[len(sums) :], p.i * rows.row
+                    self.through = rows
                 for c in range(copies):
                     self.symbols[Symbol(s.var)] = p.i + c if c else p.i
                     self.accumulate(s, inside, groups, new, 0)
-                p.next(flattened(new))
-            return shaped(p.results, state)
+                self.through = None
+                p.next([*flattened(new), *(rows.kept if rows else ())])
+            return shaped(p.results[: len(sums)], state)
 
         state = [g.start(self.lanes, 1) for g in groups]
         if short or not any(g.compensated for g in groups):
@@ -889,16 +912,6 @@ class Walk(Indexing):
 CROWD = 8  # reductions in a kernel from which on their loops are not unrolled
 STREAMS = 8  # reads of one array in a body from which on it asks ahead: sums of columns
 AHEAD = 2048  # bytes: half a page of a long body's reads is asked for (measured: 1 to 4 KiB alike)
-
-
-def _copies(s: Reduce, inside: Sequence[Stmt]) -> int:
-    """Vectors of the body in one step of a reduction (1, 2, 4 or 8; no influence on results)."""
-    cost = cost_of(inside)
-    copies = s.unroll or (8 if cost <= 4 else 4 if cost <= 12 else 2 if cost <= 40 else 1)
-    if isinstance(s.extent, int):
-        while copies > 1 and copies * SUM_LANES > s.extent:
-            copies //= 2
-    return copies
 
 
 _EMIT: dict[type, Callable[[Walk, Any], None]] = {

@@ -10,7 +10,7 @@ import pytest
 
 import graphc as tf
 from graphc.passes import lower_values
-from graphc.runtime.llvm import stages
+from graphc.runtime.llvm import pipeline, stages, walk
 
 LENGTHS = [1, 15, 16, 17, 31, 32, 33, 80, 111, 112, 113, 160, 255, 1000]
 
@@ -119,6 +119,33 @@ def test_rows_follow_each_other(
     np.testing.assert_array_equal(got.reshape(-1), expected)
     if shape[0] > 1 and shape[1] % 16 == 0:
         assert max(nested) > 2
+
+
+@pytest.mark.parametrize("reduce", [tf.reduce_mean, tf.reduce_max])
+@pytest.mark.parametrize("shape", [(33, 272), (50, 260), (None, 1024)])
+def test_reduced_rows_follow_each_other(
+    shape: tuple[int | None, int], reduce: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stages that go on from row to row leave the bits that a loop without stages leaves."""
+    rng = np.random.default_rng(2)
+    x = rng.uniform(0.5, 2.0, (shape[0] or 70, shape[1])).astype(np.float32)
+    row = rng.uniform(0.5, 2.0, shape[1:]).astype(np.float32)
+    column = rng.uniform(0.5, 2.0, (len(x), 1)).astype(np.float32)
+
+    def run() -> Any:
+        least = -np.random.default_rng().uniform(1e9, 2e9)  # a kernel that no cache has
+        with tf.Graph().as_default(), tf.Session() as sess:
+            a, b, c = (tf.placeholder(tf.float32, s) for s in (shape, shape[1:], (shape[0], 1)))
+            z = tf.maximum(price(a / b, b * c), least)
+            return sess.run(reduce(z), {a: x, b: row, c: column})
+
+    built: list[Any] = []
+    staged = pipeline.reduced_rows
+    monkeypatch.setattr(walk, "reduced_rows", lambda *a: built.append(staged(*a)) or built[-1])
+    got = run()
+    assert (shape[1] % 16 == 0) == any(built)
+    monkeypatch.setattr(pipeline, "cut", lambda *a: None)
+    np.testing.assert_array_equal(got, run())
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.5957692, -0.73, 1e-5, 3e5])
