@@ -6,7 +6,7 @@ from graphc.ir import journal
 from graphc.ir.build import build
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
-from graphc.ops.nn import relu_grad
+from graphc.ops.activations import relu_grad
 
 __all__ = ["pools"]
 

@@ -13,6 +13,7 @@ from graphc.ir.build import build as make
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
 from graphc.ops import fills, math, nn
+from graphc.ops.activations import relu_grad
 from graphc.ops.record import OPS, as_value
 from graphc.passes import views
 from graphc.passes.rewrite import (
@@ -324,7 +325,7 @@ with build.use(build.Rewriter()):
         kinds="fiu",
     )
     rule(math.select(x < 0, 0.0, x), nn.relu(x))
-    rule(math.select(y > 0, x, 0.0), nn.relu_grad(x, y), kinds="f")
+    rule(math.select(y > 0, x, 0.0), relu_grad(x, y), kinds="f")
     rule(math.select(p, -x, -y), -math.select(p, x, y), kinds="fi")
 
     # ---- casts

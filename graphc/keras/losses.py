@@ -84,7 +84,7 @@ def huber_loss(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
 
 def logcosh(y_true: Any, y_pred: Any) -> Any:
     """The mean of ``log(cosh(difference))``."""
-    from graphc.ops.nn import softplus
+    from graphc.ops.activations import softplus
 
     t, p = _pair(y_true, y_pred)
     d = p - t

@@ -14,7 +14,7 @@ from graphc.contrib.learn.keys import MetricKey, ModeKeys, PredictionKey
 from graphc.contrib.learn.metric_spec import MetricSpec
 from graphc.contrib.learn.model_fn import ModelFnOps
 from graphc.face.partitioned import PartitionedVariable, min_max_variable_partitioner
-from graphc.ops.nn import relu
+from graphc.ops.activations import relu
 
 __all__ = [
     "DNNClassifier", "DNNEstimator", "DNNLinearCombinedClassifier", "DNNLinearCombinedEstimator",
