@@ -15,7 +15,18 @@ from graphc.face.current import control_dependencies, name_scope
 from graphc.face.initializers import Zeros
 from graphc.face.scopes import get_local_variable, variable_scope
 from graphc.ir import dtypes
-from graphc.ops import arrays, fills, math, random, reduce, shapes, spaced, special, state
+from graphc.ops import (
+    arrays,
+    cumulative,
+    fills,
+    math,
+    random,
+    reduce,
+    shapes,
+    spaced,
+    special,
+    state,
+)
 from graphc.ops import shapes as shape_ops
 from graphc.ops.convert import convert_to_tensor
 from graphc.train.averages import assign_moving_average
@@ -123,7 +134,7 @@ def resample_at_rate(
         counts = math.cast(special.random_poisson(r, [], r.dtype, seed=seed), dtypes.int32)
         n = shapes.shape(counts)[0]
         total = reduce.reduce_sum(counts)
-        ends = reduce.cumsum(counts)
+        ends = cumulative.cumsum(counts)
         places = spaced.range(total)[:, None]
         at = reduce.reduce_sum(math.cast(places >= ends[None, :], dtypes.int32), 1)
         del n, back_prop  # whole numbers have no gradient

@@ -12,7 +12,7 @@ from graphc.metrics.averages import mean
 from graphc.metrics.curves import _spread, counts_at
 from graphc.metrics.ranking import average_precision_of_classes, precision_at_top_k, recall_at_top_k
 from graphc.metrics.support import Both, as_float, finished, metric_scope, metric_variable
-from graphc.ops import arrays, fills, gathers, math, nn, reduce, shapes, spaced, state
+from graphc.ops import arrays, cumulative, fills, gathers, math, nn, reduce, shapes, spaced, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.lookup import in_top_k
 from graphc.ops.ordering import argsort
@@ -118,7 +118,7 @@ def precision_recall_at_equal_thresholds(
             mine = each * math.cast(where, dtypes.float64)
             changes.append(v.assign_add(reduce.reduce_sum(hot * shapes.expand_dims(mine, 0), 1)))
             kinds.append(v)
-        tp, fp = (reduce.cumsum(v, reverse=True) for v in kinds)
+        tp, fp = (cumulative.cumsum(v, reverse=True) for v in kinds)
         fn, tn = tp[0] - tp, fp[0] - fp
         small = 1e-10 if p.dtype is dtypes.float64 else _TINY
         rates = [tp / math.maximum(tp + fp, small), tp / math.maximum(tp + fn, small)]
@@ -270,7 +270,7 @@ def streaming_dynamic_auc(
         (p, t, w), change = _seen(labels, predictions, weights)
         order = argsort(p, direction="DESCENDING", stable=True)
         p, t, w = (gathers.gather(x, order) for x in (p, t, w))
-        hits, misses = reduce.cumsum(t * w), reduce.cumsum((1.0 - t) * w)
+        hits, misses = cumulative.cumsum(t * w), cumulative.cumsum((1.0 - t) * w)
         last = arrays.concat([math.not_equal(p[1:], p[:-1]), [True]], 0)
         some = math.greater(shapes.size(p), 0)
         tp, fp = (

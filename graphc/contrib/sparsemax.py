@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.face.current import name_scope
-from graphc.ops import fills, math, reduce, shapes, spaced
+from graphc.ops import cumulative, fills, math, reduce, shapes, spaced
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.lookup import top_k
 
@@ -28,7 +28,7 @@ def sparsemax(logits: Any, name: str | None = None) -> Any:
         z = convert_to_tensor(logits, name="logits")
         count = shapes.shape(z)[1]
         ordered, _ = top_k(z, count)
-        sums = reduce.cumsum(ordered, axis=1)
+        sums = cumulative.cumsum(ordered, axis=1)
         rank = math.cast(spaced.range(1, count + 1), z.dtype)
         size = _sum(math.cast(math.greater(1 + rank * ordered, sums), z.dtype))
         last = math.logical_and(math.equal(rank, size), math.greater(size, 0.0))

@@ -22,7 +22,19 @@ from graphc.linear.simple import (
     LinearOperatorLowerTriangular,
     LinearOperatorScaledIdentity,
 )
-from graphc.ops import arrays, diagonal, factor, fills, linalg, math, nn, reduce, shapes, spaced
+from graphc.ops import (
+    arrays,
+    cumulative,
+    diagonal,
+    factor,
+    fills,
+    linalg,
+    math,
+    nn,
+    reduce,
+    shapes,
+    spaced,
+)
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -55,7 +67,7 @@ class Ordered(_Vectors):
         return arrays.concat([x[..., :1], math.log(x[..., 1:] - x[..., :-1])], -1)
 
     def _inverse(self, y: Any) -> Any:
-        return reduce.cumsum(arrays.concat([y[..., :1], math.exp(y[..., 1:])], -1), axis=-1)
+        return cumulative.cumsum(arrays.concat([y[..., :1], math.exp(y[..., 1:])], -1), axis=-1)
 
     def _inverse_log_det_jacobian(self, y: Any) -> Any:
         return reduce.reduce_sum(y[..., 1:], -1)

@@ -14,8 +14,8 @@ from graphc.face.v2_names import SPACES, V2_NAMES
 __all__ = ["BORROWED", "EXPORTS", "NAMES", "PRIVATE"]
 
 _OPS = (
-    "graphc.ops.math", "graphc.ops.reduce", "graphc.ops.shapes", "graphc.ops.fills",
-    "graphc.ops.spaced", "graphc.ops.broadcasting", "graphc.ops.transposing",
+    "graphc.ops.math", "graphc.ops.reduce", "graphc.ops.cumulative", "graphc.ops.shapes",
+    "graphc.ops.fills", "graphc.ops.spaced", "graphc.ops.broadcasting", "graphc.ops.transposing",
     "graphc.ops.diagonal", "graphc.ops.arrays",
     "graphc.ops.linalg", "graphc.ops.random", "graphc.ops.state", "graphc.ops.nn",
     "graphc.ops.conv", "graphc.ops.depthwise", "graphc.ops.pool", "graphc.ops.pixels",
@@ -707,10 +707,10 @@ NAMES: dict[str, str] = {
     "keras.preprocessing.sequence": "graphc.keras.sequence",
     "keras.preprocessing.text": "graphc.keras.text",
     "keras.regularizers.get": "graphc.layers.words:regularizer_of",
-    "keras.activations.selu": "graphc.ops.nn:selu",
+    "keras.activations.selu": "graphc.ops.activations:selu",
     "keras.activations.sigmoid": "graphc.ops.math:sigmoid",
-    "keras.activations.softplus": "graphc.ops.nn:softplus",
-    "keras.activations.softsign": "graphc.ops.nn:softsign",
+    "keras.activations.softplus": "graphc.ops.activations:softplus",
+    "keras.activations.softsign": "graphc.ops.activations:softsign",
     "keras.activations.tanh": "graphc.ops.math:tanh",
     "keras.constraints.MaxNorm": "graphc.layers.keras_words:MaxNorm",
     "keras.constraints.NonNeg": "graphc.layers.keras_words:NonNeg",

@@ -25,6 +25,7 @@ from graphc.layers.words import smart_cond
 from graphc.ops import (
     arrays,
     conv,
+    cumulative,
     fills,
     linalg,
     math,
@@ -456,12 +457,12 @@ def argmin(x: Any, axis: int = -1) -> Any:
 
 def cumsum(x: Any, axis: int = 0) -> Any:
     """Sums of all elements so far."""
-    return reduce.cumsum(x, axis)
+    return cumulative.cumsum(x, axis)
 
 
 def cumprod(x: Any, axis: int = 0) -> Any:
     """Products of all elements so far."""
-    return reduce.cumprod(x, axis)
+    return cumulative.cumprod(x, axis)
 
 
 def dot(x: Any, y: Any) -> Any:

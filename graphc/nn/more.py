@@ -6,7 +6,19 @@ from typing import Any
 
 from graphc.face.current import name_scope
 from graphc.ir import dtypes
-from graphc.ops import arrays, fills, linalg, math, nn, ordering, random, reduce, shapes, spaced
+from graphc.ops import (
+    arrays,
+    cumulative,
+    fills,
+    linalg,
+    math,
+    nn,
+    ordering,
+    random,
+    reduce,
+    shapes,
+    spaced,
+)
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.lookup import embedding_lookup, top_k
 
@@ -116,7 +128,7 @@ def collapse_repeated(labels: Any, seq_length: Any, name: str | None = None) -> 
         keep = math.logical_and(arrays.concat([first, changed], 1), inside)
         counts = reduce.reduce_sum(math.cast(keep, lengths.dtype), 1)
         most = reduce.reduce_max(counts)
-        place = reduce.cumsum(math.cast(keep, dtypes.int32), 1) - 1
+        place = cumulative.cumsum(math.cast(keep, dtypes.int32), 1) - 1
         rows = spaced.range(shapes.shape(x)[0])[:, None] + fills.zeros_like(place)
         at = arrays.where_indices(keep)
         where = arrays.stack([arrays.gather_nd(rows, at), arrays.gather_nd(place, at)], 1)
@@ -132,7 +144,7 @@ def ctc_unique_labels(labels: Any, name: str | None = None) -> tuple[Any, Any]:
         same = math.equal(x[:, :, None], x[:, None, :])
         first = math.cast(reduce.argmax(math.cast(same, dtypes.int32), 2), dtypes.int32)
         new = math.equal(first, spaced.range(n)[None, :])
-        place = reduce.cumsum(math.cast(new, dtypes.int32), 1) - 1
+        place = cumulative.cumsum(math.cast(new, dtypes.int32), 1) - 1
         idx = arrays.gather_nd(
             place, arrays.stack([spaced.range(shapes.shape(x)[0])[:, None] + 0 * first, first], 2)
         )

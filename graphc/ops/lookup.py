@@ -92,7 +92,7 @@ def embedding_lookup(
             return ops.state.identity(rows)
         if partition_strategy == "mod":
             sizes = ops.arrays.stack([ops.shapes.shape(p, out_type=at.dtype)[0] for p in parts])
-            first = ops.arrays.gather(ops.reduce.cumsum(sizes, exclusive=True), at % len(parts))
+            first = ops.arrays.gather(ops.cumulative.cumsum(sizes, exclusive=True), at % len(parts))
             at = first + at // len(parts)
         elif partition_strategy != "div":
             raise ValueError("Unrecognized partition strategy: " + partition_strategy)

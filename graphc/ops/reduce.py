@@ -1,4 +1,4 @@
-"""Reductions over axes, index reductions and scans.
+"""Reductions over axes, and index reductions.
 
 A reduction has two attributes. `axis` is the sorted tuple of its axes, or None for all of
 them; while the rank is not known it stays as the user wrote it. `keepdims` keeps them with
@@ -23,7 +23,8 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import lowering, math
+from graphc.ops import math
+from graphc.ops.cumulative import cumprod, one_axis, width_of_sums
 from graphc.ops.record import (
     OPS,
     Attrs,
@@ -40,9 +41,9 @@ from graphc.ops.record import (
 )  # fmt: skip
 
 __all__ = [
-    "argmax", "argmin", "axes", "chosen", "count", "count_nonzero", "cumprod", "cumsum",
-    "reduce_all", "reduce_any", "reduce_euclidean_norm", "reduce_logsumexp", "reduce_max",
-    "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum", "reduce_variance",
+    "argmax", "argmin", "axes", "chosen", "count", "count_nonzero", "reduce_all", "reduce_any",
+    "reduce_euclidean_norm", "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min",
+    "reduce_prod", "reduce_std", "reduce_sum", "reduce_variance",
 ]  # fmt: skip
 
 # ------------------------------------------------------------------------- the family
@@ -255,13 +256,8 @@ def _gradient(name: str, rule: Callable[[_Over, Value, Value], Value]) -> Callab
 # ------------------------------------------------------------------------- reductions
 
 
-def _wide(x: Any) -> Any:
-    """The type that elements are added up in: half precision in single."""
-    return np.float32 if x.dtype == np.float16 else x.dtype
-
-
 def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
-    return np.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x)).astype(x.dtype)
+    return np.sum(x, axis=axis, keepdims=keepdims, dtype=width_of_sums(x)).astype(x.dtype)
 
 
 def _folded_sizes(f: Callable[[Sequence[Dim]], Dim]) -> Callable[..., Any]:
@@ -315,7 +311,7 @@ count = op(
 
 
 def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
-    total = np.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x))
+    total = np.sum(x, axis=axis, keepdims=keepdims, dtype=width_of_sums(x))
     n = _count(x, axis=axis)
     if x.dtype.kind in "fc":
         return np.asarray(np.divide(total, total.dtype.type(n))).astype(x.dtype)
@@ -390,7 +386,7 @@ def _prod_grad(r: _Over, y: Value, dy: Value) -> Value:
 
 
 def _prod(x: Any, axis: Any, keepdims: bool) -> Any:
-    return np.prod(x, axis=axis, keepdims=keepdims, dtype=_wide(x)).astype(x.dtype)
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=width_of_sums(x)).astype(x.dtype)
 
 
 reduce_prod = reduction(
@@ -510,16 +506,6 @@ def count_nonzero(
 # ------------------------------------------------------------------------- index reductions
 
 
-def _one_axis(axis: Any, rank: int, what: str) -> int:
-    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-    if not -rank <= axis < rank:
-        raise shape_error(
-            f"{what} ({axis}) must be in the range [{-rank}, {rank}), where {rank} is the number "
-            "of dimensions in the input."
-        )
-    return int(axis) % rank
-
-
 def _arg_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     x, dtype = inputs[0], attrs["dtype"]
     if x.static_shape is None:
@@ -527,7 +513,7 @@ def _arg_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     axis = static(inputs, attrs, "axis")
     if axis is None:
         return [(dtype, tuple(D.fresh() for _ in x.static_shape[1:]))]
-    at = _one_axis(axis, len(x.static_shape), "Dimension")
+    at = one_axis(axis, len(x.static_shape), "Dimension")
     size = x.static_shape[at]
     others = x.static_shape[:at] + x.static_shape[at + 1 :]
     if D.facts() is not None and D.same(size, 0) and not any(D.same(d, 0) for d in others):
@@ -574,7 +560,7 @@ def _arg_call(record: Op) -> Callable[..., Value]:
                 return build(record, (x, axis), attrs, scope or name).outputs[0]
             current().reserve("dimension")
             axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-            at = axis if not x.rank else _one_axis(axis, x.rank, "Dimension")
+            at = axis if not x.rank else one_axis(axis, x.rank, "Dimension")
             return build(record, (x,), {"axis": at, "dtype": dtype}, scope or name).outputs[0]
 
     call.__name__ = call.__qualname__ = record.name
@@ -615,90 +601,3 @@ def arg_min(
 ) -> Value:
     """The older spelling of `argmin`."""
     return argmin(input, axis=dimension, output_type=output_type, name=name)  # type: ignore[no-any-return]
-
-
-# ------------------------------------------------------------------------- scans
-
-
-def _scan_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    x = inputs[0]
-    axis = static(inputs, attrs, "axis")
-    if x.rank is not None and axis is not None:
-        _one_axis(axis, x.rank, "Expected scan axis")
-    return [(x.dtype, x.static_shape)]
-
-
-def _scan(f: Any, first: int) -> Callable[..., Any]:
-    def g(x: Any, *, axis: int, exclusive: bool, reverse: bool) -> Any:
-        x = np.moveaxis(x, axis, 0)
-        x = x[::-1] if reverse else x
-        y = f(x, axis=0, dtype=_wide(x)).astype(x.dtype)
-        if exclusive:
-            y = np.concatenate([np.full_like(x[:1], first), y[:-1]])
-        return np.ascontiguousarray(np.moveaxis(y[::-1] if reverse else y, 0, axis))
-
-    return quiet(g)
-
-
-def _scan_call(record: Op) -> Callable[..., Value]:
-    def call(
-        x: Any,
-        axis: Any = 0,
-        exclusive: bool = False,
-        reverse: bool = False,
-        name: str | None = None,
-    ) -> Value:
-        given, axis = axis, static_ints(axis)
-        attrs: dict[str, Any] = {"exclusive": bool(exclusive), "reverse": bool(reverse)}
-        with current().scope(name, record.tf) as scope:
-            x = as_value(x, name="x")
-            if not isinstance(given, Value):
-                current().reserve("axis")
-            check_kind(record, "x", x.dtype, record.types)
-            if isinstance(axis, Value):
-                attrs["dynamic"] = ("axis",)
-                return build(record, (x, axis), attrs, scope or name).outputs[0]
-            axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-            known = x.rank is not None
-            attrs["axis"] = _one_axis(axis, x.rank or 0, "Expected scan axis") if known else axis
-            return build(record, (x,), attrs, scope or name).outputs[0]
-
-    call.__name__ = call.__qualname__ = record.name
-    call.__doc__ = record.doc
-    return call
-
-
-def _scan_again(name: str, x: Value, axis: tuple[Value, ...], attrs: Attrs) -> Value:
-    return build(OPS[name], (x, *axis), attrs).outputs[0]
-
-
-def _cumsum_grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> Any:
-    back = {**attrs, "reverse": not attrs["reverse"]}
-    dx = _scan_again("cumsum", dy, axis, back)
-    return (dx, None) if axis else dx
-
-
-def _cumprod_grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> Any:
-    back = {**attrs, "reverse": not attrs["reverse"]}
-    dx = _scan_again("cumsum", y * dy, axis, back) / x  # NaN where x is 0, as TF1
-    return (dx, None) if axis else dx
-
-
-def _scan_record(name: str, tf: str, doc: str, f: Any, first: int, **facts: Any) -> Op:
-    record = op(
-        name, tf, "structured", doc=doc, numpy=_scan(f, first), infer=_scan_infer, args=("x",),
-        types="fiuc", lower=lowering.scan, **facts,
-    )  # fmt: skip
-    record.call = _scan_call(record)
-    return record
-
-
-cumsum = _scan_record(
-    "cumsum", "Cumsum", "Sums of the elements up to each place along an axis.",
-    np.cumsum, 0, combine="sum", grad=_cumsum_grad,
-)  # fmt: skip
-
-cumprod = _scan_record(
-    "cumprod", "Cumprod", "Products of the elements up to each place along an axis.",
-    np.cumprod, 1, combine="prod", grad=_cumprod_grad, sample=(0.5, 2.0),
-)  # fmt: skip

@@ -14,7 +14,7 @@ from graphc.face.fetches import register_session_run_conversion_functions
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
-from graphc.ops import arrays, broadcasting, fills, math, reduce, shapes, spaced, state
+from graphc.ops import arrays, broadcasting, cumulative, fills, math, reduce, shapes, spaced, state
 from graphc.ops.convert import constant as plain_constant
 from graphc.ops.convert import convert_to_tensor, register_conversion
 from graphc.ragged.values import RaggedTensorValue, cut_up
@@ -43,7 +43,7 @@ def _ints(x: Any, name: str, like: DType | None = None) -> Any:
 
 def splits_of(lengths: Any) -> Any:
     """Where rows of these lengths begin, and the end of the last."""
-    return arrays.concat([fills.zeros([1], lengths.dtype), reduce.cumsum(lengths)], 0)
+    return arrays.concat([fills.zeros([1], lengths.dtype), cumulative.cumsum(lengths)], 0)
 
 
 def count(x: Any, dtype: DType) -> Any:
@@ -55,7 +55,7 @@ def rows_of(splits: Any, many: Any) -> Any:
     """For each of `many` values its row: how many rows ended at or before it."""
     inner = splits[1:-1]
     ends = arrays.unsorted_segment_sum(fills.ones_like(inner), inner, many + 1)
-    return reduce.cumsum(ends[:-1])
+    return cumulative.cumsum(ends[:-1])
 
 
 def ranges(starts: Any, lengths: Any) -> tuple[Any, Any]:

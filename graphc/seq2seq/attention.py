@@ -19,7 +19,19 @@ from graphc.ir.node import Value
 from graphc.layers.base import Layer
 from graphc.layers.core import Dense
 from graphc.nn.cells import zero_part
-from graphc.ops import arrays, convert, fills, linalg, math, nn, random, reduce, shapes, transposing
+from graphc.ops import (
+    arrays,
+    convert,
+    cumulative,
+    fills,
+    linalg,
+    math,
+    nn,
+    random,
+    reduce,
+    shapes,
+    transposing,
+)
 from graphc.ops.counting import made
 
 __all__ = [
@@ -340,7 +352,7 @@ def safe_cumprod(x: Any, *args: Any, **kwargs: Any) -> Value:
         x = convert.convert_to_tensor(x, name="x")
         tiny = float(np.finfo(x.dtype.as_numpy_dtype).tiny)
         logs = math.log(math.clip_by_value(x, tiny, 1.0))
-        out: Value = math.exp(reduce.cumsum(logs, *args, **kwargs))
+        out: Value = math.exp(cumulative.cumsum(logs, *args, **kwargs))
         return out
 
 
@@ -375,11 +387,11 @@ def monotonic_attention(p_choose_i: Any, previous_attention: Any, mode: str) -> 
         return out
     if mode == "parallel":
         kept = safe_cumprod(1 - p, axis=1, exclusive=True)
-        out = p * kept * reduce.cumsum(before / math.clip_by_value(kept, 1e-10, 1.0), axis=1)
+        out = p * kept * cumulative.cumsum(before / math.clip_by_value(kept, 1e-10, 1.0), axis=1)
         return out
     if mode == "hard":
-        p = p * reduce.cumsum(before, axis=1)
-        out = p * reduce.cumprod(1 - p, axis=1, exclusive=True)
+        p = p * cumulative.cumsum(before, axis=1)
+        out = p * cumulative.cumprod(1 - p, axis=1, exclusive=True)
         return out
     raise ValueError("mode must be 'recursive', 'parallel', or 'hard'.")
 

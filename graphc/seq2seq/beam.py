@@ -15,7 +15,19 @@ from graphc.ir import dtypes
 from graphc.ir.known import known
 from graphc.layers.base import Layer
 from graphc.nn.cells import check_cell, is_array_of_tensors, static_concat_shape
-from graphc.ops import arrays, convert, fills, lookup, math, nn, reduce, shapes, spaced, transposing
+from graphc.ops import (
+    arrays,
+    convert,
+    cumulative,
+    fills,
+    lookup,
+    math,
+    nn,
+    reduce,
+    shapes,
+    spaced,
+    transposing,
+)
 from graphc.seq2seq.decoder import Decoder, output_sizes
 from graphc.seq2seq.wrapper import AttentionWrapperState
 
@@ -124,7 +136,7 @@ def gather_tree(
         )
         out: Any = found.stack()
         out.set_shape(ids.get_shape())
-        over = reduce.cumsum(math.cast(math.equal(out, end), dtypes.int32), exclusive=True) > 0
+        over = cumulative.cumsum(math.cast(math.equal(out, end), dtypes.int32), exclusive=True) > 0
         return math.where(over, fills.fill(sizes, end), out)
 
 

@@ -13,7 +13,7 @@ from graphc.ir.build import build
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import known
 from graphc.ir.node import Value
-from graphc.ops import arrays, fills, math, reduce, shapes, spaced, state, transposing
+from graphc.ops import arrays, cumulative, fills, math, reduce, shapes, spaced, state, transposing
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import as_many
 from graphc.ops.indexed import IndexedSlices
@@ -218,7 +218,7 @@ def _rows(x: SparseTensor) -> tuple[Value, Value]:
     if x.get_shape().ndims is not None:
         return _kept(x, -1)[1:3]
     size = x.dense_shape[:-1]
-    steps = reduce.cumprod(size, exclusive=True, reverse=True)
+    steps = cumulative.cumprod(size, exclusive=True, reverse=True)
     return reduce.reduce_sum(x.indices[:, :-1] * steps, 1), reduce.reduce_prod(size)
 
 

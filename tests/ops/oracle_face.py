@@ -20,7 +20,7 @@ from graphc.face.elements import Tensor
 from graphc.face.graph import Graph
 from graphc.ir import build, dtypes
 from graphc.ir.node import Value
-from graphc.ops import arrays, convert, fills, math, nn, reduce, shapes, spaced, state
+from graphc.ops import arrays, convert, cumulative, fills, math, nn, reduce, shapes, spaced, state
 from graphc.passes.differentiate import differentiate
 from graphc.runtime.reference import evaluate
 
@@ -75,7 +75,7 @@ class Face:
         raise AttributeError(name)
 
 
-TF = Face(math, reduce, state, convert, dtypes, shapes, fills, spaced, arrays)
+TF = Face(math, reduce, cumulative, state, convert, dtypes, shapes, fills, spaced, arrays)
 
 
 @contextmanager
