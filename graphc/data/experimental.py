@@ -107,14 +107,19 @@ def parallel_interleave(
     buffer_output_elements: Any = None, prefetch_input_elements: Any = None,
 ) -> Apply:  # fmt: skip
     """``interleave``; the arguments for threads are accepted."""
-    return lambda d: d.interleave(map_func, cycle_length, block_length)
+
+    def apply(d: Dataset) -> Dataset:
+        count_made(3)  # the arguments for threads are tensors in TF1
+        return d.interleave(map_func, cycle_length, block_length)
+
+    return apply
 
 
 def sloppy_interleave(
     map_func: Callable[..., Any], cycle_length: Any, block_length: Any = 1
 ) -> Apply:
     """``interleave``, in its order."""
-    return lambda d: d.interleave(map_func, cycle_length, block_length)
+    return parallel_interleave(map_func, cycle_length, block_length, True)
 
 
 def sliding_window_batch(

@@ -105,7 +105,8 @@ def _lookup(space: str, name: str) -> Any:
             value = _lookup(other, name)
         if value is not _MISSING:
             return value
-    return _sibling(name) if _private(space) else _MISSING
+    in_package = space.startswith("contrib.") and space.count(".") == 3  # its modules are its own
+    return _sibling(name) if _private(space) and not in_package else _MISSING
 
 
 def _sibling(name: str) -> Any:
@@ -264,6 +265,8 @@ class _Finder:
             spec.submodule_search_locations = places
         elif type(spec.loader) is importlib.machinery.SourceFileLoader and spec.origin:
             spec.loader = _Hooked(name, spec.origin)
+            if spec.submodule_search_locations is None:  # TF1's packages that are one module here
+                spec.submodule_search_locations = []
         return spec
 
 

@@ -59,6 +59,28 @@ def fill(dims: Any, value: Any, name: str | None = None) -> Value:
 fill_op.call = fill
 
 
+def _whole_sizes(sizes: Any) -> Any:
+    """Sizes as integers where some are floats, such as ``n / 2``, or bools: TF1 takes them here.
+
+    Of a list for fewer than 1000 elements it takes the whole part of a size.
+    """
+    listed = isinstance(sizes, list | tuple | np.ndarray)
+    if not listed:
+        sizes = vector_operand(sizes)
+    if hasattr(sizes, "as_list"):
+        return sizes
+    numbers = [getattr(d, "value", d) for d in sizes]
+    if not all(isinstance(d, int | float | np.number | np.bool_) for d in numbers):
+        return sizes
+    if all(isinstance(d, int | np.integer) and not isinstance(d, bool) for d in numbers):
+        return sizes
+    small = listed and min(numbers) >= 0 and np.prod(numbers) < 1000
+    for d in numbers:
+        if not (small or (d >= 0 and d == np.floor(d))):
+            raise TypeError(f"Expected int32, got {d} of type '{type(d).__name__}' instead.")
+    return [int(d) for d in numbers]
+
+
 def _filled(value: int, shape: Any, dtype: Any, name: str | None, default: str) -> Value:
     dtype = as_dtype(dtype).base_dtype
     if dtype.kind == "s" and value:
@@ -67,7 +89,7 @@ def _filled(value: int, shape: Any, dtype: Any, name: str | None, default: str) 
     builder = current()
     with builder.scope(name, default) as scope:
         if not isinstance(shape, Value):
-            s = static_operand(vector_operand(shape), "shape", "packed")
+            s = static_operand(_whole_sizes(shape), "shape", "packed")
             if not isinstance(s, Value):
                 for d in s:
                     if type(d) is int and d < 0:

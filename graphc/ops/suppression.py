@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,37 +33,62 @@ def _overlap(box: Any, others: Any) -> Any:
         return np.where((area <= 0) | (areas <= 0), 0, inner / (area + areas - inner))
 
 
+class _Candidate(NamedTuple):
+    """A box that waits for its turn: the highest score first, equal ones as a heap has them."""
+
+    score: Any
+    place: int
+    seen: int  #: How many of the chosen boxes it has been compared with.
+
+    def __lt__(self, other: _Candidate) -> bool:  # type: ignore[override]
+        return bool(self.score > other.score)
+
+
 def _chosen(
     similar: Similarity, scores: Any, limit: int, threshold: float, least: float, sigma: float
 ) -> tuple[list[int], list[Any]]:
     """Places of the best boxes and their scores.
 
-    Without `sigma` a box goes that is more than `threshold` like a better one.  With it, its score
+    Without `sigma` a box goes that is at least `threshold` like a better one.  With it, its score
     shrinks by ``exp(-similarity**2 / (2 sigma))`` for each better one (Bodla et al., *Soft-NMS*,
-    2017), and it takes its turn again.
+    2017), and it takes its turn again. A chosen box is compared with itself too, as in TensorFlow
+    1.15: one without area is not like itself, and is chosen again and again.
     """
-    # The heap gives the highest score, of equal ones the first; the last field of an entry is how
-    # many of the chosen boxes have lowered its score already.
-    heap = [(-s, i, 0) for i, s in enumerate(scores) if s > least]
-    heapq.heapify(heap)
+    heap: list[_Candidate] = []
+    for i, s in enumerate(scores):
+        if s > least:
+            heapq.heappush(heap, _Candidate(s, i, 0))
     places: list[int] = []
     kept: list[Any] = []
     while heap and len(places) < limit:
-        lost, i, seen = heapq.heappop(heap)
+        before, i, seen = heapq.heappop(heap)
         likeness = similar(i, places[seen:])
+        if np.any(likeness >= threshold):
+            continue
+        score = before
         if sigma > 0:
-            factors = np.exp(-0.5 / np.float32(sigma) * likeness**2)
-            score = -lost
-            for factor in np.where(likeness <= threshold, factors, 0)[::-1]:
+            for factor in np.exp(-0.5 / np.float32(sigma) * likeness**2)[::-1]:
                 score *= scores.dtype.type(factor)
-        else:
-            score = -lost * (not np.any(likeness > threshold))
-        if score == -lost:
+        compared = len(places)
+        if score == before:
             places.append(i)
             kept.append(score)
-        elif sigma > 0 and score > least:
-            heapq.heappush(heap, (-score, i, len(places)))
+        if score > least:
+            heapq.heappush(heap, _Candidate(score, i, compared))
     return places, kept
+
+
+def _chosen_once(
+    similar: Similarity, scores: Any, limit: int, threshold: float, least: float
+) -> list[int]:
+    """Places of the best boxes: one goes that is more than `threshold` like a better one."""
+    places: list[int] = []
+    for i in np.argsort(-scores, kind="stable"):
+        if len(places) == limit:
+            break
+        if scores[i] > least and not np.any(similar(i, places) > threshold):
+            places.append(i)
+    return places
 
 
 def _check(limit: int, threshold: float) -> None:
@@ -117,8 +142,8 @@ def _one_picture(
         def similar(i: int, others: list[int], own: Any = own) -> Any:
             return _overlap(own[i], own[others])
 
-        places, kept = _chosen(similar, scores[:, c], limit, iou, least, 0.0)
-        found += [(s, c, own[i]) for i, s in zip(places, kept, strict=True)]
+        places = _chosen_once(similar, scores[:, c], limit, iou, least)
+        found += [(scores[i, c], c, own[i]) for i in places]
     return sorted(found, key=lambda f: -float(f[0]))
 
 

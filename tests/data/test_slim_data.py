@@ -108,3 +108,14 @@ def test_where_programs_look() -> None:
 
     assert tfexample_decoder.Image is slim.tfexample_decoder.Image
     assert DatasetDataProvider is slim.dataset_data_provider.DatasetDataProvider
+
+
+def test_queue_runners_run_as_long_as_the_block() -> None:
+    for _ in range(2):  # the first block leaves nothing that keeps the second from running
+        with tf.Graph().as_default(), tf.Session() as sess:
+            element = tf.train.batch([tf.constant([1.0, 2.0])], 3)
+            with slim.queues.QueueRunners(sess):
+                assert sess.run(element).shape == (3, 2)
+                nested = slim.queues.QueueRunners(sess)
+                with pytest.raises(slim.queues.NestedQueueRunnerError), nested:
+                    pass

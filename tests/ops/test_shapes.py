@@ -421,3 +421,18 @@ def test_a_single_index_out_of_range() -> None:
         pytest.raises(tf.errors.InvalidArgumentError, match=r"^indices = 7 is not in \[0, 3\)"),
     ):
         sess.run(tf.gather(tf.constant([1.0, 2.0, 3.0]), i), {i: 7})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [([3, 4 / 2], [3, 2]), ([3, 2.5], [3, 2]), (np.array([3.0, 2.5]), [3, 2]), (2.0, [2]),
+     ([1000, 2.0], [1000, 2]), ([True, 2], [1, 2]), ([tf.Dimension(3), 2.0], [3, 2])],
+)  # fmt: skip
+def test_sizes_of_zeros_and_ones_may_be_floats(sizes: Any, shape: list[int]) -> None:
+    assert tf.zeros(sizes).shape.as_list() == tf.ones(sizes).shape.as_list() == shape
+
+
+@pytest.mark.parametrize("sizes", [[1000, 2.5], 2.5, [-1.0, 2], [float("nan"), 2]])
+def test_sizes_that_are_no_numbers_of_elements(sizes: Any) -> None:
+    with pytest.raises(TypeError, match=r"Expected int32, got \S+ of type 'float' instead"):
+        tf.zeros(sizes)

@@ -199,3 +199,18 @@ def test_the_network_of_the_digits() -> None:
     np.testing.assert_allclose([before, after], [2.2670555, 2.0610192], rtol=1e-5)
     assert count == 0
     assert len(tf.get_collection(tf.GraphKeys.SUMMARIES)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("contrib.image.python.ops.image_ops", "bipartite_match"),
+     ("contrib.training.python.training.training", "create_train_op"),
+     ("contrib.losses.python.losses.loss_ops", "softmax_cross_entropy")],
+)  # fmt: skip
+def test_modules_inside_parts_of_contrib(module: str, name: str) -> None:
+    package, _, last = module.rpartition(".")
+    scope: dict[str, Any] = {}
+    exec(f"from tensorflow.{package} import {last} as found", scope)
+    assert getattr(scope["found"], name) is getattr(inside(module), name)
+    with pytest.raises(ModuleNotFoundError, match="nonsense"):
+        inside("contrib.image.nonsense")

@@ -76,3 +76,25 @@ for name, make in {
             sess.run(tf.convert_to_tensor(make()[0]))
         except (ValueError, tf.errors.InvalidArgumentError) as e:
             RESULT[name] = type(e).__name__
+
+# Boxes as alike as the threshold says, equal scores, scores of nought, boxes without area or with NaN.
+unit, half, far, none = [0, 0, 1, 1], [0, 0, 1, 0.5], [2, 2, 3, 3], [0, 0, 0, 0]
+corner_cases = [
+    ([unit, half], [2, 1], 0.5), ([unit, half], [2, 1], 0.51), ([unit, unit], [2, 1], 1.0),
+    ([unit, far], [2, 1], 0.0), ([unit, far, half, unit], [0, 0, 0, 0], 0.6),
+    ([unit, none, far], [3, 2, 1], 0.5), ([unit, [0, 0, np.nan, 1]], [2, 1], 0.5),
+    ([half, far, [5, 5, 6, 6], unit, [7, 7, 8, 8], [5, 0, 6, 1]], [1, 1, 2, 1, 1, 1], 0.4),
+]  # fmt: skip
+for i, (found, points, threshold) in enumerate(corner_cases):
+    found, points = np.array(found, np.float32), np.array(points, np.float32)
+    keep(f"chosen{i}", tf.image.non_max_suppression(found, points, 5, threshold))
+    keep(
+        f"chosen with scores{i}",
+        *tf.image.non_max_suppression_with_scores(found, points, 5, threshold, soft_nms_sigma=0.2),
+    )
+    keep(
+        f"chosen together{i}",
+        *tf.image.combined_non_max_suppression(
+            found[None, :, None], points[None, :, None], 5, 5, threshold
+        ),
+    )
