@@ -17,6 +17,7 @@ from typing import Any
 
 from graphc.errors import FailedPreconditionError, InvalidArgumentError
 from graphc.ir import build, dims, journal
+from graphc.ir.build import InferError
 from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
@@ -575,6 +576,8 @@ class Functionalizer:
                 v = n.inputs[inputs.index(e.value)]
                 self.because_of_size(n, v)
                 raise Cut(needs=((v, n),)) from None
+            except InferError as e:
+                raise InvalidArgumentError(None, n, run_error(n, e)) from None
         draws = n.op.family == "random"
         if draws:
             attrs = {**attrs, "stream": len(self.frozen.random)}

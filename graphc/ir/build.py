@@ -16,7 +16,17 @@ from graphc.ir.node import Node, Source, Value
 if TYPE_CHECKING:
     from graphc.ops.record import Op
 
-__all__ = ["Builder", "Rewriter", "build", "current", "use"]
+__all__ = ["Builder", "InferError", "Rewriter", "build", "current", "use"]
+
+
+class InferError(ValueError):
+    """Types or shapes an op cannot take; the builder adds the op's name and inputs.
+
+    A second argument is what follows the shapes of the inputs there.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
 
 
 class Builder(Protocol):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import dims as D
+from graphc.ir.build import InferError
 from graphc.ir.dims import Dim
 from graphc.ir.node import Value
 
@@ -25,6 +26,12 @@ LIMIT = 64
 
 #: Only these types hold sizes; anything a value of them cannot be is not known (it wraps).
 _RANGE = {"i32": 2**31, "i64": 2**63}
+
+#: How many axes operands of sizes have, by name; the others are what their op makes of them.
+_RANKS = {
+    "begin": 1, "depth": 0, "dims": 1, "k": 0, "multiples": 1, "num": 0, "num_samples": 0,
+    "num_segments": 0, "perm": 1, "shape": 1, "sizes": 1,
+}  # fmt: skip
 
 
 class NeedsValue(Exception):
@@ -135,11 +142,19 @@ def known_operand(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
     """A size operand of a node: its attribute, or what is known of the tensor given for it.
 
     Returns None where nothing is known; a vector of known length may hold None entries.
+
+    Raises
+    ------
+    InferError
+        Where the tensor has another number of axes than the operand.
     """
     if name in attrs:
         return attrs[name]
     dynamic = attrs["dynamic"]
     v = inputs[len(inputs) - len(dynamic) + dynamic.index(name)]
+    rank = _RANKS.get(name)
+    if rank is not None and v.static_shape is not None and len(v.static_shape) != rank:
+        raise InferError(f"Shape must be rank {rank} but is rank {len(v.static_shape)}")
     _settle(v)
     k = known(v)
     return _unknown_elements(v) if k is None else k

@@ -34,6 +34,8 @@ def width_of_sums(x: Any) -> Any:
 
 def one_axis(axis: Any, rank: int, what: str) -> int:
     axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+    if isinstance(axis, tuple):
+        raise shape_error("Shape must be rank 0 but is rank 1")
     if not -rank <= axis < rank:
         raise shape_error(
             f"{what} ({axis}) must be in the range [{-rank}, {rank}), where {rank} is the number "

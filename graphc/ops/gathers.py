@@ -357,7 +357,11 @@ def _scatter_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     t, v = i.static_shape, u.static_shape
     if s is not None and t is not None and v is not None and t and type(t[-1]) is int:
         want = (*t[:-1], *s[t[-1] :])
-        if len(want) != len(v) or any(D.same(a, b) is False for a, b in zip(want, v, strict=True)):
+        if (
+            t[-1] > len(s)
+            or len(want) != len(v)
+            or any(D.same(a, b) is False for a, b in zip(want, v, strict=True))
+        ):
             raise shape_error(
                 f"Must have updates.shape = indices.shape[:-1] + shape[{t[-1]}:], got "
                 f"updates.shape: {text(v)}, indices.shape: {text(t)}, shape: {text(s)}"

@@ -270,7 +270,11 @@ def searchsorted(
 
 
 def _picked(data: Any, indices: Any, segment_ids: Any) -> tuple[Value, Value]:
-    return arrays.gather(data, indices), as_value(segment_ids, None, "segment_ids")
+    at, ids = as_value(indices, None, "indices"), as_value(segment_ids, None, "segment_ids")
+    for v in (at, ids):
+        if v.rank not in (1, None):
+            raise ValueError(f"Shape must be rank 1 but is rank {v.rank}: {v.name}")
+    return arrays.gather(data, at), ids
 
 
 def _sparse_segment(kind: str, doc: str) -> Any:
@@ -305,6 +309,8 @@ sparse_segment_sqrt_n = _sparse_segment("sqrt_n", "Sums divided by the root of t
 
 
 def _unravel(indices: Any, dims: Any) -> Any:
+    if dims.ndim != 1:
+        raise InvalidArgumentError(None, None, f"Shape must be rank 1 but is rank {dims.ndim}")
     n = int(np.prod(dims, dtype=np.int64))
     if indices.size and (indices.min() < 0 or indices.max() >= n):
         raise InvalidArgumentError(None, None, "index is out of bound as with dims")
@@ -313,6 +319,8 @@ def _unravel(indices: Any, dims: Any) -> Any:
 
 def _unravel_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     i, dims = inputs
+    if dims.rank not in (1, None):
+        raise shape_error(f"Shape must be rank 1 but is rank {dims.rank}")
     n = None if dims.static_shape is None else dims.static_shape[0]
     if i.static_shape is None or n is None:
         return [(i.dtype, None)]

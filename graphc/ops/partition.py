@@ -268,7 +268,7 @@ def _stitch_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         s, t = x.static_shape, i.static_shape
         if s is None or t is None:
             continue
-        if len(t) > len(s):
+        if len(t) > len(s) or any(D.same(a, b) is False for a, b in zip(s, t, strict=False)):
             raise shape_error(
                 f"data.shape = {text(s)} does not start with indices.shape = {text(t)}"
             )

@@ -17,7 +17,7 @@ import numpy as np
 
 from graphc.ir import dims as D
 from graphc.ir import dtypes
-from graphc.ir.build import build, current
+from graphc.ir.build import InferError, build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value, shape_text
@@ -30,10 +30,6 @@ __all__ = [
 Attrs = Mapping[str, Any]
 Types = Sequence[tuple[DType, "Shape | None"]]
 Infer = Callable[[Sequence[Value], Attrs], Types]
-
-
-class InferError(ValueError):
-    """Types or shapes an op cannot take; the builder adds the op's name and inputs."""
 
 
 def shape_error(message: str) -> InferError:

@@ -42,7 +42,7 @@ __all__ = [
 def vector_operand(x: Any) -> Any:
     """A shape given as one number means a shape of one size."""
     if isinstance(x, Value):
-        return reshape(x, [-1]) if x.static_shape == () else x
+        return x if x.static_shape else reshape(x, [-1])
     if isinstance(x, list | tuple | np.ndarray) or hasattr(x, "as_list"):
         return x
     return [x]
@@ -233,7 +233,9 @@ def _expand_dims_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     s = x.static_shape
     axis = static(inputs, attrs, "axis")
     if isinstance(axis, tuple):
-        axis = axis[0] if len(axis) == 1 else None
+        if len(axis) != 1:
+            raise shape_error("'dim' must be a tensor with a single value")
+        axis = axis[0]
     if s is None:
         return [(x.dtype, None)]
     if axis is None:
@@ -253,6 +255,8 @@ def _number(d: Dim) -> int:
     """An axis as a number: where it was fed, the plan is made for this very value."""
     if type(d) is int:
         return d
+    if isinstance(d, tuple):
+        raise shape_error("Shape must be rank 0 but is rank 1")
     f = D.facts()
     assert f is not None
     n = f.value(d)

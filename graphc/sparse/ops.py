@@ -181,6 +181,8 @@ def sparse_tensor_dense_matmul(
     a = _sparse(sp_a)
     with name_scope(name, "SparseTensorDenseMatMul"):
         y = convert_to_tensor(b, dtype=a.dtype, name="b")
+        if y.rank not in (2, None):
+            raise ValueError(f"Shape must be rank 2 but is rank {y.rank} for '{y.name}'")
         if adjoint_b:
             y = transposing.matrix_transpose(y)
         row, column = (a.indices[:, i] for i in ((1, 0) if adjoint_a else (0, 1)))
