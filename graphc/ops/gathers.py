@@ -32,7 +32,7 @@ from graphc.ops.record import (
     shape_error,
 )  # fmt: skip
 from graphc.ops.reduce import reduce_prod
-from graphc.ops.shapes import _number, expand_dims, reshape, shape
+from graphc.ops.shapes import _number, depth_of, expand_dims, reshape, shape
 from graphc.ops.shapes import size as size_of
 from graphc.ops.spaced import range as range_
 from graphc.ops.strided import getitem
@@ -254,20 +254,22 @@ def _gather_nd_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     s, t = x.static_shape, i.static_shape
     if t == ():
         raise shape_error("Shape must be at least rank 1 but is rank 0")
-    if s is None or t is None or type(t[-1]) is not int:
+    m = None if t is None else depth_of(t)
+    if s is None or t is None or m is None:
         return [(x.dtype, None)]
-    if t[-1] > len(s):
+    if m > len(s):
         raise shape_error(
             f"indices.shape[-1] must be <= params.rank, but saw indices shape: {text(t)} and "
             f"params shape: {text(s)}"
         )
-    return [(x.dtype, (*t[:-1], *s[t[-1] :]))]
+    return [(x.dtype, (*t[:-1], *s[m:]))]
 
 
 def _gather_nd_element(k: Any, index: Shape, x: Value, i: Value) -> Any:
     s, t = k.shape(x), k.shape(i)
     outer = index[: len(t) - 1]
-    m = int(t[-1])
+    m = depth_of(t)
+    assert m is not None
     where: list[Dim] = []
     ok = None
     for j in range(m):
@@ -355,15 +357,16 @@ def _scatter_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     _check_indices(i)
     s = known_shape(inputs, attrs, "shape")
     t, v = i.static_shape, u.static_shape
-    if s is not None and t is not None and v is not None and t and type(t[-1]) is int:
-        want = (*t[:-1], *s[t[-1] :])
+    m = depth_of(t) if t else None
+    if s is not None and t is not None and v is not None and m is not None:
+        want = (*t[:-1], *s[m:])
         if (
-            t[-1] > len(s)
+            m > len(s)
             or len(want) != len(v)
             or any(D.same(a, b) is False for a, b in zip(want, v, strict=True))
         ):
             raise shape_error(
-                f"Must have updates.shape = indices.shape[:-1] + shape[{t[-1]}:], got "
+                f"Must have updates.shape = indices.shape[:-1] + shape[{m}:], got "
                 f"updates.shape: {text(v)}, indices.shape: {text(t)}, shape: {text(s)}"
             )
     return [(u.dtype, s)]

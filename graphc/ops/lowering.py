@@ -17,6 +17,7 @@ from graphc.ir.kernel import Kernel, lit
 from graphc.ir.kernel import Value as KernelValue
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
+from graphc.ops.shapes import depth_of
 
 __all__ = ["Site", "change_rows", "scan", "scatter", "segment", "sum_equal_rows"]
 
@@ -176,12 +177,12 @@ def _sorted_segment(n: Node, s: Site) -> None:
 def scatter(n: Node, s: Site) -> None:
     """``out[indices[i]] += updates[i]`` in order of i, out of zeros.
 
-    Where a slice begins is summed over all axes that an index vector may have: how many it has may
-    not be known. An index vector of no axes names nothing (as in TensorFlow).
+    An index vector of no axes names nothing (as in TensorFlow).
     """
     ids, rows = n.inputs[:2]
     t, shape, vectors = n.outputs[0].dtype, _shape(n.outputs[0]), _shape(ids)
-    many, depth = D.product(vectors[:-1]), vectors[-1]
+    many, depth = D.product(vectors[:-1]), depth_of(vectors)
+    assert depth is not None
     inner = D.product(_shape(rows)[len(vectors) - 1 :])
     i64 = dtypes.int64
     k = KernelBuilder(n.op.name)
@@ -197,13 +198,11 @@ def scatter(n: Node, s: Site) -> None:
     with k.loop("for", "i", many) as i:
         k.check(test("less", lit(0, i64), k.index(depth)), 1, i)
         start: Dim = 0
-        for j in range(depth if type(depth) is int else len(shape)):
-            there = test("less", lit(j, i64), k.index(depth))
-            g = k.cast(k.load(at, (i, j), there), i64)
+        for j in range(depth):
+            g = k.cast(k.load(at, (i, j)), i64)
             assert isinstance(g, KernelValue)
             low = test("greater_equal", g, lit(0, i64))
-            inside = test("logical_and", low, test("less", g, k.index(shape[j])))
-            k.check(test("logical_or", inside, test("logical_not", there)), 1, i)
+            k.check(test("logical_and", low, test("less", g, k.index(shape[j]))), 1, i)
             start = start + g.index * D.product(shape[j + 1 :])
         with k.loop("vector", "e", inner) as e:
             place = (start + e,)

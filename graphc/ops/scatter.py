@@ -269,9 +269,10 @@ def _numbers(x: Value, at: Value, sizes: Value, n: Any, depth: int) -> Value:
 
 def _nd(kind: str, change: Callable[..., Value]) -> Callable[..., Value]:
     def rule(old: Value, indices: Value, updates: Value) -> Value:
-        if indices.static_shape is None or type(indices.static_shape[-1]) is not int:
+        t = indices.static_shape
+        depth = shapes.depth_of(t) if t else None
+        if depth is None:
             raise shape_error(f"the last size of {indices.node.name!r} must be known")
-        depth = indices.static_shape[-1]
         sizes = shapes.shape(old, out_type=dtypes.int64)
         n = _product(old, depth)
         ids = _numbers(old, math.cast(indices, dtypes.int64), sizes, n, depth)
@@ -288,15 +289,16 @@ def _nd_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     ref, indices, updates = inputs
     _check(ref, indices, updates)
     s, t, u = ref.static_shape, indices.static_shape, updates.static_shape
-    if s is not None and t and u is not None and type(t[-1]) is int:
-        if t[-1] > len(s):
+    m = shapes.depth_of(t) if t else None
+    if s is not None and t and u is not None and m is not None:
+        if m > len(s):
             raise shape_error(
                 f"Inner dimensions of indices {operands.text(t)} must be at most the rank {len(s)}"
             )
-        want = (*t[:-1], *s[t[-1] :])
+        want = (*t[:-1], *s[m:])
         if len(u) != len(want) or any(D.same(a, b) is False for a, b in zip(u, want, strict=True)):
             raise shape_error(
-                f"Must have updates.shape = indices.shape[:-1] + shape[{t[-1]}:], got "
+                f"Must have updates.shape = indices.shape[:-1] + shape[{m}:], got "
                 f"updates.shape: {operands.text(u)}, indices.shape: {operands.text(t)}, "
                 f"shape: {operands.text(s)}"
             )

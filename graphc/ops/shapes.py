@@ -268,6 +268,15 @@ def _number(d: Dim) -> int:
 axis_number = _number
 
 
+def depth_of(vectors: Shape) -> int | None:
+    """How many axes index vectors of this shape name; None while recording where not known.
+
+    A plan is for one such number: how slices lie in memory depends on it.
+    """
+    d = vectors[-1]
+    return None if type(d) is not int and D.facts() is None else _number(d)
+
+
 def _expand_dims_dims(x: Any, *rest: Any, **attrs: Any) -> Any:
     axis = attrs.get("axis", rest[-1] if rest else None)
     return None if x is None or isinstance(x, tuple) or axis is None else (x,)

@@ -73,3 +73,41 @@ def test_zeros_of_a_shape_of_unknown_rank() -> None:
     with tf.Session() as s:
         assert s.run(tf.zeros(n), {n: [[1, 2]]}).shape == (1, 2)
         assert s.run(tf.ones(n), {n: 3}).shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "updates"),
+    [
+        ((3,), (2,)),
+        ((3, 3, 3), (2,)),
+        ((3, 3), (2, 3)),
+        ((3,), (2, 3)),
+        ((3, 3), (3,)),
+        ((3, 3), (2, 4, 4)),
+        ((3, 3), ()),
+    ],
+)
+@pytest.mark.parametrize("shape", [None, [None, None]], ids=["any", "matrix"])
+def test_updates_that_do_not_fit_index_vectors_of_unknown_length(
+    sizes: tuple[int, ...], updates: tuple[int, ...], shape: Any
+) -> None:
+    at, x = tf.placeholder(tf.int32, shape), tf.placeholder(tf.float32)
+    y = tf.scatter_nd(at, x, sizes)
+    with tf.Session() as s:
+        feed = {at: [[1, 2], [0, 1]], x: np.ones(updates)}
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"updates\.shape"):
+            s.run(y, feed)
+
+
+def test_index_vectors_of_any_length() -> None:
+    at, x = tf.placeholder(tf.int32, [None, None]), tf.placeholder(tf.float32)
+    y = tf.scatter_nd(at, x, [2, 3])
+    back = tf.gather_nd(y, at)
+    with tf.Session() as s:
+        for vectors in ([[1, 2], [0, 0]], [[1], [0]]):
+            rows = np.arange(1.0, 7)[: 2 if len(vectors[0]) == 2 else 6].reshape(2, -1).squeeze()
+            want = np.zeros((2, 3))
+            want[tuple(np.transpose(vectors))] = rows
+            got, again = s.run([y, back], {at: vectors, x: rows})
+            np.testing.assert_array_equal(got, want)
+            np.testing.assert_array_equal(again, rows)
