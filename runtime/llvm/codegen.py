@@ -138,7 +138,7 @@ def gemm_of(c: Contraction) -> Any:
     from graphc.runtime.llvm.gemm import Gemm, Target
 
     cpu = host()
-    target = Target(cpu.vector_bytes, cpu.has_fma, cpu.l1d, cpu.l2, cpu.l3)
+    target = Target(cpu.vector_bytes, cpu.has_fma, cpu.l1d, cpu.l2, cpu.l3, cpu.has_bf16)
     m, n, k = (d if type(d) is int else None for d in (c.m, c.n, c.k))
     batched = c.batch != 1
     return Gemm(

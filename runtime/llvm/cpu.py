@@ -51,8 +51,9 @@ class Cpu(NamedTuple):
         llvmlite and LLVM, with versions.
     vector_bytes : int
         Size of the widest vector register.
-    has_fma, has_f16 : bool
-        Fused multiply-add; conversion between float16 and float32.
+    has_fma, has_f16, has_bf16 : bool
+        Fused multiply-add; conversion between float16 and float32; products of bfloat16 that are
+        added in float32.
     checked : bool
         Whether the operating system confirmed the features.
     l1d, l2, l3 : int
@@ -69,6 +70,7 @@ class Cpu(NamedTuple):
     vector_bytes: int
     has_fma: bool
     has_f16: bool
+    has_bf16: bool
     checked: bool
     l1d: int
     l2: int
@@ -134,6 +136,7 @@ def _limited(level: str, cache: Cache) -> Cpu:
         vector_bytes={"avx512": 64, "avx2": 32}.get(reached, 16),
         has_fma=features.get("fma", not x86) if x86 else True,
         has_f16=features.get("f16c", False) if x86 else True,
+        has_bf16=reached == "avx512" and features.get("avx512bf16", False) and _newer(report),
         checked=checked,
         l1d=l1d,
         l2=l2,
@@ -147,6 +150,11 @@ def _allowed(feature: str, level: str) -> bool:
         return feature in _BASELINE
     wide = feature.startswith(("avx512", "avx10", "amx")) or feature == "evex512"
     return level == "avx512" or not wide
+
+
+def _newer(report: _Report) -> bool:
+    """Whether LLVM's intrinsics of bfloat16 take bfloat16: from version 16 on."""
+    return int(report.toolchain.rpartition(" ")[2].partition(".")[0]) >= 16
 
 
 def _usable(cache: Cache) -> tuple[_Report, bool]:

@@ -3,7 +3,8 @@
 ``C[b, m, n] = epilogue(op(A)[b, m, k] @ op(B)[b, k, n])``; operands are contiguous row-major,
 ``op`` transposes the last two axes when ``ta`` / ``tb`` is set (A is then stored [k, m], B
 [n, k]). float32, float64, int32, int64 accumulate in their own type (integers wrap), float16
-and bfloat16 in float32.
+and bfloat16 in float32. Where the CPU multiplies two bfloat16 and adds both products to a float32
+(`Target.has_bf16`), what is a term below is such a pair.
 
 How to use it::
 
@@ -68,7 +69,7 @@ from one batch of A or B to the next (0: shared); rows and columns a unit; colum
 at a time; bytes of scratch that a worker has for itself."""
 
 # Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
-TEMPLATE = 16
+TEMPLATE = 17
 
 # Terms added one after another before they join the sum of the others. Rounding grows with
 # the length of such a chain: equal terms, whose roundings all go the same way, err by up to
@@ -103,6 +104,7 @@ class Target(NamedTuple):
     l1d: int = 32 << 10
     l2: int = 1 << 20
     l3: int = 32 << 20
+    has_bf16: bool = False
 
     @property
     def registers(self) -> int:
@@ -186,6 +188,20 @@ class Gemm(NamedTuple):
         return self.outputs or (self.dtype,)
 
     @property
+    def pair(self) -> int:
+        """Products of a term."""
+        return 2 if self.dtype.code == "bf16" and self.target.has_bf16 else 1
+
+    @property
+    def kind(self) -> DType:
+        """The type of a term's factors in panels."""
+        return dtypes.int32 if self.pair == 2 else self.acc
+
+    def terms(self, k: int) -> int:
+        """Terms of `k` products."""
+        return -(-k // self.pair)
+
+    @property
     def lanes(self) -> int:
         return self.target.vector_bytes // self.acc.size
 
@@ -243,11 +259,11 @@ class Gemm(NamedTuple):
         if n is not None and n >= nr:
             rest = n % nr
             n = nr + (rest if rest % lanes == 0 else rest // lanes * lanes + 1)
-        if k is not None and k >= mr * line:
-            odd = int(k % lanes != 0)
+        if k is not None and self.terms(k) >= mr * line:
+            odd = int(k % (lanes * self.pair) != 0)
             deep = self._k_slabs(k)[0] > 1
             blocks = self.slab(BLOCK) * BLOCK if deep else KC
-            k = (mr * line if k <= KC else blocks + lanes) + odd
+            k = (mr * line if self.terms(k) <= KC else blocks + lanes) * self.pair + odd
         made = self._replace(m=m, n=n, k=k, loose=True)
         if self.large and made.n is not None and made.n >= nr:
             made = made._replace(n=made.n + nr * self.target.l2)
@@ -279,6 +295,8 @@ class Gemm(NamedTuple):
             # A panel's transposition costs as much as 12 rows of products; the dot kernel's
             # sums across lanes at the end as much as a k of 128.
             return "dot" if m <= (12 if k > 128 else 3) and not self.ta else "local"
+        if self.pair == 2 and (self.ta or k % 2):
+            return "local"  # pairs are made while a matrix is packed
         if self.ta and m * k * self.dtype.size > self.target.l1d:
             # Small ones, as in batches, are 18 % faster without packing (Zen 5). Larger ones were
             # only while their operands lay in the L2 cache, which in a graph they do not.
@@ -296,7 +314,7 @@ class Gemm(NamedTuple):
         out = []
         for m in (1, 2, 512, 4096) if self.m is None else (self.m,):
             for n in (1, 8, 512) if self.n is None else (self.n,):
-                for k in (1, 8, 512) if self.k is None else (self.k,):
+                for k in (1, 7, 8, 512) if self.k is None else (self.k,):
                     out.append(self.kernel(m, n, k))
         return tuple(dict.fromkeys(reversed(out)))
 
@@ -394,7 +412,8 @@ class Gemm(NamedTuple):
         return max(1, self.target.l2 // 4 // (block * self.columns * self.acc.size))
 
     def _k_slabs(self, k: int) -> tuple[int, int]:
-        """How many slabs, and the terms of one."""
+        """How many slabs `k` products make, and the terms of one."""
+        k = self.terms(k)
         blocks, terms = blocks_of(k)
         slabs = -(-blocks // self.slab(KC if k > LONG else BLOCK))
         return slabs, min(k, -(-blocks // slabs) * terms)
@@ -431,7 +450,7 @@ class Gemm(NamedTuple):
         if slabs > 1 and kernel in ("direct", "local", "packed"):
             private += mb * nb * size
         if kernel == "packed":
-            shared = (1 if b_shared else batch) * _up(n, nr) * _up(k, self.lanes) * size
+            shared = (1 if b_shared else batch) * _up(n, nr) * _up(self.terms(k), self.lanes) * size
         return _up(private, 64), _up(shared, 64)
 
     # ------------------------------------------------------------- emission

@@ -9,6 +9,7 @@ from llvmlite import ir
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
+from graphc.runtime.llvm import pairs
 from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.gemm import WORDS, Epilogue, Gemm
 from graphc.runtime.llvm.values import V, i32, ptr
@@ -141,6 +142,8 @@ class Base:
         A tile's sums.
     out_row : V
         The row of the results where this product of a batch begins.
+    pair, terms, most : int, V, int or None
+        Products of a term; terms of an element of the results, and their number where it is known.
     plain : bool
         Whether what is around the products and the epilogue is `Fn.plain`: it took most of the
         time of compiling, and takes next to none where products are many.
@@ -167,6 +170,9 @@ class Base:
         self.m = self._size(g.m, word["m"])
         self.n = self._size(g.n, word["n"])
         self.k = self._size(g.k, word["k"])
+        self.pair = 1 if kernel in ("thin", "thin_col") else g.pair
+        self.terms = self.k if self.pair == 1 else self._div(self.k + 1, 2)
+        self.most = None if g.k is None else g.terms(g.k)
         self.a_step = fn.read_i64(self.table, word["a_step"])
         self.b_step = fn.read_i64(self.table, word["b_step"])
         self.batch = fn.read_i64(self.table, word["batch"])
@@ -195,7 +201,7 @@ class Base:
 
     def _div(self, x: V, y: int) -> V:
         """x // y for x >= 0 and a power of two."""
-        return self.fn.shr(x, y.bit_length() - 1)
+        return x if y == 1 else self.fn.shr(x, y.bit_length() - 1)
 
     def _up(self, x: V, to: int) -> V:
         return (x + (to - 1)) & -to
@@ -212,7 +218,27 @@ class Base:
         x = self.fn.load(base, at, self.g.dtype, lanes, mask)
         return self.fn.cast(x, self.g.acc)
 
+    def _elements(self, terms: V) -> V:
+        """Elements of an operand that so many terms take."""
+        return terms if self.pair == 1 else terms * 2
+
+    def _along(self, base: Any, at: V, lanes: int = 1, mask: V | None = None) -> V:
+        """Terms' factors that lie along k, from element `at`; `mask` is of elements."""
+        if self.pair == 2:
+            return pairs.along(self.fn, base, at, lanes, mask)
+        return self._load(base, at, lanes, mask)
+
+    def _across(
+        self, base: Any, at: V, lanes: int, mask: V | None = None, more: V | None = None
+    ) -> V:
+        """Terms' factors that lie across k, of pairs the second ones `more` behind, else 0."""
+        if self.pair == 2:
+            return pairs.across(self.fn, base, at, lanes, mask, more)
+        return self._load(base, at, lanes, mask)
+
     def _mul_add(self, x: V, y: V, z: V) -> V:
+        if self.pair == 2:
+            return pairs.mul_add(self.fn, x, y, z)
         if self.g.acc.kind == "f" and self.g.target.has_fma:
             return self.fn.fma(x, y, z)
         return z + x * y

@@ -74,9 +74,10 @@ class Blocks(Base):
     def _micro(self, rows: int, nv: int, work: Work) -> None:
         """rows x nv vectors of sums over the terms."""
         fn, g, lanes = self.fn, self.g, self.lanes
-        kind = g.dtype if self.kernel == "direct" else g.acc
+        direct = self.kernel == "direct"
         mask = None if work.left is None else self._mask(work.left, lanes)
         zeros = [fn.const(0, g.acc, lanes)] * (rows * nv)
+        more = self._div(fn.index(work.step), 2) if direct and self.pair == 2 else None
 
         def products(start: V | int, stop: V, sums: list[V]) -> list[V]:
             with fn.loop(start, stop, carry=sums) as p:
@@ -84,12 +85,15 @@ class Blocks(Base):
                 bs = []
                 for v in range(nv):
                     m = mask if v == nv - 1 else None
-                    x = fn.load(work.panel, at_b + v * lanes, kind, lanes, m)
-                    bs.append(fn.cast(x, g.acc))
+                    if direct:
+                        x = self._across(work.panel, at_b + v * lanes, lanes, m, more)
+                    else:
+                        x = fn.load(work.panel, at_b + v * lanes, g.kind, lanes, m)
+                    bs.append(x)
                 out = []
                 for r in range(rows):
-                    x = fn.load(work.rows[r], at_a, work.kind)
-                    x = fn.splat(fn.cast(x, g.acc), lanes)
+                    x = fn.load(work.rows[r], at_a, work.kind, align=g.dtype.size)
+                    x = fn.splat(fn.cast(x, g.kind), lanes)
                     for v in range(nv):
                         out.append(self._mul_add(x, bs[v], p.carry[r * nv + v]))
                 p.next(out)
@@ -165,8 +169,8 @@ class Blocks(Base):
 
     def _fetch_ends(self, number: V, ends: tuple[Rows, ...], some: V) -> None:
         """A row or more of what a tile's end reads and writes: all in the chunks there are."""
-        fn, g = self.fn, self.g
-        k = BLOCK if g.k is None or g.k > KC else max(1, g.k)
+        fn = self.fn
+        k = BLOCK if self.most is None or self.most > KC else max(1, self.most)
         per = min(self.mr, -(-self.mr * self._chunk // k))
         first = number * per
         with fn.if_(first < some):
@@ -177,15 +181,16 @@ class Blocks(Base):
                         self._line(self._byte(base, fn.index(at)), e.write)
 
     def _pack_row(self, row: V, copy: Copy) -> None:
-        """One row of B's next panel, which was asked for `AHEAD` rows before."""
+        """A term's row of B's next panel, which was asked for `AHEAD` rows before."""
         fn, g, nr = self.fn, self.g, self.nr
         with fn.if_(row < copy.stop):
-            source = fn.element_ptr(copy.source, row * copy.step, g.dtype)
-            later = fn.element_ptr(source, copy.step * AHEAD, g.dtype)
+            source = fn.element_ptr(copy.source, self._elements(row) * copy.step, g.dtype)
+            later = fn.element_ptr(source, copy.step * (AHEAD * self.pair), g.dtype)
             for at in range(60, nr * g.dtype.size, 64):  # of a line and what follows, what follows
                 self._line(self._byte(later, fn.index(at)))
             for v in range(0, nr, self.lanes):
-                fn.store(copy.to, row * nr + v, self._load(source, v, self.lanes))
+                x = self._across(source, fn.index(v), self.lanes, more=copy.step)
+                fn.store(copy.to, row * nr + v, x)
 
     def _pack_turned(self, row: V, turn: Turn) -> None:
         """Lines of some rows of a stored A, which were asked for three chunks before."""

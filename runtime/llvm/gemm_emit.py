@@ -51,23 +51,24 @@ class _Kernel(Blocks, Packing, Thin):
     def main(self) -> None:
         fn, g = self.fn, self.g
         self.stack = fn.stack(g.acc, self.mr * self.nr)
-        many = g.k is None or g.k > KC
+        many = self.most is None or self.most > KC
         self.blocked = many and self.kernel in ("direct", "local", "packed")
         self.deep = self.blocked and (g.k is None or g._k_slabs(g.k)[0] > 1)
-        self.slabs, self.depth, self.kc = fn.index(1), self.k, self.k
+        terms = self.terms
+        self.slabs, self.depth, self.kc = fn.index(1), terms, terms
         if self.blocked:
-            long = self.k > LONG
+            long = terms > LONG
             blocks = fn.select(
-                long, self._div(self.k + (KC - 1), KC), self._div(self.k + (BLOCK - 1), BLOCK)
+                long, self._div(terms + (KC - 1), KC), self._div(terms + (BLOCK - 1), BLOCK)
             )
-            blocks = fn.select(self.k > KC, blocks, fn.index(1))
-            terms = self._up(fn.udiv_index(self.k + (blocks - 1), blocks), 16)
-            self.kc = fn.select(self.k > KC, terms, fn.maximum(self.k, 1))
+            blocks = fn.select(terms > KC, blocks, fn.index(1))
+            each = self._up(fn.udiv_index(terms + (blocks - 1), blocks), 16)
+            self.kc = fn.select(terms > KC, each, fn.maximum(terms, 1))
         if self.deep:
             most = fn.select(long, fn.index(g.slab(KC)), fn.index(g.slab(BLOCK)))
             self.slabs = fn.udiv_index(blocks + (most - 1), most)
             each = fn.udiv_index(blocks + (self.slabs - 1), self.slabs)
-            self.depth = self._min(self.kc * each, self.k)
+            self.depth = self._min(self.kc * each, terms)
         self.kp = self._up(self.depth, self.lanes)
         row_units = fn.udiv_index(self.m + (self.mb - 1), self.mb)
         col_units = fn.udiv_index(self.n + (self.nb - 1), self.nb)
@@ -120,7 +121,7 @@ class _Kernel(Blocks, Packing, Thin):
         row_tiles = self._up(i1 - i0, mr)
         with fn.loop(0, self.slabs) as slab:
             p0 = slab.i * self.depth
-            kk = self._min(self.depth, self.k - p0)
+            kk = self._min(self.depth, self.terms - p0)
             later = self._later(i0, i1, j1 - j0, kk) if self._turns else None
             if packs_a:
                 self._pack_first(a, a_pack, i0, i1, p0, kk, later)
@@ -183,7 +184,7 @@ class _Kernel(Blocks, Packing, Thin):
         fn, g, mr, line = self.fn, self.g, self.mr, self._chunk
         first = i0 + ((i - i0) & -line) + line
         source = fn.element_ptr(a, p0 * self.m + first, g.dtype)
-        to = fn.element_ptr(a_pack, (first - i0) * self.kp, g.acc)
+        to = fn.element_ptr(a_pack, (first - i0) * self.kp, g.kind)
         part = self._div((i - i0) & (line - 1), mr)
         stop = fn.select(first < later, kk, fn.index(0))
         return Turn(source, self.m, to, self.kp * mr, part * (self._div(kk, line) * mr), stop)
@@ -201,7 +202,7 @@ class _Kernel(Blocks, Packing, Thin):
             ends = part.i > 0
             low = fn.select(ends, fn.select(some, later, i1), i0)
             high = fn.select(ends | ~some, i1, i0 + self._chunk)
-            to = fn.element_ptr(a_pack, (low - i0) * self.kp, g.acc)
+            to = fn.element_ptr(a_pack, (low - i0) * self.kp, g.kind)
             self._pack_a(a, to, low, high, p0, kk)
 
     def _next(
@@ -212,36 +213,36 @@ class _Kernel(Blocks, Packing, Thin):
         to_a = None
         if packs_a or not g.ta:
             ahead = fn.select(i + mr < i1, fn.index(mr), i0 - i)
-            to_a = ahead * (self.kp if packs_a else self.k)
+            to_a = ahead * self.kp if packs_a else self._div(ahead * self.k, self.pair)
         chunk = self._chunk
         chunks, tile = self._div(kk, chunk), self._div(i - i0, mr)
         if self._copies:
             column = j + nr
-            source = fn.element_ptr(b, p0 * self.n + column, g.dtype)
-            stop = fn.select(column + nr <= j1, kk, fn.index(0))
+            source = fn.element_ptr(b, self._elements(p0) * self.n + column, g.dtype)
+            stop = fn.select(column + nr <= j1, self._whole(p0, kk), fn.index(0))
             copy = Copy(source, self.n, self._buffer(b_pack, j0, column), tile * chunks, stop)
             return Next(to_a, copy=copy)
         part = tile & (chunk - 1)
         if self.kernel == "packed":
-            kp = self._up(self.k, self.lanes)
+            kp = self._up(self.terms, self.lanes)
             start = self._byte(panel, (kp + part * chunks) * (nr * size))
             return Next(to_a, Lines(start, fn.index(nr * size), fn.index(64)))
-        if self.kernel == "direct" or g.dtype is not g.acc:
+        if self.kernel == "direct" or (g.dtype is not g.acc and self.pair == 1):
             return Next(to_a)
         # Rows of the stored B, a few for each tile, the same again after `chunk` tiles.
         column = j + self.group
-        at = (column + part * -(-nr // chunk)) * self.k + p0
+        at = (column + part * -(-nr // chunk)) * self.k + self._elements(p0)
         start = fn.wrap(fn.element_ptr(b, at, g.dtype), dtypes.int64)
         more = column < j1
         start = fn.select(more, start, fn.wrap(panel, dtypes.int64))
-        gap = fn.select(more, self.k * size, fn.index(0))
+        gap = fn.select(more, self.k * g.dtype.size, fn.index(0))
         return Next(to_a, Lines(start.ll, fn.select(more, fn.index(64), fn.index(0)), gap))
 
     def _buffer(self, b_pack: Any, j0: V, j: V) -> Any:
         """Where the panel from column `j` is packed while tiles of the one before it are made."""
         fn, nr = self.fn, self.nr
         odd = fn.udiv_index(j - j0, fn.index(nr)) & 1
-        return fn.element_ptr(b_pack, odd * (self.kp * nr), self.g.acc)
+        return fn.element_ptr(b_pack, odd * (self.kp * nr), self.g.kind)
 
     def _tile_of(self, slab: V, i: V, j: V, rows: V, cols: V, work: Work) -> None:
         """One tile's products over a slab, and its end after the last one."""
@@ -293,7 +294,7 @@ class _Kernel(Blocks, Packing, Thin):
         if after.turn is not None:
             row = after.turn.row + chunks * self.mr
             after = after._replace(turn=after.turn._replace(row=row))
-        kind = self.g.dtype if self.kernel == "direct" else self.g.acc
+        kind = self.g.dtype if self.kernel == "direct" else self.g.kind
         return work._replace(
             rows=[fn.element_ptr(x, q * work.along, work.kind) for x in work.rows],
             panel=fn.element_ptr(work.panel, q * work.step, kind),
@@ -346,9 +347,10 @@ class _Kernel(Blocks, Packing, Thin):
         fn, nr = self.fn, self.nr
         if self._copies:
             # The whole tiles of the panel before this one have packed rows of it.
-            have = self._min(kk, self._div(rows, self.mr) * self._div(kk, self._chunk))
+            have = self._div(rows, self.mr) * self._div(kk, self._chunk)
+            have = self._min(self._whole(p0, kk), have)
             have = fn.select((first > j0) & (first + nr <= j1), have, fn.index(0))
-            to = fn.element_ptr(self._buffer(dest, j0, first), have * nr, self.g.acc)
+            to = fn.element_ptr(self._buffer(dest, j0, first), have * nr, self.g.kind)
             self._pack(b, to, first, self._min(first + nr, j1), p0 + have, kk - have)
             yield first
             return
@@ -364,17 +366,18 @@ class _Kernel(Blocks, Packing, Thin):
         """Where the panel of B's columns from `j` is, and the distance of its rows."""
         fn, g, nr = self.fn, self.g, self.nr
         if self.kernel == "direct":
-            return fn.element_ptr(b, p0 * self.n + j, g.dtype), self.n
+            at = self._elements(p0) * self.n + j
+            return fn.element_ptr(b, at, g.dtype), self._elements(self.n)
         if self._copies:
             return self._buffer(b_pack, j0, j), nr
         if self.kernel == "local":
-            return fn.element_ptr(b_pack, (j - first) * self.kp, g.acc), nr
-        kp = self._up(self.k, self.lanes)
+            return fn.element_ptr(b_pack, (j - first) * self.kp, g.kind), nr
+        kp = self._up(self.terms, self.lanes)
         at = kp * j + p0 * nr
         if self.index is not None:
             n = fn.udiv_index(self.n + (nr - 1), fn.index(nr)) * nr
             at = at + fn.select(self.b_step.eq(0), fn.index(0), self.index * (kp * n))
-        return fn.element_ptr(self.packed, at, g.acc), nr
+        return fn.element_ptr(self.packed, at, g.kind), nr
 
     def _rows(
         self, a: Any, a_pack: Any, i0: V, i: V, rows: V, p0: V
@@ -384,8 +387,9 @@ class _Kernel(Blocks, Packing, Thin):
         if not g._packs_a(self.kernel):
             if g.ta:
                 return self._addresses(a, p0 * self.m + i, 1, mr, rows), self.m, g.dtype
-            return self._addresses(a, i * self.k + p0, self.k, mr, rows), 1, g.dtype
-        tile = fn.element_ptr(a_pack, (i - i0) * self.kp, g.acc)
+            kind = g.kind if self.pair == 2 else g.dtype
+            return self._addresses(a, i * self.k + self._elements(p0), self.k, mr, rows), 1, kind
+        tile = fn.element_ptr(a_pack, (i - i0) * self.kp, g.kind)
         if g.ta:
-            return [fn.element_ptr(tile, r, g.acc) for r in range(mr)], mr, g.acc
-        return [fn.element_ptr(tile, self.kp * r, g.acc) for r in range(mr)], 1, g.acc
+            return [fn.element_ptr(tile, r, g.kind) for r in range(mr)], mr, g.kind
+        return [fn.element_ptr(tile, self.kp * r, g.kind) for r in range(mr)], 1, g.kind

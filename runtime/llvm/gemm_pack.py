@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphc.ir import dtypes
@@ -22,14 +22,34 @@ class Packing(Base):
         """All panels of B, for `packed`: units are (batch, panel)."""
         fn, g, nr = self.fn, self.g, self.nr
         panels = fn.udiv_index(self.n + (nr - 1), fn.index(nr))
-        self.kp = self._up(self.k, self.lanes)
+        self.kp = self._up(self.terms, self.lanes)
         begin, end = (fn.wrap(x, dtypes.int64) for x in fn.args[1:3])
         with fn.loop(begin, end) as unit:
             at = fn.udiv_index(unit.i, panels)
             j = (unit.i - at * panels) * nr
             b = fn.element_ptr(self.b, at * self.b_step, g.dtype)
-            dest = fn.element_ptr(self.packed, unit.i * (self.kp * nr), g.acc)
-            self._pack(b, dest, j, self._min(j + nr, self.n), fn.index(0), self.k)
+            dest = fn.element_ptr(self.packed, unit.i * (self.kp * nr), g.kind)
+            self._pack(b, dest, j, self._min(j + nr, self.n), fn.index(0), self.terms)
+
+    def _whole(self, p0: V, kk: V) -> V:
+        """How many of the `kk` terms from `p0` have all their factors."""
+        return kk if self.pair == 1 else self._min(kk, self._div(self.k, 2) - p0)
+
+    def _each(self, p0: V, kk: V, step: V) -> Iterator[tuple[V, V | None]]:
+        """A loop over the `kk` terms from `p0`: each, and how far behind its second factors are.
+
+        The last one has none where the factors are odd.
+        """
+        fn, whole = self.fn, self._whole(p0, kk)
+        with fn.loop(0, whole) as p:
+            yield p.i, step
+        if self.pair == 2 and (self.g.k is None or self.g.k % (self.lanes * 2)):
+            with fn.if_(whole < kk):
+                yield whole, None
+
+    def _left(self, p0: V, kk: V) -> V:
+        """Elements of the `kk` terms from `p0`."""
+        return kk if self.pair == 1 else self._min(kk * 2, self.k - p0 * 2)
 
     def _pack(self, b: Any, dest: Any, j0: V, j1: V, p0: V, kk: V) -> None:
         """Columns j0 to j1 of op(B), rows p0 to p0 + kk, as panels [columns][kp][nr].
@@ -39,19 +59,19 @@ class Packing(Base):
         fn, nr, lanes = self.fn, self.nr, self.lanes
         if self.g.tb:
             with fn.loop(j0, j1, nr) as j:
-                to = fn.element_ptr(dest, (j.i - j0) * self.kp, self.g.acc)
+                to = fn.element_ptr(dest, (j.i - j0) * self.kp, self.g.kind)
                 self._pack_transposed(b, to, j.i, self._min(j1 - j.i, nr), p0, kk)
             return
         # Row by row, as B lies in memory: the prefetcher follows, and pages are read once.
         cols = j1 - j0
 
         def copy(masks: Sequence[V | None]) -> None:
-            with fn.loop(0, kk) as p:
-                at = (p0 + p.i) * self.n + j0
-                later = at + self.n * AHEAD  # in the last cache
+            for p, more in self._each(p0, kk, self.n):
+                at = self._elements(p0 + p) * self.n + j0
+                later = at + self.n * (AHEAD * self.pair)  # in the last cache
                 for v, mask in zip(range(0, nr, lanes), masks, strict=True):
                     self._line(fn.element_ptr(b, later + v, self.g.dtype))
-                    fn.store(dest, p.i * nr + v, self._load(b, at + v, lanes, mask))
+                    fn.store(dest, p * nr + v, self._across(b, at + v, lanes, mask, more))
 
         masks = [self._mask(cols - v, lanes) for v in range(0, nr, lanes)]
         plain = [None] * len(masks)
@@ -70,8 +90,8 @@ class Packing(Base):
     def _pack_transposed(self, b: Any, dest: Any, j: V, cols: V, p0: V, kk: V) -> None:
         """Rows of the stored B become columns of the panel, a square of lanes at a time."""
         fn, g = self.fn, self.g
-        start = fn.element_ptr(b, j * self.k + p0, g.dtype)
-        operands = start, dest, cols, kk, self.k
+        start = fn.element_ptr(b, j * self.k + self._elements(p0), g.dtype)
+        operands = start, dest, cols, self._left(p0, kk), self.k
         if self.plain:
             self._turned(operands)
         else:
@@ -80,63 +100,69 @@ class Packing(Base):
     def _turned(self, operands: tuple[Any, Any, V, V, V]) -> None:
         fn, g, lanes = self.fn, self.g, self.lanes
         b, dest, cols, kk, k = operands
-        whole = kk & -lanes
+        line = lanes * self.pair
+        whole = kk & -line
 
-        def square(rows: list[Any], p: V, v: V, mask: V | None) -> None:
-            square = transposed(fn, [self._load(row, p, lanes, mask) for row in rows])
-            to = fn.element_ptr(dest, p * self.nr + v, g.acc)
+        def square(rows: list[Any], p: V, v: V, left: V | None) -> None:
+            mask = None if left is None else self._mask(left, line)
+            square = transposed(fn, [self._along(row, p, lanes, mask) for row in rows])
+            to = fn.element_ptr(dest, self._div(p, self.pair) * self.nr + v, g.kind)
             for q, x in enumerate(square):
                 fn.store(to, q * self.nr, x)
 
         with fn.loop(0, cols, lanes) as v:
             rows = self._addresses(b, v.i * k, k, lanes, cols - v.i)
-            exact = g.k is not None and g.k <= KC and g.k % lanes == 0
+            exact = g.k is not None and g.terms(g.k) <= KC and g.k % line == 0
             if g.target.masks and not exact:  # one copy of the code for both: masks are free
-                with fn.loop(0, kk, lanes) as p:
-                    square(rows, p.i, v.i, self._mask(kk - p.i, lanes))
+                with fn.loop(0, kk, line) as p:
+                    square(rows, p.i, v.i, kk - p.i)
             else:
-                with fn.loop(0, whole, lanes) as p:
+                with fn.loop(0, whole, line) as p:
                     square(rows, p.i, v.i, None)
                 if not exact:
                     with fn.if_(whole < kk):
-                        square(rows, whole, v.i, self._mask(kk - whole, lanes))
+                        square(rows, whole, v.i, kk - whole)
 
     def _pack_a(self, a: Any, dest: Any, i0: V, i1: V, p0: V, kk: V) -> None:
         """Rows i0 to i1 of op(A): tiles [k][mr] from a transposed A, else rows of kp."""
         fn, g, lanes, mr = self.fn, self.g, self.lanes, self.mr
         if not g.ta:
-            with fn.loop(i0, i1) as i:
-                to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
-                at = i.i * self.k + p0
-                whole = kk & -lanes
-                with fn.loop(0, whole, lanes) as p:
-                    fn.store(to, p.i, self._load(a, at + p.i, lanes))
-                with fn.if_(whole < kk):
-                    x = self._load(a, at + whole, lanes, self._mask(kk - whole, lanes))
-                    fn.store(to, whole, x)
+            count, line = self._left(p0, kk), lanes * self.pair
+            with fn.loop(i0, i1) as row:
+                to = fn.element_ptr(dest, (row.i - i0) * self.kp, g.kind)
+                at = row.i * self.k + self._elements(p0)
+                whole = count & -line
+                with fn.loop(0, whole, line) as e:
+                    fn.store(to, self._div(e.i, self.pair), self._along(a, at + e.i, lanes))
+                with fn.if_(whole < count):
+                    x = self._along(a, at + whole, lanes, self._mask(count - whole, line))
+                    fn.store(to, self._div(whole, self.pair), x)
             return
         # Whole vectors (cache lines) of columns at a time, tiles side by side: four where there are
         # four, since each row may be in another page (a product of 1024 by 256 by 1024: 7 %).
         wide = max(lanes, mr)
         lines = 4 * wide
-        whole = i0 + ((i1 - i0) & -lines)
-        with fn.loop(i0, whole, lines) as i:
-            to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
-            with fn.loop(0, kk) as p:
+        most = i0 + ((i1 - i0) & -lines)
+
+        def column(to: Any, p: V, at: V, first: int, mask: V | None, more: V | None) -> None:
+            """A vector of a term's columns into the tiles from column `first`."""
+            at = self._elements(p0 + p) * self.m + at
+            x = self._across(a, at + first, wide, mask, more)
+            for t in range(0, wide, mr):
+                part = fn.shuffle(x, None, range(t, t + mr)) if wide > mr else x
+                fn.store(to, p * mr + self.kp * (first + t), part)
+
+        with fn.loop(i0, most, lines) as i:
+            to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.kind)
+            for p, more in self._each(p0, kk, self.m):
                 for w in range(0, lines, wide):
-                    x = self._load(a, (p0 + p.i) * self.m + i.i + w, wide)
-                    for t in range(0, wide, mr):
-                        part = fn.shuffle(x, None, range(t, t + mr)) if wide > mr else x
-                        fn.store(to, p.i * mr + self.kp * (w + t), part)
-        with fn.loop(whole, i1, wide) as i:
-            to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.acc)
+                    column(to, p, i.i, w, None, more)
+        with fn.loop(most, i1, wide) as i:
+            to = fn.element_ptr(dest, (i.i - i0) * self.kp, g.kind)
 
             def copy(mask: V | None, i: V = i.i, to: Any = to) -> None:
-                with fn.loop(0, kk) as p:
-                    x = self._load(a, (p0 + p.i) * self.m + i, wide, mask)
-                    for t in range(0, wide, mr):
-                        part = fn.shuffle(x, None, range(t, t + mr)) if wide > mr else x
-                        fn.store(to, p.i * mr + self.kp * t, part)
+                for p, more in self._each(p0, kk, self.m):
+                    column(to, p, i, 0, mask, more)
 
             mask = self._mask(i1 - i.i, wide)
             # units are multiples of mr rows, so their rests come even where m is one of `wide`

@@ -146,25 +146,26 @@ class Thin(Ends):
         zeros = [fn.const(0, g.acc, lanes)] * (len(left) * len(right))
 
         def step(p: V, sums: list[V], mask: V | None) -> list[V]:
-            ys = [self._load(y, p, lanes, mask) for y in right]
+            ys = [self._along(y, p, lanes, mask) for y in right]
             out = []
             for r, x in enumerate(left):
-                xs = self._load(x, p, lanes, mask)
+                xs = self._along(x, p, lanes, mask)
                 for c, y in enumerate(ys):
                     out.append(self._mul_add(xs, y, sums[r * len(ys) + c]))
             return out
 
-        whole = self.k & -lanes
-        with fn.loop(0, whole, KC * lanes, carry=zeros) as block:
-            stop = self._min(block.i + KC * lanes, whole)
-            with fn.loop(block.i, stop, lanes, carry=zeros) as p:
+        line = lanes * self.pair
+        whole = self.k & -line
+        with fn.loop(0, whole, KC * line, carry=zeros) as block:
+            stop = self._min(block.i + KC * line, whole)
+            with fn.loop(block.i, stop, line, carry=zeros) as p:
                 p.next(step(p.i, p.carry, None))
             block.next([s + t for s, t in zip(block.carry, p.results, strict=True)])
         sums = block.results
-        if g.k is None or g.k % lanes:
+        if g.k is None or g.k % line:
             sums = fn.choose(
                 whole < self.k,
-                lambda: step(whole, block.results, self._mask(self.k - whole, lanes)),
+                lambda: step(whole, block.results, self._mask(self.k - whole, line)),
                 lambda: block.results,
             )
         return [_sum_lanes(fn, s) for s in sums]
