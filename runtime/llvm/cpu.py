@@ -136,7 +136,7 @@ def _limited(level: str, cache: Cache) -> Cpu:
         vector_bytes={"avx512": 64, "avx2": 32}.get(reached, 16),
         has_fma=features.get("fma", not x86) if x86 else True,
         has_f16=features.get("f16c", False) if x86 else True,
-        has_bf16=reached == "avx512" and features.get("avx512bf16", False) and _newer(report),
+        has_bf16=checked and features.get("avx512bf16", False) and _newer(report),
         checked=checked,
         l1d=l1d,
         l2=l2,

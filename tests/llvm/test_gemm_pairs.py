@@ -42,13 +42,12 @@ def hold(p: Product) -> None:
 def checked(g: Gemm, sizes: Sequence[tuple[int, int, int]]) -> None:
     for at, (m, n, k) in enumerate(sizes):
         for kernel in able(g, m, n, k):
-            hold(Product(g, m, n, k, high=bool(at & 1), kernel=kernel))
-            hold(Product(g, m, n, k, high=not at & 1, kernel=kernel, threads=2))
+            hold(Product(g, m, n, k, high=bool(at & 1), kernel=kernel, threads=1 + at % 2))
 
 
 @pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
 def test_sizes_around_every_block(ta: bool, tb: bool) -> None:
-    sizes = [*itertools.product((1, 4, 5, 9), (1, 17, 49), (0, 1, 2, 31, 33)), (25, 100, 64)]
+    sizes = [*itertools.product((1, 4, 5, 9), (1, 17, 49), (0, 1, 2, 33)), (25, 100, 64)]
     checked(family(ta, tb), sizes)
 
 
@@ -86,7 +85,7 @@ def test_the_same_bits_for_any_number_of_threads(ta: bool, tb: bool) -> None:
 
 
 def test_results_are_rounded_once() -> None:
-    """Of bfloat16: the float32 sum to the nearest, halves to even; not what float32 rounds to 0."""
+    """The float32 sum to the nearest bfloat16, halves to even."""
     for k in (2, 30, 514):
         sums = Product(family(), 20, 70, k).out[0]
         p = Product(Gemm(dtypes.bfloat16, target=TARGET), 20, 70, k)

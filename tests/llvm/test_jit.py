@@ -733,6 +733,7 @@ def test_host() -> None:
             assert at.level == level
             assert at.vector_bytes == 16 << k
             assert at.has_fma == (level != "sse2")
+            assert at.has_bf16 == (level == cpu.level and cpu.has_bf16)
         assert host("avx512").level == cpu.level  # an upper bound, no order to have it
     with pytest.raises(ValueError, match="unknown CPU level 'avx3'"):
         host("avx3")
@@ -758,6 +759,10 @@ def test_what_the_kernel_does_not_list_is_not_used(
     facts, flags = cpu_module._kernel_facts()
     if "avx512vl" not in flags:
         pytest.skip("needs a host with AVX-512")
+    if "avx512_bf16" in flags:
+        assert host("", Cache(str(tmp_path / "a"))).has_bf16
+        monkeypatch.setattr(cpu_module, "_kernel_facts", lambda: (facts, flags - {"avx512_bf16"}))
+        assert not host("", Cache(str(tmp_path / "b"))).has_bf16
     monkeypatch.setattr(cpu_module, "_kernel_facts", lambda: (facts, flags - {"avx512vl"}))
     cpu = host("", Cache(str(tmp_path / "c")))
     assert cpu.level == "avx2"
