@@ -536,7 +536,10 @@ def _metrics(spec: EstimatorSpec) -> tuple[dict[str, Any], Any]:
     """Values of metrics by name, and the operation that takes a batch into account."""
     from graphc.metrics.averages import mean
 
-    pairs = dict(spec.eval_metric_ops)
+    pairs = {
+        k: (v.result(), v.updates[0]) if hasattr(v, "result") else v
+        for k, v in spec.eval_metric_ops.items()
+    }
     pairs.setdefault("loss", mean(spec.loss))
     values = {k: v[0] for k, v in pairs.items()}
     updates = [v[1] for v in pairs.values()]

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from graphc.face.graph_keys import GraphKeys
+from graphc.face.variables import local_variables
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.shapes import reshape
 from graphc.train.warm import VocabInfo
@@ -49,6 +51,7 @@ class EstimatorSpec(_Spec):
     train_op : Operation or tensor
         Needed to train.
     eval_metric_ops : dict from name to (value, update operation), optional
+        Or to a metric of Keras that was updated.
     training_hooks, training_chief_hooks, evaluation_hooks, prediction_hooks : optional
     scaffold : Scaffold, optional
 
@@ -82,6 +85,9 @@ class EstimatorSpec(_Spec):
                     "Values of eval_metric_ops must be (metric_value, update_op) tuples, given: "
                     f"{value} for key: {key}"
                 )
+            for v in getattr(value, "variables", ()):  # of a metric of Keras
+                if v not in local_variables():
+                    v.graph.add_to_collection(GraphKeys.LOCAL_VARIABLES, v)
         hooks = [
             tuple(h or ()) for h in (training_chief_hooks, training_hooks, evaluation_hooks,
                                      prediction_hooks)

@@ -27,6 +27,10 @@ _ROWS = (
         "conv2d_transpose conv3d ctc_batch_cost ctc_decode ctc_label_dense_to_sparse local_conv1d "
         "local_conv2d normalize_batch_in_training pool3d resize_volumes separable_conv2d",
     ),
+    ("keras.estimator", "keras.estimator", "model_to_estimator"),
+    ("keras.experimental", "keras.features", "SequenceFeatures"),
+    ("keras.layers", "keras.features", "DenseFeatures"),
+    ("keras.layers", "keras.own_cells", "AbstractRNNCell"),
     ("keras.constraints", "layers.keras_words", "RadialConstraint"),
     ("keras.experimental", "keras.schedules",
      "CosineDecay CosineDecayRestarts LinearCosineDecay NoisyLinearCosineDecay"),

@@ -443,13 +443,14 @@ class EmbeddingColumn(DenseColumn):
         rows = self.table(trainable) if table is None else table
         return combine(rows, ids, weights, self.combiner, self.max_norm)
 
-    def steps(self, features: Mapping[str, Any], trainable: bool) -> Value:
+    def steps(self, features: Mapping[str, Any], trainable: bool, table: Any = None) -> Value:
         """A vector for each id of each example."""
         ids, weights = shapes.expand_dims(self.source.ids(features), -1), None
         given = self.source.weights(features)
         if given is not None:
             weights = shapes.expand_dims(given, -1)
-        return combine(self.table(trainable), ids, weights, self.combiner, self.max_norm)
+        rows = self.table(trainable) if table is None else table
+        return combine(rows, ids, weights, self.combiner, self.max_norm)
 
     def _key_types(self) -> dict[str, Any]:
         return self.source._key_types()

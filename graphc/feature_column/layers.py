@@ -17,7 +17,10 @@ from graphc.ir.node import Value
 from graphc.ops import arrays, linalg, math, nn, shapes
 from graphc.ops.counting import made
 
-__all__ = ["dense_features", "input_layer", "linear_model", "listed"]
+__all__ = [
+    "dense_columns", "dense_features", "input_layer", "linear_model", "listed", "part_of",
+    "scope_of",
+]  # fmt: skip
 
 
 def listed(columns: Any) -> list[Any]:
@@ -43,19 +46,20 @@ def input_layer(
     """
     with variable_scope(None, "input_layer"):
         return _joined(
-            features, _dense(feature_columns), trainable, {}, weight_collections or (),
+            features, dense_columns(feature_columns), trainable, {}, weight_collections or (),
             cols_to_vars, cols_to_output_tensors,
         )  # fmt: skip
 
 
 def dense_features(features: Mapping[str, Any], feature_columns: Any) -> Value:
     """As `input_layer`, but all variables are made before anything else."""
-    columns = _dense(feature_columns)
+    columns = dense_columns(feature_columns)
     with variable_scope(None, "input_layer"):
         return _joined(features, columns, True, _tables(columns, True))
 
 
-def _dense(feature_columns: Any) -> list[Any]:
+def dense_columns(feature_columns: Any) -> list[Any]:
+    """The columns in order of their names; only dense ones."""
     columns = listed(feature_columns)
     for c in columns:
         if not isinstance(c, DenseColumn):
@@ -75,8 +79,8 @@ def _joined(
     count = Counter(features)
     for c in columns:
         before = len(graph.get_collection(GraphKeys.GLOBAL_VARIABLES))
-        with variable_scope(None, _scope(c)):
-            part = _part(c, features, trainable, tables.get(c), count)
+        with variable_scope(None, scope_of(c)):
+            part = part_of(c, features, trainable, tables.get(c), count)
         parts.append(part)
         variables = graph.get_collection(GraphKeys.GLOBAL_VARIABLES)[before:]
         for name in collections:
@@ -89,7 +93,8 @@ def _joined(
     return arrays.concat(parts, 1)
 
 
-def _scope(column: Any) -> str:
+def scope_of(column: Any) -> str:
+    """The scope of a column's variables."""
     name: str = getattr(column, "scope", column.name)
     return name
 
@@ -99,12 +104,12 @@ def _tables(columns: Sequence[Any], trainable: bool) -> dict[Any, Any]:
     tables = {}
     for c in columns:
         if isinstance(c, EmbeddingColumn):
-            with pure_variable_scope(_scope(c)):
+            with pure_variable_scope(scope_of(c)):
                 tables[c] = c.table(trainable)
     return tables
 
 
-def _part(
+def part_of(
     column: Any, features: Mapping[str, Any], trainable: bool, table: Any, count: Counter
 ) -> Value:
     """The matrix of one column, counted as TF1 makes it: ids, a variable, what is left."""

@@ -30,7 +30,8 @@ from graphc.ops import arrays, math, shapes, state
 from graphc.sparse.tensor import SparseTensor
 
 __all__ = [
-    "sequence_categorical_column_with_hash_bucket", "sequence_categorical_column_with_identity",
+    "check_sequence", "sequence_categorical_column_with_hash_bucket",
+    "sequence_categorical_column_with_identity",
     "sequence_categorical_column_with_vocabulary_file",
     "sequence_categorical_column_with_vocabulary_list", "sequence_input_layer",
     "sequence_numeric_column",
@@ -164,7 +165,7 @@ def sequence_input_layer(
     parts, lengths = [], []
     with variable_scope(None, "sequence_input_layer"):
         for c in listed(feature_columns):
-            _check(c)
+            check_sequence(c)
             source = getattr(c, "source", c)
             with variable_scope(None, getattr(c, "scope", c.name)):
                 before = len(get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES))
@@ -179,7 +180,8 @@ def sequence_input_layer(
             return arrays.concat(parts, -1), state.identity(lengths[0])
 
 
-def _check(column: Any) -> None:
+def check_sequence(column: Any) -> None:
+    """Refuse columns that are no sequences."""
     if isinstance(column, EmbeddingColumn | IndicatorColumn):
         source = column.source
         if not isinstance(getattr(source, "source", source), SequenceKeyColumn):

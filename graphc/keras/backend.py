@@ -112,9 +112,15 @@ def set_session(session: Any) -> None:
     session.graph.extras["keras_session"] = session
 
 
+def track(v: Variable) -> None:
+    """Let `get_session` initialise a variable that is in no collection."""
+    v.graph.extras.setdefault("keras_tracked", []).append(v)
+
+
 def _initialize(session: Any, graph: Any) -> None:
     done: Any = graph.extras.setdefault("keras_initialized", set())
-    found = [v for v in face_variables.global_variables() if (id(session), v.name) not in done]
+    known = [*face_variables.global_variables(), *graph.extras.get("keras_tracked", ())]
+    found = [v for v in known if (id(session), v.name) not in done]
     found = [v for v in found if isinstance(v, Variable)]
     if not found:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -74,7 +75,26 @@ class Metric:
     ----------
     name : str, optional
     dtype : DType, optional
+
+    Attributes
+    ----------
+    updates : list
+        What calls of `update_state` gave.
     """
+
+    updates: list[Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__new__(cls)
+        made.updates, plain = [], made.update_state
+
+        def remembered(*args: Any, **kwargs: Any) -> Any:
+            done = plain(*args, **kwargs)
+            made.updates.append(done)
+            return done
+
+        vars(made)["update_state"] = functools.wraps(plain)(remembered)
+        return made
 
     def __init__(self, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         self.name = name or unique(snake_case(type(self).__name__))
@@ -92,10 +112,10 @@ class Metric:
         make = make() if inspect.isclass(make) else make
         sizes = [int(n) for n in shape]
         v = Variable(
-            lambda: make(sizes, dtype=convert_dtype(dtype or self.dtype)),
-            trainable=False,
-            name=name,
-        )
+            lambda: make(sizes, dtype=convert_dtype(dtype or self.dtype)), trainable=False,
+            collections=[], name=name,
+        )  # fmt: skip
+        K.track(v)
         self._own.append(v)
         return v
 
@@ -122,7 +142,9 @@ class Metric:
         """The result after a batch was added."""
         done = self.update_state(*args, **kwargs)
         with get_default_graph().control_dependencies([done]):
-            return state.identity(self.result())
+            value: Any = state.identity(self.result())
+        value._metric_obj = self
+        return value
 
     def get_config(self) -> dict[str, Any]:
         """Its arguments."""

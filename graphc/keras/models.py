@@ -124,7 +124,9 @@ def _restore(kept: list[tuple[Any, dict[str, Any], dict[str, list[Any]]]]) -> No
 
 
 def _float(a: Any) -> str:
-    return "float32" if a.dtype.kind == "f" else str(a.dtype)
+    """The type of a placeholder for an array."""
+    kind = {"f": "float32", "S": "string", "U": "string", "O": "string"}.get(a.dtype.kind)
+    return kind or str(a.dtype)
 
 
 class Sequential(Model):
@@ -168,7 +170,8 @@ class Sequential(Model):
         self._chain.append(layer)
         if self._chain and isinstance(self._chain[0], InputLayer):
             self._out = layer(self._out)
-            self._init_graph(self._chain[0]._made[0].outputs, self._out)
+            begun = self._given_inputs
+            self._init_graph(self._chain[0]._made[0].outputs if begun is None else begun, self._out)
 
     def pop(self) -> None:
         """Remove the last layer."""
@@ -178,7 +181,7 @@ class Sequential(Model):
         if self._chain and isinstance(self._chain[0], InputLayer):
             last = self._chain[-1]
             self._out = last._made[-1].outputs
-            self._init_graph(self._chain[0]._made[0].outputs, self._out)
+            self._init_graph(self._given_inputs, self._out)
 
     @property
     def layers(self) -> list[Any]:
@@ -205,22 +208,24 @@ class Sequential(Model):
         if self._sequence is None:
             if not self._chain:
                 raise ValueError("Sequential model cannot be built: model is empty.")
-            x: Any = Input(arrays[0].shape[1:], dtype=_float(arrays[0]))
-            self._chain.insert(0, x._keras_history.layer)
-            self._out = x
-            for layer in self._chain[1:]:
-                self._out = layer(self._out)
-            self._init_graph(x, self._out)
+            names: Any = keys or [None]
+            xs = [Input(a.shape[1:], dtype=_float(a), name=k)
+                  for a, k in zip(arrays, names, strict=False)]  # fmt: skip
+            self._start(xs[0] if keys is None else dict(zip(keys, xs, strict=True)))
+
+    def _start(self, given: Any) -> None:
+        """Call the layers: the first with an input, or a dictionary of inputs."""
+        layers, self._out = self.layers, given
+        for layer in layers:
+            self._out = layer(self._out)
+        begun: Any = flat_values(given)
+        self._chain = [*(x._keras_history.layer for x in begun), *layers]
+        self._init_graph(given, self._out)
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for an input of a shape."""
         if self._sequence is None and input_shape is not None:
-            x = Input(batch_shape=tuple(input_shape))
-            self._chain.insert(0, x._keras_history.layer)
-            self._out = x
-            for layer in self._chain[1:]:
-                self._out = layer(self._out)
-            self._init_graph(x, self._out)
+            self._start(Input(batch_shape=tuple(input_shape)))
         self.built = True
 
     def predict_classes(self, x: Any, batch_size: int = 32, verbose: int = 0) -> Any:

@@ -61,20 +61,26 @@ class Optimizer:
         if callable(value) or isinstance(value, Variable):
             return value
         if name not in self._made:
-            with name_scope(self._name + "/"):
-                self._made[name] = Variable(
-                    float(value), trainable=False, name=name, dtype="float32"
-                )
+            self._made[name] = Variable(float(value), trainable=False, name=name, dtype="float32")
         return self._made[name]
 
     @property
     def iterations(self) -> Any:
         """How often it was applied: a variable."""
         if self._iterations is None:
-            with name_scope(self._name + "/"):
-                self._iterations = Variable(0, trainable=False, name="iter", dtype="int64")
+            self._iterations = Variable(0, trainable=False, name="iter", dtype="int64")
             self._weights.insert(0, self._iterations)
         return self._iterations
+
+    @iterations.setter
+    def iterations(self, variable: Any) -> None:
+        if self._iterations is not None:
+            raise RuntimeError(
+                "Cannot set `iterations` to a new Variable after the Optimizer weights have been "
+                "created"
+            )
+        self._iterations = variable
+        self._weights.append(variable)
 
     def __getattr__(self, name: str) -> Any:
         key = "learning_rate" if name == "lr" else name
@@ -120,10 +126,9 @@ class Optimizer:
         if key not in self._slots:
             fill = fills.zeros if initializer == "zeros" else initializer
             sizes, kind = var.get_shape().as_list(), var.dtype.base_dtype
-            with name_scope(self._name + "/"):
-                self._slots[key] = Variable(
-                    lambda: fill(sizes, kind), trainable=False, name=f"{var.op.name}/{slot_name}"
-                )
+            self._slots[key] = Variable(
+                lambda: fill(sizes, kind), trainable=False, name=f"{var.op.name}/{slot_name}"
+            )
             self._weights.append(self._slots[key])
         return self._slots[key]
 
@@ -214,10 +219,16 @@ class Optimizer:
         pairs = [(g, v) for g, v in grads_and_vars if g is not None]
         if not pairs:
             raise ValueError("No gradients provided for any variable.")
-        for slot, fill in self._slots_of():  # slot by slot, as TF1 orders an optimizer's weights
-            for _, v in pairs:
-                self.add_slot(v, slot, fill)
-        step = self.iterations
+        with name_scope(self._name):
+            step = self.iterations
+            for number in sorted(self._numbers):
+                self._number(number)
+            for slot, fill in self._slots_of():  # slot by slot, as TF1 orders the weights
+                for _, v in pairs:
+                    self.add_slot(v, slot, fill)
+            return self._applied(pairs, step, name)
+
+    def _applied(self, pairs: list[tuple[Any, Any]], step: Any, name: str | None) -> Any:
         with name_scope(name or self._name):
             ops = []
             for g, v in pairs:

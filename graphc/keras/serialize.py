@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from graphc.keras.engine import InputLayer, history
+from graphc.face import nest
+from graphc.keras.engine import Input, InputLayer, history
 from graphc.keras.utils import get_custom_objects
 from graphc.layers.spec import flat_values
 
@@ -148,5 +149,71 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
 
 
 def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = None) -> Any:
-    """A model of the same layers with weights of its own."""
-    return type(model).from_config(network_config(model))
+    """A model of the same layers with weights of its own.
+
+    Parameters
+    ----------
+    input_tensors : list of Tensor, optional
+        What the new model begins with: results of `tf.keras.Input`, or any others.
+    clone_function : callable, optional
+        From a layer to the new one.
+
+    Raises
+    ------
+    ValueError
+        For a model of a subclass, or another number of inputs.
+    """
+    from graphc.keras.models import Model, Sequential
+
+    if model._sequence is None and not isinstance(model, Sequential):
+        raise ValueError(
+            "Expected `model` argument to be a functional `Model` instance, but got a subclass "
+            "model instead."
+        )
+    if input_tensors is None and clone_function is None:
+        return type(model).from_config(network_config(model))
+    given = None if input_tensors is None else _begun(model, flat_values(input_tensors))
+
+    def make(layer: Any) -> Any:
+        if clone_function is None or isinstance(layer, InputLayer):
+            return layer_from(_layer_data(layer))
+        return clone_function(layer)
+
+    if isinstance(model, Sequential):
+        made = type(model)(name=model.name)
+        layers = [x for x in model.layers if not isinstance(x, InputLayer)]
+        if given is not None:
+            made.add(history(given[0]).layer)  # type: ignore[union-attr]
+        for layer in layers:
+            made.add(make(layer))
+        return made
+    copies: dict[int, Any] = {}
+    known = dict(zip([id(x) for x in model.inputs], given or (), strict=False))
+    for call in model._sequence:
+        outs = flat_values(call.outputs)
+        if all(id(v) in known for v in outs):
+            continue
+        if id(call.layer) not in copies:
+            copies[id(call.layer)] = make(call.layer)
+        copy = copies[id(call.layer)]
+        if isinstance(call.layer, InputLayer):
+            values = flat_values(copy._made[0].outputs)
+        else:
+            args = nest.map_structure(lambda v: known[id(v)], call.inputs)
+            values = flat_values(copy(args, **call.kwargs))
+        known.update((id(v), y) for v, y in zip(outs, values, strict=True))
+    ends = (nest.map_structure(lambda v: known[id(v)], x)
+            for x in (model._given_inputs, model._given_outputs))  # fmt: skip
+    return Model(*ends, name=model.name)
+
+
+def _begun(model: Any, tensors: list[Any]) -> list[Any]:
+    """Inputs of a new model, of those of another one."""
+    if len(tensors) != len(model.inputs):
+        raise ValueError(
+            f"The model has {len(model.inputs)} inputs, but {len(tensors)} tensors were given."
+        )
+    return [
+        x if history(x) is not None else Input(tensor=x, name=f"input_wrapper_for_{name}")
+        for x, name in zip(tensors, model.input_names, strict=True)
+    ]

@@ -258,6 +258,27 @@ class Training:
         """The metrics that add up over batches."""
         return [m for _, m, _, _ in (self._compiled or {}).get("stateful", ())]
 
+    def add_metric(
+        self, value: Any, aggregation: str | None = None, name: str | None = None
+    ) -> None:
+        """Add a tensor to what the model reports; also to that of a compiled model.
+
+        Parameters
+        ----------
+        value : tensor
+            Made of the model's tensors, or the result of a metric.
+        aggregation : {"mean", None}
+            None where `value` is the result of a metric.
+        """
+        if hasattr(value, "_metric_obj") and self.__dict__.get("_sequence") is not None:
+            raise ValueError(
+                "The result of a `Metric` is for `add_metric` in a layer or model of a subclass: "
+                "pass the tensor itself"
+            )
+        super().add_metric(value, aggregation, name)  # type: ignore[misc]
+        if self._compiled is not None:
+            _show_reported(self._compiled, [(name, value, aggregation)])
+
     # ---- steps
 
     #: What sees the feeds of each batch of an evaluation.
@@ -271,6 +292,8 @@ class Training:
                 ops = self.optimizer.get_updates(made["loss"], params)
                 own = [u for u in self.updates if u is not None]  # type: ignore[attr-defined]
                 made["train"] = group(*ops, *own)
+            with name_scope("training"):
+                pass  # TF1 opens it twice: the next model's is training_2
         return made["train"]
 
     def _feed(self, xs: list[Any], ys: list[Any], weights: Any, phase: int) -> dict[Any, Any]:
@@ -695,7 +718,8 @@ def _show_reported(made: dict[str, Any], reported: list[tuple[Any, Any, Any]]) -
     """Let what layers gave to `add_metric` be reported."""
     for name, value, aggregation in reported:
         if aggregation is None:
-            _show(made, name, value)
+            metric = value._metric_obj
+            _show_metric(made, metric.name, metric, value)
         else:
             mean = metrics.Mean(name)
             _show_metric(made, name, mean, mean.update_state(value))

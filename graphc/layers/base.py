@@ -359,13 +359,23 @@ non_trainable_weights, losses, updates : list
         Raises
         ------
         ValueError
-            For another aggregation.
+            For another aggregation, none of a tensor that is no metric's result, or no name.
         """
         if aggregation not in (None, "mean"):
             raise ValueError(
                 "We currently support only `mean` sample-wise metric aggregation. You provided "
                 f"aggregation={aggregation}"
             )
+        if not hasattr(value, "_metric_obj"):
+            if name is None:
+                raise ValueError(
+                    "A metric needs a name: `add_metric(tensor, name='…', aggregation='mean')`"
+                )
+            if aggregation is None:
+                raise ValueError(
+                    "A tensor that no `tf.keras.metrics.Metric` gave has no state that could be "
+                    "reset after an epoch: use `aggregation='mean'`, or pass a metric's result"
+                )
         self._own_metrics.append((name, value, aggregation))
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
