@@ -253,7 +253,7 @@ def cloned_models(tf, say, folder):
         return type(layer).from_config(layer.get_config())
 
     say([[w.shape.as_list() for w in clone(both, clone_function=renamed).weights], sorted(seen)])
-    say(error(clone, both, [x]))
+    say(error(clone, type("Own", (tf.keras.Model,), {})()))
 
 
 def own_cells(tf, say, folder):
