@@ -150,6 +150,8 @@ def _sorted_segment(n: Node, s: Site) -> None:
         k.check(k.select(inside, right, lit(True, dtypes.bool_)), 1, i)
         g = k.select(inside, g, k.index(segments))
         before = k.select(after, k.cast(k.load(at, (i - 1,), after), i64), lit(-1, i64))
+        # the row before may be another thread's, which has not refused its id yet
+        before = k.let("maximum", before, lit(-1, i64))
         with k.loop("for", "s", g.index - before.index) as new:
             k.store(begin, (before.index + 1 + new,), place)
     places = s.temp(i64, segments + 1)
