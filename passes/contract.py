@@ -13,7 +13,7 @@ from graphc.ir.kernel import Epilogue, Kernel
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.passes.epilogue import EpilogueBuilder, batch_of
-from graphc.passes.fuse import is_contraction
+from graphc.passes.groups import is_contraction
 
 __all__ = ["Contraction", "contraction_of", "lower_contraction"]
 

@@ -9,7 +9,7 @@ from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.ops import conv_blocks, conv_products, winograd
 from graphc.passes.epilogue import EpilogueBuilder
-from graphc.passes.fuse import is_convolution
+from graphc.passes.groups import is_convolution
 from graphc.passes.lowered import Lowered, Part
 
 __all__ = ["convolution_of", "lower_convolution"]

@@ -9,35 +9,42 @@ groups free of cycles without searching it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from graphc.ir import dims as D
 from graphc.ir import journal
-from graphc.ir.dims import Shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
-from graphc.ops import conv_blocks
-from graphc.ops.pure import fused_op, input_op, pick_op
 from graphc.passes.epilogue import batch_of
+from graphc.passes.fused_node import make_fused
+from graphc.passes.groups import (
+    COSTLY,
+    LIMIT,
+    PRODUCTS,
+    Group,
+    is_alias,
+    is_checked,
+    is_contraction,
+    is_pointwise,
+    is_reduction,
+    is_scalar_constant,
+    is_view,
+    kept_shape,
+    largest_part,
+    reduction_axes,
+    row_aligned,
+    same_shape,
+)
 from graphc.passes.obstacles import say
 
-__all__ = ["LIMIT", "fuse"]
+__all__ = ["fuse"]
 
-#: Most nodes in one group: bounds LLVM's time and memory for a kernel (rule G6).
-LIMIT = 96
 #: Most distinct buffers a kernel reads and writes.
 BUFFERS = 24
 
 
-#: Ops that take many instructions.
-COSTLY = frozenset(
-    "exp expm1 log log1p tanh sigmoid softplus erf erfc sin cos tan pow lgamma elu selu atan"
-    " asin acos sinh cosh asinh acosh atanh atan2 digamma igamma igammac zeta".split()
-)
 #: Instructions, about, that recomputing an element may take: less than loading it from memory.
 RECOMPUTE = 40
 SOURCES = frozenset({"input", "read", "constant"})
-_PRODUCTS = frozenset({"contraction", "convolution"})
 
 
 def over_part_of_batch(n: Node, product: Node) -> bool:
@@ -52,100 +59,10 @@ def over_part_of_batch(n: Node, product: Node) -> bool:
     )
 
 
-class Group:
-    """Nodes that will be one kernel."""
-
-    __slots__ = (
-        "axes", "closed", "contracts", "domain", "height", "joint", "nodes", "outputs", "parent",
-        "product", "views",
-    )  # fmt: skip
-
-    def __init__(self, height: int, domain: Shape | None, closed: bool) -> None:
-        self.height = height
-        self.nodes: list[Node] = []
-        self.domain = domain  # the shape all full-size values of the group share
-        self.axes: tuple[int, ...] | None = None  # reduced axes, once a reduction is inside
-        self.closed = closed  # an op that fuses with nothing
-        self.joint: Node | None = None  # a concat whose parts this group writes, each in its place
-        self.product: Node | None = None  # the matrix product that is to become its core
-        self.parent: Group | None = None
-        self.outputs = 0
-        self.contracts = False  # holds a matrix product
-        self.views = False  # holds an index map
-
-    def add(self, n: Node) -> None:
-        self.nodes.append(n)
-        if n.op.family != "elementwise":
-            self.contracts = self.contracts or is_contraction(n)
-            self.views = self.views or is_view(n)
-
-    def closed_word(self) -> str:
-        """The obstacle that a group which fuses with nothing is; "" for others."""
-        return ("alias" if is_alias(self.nodes[0]) else "closed") if self.closed else ""
-
-    def root(self) -> Group:
-        g = self.parent
-        if g is None:
-            return self
-        while g.parent is not None:
-            g = g.parent
-        self.parent = g
-        return g
-
-
-def is_pointwise(n: Node) -> bool:
-    return n.op.family == "elementwise" and n.op.scalar is not None
-
-
-def is_checked(n: Node) -> bool:
-    """Whether the kernel of `n` must look at an operand; epilogues of products cannot."""
-    rule: dict[str, Any] | None = n.op.facts.get("check")
-    if not rule or "message" not in rule:
-        return False
-    return n.inputs[rule["operand"]].dtype.kind in rule["types"]
-
-
-def is_reduction(n: Node) -> bool:
-    return n.op.family == "reduction"
-
-
-def is_view(n: Node) -> bool:
-    return n.op.element is not None
-
-
-def is_alias(n: Node) -> bool:
-    """The same bytes under another shape: no kernel at all."""
-    return bool(n.op.facts.get("reshape"))
-
-
-def is_contraction(n: Node) -> bool:
-    family = n.op.family
-    return family == "contraction" or (family == "convolution" and is_convolution(n))
-
-
-def is_convolution(n: Node) -> bool:
-    """Whether the op is a convolution whose sizes are known well enough for register blocks."""
-    return n.op.family == "convolution" and conv_blocks.grids(n) is not None
-
-
-def reduction_axes(n: Node) -> tuple[int, ...]:
-    shape = n.inputs[0].static_shape
-    assert shape is not None
-    axis = n.attrs.get("axis")
-    if axis is None:
-        return tuple(range(len(shape)))
-    return tuple(a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,)))
-
-
 def fuse(g: Graph) -> Graph:
     """Group the nodes of `g`: what results has ``fused`` nodes, sources and reshapes only."""
     with D.assuming(g.facts):
         return _Fuser(g).run()
-
-
-def is_scalar_constant(v: Value) -> bool:
-    """A constant of one element: it becomes a literal wherever it is used."""
-    return v.node.op.name == "constant" and v.node.attrs["value"].size == 1
 
 
 class _Fuser:
@@ -157,7 +74,7 @@ class _Fuser:
             for v in n.inputs:
                 self.users.setdefault(v.node, []).append(n)
         self.fetched = {v.node for v in g.roots}
-        self.products = {n for n in self.nodes if n.op.family in _PRODUCTS and is_contraction(n)}
+        self.products = {n for n in self.nodes if n.op.family in PRODUCTS and is_contraction(n)}
         self.group: dict[Node, Group] = {}
         self.journal = journal.current()
 
@@ -606,145 +523,5 @@ class _Fuser:
         return [n for n in members if not same_shape(n.outputs[0].static_shape, g.domain)]
 
 
-def largest_part(n: Node) -> Shape | None:
-    """The shape of the largest operand of a concat that is not along the first axis, else None.
-
-    The loops over operands of this shape are one; smaller operands have loops of their own.
-    """
-    if n.op.name != "concat" or n.attrs.get("dynamic") or n.attrs.get("axis") is None:
-        return None
-    shapes = [v.static_shape for v in n.inputs]
-    rank = len(shapes[0] or ())
-    axis = n.attrs["axis"]
-    if rank < 2 or axis % rank == 0 or any(s is None or len(s) != rank for s in shapes):
-        return None
-    sizes = [(s or ())[axis % rank] for s in shapes]
-    if any(type(d) is not int or d == 0 for d in sizes) or type(axis) is not int:
-        return None
-    return shapes[sizes.index(max(sizes))]
-
-
-def row_aligned(n: Node, g: Group, users: Sequence[Node]) -> bool:
-    """Whether a value of one number a row lines up with the rows where `users` read it.
-
-    A value that has lost the reduced axes may only meet values that have lost them too: numpy
-    would line up its last axis with the last axis of a full value.
-    """
-    assert g.domain is not None
-    rank = n.outputs[0].rank
-    if rank == len(g.domain):
-        return True
-    return all(not is_reduction(u) and u.outputs[0].rank == rank for u in users)
-
-
 def top_height(groups: Sequence[Group]) -> int:
     return max((g.height + 1 for g in groups), default=0)
-
-
-def make_fused(members: Sequence[Node], outs: Sequence[Value], new: dict[Value, Value]) -> Node:
-    """The fused node that computes `outs` from `members`; `new` maps values to rebuilt ones."""
-    inner: dict[Value, Value] = {}
-    outer: list[Value] = []
-    params: list[Value] = []
-    sources: dict[Any, None] = {}
-    offsets: dict[str, int] = {}
-    products = [n for n in members if n.op.family in _PRODUCTS and is_contraction(n)]
-    factors = {v for n in products for v in n.inputs}
-    said: tuple[Any, ...] = ()
-    inside: list[Node] = []
-    for n in members:
-        ins: list[Value] = []
-        for v in n.inputs:
-            made = inner.get(v)
-            if made is None:
-                if is_scalar_constant(v) and v not in factors:
-                    made = v
-                    inside.append(v.node)
-                else:
-                    attrs = {"index": len(params), "dtype": v.dtype, "shape": v.static_shape}
-                    of = [(v.dtype, v.static_shape)]
-                    made = Node(input_op, (), attrs, of, v.node.name).outputs[0]
-                    inside.append(made.node)
-                    params.append(made)
-                    outer.append(new.get(v, v))
-                inner[v] = made
-            ins.append(made)
-        record = n.op
-        given: Any = n.attrs
-        picked = picks(n)
-        if picked is not None:
-            name = f"o{len(offsets)}"
-            offsets[name] = picked[1]
-            record = pick_op
-            shape = n.outputs[0].static_shape
-            given = {"axis": picked[0], "at": D.Expr.symbol(name), "shape": shape}
-        types = [(o.dtype, o.static_shape) for o in n.outputs]
-        copy = Node(record, ins, given, types, n.name, (), n.source)
-        inside.append(copy)
-        for o, made in zip(n.outputs, copy.outputs, strict=True):
-            inner[o] = made
-        if n.source is not said:
-            said = n.source
-            sources.update(dict.fromkeys(said))
-    body = Graph(tuple(inner[v] for v in outs), (), tuple(params), "body").of_nodes(inside)
-    last = members[-1]
-    log = journal.current()
-    if log is not None:
-        log.moved({v: inner[v] for n in members for v in n.outputs})
-    made_of: dict[str, Any] = {"body": body}
-    if offsets:
-        made_of["offsets"] = offsets
-    types = [(v.dtype, v.static_shape) for v in outs]
-    return Node(fused_op, outer, made_of, types, last.name, (), tuple(sources))
-
-
-def picks(n: Node) -> tuple[int, int] | None:
-    """The axis and the index, where `n` takes all elements at one index of an axis."""
-    if n.op.name != "strided_slice" or len(n.inputs) != 1 or n.attrs.get("dynamic"):
-        return None
-    shape, out = n.inputs[0].static_shape, n.outputs[0].static_shape
-    mask, begin = n.attrs.get("shrink_axis_mask", 0), n.attrs.get("begin")
-    if shape is None or out is None or begin is None or not mask or mask & (mask - 1):
-        return None
-    if n.attrs.get("ellipsis_mask") or n.attrs.get("new_axis_mask"):
-        return None
-    axis = mask.bit_length() - 1
-    size = shape[axis] if axis < len(shape) else None
-    at = begin[axis] if axis < len(begin) else None
-    if type(size) is not int or type(at) is not int or not -size <= at < size:
-        return None
-    steps = n.attrs.get("strides") or ()
-    if any(t != 1 for i, t in enumerate(steps) if i != axis):
-        return None
-    if not same_shape(out, (*shape[:axis], *shape[axis + 1 :])):
-        return None
-    return axis, at % size
-
-
-def kept_shape(g: Group, like: Shape | None) -> Shape | None:
-    """The shape a value has for each row of a reducing group, of the same rank as `like`."""
-    if g.domain is None or g.axes is None or like is None:
-        return None
-    if len(like) == len(g.domain):
-        return tuple(1 if i in g.axes else d for i, d in enumerate(g.domain))
-    return tuple(d for i, d in enumerate(g.domain) if i not in g.axes)
-
-
-def same_shape(a: Shape | None, b: Shape | None) -> bool:
-    return a is not None and a == b
-
-
-__all__ += [
-    "Group",
-    "fused_op",
-    "is_alias",
-    "is_contraction",
-    "is_convolution",
-    "is_pointwise",
-    "is_reduction",
-    "is_scalar_constant",
-    "is_view",
-    "largest_part",
-    "make_fused",
-    "reduction_axes",
-]

@@ -7,13 +7,13 @@ from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
-from graphc.passes.fuse import (
+from graphc.passes.groups import (  # fmt: skip
     is_reduction,
     is_view,
     largest_part,
     reduction_axes,
     same_shape,
-)  # fmt: skip
+)
 from graphc.passes.lowered import (
     Axes,
     Lowered,

@@ -13,12 +13,7 @@ from collections.abc import Sequence
 from graphc.errors import CompileError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
-from graphc.passes.fuse import (
-    is_contraction,
-    is_reduction,
-    is_view,
-    same_shape,
-)  # fmt: skip
+from graphc.passes.groups import is_contraction, is_reduction, is_view, same_shape  # fmt: skip
 from graphc.passes.lower_reduce import Reductions
 from graphc.passes.lowered import COLUMNS, COSTLY, Axes, Lowered
 

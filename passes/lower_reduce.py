@@ -12,10 +12,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.kernel import Buffer, Operand, lit
 from graphc.ir.kernel_builder import ReduceScope
 from graphc.ir.node import Node, Value
-from graphc.passes.fuse import (
-    is_reduction,
-    reduction_axes,
-)  # fmt: skip
+from graphc.passes.groups import is_reduction, reduction_axes  # fmt: skip
 from graphc.passes.lower_values import Values
 from graphc.passes.lowered import (
     BEYOND,

@@ -13,11 +13,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Buffer, Operand, lit
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
-from graphc.passes.fuse import (
-    is_reduction,
-    is_view,
-    same_shape,
-)  # fmt: skip
+from graphc.passes.groups import is_reduction, is_view, same_shape  # fmt: skip
 from graphc.passes.iteration_space import Space
 from graphc.passes.lowered import (
     STREAM,

@@ -25,7 +25,7 @@ OBSTACLES: dict[str, tuple[str, str]] = {
         "do the elementwise work on one side of the reshape",
     ),
     "limit": (
-        "the kernel of {u} has as many nodes as a kernel may have (graphc.passes.fuse.LIMIT)",
+        "the kernel of {u} has as many nodes as a kernel may have (graphc.passes.groups.LIMIT)",
         "cut the expression where a value is small, for instance after a reduction",
     ),
     "buffers": (
@@ -192,7 +192,7 @@ OBSTACLES: dict[str, tuple[str, str]] = {
     ),
     "apart limit": (
         "its readers are in kernels that together have more nodes than a kernel may have"
-        " (graphc.passes.fuse.LIMIT)",
+        " (graphc.passes.groups.LIMIT)",
         "",
     ),
 }

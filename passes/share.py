@@ -21,7 +21,7 @@ from graphc.ops.record import Op
 from graphc.ops.slices import slice_op
 from graphc.ops.strided import entries
 from graphc.passes.cse import attribute_key
-from graphc.passes.fuse import is_contraction
+from graphc.passes.groups import is_contraction
 
 __all__ = ["MANY", "body_key", "share"]
 

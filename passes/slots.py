@@ -26,7 +26,7 @@ from graphc.ir.kernel import Value as KernelValue
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.kernel_verify import verify
 from graphc.ir.node import Value
-from graphc.passes.fuse import is_pointwise
+from graphc.passes.groups import is_pointwise
 
 __all__ = ["into_slot", "reads_element_only", "within_kernel"]
 

@@ -20,7 +20,7 @@ from graphc.ir.kernel import Buffer, Kernel, Operand, lit
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.ops.control import no_room
-from graphc.passes.fuse import COSTLY, is_alias, is_pointwise
+from graphc.passes.groups import COSTLY, is_alias, is_pointwise
 from graphc.passes.scalar import Scalar, check_operands
 
 __all__ = ["SmallLoop", "lower_loop"]

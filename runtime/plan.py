@@ -25,7 +25,7 @@ from graphc.ir.pictures import Pictured
 from graphc.ops.random import reserved
 from graphc.passes.contract import Contraction, contraction_of, lower_contraction
 from graphc.passes.convolve import convolution_of, lower_convolution
-from graphc.passes.fuse import is_alias
+from graphc.passes.groups import is_alias
 from graphc.passes.lower import lower_body
 from graphc.passes.lowered import Lowered
 from graphc.passes.reorder import lower_reorder, reorder_of

@@ -20,7 +20,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.journal import Journal
 from graphc.ir.node import Node, Value
 from graphc.ops.control import no_room
-from graphc.passes.fuse import is_alias
+from graphc.passes.groups import is_alias
 from graphc.passes.slots import into_slot, reads_element_only, within_kernel
 from graphc.passes.small_loop import SmallLoop, lower_loop
 from graphc.runtime.steps import (

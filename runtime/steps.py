@@ -15,7 +15,7 @@ from graphc.ir.dtypes import DType, bool_
 from graphc.ir.kernel import Kernel
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
-from graphc.passes.fuse import is_alias
+from graphc.passes.groups import is_alias
 from graphc.runtime.common import common
 
 if TYPE_CHECKING:

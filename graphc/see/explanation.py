@@ -14,7 +14,7 @@ from graphc.ir.dims import Expr
 from graphc.ir.journal import Journal, Reason
 from graphc.ir.node import Node, Source, Value
 from graphc.ir.region import context_of
-from graphc.passes.fuse import is_alias
+from graphc.passes.groups import is_alias
 from graphc.runtime import binding
 from graphc.see.provenance import Provenance, forward_operation
 

@@ -16,7 +16,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.permit import Permit, granting
 from graphc.ops.random import seeds_of
 from graphc.passes.functionalize import Frozen
-from graphc.passes.fuse import is_alias
+from graphc.passes.groups import is_alias
 from graphc.passes.pipeline import LEVELS, Trace, optimize_ir, pipeline
 from graphc.runtime import numerics, reference
 from graphc.runtime.binding import Binder
