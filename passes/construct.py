@@ -28,9 +28,11 @@ from graphc.ops.pure import input_op
 from graphc.ops.tensor_arrays import is_unset, lengthened
 from graphc.passes.control import native
 from graphc.passes.cuts import Batch, Cut, Inner, is_effect
-from graphc.passes.functionalize import Functionalizer, is_snapshot, refuse_vector, variable_of
+from graphc.passes.functionalize import Functionalizer
 from graphc.passes.growing import asked, grown, only_counted, tested, writes
 from graphc.passes.reach import Reach, first_inputs, insides
+from graphc.passes.references import is_snapshot, variable_of
+from graphc.passes.run_errors import refuse_vector
 from graphc.passes.trip_count import counter, trip_count
 
 __all__ = ["make"]

@@ -18,7 +18,7 @@ from typing import Any
 from graphc.errors import FailedPreconditionError, InvalidArgumentError
 from graphc.ir import build, dims, journal
 from graphc.ir.build import InferError
-from graphc.ir.dims import Dim, Expr, Facts, Shape, Symbol
+from graphc.ir.dims import Dim, Facts, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.known import NeedsValue, known, resolve
@@ -30,13 +30,13 @@ from graphc.ops.check import is_true
 from graphc.ops.operands import less
 from graphc.ops.pure import input_op, read_op
 from graphc.ops.tensor_arrays import lengthened
-from graphc.passes.cuts import Batch, Cut, is_effect, on_host, operands, say_host
-from graphc.passes.reach import Reach, is_construct
+from graphc.passes.cuts import Batch, Cut, on_host, operands, say_host
+from graphc.passes.patterns import may_be_negative
+from graphc.passes.reach import Reach, is_construct, live
+from graphc.passes.references import changes, is_snapshot, variable_node, variable_of
+from graphc.passes.run_errors import run_error
 
-__all__ = [
-    "Cut", "Frozen", "Functionalizer", "changes", "functionalize", "is_snapshot", "live",
-    "live_nodes", "needed", "pattern", "run_error", "variable_of",
-]  # fmt: skip
+__all__ = ["Frozen", "Functionalizer", "functionalize"]
 
 
 @dataclass
@@ -66,50 +66,6 @@ class Frozen:
     strings: list[int | None] = field(default_factory=list)
     string_updates: list[tuple[str, int]] = field(default_factory=list)
     checks: int = 0
-
-
-def pattern(
-    shapes: Iterable[tuple[Shape | None, Sequence[int]]],
-) -> tuple[list[tuple[Dim, ...]], dict[Symbol, int], tuple[int, ...]]:
-    """Symbols for the unknown sizes of feeds: equal sizes share one, 0 and 1 are constants.
-
-    Parameters
-    ----------
-    shapes : pairs of (static shape, actual shape)
-
-    Returns
-    -------
-    shapes, sizes, key
-        The symbolic shape of each feed, the value of each symbol, and the pattern itself.
-    """
-    out: list[tuple[Dim, ...]] = []
-    env: dict[Symbol, int] = {}
-    by_size: dict[int, Expr] = {}
-    key: list[int] = []
-    for static, actual in shapes:
-        shape: list[Dim] = []
-        key.append(-len(actual) - 2)
-        for i, n in enumerate(actual):
-            s = None if static is None else static[i]
-            if type(s) is int:
-                shape.append(s)
-            elif n <= 1:
-                shape.append(n)
-                key.append(-1 if n == 0 else -2)
-            else:
-                d = by_size.get(n)
-                if d is None:
-                    d = by_size[n] = Expr.symbol(
-                        _NAMES[len(by_size)] if len(by_size) < len(_NAMES) else f"n{len(by_size)}"
-                    )
-                    env[Symbol(str(d))] = n
-                shape.append(d)
-                key.append(list(by_size).index(n))
-        out.append(tuple(shape))
-    return out, env, tuple(key)
-
-
-_NAMES = ("b", "n", "m", "p", "q", "r", "s", "t")
 
 
 def functionalize(
@@ -344,7 +300,7 @@ class Functionalizer:
         if v in self.given:
             return None
         if n.op.name == "variable" or "update" in n.op.facts:
-            variable = _variable(v)
+            variable = variable_node(v)
             shared = variable.attrs["var"] in self.history and "resource" not in variable.attrs
             return self.last(variable.attrs["var"]) if shared else None
         if not (n.op.facts.get("alias") or n.op.facts.get("reshape")) or context_of(n) is not None:
@@ -628,95 +584,6 @@ class Functionalizer:
         history.append((bit, new))
         self.after[n] = mask | bit
         self.new[n.outputs[0]] = new
-
-
-def needed(
-    fetches: Iterable[Value],
-    targets: Iterable[Node],
-    fed: Container[Value],
-    done: Container[Node] = (),
-    home: Context | None = None,
-) -> list[Node]:
-    """Nodes that must run, those behind fed values and behind `done` nodes left out."""
-    return Reach(fetches, targets, fed, done, home).nodes
-
-
-def live(
-    fetches: Sequence[Value],
-    targets: Sequence[Node],
-    given: Container[Value],
-    fed: Container[Value],
-    done: Container[Node],
-    home: Context | None = None,
-) -> Reach:
-    """What a later part of a run must still do: its results, and its effects not done yet."""
-    effects = [n for n in needed(fetches, targets, given, (), home) if is_effect(n)]
-    return Reach(fetches, [*targets, *effects], fed, done, home)
-
-
-def live_nodes(
-    fetches: Sequence[Value],
-    targets: Sequence[Node],
-    given: Container[Value],
-    fed: Container[Value],
-    done: Container[Node],
-    home: Context | None = None,
-) -> list[Node]:
-    """The nodes of `live` that are inside of no construct."""
-    return live(fetches, targets, given, fed, done, home).nodes
-
-
-def changes(n: Node) -> tuple[Value, ...]:
-    """The outputs of a construct that are what it makes of variables."""
-    return n.outputs[len(n.outputs) - len(n.attrs["updates"]) :]
-
-
-def is_snapshot(n: Node) -> bool:
-    """Whether `n` is the read that every variable has from its creation (``v/read``).
-
-    TF1's shares the variable's memory: who uses it after an update sees the update.
-    """
-    return n.op.name == "identity" and n.inputs[0].node.op.name == "variable" and not n.control
-
-
-def variable_of(v: Value) -> str:
-    """The variable that a reference (of it, or of what an update returned) means."""
-    return str(_variable(v).attrs["var"])
-
-
-def _variable(v: Value) -> Node:
-    n = v.node
-    while n.op.name != "variable":
-        n = n.inputs[0].node
-    return n
-
-
-def run_error(n: Node, e: object) -> str:
-    """The message of an error in a run of `n`: what, the node, and the user's line."""
-    where = f"\n  defined at {n.source[0]}" if n.source else ""
-    return f"{e}\n\t [[node {n.name}]]{where}"
-
-
-def refuse_vector(n: Node, shape: Shape | None) -> None:
-    """Refuse to go on by a predicate that is more than one bool."""
-    if shape:
-        sizes = ",".join(map(str, shape))
-        message = f"The second input must be a scalar, but it has shape [{sizes}]"
-        raise InvalidArgumentError(None, n, run_error(n, message))
-
-
-def may_be_negative(d: Dim) -> bool:
-    """Whether the form of a size leaves open that it is below zero."""
-    if type(d) is int:
-        return d < 0
-    return any(c < 0 or any(map(_atom_below, m)) for m, c in d.terms)  # type: ignore[union-attr]
-
-
-def _atom_below(a: Any) -> bool:
-    if isinstance(a, Symbol):
-        return a.name.startswith("v")  # a fed number; all others are sizes
-    ends = [may_be_negative(a.a), may_be_negative(a.b)]
-    return all(ends) if a.op == "max" else any(ends)
 
 
 def _label(v: Value) -> str:

@@ -13,7 +13,7 @@ from graphc.ir import journal
 from graphc.ir.dims import Dim, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ops.random import reserved, seeds_of
-from graphc.passes.functionalize import run_error
+from graphc.passes.run_errors import run_error
 from graphc.runtime import aligned, kept, sharing
 from graphc.runtime.arena import gemm_plan, pieces, place, tell_places
 from graphc.runtime.compilation import Bound, Compilation, never

@@ -15,7 +15,8 @@ from graphc.ir.node import Node
 from graphc.ir.region import context_of
 from graphc.ops.record import meaning
 from graphc.passes.cuts import has_effect
-from graphc.passes.functionalize import live_nodes, run_error
+from graphc.passes.reach import live_nodes
+from graphc.passes.run_errors import run_error
 from graphc.runtime.feeds import from_storage
 from graphc.runtime.llvm.entry import DIMS, SLOW
 

@@ -18,7 +18,7 @@ from graphc.errors import (
 )
 from graphc.ir.node import Node, Value
 from graphc.ops.record import meaning, strings, typed
-from graphc.passes.functionalize import run_error
+from graphc.passes.run_errors import run_error
 from graphc.runtime import deadline, trace
 
 __all__ = ["Context", "apply", "operand"]

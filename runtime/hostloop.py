@@ -19,8 +19,9 @@ from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop, context_of
 from graphc.ops.tensor_arrays import is_unset
 from graphc.passes.cuts import Inner
-from graphc.passes.functionalize import is_snapshot, refuse_vector, run_error, variable_of
 from graphc.passes.reach import first_inputs, insides
+from graphc.passes.references import is_snapshot, variable_of
+from graphc.passes.run_errors import refuse_vector, run_error
 
 __all__ = ["HostDriven"]
 

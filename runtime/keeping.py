@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphc.ir.node import Node, Value
-from graphc.passes.functionalize import is_snapshot
 from graphc.passes.reach import Reach, is_construct
+from graphc.passes.references import is_snapshot
 
 __all__ = ["kept"]
 

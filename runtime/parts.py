@@ -9,9 +9,10 @@ import numpy as np
 
 from graphc.errors import FailedPreconditionError, UnimplementedError
 from graphc.ir.node import Node, Value
-from graphc.passes.cuts import is_effect
-from graphc.passes.functionalize import Cut, changes, live, needed, run_error, variable_of
-from graphc.passes.reach import is_construct
+from graphc.passes.cuts import Cut, is_effect
+from graphc.passes.reach import is_construct, live, needed
+from graphc.passes.references import changes, variable_of
+from graphc.passes.run_errors import run_error
 from graphc.runtime import host
 from graphc.runtime.feeds import as_feed, from_storage, given_shape
 from graphc.runtime.hostloop import HostDriven

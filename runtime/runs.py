@@ -18,7 +18,9 @@ from graphc.ir.dtypes import DType
 from graphc.ir.graph import paused_gc
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Context
-from graphc.passes.functionalize import Cut, Frozen, functionalize, pattern
+from graphc.passes.cuts import Cut
+from graphc.passes.functionalize import Frozen, functionalize
+from graphc.passes.patterns import pattern
 from graphc.runtime import causes, deadline, direct, sharing, stored, trace
 from graphc.runtime.binding import Binder
 from graphc.runtime.compilation import Bound, Compilation, never

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.node import Node, Value
-from graphc.passes.functionalize import needed, variable_of
+from graphc.passes.reach import needed
+from graphc.passes.references import variable_of
 from graphc.runtime import host
 
 __all__ = ["Tail", "late_nodes"]

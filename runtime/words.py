@@ -12,7 +12,7 @@ from graphc.ir.node import Node
 from graphc.ir.region import context_of
 from graphc.passes.construct import wanted
 from graphc.passes.cuts import has_effect
-from graphc.passes.functionalize import live
+from graphc.passes.reach import live
 from graphc.runtime.feeds import from_storage
 from graphc.runtime.hostloop import HostDriven
 

@@ -191,7 +191,7 @@ def _parts(
     between: list[Value],
 ) -> list[Part]:  # fmt: skip
     """The parts of a run that values cut; what is `between` is not run, examples stand for it."""
-    from graphc.passes.functionalize import Cut
+    from graphc.passes.cuts import Cut
     from graphc.runtime.parts import Parts
     from graphc.runtime.runs import compile_only
 

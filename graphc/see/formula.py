@@ -138,7 +138,8 @@ def _pure(g: Value, at: Value, graph: Any) -> Graph:
     """The pure graph of a gradient: functions of `at`, placeholders and variables, simplified."""
     from graphc.face import dump
     from graphc.passes.cuts import Cut
-    from graphc.passes.functionalize import functionalize, pattern
+    from graphc.passes.functionalize import functionalize
+    from graphc.passes.patterns import pattern
     from graphc.passes.pipeline import optimize_ir, pipeline
     from graphc.runtime.executor import Executor
     from graphc.runtime.options import Options

@@ -13,8 +13,8 @@ import numpy as np
 from graphc.ir import build, dtypes
 from graphc.ir import dims as D
 from graphc.ir.graph import Graph
+from graphc.ops.pure import input_op
 from graphc.ops.record import Op
-from graphc.passes.functionalize import input_op
 from graphc.passes.fuse import fuse
 from graphc.runtime.common import common
 from graphc.runtime.llvm import codegen

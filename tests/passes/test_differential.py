@@ -18,8 +18,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Value, reachable
 from graphc.ir.text import parse_graph, print_graph
 from graphc.ops.convert import make_constant
+from graphc.ops.pure import input_op
 from graphc.ops.record import OPS, InferError
-from graphc.passes.functionalize import input_op
 
 B = Expr.symbol("b")
 #: Elementwise ops of the table that are safe on any number, by operand count.

@@ -11,7 +11,8 @@ import graphc as tf
 from graphc.ir import dtypes
 from graphc.ir.dims import Facts
 from graphc.ir.text import print_graph
-from graphc.passes.functionalize import functionalize, pattern
+from graphc.passes.functionalize import functionalize
+from graphc.passes.patterns import pattern
 from graphc.runtime import reference
 
 

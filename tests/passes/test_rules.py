@@ -19,8 +19,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Value
 from graphc.ir.text import print_graph
 from graphc.ops.convert import make_constant
+from graphc.ops.pure import input_op
 from graphc.ops.record import OPS, InferError
-from graphc.passes.functionalize import input_op
 from graphc.passes.pattern import any_of, wildcard
 from graphc.passes.rewrite import DEFAULT, LICENCES, RULES, Rewriting, Rule, cost
 from graphc.passes.simplify import simplify

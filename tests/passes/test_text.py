@@ -15,8 +15,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.ir.text import parse_graph, print_graph
 from graphc.ops.convert import make_constant
+from graphc.ops.pure import input_op
 from graphc.ops.record import OPS, InferError, Op
-from graphc.passes.functionalize import input_op
 from graphc.passes.verify import verify
 
 #: Attributes and operand shapes of ops that no family tells.
