@@ -17,6 +17,7 @@ from graphc.ir.kernel import Kernel, lit
 from graphc.ir.kernel import Value as KernelValue
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
+from graphc.ops.operands import less
 from graphc.ops.shapes import depth_of
 
 __all__ = ["Site", "change_rows", "scan", "scatter", "segment", "sum_equal_rows"]
@@ -92,18 +93,17 @@ def scan(n: Node, s: Site) -> None:
 
 def segment(n: Node, s: Site) -> None:
     """``out[ids[i]] op= data[i]`` in order of i; negative ids are dropped, others checked."""
-    if n.attrs.get("sorted"):
-        return _sorted_segment(n, s)
     data, ids = n.inputs[:2]
     out = n.outputs[0]
     t = out.dtype
-    combine = {"sum": "add", "max": "maximum", "min": "minimum", "prod": "multiply"}[
-        n.op.facts["combine"]
-    ]
-    first = {"add": 0, "multiply": 1, "maximum": t.min, "minimum": t.max}[combine]
+    combine, first = _combining(n)
     rows = D.product(_shape(ids))
     inner = D.product(_shape(data)[len(_shape(ids)) :])
     segments = _shape(out)[0]
+    if n.attrs.get("sorted"):
+        return _sorted_segment(n, s)
+    if D.same(inner, 1) and less(segments * (UNITS * CHAINS * MANY), rows):
+        return _counted_segment(n, s)
     k = KernelBuilder(n.op.name)
     x = k.input("data", data.dtype, (rows, inner))
     at = k.input("ids", ids.dtype, (rows,))
@@ -120,6 +120,57 @@ def segment(n: Node, s: Site) -> None:
             k.store(y, (g.index, j), new, where=on)
     s.step(k.build(), [s.input(0), s.input(1), s.output()],
            [f"segment_ids is not in [0, {segments})"])  # fmt: skip
+
+
+def _combining(n: Node) -> tuple[str, Any]:
+    """The op that combines two elements of a segment, and what a segment begins with."""
+    t = n.outputs[0].dtype
+    return {
+        "sum": ("add", 0), "prod": ("multiply", 1), "max": ("maximum", t.min),
+        "min": ("minimum", t.max),
+    }[n.op.facts["combine"]]  # fmt: skip
+
+
+#: Parallel parts of the numbers that are counted, rows in a part that do not wait for each other,
+#: and numbers for each place in all their tables together from which on these pay.
+UNITS, CHAINS, MANY = 8, 4, 4
+
+
+def _counted_segment(n: Node, s: Site) -> None:
+    """Many single numbers in few segments: tables of parts, which are combined in their order."""
+    ids = n.inputs[1]
+    t, i64 = n.outputs[0].dtype, dtypes.int64
+    combine, first = _combining(n)
+    rows, segments = D.product(_shape(ids)), _shape(n.outputs[0])[0]
+    tables = UNITS * CHAINS
+    chunk = D.ceildiv(rows, tables)
+    k = KernelBuilder(f"counted_{n.op.name}")
+    x = k.input("data", t, (rows,))
+    at = k.input("ids", ids.dtype, (rows,))
+    made = k.output("tables", t, (tables, segments))
+    with k.loop("parallel", "u", UNITS) as u:
+        with k.loop("vector", "z", CHAINS * segments) as z:
+            k.store(made, (u * CHAINS, z), lit(first, t))
+        with k.loop("for", "i", chunk) as i:
+            for chain in range(CHAINS):
+                table = u * CHAINS + chain
+                row = table * chunk + i
+                inside = k.let("less", k.index(row), k.index(rows), dtype=dtypes.bool_)
+                g: Any = k.cast(k.load(at, (row,), inside, -1), i64)
+                k.check(k.let("less", g, k.index(segments), dtype=dtypes.bool_), 1, row)
+                on = k.let("greater_equal", g, lit(0, i64), dtype=dtypes.bool_)
+                new = k.let(combine, k.load(made, (table, g.index), on), k.load(x, (row,), inside))
+                k.store(made, (table, g.index), new, where=on)
+    parts = s.temp(t, tables * segments)
+    s.step(k.build(), [s.input(0), s.input(1), parts], [f"segment_ids is not in [0, {segments})"])
+    k = KernelBuilder(f"combined_{n.op.name}")
+    made = k.input("tables", t, (tables, segments))
+    y = k.output("y", t, (segments,))
+    with k.loop("parallel vector", "z", segments) as z:
+        with k.reduce("for", "j", tables) as r:
+            r.yields(**{n.op.facts["combine"]: k.load(made, (r.var, z))})
+        k.store(y, (z,), r.results[0])
+    s.step(k.build(), [parts, s.output()])
 
 
 def _sorted_segment(n: Node, s: Site) -> None:

@@ -13,8 +13,9 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.ops import arrays, fills, lookup, math, reduce, shapes, spaced, transposing
+from graphc.ops import arrays, check, fills, lookup, math, reduce, shapes, spaced, transposing
 from graphc.ops.counting import as_many
+from graphc.ops.ranking import lower_search
 from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
 
 __all__ = [
@@ -133,29 +134,6 @@ def setdiff1d(x: Any, y: Any, index_dtype: Any = dtypes.int32, name: str | None 
 # ------------------------------------------------------------------------- counting
 
 
-def _counts(arr: Any, *rest: Any, weighted: bool, bounds: Any, dtype: Any) -> Any:
-    weights = rest[0].reshape(-1) if weighted else None
-    limits = dict(zip(bounds, rest[weighted:], strict=True))
-    flat = arr.reshape(-1)
-    if flat.size and flat.min() < 0:
-        raise InvalidArgumentError(None, None, "Input arr must be non-negative!")
-    size = int(flat.max(initial=-1)) + 1
-    size = max(size, int(limits.get("minlength", 0)))
-    if "maxlength" in limits:
-        size = min(size, int(limits["maxlength"]))
-    keep = flat < size
-    out = np.zeros(size, dtype.np)
-    np.add.at(out, flat[keep], 1 if weights is None else weights[keep].astype(dtype.np))
-    return out
-
-
-bincount_op = op(
-    "bincount", "Bincount", "host", args=("arr", "*rest"), types="i", numpy=_counts,
-    doc="How often each number occurs.", grad=no_grad,
-    infer=lambda inputs, attrs: [(attrs["dtype"], (D.fresh(),))],
-)  # fmt: skip
-
-
 def _bin_count(arr: Any, weights: Any = None, minlength: Any = None, maxlength: Any = None,
                *more: Any, **named: Any) -> int | None:  # fmt: skip
     plain = isinstance(arr, Value) and weights is None is maxlength
@@ -177,16 +155,21 @@ def bincount(
         Of the result without `weights`.
     """
     with current().scope(None, "bincount"):
-        values = [math.cast(as_value(arr, name="arr"), dtypes.int32)]
-        kind = as_dtype(dtype)
-        if weights is not None:
-            values.append(as_value(weights, None, "weights"))
-            kind = values[1].dtype
-        bounds = {"minlength": minlength, "maxlength": maxlength}
-        given = {k: v for k, v in bounds.items() if v is not None}
-        values += [as_value(v, dtypes.int32, k) for k, v in given.items()]
-        attrs = {"weighted": weights is not None, "bounds": tuple(given), "dtype": kind}
-        return build(bincount_op, values, attrs).outputs[0]
+        flat = shapes.reshape(math.cast(as_value(arr, name="arr"), dtypes.int32), [-1])
+        right = check.Assert(reduce.reduce_all(flat >= 0), ["Input arr must be non-negative!"])
+        graph: Any = current()
+        with graph.control_dependencies([right]):
+            size = math.maximum(reduce.reduce_max(flat) + 1, 0)  # of no numbers: none
+        if minlength is not None:
+            size = math.maximum(size, as_value(minlength, dtypes.int32, "minlength"))
+        if maxlength is not None:
+            size = math.minimum(size, as_value(maxlength, dtypes.int32, "maxlength"))
+            flat = math.select(flat < size, flat, -1)
+        if weights is None:
+            each = fills.ones_like(flat, dtype=as_dtype(dtype))
+        else:
+            each = shapes.reshape(as_value(weights, None, "weights"), [-1])
+        return arrays.unsorted_segment_sum(each, flat, size)
 
 
 def histogram_fixed_width_bins(
@@ -232,16 +215,22 @@ def histogram_fixed_width(
 def _search(rows: Any, values: Any, *, side: Any, out_type: Any) -> Any:
     flat = rows.reshape(-1, rows.shape[-1])
     wanted = values.reshape(len(flat), -1)
-    if rows.shape[:-1] != values.shape[:-1]:
-        raise InvalidArgumentError(None, None, "Leading dim_size of both tensors must match.")
     found = [np.searchsorted(a, v, side=side) for a, v in zip(flat, wanted, strict=True)]
     return np.array(found, out_type.np).reshape(values.shape)
 
 
+def _search_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    s, t = (v.static_shape for v in inputs)
+    if s is not None and t is not None:
+        if not s or not t or D.same(D.product(s[:-1]), D.product(t[:-1])) is False:
+            raise shape_error("Leading dim_size of both tensors must match.")
+    return [(attrs["out_type"], t)]
+
+
 searchsorted_op = op(
-    "searchsorted", "LowerBound", "host", args=("sorted_inputs", "values"), types="fiu",
-    doc="Where values belong in sorted rows.", numpy=_search, grad=no_grad,
-    infer=lambda inputs, attrs: [(attrs["out_type"], inputs[1].static_shape)],
+    "searchsorted", "LowerBound", "structured", args=("sorted_inputs", "values"), types="fiu",
+    doc="Where values belong in sorted rows.", numpy=_search, grad=no_grad, infer=_search_infer,
+    lower=lower_search, fails=True,
     facts={"type": lambda inputs, attrs: (
         "LowerBound" if attrs["side"] == "left" else "UpperBound")},
 )  # fmt: skip

@@ -14,8 +14,9 @@ from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node
 from graphc.ops.conv_windows import known_shape
 from graphc.ops.lowering import Site
+from graphc.ops.operands import less
 
-__all__ = ["lower_top_k"]
+__all__ = ["lower_search", "lower_top_k"]
 
 #: Results of a row up to which each takes a pass over it.
 FEW = 16
@@ -104,3 +105,45 @@ def _taken(n: Node, s: Site) -> None:
         k.store(v, (r, sc.var), k.load(a, (r, at.index)))
         k.store(p, (r, sc.var), k.cast(at, dtypes.int32))
     s.step(k.build(), [s.input(0), s.output(0), s.output(1)])
+
+
+#: Halvings after which a search of a row ends, one of these.
+ROUNDS = (4, 8, 16, 32)
+
+
+def lower_search(n: Node, s: Site) -> None:
+    """Where values belong in sorted rows, by halves: no element decides where the program goes."""
+    x, v = n.inputs
+    length, many = known_shape(x)[-1], known_shape(v)[-1]
+    rows = D.product(known_shape(x)[:-1])
+    t, i64, truth = x.dtype, dtypes.int64, dtypes.bool_
+    k = KernelBuilder(n.op.name)
+    a = k.input("x", t, (rows, length))
+    b = k.input("values", t, (rows, many))
+    y = k.output("y", n.attrs["out_type"], (rows, many))
+    rounds = next(r for r in ROUNDS if r == ROUNDS[-1] or less(length, 2**r))
+
+    def ahead(r: Dim, place: Any, value: Any) -> Any:
+        """Whether the value belongs behind the element at a place."""
+        element = k.load(a, (r, place.index))
+        if n.attrs["side"] == "left":
+            return k.let("less", element, value, dtype=truth)
+        return k.let("logical_not", k.let("less", value, element, dtype=truth), dtype=truth)
+
+    with k.loop("parallel", "r", rows) as r, k.loop("vector", "j", many) as j:
+        value = k.load(b, (r, j))
+        carries = [("last", i64), ("last", i64)]
+        with k.scan("t", rounds, carries, [lit(0, i64), k.index(length)]) as sc:
+            first, rest = sc.before
+            half = k.index(rest.index // 2)
+            last = k.index(D.maximum(first.index + half.index - 1, 0))
+            some = k.let("greater", half, lit(0, i64), dtype=truth)
+            go = k.let("logical_and", some, ahead(r, last, value), dtype=truth)
+            sc.step(k.select(go, k.index(first.index + half.index), first),
+                    k.index(rest.index - half.index))  # fmt: skip
+        first = sc.results[0]
+        if length != 0:
+            go = ahead(r, first, value)
+            first = k.select(go, k.index(first.index + 1), first)
+        k.store(y, (r, j), k.cast(first, n.attrs["out_type"]))
+    s.step(k.build(), [s.input(0), s.input(1), s.output()])

@@ -225,8 +225,10 @@ def test_cast_from_every_type(to: DType) -> None:
     for n in SIZES:
         arrays = [operands(cast, [(n,)], t, rng)[0] for t in types]
         if n == 33:  # what lies around the ends of integer types
-            powers = (7, 8, 15, 16, 31, 32, 63)
-            ends = [s * 2.0**e + d for e in powers for s in (1, -1) for d in (0, 1)]
+            powers = (7, 8, 15, 16, 22, 23, 31, 32, 63, 64)
+            ends = [s * 2.0**e + d for e in powers for s in (1, -1) for d in (0, 1, -0.5)]
+            ends += [s * float(np.nextafter(f(2.0**e), f(0))) for e in powers for s in (1, -1)
+                     for f in (np.float32, np.float64)]  # fmt: skip
             with np.errstate(all="ignore"):
                 arrays = [
                     round_bf16(np.array(ends)) if t.code == "bf16" else np.array(ends).astype(t.np)
