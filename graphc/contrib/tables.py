@@ -200,7 +200,9 @@ class _Held(LookupInterface):
 
     def __init__(self, key_dtype: Any, value_dtype: Any, default: Any, name: str, tf: str) -> None:
         super().__init__(key_dtype, value_dtype)
-        self._node = build(table_op, (), {"tf": tf}, name)
+        self._node = build(
+            table_op, (), {"tf": tf, "types": (self._key_dtype, self._value_dtype)}, name
+        )
         self._key = self._node.name
         self._default_value = convert_to_tensor(default, dtype=self._value_dtype)
         self._shape = tuple(self._default_value.static_shape or ())

@@ -17,6 +17,7 @@ import numpy as np
 from graphc.graphdef import attributes, contexts, queues
 from graphc.graphdef.attributes import Plain, encode
 from graphc.graphdef.forms import Form, form_of
+from graphc.graphdef.hosts import HOST_EXPORTS
 from graphc.graphdef.tensors import from_array, shape_proto
 from graphc.ir.dims import is_known
 from graphc.ir.dtypes import DType, as_dtype, int32, int64
@@ -312,6 +313,7 @@ EXPANSIONS = {
     "reshape_like": _reshape_like, "broadcast_like": _broadcast_like,
     "sum_to_like": _sum_to_like, "count": _count, "log_sigmoid": _log_sigmoid,
     "select": _select, "select_rows": _select_rows, "sorted_ids": _sorted_ids, **queues.EXPORTS,
+    **HOST_EXPORTS,
 }  # fmt: skip
 
 

@@ -142,10 +142,37 @@ matrix_solve = MatrixSolve(matrix, rhs) T adjoint
 matrix_determinant = MatrixDeterminant(input) T
 cholesky = Cholesky(input) T
 string_join = StringJoin(*inputs) N=# separator
+reduce_join = ReduceJoin(inputs, @axis) keep_dims=keepdims separator
+substr = Substr(input, pos, len) T=<pos unit
+string_length = StringLength(input) unit
+string_lower = StringLower(input) encoding
+string_upper = StringUpper(input) encoding
+string_strip = StringStrip(input)
+string_split = StringSplit(input, delimiter) skip_empty=skip
+string_split = StringSplitV2(input, delimiter) maxsplit=most
+string_to_number = StringToNumber(string_tensor) out_type=dtype
+string_to_hash_bucket = StringToHashBucket(input) num_buckets
+string_to_hash_bucket_fast = StringToHashBucketFast(input) num_buckets
+string_to_hash_bucket_strong = StringToHashBucketStrong(input) num_buckets key
+regex_replace = StaticRegexReplace(input) pattern rewrite replace_global=whole
+regex_replace = RegexReplace(input, *rest) replace_global=whole
+regex_full_match = StaticRegexFullMatch(input) pattern
+regex_full_match = RegexFullMatch(input, *pattern)
+decode_base64 = DecodeBase64(input)
+encode_base64 = EncodeBase64(input) pad
+decode_raw = DecodeRaw(bytes) out_type little_endian
+read_file = ReadFile(filename)
+write_file = WriteFile(filename, contents)
+matching_files = MatchingFiles(pattern)
+sparse_to_dense = SparseToDense(sparse_indices, output_shape, sparse_values, default_value) \
+T=<sparse_values Tindices=<sparse_indices validate_indices=validate
 dynamic_partition = DynamicPartition(data, partitions) T num_partitions
 space_to_depth = SpaceToDepth(input) T block_size data_format
 depth_to_space = DepthToSpace(input) T block_size data_format
 extract_image_patches = ExtractImagePatches(images) T ksizes strides rates padding
+cross = Cross(a, b) T
+max_pool_with_argmax = MaxPoolWithArgmax(input) T ksize strides padding Targmax \
+include_batch_in_index
 top_k = TopKV2(input, @k) T sorted
 in_top_k = InTopKV2(predictions, targets, @k) T=<targets
 matrix_band_part = MatrixBandPart(input, @num_lower, @num_upper) T Tindex=<@num_lower
@@ -154,6 +181,8 @@ random_normal = RandomStandardNormal(@shape) T=<@shape dtype seed seed2
 truncated_normal = TruncatedNormal(@shape) T=<@shape dtype seed seed2
 random_shuffle = RandomShuffle(value) T seed seed2
 random_uniform_int = RandomUniformInt(@shape, minval, maxval) T=<@shape Tout=<minval seed seed2
+random_gamma = RandomGamma(shape, alpha) T=<alpha S=<shape seed seed2
+random_poisson = RandomPoissonV2(shape, rate) R=<rate S=<shape dtype seed seed2
 multinomial = Multinomial(logits, @num_samples) T output_dtype seed seed2
 ctc_greedy_decoder = CTCGreedyDecoder(inputs, sequence_length) merge_repeated=merge
 placeholder = Placeholder() dtype shape

@@ -14,6 +14,7 @@ import numpy as np
 from graphc.graphdef.attributes import decode
 from graphc.graphdef.datasets import DATASETS
 from graphc.graphdef.functions import FUNCTIONAL
+from graphc.graphdef.hosts import HOSTS
 from graphc.graphdef.queues import QUEUES
 from graphc.graphdef.readers import READERS
 from graphc.graphdef.tables import TABLES
@@ -199,5 +200,5 @@ SEVERAL: dict[str, Maker] = {
     "AssignSubVariableOp": _changed("assign_sub"),
     **{f"ResourceScatter{k.capitalize()}": _changed(f"scatter_{k}")
        for k in ("update", "add", "sub", "mul", "div", "min", "max")},
-    **TABLES, **QUEUES, **READERS, **DATASETS, **FUNCTIONAL,
+    **TABLES, **QUEUES, **READERS, **DATASETS, **FUNCTIONAL, **HOSTS,
 }  # fmt: skip

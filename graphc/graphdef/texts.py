@@ -1,4 +1,4 @@
-"""Operations on strings of TensorFlow's graphs: each is a call of a public function here."""
+"""Strings and files of pictures in TensorFlow's graphs: each op is a call of a public function."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ Row = Callable[[Any, list[Value], Callable[[str, Any], Any]], Any]
 
 def _split(tf: Any, x: list[Value], a: Any) -> Any:
     made = tf.string_split(*x, skip_empty=a("skip_empty", True))
+    return made.indices, made.values, made.dense_shape
+
+
+def _split_v2(tf: Any, x: list[Value], a: Any) -> Any:
+    made = tf.strings.split(*x, maxsplit=a("maxsplit", -1))
     return made.indices, made.values, made.dense_shape
 
 
@@ -62,4 +67,20 @@ TEXTS: dict[str, Row] = {
     "DecodeBase64": lambda tf, x, a: tf.decode_base64(*x),
     "EncodeBase64": lambda tf, x, a: tf.encode_base64(*x, pad=a("pad", False)),
     "StringSplit": _split,
+    "StringSplitV2": _split_v2,
+    "ReduceJoin": lambda tf, x, a: tf.reduce_join(
+        *x, keep_dims=a("keep_dims", False), separator=a("separator", "")
+    ),
+    "DecodeJpeg": lambda tf, x, a: tf.image.decode_jpeg(*x, channels=a("channels", 0)),
+    "DecodePng": lambda tf, x, a: tf.image.decode_png(
+        *x, channels=a("channels", 0), dtype=a("dtype", dtypes.uint8)
+    ),
+    "DecodeBmp": lambda tf, x, a: tf.image.decode_bmp(*x, channels=a("channels", 0)),
+    "DecodeGif": lambda tf, x, a: tf.image.decode_gif(*x),
+    "EncodeJpeg": lambda tf, x, a: tf.image.encode_jpeg(
+        *x, format=a("format", ""), quality=a("quality", 95),
+        progressive=a("progressive", False), optimize_size=a("optimize_size", False),
+    ),
+    "EncodePng": lambda tf, x, a: tf.image.encode_png(*x, compression=a("compression", -1)),
+    "ExtractJpegShape": lambda tf, x, a: tf.image.extract_jpeg_shape(*x),
 }  # fmt: skip

@@ -84,16 +84,25 @@ def _decode_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 def _host(
     name: str, tf: str, doc: str, args: tuple[str, ...],
-    infer: Callable[[Sequence[Value], Attrs], Types], numpy: Callable[..., Any],
+    infer: Callable[[Sequence[Value], Attrs], Types], numpy: Callable[..., Any], **facts: Any,
 ) -> Op:  # fmt: skip
     return op(
-        name, tf, "host", doc=doc, args=args, infer=infer, numpy=numpy, grad=no_grad, types="fiubs"
-    )
+        name, tf, "host", doc=doc, args=args, infer=infer, numpy=numpy, grad=no_grad, types="fiubs",
+        facts=facts,
+    )  # fmt: skip
+
+
+def _type(verb: str) -> Callable[[Sequence[Value], Attrs], str]:
+    """TensorFlow has a type for each format."""
+    return lambda inputs, attrs: verb + _FORMATS.get(attrs["format"], "Png")
+
+
+_FORMATS = {"JPEG": "Jpeg", "GIF": "Gif", "BMP": "Bmp"}
 
 
 decode_op = _host(
     "decode_picture", "DecodePng", "Pixels of a file of a picture.", ("contents",), _decode_infer,
-    _decode,
+    _decode, type=_type("Decode"),
 )  # fmt: skip
 
 
@@ -115,7 +124,7 @@ def _encode(image: Any, *, format: str, options: tuple[tuple[str, Any], ...], mo
 
 encode_op = _host(
     "encode_picture", "EncodePng", "A file of a picture.", ("image",),
-    lambda inputs, attrs: [(dtypes.string, ())], _encode,
+    lambda inputs, attrs: [(dtypes.string, ())], _encode, type=_type("Encode"),
 )  # fmt: skip
 
 

@@ -229,7 +229,8 @@ def _match(x: Array, *rest: Any, pattern: Any) -> Array:
 match_op = op(
     "regex_full_match", "RegexFullMatch", "host", args=("input", "*pattern"), types="s",
     doc="Whether strings match a regular expression.", numpy=_match, infer=_same(dtypes.bool_),
-    grad=no_grad,
+    grad=no_grad, facts={"type": lambda inputs, attrs: (
+        "RegexFullMatch" if len(inputs) > 1 else "StaticRegexFullMatch")},
 )  # fmt: skip
 
 
