@@ -235,7 +235,8 @@ _IMPLIED = {
     "seed": 0, "seed2": 0,
 }  # fmt: skip
 #: Outputs of types that have more there than here.
-_OUTPUTS = {"FusedBatchNorm": 5, "FusedBatchNormV2": 5, "FusedBatchNormV3": 6}
+_OUTPUTS = {"FusedBatchNorm": 5, "FusedBatchNormV2": 5, "FusedBatchNormV3": 6,
+            "HashTableV2": 1, "MutableHashTableV2": 1}  # fmt: skip
 #: What TensorFlow calls the operand, in the name of the constant.
 _OPERANDS = {"axis": "reduction_indices"}
 

@@ -275,9 +275,13 @@ def load_records() -> None:
 
 #: Modules outside of `graphc.ops` whose ops graphs may hold.
 _ELSEWHERE = (
-    "graphc.checkpoint.ops", "graphc.summary.ops", "graphc.graphdef.foreign",
-    "graphc.data.accumulators", "graphc.data.iterator", "graphc.data.parsing", "graphc.data.queues",
-    "graphc.data.readers", "graphc.data.serialized", "graphc.data.text", "graphc.train.input",
+    "graphc.checkpoint.ops", "graphc.contrib.image", "graphc.contrib.table_ops",
+    "graphc.data.accumulators", "graphc.data.cardinality", "graphc.data.iterator",
+    "graphc.data.parsing", "graphc.data.queues", "graphc.data.readers", "graphc.data.serialized",
+    "graphc.data.text", "graphc.face.more", "graphc.feature_column.kinds",
+    "graphc.graphdef.datasets", "graphc.graphdef.foreign", "graphc.graphdef.readers",
+    "graphc.ragged.strings", "graphc.sparse.crosses", "graphc.sparse.records",
+    "graphc.sparse.strings", "graphc.summary.ops", "graphc.train.input",
 )  # fmt: skip
 
 

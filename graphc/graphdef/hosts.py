@@ -87,7 +87,7 @@ def _shapes(shapes: Sequence[Any]) -> Any:
     return out
 
 
-def _dense(n: Node) -> dict[str, Any]:
+def _dense(n: Any) -> dict[str, Any]:
     a = n.attrs
     pairs = zip(a["dense_shapes"], a["variable"], strict=True)
     return {
@@ -96,7 +96,7 @@ def _dense(n: Node) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write_parse(e: Any, n: Node) -> Written:
+def _write_parse(e: Any, n: Any) -> Written:
     sparse, dense = n.attrs["sparse_keys"], n.attrs["dense_keys"]
     keys = [
         e.beside(n, f"{kind}_keys_{i}", np.array(key.encode(), object), dtypes.string)
@@ -108,14 +108,14 @@ def _write_parse(e: Any, n: Node) -> Written:
     return [serialized, names, *keys, *defaults], {**attrs, **_dense(n)}
 
 
-def _write_parse_single(e: Any, n: Node) -> Written:
+def _write_parse_single(e: Any, n: Any) -> Written:
     sparse, dense = n.attrs["sparse_keys"], n.attrs["dense_keys"]
     attrs = {"op": "ParseSingleExample", "num_sparse": encode(len(sparse)),
              "sparse_keys": encode(sparse), "dense_keys": encode(dense)}  # fmt: skip
     return [_ref(v) for v in n.inputs], {**attrs, **_dense(n)}
 
 
-def _write_csv(e: Any, n: Node) -> Written:
+def _write_csv(e: Any, n: Any) -> Written:
     a = n.attrs
     defaults = [
         e.beside(n, f"record_defaults_{i}", np.array([] if d is None else [d], t.np), t)
@@ -129,7 +129,7 @@ def _write_csv(e: Any, n: Node) -> Written:
     return [_ref(n.inputs[0]), *defaults], attrs
 
 
-def _write_decode(e: Any, n: Node) -> Written | None:
+def _write_decode(e: Any, n: Any) -> Written | None:
     a = n.attrs
     if a["frames"] != (a["format"] == "GIF"):
         return None
@@ -141,7 +141,7 @@ def _write_decode(e: Any, n: Node) -> Written | None:
     return [_ref(n.inputs[0])], attrs
 
 
-def _write_encode(e: Any, n: Node) -> Written:
+def _write_encode(e: Any, n: Any) -> Written:
     options = dict(n.attrs["options"])
     if n.type == "EncodePng":
         level = options.get("compress_level", -1)
@@ -152,7 +152,7 @@ def _write_encode(e: Any, n: Node) -> Written:
     return [_ref(n.inputs[0])], {"op": n.type, "format": encode(n.attrs["mode"]), **attrs}
 
 
-def _write_as_string(e: Any, n: Node) -> Written:
+def _write_as_string(e: Any, n: Any) -> Written:
     found = re.fullmatch(r"%([-+ 0]?)(\d*)(?:\.(\d+))?([defg])", n.attrs["form"])
     assert found is not None
     fill, width, precision, kind = found.groups()
@@ -164,28 +164,25 @@ def _write_as_string(e: Any, n: Node) -> Written:
 # --------------------------------------------------------------------- tables
 
 
-def _table(n: Node) -> Node | None:
+def _table(n: Any) -> Node | None:
     """The node of the table that a node reads; None for one of an imported graph."""
-    graph: Any = n.graph
-    found: Node | None = graph._nodes_by_name.get(n.attrs["table"])
+    found: Node | None = n.graph._nodes_by_name.get(n.attrs["table"])
     return found if found is not None and found.op.name == "hash_table" else None
 
 
-def _write_table(e: Any, n: Node) -> Written | None:
+def _write_table(e: Any, n: Any) -> Written | None:
     if "types" not in n.attrs:
         return None
     key, value = n.attrs["types"]
-    attrs: dict[str, Any] = {"op": n.type, "key_dtype": key, "value_dtype": value,
-                             "container": "", "shared_name": ""}  # fmt: skip
-    if n.type == "HashTableV2":  # an exported graph is loaded beside others
-        attrs |= {"shared_name": n.name, "use_node_name_sharing": True}
-    return [], {k: v if k == "op" else encode(v) for k, v in attrs.items()}
+    attrs = {"key_dtype": key, "value_dtype": value, "container": "", "shared_name": "",
+             "use_node_name_sharing": True}  # fmt: skip
+    return [], {"op": n.type, **{k: encode(v) for k, v in attrs.items()}}
 
 
-def _on_table(attributes: Callable[[Node], dict[str, Any]]) -> Callable[[Any, Node], Any]:
+def _on_table(attributes: Callable[[Any], dict[str, Any]]) -> Callable[[Any, Any], Any]:
     """How a node that does something with a table is written."""
 
-    def write(e: Any, n: Node) -> Written | None:
+    def write(e: Any, n: Any) -> Written | None:
         table = _table(n)
         if table is None or "types" not in table.attrs:
             return None
@@ -195,28 +192,28 @@ def _on_table(attributes: Callable[[Node], dict[str, Any]]) -> Callable[[Any, No
     return write
 
 
-def _types_of(n: Node) -> tuple[Any, Any]:
+def _types_of(n: Any) -> tuple[Any, Any]:
     table = _table(n)
     assert table is not None
     key, value = table.attrs["types"]
     return key, value
 
 
-def _named(key: str, value: str) -> Callable[[Any, Node], Any]:
+def _named(key: str, value: str) -> Callable[[Any, Any], Any]:
     return _on_table(lambda n: dict(zip((key, value), _types_of(n), strict=True)))
 
 
 _in_out = _named("Tin", "Tout")
 
 
-def _write_stitch(e: Any, n: Node) -> Written:
+def _write_stitch(e: Any, n: Any) -> Written:
     half = len(n.inputs) // 2
     attrs = {"N": encode(half), "T": encode(n.outputs[0].dtype)}
     return [_ref(v) for v in n.inputs], {"op": "DynamicStitch", **attrs}
 
 
 #: Op → how it is written; None where it is as graphc's own.
-HOST_EXPORTS: dict[str, Callable[[Any, Node], Written | None]] = {
+HOST_EXPORTS: dict[str, Callable[[Any, Any], Written | None]] = {
     "parse_example": _write_parse, "parse_single_example": _write_parse_single,
     "decode_csv": _write_csv, "decode_picture": _write_decode, "encode_picture": _write_encode,
     "as_string": _write_as_string, "dynamic_stitch": _write_stitch, "hash_table": _write_table,

@@ -464,7 +464,9 @@ class _Importer:
     def inputs(self, n: Any) -> tuple[list[Value], list[Any]]:
         values: list[Value] = []
         control: list[Any] = []
-        needs = (self.exact(n) or {}).get("needs", 0)  # these say only what a part must hold
+        exact = self.exact(n)
+        needs = (exact or {}).get("needs", 0)  # these say only what a part must hold
+        read = None if exact is None else _read(n, exact)
         for i in n.input[: len(n.input) - needs]:
             if i.startswith("^"):
                 given = self.input_map.get(i)
@@ -473,7 +475,7 @@ class _Importer:
                 before = self.made.get(i[1:]) if given is None else given
                 if before is not None:  # what only passes a value on is no node here
                     control.append(before)
-            elif (
+            elif (read is None or i in read) and (
                 source(i) in self.made or _canonical(i) in self.values or self.is_mapped(i)
             ):  # not what the export wrote for TensorFlow only
                 values.append(self.value(n, i))
@@ -508,6 +510,8 @@ class _Importer:
             contexts.renew(attrs)
             if found["op"] == "variable":
                 attrs["var"] = name[:-1]
+            elif found["op"].startswith("table_"):
+                attrs["table"] = self.prefix + attrs["table"]
             read = [self.value(n, i) for i in _read(n, found)]
             node = build(OPS[found["op"]], read, attrs, name)
             contexts.after(node)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,17 +131,27 @@ def test_types_of_pictures() -> None:
         assert [v.op.type for v in made] == ["DecodeJpeg", "DecodePng", "DecodeBmp", "DecodeGif"]
 
 
-def test_written_tables_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ours", [False, True])
+@pytest.mark.parametrize("scope", ["", "s"])
+def test_written_tables_work(ours: bool, scope: str) -> None:
     with tf.Graph().as_default() as graph:
         words = tf.placeholder(tf.string, [None], name="words")
         table = tf.contrib.lookup.index_table_from_tensor(["a", "b"], default_value=9)
         tf.identity(table.lookup(words), name="ids")
         tf.tables_initializer("start")
-        written = as_tensorflow_reads(graph.as_graph_def())
+        written = graph.as_graph_def()
+    if not ours:
+        as_tensorflow_reads(written)
+    prefix = scope + "/" if scope else ""
     with tf.Graph().as_default() as graph, tf.Session() as s:
-        tf.import_graph_def(written, name="")
-        s.run(graph.get_operation_by_name("start"))
-        assert s.run("ids:0", {"words:0": ["b", "x", "a"]}).tolist() == [1, 9, 0]
+        other = tf.contrib.lookup.index_table_from_tensor(["x"]) if scope else None
+        tf.import_graph_def(written, name=scope)
+        s.run(graph.get_operation_by_name(prefix + "start"))
+        got = s.run(f"{prefix}ids:0", {f"{prefix}words:0": ["b", "x", "a"]})
+        assert got.tolist() == [1, 9, 0]
+        if other is not None:  # of the same name as the one in the scope, and not filled
+            with pytest.raises(tf.errors.FailedPreconditionError):
+                s.run(other.lookup(tf.constant(["x"])))
 
 
 def test_names_of_features_must_be_known() -> None:
@@ -148,3 +160,20 @@ def test_names_of_features_must_be_known() -> None:
         key = tf.placeholder(tf.string, [], name="key")
         with pytest.raises(ValueError, match="names are known"):
             tf.import_graph_def(made, {"ParseExample/ParseExample/dense_keys_0": key}, name="")
+
+
+def test_all_ops_are_known_to_the_reader() -> None:
+    """A process that has used no op yet reads graphs with any."""
+    code = """
+import importlib, pkgutil, graphc
+from graphc.graphdef.forms import load_records
+from graphc.ir.registry import OPS
+load_records()
+known = set(OPS)
+for m in pkgutil.walk_packages(graphc.__path__, "graphc."):
+    if "__main__" not in m.name:
+        importlib.import_module(m.name)
+print(sorted(set(OPS) - known))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert run.stdout.split("\n")[0] == "['wildcard']", run.stderr  # of patterns, never in a graph
