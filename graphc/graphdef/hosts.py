@@ -33,16 +33,14 @@ def _parsing() -> Any:
     return parsing
 
 
-def _wanted(
-    n: Any, dense_keys: Sequence[Any], sparse_keys: Sequence[Any], sparse_types: str
-) -> dict[str, Any]:
+def _wanted(n: Any, dense_keys: Sequence[Any], sparse_keys: Sequence[Any]) -> dict[str, Any]:
     shapes = [shape_of(s) or () for s in n.attr["dense_shapes"].list.shape]
     variable = [bool(s) and type(s[0]) is not int for s in shapes]
     return {
         "dense_keys": tuple(map(_text, dense_keys)), "dense_types": decode(n.attr["Tdense"]),
         "dense_shapes": tuple([s[1:] if v else s for s, v in zip(shapes, variable, strict=True)]),
         "variable": tuple(variable), "sparse_keys": tuple(map(_text, sparse_keys)),
-        "sparse_types": decode(n.attr[sparse_types]),
+        "sparse_types": decode(n.attr["sparse_types"]),
     }  # fmt: skip
 
 
@@ -57,14 +55,14 @@ def _text(key: Any) -> str:
 def _parse(n: Any, values: list[Value], name: str) -> Made:
     sparse, dense = (int(n.attr[k].i) for k in ("Nsparse", "Ndense"))
     keys = values[2 : 2 + sparse + dense]
-    attrs = _wanted(n, keys[sparse:], keys[:sparse], "sparse_types")
+    attrs = _wanted(n, keys[sparse:], keys[:sparse])
     return build(_parsing().parse_op, [*values[:2], *values[2 + sparse + dense :]], attrs,
                  name).outputs  # fmt: skip
 
 
 def _parse_single(n: Any, values: list[Value], name: str) -> Made:
-    keys = (list(n.attr[k].list.s) for k in ("dense_keys", "sparse_keys"))
-    attrs = _wanted(n, *keys, "sparse_types")
+    dense, sparse = (list(n.attr[k].list.s) for k in ("dense_keys", "sparse_keys"))
+    attrs = _wanted(n, dense, sparse)
     return build(_parsing().parse_single_op, values, attrs, name).outputs
 
 
