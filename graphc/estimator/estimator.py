@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import os
@@ -70,7 +71,7 @@ class Estimator:
     model_dir : str, optional
         Where checkpoints go and come from; a new temporary folder if not given.
     config : RunConfig, optional
-    params : dict, optional
+    params : dict or object, optional
         Passed to `model_fn`.
     warm_start_from : str or WarmStartSettings, optional
         A checkpoint whose values variables begin with.
@@ -81,7 +82,7 @@ class Estimator:
 
     def __init__(
         self, model_fn: Callable[..., Any], model_dir: str | None = None, config: Any = None,
-        params: Mapping[str, Any] | None = None, warm_start_from: Any = None,
+        params: Any = None, warm_start_from: Any = None,
     ) -> None:  # fmt: skip
         if model_fn is None:
             raise ValueError("model_fn must be provided to Estimator.")
@@ -109,7 +110,7 @@ class Estimator:
             logging.warning("Using temporary folder as model directory: %s", folder)
         self._config = config.replace(model_dir=folder)
         self._dir = folder
-        self._params = dict(params or {})
+        self._params = copy.deepcopy(params or {})
         self._warm_start = warm_start_from
 
     # ---- what it is
@@ -124,8 +125,9 @@ class Estimator:
         return kept
 
     @property
-    def params(self) -> dict[str, Any]:
-        return dict(self._params)
+    def params(self) -> Any:
+        """A copy of what was given: a dictionary, or an object such as `HParams`."""
+        return copy.deepcopy(self._params)
 
     @property
     def model_fn(self) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
+import types
 from typing import Any
 
 import pytest
@@ -113,3 +114,27 @@ def test_a_model_of_one_tensor_is_exported(tmp_path: pathlib.Path) -> None:
         signature = made.signature_def["serving_default"]
         x, y = signature.inputs["input"].name, signature.outputs["out"].name
         assert sess.run(y, {x: [3.0]}).tolist() == [6.0]
+
+
+@pytest.mark.parametrize(
+    "given", [tf.contrib.training.HParams(rate=0.5), types.SimpleNamespace(rate=0.5)]
+)
+def test_parameters_may_be_an_object(given: Any, tmp_path: pathlib.Path) -> None:
+    seen = []
+
+    def model(features: Any, labels: Any, mode: str, params: Any) -> Any:
+        seen.append(params)
+        w = tf.get_variable("w", [], initializer=tf.zeros_initializer())
+        loss = tf.square(w - labels)
+        train = tf.train.GradientDescentOptimizer(params.rate).minimize(
+            loss, tf.train.get_global_step()
+        )
+        return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train)
+
+    made = tf.estimator.Estimator(model, str(tmp_path), params=given)
+    made.train(lambda: ({}, tf.constant(3.0)), steps=1)
+    assert made.get_variable_value("w") == 3.0
+    assert type(seen[0]) is type(given)
+    assert seen[0] is not given
+    seen[0].rate = 7.0
+    assert made.params.rate == 0.5
