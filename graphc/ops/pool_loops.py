@@ -210,7 +210,10 @@ class _Windows:
     def over_windows(
         self, at: Sequence[Dim], value: Callable[[Sequence[Dim], Operand], Operand], t: DType
     ) -> Operand:
-        """The sum over the windows that may have the element at `at`, and whether they exist."""
+        """The sum over the windows that the element at `at` is in, and whether they exist.
+
+        Where the first maximum counts, windows beside it may be among them: the place says so.
+        """
         loops = self.loops
         each = zip(at, self.strides, self.pads, self.kernel, strict=True)
         last = [(i + p[0]) // s for i, s, p, _ in each]
@@ -220,9 +223,16 @@ class _Windows:
         def written_out(places: list[Dim]) -> Operand:
             steps = itertools.product(*(range(n) for n in many[loops:]))
             ends = last[loops:]
+            begins: list[Dim] = low[loops:] if self.every else [0] * len(ends)
+            sizes = extent[loops:] if self.every else self.out[loops:]
             inner = [[e - j for e, j in zip(ends, step, strict=True)] for step in steps]
+            there = [[d - b for d, b in zip(p, begins, strict=True)] for p in inner]
             return self.total(
-                [value([*places, *p], all_inside(self.k, p, self.out[loops:])) for p in inner], t
+                [
+                    value([*places, *p], all_inside(self.k, q, sizes))
+                    for p, q in zip(inner, there, strict=True)
+                ],
+                t,
             )
 
         return self.over(low[:loops], extent[:loops], "sum", written_out)

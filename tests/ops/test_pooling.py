@@ -49,6 +49,28 @@ def test_native_is_numpy(shape: Any, k: Any, s: Any, kind: str, dtype: str) -> N
                     np.testing.assert_allclose(got, want, rtol=32 * eps, atol=64 * eps)
 
 
+@pytest.mark.parametrize(
+    ("shape", "k", "s"),
+    [
+        ((1, 5, 4, 2, 1), [2, 3, 1], [3, 3, 1]),
+        ((1, 3, 3, 4, 4), [3, 3, 3], [3, 2, 3]),
+        ((2, 5, 6, 5, 17), [3, 2, 5], [2, 3, 2]),
+        ((2, 4, 4, 4, 3), 4, 3),
+        ((1, 6, 5, 7, 2), [5, 5, 3], [2, 3, 2]),
+    ],
+)
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_gradients_of_maxima_over_three_axes(shape: Any, k: Any, s: Any, padding: str) -> None:
+    """All equal maxima of a window get its gradient, elements of no window none."""
+    x = np.random.default_rng(6).integers(-2, 3, shape).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        p = tf.placeholder(tf.float32, [None, *shape[1:]])
+        y = tf.nn.max_pool3d(p, k, s, padding)
+        wanted = [y, tf.gradients(y * y, p)[0]]
+        for got, want in zip(session.run(wanted, {p: x}), evaluate(wanted, {p: x}), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8", "uint16"])
 def test_maxima_of_integers(dtype: str) -> None:
     x = np.random.default_rng(5).integers(0, 100, (2, 5, 6, 3)).astype(dtype)
