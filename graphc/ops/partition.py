@@ -54,7 +54,10 @@ def _where_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 def _where_numpy(x: Any) -> Any:
     if not x.ndim:
         raise bad_value("WhereOp : Unhandled input dimensions: 0")
-    return np.argwhere(x).astype(np.int64).reshape(-1, x.ndim)
+    flat = np.flatnonzero(x)  # as one axis: numpy looks for several axes element by element
+    if x.ndim == 1:
+        return flat.astype(np.int64, copy=False)[:, None]
+    return np.stack(np.unravel_index(flat, x.shape), axis=1).astype(np.int64, copy=False)
 
 
 where_op = op(
@@ -230,7 +233,7 @@ def _partition_numpy(x: Any, p: Any, *, num_partitions: int) -> Any:
     if wrong.size:
         raise bad_value(f"partitions[{wrong[0]}] = {ids[wrong[0]]} is not in [0, {num_partitions})")
     rows = x.reshape(ids.size, *x.shape[p.ndim :])
-    return tuple(rows[ids == i] for i in range(num_partitions))
+    return tuple(rows.take(np.flatnonzero(ids == i), 0) for i in range(num_partitions))
 
 
 def _partition_grad(ys: Any, dys: Any, x: Value, p: Value, *, num_partitions: int) -> Any:

@@ -1,4 +1,4 @@
-"""The largest elements of rows, where many of them are asked for: rows put in order by digits."""
+"""The largest elements of rows: a few sought block by block, many by rows put in order."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from graphc.runtime.reference import evaluate
 TYPES = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16",
          "uint32", "uint64"]  # fmt: skip
 
-#: Shape of the elements, and how many are taken of a row: from where rows are put in order on.
-SIZES = [((3, 200), 100), ((1, 3000), 3000), ((2, 3, 65), 17), ((0, 100), 50), ((2, 100), 17)]
+#: Shape of the elements, and how many are taken of a row.
+MANY = [((3, 200), 100), ((1, 3000), 3000), ((2, 3, 65), 17), ((0, 100), 50), ((2, 100), 17)]
+FEW = [((3, 200), 5), ((2, 20000), 16), ((2, 2, 65), 3), ((0, 100), 4), ((5, 64), 7), ((3, 1), 1)]
 
 
 def elements(shape: Any, dtype: str) -> Any:
@@ -31,13 +32,26 @@ def elements(shape: Any, dtype: str) -> Any:
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_the_first_of_equals_comes_first(dtype: str) -> None:
-    for shape, k in SIZES if dtype in ("float32", "int64") else SIZES[:1]:
+    every = dtype in ("float32", "int64")
+    for shape, k in MANY + FEW if every else (MANY[0], FEW[0]):
         x = elements(shape, dtype)
         with tf.Graph().as_default(), tf.Session() as s:
             p = tf.placeholder(dtype, [None] * x.ndim)
             top = tf.nn.top_k(p, k)
             for got, want in zip(s.run(top, {p: x}), evaluate(list(top), {p: x}), strict=True):
                 np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("sizes", [[None, None], [3, 300]])
+def test_lowest_elements_are_found_where_they_are(dtype: str, sizes: Any) -> None:
+    x = np.full((3, 300), -np.inf if dtype == "float32" else -128).astype(dtype)
+    x[1, 130], x[2, 299] = 5, 7
+    with tf.Graph().as_default(), tf.Session() as s:
+        p = tf.placeholder(dtype, sizes)
+        values, places = s.run(tf.nn.top_k(p, 4), {p: x})
+    assert places.tolist() == [[0, 1, 2, 3], [130, 0, 1, 2], [299, 0, 1, 2]]
+    np.testing.assert_array_equal(values, np.take_along_axis(x, places, 1))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64", "uint8"])
