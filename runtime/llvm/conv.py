@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphc.ir.kernel import Template
+from graphc.runtime.llvm import pairs
 from graphc.runtime.llvm.conv_forms import KC, blocks_of, filter_blocks, filter_height
 from graphc.runtime.llvm.conv_tiles import Tiles, places_inside, taps_inside
 from graphc.runtime.llvm.indexing import Ramp
@@ -307,19 +308,23 @@ class _Block:
     def products(self, image: list[Any], b: Any, count: V, sums: list[V]) -> list[V]:
         """Sums with `count` more terms: elements of the image, rows of the filter."""
         fn, c, nv = self.fn, self.conv, self.nv
-        with fn.loop(0, count, carry=sums) as e:
-            row = e.i * self.row_size
-            bs = [
-                c.load(b, row + v * c.lanes, c.lanes, self.mask if v == nv - 1 else None)
-                for v in range(nv)
-            ]
+
+        def add(e: V, sums: list[V], whole: bool) -> list[V]:
+            row = e * self.row_size
+            masks = [*[None] * (nv - 1), self.mask]
+            more = self.row_size if whole else None
+            bs = [c.factors(b, row + v * c.lanes, c.lanes, m, more) for v, m in enumerate(masks)]
             new = []
             for r in range(self.mr):
-                x = fn.splat(c.load(image[r], e.i), c.lanes)
+                if c.pairs and whole:
+                    x = pairs.along(fn, image[r], e)
+                else:
+                    x = c.factors(image[r], e, 1, None, None)
                 for v in range(nv):
-                    new.append(c.mul_add(x, bs[v], e.carry[r * nv + v]))
-            e.next(new)
-        return e.results
+                    new.append(c.term(fn.splat(x, c.lanes), bs[v], sums[r * nv + v]))
+            return new
+
+        return c.terms(0, count, sums, add)
 
     def start(self, td: V, th: V, tw: V) -> tuple[list[Any], Any]:
         """Where the image under a tap begins in each row, and the tap in the filter."""
@@ -377,6 +382,8 @@ class _Block:
         run = c.c * c.taps[2] if c.joins() else c.c
         parts = fn.udiv_index(run + (KC - 1), fn.index(KC))
         part = fn.udiv_index(run + (parts - 1), parts)
+        if c.pairs:
+            part = (part + 1) & -2
         self.put(self.zeros())
         with fn.loop(*c.spans[0]) as td, fn.loop(*c.spans[1]) as th:
             with self.pieces(td.i, th.i) as (image, b, count), fn.loop(0, count, part) as e:
@@ -520,20 +527,22 @@ class _Filter(Tiles):
             g = fn.element_ptr(
                 self.pointers[1], to * columns + self.group * self.f + col, self.dtype
             )
-            with fn.loop(low, high, carry=sums) as q:
-                p = q.i * columns
+
+            def add(q: V, sums: list[V], whole: bool) -> list[V]:
+                p, e, by = q * columns, q * (s[2] * pitch), pitch * s[2]
+                masks = [*[None] * (nv - 1), mask]
                 bs = [
-                    self.load(g, p + v * lanes, lanes, mask if v == nv - 1 else None)
-                    for v in range(nv)
+                    self.factors(g, p + v * lanes, lanes, m, columns if whole else None)
+                    for v, m in enumerate(masks)
                 ]
                 new = []
-                e = q.i * (s[2] * pitch)
                 for r in range(mr):
-                    one = fn.splat(self.load(x[r], e), lanes)
+                    one = self.factors(x[r], e, 1, None, by if whole else None)
                     for v in range(nv):
-                        new.append(self.mul_add(one, bs[v], q.carry[r * nv + v]))
-                q.next(new)
-            return q.results
+                        new.append(self.term(fn.splat(one, lanes), bs[v], sums[r * nv + v]))
+                return new
+
+            return self.terms(low, high, sums, add)
 
         # lines of one chain, or pieces of a long line
         low, high = spans[2]

@@ -21,18 +21,23 @@ EXAMPLES = 64
 
 
 class Form(NamedTuple):
-    """Lanes of a vector of sums, vector registers, and whether the CPU multiplies and adds."""
+    """Lanes of a vector of sums, vector registers, and whether the CPU multiplies and adds.
+
+    `pairs`: whether it does so with two of bfloat16 at once.
+    """
 
     lanes: int
     registers: int
     fma: bool
+    pairs: bool
 
 
 def form_of(sums: DType) -> Form:
     """What kernels with sums of this type are made of."""
     cpu = host()
     registers = 32 if cpu.vector_bytes >= 64 else 16
-    return Form(cpu.vector_bytes // sums.size, registers, cpu.has_fma and sums.kind == "f")
+    fma = cpu.has_fma and sums.kind == "f"
+    return Form(cpu.vector_bytes // sums.size, registers, fma, cpu.has_bf16)
 
 
 def even_blocks(vectors: int, most: int) -> list[int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Template
+from graphc.runtime.llvm import pairs
 from graphc.runtime.llvm.conv_forms import form_of
 from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.values import V
@@ -18,6 +19,8 @@ __all__ = ["Tiles", "places_inside", "taps_inside"]
 
 class Tiles:
     """What the templates share: the accumulator type, vectors, register blocks.
+
+    A term is a product, or a pair of products where `pairs` is set.
 
     Attributes
     ----------
@@ -38,11 +41,37 @@ class Tiles:
         self.dtype: DType = self.buffers[0].dtype
         self.acc = dtypes.float32 if self.dtype.code in ("f16", "bf16") else self.dtype
         self.form = form_of(self.acc)
-        self.lanes, self.registers, self.fma = self.form
+        self.lanes, self.registers, self.fma, self.pairs = self.form
+        self.pairs &= self.dtype.code == "bf16"
 
     def load(self, base: Any, at: V | int, lanes: int = 1, mask: V | None = None) -> V:
         """Elements of an operand in the accumulator's type."""
         return self.fn.cast(self.fn.load(base, at, self.dtype, lanes, mask), self.acc)
+
+    def factors(self, base: Any, at: V, lanes: int, mask: V | None, more: V | None) -> V:
+        """Factors of a term; the second ones of pairs are `more` behind, 0 without it."""
+        if self.pairs:
+            return pairs.across(self.fn, base, at, lanes, mask, more)
+        return self.load(base, at, lanes, mask)
+
+    def term(self, x: V, y: V, z: V) -> V:
+        """Sums `z` with a term of `factors`."""
+        return pairs.mul_add(self.fn, x, y, z) if self.pairs else self.mul_add(x, y, z)
+
+    def terms(
+        self, low: V | int, high: V, sums: list[V], add: Callable[[V, list[V], bool], list[V]]
+    ) -> list[V]:
+        """`sums` with the terms of ``add(first, sums, whole)`` from `low` to `high`.
+
+        The last of an odd number is half of a pair.
+        """
+        fn = self.fn
+        stop = high - ((high - low) & 1) if self.pairs else high
+        with fn.loop(low, stop, 2 if self.pairs else 1, carry=sums) as e:
+            e.next(add(e.i, e.carry, True))
+        if not self.pairs:
+            return e.results
+        return fn.choose(stop < high, lambda: add(stop, e.results, False), lambda: e.results)
 
     def mul_add(self, x: V, y: V, z: V) -> V:
         return self.fn.fma(x, y, z) if self.fma else z + x * y

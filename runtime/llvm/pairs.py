@@ -48,8 +48,12 @@ def along(fn: Fn, base: Any, at: V | int, lanes: int = 1, mask: V | None = None)
 def across(fn: Fn, base: Any, at: V | int, lanes: int, mask: V | None, more: V | None) -> V:
     """Pairs of the elements from `at` and those that lie `more` behind; without it of zeros."""
     low = fn.load(base, at, dtypes.uint16, lanes, mask)
-    if more is None:
-        return fn.cast(fn.cast(low, dtypes.uint32), dtypes.int32)
+    if more is None or lanes == 1:
+        pair = fn.cast(low, dtypes.uint32)
+        if more is not None:
+            high = fn.load(base, more + at, dtypes.uint16)
+            pair = pair | fn.shl(fn.cast(high, dtypes.uint32), 16)
+        return fn.cast(pair, dtypes.int32)
     high = fn.load(base, more + at, dtypes.uint16, lanes, mask)
     both = fn.shuffle(low, high, [i + part * lanes for i in range(lanes) for part in (0, 1)])
     return _pairs(fn, both)

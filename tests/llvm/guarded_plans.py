@@ -41,6 +41,11 @@ def guarded(like: Array, high: bool) -> Array:
     return a
 
 
+def type_of(a: Array) -> dtypes.DType:
+    """What an array holds: 16 bits are of bfloat16, which numpy does not have."""
+    return dtypes.bfloat16 if a.dtype == np.uint16 else dtypes.as_dtype(a.dtype)
+
+
 def plan_of(op: Op, arrays: Sequence[Array], attrs: dict[str, Any], known: bool) -> Plan:
     """The plan of one op; without `known` the batch is a run-time size."""
     shapes: list[Any] = [a.shape for a in arrays]
@@ -56,7 +61,7 @@ def plan_of(op: Op, arrays: Sequence[Array], attrs: dict[str, Any], known: bool)
         inputs = [
             build.build(
                 input_op, (),
-                {"index": i, "dtype": dtypes.as_dtype(a.dtype), "shape": tuple(s)}, f"x{i}",
+                {"index": i, "dtype": type_of(a), "shape": tuple(s)}, f"x{i}",
             ).outputs[0]
             for i, (a, s) in enumerate(zip(arrays, shapes, strict=True))
         ]  # fmt: skip
@@ -95,7 +100,8 @@ def run(
                 a = guarded(np.full(stride * parts, 255, np.uint8), high)
             else:
                 n = D.evaluate(b.count, p.facts.env)
-                a = guarded(np.full(n, np.nan, b.dtype.np), high)
+                like = np.full(n, 0x7FC0, np.uint16) if b.dtype.code == "bf16" else None
+                a = guarded(np.full(n, np.nan, b.dtype.np) if like is None else like, high)
             made[id(b)] = a
         return a
 

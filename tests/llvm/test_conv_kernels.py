@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import guarded_plans
 import numpy as np
 import pytest
 from guarded_plans import Array, run
@@ -16,32 +17,48 @@ from graphc.runtime.llvm.cpu import LEVELS, host
 
 
 def within(got: Array, want: Array, terms: Array, n: int) -> None:
-    """The tolerance of sums (rule of RELIABILITY): (4 + 2 log2 n) eps of the absolute terms."""
+    """The tolerance of sums (rule of RELIABILITY): (4 + 2 log2 n) eps of the absolute terms.
+
+    Results of bfloat16 are rounded once more.
+    """
+    rounded = 0.0
+    if got.dtype == np.uint16:
+        got, rounded = widened(got), 2.0**-8
     eps = np.finfo(got.dtype).eps
     bound = (4 + 2 * np.log2(max(n, 2))) * eps * terms + np.finfo(got.dtype).tiny
+    bound = bound + rounded * np.abs(want)
     assert np.all(np.abs(got.astype(np.float64) - want) <= bound)
+
+
+def drawn(rng: Any, shape: Sequence[int], dtype: Any) -> Array:
+    """Numbers of a type; those of bfloat16 are arrays of 16 bits."""
+    x = rng.uniform(-1, 1, shape)
+    if dtype is np.uint16:
+        return (x.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    return x.astype(dtype)
+
+
+def widened(x: Array) -> Array:
+    """Numbers of bfloat16 in float32."""
+    return (x.astype(np.uint32) << 16).view(np.float32) if x.dtype == np.uint16 else x
 
 
 def triple(
     rng: Any, x: Sequence[int], w: Sequence[int], attrs: dict[str, Any], dtype: Any, **how: Any
 ) -> None:
     """All three products for an image and a filter of these shapes."""
-    a = rng.uniform(-1, 1, x).astype(dtype)
-    b = rng.uniform(-1, 1, w).astype(dtype)
+    a, b = drawn(rng, x, dtype), drawn(rng, w, dtype)
     groups = x[-1] // w[-2]
-    y64 = conv_products.conv_numpy(a.astype(np.float64), b.astype(np.float64), **attrs)
-    terms = conv_products.conv_numpy(
-        np.abs(a).astype(np.float64), np.abs(b).astype(np.float64), **attrs
-    )
-    count = int(np.prod(w[:-1]))
-    within(run(conv_products.conv_op, [a, b], attrs, y64.shape, **how), y64, terms, count)
-    g = rng.uniform(-1, 1, y64.shape).astype(dtype)
-    back = {**attrs, "sizes": tuple(x[1:-1]), "groups": groups}
 
     def wide(f: Any, p: Array, q: Array, attrs: dict[str, Any]) -> tuple[Array, Array]:
-        p, q = p.astype(np.float64), q.astype(np.float64)
+        p, q = widened(p).astype(np.float64), widened(q).astype(np.float64)
         return f(p, q, **attrs), f(np.abs(p), np.abs(q), **attrs)
 
+    y64, terms = wide(conv_products.conv_numpy, a, b, attrs)
+    count = int(np.prod(w[:-1]))
+    within(run(conv_products.conv_op, [a, b], attrs, y64.shape, **how), y64, terms, count)
+    g = drawn(rng, y64.shape, dtype)
+    back = {**attrs, "sizes": tuple(x[1:-1]), "groups": groups}
     want, terms = wide(conv_products.conv_input_numpy, b, g, back)
     got = run(conv_products.conv_input_op, [b, g], back, x, **how)
     within(got, want, terms, int(np.prod(w[:-2])) * w[-1] // groups)
@@ -99,6 +116,20 @@ def test_products(case: Any) -> None:
 def test_products_in_float64(case: Any) -> None:
     x, w, a = case
     triple(np.random.default_rng(3), x, w, a, np.float64)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("part", range(3))
+def test_products_of_bfloat16(part: int, pairs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the CPU's instruction for two products where it has one, and without."""
+    cpu = host()
+    if pairs and not cpu.has_bf16:
+        pytest.skip("the CPU has no products of bfloat16")
+    monkeypatch.setattr(conv_forms, "host", lambda: cpu._replace(has_bf16=pairs))
+    guarded_plans._compiled.cache_clear()  # whose key does not know
+    for i, (x, w, a) in enumerate(SHAPES[part :: 3 if pairs else 12]):
+        rng = np.random.default_rng(i)
+        triple(rng, x, w, a, np.uint16, high=i % 2 == 0, known=i % 3 != 0, parts=1 + i % 2)
 
 
 BELOW = [v for v in LEVELS if LEVELS.index(v) < LEVELS.index(host().level)] if host().level else []
