@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from graphc.runtime.feeds import storage, to_storage
 from graphc.runtime.llvm import entry
 from graphc.runtime.llvm.entry import COMMIT, FeedSpec, OutSpec, Program, Step
 from graphc.runtime.memory import LARGEST, OutOfMemoryError
-from graphc.runtime.results import Empty
+from graphc.runtime.results import maker
 from graphc.runtime.state import Cell
 from graphc.runtime.steps import Buf, StepSpec
 from graphc.runtime.swap import NEW, Pointers
@@ -97,16 +98,19 @@ class Binder:
                 )
             )
         outs = []
-        b.scalars = []
+        b.makers, b.numbers = [], []
+        b.checks = self.c.frozen.checks
         for i, (dtype, shape) in enumerate(plan.out_types):
             size = self.shape(shape)
             self.fits(size, dtype)
             outs.append(OutSpec(storage(dtype), size, out_patches.get(i, [])))
             if size or dtype.code == "bf16":
-                b.scalars.append((size, Empty(storage(dtype), size)))
-            else:
-                b.scalars.append((np.zeros((), storage(dtype)), None))
-        b.shown = b.scalars[: len(b.scalars) - self.c.frozen.checks]
+                b.makers.append(maker(storage(dtype), size))
+            else:  # the same array each time
+                b.makers.append(repeat(np.zeros((), storage(dtype))).__next__)
+                if i < len(plan.out_types) - b.checks:
+                    b.numbers.append(i)
+        b.plain = not (b.numbers or b.checks)
         b.program = Program(
             steps, feeds, outs, threads=self.threads, keep=[*self.keep, self.c, b.counters],
             written=state.written if plan.updates else None,

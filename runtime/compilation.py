@@ -14,7 +14,7 @@ from graphc.ir.node import Node
 from graphc.passes.functionalize import Frozen
 from graphc.runtime import direct
 from graphc.runtime.llvm.entry import OK, SLOW, Program
-from graphc.runtime.results import Empty
+from graphc.runtime.results import Maker
 from graphc.runtime.state import Cell, State
 from graphc.runtime.steps import StepSpec
 from graphc.runtime.swap import Moving, Pointers
@@ -100,8 +100,8 @@ class Bound:
     """A plan with sizes: the program, its output arrays, and the counters of its random ops."""
 
     __slots__ = (
-        "call", "counters", "drawn", "env", "epoch", "fresh", "guard", "leaves", "moves", "phases",
-        "pointers", "program", "scalars", "shown", "steps", "streams",
+        "call", "checks", "counters", "drawn", "env", "epoch", "fresh", "guard", "leaves", "makers",
+        "moves", "numbers", "phases", "plain", "pointers", "program", "steps", "streams",
     )  # fmt: skip
 
     call: Callable[..., int]
@@ -115,10 +115,12 @@ class Bound:
     #: In sessions that check numbers: what is known of variables after a run.
     leaves: list[tuple[Cell, float | None]]
     program: Program
-    #: For each fetched value an array to use again and None, or its shape and what makes arrays.
-    scalars: list[tuple[Any, Empty | None]]
-    #: The same, without outputs that are only there to be checked.
-    shown: list[tuple[Any, Empty | None]]
+    #: What makes the array of each output; which of these are numbers; how many, at the end, are
+    #: only there to be checked; whether neither is the case, so that outputs are results.
+    makers: list[Maker]
+    numbers: list[int]
+    checks: int
+    plain: bool
     #: What each step of the program is: of the plan, and which phase of a matrix product.
     steps: list[StepSpec]
     phases: list[str]
@@ -132,11 +134,21 @@ class Bound:
         self.epoch = self.moves = -1
         self.drawn = set()
         self.fresh = {}
-        self.scalars = []
-        self.shown = []
+        self.checks = 0
+        self.makers = []
+        self.numbers = []
+        self.plain = True
         self.steps = []
         self.phases = []
         self.streams = []
+
+    def results(self, outs: list[Any]) -> list[Any]:
+        """Outputs as a run gives them."""
+        if self.checks:
+            del outs[-self.checks :]
+        for i in self.numbers:
+            outs[i] = outs[i][()]
+        return outs
 
     def follow(self, state: State) -> None:
         """Have the program know where variables are now."""

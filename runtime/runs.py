@@ -97,16 +97,14 @@ class Run:
         state = self.state
         with state.lock:
             if b is not None and b.moves == state.quick:
-                outs = [a if e is None else e(a) for a, e in b.scalars]
+                outs = [make() for make in b.makers]
                 code = b.call(*values, *outs)
                 if code == SLOW and b.call is not never:
                     code = b.call(
                         *[self.quick(x, v) for x, v in zip(values, self.feeds, strict=True)], *outs
                     )
                 if code == 0:
-                    return [
-                        o[()] if e is None else o for o, (_, e) in zip(outs, b.shown, strict=False)
-                    ]
+                    return outs if b.plain else b.results(outs)
         return self.slow(values)
 
     @staticmethod
@@ -469,7 +467,7 @@ class Run:
         self, c: Compilation, b: Bound, arrays: Sequence[np.ndarray[Any, Any]]
     ) -> list[Any]:
         try:
-            outs = [a if e is None else e(a) for a, e in b.scalars]
+            outs = [make() for make in b.makers]
         except MemoryError as e:
             raise OutOfMemoryError(None, None, f"OOM when allocating a result: {e}") from None
         program: Callable[..., int] = b.program.run
@@ -499,10 +497,7 @@ class Run:
         if changed:
             self.state.epoch += 1
         types = [t for t, _ in c.core.out_types]
-        return [
-            from_storage(o, t)[()] if e is None else from_storage(o, t)
-            for o, (_, e), t in zip(outs, b.shown, types, strict=False)
-        ]
+        return [from_storage(o, t) for o, t in zip(b.results(outs), types, strict=False)]
 
     def unfinished(
         self, c: Compilation, b: Bound, code: int, arrays: Sequence[np.ndarray[Any, Any]]
@@ -527,7 +522,7 @@ class Run:
             c = next((c for c in every if b in c.bindings.values()), None)
             if c is None or c.complete is not None:
                 return None
-            outs = [a if e is None else e(a) for a, e in b.scalars]
+            outs = [make() for make in b.makers]
             b.follow(self.state)
             call = b.calling(self, partial(self.traced, tracer.native(c, b)))
             code = call(*values, *outs)
@@ -536,7 +531,7 @@ class Run:
                 code = call(*known, *outs)
             if code:
                 return None
-            return [o[()] if e is None else o for o, (_, e) in zip(outs, b.shown, strict=False)]
+            return b.results(outs)
 
     @staticmethod
     def traced(native: trace.Native, *arrays: Any) -> int:
