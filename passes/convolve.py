@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.ir import dims as D
+from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Expr
 from graphc.ir.graph import Graph
 from graphc.ir.kernel_builder import KernelBuilder
@@ -44,7 +45,9 @@ def lower_convolution(body: Graph, name: str) -> Lowered:
         fast = winograd.side(g, w.dtype) if node.attrs.get("winograd") else None
         if fast is not None:
             plain, source = source, ("temp", len(out.temps))
-            out.temps.append((w.dtype, winograd.PLACES * winograd.pitch(g.channels, g.columns)))
+            out.temps.append(
+                (dtypes.float32, winograd.PLACES * winograd.pitch(g.channels, g.columns))
+            )
             made = winograd.filter_kernel(f"{label}_points", g, w.dtype)
             out.parts.append(Part(made, [plain, source]))
         out.parts.append(_part(body, node, g, label, number, x, source, fast))
@@ -59,8 +62,8 @@ def _part(
     assert x.static_shape is not None
     buffers = [
         k.input("x", x.dtype, x.static_shape),
-        k.input("w", x.dtype, (winograd.PLACES, winograd.pitch(g.channels, g.columns))) if fast
-        else k.input("w", x.dtype, (*g.kernel, g.channels, g.columns * g.groups)),
+        k.input("w", dtypes.float32, (winograd.PLACES, winograd.pitch(g.channels, g.columns)))
+        if fast else k.input("w", x.dtype, (*g.kernel, g.channels, g.columns * g.groups)),
     ]  # fmt: skip
     bind = [("in", number[x]), source]
     outs = []

@@ -49,11 +49,15 @@ ROWS = 6
 WASTE = 135
 
 
+#: Types of images and filters. What is at the points is float32 in any case.
+FLOATS = ("f32", "f16", "bf16")
+
+
 def side(g: Grid, dtype: DType) -> int | None:
     """Results of a tile along an axis; None where plain products are quicker or it cannot be."""
     made = SIDES.get(g.kernel[2])
     plain = (
-        dtype is dtypes.float32 and g.groups == 1 and g.kernel[0] == 1 and made is not None
+        dtype.code in FLOATS and g.groups == 1 and g.kernel[0] == 1 and made is not None
         and g.kernel[1] == g.kernel[2] and {*g.strides, *g.dilations, *g.step} == {1}
         and g.all == g.made and not any(g.first)
     )  # fmt: skip
@@ -116,7 +120,7 @@ def filter_kernel(name: str, g: Grid, dtype: DType) -> Kernel:
     """The kernel that transforms a filter ``[height, width, channels, columns]``."""
     k = KernelBuilder(name)
     w = k.input("w", dtype, (*g.kernel, g.channels, g.columns))
-    u = k.output("u", dtype, (PLACES, pitch(g.channels, g.columns)))
+    u = k.output("u", dtypes.float32, (PLACES, pitch(g.channels, g.columns)))
     with k.loop("parallel", "c", g.channels) as c:
         k.template(
             "winograd_filter", [w, u], (c,), side=g.kernel[2], channels=g.channels,
@@ -133,8 +137,8 @@ def results_kernel(
     tiles = g.images * D.product(D.ceildiv(n, made) for n in g.made[1:])
     block = _even(_block(g.channels, g.columns), tiles)
     buffers = [
-        x, u, *outs, k.scratch("tiles", x.dtype, (PLACES, pitch(block, g.channels))),
-        k.scratch("sums", x.dtype, (PLACES, pitch(block, g.columns))),
+        x, u, *outs, k.scratch("tiles", dtypes.float32, (PLACES, pitch(block, g.channels))),
+        k.scratch("sums", dtypes.float32, (PLACES, pitch(block, g.columns))),
     ]  # fmt: skip
     with k.loop("parallel", "b", D.ceildiv(tiles, block)) as b:
         k.template(
@@ -153,7 +157,7 @@ def gradient_side(n: Node) -> int | None:
     x, dy, w = (v.static_shape or () for v in (*n.inputs, *n.outputs))
     made = SIDES.get(w[0]) if len(w) == 4 and type(w[0]) is int else None
     if (
-        made is None or w[0] != w[1] or a["groups"] != 1 or n.inputs[0].dtype is not dtypes.float32
+        made is None or w[0] != w[1] or a["groups"] != 1 or n.inputs[0].dtype.code not in FLOATS
         or {*a["strides"], *a["dilations"]} != {1}
         or type(w[2]) is not int or type(w[3]) is not int or w[2] % CHANNELS
     ):  # fmt: skip
@@ -168,15 +172,15 @@ def lower_gradient(n: Node, s: Site) -> bool:
         return False
     xs, gs, ws = (v.static_shape or () for v in (*n.inputs, *n.outputs))
     c, f, t = int(str(ws[2])), int(str(ws[3])), n.inputs[0].dtype
-    count = PLACES * c * f
+    count, wide = PLACES * c * f, dtypes.float32
     share = D.maximum(D.ceildiv(xs[0], max(1, min(PARTS, SUMS // count))), 1)
     parts = D.ceildiv(xs[0], share)
     k = KernelBuilder("winograd_sums")
     block = _block(c, f)
     buffers = [
-        k.input("x", t, xs), k.input("g", t, gs), k.output("sums", t, (parts, PLACES, c, f)),
-        k.scratch("tiles", t, (PLACES, pitch(block, c))),
-        k.scratch("grads", t, (PLACES, pitch(block, f))),
+        k.input("x", t, xs), k.input("g", t, gs), k.output("sums", wide, (parts, PLACES, c, f)),
+        k.scratch("tiles", wide, (PLACES, pitch(block, c))),
+        k.scratch("grads", wide, (PLACES, pitch(block, f))),
     ]  # fmt: skip
     pads = [p[0] for p in n.attrs["pads"]]
     with k.loop("parallel", "p", parts) as p:
@@ -185,11 +189,11 @@ def lower_gradient(n: Node, s: Site) -> bool:
             (p, xs[0], share, 1, *xs[1:3], 1, *gs[1:3], 0, *pads), side=made, channels=c,
             columns=f, rows=CHANNELS, block=block, version=TEMPLATE,
         )  # fmt: skip
-    sums = s.temp(t, parts * count)
-    scratch = [s.scratch(scratch_stride(b), t) for b in buffers[3:]]
+    sums = s.temp(wide, parts * count)
+    scratch = [s.scratch(scratch_stride(b), wide) for b in buffers[3:]]
     s.step(k.build(), [s.input(0), s.input(1), sums, *scratch])
     k = KernelBuilder("winograd_last")
-    bs, bw = k.input("sums", t, (parts, PLACES, c, f)), k.output("w", t, ws)
+    bs, bw = k.input("sums", wide, (parts, PLACES, c, f)), k.output("w", t, ws)
     with k.loop("parallel", "c", c) as u:
         k.template(
             "winograd_last", [bs, bw], (u, parts), side=ws[0], channels=c, columns=f,

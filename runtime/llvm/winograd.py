@@ -209,7 +209,7 @@ class _Winograd(_Reader, _Conv):
                         lambda v: image_transform(v, self.mad))  # fmt: skip
         with fn.loop(0, PLACES) as p:
             a = fn.element_ptr(tiles, p.i * pitch(self.block, c), self.acc)
-            b = fn.element_ptr(self.pointers[1], p.i * pitch(c, f), self.dtype)
+            b = fn.element_ptr(self.pointers[1], p.i * pitch(c, f), self.acc)
             o = fn.element_ptr(self.sums, p.i * pitch(self.block, f), self.acc)
             with fn.loop(0, count, self.mr) as i:
                 for nv, col in self.column_blocks(self.mr, f):
@@ -222,10 +222,12 @@ class _Winograd(_Reader, _Conv):
         fn, lanes, mr = self.fn, self.lanes, self.mr
         c, f = self.a["channels"], self.a["columns"]
         masks = self.column_masks(nv, col, f)
-        panel = fn.element_ptr(b, col, self.dtype)
+        panel = fn.element_ptr(b, col, self.acc)
         rows = [fn.element_ptr(a, (row + r) * c, self.acc) for r in range(mr)]
         with fn.loop(0, c, carry=self.zeros(mr * nv)) as e:
-            bs = [self.load(panel, e.i * f + v * lanes, lanes, m) for v, m in enumerate(masks)]
+            bs = [
+                fn.load(panel, e.i * f + v * lanes, self.acc, lanes, m) for v, m in enumerate(masks)
+            ]
             new = []
             for r in range(mr):
                 x = fn.splat(fn.load(rows[r], e.i, self.acc), lanes)
@@ -364,6 +366,7 @@ class _Last(_Reader):
                 for r, x in enumerate(result_transform(self.row_of(i.i), side, self.mad)):
                     at = ((i.i * side + r) * c + channel) * f + e.i
                     out = self.buffers[1]
+                    x = fn.cast(x, out.dtype)
                     if out.name in self.walk.watch:
                         fn.look(x, mask, out.name in self.walk.watch.small)
                     fn.store(self.pointers[1], at, x, mask)

@@ -69,6 +69,31 @@ def test_results_are_near_the_exact_ones(shape: Any) -> None:
         assert units(error, sums(np.abs(back), np.abs(turned), other)) <= BOUND[side]
 
 
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
+@pytest.mark.parametrize("side", [3, 5])
+def test_storage_in_16_bits(side: int, dtype: Any) -> None:
+    """Everything but what is read and written is float32: results are those, rounded once."""
+    rng = np.random.default_rng(side)
+    n, h, w, c, f = 65, 8, 9, 16, 33
+    stored = [rng.standard_normal(s) for s in ((n, h, w, c), (side, side, c, f), (n, h, w, f))]
+    with tf.Graph().as_default(), tf.Session() as sess:
+        feeds = [tf.placeholder(dtype, a.shape) for a in stored]
+        feed = dict(zip(feeds, stored, strict=True))
+        found = []
+        for t in (dtype, tf.float32):
+            image, kernel, back = (tf.cast(v, t) for v in feeds)
+            for y in (
+                tf.nn.conv2d(image, kernel, [1, 1, 1, 1], "SAME"),
+                tf.nn.conv2d_backprop_input((n, h, w, c), kernel, back, [1, 1, 1, 1], "SAME"),
+                tf.nn.conv2d_backprop_filter(image, (side, side, c, f), back, [1, 1, 1, 1], "SAME"),
+            ):
+                assert "template winograd" in step_names(sess, y, feed)
+                found.append(sess.run(tf.cast(tf.cast(y, dtype), tf.float32), feed))
+    for got, want in zip(found[:3], found[3:], strict=True):
+        assert np.abs(want).max() > 1
+        np.testing.assert_array_equal(got, want)
+
+
 def test_exact_for_small_whole_numbers() -> None:
     """Filters of multiples of 576 and small images: every step is exact, and so is the result."""
     rng = np.random.default_rng(2)
