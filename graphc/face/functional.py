@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphc.face import nest
+from graphc.face.array_elements import rows_of
 from graphc.face.current import name_scope
 from graphc.face.flow import while_loop
 from graphc.face.graph import get_default_graph
 from graphc.face.shape import from_dims
-from graphc.face.tensor_array import TensorArray, rows_of
+from graphc.face.tensor_array import TensorArray
 from graphc.ir import dims as D
 from graphc.ir.node import Value
 from graphc.ops.convert import convert_to_tensor
@@ -99,7 +100,8 @@ def map_fn(
         kinds = [e.dtype for e in given.flat] if dtype is None else nest.flatten(dtype)
         start = convert_to_tensor(0)
         out = [
-            TensorArray(k, given.count, dynamic_size=False, infer_shape=infer_shape) for k in kinds
+            TensorArray(k, given.count, dynamic_size=False, infer_shape=infer_shape).even()
+            for k in kinds
         ]
 
         def step(i: Any, arrays: Any) -> Any:
@@ -167,7 +169,7 @@ def scan(
             TensorArray(
                 a.dtype, n, dynamic_size=False, infer_shape=infer_shape,
                 element_shape=from_dims(a.static_shape) if infer_shape else None,
-            )
+            ).even()
             for a in first
         ]  # fmt: skip
         if skipped:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+from graphc.face.array_elements import (
+    covers,
+    in_equal_pieces,
+    longer,
+    newest,
+    refused,
+    row_of,
+    sizes_of,
+)
 from graphc.face.current import name_scope
 from graphc.face.elements import Operation
 from graphc.face.graph import get_default_graph
@@ -14,13 +22,26 @@ from graphc.ir import dtypes
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
 from graphc.ir.region import Context
-from graphc.ops import arrays, control, fills, math, reduce, shapes, spaced, state, tensor_arrays
+from graphc.ops import (
+    arrays,
+    control,
+    fills,
+    math,
+    packed_arrays,
+    shapes,
+    spaced,
+    state,
+    tensor_arrays,
+)
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import in_loop
 
 __all__ = ["TensorArray"]
 
 #: What TF1 makes to number the rows of a tensor.
 _NUMBERS = ("range/start", "range/delta", "range")
+#: Where a graph keeps which tensors that it gave out for arrays are packed.
+_GIVEN = "packed arrays"
 _ROWS = ("strided_slice/stack", "strided_slice/stack_1", "strided_slice/stack_2", "strided_slice")
 
 
@@ -40,6 +61,13 @@ class _Shared:
         self.grads: dict[str, _Shared] = {}
         #: Of an array of gradients all that was made by writing, the newest last.
         self.flows: list[Value] = []
+        #: Whether elements may differ in shape at all, and that of the first ones.
+        self.varied = False
+        self.first: Any = None
+        #: Whether each is a row with its shape in front; None until something is written or read.
+        self.packed: bool | None = False
+        #: Of an array of gradients the array that these are gradients of.
+        self.shaped: Value | None = None
 
 
 class TensorArray:
@@ -59,7 +87,8 @@ class TensorArray:
     handle, flow : tensor, optional
         An array's `flow`, to take it up again.
     infer_shape : bool
-        Whether all elements have the shape of the first that is written.
+        Whether all elements have the shape of the first that is written. Else numbers of 32 and 64
+        bits may be elements of several shapes, unless `element_shape` says all sizes.
     element_shape : shape, optional
         What is known of the elements' shape.
 
@@ -101,28 +130,35 @@ class TensorArray:
         if flow is None and handle is not None:
             flow = handle
         if flow is None:
-            known = self._shared.element.dims
-            element = (
-                None
-                if known is None
-                else tuple([D.fresh() if d.value is None else d.value for d in known])
-            )
+            known = self._shared.element
+            fixed = infer_shape or known.is_fully_defined() or not packed_arrays.packs(kind)
+            self._shared.varied, self._shared.packed = not fixed, False if fixed else None
+            element = sizes_of(known) if fixed else None
             flow = tensor_arrays.array_new(
                 size, kind, element, bool(dynamic_size), name or "TensorArray"
             )
+        else:
+            packed = graph.extras.get(_GIVEN, ())
+            self._shared.packed = flow in packed or handle in packed
         self._flow = flow
+        #: Whether the elements are packed, where they came to be so after others were not.
+        self._form: bool | None = None
+        #: Constants that were indices of writes before.
+        self._written: frozenset[int] = frozenset()
 
     # ------------------------------------------------------------- what it is
 
     @property
     def flow(self) -> Value:
         """The tensor that a loop or a cond passes on for the array."""
+        if self._packed:
+            self.graph.extras.setdefault(_GIVEN, set()).add(self._flow)
         return self._flow
 
     @property
     def handle(self) -> Value:
         """The same tensor: there is nothing else that stands for the array."""
-        return self._flow
+        return self.flow
 
     @property
     def dtype(self) -> DType:
@@ -145,7 +181,8 @@ class TensorArray:
 
     def _with(self, flow: Value) -> TensorArray:
         made = TensorArray.__new__(TensorArray)
-        made._shared, made._flow = self._shared, flow
+        made._shared, made._flow, made._written = self._shared, flow, self._written
+        made._form = self._form
         if self._shared.adds:
             self._shared.flows.append(flow)
         return made
@@ -163,11 +200,48 @@ class TensorArray:
             raise ValueError(f"Inconsistent shapes: saw {shape} but expected {known} ")
         self._shared.element = known.merge_with(shape)
 
+    @property
+    def _packed(self) -> bool:
+        """Whether each element is a row with its shape in front."""
+        return bool(self._shared.packed if self._form is None else self._form)
+
+    def even(self) -> TensorArray:
+        """The array itself: from now on its elements have one shape."""
+        self._shared.varied = self._shared.packed = False
+        return self
+
+    def _settled(self) -> bool:
+        """Whether it is packed: what is read before something is written is not."""
+        self._shared.packed = bool(self._shared.packed)
+        return self._packed
+
+    def _ready(self, shape: Any, rows: bool = False) -> TensorArray:
+        """The array in the form that an element of this shape, or rows of it, can be written to.
+
+        In a loop the first one decides, as elements of other iterations are not known yet.
+        """
+        shared, graph = self._shared, self.graph
+        here = graph.contexts.get(self._flow.node) is graph.context is shared.context
+        if shared.packed is None and self._form is None:
+            known = shape is not None and D.is_known(shape)
+            shared.packed = in_loop() and not known and not rows
+            shared.first = shape
+        elif shared.varied and not self._packed and here:
+            shared.first = shape if shared.first is None else shared.first
+            if shape is None or shape != shared.first:
+                with graph.counts_as(0):
+                    made = self._with(packed_arrays.packed(self._flow, True))
+                made._form = True
+                return made
+        return self
+
     def _element_dims(self) -> tuple[Any, ...] | None:
-        dims = self._shared.element.dims if self._shared.infer else None
-        if dims is None:
-            return None
-        return tuple([D.fresh() if d.value is None else d.value for d in dims])
+        shared = self._shared
+        return sizes_of(shared.element) if shared.infer or shared.varied else None
+
+    def _both(self) -> tuple[Value, Value]:
+        """Of a packed array its elements, and the tensor that tells their shapes."""
+        return self._flow, self._flow if self._shared.shaped is None else self._shared.shaped
 
     def _entered(self, v: Value) -> Value:
         """`v`, which reads the array: TF1 brings its handle into the loop for that."""
@@ -191,7 +265,12 @@ class TensorArray:
         """
         with name_scope(name, "TensorArrayReadV3") as scope:
             at = convert_to_tensor(index, dtypes.int32, "index")
-            v = self._entered(control.array_get(self._flow, at, scope))
+            if self._settled():
+                with get_default_graph().counts_as(1):
+                    v = packed_arrays.read(*self._both(), at, scope)
+            else:
+                v = control.array_get(self._flow, at, scope)
+            self._entered(v)
         dims = self._element_dims()
         if dims is not None and v.static_shape is None:
             v.static_shape = dims
@@ -210,17 +289,27 @@ class TensorArray:
         with name_scope(name, "TensorArrayWrite"):
             element = self._converted(value)
             self._merge(from_dims(element.static_shape))
-            flow = self._flow
+            before = self._ready(element.static_shape)
+            flow = before._flow
             with name_scope("TensorArrayWriteV3") as scope:
                 at = convert_to_tensor(index, dtypes.int32, "index")
-                if self._shared.adds:
-                    made = control.array_add(flow, at, element, scope)
-                else:
-                    if self._shared.grows:
-                        flow = _longer(flow, at)
-                    made = control.array_set(flow, at, element, scope)
+                packed, adds = before._packed, self._shared.adds
+                number = int(at.node.attrs["value"]) if at.node.op.name == "constant" else None
+                if number in self._written and not adds:
+                    words = f"Could not write to TensorArray index {number} because it has already"
+                    flow = refused(flow, words + " been written to.")
+                if self._shared.grows and not adds:
+                    flow = longer(flow, at)
+                with get_default_graph().counts_as(1 if packed else None):
+                    if packed:
+                        made = packed_arrays.write(flow, at, element, adds, scope)
+                    else:
+                        put = control.array_add if adds else control.array_set
+                        made = put(flow, at, element, scope)
                 self._entered(made)
-        return self._with(made)
+        array = before._with(made)
+        array._written |= frozenset(() if number is None else (number,))
+        return array
 
     def _converted(self, value: Any) -> Value:
         v = convert_to_tensor(value, self._shared.dtype, "value")
@@ -236,26 +325,47 @@ class TensorArray:
         shape = None if dims is None else (D.fresh(), *dims)
         return self._entered(tensor_arrays.array_stack(v, shape, name))
 
+    def _unpacked(self, f: Any, rows: Value, shaped: Value, name: str) -> Value:
+        """Elements of a packed array as a result."""
+        with get_default_graph().counts_as(1):
+            v: Value = f(rows, shaped, name)
+        dims = self._element_dims()
+        if dims is not None:
+            joined = f is packed_arrays.concat
+            v.static_shape = (D.fresh(), *dims[1:]) if joined else (D.fresh(), *dims)
+        return self._entered(v)
+
     def stack(self, name: str | None = None) -> Value:
         """All elements as one tensor; those never written are zeros."""
         graph: Any = get_default_graph()
         with name_scope(name, "TensorArrayStack"):
             graph.reserve("TensorArraySizeV3", *_NUMBERS)
+            if self._settled():
+                return self._unpacked(packed_arrays.stack, *self._both(), "TensorArrayGatherV3")
             return self._whole(self._flow, "TensorArrayGatherV3")
 
     def gather(self, indices: Any, name: str | None = None) -> Value:
         """The elements at `indices` as one tensor."""
         with name_scope(name, "TensorArrayGatherV3") as scope:
             at = convert_to_tensor(indices, dtypes.int32, "indices")
+            if self._settled():
+                with get_default_graph().counts_as(0):
+                    rows, shaped = (packed_arrays.gather(v, at) for v in self._both())
+                return self._unpacked(packed_arrays.stack, rows, shaped, scope)
             return self._whole(arrays.gather(self._flow, at, axis=0), scope)
 
     def concat(self, name: str | None = None) -> Value:
         """The elements one behind the other, along their first axis."""
         with name_scope(name, "TensorArrayConcatV3") as scope:
-            dims = self._element_dims()
-            inner = arrays.getitem(shapes.shape(self._flow), slice(2, None))
-            flat = shapes.reshape(self._flow, arrays.concat([[-1], inner], 0))
-            shape = None if dims is None else (D.fresh(), *dims[1:])
+            if self._settled():
+                return self._unpacked(packed_arrays.concat, *self._both(), scope)
+            dims, flow = self._element_dims(), self._flow
+            if dims == ():
+                words = "Concat saw a scalar shape at index 0 but requires at least vectors."
+                flow = refused(flow, words + "  Did you mean to call pack?")
+            inner = arrays.getitem(shapes.shape(flow), slice(2, None))
+            flat = shapes.reshape(flow, arrays.concat([[-1], inner], 0))
+            shape = (D.fresh(), *dims[1:]) if dims else None
             return self._entered(tensor_arrays.array_stack(flat, shape, scope))
 
     def unstack(self, value: Any, name: str | None = None) -> TensorArray:
@@ -266,7 +376,33 @@ class TensorArray:
             graph.reserve("Shape", *_ROWS, *_NUMBERS)
             self._merge(from_dims(v.static_shape)[1:])
             with name_scope("TensorArrayScatter"):
-                return self._with(self._filled(v, "TensorArrayScatterV3"))
+                return self._ready(row_of(v), True)._with_rows(v)
+
+    def _with_rows(self, v: Value) -> TensorArray:
+        """The array with the rows of `v` at its start."""
+        name = "TensorArrayScatterV3"
+        if not self._packed:
+            return self._with(self._filled(v, name))
+        return self._with(self._packed_rows(v, None, name))
+
+    def _packed_rows(
+        self, value: Value, at: Value | None, name: str, lengths: Value | None = None
+    ) -> Value:
+        """A packed array with rows or pieces of a tensor put at its start, or elsewhere."""
+        flow, adds, grows = self._flow, self._shared.adds, self._shared.grows
+        if grows and at is not None:
+            flow = longer(flow, at)
+        with get_default_graph().counts_as(1):
+            if lengths is None:
+                rows = packed_arrays.packed(value, not adds)
+            else:
+                rows = packed_arrays.split(value, lengths, not adds)
+                rows = rows if grows else packed_arrays.as_many(rows, flow)
+            if at is None and not adds:
+                made = packed_arrays.put(flow, rows, grows, name)
+            else:
+                made = packed_arrays.scatter(flow, at, rows, adds, name)
+        return self._entered(made)
 
     def _filled(self, v: Value, name: str) -> Value:
         if self._shared.adds:
@@ -287,28 +423,35 @@ class TensorArray:
             v = self._converted(value)
             self._merge(from_dims(v.static_shape)[1:])
             at = convert_to_tensor(indices, dtypes.int32, "indices")
-            flow = self._flow
+            before = self._ready(row_of(v), True)
+            flow = before._flow
+            if before._packed:
+                return before._with(before._packed_rows(v, at, "TensorArrayScatterV3"))
             if self._shared.adds:
                 made = self._added(at, v, "TensorArrayScatterV3")
             else:
                 if self._shared.grows:
-                    flow = _longer(flow, at)
+                    flow = longer(flow, at)
                 made = tensor_arrays.array_scatter(flow, at, v, "TensorArrayScatterV3")
             return self._with(self._entered(made))
 
     def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
-        """The array with the pieces of `value` along its first axis; all are of one length."""
+        """The array with the pieces of `value` along its first axis as its elements.
+
+        They are of one length, unless the array was made with ``infer_shape=False``.
+        """
         with name_scope(name, "TensorArraySplit"):
             v = self._converted(value)
-            count = math.cast(convert_to_tensor(lengths), dtypes.int64)
-            sizes = count.node.attrs["value"] if count.node.op.name == "constant" else None
-            if sizes is not None and len(set(sizes.tolist())) > 1:
-                raise NotImplementedError(
-                    f"TensorArray.split into pieces of different lengths {sizes.tolist()}: the "
-                    "elements of an array have one shape here"
-                )
-            if sizes is None:
-                v = _in_equal_pieces(v, count)
+            given = convert_to_tensor(lengths)
+            count = math.cast(given, dtypes.int64)
+            sizes = given.node.attrs["value"] if given.node.op.name == "constant" else None
+            equal = sizes is not None and covers(sizes, v)
+            if self._shared.packed is None:
+                self._shared.packed = not equal
+            if self._packed:
+                return self._with(self._packed_rows(v, None, "TensorArraySplitV3", count))
+            if not equal:
+                v = in_equal_pieces(v, count)
             inner = arrays.getitem(shapes.shape(v), slice(1, None))
             n = shapes.size(count, out_type=dtypes.int32)
             head = arrays.stack([n, -1])
@@ -353,14 +496,16 @@ class TensorArray:
                 graph: Any = get_default_graph()
                 shared = _Shared(self.dtype, self._shared.infer, False, graph.context)
                 shared.adds, shared.element = True, self._shared.element
+                if self._settled():
+                    shared.packed, shared.shaped = True, self._flow
                 self._shared.grads[source] = shared
             get_default_graph().reserve(scope + "TensorArrayGradV3")
-            before = _newest(shared.flows, flow)
+            before = newest(shared.flows, flow)
             flow = fills.zeros_like(self._flow) if before is None else before
             with get_default_graph().control_dependencies([self._flow]):
                 flow = state.identity(flow, name="gradient_flow")
         made = TensorArray.__new__(TensorArray)
-        made._shared, made._flow = shared, flow
+        made._shared, made._flow, made._written, made._form = shared, flow, frozenset(), None
         shared.flows.append(flow)
         return made
 
@@ -368,43 +513,3 @@ class TensorArray:
         """An operation that does nothing: arrays go when nobody needs them."""
         op: Any = state.no_op(name=name or "TensorArrayCloseV3")
         return op  # type: ignore[no-any-return]
-
-
-def _longer(flow: Value, index: Value) -> Value:
-    """The array with elements at `index`: writing does that in TF1."""
-    with get_default_graph().counts_as(0):
-        last = index if index.rank == 0 else reduce.reduce_max(index)
-        return tensor_arrays.array_grow(flow, last)
-
-
-def _newest(flows: Sequence[Value], flow: Value | None) -> Value | None:
-    """The flow to go on from: the one that is given, else the last that can be read here."""
-    if flow is not None and any(flow is f for f in flows):
-        return flow
-    graph: Any = get_default_graph()
-    context: Context | None = graph.context
-    for f in reversed(flows):
-        home = graph.contexts.get(f.node)
-        if home is None or (context is not None and context.within(home)):
-            return f
-    return None
-
-
-def _in_equal_pieces(v: Value, lengths: Value) -> Value:
-    """`v`, in a run that fails where the pieces are of different lengths or do not make `v`."""
-    from graphc.ops.check import Assert
-
-    rows = math.cast(arrays.getitem(shapes.shape(v), 0), lengths.dtype)
-    even = math.equal(lengths * math.cast(shapes.size(lengths), lengths.dtype), rows)
-    words = "TensorArray.split needs pieces of one length that make the whole value:"
-    check = Assert(reduce.reduce_all(even), [words, lengths, rows])
-    with get_default_graph().control_dependencies([check]):
-        return state.identity(v)
-
-
-def rows_of(values: Sequence[Value]) -> Any:
-    """The number of rows of the first of some tensors: a number, or a scalar tensor."""
-    first = values[0].static_shape
-    if first is not None and first and type(first[0]) is int:
-        return first[0]
-    return arrays.getitem(shapes.shape(values[0]), 0)

@@ -164,7 +164,7 @@ def no_room(i: Any, n: Any) -> str:
 
 def outside(i: int | str, n: int) -> str:
     """What is said of an index that no element has."""
-    return f"Tried to use array index {i} but array size is: {n}"
+    return f"Tried to read from index {i} but array size is: {n}"
 
 
 def _fit(inputs: Sequence[Value]) -> tuple[Value, ...]:

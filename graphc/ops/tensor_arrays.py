@@ -19,7 +19,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import arrays, fills, operands, shapes
+from graphc.ops import arrays, control, fills, operands, shapes
 from graphc.ops.record import Attrs, InferError, Types, no_grad, op, shape_error
 
 __all__ = [
@@ -102,9 +102,8 @@ def _rows(flow: Value, value: Value, grows: bool) -> Any:
     if operands.less(n, m):
         if grows:
             return m
-        raise InferError(
-            f"Max scatter index must be < array size ({operands.show(m)} vs. {operands.show(n)})"
-        )
+        last, size = operands.show(m - 1), operands.show(n)
+        raise InferError(f"Max scatter index must be < array size ({last} vs. {size})")
     return n
 
 
@@ -135,14 +134,24 @@ def _unstack_expand(flow: Value, value: Value, *, grows: bool) -> Value:
     assert t is not None
     if _rows(flow, value, grows) is t[0] or D.same(s[0], t[0]):
         return value
-    return arrays.concat([value, fills.fill_static((s[0] - t[0], *t[1:]), 0, value.dtype)], 0)
+    rest = (s[0] - t[0], *t[1:])
+    behind = arrays.slice_static(fitted(flow, t[1:]), (t[0], *[0] * len(t[1:])), rest)
+    return arrays.concat([value, behind], 0)
+
+
+def _unstack_grad(
+    y: Value, dy: Value, flow: Value, value: Value, grows: bool
+) -> tuple[Value | None, Value]:
+    new = flow.node.op.name == "array_new"
+    before = None if new else array_unstack(dy, fills.zeros_like(value), False, None)
+    return before, array_head(dy, value)
 
 
 array_unstack_op = op(
     "array_unstack", "TensorArrayScatterV3", "composite", args=("flow", "value"), types="fiubs",
     doc="An array whose first elements are the rows of a tensor.", infer=_unstack_infer,
     numpy=_unstack, expand=_unstack_expand, fails=True,
-    grad=lambda y, dy, flow, value, grows: (None, array_head(dy, value)),
+    grad=_unstack_grad,
 )  # fmt: skip
 
 
@@ -324,7 +333,7 @@ def _grow_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 def _grown(context: Any, buffer: Any, index: Any) -> Any:
     i = int(index)
     if i < 0:
-        raise InvalidArgumentError(None, None, f"Tried to write to index {i}")
+        raise InvalidArgumentError(None, None, control.no_room(i, len(buffer)))
     if i < len(buffer):
         return buffer
     rest = np.zeros((i + 1 - len(buffer), *buffer.shape[1:]), buffer.dtype)
