@@ -69,6 +69,8 @@ INSIDE: dict[str, str] = {
     "python.ops.confusion_matrix.remove_squeezable_dimensions": (
         _HERE + "remove_squeezable_dimensions"
     ),
+    "python.ops.control_flow_ops.merge": "graphc.face.switching:merge",
+    "python.ops.control_flow_ops.switch": "graphc.face.switching:switch",
     "python.ops.control_flow_ops.with_dependencies": "graphc.face.control:with_dependencies",
     "python.ops.custom_gradient.custom_gradient": "graphc.face.gradients:custom_gradient",
     "python.ops.inplace_ops.alias_inplace_add": _HERE + "alias_inplace_add",

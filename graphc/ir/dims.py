@@ -49,11 +49,12 @@ class Symbol:
 class Func:
     """`op` applied to two expressions: ``//``, ``%``, ``max`` or ``min``."""
 
-    __slots__ = ("_hash", "a", "b", "op")
+    __slots__ = ("_hash", "_text", "a", "b", "op")
 
     def __init__(self, op: str, a: Dim, b: Dim) -> None:
         self.op, self.a, self.b = op, a, b
         self._hash = hash((op, a, b))
+        self._text = ""
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
@@ -66,6 +67,12 @@ class Func:
         return self._hash
 
     def __str__(self) -> str:
+        # kept: sums are sorted by it, and sizes behind several convolutions with steps are deep
+        if not self._text:
+            self._text = self._written()
+        return self._text
+
+    def _written(self) -> str:
         if self.op in ("max", "min"):
             return f"{self.op}({self.a}, {self.b})"
         a = f"({self.a})" if isinstance(self.a, Expr) and not self.a.is_atom else f"{self.a}"
