@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -21,51 +21,26 @@ from graphc.face.flow import cond as tf_cond
 from graphc.face.flow import while_loop
 from graphc.face.graph import Graph, get_default_graph
 from graphc.face.variables import Variable
-from graphc.graphdef.forms import load_records
-from graphc.ir.dims import Expr, fresh
+from graphc.ir.dims import Expr
 from graphc.ir.dtypes import DType
-from graphc.ir.node import Node, Value, reachable
+from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop
-from graphc.ops.record import OPS
 from graphc.see.numpy_source import _elements, _quoted
 from graphc.see.portable import identifier, in_lines
 from graphc.see.public import public_name
+from graphc.see.tf_likeness import (
+    alike,
+    bare,
+    equal_attributes,
+    equal_shapes,
+    escaping,
+    needed,
+    record,
+    shape_of,
+    variables,
+)
 
-__all__ = ["record", "tf_source"]
-
-
-def record(
-    op: str, inputs: Sequence[Any] = (), attrs: Mapping[str, Any] | None = None, name: str = ""
-) -> Any:
-    """Record a node of an op under exactly this name: its result, or results, or the operation.
-
-    Parameters
-    ----------
-    op : str
-        The name of a record, as `python -m graphc ops` lists them.
-    inputs : sequence of tensor
-    attrs : mapping, optional
-    name : str
-
-    Raises
-    ------
-    KeyError
-        For an op there is not.
-    """
-    made = {k: _sized(a) for k, a in (attrs or {}).items()}
-    if op not in OPS:  # modules of some ops are imported when first used
-        load_records()
-    node = get_default_graph().add(OPS[op], list(inputs), made, f"{name}/")
-    if not node.outputs:
-        return node
-    return node.outputs[0] if len(node.outputs) == 1 else node.outputs
-
-
-def _sized(a: Any) -> Any:
-    """An attribute with an unknown size for each None inside of it."""
-    if isinstance(a, (tuple, list)):
-        return type(a)(fresh() if e is None else _sized(e) for e in a)
-    return a
+__all__ = ["tf_source"]
 
 
 def tf_source(graph: Any = None, elements: Sequence[Value | Node] | None = None) -> str:
@@ -117,7 +92,7 @@ class _Writer:
         if elements is None:
             nodes = list(graph.get_operations())
         else:
-            nodes = _needed(graph, elements)
+            nodes = needed(graph, elements)
         self.nodes = sorted(nodes, key=lambda n: n.id)
         self.new: Any = Graph()
         self.made: dict[Any, Any] = {}  # old values and nodes, as they are in the new graph
@@ -129,9 +104,9 @@ class _Writer:
         self.block: tuple[str, tuple[str, ...]] | None = None
         self.left: dict[Node, str] = {}
         self.tables: dict[str, str] = {}
-        self.variables = _variables(graph)
+        self.variables = variables(graph)
         self.context: Context | None = None
-        self.escaping = _escaping(graph)
+        self.escaping = escaping(graph)
         self.place = {n: i for i, n in enumerate(graph._by_name.values())}
         #: Calls of `tf.gradients` that went back through loops.
         self.calls = [c for c in graph.extras.get("gradients", ()) if self.backward(c)]
@@ -272,7 +247,7 @@ class _Writer:
                 result = eval(expression, self.env)
                 made = {m.name: m for m in self.since(have)}
                 for m in block:
-                    if not _alike(m, made.get(m.name)):
+                    if not alike(m, made.get(m.name)):
                         raise _Cannot
         except Exception:  # node by node, then, and what has no source is left out
             return 0
@@ -361,16 +336,16 @@ class _Writer:
             and len(a.inputs) == len(b.inputs)
             and all(of(x) is y for x, y in zip(a.inputs, b.inputs, strict=True))
             and {of(m) for m in a.control} == set(b.control)
-            and _equal_attributes(a.attrs, b.attrs)
+            and equal_attributes(a.attrs, b.attrs)
             and [v.dtype for v in a.outputs] == [v.dtype for v in b.outputs]
         )
         if not same:
             raise _Cannot
         for v, w in zip(a.outputs, b.outputs, strict=True):
-            if not _equal_shapes(v, w):
-                shape = _bare(v.static_shape)
+            if not equal_shapes(v, w):
+                shape = bare(v.static_shape)
                 w.set_shape(shape)  # type: ignore[attr-defined]
-                if not _equal_shapes(v, w):
+                if not equal_shapes(v, w):
                     raise _Cannot
                 self.shaped.append((v, shape))
         made[a] = b
@@ -703,8 +678,8 @@ class _Writer:
         options: dict[str, Any] = {} if c.back_prop else {"back_prop": False}
         shown = "" if c.back_prop else ", back_prop=False"
         if more:
-            shapes = [_bare(v.static_shape) for v in c.params]
-            options["shape_invariants"] = [_shape(s) for s in shapes]
+            shapes = [bare(v.static_shape) for v in c.params]
+            options["shape_invariants"] = [shape_of(s) for s in shapes]
             listed = ", ".join(f"tf.TensorShape({s})" for s in shapes)
             shown += f", shape_invariants=[{listed}]"
         made = while_loop(test, step, [self.made[v] for v in start], name=scope, **options)
@@ -749,98 +724,3 @@ class _Writer:
 
 
 # ------------------------------------------------------------------- what is the same
-
-
-def _needed(graph: Any, elements: Sequence[Value | Node]) -> list[Node]:
-    """The nodes that elements need: initializers of variables, and insides of constructs, too."""
-    starts: dict[Value, list[Node]] = {}
-    for n in graph.get_operations():
-        if n.op.name == "assign" and n.name == f"{n.inputs[0].node.name}/Assign":
-            starts[n.inputs[0]] = [n]
-        elif n.op.name == "identity" and n.name == f"{n.inputs[0].node.name}/read":
-            starts.setdefault(n.inputs[0], []).append(n)
-    inside: dict[Context, list[Node]] = {}
-    for n, c in graph.contexts.items():
-        for outer in c.chain():
-            inside.setdefault(outer, []).append(n)
-    roots = [e if isinstance(e, Node) else e.node for e in elements]
-    while True:
-        found = reachable(roots)
-        more = list(roots)
-        for n in found:
-            if n.op.name == "variable":
-                more += starts.get(n.outputs[0], [])
-            for a in n.attrs.values():
-                if isinstance(a, Context):
-                    more += inside.get(a, [])
-        more = list(dict.fromkeys([*more, *found]))
-        if len(more) == len(found):
-            return found
-        roots = more
-
-
-def _variables(graph: Any) -> dict[Value, list[str]]:
-    """The collections of each variable."""
-    out: dict[Value, list[str]] = {}
-    for key in graph.get_all_collection_keys():
-        for x in graph.get_collection(key):
-            if isinstance(x, Variable):
-                out.setdefault(x._ref(), []).append(key)
-    return out
-
-
-def _escaping(graph: Any) -> set[Value]:
-    """Values of branches that something outside of them reads."""
-    out: set[Value] = set()
-    inside = graph.contexts
-    for n in graph.get_operations() if inside else ():
-        here = inside.get(n)
-        for v in n.inputs:
-            c = inside.get(v.node)
-            if c is not None and (here is None or not here.within(c)):
-                out.add(v)
-    return out
-
-
-def _alike(a: Node, b: Node | None) -> bool:
-    """Whether a node of a new graph is an old one, by name, op, operands and types."""
-    return (
-        b is not None
-        and a.op is b.op
-        and [v.name for v in a.inputs] == [v.name for v in b.inputs]
-        and {m.name for m in a.control} == {m.name for m in b.control}
-        and [v.dtype for v in a.outputs] == [v.dtype for v in b.outputs]
-    )
-
-
-def _bare(shape: Any) -> Any:
-    return None if shape is None else [d if type(d) is int else None for d in shape]
-
-
-def _shape(dims: Any) -> Any:
-    from graphc.face.shape import TensorShape
-
-    return TensorShape(dims)
-
-
-def _equal_shapes(a: Value, b: Value) -> bool:
-    return bool(_bare(a.static_shape) == _bare(b.static_shape))
-
-
-def _equal_attributes(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    keys = [{k for k in x if k[:1] != "_"} for x in (a, b)]
-    return keys[0] == keys[1] and all(_equal(a[k], b[k]) for k in keys[0])
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        if a.dtype != b.dtype or a.shape != b.shape:
-            return False
-        return a.tolist() == b.tolist() if a.dtype == object else a.tobytes() == b.tobytes()
-    if isinstance(a, Expr) and isinstance(b, Expr):
-        return True
-    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
-        return len(a) == len(b) and all(map(_equal, a, b))
-    if isinstance(a, Value) and isinstance(b, Value):
-        return a.name == b.name
-    return type(a) is type(b) and bool(a == b)

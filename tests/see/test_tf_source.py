@@ -16,7 +16,8 @@ import pytest
 import graphc as tf
 from graphc import shim
 from graphc.face.graph import Graph
-from graphc.see.tf_source import record, tf_source
+from graphc.see.tf_likeness import record
+from graphc.see.tf_source import tf_source
 
 SRC = Path(__file__).resolve().parent.parent / "programs" / "src"
 
