@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from graphc.passes.contract import Contraction
 
 __all__ = [
-    "Buf", "Code", "StepSpec", "base", "copy_kernel", "copy_step", "count", "lifetimes",
-    "same_type",
+    "Buf", "Code", "StepSpec", "base", "branch_step", "copy_kernel", "copy_step", "count",
+    "label_step", "lifetimes", "same_type",
 ]  # fmt: skip
 
 
@@ -158,9 +158,6 @@ def branch_step(flag: Buf | None, target: StepSpec, node: Node) -> StepSpec:
         flag = Buf("const", bool_, 1, name="never", data=np.zeros((), np.bool_))
         return StepSpec(Code("jump", _NOTHING), [flag], node, target=target)
     return StepSpec(Code("branch", _NOTHING), [flag], node, reads=[flag], target=target)
-
-
-__all__ += ["branch_step", "label_step"]
 
 
 def base(v: Value) -> Value:

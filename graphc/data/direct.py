@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.node import Node, Value
+from graphc.ir.node import Node, Value, behind
 from graphc.ir.region import context_of
 from graphc.ops.convert import constant_op
 
@@ -65,10 +65,9 @@ def _shown(x: Any) -> Any:
 
 def _steps(fetches: Sequence[Value], feeds: Sequence[Value]) -> list[Node]:
     """Operations of the host that arguments are enough for, and what comes before these."""
-    needed = _needed(fetches, feeds)
     ready: set[Value] = set(feeds)
     able: list[Node] = []
-    for n in sorted(needed, key=lambda n: n.id):
+    for n in sorted(behind(fetches, set(feeds)), key=lambda n: n.id):
         if n.op is constant_op:
             ready.add(n.outputs[0])
         elif _plain(n) and all(v in ready for v in n.inputs):
@@ -81,19 +80,6 @@ def _steps(fetches: Sequence[Value], feeds: Sequence[Value]) -> list[Node]:
             wanted.add(n)
             wanted.update([v.node for v in n.inputs])
     return [n for n in able if n in wanted]
-
-
-def _needed(fetches: Sequence[Value], feeds: Sequence[Value]) -> set[Node]:
-    fed = set(feeds)
-    seen: set[Node] = set()
-    stack = [v.node for v in fetches if v not in fed]
-    while stack:
-        n = stack.pop()
-        if n not in seen:
-            seen.add(n)
-            stack += [v.node for v in n.inputs if v not in fed]
-            stack += n.control
-    return seen
 
 
 def _hosted(n: Node) -> bool:

@@ -23,12 +23,12 @@ from graphc.ops.convert import constant_op, convert_to_tensor
 from graphc.ops.counting import made
 
 __all__ = [
-    "add_check_numerics_ops", "assert_all_finite", "assert_integer", "assert_near",
-    "assert_negative", "assert_non_negative", "assert_non_positive", "assert_positive",
-    "assert_proper_iterable", "assert_rank", "assert_rank_at_least", "assert_rank_in",
-    "assert_same_float_dtype", "assert_scalar", "assert_shapes", "assert_type",
-    "is_non_decreasing", "is_numeric_tensor", "is_strictly_increasing",
-    "verify_tensor_all_finite",
+    "add_check_numerics_ops", "assert_all_finite", "assert_equal", "assert_greater",
+    "assert_greater_equal", "assert_integer", "assert_less", "assert_less_equal", "assert_near",
+    "assert_negative", "assert_non_negative", "assert_non_positive", "assert_none_equal",
+    "assert_positive", "assert_proper_iterable", "assert_rank", "assert_rank_at_least",
+    "assert_rank_in", "assert_same_float_dtype", "assert_scalar", "assert_shapes", "assert_type",
+    "is_non_decreasing", "is_numeric_tensor", "is_strictly_increasing", "verify_tensor_all_finite",
 ]  # fmt: skip
 
 
@@ -125,11 +125,6 @@ assert_less = _compare("less", "<", math.less)
 assert_less_equal = _compare("less_equal", "<=", math.less_equal)
 assert_greater = _compare("greater", ">", math.greater)
 assert_greater_equal = _compare("greater_equal", ">=", math.greater_equal)
-
-__all__ += [
-    "assert_equal", "assert_greater", "assert_greater_equal", "assert_less", "assert_less_equal",
-    "assert_none_equal",
-]  # fmt: skip
 
 
 def assert_near(

@@ -14,7 +14,7 @@ from graphc.face.graph import get_default_graph
 from graphc.face.source import user_source
 from graphc.face.variables import Variable, trainable_variables
 from graphc.ir import build
-from graphc.ir.node import Node, Value
+from graphc.ir.node import Node, Value, behind
 from graphc.ir.registry import OPS
 from graphc.ops import arrays, fills, record, shapes
 from graphc.ops.convert import convert_to_tensor
@@ -363,17 +363,11 @@ def _packed(like: Any, leaves: Iterator[Any]) -> Any:
 def _variables_between(xs: list[Value], ys: list[Value]) -> list[Variable]:
     """Trainable variables that `ys` read otherwise than through `xs`."""
     given = set(xs)
-    seen: set[Node] = set()
-    stack = [y.node for y in ys if y not in given]
-    while stack:
-        n = stack.pop()
-        if n not in seen:
-            seen.add(n)
-            stack.extend([v.node for v in n.inputs if v not in given])
+    read = behind(ys, given, control=False)
     return [
         v
         for v in trainable_variables()
-        if isinstance(v, Variable) and v.op in seen and v._snapshot not in given
+        if isinstance(v, Variable) and v.op in read and v._snapshot not in given
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from graphc.errors import CompileError
 from graphc.ir.graph import Graph, copy
-from graphc.ir.node import Node, Value, type_text
+from graphc.ir.node import Node, Value, behind, type_text
 from graphc.ops.record import Op, as_value
 from graphc.passes.returned import fitted
 from graphc.passes.verify import verify
@@ -128,18 +128,7 @@ def held(whose: str, results: Sequence[Any], inputs: Sequence[Value]) -> list[Va
 
 def made_between(results: Sequence[Value], inputs: Sequence[Value]) -> list[Node]:
     """The nodes from `inputs` to `results`, inputs first."""
-    given = set(inputs)
-    known: dict[Node, bool] = {}
-    stack = [v.node for v in results if v not in given]
-    while stack:
-        n = stack[-1]
-        deps = [v.node for v in n.inputs if v not in given and v.node not in known]
-        if deps:
-            stack += deps
-            continue
-        stack.pop()
-        known[n] = True
-    return list(known)
+    return sorted(behind(results, set(inputs), control=False), key=lambda n: n.id)
 
 
 def _can_be_held(n: Node) -> bool:

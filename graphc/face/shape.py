@@ -10,8 +10,8 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
 
 __all__ = [
-    "Dimension", "TensorShape", "as_dimension", "as_shape", "dimension_at_index",
-    "dimension_value", "from_dims", "to_dims", "unknown_shape",
+    "Dimension", "TensorShape", "as_dimension", "as_shape", "broadcast_static_shape",
+    "dimension_at_index", "dimension_value", "from_dims", "to_dims", "unknown_shape",
 ]  # fmt: skip
 
 
@@ -459,6 +459,3 @@ def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:
         else:
             raise ValueError(f"Incompatible shapes for broadcasting: {x} and {y}")
     return TensorShape(out)
-
-
-__all__ += ["broadcast_static_shape"]

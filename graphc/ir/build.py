@@ -16,7 +16,10 @@ from graphc.ir.node import Node, Source, Value
 if TYPE_CHECKING:
     from graphc.ops.record import Op
 
-__all__ = ["Builder", "InferError", "Rewriter", "build", "current", "use"]
+__all__ = [
+    "Builder", "InferError", "Rewriter", "Source", "build", "current", "default", "set_default",
+    "use",
+]  # fmt: skip
 
 
 class InferError(ValueError):
@@ -130,6 +133,3 @@ def build(
 ) -> Node:
     """Apply `op` to `inputs`; the types are inferred and checked here."""
     return current().add(op, inputs, attrs or {}, name)
-
-
-__all__ += ["Source", "default", "set_default"]

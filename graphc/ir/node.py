@@ -8,7 +8,7 @@ Inputs are made before their users, so ascending `id` is a topological order of 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphc.ops.record import Op
 
 __all__ = [
-    "Node", "Source", "Type", "Value", "next_id", "reachable", "shape_text", "type_text",
+    "Node", "Source", "Type", "Value", "behind", "next_id", "reachable", "shape_text", "type_text",
 ]  # fmt: skip
 
 
@@ -184,6 +184,20 @@ def reachable(roots: Iterable[Node], stop: Iterable[Node] = ()) -> list[Node]:
                 if m not in cut:
                     push(m)
     return sorted(seen, key=_by_id)
+
+
+def behind(values: Iterable[Value], given: Container[Value], *, control: bool = True) -> set[Node]:
+    """Every node that `values` need besides `given`; with `control` what they wait for, too."""
+    seen: set[Node] = set()
+    stack = [v.node for v in values if v not in given]
+    while stack:
+        n = stack.pop()
+        if n not in seen:
+            seen.add(n)
+            stack += [v.node for v in n.inputs if v not in given]
+            if control:
+                stack += n.control
+    return seen
 
 
 _by_id = attrgetter("id")

@@ -36,7 +36,10 @@ from graphc.ir.node import Node, Value, shape_text, type_text
 from graphc.ir.registry import OPS, REGIONS
 from graphc.ir.tokens import Token, Tokens, parse_dim, parse_word
 
-__all__ = ["ELIDE", "attribute_text", "parse_graph", "parse_graphs", "print_graph", "print_node"]
+__all__ = [
+    "ELIDE", "attribute_text", "parse_graph", "parse_graphs", "print_graph", "print_node",
+    "shape_text",
+]  # fmt: skip
 
 #: Constants of more elements are not written out unless asked for.
 ELIDE = 64
@@ -444,6 +447,3 @@ class _Parser:
             t.expect("]")
             return dtype, None
         return dtype, tuple(t.listed(lambda: parse_dim(t, self.known), "]"))
-
-
-__all__ += ["shape_text"]

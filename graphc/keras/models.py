@@ -10,7 +10,7 @@ from graphc.keras.engine import Input, InputLayer, unique
 from graphc.keras.network import Network
 from graphc.keras.serialize import clone_model, model_from_config, model_from_json
 from graphc.keras.training import Training
-from graphc.layers.base import snake_case
+from graphc.layers.base import Held, snake_case
 from graphc.layers.spec import flat_values
 
 __all__ = [
@@ -81,17 +81,17 @@ class Model(Training, Network):
         """
         phase = K.learning_phase()
         layers = [self, *self._every_layer()]
-        before = _kept(layers)
+        before = Held(layers)
         try:
             return self(given, training=phase)
         except TypeError as e:
             if "as a Python `bool`" not in str(e):
                 raise
-        _restore(before)
+        before.put_back()
         self(given, training=True)
-        called = _kept(layers)
+        called = Held(layers)
         made = cond(phase, lambda: self(given, training=True), lambda: self(given, training=False))
-        _restore(called)
+        called.put_back()
         return made
 
     def _every_layer(self) -> list[Any]:
@@ -105,22 +105,6 @@ class Model(Training, Network):
         from graphc.keras import serialize
 
         return serialize.network_from(cls, config, custom_objects)
-
-
-def _kept(layers: list[Any]) -> list[tuple[Any, dict[str, Any], dict[str, list[Any]]]]:
-    """What layers hold, for `_restore`."""
-    return [
-        (x, dict(vars(x)), {k: list(v) for k, v in vars(x).items() if type(v) is list})
-        for x in layers
-    ]
-
-
-def _restore(kept: list[tuple[Any, dict[str, Any], dict[str, list[Any]]]]) -> None:
-    for layer, values, lists in kept:
-        for k, items in lists.items():
-            values[k][:] = items
-        vars(layer).clear()
-        vars(layer).update(values)
 
 
 def _float(a: Any) -> str:

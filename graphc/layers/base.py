@@ -25,7 +25,7 @@ from graphc.layers.words import initializer_of, regularizer_of
 from graphc.ops import math, shapes
 from graphc.ops.convert import convert_to_tensor
 
-__all__ = ["InputSpec", "Layer"]
+__all__ = ["Held", "InputSpec", "Layer", "as_shape", "functional", "snake_case"]
 
 _KNOWN = ("activity_regularizer", "input_shape", "batch_input_shape", "batch_size", "weights",
           "autocast", "dynamic")  # fmt: skip
@@ -45,6 +45,23 @@ def _unique_name(base: str) -> str:
     graph.log(counts, base)
     counts[base] = counts.get(base, 0) + 1
     return f"{base}_{counts[base]}"
+
+
+class Held:
+    """What layers hold at a moment: attributes, and the elements of those that are lists."""
+
+    def __init__(self, layers: Iterable[Any]) -> None:
+        self._of = [
+            (x, dict(vars(x)), {k: list(v) for k, v in vars(x).items() if type(v) is list})
+            for x in layers
+        ]
+
+    def put_back(self) -> None:
+        for layer, values, lists in self._of:
+            for k, items in lists.items():
+                values[k][:] = items
+            vars(layer).clear()
+            vars(layer).update(values)
 
 
 class Layer(Remembering):
@@ -409,17 +426,12 @@ non_trainable_weights, losses, updates : list
 
         An error leaves graph and layer as they were.
         """
-        kept = dict(vars(self))
-        lists = {k: list(v) for k, v in kept.items() if type(v) is list}
-        graph = get_default_graph()
+        before = Held([self])
         try:
-            with graph.transaction():
+            with get_default_graph().transaction():
                 return self._called(inputs, args, kwargs)
         except BaseException:
-            vars(self).clear()
-            vars(self).update(kept)
-            for k, v in lists.items():
-                kept[k][:] = v
+            before.put_back()
             raise
 
     def _called(self, inputs: Any, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -574,6 +586,3 @@ def _ordered(parameters: list[Any]) -> list[Any]:
     return [p for p in parameters if p.name not in late] + [
         next(p for p in parameters if p.name == n) for n in late
     ]
-
-
-__all__ += ["as_shape", "functional", "snake_case"]

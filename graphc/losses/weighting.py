@@ -14,7 +14,7 @@ from graphc.ops.ranks import fit_rank, weights_fit
 from graphc.ops.record import show_shapes
 
 __all__ = [
-    "CHECKED", "assert_broadcastable", "broadcast_weights", "check_count", "squeezed",
+    "CHECKED", "as_float", "assert_broadcastable", "broadcast_weights", "check_count", "squeezed",
     "squeezed_with_weights",
 ]  # fmt: skip
 
@@ -135,6 +135,3 @@ def squeezed_with_weights(
 def as_float(x: Any) -> Value:
     """A float32 tensor."""
     return math.cast(x, dtypes.float32)  # type: ignore[no-any-return]
-
-
-__all__ += ["as_float"]

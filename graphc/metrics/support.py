@@ -16,8 +16,8 @@ from graphc.ops import fills, math, reduce, shapes, state
 from graphc.ops.counting import made
 
 __all__ = [
-    "as_float", "broadcast_weights", "finished", "metric_scope", "metric_variable", "ratio",
-    "squeezed_with_weights", "weighted_sum_and_count",
+    "Both", "as_float", "broadcast_weights", "counted", "finished", "metric_scope",
+    "metric_variable", "ratio", "squeezed_with_weights", "weighted_sum_and_count",
 ]  # fmt: skip
 
 
@@ -78,5 +78,3 @@ def counted(
 Both = tuple[Any, Any]
 Step = Callable[..., Any]
 Names = Sequence[str]
-
-__all__ += ["Both", "counted"]

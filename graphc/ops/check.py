@@ -26,7 +26,7 @@ from graphc.ops.record import (
     show_shapes,
 )
 
-__all__ = ["Assert", "check_numerics", "ensure_shape"]
+__all__ = ["Assert", "assert_op", "check_numerics", "ensure_shape", "is_true"]
 
 # ------------------------------------------------------------------------- Assert
 
@@ -224,6 +224,3 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Value:
     """
     value = as_value(x)
     return apply(ensure_shape_op, (value,), {"shape": state._sizes(shape)}, name).outputs[0]
-
-
-__all__ += ["assert_op", "is_true"]

@@ -24,7 +24,9 @@ from graphc.ir.node import Node, Value, shape_text
 from graphc.ir.registry import OPS
 
 __all__ = [
-    "OPS", "InferError", "Op", "Types", "broadcast", "elementwise", "op", "shape_error",
+    "OPS", "InferError", "Op", "Types", "apply", "as_value", "axes_of", "broadcast", "check_kind",
+    "elementwise", "ints", "meaning", "merge", "no_grad", "op", "operands", "quiet", "round_bf16",
+    "shape_error", "shape_text", "show_shapes", "static_ints", "strings", "typed",
 ]  # fmt: skip
 
 Attrs = Mapping[str, Any]
@@ -508,8 +510,3 @@ def show_shapes(values: Sequence[Value]) -> str:
             str(d) if type(d) is int else "?" for d in v.static_shape) + "]"
         for v in values
     )  # fmt: skip
-
-
-__all__ += ["as_value", "axes_of", "check_kind", "ints", "operands", "shape_text", "show_shapes"]
-__all__ += ["apply", "meaning", "merge", "no_grad", "quiet", "round_bf16", "static_ints"]
-__all__ += ["strings", "typed"]

@@ -21,7 +21,9 @@ from graphc.ops.counting import as_many
 from graphc.ops.record import Attrs, Op, Types, apply, as_value, check_kind, op, shape_error
 
 __all__ = [
-    "batch_gather", "batch_scatter_update", "tensor_scatter_add", "tensor_scatter_nd_add",
+    "batch_gather", "batch_scatter_update", "scatter_add", "scatter_div", "scatter_max",
+    "scatter_min", "scatter_mul", "scatter_nd_add", "scatter_nd_sub", "scatter_nd_update",
+    "scatter_sub", "scatter_update", "tensor_scatter_add", "tensor_scatter_nd_add",
     "tensor_scatter_nd_sub", "tensor_scatter_nd_update", "tensor_scatter_sub",
     "tensor_scatter_update",
 ]  # fmt: skip
@@ -315,10 +317,6 @@ scatter_nd_update = _scatter_nd("update", "Replaces slices of a variable.")
 scatter_nd_add = _scatter_nd("add", "Adds to slices of a variable.")
 scatter_nd_sub = _scatter_nd("sub", "Subtracts from slices of a variable.")
 
-__all__ += [
-    "scatter_add", "scatter_div", "scatter_max", "scatter_min", "scatter_mul", "scatter_nd_add",
-    "scatter_nd_sub", "scatter_nd_update", "scatter_sub", "scatter_update",
-]  # fmt: skip
 
 # ------------------------------------------------------------------------- tensors
 

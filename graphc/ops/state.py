@@ -31,8 +31,9 @@ from graphc.ops import intervals
 from graphc.ops.record import Attrs, InferError, Types, apply, as_value, merge, op, show_shapes
 
 __all__ = [
-    "assign", "assign_add", "assign_sub", "identity", "is_variable_initialized", "no_op",
-    "placeholder", "placeholder_with_default", "prevent_gradient", "stop_gradient", "variable",
+    "assign", "assign_add", "assign_sub", "identity", "initialized_value",
+    "is_variable_initialized", "no_op", "placeholder", "placeholder_with_default",
+    "prevent_gradient", "reference", "report_uninitialized", "stop_gradient", "variable",
 ]  # fmt: skip
 
 
@@ -349,9 +350,6 @@ def report_uninitialized(
     return build(uninitialized_op, values, attrs, name).outputs[0]
 
 
-__all__ += ["reference", "report_uninitialized"]
-
-
 def _chosen(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(inputs[0].dtype, _merged(inputs[0], inputs[1]))]
 
@@ -372,6 +370,3 @@ def initialized_value(ref: Any, initial: Value) -> Value:
             "Switch", "switch_t", "switch_f", "pred_id", "read", "read/Switch", "Switch_1"
         )
         return build(initialized_value_op, (reference(ref, "Identity"), initial)).outputs[0]
-
-
-__all__ += ["initialized_value"]

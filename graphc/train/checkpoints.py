@@ -18,9 +18,9 @@ from graphc.ir.dtypes import DType
 
 __all__ = [
     "CheckpointReader", "NewCheckpointReader", "checkpoint_exists", "checkpoints_iterator",
-    "generate_checkpoint_state_proto", "get_checkpoint_mtimes", "get_checkpoint_state",
-    "latest_checkpoint", "list_variables", "load_checkpoint", "load_variable",
-    "remove_checkpoint", "update_checkpoint_state",
+    "generate_checkpoint_state_proto", "get_checkpoint_mtimes", "get_checkpoint_state", "last_good",
+    "latest_checkpoint", "list_variables", "load_checkpoint", "load_variable", "remove_checkpoint",
+    "update_checkpoint_state", "write_state",
 ]  # fmt: skip
 
 
@@ -350,6 +350,3 @@ def _wait(folder: Any, last: str | None, timeout: float | None) -> str | None:
         if stop is not None and time.time() + 0.1 > stop:
             return None
         time.sleep(0.1)
-
-
-__all__ += ["last_good", "write_state"]

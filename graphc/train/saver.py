@@ -28,7 +28,7 @@ from graphc.train import checkpoints
 from graphc.train.checkpoints import checkpoint_exists, last_good, remove_checkpoint, write_state
 from graphc.train.saveables import SaveableObject, saveables_of
 
-__all__ = ["Saver", "SaverDefinition"]
+__all__ = ["Saver", "SaverDefinition", "note_once", "scoped"]
 
 
 @dataclass
@@ -519,6 +519,3 @@ def note_once(text: str) -> None:
     if not _noted:
         _noted.add(text)
         logging.warning("%s", text)
-
-
-__all__ += ["note_once", "scoped"]

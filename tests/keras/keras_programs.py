@@ -1,6 +1,7 @@
 """Programs of tf.keras: `record.py` writes down what TensorFlow 1.15 says, the test compares."""
 
 import numpy as np
+from recorded import plain
 
 PROGRAMS = {}
 
@@ -40,22 +41,6 @@ def observe(tf, f, folder):
     out = []
     f(tf, tf.keras, out.append, folder)
     return [plain(x) for x in out]
-
-
-def plain(x):
-    if isinstance(x, dict):
-        return {k: plain(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple)):
-        return [plain(v) for v in x]
-    if isinstance(x, np.ndarray):
-        return plain(x.tolist())
-    if isinstance(x, (bool, np.bool_)):
-        return bool(x)
-    if isinstance(x, (int, np.integer)):
-        return int(x)
-    if x is None or isinstance(x, str):
-        return x
-    return float(f"{float(x):.7g}")
 
 
 @program

@@ -11,6 +11,7 @@ load    False: variables keep their initial values; else they get values of a fi
 """
 
 import numpy as np
+from recorded import plain
 
 
 def pattern(shape, k):
@@ -23,25 +24,6 @@ def data(*shape):
     """Input data of a fixed pattern."""
     n = int(np.prod(shape, dtype=int))
     return np.cos(0.9 * np.arange(n) + 0.3).reshape(shape).astype(np.float32)
-
-
-def plain(x):
-    """JSON of a value."""
-    if isinstance(x, bytes):
-        return x.decode()
-    if isinstance(x, (np.ndarray, list, tuple)):
-        return [plain(e) for e in x]
-    if isinstance(x, (bool, np.bool_)):
-        return bool(x)
-    if isinstance(x, (int, np.integer)):
-        return int(x)
-    if isinstance(x, str):
-        return x
-    if np.isnan(x):
-        return "nan"
-    if np.isinf(x):
-        return "inf" if x > 0 else "-inf"
-    return float(f"{float(x):.8g}")
 
 
 def static(t):

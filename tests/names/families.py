@@ -5,6 +5,7 @@ import pathlib
 import random
 
 import numpy as np
+from recorded import plain
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -72,22 +73,3 @@ def observe(tf, f, folder):
     out = []
     f(tf, out.append, str(folder))
     return [plain(x) for x in out]
-
-
-def plain(x):
-    """A result as JSON has it: numbers with seven digits."""
-    if isinstance(x, dict):
-        return {str(k): plain(v) for k, v in sorted(x.items())}
-    if isinstance(x, (list, tuple)):
-        return [plain(v) for v in x]
-    if isinstance(x, np.ndarray):
-        return plain(x.tolist())
-    if isinstance(x, (bool, np.bool_)):
-        return bool(x)
-    if isinstance(x, (int, np.integer)):
-        return int(x)
-    if isinstance(x, bytes):
-        return x.decode()
-    if x is None or isinstance(x, str):
-        return x
-    return float(f"{float(x):.7g}")

@@ -6,12 +6,14 @@ Run it with a Python 3.7 that has tensorflow-cpu==1.15.0:
 
 import json
 import os
+import pathlib
 import sys
 import tempfile
 import warnings
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 warnings.filterwarnings("ignore")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import tensorflow as tf  # noqa: E402
 from families import HERE, families, observe, programs  # noqa: E402

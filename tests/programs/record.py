@@ -15,10 +15,10 @@ import warnings
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 warnings.filterwarnings("ignore")
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import tensorflow as tf  # noqa: E402
-from results import plain  # noqa: E402
+from recorded import plain  # noqa: E402
 
 tf.compat.v1.logging.set_verbosity("ERROR")
 HERE = pathlib.Path(__file__).resolve().parent

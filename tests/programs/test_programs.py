@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recorded import compare, plain
 
 import graphc as tf
 from graphc import shim
@@ -19,8 +19,6 @@ from graphc import shim
 HERE = Path(__file__).parent
 PROGRAMS = sorted(p.stem for p in (HERE / "src").glob("*.py"))
 FACTS = json.loads((HERE / "recorded.json").read_text())
-sys.path.insert(0, str(HERE))
-results: Any = importlib.import_module("results")
 
 #: Relative error that is allowed; training steps let rounding grow.
 TOLERANCE = {"default": 2e-4}
@@ -49,7 +47,7 @@ def imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def check(name: str, found: Any) -> None:
     allowed = TOLERANCE.get(name, TOLERANCE["default"])
-    wrong = results.compare(found, FACTS[name], allowed, "RESULT")
+    wrong = compare(found, FACTS[name], allowed, "RESULT")
     assert not wrong, "\n".join(wrong[:12])
 
 
@@ -64,7 +62,7 @@ def test_program(name: str) -> None:
     source = path.read_text().replace("import tensorflow as tf\n", "import graphc as tf\n")
     scope: dict[str, Any] = {"__name__": "__main__", "__file__": str(path)}
     exec(compile(source, str(path), "exec"), scope)
-    check(name, results.plain(scope["RESULT"]))
+    check(name, plain(scope["RESULT"]))
 
 
 def test_pictures_that_cannot_be() -> None:
@@ -85,12 +83,12 @@ def test_pictures_that_cannot_be() -> None:
 @pytest.mark.parametrize("name", AS_SCRIPTS)
 def test_script(name: str, tmp_path: Path) -> None:
     source = (HERE / "src" / f"{name}.py").read_text()
-    ending = "import json\nfrom results import plain\nprint(json.dumps(plain(RESULT)))\n"
+    ending = "import json\nfrom recorded import plain\nprint(json.dumps(plain(RESULT)))\n"
     (tmp_path / "program.py").write_text(source + ending)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "graphc", "run", "program.py"], cwd=tmp_path,
         capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     check(name, json.loads(done.stdout.splitlines()[-1]))

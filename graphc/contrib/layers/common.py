@@ -9,7 +9,7 @@ from graphc.contrib.framework.variables import model_variable
 from graphc.face.current import add_to_collection, add_to_collections, get_collection
 from graphc.face.graph import get_default_graph
 
-__all__ = ["collected", "collections_for", "finish", "getter", "into_collections"]
+__all__ = ["aliases_of", "collected", "collections_for", "finish", "getter", "into_collections"]
 
 
 def getter(renamed: Mapping[str, str] | None = None) -> Callable[..., Any]:
@@ -74,6 +74,3 @@ def aliases_of(tensor: Any) -> list[str]:
     """The names that `collected` gave a tensor."""
     names = get_default_graph().extras.get("layer_aliases", {})
     return list(names.get(tensor, ()))
-
-
-__all__ += ["aliases_of"]
