@@ -41,8 +41,8 @@ from graphc.sparse.tensor import SparseTensor, SparseTensorValue, sparse_of
 
 __all__ = [
     "Iterator", "get_output_classes", "get_output_shapes", "get_output_types", "initializable",
-    "make_initializable_iterator", "make_one_shot_iterator", "one_shot", "reduce",
-    "single_element",
+    "make_initializable_iterator", "make_one_shot_iterator", "one_shot", "packed",
+    "record_attrs", "reduce", "running_of", "single_element", "whole", "whole_parts",
 ]  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def _begin(host: Any, *arrays: Any, iterator: str, dataset: Dataset, optimized: 
     running.start(dataset, context)
 
 
-def _running(host: Any, handle: Sequence[Any], iterator: str) -> Running:
+def running_of(host: Any, handle: Sequence[Any], iterator: str) -> Running:
     """The iterator that an op means: by its attribute, or by the handle it is given."""
     name = iterator
     if handle:
@@ -159,11 +159,11 @@ def _running(host: Any, handle: Sequence[Any], iterator: str) -> Running:
 
 
 def _next(host: Any, *handle: Any, iterator: str, types: Any, shapes: Any) -> tuple[Any, ...]:
-    return _flat(_running(host, handle, iterator).next())
+    return whole_parts(running_of(host, handle, iterator).next())
 
 
 def _handle(host: Any, *handle: Any, iterator: str) -> Any:
-    _running(host, handle, iterator)
+    running_of(host, handle, iterator)
     return handle[0] if handle else iterator.encode()
 
 
@@ -204,7 +204,7 @@ handle_op = op(
 )  # fmt: skip
 
 
-def _whole(host: Any, tensors: Sequence[Any], dataset: Dataset) -> Any:
+def whole(host: Any, tensors: Sequence[Any], dataset: Dataset) -> Any:
     """The elements of a dataset, for an op that is given its tensors first."""
     values = dict(zip(host.node.inputs, tensors, strict=False))
     return iter(dataset._open(_context(dataset, values, host)))
@@ -229,12 +229,12 @@ reduce_op = op(
 
 
 def _only(host: Any, *arrays: Any, dataset: Dataset, types: Any, shapes: Any) -> tuple[Any, ...]:
-    found = list(itertools.islice(_whole(host, arrays, dataset), 2))
+    found = list(itertools.islice(whole(host, arrays, dataset), 2))
     if not found:
         raise InvalidArgumentError(None, None, "Dataset was empty.")
     if len(found) > 1:
         raise InvalidArgumentError(None, None, "Dataset had more than one element.")
-    return _flat(found[0])
+    return whole_parts(found[0])
 
 
 single_op = op(
@@ -246,18 +246,18 @@ single_op = op(
 # ------------------------------------------------------------------------- functions
 
 
-def _types(flat: Sequence[Any]) -> dict[str, Any]:
+def record_attrs(flat: Sequence[Any]) -> dict[str, Any]:
     """Attributes for ops whose outputs are an element."""
     found = record_types(flat)
     return {"types": tuple([t for t, _ in found]), "shapes": tuple([s for _, s in found])}
 
 
-def _packed(structure: Any, outputs: Sequence[Value]) -> Any:
+def packed(structure: Any, outputs: Sequence[Value]) -> Any:
     """Outputs of an op as an element."""
     return pack(structure, grouped(flatten(structure), outputs, sparse_of))
 
 
-def _flat(element: Sequence[Any]) -> tuple[Any, ...]:
+def whole_parts(element: Sequence[Any]) -> tuple[Any, ...]:
     """An element as outputs of an op: the parts of sparse values one by one."""
     if not any(isinstance(x, SparseTensorValue) for x in element):
         return tuple(element)
@@ -381,10 +381,10 @@ class Iterator:
             After the last element.
         """
         flat = flatten(self._structure)
-        attrs = {**self._attrs, **_types(flat)}
+        attrs = {**self._attrs, **record_attrs(flat)}
         node = build(get_next_op, self._inputs, attrs, name or "IteratorGetNext")
         made(sum(isinstance(spec, SparseSpec) for spec in flat))  # TF1 unpacks them
-        return _packed(self._structure, node.outputs)
+        return packed(self._structure, node.outputs)
 
     def string_handle(self, name: str | None = None) -> Value:
         """A string tensor whose value stands for this iterator."""
@@ -513,13 +513,13 @@ def reduce(dataset: Dataset, initial_state: Any, reduce_func: Callable[..., Any]
             break
         state = pack(state, wider)
     outer = dict.fromkeys([*dataset._all_tensors(), *f.captured])
-    attrs = {"dataset": dataset, "function": f, **_types(flatten(state))}
+    attrs = {"dataset": dataset, "function": f, **record_attrs(flatten(state))}
     node = build(reduce_op, [*outer, *flat], attrs, "ReduceDataset")
     return pack(state, node.outputs) if isinstance(state, tuple | Mapping) else node.outputs[0]
 
 
 def single_element(dataset: Dataset) -> Any:
     """The one element of a dataset: tensors."""
-    attrs = {"dataset": dataset, **_types(dataset._specs)}
+    attrs = {"dataset": dataset, **record_attrs(dataset._specs)}
     node = build(single_op, dataset._all_tensors(), attrs, "DatasetToSingleElement")
-    return _packed(dataset._structure, node.outputs)
+    return packed(dataset._structure, node.outputs)

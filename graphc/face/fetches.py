@@ -110,6 +110,28 @@ class Fetches:
             self.elements[e] = place
         return place
 
+    def whole(self, fetch: Any) -> Pack:
+        """What makes the result of everything fetched; values that users see otherwise are wrapped.
+
+        An op says by its fact `fetched` what users get for a value of it.
+        """
+        pack = self.packer(fetch)
+        wraps = [
+            (place, e.node.op.facts["fetched"])
+            for e, place in self.elements.items()
+            if isinstance(e, Tensor) and "fetched" in e.node.op.facts
+        ]
+        if not wraps:
+            return pack
+
+        def wrapped(values: list[Any]) -> Any:
+            seen = list(values)
+            for place, wrap in wraps:
+                seen[place] = wrap(seen[place])
+            return pack(seen)
+
+        return wrapped
+
     def packer(self, fetch: Any) -> Pack:
         """What makes the result of `fetch` from the list of values."""
         if fetch is None:

@@ -17,6 +17,20 @@ _ROWS = (
      "ThreadingOptions"),
     ("data.experimental", "data.type_specs",
      "RaggedTensorStructure SparseTensorStructure TensorArrayStructure TensorStructure"),
+    ("data.experimental", "data.optional", "Optional get_next_as_optional"),
+    ("data.experimental", "data.database", "SqlDataset"),
+    ("data.experimental", "data.writing", "TFRecordWriter"),
+    ("data.experimental", "data.sparse_batches", "dense_to_sparse_batch"),
+    ("data.experimental", "data.resampling", "rejection_resample"),
+    ("contrib.data", "data.optional", "Optional get_next_as_optional"),
+    ("contrib.data", "data.database", "SqlDataset"),
+    ("contrib.data", "data.writing", "TFRecordWriter"),
+    ("contrib.data", "data.sparse_batches", "dense_to_sparse_batch"),
+    ("contrib.data", "data.resampling", "rejection_resample"),
+    ("contrib.data", "data.writing", "read_batch_features reduce_dataset"),
+    ("", "data.optional", "OptionalSpec"),
+    ("contrib.staging", "data.staging", "StagingArea"),
+    ("", "face.handles", "delete_session_tensor get_session_handle get_session_tensor"),
     ("debugging", "face.oddments", "get_log_device_placement set_log_device_placement"),
     ("test", "face.oddments", "assert_equal_graph_def benchmark_config create_local_cluster"),
     ("train.experimental", "train.loss_scale",
@@ -75,4 +89,5 @@ RARE_NAMES: dict[str, str] = {
     for name in names.split()
 }
 RARE_NAMES["keras.optimizers.schedules"] = "graphc.keras.schedules"
+RARE_NAMES["data.experimental.OptionalStructure"] = "graphc.data.optional:OptionalSpec"
 RARE_NAMES["data.experimental.Structure"] = "graphc.data.type_specs:TypeSpec"

@@ -273,7 +273,7 @@ class BaseSession:
             )
         feeds, spread = self._feeds(feed_dict)
         wanted = Fetches(self._graph)
-        pack = wanted.packer(fetches)
+        pack = wanted.whole(fetches)
         elements = tuple(wanted.elements)
         run = self._executor.prepare(elements, feeds) if elements else _nothing_to_run
         plan = _Plan(run, pack, spread)
@@ -363,7 +363,7 @@ class BaseSession:
             raise RuntimeError("Attempted to use a closed Session.")
         feeds = tuple([self._fed_tensor(k) for k in keys])
         wanted = Fetches(self._graph)
-        pack = wanted.packer(fetches)
+        pack = wanted.whole(fetches)
         elements = tuple(wanted.elements)
         run = self._executor.prepare(elements, feeds) if elements else _nothing_to_run
         count = len(feeds)
@@ -426,7 +426,7 @@ class BaseSession:
         if going is None:
             raise no_handle()
         wanted = Fetches(self._graph)
-        pack = wanted.packer(fetches)
+        pack = wanted.whole(fetches)
         feeds, spread = self._feeds(feed_dict)
         values = list(feed_dict.values()) if spread is None and feed_dict else []
         fed = dict(zip(feeds, spread(feed_dict) if spread else values, strict=True))

@@ -64,7 +64,7 @@ def model_to_estimator(
     >>> model.compile("sgd", "mse")
     >>> estimator = tf.keras.estimator.model_to_estimator(model)
     >>> data = lambda: tf.data.Dataset.from_tensors(([[1.0, 2.0]], [[3.0]])).repeat(5)
-    >>> estimator.train(data).evaluate(data)["global_step"]
+    >>> print(estimator.train(data).evaluate(data)["global_step"])
     5
     """
     if keras_model is None and keras_model_path is None:
