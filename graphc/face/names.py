@@ -344,7 +344,6 @@ BORROWED: dict[str, tuple[str, ...]] = {
     "python.saved_model.utils": ("saved_model.utils",),
     "python.summary.summary": ("summary",),
     "python.summary.summary_iterator": ("train",),
-    "python.tools.freeze_graph": (),
     "python.tools.inspect_checkpoint": (),
     "python.training": ("train",),
     "python.training.adam": ("train",),
@@ -388,6 +387,7 @@ NAMES: dict[str, str] = {
     "control_flow_v2_enabled": "graphc.face.insides:enabled",
     "python.client.timeline.AllocationMaximum": "graphc.see.timeline:AllocationMaximum",
     "python.client.timeline.StepStatsAnalysis": "graphc.see.timeline:StepStatsAnalysis",
+    "python.tools.freeze_graph": "graphc.graphdef.freezing",
     "python.client.timeline.Timeline": "graphc.see.timeline:Timeline",
     "contrib.framework.is_tensor": "graphc.face.convert:is_tensor",
     "contrib.framework.convert_to_tensor_or_sparse_tensor": (
