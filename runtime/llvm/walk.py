@@ -4,13 +4,6 @@
 twice over: full vectors, then a masked remainder, both from the same statements (rule C13).
 An index in a vector loop is mostly a ramp, a scalar with a constant step from lane to lane,
 so that loads and stores are those of whole vectors; where it is not, they gather and scatter.
-
-The order of a float sum (rule C8) is the same at each vector width, unrolling and number of
-threads. Lanes along the summed axis: element j goes to slot j mod 128 (8 vectors of 16) of
-its block of 4096; a block's slots are summed by a tree to 16 lanes, the blocks' vectors by a
-compensated sum, the 16 lanes by a tree. Lanes along another axis, or none: 16 elements in
-order, these groups by a compensated sum. Both stay below (4 + 2 log2 n) eps of the sum of
-absolute values.
 """
 
 from __future__ import annotations
@@ -49,8 +42,6 @@ from graphc.runtime.llvm.indexing import Index, Indexing, Ramp
 from graphc.runtime.llvm.pipeline import (
     MANY,
     Staged,
-    copies_of,
-    reduced_rows,
     rows_in_stages,
     stages,
     vector_at,
@@ -58,17 +49,10 @@ from graphc.runtime.llvm.pipeline import (
 )
 from graphc.runtime.llvm.reducers import (
     LARGEST,
-    SLOTS,
-    SUM_BLOCK,
-    SUM_LANES,
-    SUM_RUN,
     Reducer,
-    State,
-    flattened,
-    shaped,
 )
+from graphc.runtime.llvm.reductions import reduce, repeat, scan
 from graphc.runtime.llvm.statements import (
-    cost_of,
     has_vectors,
     names_of,
     reads_of,
@@ -471,223 +455,6 @@ class Walk(Indexing):
         some = k.cast(k.select(count < lanes, count, k.index(lanes)), int32)
         return k.lane_ids(lanes, int32) < k.splat(some, lanes)
 
-    # ------------------------------------------------------------- reductions
-
-    def reduce(self, s: Reduce) -> None:
-        k = self.k
-        groups = [Reducer(k, kind, v.dtype) for kind, v in zip(s.kinds, s.values, strict=True)]
-        before, inside = self.split(s.body, s.var)
-        n = self.uniform(s.extent)
-        run = self.reduce_lanes if s.kind == "vector" else self.reduce_runs
-
-        def some() -> list[V]:
-            self.body(before)
-            return run(s, inside, groups, n)
-
-        def none() -> list[V]:
-            return [g.result(g.identity(self.lanes)) for g in groups]
-
-        if isinstance(s.extent, int) and s.extent <= 0:
-            out = none()
-        elif isinstance(s.extent, Expr) and any(isinstance(x, Load) for x in before):
-            out = k.choose(n > 0, some, none)
-        else:
-            out = some()
-        self.values.update(zip(s.names, out, strict=True))
-
-    def reduce_lanes(
-        self, s: Reduce, inside: Sequence[Stmt], groups: list[Reducer], n: V
-    ) -> list[V]:
-        """Lanes along the reduced axis."""
-        k = self.k
-        copies = copies_of(s, inside)
-
-        def sweep(state: list[State], start: V, stop: V) -> list[State]:
-            return self.sweep(s, inside, groups, state, start, stop, copies)
-
-        state = [g.start(SUM_LANES, SLOTS if g.ordered else min(copies, 2)) for g in groups]
-        short = isinstance(s.extent, int) and s.extent <= SUM_BLOCK
-        if short or not any(g.compensated for g in groups):
-            state = sweep(state, k.index(0), n)
-            totals = [g.total(st) for g, st in zip(groups, state, strict=True)]
-        else:
-            outer = [g.opened(st) for g, st in zip(groups, state, strict=True)]
-            outer = self.blocks(groups, outer, state, k.index(0), n, SUM_BLOCK, sweep)
-            totals = [g.closed(st) for g, st in zip(groups, outer, strict=True)]
-        return [g.result(g.across(t)) for g, t in zip(groups, totals, strict=True)]
-
-    def blocks(
-        self,
-        groups: list[Reducer],
-        outer: list[State],
-        fresh: list[State],
-        start: V,
-        stop: V,
-        step: int,
-        inner: Callable[[list[State], V, V], list[State]],
-    ) -> list[State]:
-        """Blocks of `step` elements, after each of which compensated sums are flushed."""
-        k = self.k
-        with k.loop(start, stop, step, carry=flattened(outer)) as p:
-            kept = shaped(p.carry, outer)
-            end = p.i + step
-            end = k.select(end < stop, end, stop)
-            begun = [
-                new if g.compensated else old
-                for g, old, new in zip(groups, kept, fresh, strict=True)
-            ]
-            done = inner(begun, p.i, end)
-            p.next(flattened([g.flush(o, d) for g, o, d in zip(groups, kept, done, strict=True)]))
-        return shaped(p.results, outer)
-
-    def sweep(
-        self,
-        s: Reduce,
-        inside: Sequence[Stmt],
-        groups: list[Reducer],
-        state: list[State],
-        start: V,
-        stop: V,
-        copies: int,
-    ) -> list[State]:
-        """The state after the elements from `start` to `stop`, vector by vector."""
-        k = self.k
-        wide = SUM_LANES * copies
-        count = s.extent if isinstance(s.extent, int) else None
-        full = start + ((stop - start) & -wide)
-        if count is None or count >= wide:
-            if copies == 1:
-
-                def end(kept: Sequence[V]) -> list[V]:
-                    new = shaped(kept, state)
-                    self.combine(s, groups, new, 0)
-                    return flattened([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)])
-
-                done = self.whole_vectors(
-                    s.var, inside, start, full, wide, flattened(state), end, s.values,
-                    None if count is None else count // wide,
-                )  # fmt: skip
-            else:
-                with k.loop(start, full, wide, carry=flattened(state)) as p:
-                    new = shaped(p.carry, state)
-                    if self.reads_once(inside):
-                        self.prefetch(s.var, inside, p.i, wide)
-                    for c in range(copies):
-                        with self.lane_context(s.var, p.i + c * SUM_LANES, SUM_LANES, None):
-                            self.accumulate(s, inside, groups, new, c)
-                    p.next(
-                        flattened([g.rotate(st, copies) for g, st in zip(groups, new, strict=True)])
-                    )
-                done = p.results
-            state = shaped(done, state)
-        if count is None or count % wide:
-            with k.loop(full, stop, SUM_LANES, carry=flattened(state)) as p:
-                new = shaped(p.carry, state)
-                mask = self.first(stop - p.i, SUM_LANES)
-                with self.lane_context(s.var, p.i, SUM_LANES, mask):
-                    self.accumulate(s, inside, groups, new, 0)
-                p.next(flattened([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)]))
-            state = shaped(p.results, state)
-        return state
-
-    def reduce_runs(
-        self, s: Reduce, inside: Sequence[Stmt], groups: list[Reducer], n: V
-    ) -> list[V]:
-        """One element after another (in each lane of a vector loop around it)."""
-        k = self.k
-        if self.lanes == 1 and not has_vectors(inside):
-            self.say("reduce", s)
-        copies = s.unroll or (4 if cost_of(inside) <= 8 and not self.crowded else 1)
-        short = isinstance(s.extent, int) and s.extent <= SUM_RUN
-        whole = 1
-        if isinstance(s.extent, int) and short and s.extent * cost_of(inside) <= 32:
-            whole = s.extent
-
-        def runs(state: list[State], start: V, stop: V, copies: int = 1) -> list[State]:
-            rows = reduced_rows(self, s.var, inside, start, stop) if copies == 1 else None
-            sums = flattened(state)
-            with k.loop(start, stop, copies, carry=[*sums, *(rows.kept if rows else ())]) as p:
-                new = shaped(p.carry[: len(sums)], state)
-                if rows is not None:
-                    rows.kept, rows.origin = p.carry[len(sums) :], p.i * rows.row
-                    self.through = rows
-                for c in range(copies):
-                    self.symbols[Symbol(s.var)] = p.i + c if c else p.i
-                    self.accumulate(s, inside, groups, new, 0)
-                self.through = None
-                p.next([*flattened(new), *(rows.kept if rows else ())])
-            return shaped(p.results[: len(sums)], state)
-
-        state = [g.start(self.lanes, 1) for g in groups]
-        if short or not any(g.compensated for g in groups):
-            state = runs(state, k.index(0), n, whole)
-            totals = [g.total(st) for g, st in zip(groups, state, strict=True)]
-        else:
-            outer = [g.opened(st) for g, st in zip(groups, state, strict=True)]
-            full = n & -SUM_RUN
-            outer = self.blocks(
-                groups, outer, state, k.index(0), full, SUM_RUN,
-                lambda state, start, stop: runs(state, start, stop, copies),
-            )  # fmt: skip
-            if isinstance(s.extent, Expr) or s.extent % SUM_RUN:
-                outer = self.blocks(groups, outer, state, full, n, SUM_RUN, runs)
-            totals = [g.closed(st) for g, st in zip(groups, outer, strict=True)]
-        return [g.result(t) for g, t in zip(groups, totals, strict=True)]
-
-    def accumulate(
-        self, s: Reduce, inside: Sequence[Stmt], groups: list[Reducer], state: list[State], at: int
-    ) -> None:
-        """Run the body once and combine its values into slot `at` of each group."""
-        self.body(inside)
-        self.combine(s, groups, state, at)
-
-    def combine(self, s: Reduce, groups: list[Reducer], state: list[State], at: int) -> None:
-        """Combine the values of the body into slot `at` of each group."""
-        index = self.vector(self.symbols[Symbol(s.var)])
-        mask = self.mask if s.kind == "vector" else None
-        for g, st, o in zip(groups, state, s.values, strict=True):
-            x = g.lift(self.wide(self.operand(o)), index, mask)
-            st[at % len(st)] = g.combine(st[at % len(st)], x)
-
-    def scan(self, s: Scan) -> None:
-        k = self.k
-        if self.lanes == 1:
-            self.say("scan", s)
-        groups = [Reducer(k, kind, b.dtype) for kind, b in zip(s.kinds, s.before, strict=True)]
-        start = [
-            g.identity(self.lanes)[0] if o is None else self.wide(self.operand(o))
-            for g, o in zip(groups, s.init, strict=True)
-        ]
-        n = self.uniform(s.extent)
-        with k.loop(0, n, carry=start) as p:
-            self.symbols[Symbol(s.var)] = p.i
-            self.values.update((v.name, c) for v, c in zip(s.before, p.carry, strict=True))
-            self.body(s.body)
-            after = []
-            for g, c, o in zip(groups, p.carry, s.values, strict=True):
-                x = self.wide(self.operand(o))
-                after.append(x if g.kind == "last" else g.combine((c,), (x,))[0])
-            self.values.update((v.name, c) for v, c in zip(s.after, after, strict=True))
-            self.body(s.tail)
-            p.next(after)
-        self.values.update(zip(s.names, p.results, strict=True))
-
-    def repeat(self, s: Repeat) -> None:
-        self.say("repeat", s)
-
-        def test(carry: list[V]) -> V:
-            self.values.update((v.name, c) for v, c in zip(s.before, carry, strict=True))
-            self.body(s.head)
-            return self.operand(s.cond)
-
-        def step(carry: list[V]) -> list[V]:
-            self.body(s.body)
-            return [self.operand(o) for o in s.values]
-
-        out, go = self.k.repeat([self.operand(o) for o in s.init], s.limit, test, step)
-        self.values.update(zip(s.names, out, strict=True))
-        self.values[s.go] = go
-
     # ------------------------------------------------------------- values
 
     def operand(self, o: Operand) -> V:
@@ -916,6 +683,6 @@ AHEAD = 2048  # bytes: half a page of a long body's reads is asked for (measured
 
 _EMIT: dict[type, Callable[[Walk, Any], None]] = {
     Let: Walk.let, Load: Walk.load, Store: Walk.store, Check: Walk.check, Alloc: Walk.alloc,
-    Loop: Walk.loop, Reduce: Walk.reduce, Scan: Walk.scan, Repeat: Walk.repeat,
+    Loop: Walk.loop, Reduce: reduce, Scan: scan, Repeat: repeat,
     Template: Walk.template,
 }  # fmt: skip
