@@ -29,8 +29,8 @@ _RANGE = {"i32": 2**31, "i64": 2**63}
 
 #: How many axes operands of sizes have, by name; the others are what their op makes of them.
 _RANKS = {
-    "begin": 1, "depth": 0, "dims": 1, "k": 0, "multiples": 1, "num": 0, "num_samples": 0,
-    "num_segments": 0, "perm": 1, "shape": 1, "sizes": 1,
+    "begin": 1, "delta": 0, "depth": 0, "dims": 1, "k": 0, "limit": 0, "multiples": 1, "num": 0,
+    "num_samples": 0, "num_segments": 0, "perm": 1, "shape": 1, "sizes": 1, "start": 0,
 }  # fmt: skip
 
 

@@ -55,6 +55,15 @@ def _one_op(input: Any, block: Any, sizes: Any, *more: Any, **named: Any) -> int
     return 1 + sum(not isinstance(x, Value) for x in (block, sizes))
 
 
+def _rank(x: Value, m: int) -> int:
+    """How many axes `x` has, which are a batch, `m` axes of space, and more."""
+    if x.rank is None:
+        raise ValueError(f"the number of axes of {x.name!r} must be known")
+    if x.rank <= m:
+        raise ValueError(f"Shape must be at least rank {m + 1} but is rank {x.rank}: {x.name}")
+    return x.rank
+
+
 @as_many(_one_op)
 def space_to_batch_nd(
     input: Any, block_shape: Any, paddings: Any, name: str | None = None
@@ -76,9 +85,9 @@ def space_to_batch_nd(
     with current().scope(name, "SpaceToBatchND") as scope:
         x, blocks = as_value(input), _blocks(block_shape)
         m = len(blocks)
-        assert x.rank is not None
+        rank = _rank(x, m)
         pads = _rows(paddings, m)
-        rest = [[0, 0]] * (x.rank - m - 1)
+        rest = [[0, 0]] * (rank - m - 1)
         x = arrays.pad(x, [[0, 0], *pads, *rest])
         sizes = sizes_of(x)
         for n, b in zip(sizes[1 : m + 1], blocks, strict=True):
@@ -104,7 +113,7 @@ def batch_to_space_nd(input: Any, block_shape: Any, crops: Any, name: str | None
     with current().scope(name, "BatchToSpaceND") as scope:
         x, blocks = as_value(input), _blocks(block_shape)
         m = len(blocks)
-        assert x.rank is not None
+        rank = _rank(x, m)
         cut = _rows(crops, m)
         sizes = sizes_of(x)
         batch = sizes[0] // int(np.prod(blocks))
@@ -112,7 +121,7 @@ def batch_to_space_nd(input: Any, block_shape: Any, crops: Any, name: str | None
         order = [m]
         for i in builtins.range(m):
             order += [m + 1 + i, i]
-        y = transposing.transpose(y, [*order, *builtins.range(2 * m + 1, m + x.rank)])
+        y = transposing.transpose(y, [*order, *builtins.range(2 * m + 1, m + rank)])
         whole = [n * b for n, b in zip(sizes[1 : m + 1], blocks, strict=True)]
         y = shapes.reshape(y, [batch, *whole, *sizes[m + 1 :]])
         key: list[Any] = [slice(None)]

@@ -219,6 +219,8 @@ def _decoded() -> Types:
 
 
 def _batch(x: Value) -> Any:
+    if x.rank not in (3, None):
+        raise shape_error(f"Shape must be rank 3 but is rank {x.rank}")
     return D.fresh() if x.static_shape is None else x.static_shape[1]
 
 

@@ -446,12 +446,12 @@ def _signature(args: Sequence[str]) -> inspect.Signature:
 
 
 def axes_of(axis: Any, rank: int, what: str = "reduction") -> tuple[int, ...]:
-    """Normalised axes, sorted; None means all.
+    """Normalised axes, sorted, each once; None means all.
 
     Raises
     ------
     InferError
-        For an axis outside [-rank, rank) or one given twice.
+        For an axis outside [-rank, rank).
     """
     if axis is None:
         return tuple(range(rank))
@@ -461,10 +461,7 @@ def axes_of(axis: Any, rank: int, what: str = "reduction") -> tuple[int, ...]:
         if not -rank <= a < rank:
             raise shape_error(f"Invalid {what} dimension {a} for input with {rank} dimensions.")
         out.append(a % rank)
-    if len(set(out)) != len(out):
-        dup = next(a for a in out if out.count(a) > 1)
-        raise shape_error(f"Invalid reduction arguments: Axes contains duplicate dimension: {dup}")
-    return tuple(sorted(out))
+    return tuple(sorted(set(out)))
 
 
 def ints(x: Any) -> Any:

@@ -159,11 +159,10 @@ def _function(record: Op, make: Callable[..., Value] | None = None) -> Callable[
 
 
 def _axis_arg(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A numpy reduction that takes an axis as one number, too (from a tensor)."""
+    """A numpy reduction that takes an axis as one number, too (from a tensor), and one twice."""
 
     def g(x: Any, *, axis: Any, keepdims: bool) -> Any:
-        axis = (axis,) if isinstance(axis, int) else axis
-        return f(x, axis=axis, keepdims=keepdims)
+        return f(x, axis=axes_of(axis, np.ndim(x)), keepdims=keepdims)
 
     return quiet(g)
 

@@ -280,11 +280,12 @@ def string_join(inputs: Sequence[Any], separator: str = "", name: str | None = N
 def _reduce_join(
     x: Array, *, axis: tuple[int, ...] | None, keepdims: bool, separator: bytes
 ) -> Array:
-    if axis is None:
-        axis = tuple(range(x.ndim))
-    at = [a % x.ndim for a in axis]
+    at = [a % x.ndim for a in axis] if axis is not None else list(range(x.ndim))[::-1]
+    for i, a in enumerate(at):
+        if a in at[:i]:
+            raise InvalidArgumentError(None, None, f"Duplicate reduction dimension {a}")
     kept = [i for i in range(x.ndim) if i not in at]
-    turned = np.transpose(x, [*kept, *at])
+    turned = np.transpose(x, [*kept, *at[::-1]])  # the axis that is named first is joined first
     shape = turned.shape[: len(kept)]
     rows = turned.reshape(*shape, -1) if x.ndim else x.reshape(1)
     made = np.empty(shape, object)

@@ -8,6 +8,7 @@ import numpy as np
 import oracle_face as oracle
 import pytest
 
+import graphc as tf
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dims, dtypes
 from graphc.ir.known import known
@@ -60,7 +61,6 @@ def test_names_of_axes() -> None:
     [
         (lambda x: reduce.reduce_sum(x, 5), ValueError,
          "Invalid reduction dimension 5 for input with 2 dimensions."),
-        (lambda x: reduce.reduce_sum(x, [0, 0]), ValueError, "contains duplicate dimension: 0"),
         (lambda x: reduce.reduce_sum(x, 1.0), TypeError,
          "parameter 'reduction_indices' has DataType float32 not in list of allowed"),
         (lambda x: reduce.reduce_sum(x, 1, keepdims=True, keep_dims=True), ValueError,
@@ -207,3 +207,19 @@ def test_float16_is_added_up_in_float32() -> None:
     x = math.cast(np.full(4096, 1.0), dtypes.float16)
     assert value(reduce.reduce_sum(x)) == 4096
     assert value(cumulative.cumsum(x))[-1] == 4096
+
+
+@pytest.mark.parametrize("axis", [[0, 0], [0, -3], [1, 0, 1], [2, -1]])
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+def test_an_axis_given_twice_counts_once(axis: list[int], known: bool) -> None:
+    x = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4)
+    over = tuple({a % 3 for a in axis})
+    p = tf.placeholder(tf.float32, x.shape if known else None)
+    at = tf.placeholder(tf.int32, [None])
+    with tf.Session() as s:
+        for keep in (False, True):
+            sums = [tf.reduce_sum(p, axis, keep), tf.reduce_sum(p, at, keep)]
+            for got in s.run(sums, {p: x, at: axis}):
+                np.testing.assert_array_equal(got, x.sum(over, keepdims=keep))
+        (constant,) = s.run([tf.reduce_max(x, axis)])
+        np.testing.assert_array_equal(constant, x.max(over))

@@ -28,6 +28,7 @@ CASES: list[tuple[Callable[[Any, Any], Any], Any, Any, str]] = [
     (tf.cumsum, [[1.0, 2.0]], [0, 1], "must be rank 0 but is rank 1"),
     (lambda x, n: tf.concat([x, x], n), [[1.0, 2.0]], [0, 1], "must be rank 0 but is rank 1"),
     (lambda x, n: tf.gather(x, [0], axis=n), [[1.0]], [0, 1], "must be rank 0 but is rank 1"),
+    (lambda x, n: tf.range(n) + tf.cast(x, tf.int32), 1.0, [3], "must be rank 0 but is rank 1"),
     (tf.pad, np.ones((3, 2)), [[1, 1]], "must be rank 1 but is rank 2"),
     (lambda x, n: tf.unravel_index(n, tf.cast(x, tf.int32)), [[2.0]], [1], "must be rank 1 but is"),
     (lambda x, n: tf.scatter_nd(n, x, [4]), [1.0], [[1, 2]], "Must have updates.shape"),
@@ -61,6 +62,8 @@ def test_rank(case: int, known: bool) -> None:
         lambda: tf.sparse_tensor_dense_matmul(
             tf.SparseTensor([[0, 0]], [1.0], [2, 2]), tf.placeholder(tf.float32, [None] * 3)
         ),
+        lambda: tf.batch_to_space_nd(tf.placeholder(tf.float32, []), [2], [[0, 1]]),
+        lambda: tf.nn.ctc_greedy_decoder(tf.placeholder(tf.float32, []), [1]),
     ],
 )
 def test_while_recording(build: Callable[[], Any]) -> None:

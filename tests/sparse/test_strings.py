@@ -50,6 +50,8 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
     "match": (lambda: tf.strings.regex_full_match(["abc", "ab"], "a.c"), [True, False]),
     "strip": (lambda: tf.string_strip(["  a b \n"]), ["a b"]),
     "reduce_join": (lambda: tf.reduce_join([["a", "b"], ["c", "d"]], 0), ["ac", "bd"]),
+    "reduce_join both": (lambda: tf.reduce_join([["a", "b"], ["c", "d"]], [0, 1]), "acbd"),
+    "reduce_join last first": (lambda: tf.reduce_join([["a", "b"], ["c", "d"]], [1, 0]), "abcd"),
     "reduce_join all": (lambda: tf.reduce_join([["a", "b"], ["c", "d"]]), "abcd"),
     "reduce_join keep": (
         lambda: tf.reduce_join([["a", "b"], ["c", "d"]], [1], separator=",", keep_dims=True),
