@@ -47,9 +47,14 @@ def _machine(target: Target) -> Any:
 
 def assembly(g: Gemm, kernel: str) -> str:
     """The instructions of a kernel without epilogue."""
+    return str(_machine(g.target).emit_assembly(llvm.parse_assembly(text_of(g, kernel))))
+
+
+def text_of(g: Gemm, kernel: str) -> str:
+    """What is emitted of a kernel without epilogue."""
     module = ir.Module("gemm")
     g.emit(module, "kernel", kernel)
-    return str(_machine(g.target).emit_assembly(llvm.parse_assembly(str(module))))
+    return str(module)
 
 
 @cache

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llvmlite import ir
-from products import AVX2, SSE2, WIDE, Product, able, compiled, guarded
+from products import AVX2, SSE2, WIDE, Product, able, compiled, guarded, text_of
 
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
@@ -161,12 +160,6 @@ def test_known_sizes(m: int, n: int, k: int, ta: bool, tb: bool) -> None:
         g.plan(m, n, k + 1)
 
 
-def _text(g: Gemm, kernel: str, module: Any = None) -> str:
-    module = ir.Module("gemm")
-    g.emit(module, "kernel", kernel)
-    return str(module)
-
-
 @pytest.mark.parametrize("target", [WIDE, AVX2, SSE2])
 @pytest.mark.parametrize("dtype", [dtypes.float32, dtypes.float64])
 @pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
@@ -187,7 +180,7 @@ def test_what_is_shared_is_the_same_code(ta: bool, tb: bool, dtype: DType, targe
             continue
         seen += 1
         kernel = exact.kernel(m, n, k)
-        assert _text(exact._replace(loose=True), kernel) == _text(loose, kernel)
+        assert text_of(exact._replace(loose=True), kernel) == text_of(loose, kernel)
 
 
 def test_products_of_one_family() -> None:
@@ -216,10 +209,12 @@ def test_known_rows_split_into_units_of_odd_tiles(ta: bool, target: Target) -> N
             Product(g, m, n, k, threads=threads, kernel=kernel).check()
 
 
-def test_the_kernels_named_beforehand_are_those_chosen() -> None:
+@pytest.mark.parametrize("pairs", [False, True])
+def test_the_kernels_named_beforehand_are_those_chosen(pairs: bool) -> None:
+    dtype, target = (dtypes.bfloat16, Target(has_bf16=True)) if pairs else (dtypes.float32, WIDE)
     for ta, tb in TRANSPOSES:
-        g = Gemm(dtypes.float32, ta, tb, target=WIDE)
-        sizes = (1, 2, 5, 8, 30, 100, 400, 1000)
+        g = Gemm(dtype, ta, tb, target=target)
+        sizes = (1, 2, 5, 8, 31, 100, 400, 1001)
         for m, n, k in itertools.product(sizes, repeat=3):
             assert g.kernel(m, n, k) in g.kernels()
 

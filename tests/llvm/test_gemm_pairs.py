@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llvmlite import ir
-from products import HOST, PAIRS, SSE2, WIDE, Product, able, assembly, wide
+from products import HOST, PAIRS, SSE2, WIDE, Product, able, assembly, text_of, wide
 
 from graphc.ir import dtypes
 from graphc.runtime.llvm.gemm import Gemm
@@ -129,8 +128,8 @@ def test_terms_of_one_sign_whose_roundings_go_one_way() -> None:
 def test_only_where_the_cpu_has_it() -> None:
     for g in (Gemm(dtypes.bfloat16, target=WIDE), Gemm(dtypes.float16, target=TARGET)):
         assert (g.pair, g.kind) == (1, dtypes.float32)
-        assert not re.search("dpbf16ps", _text(g, "local"))
-    assert not re.search("dpbf16ps", _text(Gemm(dtypes.bfloat16, target=SSE2), "local"))
+        assert not re.search("dpbf16ps", text_of(g, "local"))
+    assert not re.search("dpbf16ps", text_of(Gemm(dtypes.bfloat16, target=SSE2), "local"))
 
 
 @pytest.mark.parametrize("kernel", ["direct", "local", "packed", "dot"])
@@ -150,19 +149,5 @@ def test_what_is_shared_is_the_same_code(ta: bool, tb: bool) -> None:
         if loose.loose:
             seen += 1
             kernel = exact.kernel(m, n, k)
-            assert _text(exact._replace(loose=True), kernel) == _text(loose, kernel)
+            assert text_of(exact._replace(loose=True), kernel) == text_of(loose, kernel)
     assert seen > 6
-
-
-def test_the_kernels_named_beforehand_are_those_chosen() -> None:
-    for ta, tb in TRANSPOSES:
-        g = family(ta, tb)
-        sizes = (1, 2, 5, 8, 31, 100, 401, 1000)
-        for m, n, k in itertools.product(sizes, repeat=3):
-            assert g.kernel(m, n, k) in g.kernels()
-
-
-def _text(g: Gemm, kernel: str) -> str:
-    module = ir.Module("gemm")
-    g.emit(module, "kernel", kernel)
-    return str(module)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.runtime.llvm.cpu import host
 
 Array = np.ndarray[Any, Any]
 
@@ -82,3 +83,18 @@ def test_a_convolution_and_its_gradients(channels: int, strides: int) -> None:
             results.append(sess.run([y, *grads]))
     for got, want in zip(*results, strict=True):
         near(got, want, 1, np.abs(want).max() * 2.0**-10)
+
+
+@pytest.mark.skipif(not host().has_bf16, reason="the CPU has no products of bfloat16")
+def test_sessions_use_the_instruction() -> None:
+    """In products, convolutions and both gradients; what is too small for Winograd's products."""
+    rng = np.random.default_rng(4)
+    x = tf.placeholder(tf.bfloat16, [None, 9, 9, 8])
+    w, m = (tf.Variable(tf.cast(tf.ones(s), tf.bfloat16)) for s in ((3, 3, 8, 16), (16, 40)))
+    made = tf.nn.conv2d(x, w, [1, 1, 1, 1], "VALID")
+    product = tf.matmul(tf.reshape(made, [-1, 16]), m)
+    feed = {x: rng.normal(size=(4, 9, 9, 8))}
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        for fetch in (made, product, *tf.gradients(made, [w, x])):
+            assert "vdpbf16ps" in str(tf.dump(fetch, feed, sess, stage="asm"))
