@@ -74,41 +74,75 @@ def _places(old: Any, new: Any, align_corners: bool, half_pixel: bool) -> Any:
     return (steps + 0.5) * scale - 0.5 if half_pixel else steps * scale
 
 
-def _pick(x: Any, index: Any, axis: int) -> Any:
-    out: Any = arrays.gather(x, index, axis=axis)
-    return out
+#: Channels up to which a column's pixels are picked with those of its neighbours.
+FEW = 15
 
 
-def _along(values: Any, axis: int) -> Any:
-    """A weight for each pixel along an axis, against four axes."""
-    shape = [1, -1, 1, 1] if axis == _Axis.HEIGHT else [1, 1, -1, 1]
-    out: Any = shapes.reshape(values, shape)
-    return out
+class _Lines:
+    """The rows or columns of pictures, as they are picked and weighted.
+
+    Where sizes are known, what lies behind the axis is one axis with it or behind it: loops over
+    the elements of a row are longer than those over the channels of a pixel.
+    """
+
+    def __init__(self, x: Any, axis: int, new: Any) -> None:
+        self.axis = axis
+        n, h, w, c = sizes(x)
+        self.size = (n, h, w, c)[axis]
+        self.channels = c
+        fixed = all(isinstance(v, int) and v > 0 for v in (h, w, c, new))
+        self.rows = fixed and axis == _Axis.HEIGHT
+        self.columns = fixed and axis == _Axis.WIDTH and c <= FEW
+        many = n if isinstance(n, int) else -1
+        self.shape = [many, new, w, c] if self.rows else [many, h, new, c]
+        self.x = shapes.reshape(x, [many, h, w * c]) if self.rows or self.columns else x
+
+    def pick(self, index: Any) -> Any:
+        """The lines of these numbers."""
+        if self.columns:
+            c = self.channels
+            index = shapes.reshape(shapes.expand_dims(index * c, 1) + np.arange(c), [-1])
+        return arrays.gather(self.x, index, axis=self.axis)
+
+    def along(self, values: Any) -> Any:
+        """A weight for each picked line."""
+        if self.columns:
+            each = shapes.expand_dims(values, 1) + np.zeros(self.channels, np.float32)
+            return shapes.reshape(each, [1, 1, -1])
+        if self.rows:
+            return shapes.reshape(values, [1, -1, 1])
+        shape = [1, -1, 1, 1] if self.axis == _Axis.HEIGHT else [1, 1, -1, 1]
+        return shapes.reshape(values, shape)
+
+    def made(self, x: Any) -> Any:
+        """The pictures, made of such lines."""
+        return shapes.reshape(x, self.shape) if self.rows or self.columns else x
 
 
 def _bilinear_axis(x: Any, new: Any, axis: int, align: bool, half: bool) -> Any:
-    old = sizes(x)[axis]
-    place = _places(old, new, align, half)
+    lines = _Lines(x, axis, new)
+    place = _places(lines.size, new, align, half)
     floor = math.floor(place)
     low = math.cast(math.maximum(floor, 0.0), dtypes.int32)
-    high = math.minimum(math.cast(math.ceil(place), dtypes.int32), old - 1)
-    first, second = _pick(x, low, axis), _pick(x, high, axis)
-    out: Any = first + (second - first) * _along(place - floor, axis)
-    return out
+    high = math.minimum(math.cast(math.ceil(place), dtypes.int32), lines.size - 1)
+    first, second = lines.pick(low), lines.pick(high)
+    return lines.made(first + (second - first) * lines.along(place - floor))
 
 
 def _nearest_axis(x: Any, new: Any, axis: int, align: bool, half: bool) -> Any:
-    old = sizes(x)[axis]
+    lines = _Lines(x, axis, new)
+    old = lines.size
     steps = math.cast(spaced.range(new), dtypes.float32)
     place = (steps + 0.5 if half else steps) * _scale(old, new, align)
     # to the nearest, halves up: TensorFlow's roundf, for places that are never negative
     index = math.cast(math.floor(place + 0.5) if align else math.floor(place), dtypes.int32)
-    return _pick(x, math.minimum(index, old - 1), axis)
+    return lines.made(lines.pick(math.minimum(index, old - 1)))
 
 
 def _bicubic_axis(x: Any, new: Any, axis: int, align: bool, half: bool) -> Any:
     """Keys' cubic on four neighbours; distances are rounded to 1/1024 as in TensorFlow's table."""
-    old = sizes(x)[axis]
+    lines = _Lines(x, axis, new)
+    old = lines.size
     place = _places(old, new, align, half)
     floor = math.floor(place)
     d = math.rint((place - floor) * 1024.0) / 1024.0
@@ -134,24 +168,57 @@ def _bicubic_axis(x: Any, new: Any, axis: int, align: bool, half: bool) -> Any:
         weights = [w * k for w, k in zip(weights, kept, strict=True)]
         total = weights[0] + weights[1] + weights[2] + weights[3]
         weights = [w / total for w in weights]
-    out = _pick(x, inside[0], axis) * _along(weights[0], axis)
-    for i, w in zip(inside[1:], weights[1:], strict=True):
-        out = out + _pick(x, i, axis) * _along(w, axis)
-    return out
+    return _weighted(lines, inside, weights)
 
 
-def _overlaps(old: Any, new: Any, align: bool) -> Any:
-    """How much of each old pixel (columns) is in each new one (rows)."""
-    scale = _scale(old, new, align)
-    start = shapes.expand_dims(math.cast(spaced.range(new), dtypes.float32) * scale, 1)
-    pixel = shapes.expand_dims(math.cast(spaced.range(old), dtypes.float32), 0)
+def _weighted(lines: _Lines, indices: list[Any], weights: list[Any]) -> Any:
+    """The sum of some lines for each new one."""
+    out = lines.pick(indices[0]) * lines.along(weights[0])
+    for i, w in zip(indices[1:], weights[1:], strict=True):
+        out = out + lines.pick(i) * lines.along(w)
+    return lines.made(out)
+
+
+#: Old pixels of a new one up to which they are picked; of more, a product of matrices is made.
+COVERED = 8
+
+
+def _covered(old: Any, start: Any, pixel: Any, scale: Any) -> Any:
+    """How much of `pixel` is between `start` and `start` + `scale`, as a share of `scale`."""
     # what is beyond the picture counts as its last pixel
-    beyond = shapes.expand_dims(
-        math.cast(math.equal(spaced.range(old), old - 1), dtypes.float32), 0
-    )
+    beyond = math.cast(math.equal(pixel, math.cast(old - 1, dtypes.float32)), dtypes.float32)
     covered = math.minimum(pixel + 1.0 + beyond * 1e9, start + scale) - math.maximum(pixel, start)
     out: Any = math.maximum(covered, 0.0) / scale
     return out
+
+
+def _area_axis(x: Any, new: Any, axis: int, align: bool) -> Any:
+    """The mean of what each new line covers."""
+    lines = _Lines(x, axis, new)
+    old = lines.size
+    scale = _scale(old, new, align)
+    start = math.cast(spaced.range(new), dtypes.float32) * scale
+    many = _most_covered(old, new, align)
+    if many is None or many > COVERED:
+        pixels = shapes.expand_dims(math.cast(spaced.range(old), dtypes.float32), 0)
+        shares = _covered(old, shapes.expand_dims(start, 1), pixels, scale)
+        return linalg.einsum(
+            "ph,nhwc->npwc" if axis == _Axis.HEIGHT else "qw,npwc->npqc", shares, x
+        )
+    first = math.floor(start)
+    base = math.cast(first, dtypes.int32)
+    indices = [math.minimum(base + k, old - 1) for k in range(many)]
+    shares = [_covered(old, start, first + float(k), scale) for k in range(many)]
+    shares = [math.select(base + k < old, s, 0.0) for k, s in enumerate(shares)]
+    return _weighted(lines, indices, shares)
+
+
+def _most_covered(old: Any, new: Any, align: bool) -> int | None:
+    """How many old pixels a new one covers at most; None where sizes are not known."""
+    if not (isinstance(old, int) and isinstance(new, int) and new > 0):
+        return None
+    scale = (old - 1) / (new - 1) if align and new > 1 else old / new
+    return int(scale) if scale.is_integer() and scale > 0 else int(np.ceil(scale)) + 1
 
 
 def _one(size: Any, *facts: tuple[int, int]) -> Any:
@@ -166,12 +233,9 @@ def resize_area(
     with name_scope(name, "ResizeArea", [images]), _one(size):
         x = math.cast(tensor(images, name="images"), dtypes.float32)
         new = _target(size)
-        old = sizes(x)
-        rows = _overlaps(old[1], new[0], align_corners)
-        columns = _overlaps(old[2], new[1], align_corners)
-        x = linalg.einsum("ph,nhwc->npwc", rows, x)
-        out: Any = linalg.einsum("qw,npwc->npqc", columns, x)
-        return out
+        for axis in _Axis:
+            x = _area_axis(x, new[axis - 1], int(axis), align_corners)
+        return x
 
 
 def _method(kind: Any, tf_name: str, keep: bool = False) -> Any:
