@@ -35,6 +35,9 @@ AUTOGRAPH = [
 
 #: Path → where it is, as in `graphc.face.names.NAMES`.
 MORE_INSIDE: dict[str, str] = {
+    "python.tools.inspect_checkpoint": "graphc.checkpoint.inspection",
+    "python.tools.optimize_for_inference_lib": "graphc.graphdef.inference",
+    "python.tools.strip_unused_lib": "graphc.graphdef.stripping",
     "python.framework.ops._TensorLike": _TENSORS + "TensorLike",
     "python.framework.ops._as_graph_element": _TENSORS + "as_graph_element",
     "python.framework.ops.internal_convert_to_tensor": "graphc.face.convert:convert_to_tensor",

@@ -344,7 +344,6 @@ BORROWED: dict[str, tuple[str, ...]] = {
     "python.saved_model.utils": ("saved_model.utils",),
     "python.summary.summary": ("summary",),
     "python.summary.summary_iterator": ("train",),
-    "python.tools.inspect_checkpoint": (),
     "python.training": ("train",),
     "python.training.adam": ("train",),
     "python.training.basic_session_run_hooks": ("train",),

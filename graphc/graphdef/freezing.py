@@ -65,9 +65,6 @@ def freeze_graph_with_def_protos(
     if not output_node_names:
         raise ValueError("You need to supply the name of a node to --output_node_names.")
     given = input_meta_graph_def.graph_def if input_meta_graph_def else input_graph_def
-    if clear_devices:
-        for node in given.node:
-            node.device = ""
     graph = Graph()
     with graph.as_default(), Session() as sess:
         if input_meta_graph_def:
@@ -86,6 +83,9 @@ def freeze_graph_with_def_protos(
             saver.restore(sess, input_checkpoint)
         if initializer_nodes:
             sess.run(_listed(initializer_nodes))
+        if clear_devices:
+            for node in given.node:
+                node.device = ""
         frozen = convert_variables_to_constants(
             sess, given, _listed(output_node_names), _listed(variable_names_whitelist) or None,
             _listed(variable_names_blacklist) or None,
@@ -103,16 +103,24 @@ def _variables(graph: Graph, checkpoint: Any) -> dict[str, Any]:
     return {name: nodes[name].outputs[0] for name in saved if name in nodes}
 
 
-def _parsed(kind: str, path: str, binary: bool) -> Any:
-    """The message in a file, as bytes or as text."""
-    made = message(kind)()
+def parsed(kind: str, path: str, binary: bool, what: str) -> Any:
+    """The message in a file, as bytes or as text.
+
+    Raises
+    ------
+    OSError
+        When there is no such file, or it holds something else.
+    """
+    if not files.exists(path):
+        raise OSError(f"Input {what} file '{path}' does not exist!")
     with files.GFile(path, "rb" if binary else "r") as f:
         data = f.read()
-    if binary:
-        made.ParseFromString(data)
-    else:
-        library("text_format").Merge(data, made)
-    return made
+    try:
+        if binary:
+            return message(kind).FromString(data)
+        return library("text_format").Parse(data, message(kind)())
+    except (library("message").DecodeError, library("text_format").ParseError, ValueError) as e:
+        raise OSError(f"Cannot parse {what} file '{path}': {e}") from None
 
 
 def freeze_graph(
@@ -135,13 +143,19 @@ def freeze_graph(
         Whether files hold bytes, not text.
     input_meta_graph, input_saved_model_dir, saved_model_tags
         Other sources of the graph.
+
+    Raises
+    ------
+    OSError
+        When there is no such file, or it holds something else.
     """
 
-    def read(kind: str, path: str | None) -> Any:
-        return _parsed(kind, path, input_binary) if path else None
+    def read(kind: str, path: str | None, what: str) -> Any:
+        return parsed(kind, path, input_binary, what) if path else None
 
-    graph_def = None if input_saved_model_dir else read("GraphDef", input_graph)
-    meta, saver = read("MetaGraphDef", input_meta_graph), read("SaverDef", input_saver)
+    graph_def = None if input_saved_model_dir else read("GraphDef", input_graph, "graph")
+    meta = read("MetaGraphDef", input_meta_graph, "meta graph")
+    saver = read("SaverDef", input_saver, "saver")
     return freeze_graph_with_def_protos(
         graph_def, saver, input_checkpoint, output_node_names, restore_op_name,
         filename_tensor_name, output_graph, clear_devices, initializer_nodes,
