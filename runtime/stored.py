@@ -127,7 +127,7 @@ def _world() -> str:
     """
     cpu = host()
     found: list[Any] = [sys.version, np.__version__, cpu.vector_bytes]
-    found += [cpu.has_fma, cpu.has_f16, cpu.l1d, cpu.l2, cpu.l3]
+    found += [cpu.has_fma, cpu.has_f16, cpu.has_bf16, cpu.l1d, cpu.l2, cpu.l3]
     try:
         for package in (errors, ir, ops, passes, runtime, llvm):
             folder = os.path.dirname(os.path.abspath(package.__file__ or ""))

@@ -266,6 +266,17 @@ def test_other_sources_are_other_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(net)[1:] == (2, 0)
 
 
+@pytest.mark.parametrize(
+    "fact", ["vector_bytes", "has_fma", "has_f16", "has_bf16", "l1d", "l2", "l3"]
+)
+def test_another_cpu_has_other_plans(fact: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where several machines share a folder: sizes of buffers follow from these."""
+    world, cpu = stored._world.__wrapped__, stored.host()
+    here = world()
+    monkeypatch.setattr(stored, "host", lambda: cpu._replace(**{fact: 3 + getattr(cpu, fact)}))
+    assert world() != here
+
+
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "swap"])
 def test_a_damaged_file_is_not_believed(damage: str, fresh: Path) -> None:
     first, made, _ = run(net)
