@@ -21,6 +21,7 @@ from graphc.ops.activations import (
 )
 from graphc.ops.counting import made, sized
 from graphc.ops.lookup import take_last
+from graphc.ops.operands import text
 from graphc.ops.record import (
     Attrs,
     Op,
@@ -154,11 +155,36 @@ def _xent_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     shape = broadcast(logits.static_shape, labels.static_shape)
     if shape == ():
         raise shape_error("Shape must be at least rank 1 but is rank 0")
-    loss = None if shape is None else _without(shape, attrs["axis"])
-    return [(logits.dtype, loss), (logits.dtype, shape)]
+    s, axis = logits.static_shape, attrs["axis"]
+    if s is None or shape is None:
+        return [(logits.dtype, None if s is None else _without(s, axis)), (logits.dtype, shape)]
+    loss, want = _without(shape, axis % len(s) - len(s)), _without(s, axis)
+    if len(loss) != len(want) or any(
+        D.same(a, b) is False for a, b in zip(loss, want, strict=True)
+    ):
+        raise shape_error(
+            f"logits of shape {text(s)} have no loss for each row of labels of shape "
+            f"{text(labels.static_shape or ())}"
+        )
+    return [(logits.dtype, want), (logits.dtype, shape)]
+
+
+def _of_all_classes(logits: Value, labels: Value, axis: int) -> Value:
+    """Logits of one class stand for as many as there are labels."""
+    s, t = logits.static_shape, labels.static_shape
+    if s is None or t is None or s[axis] != 1:
+        return logits
+    at = axis % len(s)
+    behind = len(s) - at
+    classes = t[-behind] if len(t) >= behind else 1
+    if classes == 1:
+        return logits
+    shape = (*s[:at], classes, *s[at + 1 :])
+    return build(ops.broadcasting.broadcast_to_op, (logits,), {"shape": shape}).outputs[0]
 
 
 def _xent(logits: Any, labels: Any, *, axis: int) -> Any:
+    logits = np.broadcast_to(logits, np.broadcast_shapes(logits.shape, labels.shape))
     z = _shifted(logits, axis)
     e = np.exp(z)
     s = np.sum(e, axis=axis, keepdims=True)
@@ -166,6 +192,7 @@ def _xent(logits: Any, labels: Any, *, axis: int) -> Any:
 
 
 def _xent_expand(logits: Value, labels: Value, axis: int) -> Any:
+    logits = _of_all_classes(logits, labels, axis)
     z = logits - reduce_max(logits, axis, True)
     e = math.exp(z)
     s = reduce_sum(e, axis, True)
@@ -189,7 +216,7 @@ def _xent_grad(y: Any, dy: Any, logits: Value, labels: Value, axis: int) -> Any:
     if dloss is not None:
         row = ops.shapes.expand_dims(dloss, axis)
         dlogits = row * y[1]
-        dlabels = row * -log_softmax(logits, axis)
+        dlabels = row * -log_softmax(_of_all_classes(logits, labels, axis), axis)
     if dback is not None:
         more = _through_softmax(dback, logits, axis)
         dlogits = more if dlogits is None else dlogits + more

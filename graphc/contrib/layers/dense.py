@@ -148,18 +148,20 @@ def unit_norm(inputs: Any, dim: int, epsilon: float = 1e-7, scope: Any = None) -
 
 @add_arg_scope
 def maxout(inputs: Any, num_units: int, axis: int = -1, scope: Any = None) -> Any:
-    """The largest of each group of channels, so that `num_units` are left (arXiv:1302.4389)."""
+    """The largest of each group of channels, so that `num_units` are left (arXiv:1302.4389).
+
+    As in TensorFlow, groups are what lies together in memory: of channels only on the last axis.
+    """
     with variable_scope(scope, "MaxOut", [inputs]):
         x = convert_to_tensor(inputs)
         shape = x.shape.as_list()  # type: ignore[attr-defined]
         n = shape[axis]
         if n % num_units:
             raise ValueError(f"number of features({n}) is not a multiple of num_units({num_units})")
-        at = axis % len(shape)
         sizes = shapes.shape(x)
         wide = [sizes[i] if d is None else d for i, d in enumerate(shape)]
-        wide[at : at + 1] = [num_units, n // num_units]
-        return reduce.reduce_max(shapes.reshape(x, wide), at + 1)
+        wide[axis] = num_units
+        return reduce.reduce_max(shapes.reshape(x, [*wide, n // num_units]), -1)
 
 
 def legacy_fully_connected(
