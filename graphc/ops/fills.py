@@ -15,7 +15,16 @@ from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.known import LIMIT, static
 from graphc.ir.node import Value
 from graphc.ops.convert import make_constant
-from graphc.ops.operands import fail, known_shape, less, make, show, static_operand
+from graphc.ops.operands import (
+    fail,
+    known_shape,
+    less,
+    make,
+    need_scalar,
+    need_vector,
+    show,
+    static_operand,
+)
 from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
 from graphc.ops.shapes import shape, vector_operand, whole
 
@@ -91,6 +100,7 @@ def _filled(value: int, shape: Any, dtype: Any, name: str | None, default: str) 
         if not isinstance(shape, Value):
             s = static_operand(_whole_sizes(shape), "shape", "packed")
             if not isinstance(s, Value):
+                need_vector(s)
                 for d in s:
                     if type(d) is int and d < 0:
                         raise ValueError(
@@ -175,6 +185,7 @@ def ones_like(
 def _one_hot_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     s = inputs[0].static_shape
     depth = static(inputs, attrs, "depth")
+    need_scalar(depth)
     if depth is not None and less(depth, 0):
         raise fail(
             f"Dimension size, given by scalar input 1, must be non-negative but is {show(depth)}",

@@ -17,7 +17,16 @@ from graphc.ops import intervals
 from graphc.ops.array_rules import apply, bad_value, infer_error, nones
 from graphc.ops.convert import convert, make_constant
 from graphc.ops.fills import zeros_like
-from graphc.ops.operands import axis_of, fail, less, make, show, static_operand, text  # fmt: skip
+from graphc.ops.operands import (  # fmt: skip
+    axis_of,
+    fail,
+    less,
+    make,
+    need_scalar,
+    show,
+    static_operand,
+    text,
+)
 from graphc.ops.record import (
     Attrs,
     InferError,
@@ -67,6 +76,7 @@ def _list_inputs(inputs: Sequence[Value], attrs: Attrs) -> Sequence[Value]:
 def _concat_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     xs = _list_inputs(inputs, attrs)
     axis = static(inputs, attrs, "axis")
+    need_scalar(axis)
     dtype = xs[0].dtype
     shapes = [x.static_shape for x in xs if x.static_shape is not None]
     if not shapes:
@@ -233,7 +243,7 @@ def concat(values: Any, axis: Any, name: str | None = "concat") -> Value:
             return apply(concat_op, [*xs, a], {"dynamic": ("axis",)}, scope or name)
         if not isinstance(axis, Value):
             builder.reserve("axis")
-        return apply(concat_op, xs, {"axis": a[0] if isinstance(a, tuple) else a}, scope or name)
+        return apply(concat_op, xs, {"axis": a}, scope or name)
 
 
 concat_op.call = concat

@@ -109,6 +109,7 @@ class TopKV2(NamedTuple):
 
 def _top_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     x, k = inputs[0], static(inputs, attrs, "k")
+    ops.operands.need_scalar(k)
     if x.rank == 0:
         raise shape_error("Shape must be at least rank 1 but is rank 0")
     if x.static_shape is None:

@@ -155,14 +155,28 @@ def axis_of(axis: int, rank: int) -> int | None:
     return axis % rank if -rank <= axis < rank else None
 
 
+def need_vector(sizes: Any) -> None:
+    """Refuse one number, or nested ones, where a vector of sizes is due."""
+    rank, k = 0, sizes
+    while isinstance(k, tuple) and k:
+        rank, k = rank + 1, k[0]
+    if rank != 1 and sizes != ():
+        raise shape_error(f"Shape must be rank 1 but is rank {rank}")
+
+
+def need_scalar(x: Any) -> None:
+    """Refuse a vector where one number is due."""
+    rank = np.ndim(x) if isinstance(x, tuple | np.ndarray) else 0
+    if rank:
+        raise shape_error(f"Shape must be rank 0 but is rank {rank}")
+
+
 def known_shape(inputs: Sequence[Value], attrs: Attrs, name: str) -> Shape | None:
     """A shape operand as a shape; fresh symbols for unknown entries, None for unknown rank."""
     k = static(inputs, attrs, name)
     if k is None:
         return None
-    if not isinstance(k, tuple):
-        v = inputs[-1]
-        raise shape_error(f"Shape must be rank 1 but is rank {v.rank or 0}")
+    need_vector(k)
     for i, d in enumerate(k):
         if (type(d) is int and d < 0) or (d is not None and less(d, 0)):
             raise fail(

@@ -457,6 +457,8 @@ def axes_of(axis: Any, rank: int, what: str = "reduction") -> tuple[int, ...]:
         return tuple(range(rank))
     out = []
     for a in axis if isinstance(axis, Iterable) else (axis,):
+        if isinstance(a, tuple):
+            raise shape_error("Shape must be at most rank 1 but is rank 2")
         a = int(a)
         if not -rank <= a < rank:
             raise shape_error(f"Invalid {what} dimension {a} for input with {rank} dimensions.")

@@ -28,6 +28,7 @@ from graphc.ops.operands import (
     fail,
     less,
     make,
+    need_vector,
     show,
     text,
 )
@@ -56,8 +57,7 @@ def _reshape_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     want = static(inputs, attrs, "shape")
     if want is None:
         return [(x.dtype, None)]
-    if not isinstance(want, tuple):
-        raise shape_error("Shape must be rank 1 but is rank 0")
+    need_vector(want)
     return [(x.dtype, _reshaped(x.static_shape, want))]
 
 

@@ -13,7 +13,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops.array_rules import apply, infer_error, nones, shape_operand
-from graphc.ops.operands import known_shape, less, make, show  # fmt: skip
+from graphc.ops.operands import known_shape, less, make, need_vector, show  # fmt: skip
 from graphc.ops.record import (
     Attrs,
     Types,
@@ -30,6 +30,9 @@ __all__ = ["place_static", "slice", "slice_static"]
 def _slice_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     x = inputs[0]
     begin, want = static(inputs, attrs, "begin"), static(inputs, attrs, "size")
+    for given in (begin, want):
+        if given is not None:
+            need_vector(given)
     n = len(begin) if isinstance(begin, tuple) else len(want) if isinstance(want, tuple) else None
     s = x.static_shape
     if s is not None and n is not None and len(s) != n:

@@ -16,7 +16,7 @@ from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.known import LIMIT, static
 from graphc.ir.node import Value
 from graphc.ops.convert import as_array, convert
-from graphc.ops.operands import fail, less, make, show
+from graphc.ops.operands import fail, less, make, need_scalar, show
 from graphc.ops.record import Attrs, Types, as_value, check_kind, no_grad, op, shape_error
 
 __all__ = ["lin_space", "linspace", "range"]
@@ -116,9 +116,12 @@ def _range_operand(x: Any, want: DType | None, key: str) -> tuple[Any, DType]:
     if isinstance(x, Value):
         if x.node.op.name == "constant" and x.static_shape == ():
             return x.node.attrs["value"].item(), x.dtype
+        if x.rank:
+            raise shape_error(f"Shape must be rank 0 but is rank {x.rank}")
         return (x if want is None or x.dtype is want else as_value(x, want, key)), x.dtype
     if isinstance(x, np.ndarray | np.generic | float | int):
         a, t = as_array(x, want)
+        need_scalar(a)
         return a.item(), t
     return _range_operand(as_value(x, want, key), want, key)
 

@@ -19,7 +19,7 @@ from graphc.ir.node import Value
 from graphc.ops.array_rules import apply, bad_value, infer_error, nones, shape_operand
 from graphc.ops.convert import convert
 from graphc.ops.fills import ones_like
-from graphc.ops.operands import known_shape, less, show, static_operand  # fmt: skip
+from graphc.ops.operands import known_shape, less, need_vector, show, static_operand  # fmt: skip
 from graphc.ops.record import (
     Attrs,
     InferError,
@@ -207,6 +207,8 @@ def _spec_operands(inputs: Sequence[Value], attrs: Attrs) -> tuple[Any, Any, Any
     if n is None:
         return None, None, None
     for k in got:
+        if isinstance(k, tuple):
+            need_vector(k)
         if isinstance(k, tuple) and len(k) != n:
             raise shape_error("Expected begin, end, and strides to be 1D equal size tensors")
     return tuple((None,) * n if k is None else k for k in got)  # type: ignore[return-value]

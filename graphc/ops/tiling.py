@@ -14,7 +14,7 @@ from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops.array_rules import apply, backward_op, bad_value, infer_error, nones
 from graphc.ops.joining import concat_op
-from graphc.ops.operands import axis_of, fail, less, make, show  # fmt: skip
+from graphc.ops.operands import axis_of, fail, less, make, need_vector, show  # fmt: skip
 from graphc.ops.record import (
     Attrs,
     Types,
@@ -33,6 +33,7 @@ def _tile_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     s = x.static_shape
     if m is None:
         return [(x.dtype, None if s is None else tuple(D.fresh() for _ in s))]
+    need_vector(m)
     if s is None:
         return [(x.dtype, tuple(D.fresh() for _ in m))]
     if len(s) != len(m):

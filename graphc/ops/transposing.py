@@ -14,7 +14,7 @@ from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops import intervals
 from graphc.ops.counting import made
-from graphc.ops.operands import fail, make
+from graphc.ops.operands import fail, make, need_vector
 from graphc.ops.record import Attrs, Types, as_value, op, shape_error
 from graphc.ops.shapes import _number, rank
 from graphc.ops.spaced import range as range_of
@@ -30,6 +30,7 @@ def _perm_of(inputs: Sequence[Value], attrs: Attrs) -> tuple[int, ...] | None:
     k = static(inputs, attrs, "perm")
     if k is None or (isinstance(k, tuple) and None in k):
         return None if not isinstance(k, tuple) else tuple([-1] * len(k))
+    need_vector(k)
     return tuple(_number(a) for a in k)
 
 

@@ -48,6 +48,23 @@ def test_rank(case: int, known: bool) -> None:
     assert not first.startswith("(")
 
 
+#: What only constants tell.
+CONSTANTS: list[tuple[Callable[[Any, Any], Any], Any, Any, str]] = [
+    (tf.reduce_sum, [[1.0, 2.0]], [[0, 1]], "must be at most rank 1 but is rank 2"),
+    (lambda x, n: tf.strided_slice(x, [0, 0], n), [[1.0, 2.0]], [[1, 1]], "must be rank 1 but is"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(CASES) + len(CONSTANTS)))
+def test_rank_of_a_constant(case: int) -> None:
+    f, data, sizes, words = [*CASES, *CONSTANTS][case]
+    x = tf.placeholder(tf.float32, np.shape(data))
+    with pytest.raises(ValueError, match=words):
+        f(x, np.asarray(sizes, np.int32))
+    with pytest.raises(ValueError, match=words):
+        f(x, sizes)
+
+
 @pytest.mark.parametrize(
     "build",
     [
