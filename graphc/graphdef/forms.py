@@ -277,8 +277,9 @@ def load_records() -> None:
 _ELSEWHERE = (
     "graphc.checkpoint.ops", "graphc.contrib.image", "graphc.contrib.table_ops",
     "graphc.data.accumulators", "graphc.data.cardinality", "graphc.data.iterator",
-    "graphc.data.parsing", "graphc.data.queues", "graphc.data.readers", "graphc.data.serialized",
-    "graphc.data.text", "graphc.face.more", "graphc.feature_column.kinds",
+    "graphc.data.optional", "graphc.data.parsing", "graphc.data.queues", "graphc.data.readers",
+    "graphc.data.serialized", "graphc.data.staging", "graphc.data.text", "graphc.data.writing",
+    "graphc.face.handles", "graphc.face.more", "graphc.feature_column.kinds",
     "graphc.graphdef.datasets", "graphc.graphdef.foreign", "graphc.graphdef.readers",
     "graphc.ragged.strings", "graphc.sparse.crosses", "graphc.sparse.records",
     "graphc.sparse.strings", "graphc.summary.ops", "graphc.train.input",

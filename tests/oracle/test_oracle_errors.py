@@ -22,7 +22,6 @@ FACTS = json.loads((HERE / "errors.json").read_text())
 STRICTER = {
     "transpose_perm_repeated": "a permutation lacks an axis",
     "slice_out_of_range": "the slice ends behind the tensor",
-    "reduce_axis_repeated": "the same axis twice",
     "constant_int_overflow": "2**40 as int32 became 0",
     "feed_none": "None became NaN",
     "minimize_string_rate": "a string as learning rate",
