@@ -77,7 +77,7 @@ def trial(part: Part) -> tuple[list[Array], dict[str, Array]] | None:
     run, c, state = part.run, part.compilation, part.run.state
     b = Binder(run, c, part.env).run()
     saved = {name: state.cells[name].array.copy() for name, _, _ in c.plan.updates}
-    outs = [np.zeros(e.shape, e.dtype) for e in map(np.asarray, _outs(b))]
+    outs = [np.zeros(e.shape, e.dtype) for e in (make() for make in b.makers)]
     draws = state.draws()
     if b.streams:
         b.counters[:, 0] = [draws.get(n, 0) for n, _ in b.streams]
@@ -96,10 +96,6 @@ def trial(part: Part) -> tuple[list[Array], dict[str, Array]] | None:
         return None
     types = [t for t, _ in c.plan.out_types]
     return [np.asarray(from_storage(o, t)) for o, t in zip(outs, types, strict=True)], new
-
-
-def _outs(b: Any) -> list[Any]:
-    return [a if e is None else e(a) for a, e in b.scalars]
 
 
 def every_value(part: Part, g: Graph, env: Mapping[Symbol, int]) -> dict[Value, Array]:
