@@ -273,17 +273,11 @@ def _pairs(given: Any) -> list[tuple[Value, Callable[[], Any]]]:
     return out
 
 
-def _true(preds: Sequence[Value]) -> Value:
-    stacked = arrays.stack(list(preds), name="preds_c")
-    made: Value = reduce.reduce_sum(math.cast(stacked, dtypes.int32), name="num_true_conds")
-    return made
-
-
-def _assert(ok: Value, words: str, preds: Sequence[Value]) -> Any:
+def _assert(ok: Value, words: str, preds: Value) -> Any:
     """An operation that fails where `ok` is false."""
     import graphc
 
-    return graphc.Assert(ok, [words, arrays.stack(list(preds))])
+    return graphc.Assert(ok, [words, preds])
 
 
 def _names(preds: Sequence[Value]) -> str:
@@ -291,11 +285,13 @@ def _names(preds: Sequence[Value]) -> str:
 
 
 def _at_most_one(preds: Sequence[Value]) -> Any:
-    few = math.less_equal(_true(preds), convert_to_tensor(1, name="n_true_conds"))
+    stacked = arrays.stack(list(preds), name="preds_c")
+    true = reduce.reduce_sum(math.cast(stacked, dtypes.int32), name="num_true_conds")
+    few = math.less_equal(true, convert_to_tensor(1, name="n_true_conds"))
     words = (
         f"Input error: exclusive=True: more than 1 conditions {_names(preds)} evaluated as True:"
     )
-    return _assert(few, words, preds)
+    return _assert(few, words, stacked)
 
 
 def _checked(p: Value, f: Callable[[], Any], preds: Sequence[Value]) -> Callable[[], Any]:
@@ -303,7 +299,8 @@ def _checked(p: Value, f: Callable[[], Any], preds: Sequence[Value]) -> Callable
 
     def last() -> Any:
         words = f"Input error: None of conditions evaluated as True: {_names(preds)}"
-        with get_default_graph().control_dependencies([_assert(p, words, preds)]):
+        check = _assert(p, words, arrays.stack(list(preds)))
+        with get_default_graph().control_dependencies([check]):
             return nest.map_structure(_gated, f())
 
     return last

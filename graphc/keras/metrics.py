@@ -113,7 +113,7 @@ class Metric:
         sizes = [int(n) for n in shape]
         v = Variable(
             lambda: make(sizes, dtype=convert_dtype(dtype or self.dtype)), trainable=False,
-            collections=[], name=name,
+            collections=[], name=name, use_resource=True,
         )  # fmt: skip
         K.track(v)
         self._own.append(v)
@@ -163,8 +163,16 @@ def convert_dtype(x: Any) -> Any:
     return as_dtype(x)
 
 
+def _now(v: Variable) -> Any:
+    """What a variable holds here, read by one operation."""
+    with get_default_graph().counts_as(1):
+        return v.read_value()
+
+
 def _later(*ops: Any) -> Any:
-    return group(*ops)
+    """All of these; TF1 lets one come after the other."""
+    with get_default_graph().counts_as(0):
+        return group(*ops)
 
 
 def weights_like(w: Any, v: Any) -> Any:
@@ -195,7 +203,7 @@ class _Ratio(Metric):
         return _later(self.total.assign_add(total), self.count.assign_add(n))
 
     def result(self) -> Any:
-        return math.div_no_nan(self.total.read_value(), self.count.read_value())
+        return math.div_no_nan(_now(self.total), _now(self.count))
 
 
 class Mean(_Ratio):
@@ -341,7 +349,7 @@ class Counts(Metric):
         return _later(*ops)
 
     def _now(self, key: str) -> Any:
-        return self._counts[key].read_value()
+        return _now(self._counts[key])
 
     def _given(self, x: Any) -> Any:
         return x[0] if self._single else x

@@ -25,6 +25,7 @@ from graphc.ops import (
     transposing,
 )
 from graphc.ops.convert import convert
+from graphc.ops.counting import made
 from graphc.ops.operands import fail, less, make, show, text
 from graphc.ops.ordering import setdiff1d
 from graphc.ops.record import (
@@ -337,7 +338,12 @@ def _known_or_asked(x: Value) -> list[Any]:
 def _total(sized: Sequence[Any]) -> Any:
     out: Any = 1
     for d in sized:
-        out = d if type(out) is int and out == 1 else out * d
+        if type(out) is int and out == 1:
+            if isinstance(d, Value):
+                made(2)  # TF1 multiplies by 1
+            out = d
+        else:
+            out = out * d
     return out
 
 
@@ -427,6 +433,10 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Value:
 # ------------------------------------------------------------------------- norms and traces
 
 
+#: What TF1 makes for a spectral norm: it turns the axes to the end and back again.
+SPECTRAL = 141
+
+
 def _norm_axis(ord: Any, axis: Any) -> tuple[Any, bool]:
     matrix = isinstance(axis, list | tuple) and len(axis) == 2
     if matrix:
@@ -452,10 +462,11 @@ def _spectral(x: Value, axes: Any) -> Value:
     assert x.rank is not None
     a, b = (i % x.rank for i in axes)
     rest = [i for i in range(x.rank) if i not in (a, b)]
-    values = svd(transposing.transpose(x, [*rest, a, b]), compute_uv=False)
-    y = reduce.reduce_max(values, axis=-1)
-    for i in sorted((a, b)):
-        y = shapes.expand_dims(y, i)
+    with current().counts_as(SPECTRAL):
+        values = svd(transposing.transpose(x, [*rest, a, b]), compute_uv=False)
+        y = reduce.reduce_max(values, axis=-1)
+        for i in sorted((a, b)):
+            y = shapes.expand_dims(y, i)
     return y  # type: ignore[no-any-return]
 
 

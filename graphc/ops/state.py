@@ -28,6 +28,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Node, Value
 from graphc.ops import intervals
+from graphc.ops.counting import made
 from graphc.ops.record import Attrs, InferError, Types, apply, as_value, merge, op, show_shapes
 
 __all__ = [
@@ -318,21 +319,27 @@ def assign(
         attrs["validate_shape"] = False
     elif D.is_known(target.static_shape):
         attrs["shape"] = target.static_shape
-    return apply(assign_op, (target, value), attrs, name).outputs[0]
+    return _read_again(ref, apply(assign_op, (target, value), attrs, name))
+
+
+def _read_again(ref: Any, update: Node) -> Value:
+    """What an update gives; of a resource variable TF1 reads it then, one operation more."""
+    made(getattr(ref, "_counts_reads", False))
+    return update.outputs[0]
 
 
 def assign_add(
     ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None
 ) -> Value:
     """Add `value` to the variable `ref`; the result is the new value."""
-    return apply(assign_add_op, (reference(ref, "AssignAdd"), value), None, name).outputs[0]
+    return _read_again(ref, apply(assign_add_op, (reference(ref, "AssignAdd"), value), None, name))
 
 
 def assign_sub(
     ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None
 ) -> Value:
     """Subtract `value` from the variable `ref`; the result is the new value."""
-    return apply(assign_sub_op, (reference(ref, "AssignSub"), value), None, name).outputs[0]
+    return _read_again(ref, apply(assign_sub_op, (reference(ref, "AssignSub"), value), None, name))
 
 
 def is_variable_initialized(variable: Any, name: str | None = None) -> Value:

@@ -124,7 +124,7 @@ def matrix_transpose(
             from graphc.ops.joining import concat  # which needs this module
 
             n = rank(a)
-            perm = concat([range_of(n - 2), [n - 1], [n - 2]], 0)
+            perm = concat([range_of(n - 2), [n - 1, n - 2]], 0)
             return transpose(a, perm)
         r = len(a.static_shape)
         if r < 2:

@@ -11,6 +11,7 @@ from graphc.face.gradients import gradients
 from graphc.face.graph import get_default_graph
 from graphc.face.graph_keys import GraphKeys
 from graphc.face.nest import flatten
+from graphc.face.resource_variable import is_resource_variable
 from graphc.face.variables import Variable, trainable_variables
 from graphc.ir.dtypes import bfloat16, float16, float32, float64
 from graphc.ir.node import Node, Value
@@ -346,7 +347,10 @@ class Optimizer:
         key = (name, get_default_graph())
         v = self._non_slot_dict.get(key)
         if v is None:
-            v = self._non_slot_dict[key] = Variable(initial_value, name=name, trainable=False)
+            v = self._non_slot_dict[key] = Variable(
+                initial_value, name=name, trainable=False,
+                use_resource=is_resource_variable(colocate_with),
+            )  # fmt: skip
         return v
 
     def _get_non_slot_variable(self, name: str, graph: Any = None) -> Variable | None:

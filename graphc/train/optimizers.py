@@ -52,7 +52,7 @@ class GradientDescentOptimizer(Optimizer):
     def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
         return self._apply_sparse(grad, var)
 
-    @one_op("_learning_rate_tensor", besides=1)
+    @one_op("_learning_rate_tensor", besides=1, resource=2)
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         lr = self._hyper(self._learning_rate_tensor, var)
         return scatter.scatter_sub(
@@ -360,7 +360,9 @@ class AdamOptimizer(Optimizer):
     def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
         return self._apply_sparse(summed(grad, var), var)
 
-    @one_op("_power1", "_power2", "_lr_t", "_beta1_t", "_beta2_t", "_epsilon_t", besides=25)
+    @one_op(
+        "_power1", "_power2", "_lr_t", "_beta1_t", "_beta2_t", "_epsilon_t", besides=25, resource=7
+    )
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         return self._apply_dense(rows.whole_rows(grad.values, grad.indices, var), var)
 
@@ -368,8 +370,8 @@ class AdamOptimizer(Optimizer):
         p1, p2 = self._get_beta_accumulators()
         with control_dependencies(list(update_ops)):
             powers = [
-                state.assign(p1, p1 * self._hyper(self._beta1_t, p1), name="Assign"),
-                state.assign(p2, p2 * self._hyper(self._beta2_t, p2), name="Assign"),
+                p1.assign(p1 * self._hyper(self._beta1_t, p1), name="Assign"),
+                p2.assign(p2 * self._hyper(self._beta2_t, p2), name="Assign"),
             ]
         return group(*update_ops, *powers, name=name_scope)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.face import scopes
+from graphc.face.resource_variable import is_resource_variable
 from graphc.face.variables import SaveSliceInfo, Variable
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
@@ -37,7 +38,7 @@ def _slot(
         scope.set_partitioner(None)
         made: Variable = scopes.get_variable(
             "", shape=shape, dtype=dtype, initializer=initializer, trainable=False,
-            validate_shape=validate,
+            validate_shape=validate, use_resource=is_resource_variable(primary),
         )  # fmt: skip
     info = getattr(primary, "_save_slice_info", None)
     if info is not None:  # of a part: saved as the same part of the whole variable's slot

@@ -518,6 +518,21 @@ CALLS = [
     "tf.keras.backend.ctc_batch_cost(nn,n3,ni1,ni1)",
     "tf.keras.backend.ctc_label_dense_to_sparse(nn,ni)",
     "tf.keras.backend.ctc_decode(n3,ni)", "tf.keras.backend.ctc_decode(n3,ni,False)",
+    # resource variables
+    *[f"tf.{f}(tf.Variable([1.,2.],use_resource=True),[1.,1.])" for f in ("assign", "assign_add")],
+    *[f"tf.train.{o}Optimizer(.1{more}).apply_gradients([({g},tf.Variable(tf.ones([7,3]),use_resource=True))])"
+      for g in ("tf.ones([7,3])", "tf.IndexedSlices(tf.ones([2,3]),i,[7,3])")
+      for o, more in (("GradientDescent", ""), ("Adam", ""), ("Momentum", ",.9"), ("RMSProp", ""),
+                      ("RMSProp", ",centered=True"), ("Adagrad", ""), ("Adadelta", ""), ("Ftrl", ""),
+                      ("ProximalAdagrad", ""))],
+    "tf.keras.metrics.Mean()(c3,c3)", "tf.keras.metrics.SparseCategoricalAccuracy()(i,x)",
+    "tf.keras.metrics.MeanIoU(3)(i,i)", "tf.keras.metrics.CosineSimilarity(axis=1)(x,y)",
+    *words("keras.metrics.", "Accuracy CategoricalAccuracy RootMeanSquaredError Hinge", ")(x,y"),
+    "tf.keras.metrics.Sum()(c3)",
+    "tf.linalg.expm(u)", "tf.linalg.expm(n3[:,:4])", "tf.linalg.expm(tf.cast(q,tf.float64))",
+    "tf.norm(q,2,axis=[0,1],keepdims=True)",
+    "tf.einsum('bij,bjk->bik',n3,tf.transpose(n3,[0,2,1]))", "tf.einsum('ij,jk->ik',u,u)",
+    "tf.case({flag:lambda:x},lambda:y,exclusive=True)",
 ]  # fmt: skip
 CALLS = list(dict.fromkeys(CALLS))
 
