@@ -53,9 +53,12 @@ def gemm_variant(s: StepSpec, size: Sizes) -> str:
     """The kernel of a matrix product of these sizes."""
     con = s.code.contraction
     assert con is not None
-    variant: str = codegen.gemm_of(con).kernel(*[size(d) for d in (con.m, con.n, con.k)])
-    early = s.ahead is not None or s.panels is not None
-    return "packed" if variant == "local" and early else variant
+    m, n, k = (size(d) for d in (con.m, con.n, con.k))
+    variant: str = codegen.gemm_of(con).kernel(m, n, k)
+    if s.ahead is None and s.panels is None:
+        return variant
+    # what is packed once for several products pays for fewer rows
+    return "packed" if variant == "local" or (variant == "dot" and m > 12) else variant
 
 
 def gemm_plan(s: StepSpec, size: Sizes, threads: int, variant: str = "") -> tuple[Any, Any]:

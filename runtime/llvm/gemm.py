@@ -292,9 +292,10 @@ class Gemm(NamedTuple):
         if m == 1:
             return "dot_row" if self.tb else "thin"
         if self.tb:
-            # A panel's transposition costs as much as 12 rows of products; the dot kernel's
-            # sums across lanes at the end as much as a k of 128.
-            return "dot" if m <= (12 if k > 128 else 3) and not self.ta else "local"
+            # A panel's transposition costs as much as 12 rows of products or more; the dot kernel's
+            # sums across lanes at the end as much as 128 terms.
+            most = 3 if self.terms(k) <= 128 else 12 if self.terms(k) < 256 else 16
+            return "dot" if m <= most and not self.ta else "local"
         if self.pair == 2 and (self.ta or k % 2):
             return "local"  # pairs are made while a matrix is packed
         if self.ta and m * k * self.dtype.size > self.target.l1d:

@@ -43,7 +43,7 @@ def recurrent(batch: int, inputs: int, hidden: int) -> tuple:
 
 @pytest.mark.parametrize(
     ("batch", "inputs", "hidden"),
-    [(16, 3, 48), (17, 30, 47), (40, 8, 97), (3, 8, 50), (32, 20, 300)],
+    [(16, 3, 48), (17, 30, 47), (40, 8, 97), (3, 8, 50), (32, 20, 300), (16, 9, 300)],
 )
 @pytest.mark.parametrize("threads", [1, 2])
 def test_gradients_of_an_unrolled_net(batch: int, inputs: int, hidden: int, threads: int) -> None:
