@@ -153,8 +153,11 @@ def known_operand(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
     dynamic = attrs["dynamic"]
     v = inputs[len(inputs) - len(dynamic) + dynamic.index(name)]
     rank = _RANKS.get(name)
-    if rank is not None and v.static_shape is not None and len(v.static_shape) != rank:
-        raise InferError(f"Shape must be rank {rank} but is rank {len(v.static_shape)}")
+    given = None if v.static_shape is None else len(v.static_shape)
+    if rank is not None and given is not None and given != rank:
+        raise InferError(f"Shape must be rank {rank} but is rank {given}")
+    if name in ("axis", "shift") and given is not None and given > 1:
+        raise InferError(f"Shape must be at most rank 1 but is rank {given}")
     _settle(v)
     k = known(v)
     return _unknown_elements(v) if k is None else k

@@ -339,6 +339,11 @@ def _depth_blocks(n: Node, s: Site, what: str) -> bool:
     return True
 
 
+def _channel(f: Dim, m: Dim) -> tuple[Dim, Dim]:
+    """The channel of result f and which of its `m` filters; where there are none nothing is f."""
+    return (f, 0) if m in (0, 1) else (f // m, f % m)
+
+
 def _lower_depth(n: Node, s: Site) -> None:
     if _depth_blocks(n, s, "conv"):
         return
@@ -352,7 +357,7 @@ def _lower_depth(n: Node, s: Site) -> None:
     with k.loop("parallel", "u", D.product(ys[:-1])) as u:
         at = unflat(u, ys[:-1])
         with k.loop("vector", "f", ys[-1]) as f:
-            c, j = (f, 0) if m == 1 else (f // m, f % m)
+            c, j = _channel(f, m)
             with k.reduce("for", "q", D.product(ws[:-2])) as r:
                 taps = unflat(r.var, ws[:-2])
                 places = t.seen(at[1:], taps)
@@ -398,7 +403,7 @@ def _lower_depth_filter(n: Node, s: Site) -> None:
     with k.loop("parallel", "u", D.product(ws[:-2])) as u:
         taps = unflat(u, ws[:-2])
         with k.loop("vector", "f", ws[-2] * m) as f:
-            c = f if m == 1 else f // m
+            c, _ = _channel(f, m)
             with k.reduce("for", "q", D.product(gs[:-1])) as r:
                 at = unflat(r.var, gs[:-1])
                 places = t.seen(at[1:], taps)

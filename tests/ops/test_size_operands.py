@@ -28,6 +28,8 @@ CASES: list[tuple[Callable[[Any, Any], Any], Any, Any, str]] = [
     (tf.cumsum, [[1.0, 2.0]], [0, 1], "must be rank 0 but is rank 1"),
     (lambda x, n: tf.concat([x, x], n), [[1.0, 2.0]], [0, 1], "must be rank 0 but is rank 1"),
     (lambda x, n: tf.gather(x, [0], axis=n), [[1.0]], [0, 1], "must be rank 0 but is rank 1"),
+    (tf.cumsum, [[1.0, 2.0]], [[0]], "must be at most rank 1 but is rank 2"),
+    (lambda x, n: tf.roll(x, n, 0), [1.0, 2.0], [[1]], "must be at most rank 1 but is rank 2"),
     (lambda x, n: tf.range(n) + tf.cast(x, tf.int32), 1.0, [3], "must be rank 0 but is rank 1"),
     (tf.pad, np.ones((3, 2)), [[1, 1]], "must be rank 1 but is rank 2"),
     (lambda x, n: tf.unravel_index(n, tf.cast(x, tf.int32)), [[2.0]], [1], "must be rank 1 but is"),
@@ -131,3 +133,12 @@ def test_index_vectors_of_any_length() -> None:
             got, again = s.run([y, back], {at: vectors, x: rows})
             np.testing.assert_array_equal(got, want)
             np.testing.assert_array_equal(again, rows)
+
+
+def test_depthwise_convolution_without_filters() -> None:
+    x, w = tf.placeholder(tf.float32, [2, 6, 3, 3]), tf.placeholder(tf.float32, [3, 2, 3, None])
+    y = tf.nn.depthwise_conv2d(x, w, [1, 1, 1, 1], "VALID")
+    with tf.Session() as s:
+        got = s.run([y, *tf.gradients(y, [x, w])], {x: np.ones(x.shape), w: np.ones((3, 2, 3, 0))})
+    assert [v.shape for v in got] == [(2, 4, 2, 0), (2, 6, 3, 3), (3, 2, 3, 0)]
+    assert not got[1].any()
