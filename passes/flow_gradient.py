@@ -243,7 +243,7 @@ def _loop(
     for c, g in zip(shared, ends[1 + len(order) :], strict=True):
         grads[place[c]] = g
     for c, parts in kept.items():
-        grads[place[c]] = _all_rows(back, c, parts, capacities(loop))
+        grads[place[c]] = _all_rows(back, c, parts, total, capacities(loop))
     return grads
 
 
@@ -273,13 +273,16 @@ def _gathers(n: Node, x: Value) -> bool:
     )  # fmt: skip
 
 
-def _all_rows(back: Loop, c: Value, parts: Sequence[Any], most: Sequence[Value]) -> Any:
-    """The rows of all iterations."""
+def _all_rows(
+    back: Loop, c: Value, parts: Sequence[Any], total: Value, most: Sequence[Value]
+) -> Any:
+    """The rows of all iterations; there may be room for more in the stacks."""
     from graphc.passes.differentiate import concatenated
 
     made = []
     for g in parts:
-        stacks = [flow.saved(back, v, most) for v in (g.values, g.indices)]
+        saved = [flow.saved(back, v, most) for v in (g.values, g.indices)]
+        stacks = [arrays.getitem(v, slice(None, total)) for v in saved]
         row = shapes.shape(c)[1:]
         sizes = arrays.concat([make_constant(np.array([-1], np.int32), dtypes.int32, None), row], 0)
         values = shapes.reshape(stacks[0], sizes)

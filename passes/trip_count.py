@@ -19,7 +19,8 @@ def trip_count(
     """The most iterations that a loop makes, and whether it makes exactly so many.
 
     Known of loops that count upwards to a limit: ``i < n`` with a step that is a constant, and
-    ``n`` a number, a size, or the smaller of something and one of these.
+    ``n`` a number, a size, or the smaller of something and one of these; of several such limits
+    the least.
 
     Parameters
     ----------
@@ -37,8 +38,10 @@ def trip_count(
             found.append(one)
     if not found:
         return None
-    exact = len(parts) == 1 and found[0][1]
-    return (found[0][0], exact)
+    least = found[0][0]
+    for count, _ in found[1:]:
+        least = count if facts.less(count, least) else least
+    return (least, len(found) == len(parts) and all(exact for _, exact in found))
 
 
 def _conjuncts(test: Value) -> list[Value]:

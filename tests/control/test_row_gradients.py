@@ -99,3 +99,23 @@ def test_momentum_changes_the_rows_that_were_read():
         sess.run(step, {ids: np.ones_like(IDS)})
         after = sess.run(table)
     assert (before != after).any(axis=1).tolist() == [False, True] + [False] * 5
+
+
+@pytest.mark.parametrize("limits", ["one", "two", "smaller"])
+def test_rows_are_as_many_as_iterations(limits):
+    """Where a loop ends before the last iteration that there is room for."""
+    table, n, most = (
+        tf.placeholder(tf.float32, [5, 3]),
+        *(tf.placeholder(tf.int32, []) for _ in "nm"),
+    )
+    test = {
+        "one": lambda i, a: i < n,
+        "two": lambda i, a: tf.logical_and(i < most, i < n),
+        "smaller": lambda i, a: i < tf.minimum(most, n),
+    }[limits]  # fmt: skip
+    step = lambda i, a: (i + 1, a + 2.0 * tf.gather(table, i))  # noqa: E731
+    (g,) = tf.gradients(tf.while_loop(test, step, [1, tf.zeros([3])])[1], table)
+    with tf.Session() as sess:
+        rows = sess.run(g, {table: np.ones((5, 3)), n: 4, most: 9})
+    assert rows.indices.tolist() == [3, 2, 1]
+    assert rows.values.tolist() == [[2.0] * 3] * 3
