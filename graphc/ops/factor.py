@@ -1,4 +1,4 @@
-"""Factorisations and solutions of linear systems: LAPACK on the host, through numpy."""
+"""Factorisations and solutions of linear systems: mostly LAPACK on the host, through numpy."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.node import Value
+from graphc.ir.node import Node, Value
 from graphc.ops import arrays, diagonal, fills, linalg, math, reduce, shapes, transposing
 from graphc.ops.counting import as_many
+from graphc.ops.lowering import Site
 from graphc.ops.record import Attrs, Op, Types, as_value, op, operands, shape_error
+from graphc.ops.substitution import lower_triangular
 
 __all__ = [
     "adjoint", "cholesky", "cholesky_solve", "eigh", "eigvalsh", "expm", "logdet",
@@ -73,8 +75,9 @@ def _least(m: Dim, n: Dim) -> Dim:
 def _host(
     name: str, tf: str, doc: str, f: Callable[..., Any], infer: Any, grad: Any,
     args: tuple[str, ...] = ("input",), words: str = "Input is not invertible.",
+    lower: Callable[[Node, Site], None] | None = None,
 ) -> Op:  # fmt: skip
-    """A record for a function of numpy's that raises LinAlgError."""
+    """A record for a function of numpy's that raises LinAlgError; `lower` makes it native."""
 
     def meaning(*arrays: Array, **attrs: Any) -> Any:
         for a in arrays[:1]:
@@ -90,8 +93,9 @@ def _host(
             raise InvalidArgumentError(None, None, text) from None
 
     return op(
-        name, tf, "host", doc=doc, args=args, types="f", numpy=meaning, infer=infer, grad=grad
-    )
+        name, tf, "structured" if lower else "host", doc=doc, args=args, types="f", numpy=meaning,
+        infer=infer, grad=grad, lower=lower, fails=lower is not None,
+    )  # fmt: skip
 
 
 def _call(record: Op, values: Sequence[Any], attrs: Attrs | None = None, name: Any = None) -> Any:
@@ -280,10 +284,20 @@ def _triangular_grad(
     return linalg.matrix_band_part(da, *((-1, 0) if lower else (0, -1))), db
 
 
+def _triangular_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    a, b = (v.static_shape for v in inputs)
+    made = _solved(inputs, attrs)
+    if a is not None and b is not None:
+        batches = zip(a[:-2], b[:-2], strict=False)
+        if len(a) != len(b) or any(D.same(m, n) is False for m, n in batches):
+            raise shape_error(f"Batches of matrices must be equal, but are {a[:-2]} and {b[:-2]}")
+    return made
+
+
 triangular_op = _host(
     "matrix_triangular_solve", "MatrixTriangularSolve",
-    "Solutions of triangular systems of linear equations.", _triangular, _solved, _triangular_grad,
-    ("matrix", "rhs"), "Input matrix is not invertible.",
+    "Solutions of triangular systems of linear equations.", _triangular, _triangular_infer,
+    _triangular_grad, ("matrix", "rhs"), "Input matrix is not invertible.", lower_triangular,
 )  # fmt: skip
 
 
