@@ -18,7 +18,7 @@ from graphc.data.function import BoundDataset, Context, Function
 from graphc.data.streams import Element, Steps, Stream
 from graphc.data.structure import TensorSpec, flatten, map_leaves, same_structure
 from graphc.data.tables import make_csv_dataset
-from graphc.errors import InvalidArgumentError, OpError
+from graphc.errors import InvalidArgumentError, NotFoundError, OpError
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir.build import current
 from graphc.ir.dtypes import float32, float64, int32, int64, string
@@ -355,12 +355,16 @@ class _IgnoreErrors(Dataset):
         return Stream(self._elements(context))
 
     def _elements(self, context: Context) -> Iterator[Element]:
-        source = iter(self._inputs[0]._open(context))
+        source, missing = iter(self._inputs[0]._open(context)), ""
         while True:
             try:
                 yield next(source)
             except StopIteration:
                 return
+            except NotFoundError as e:
+                if e.message == missing:  # a file that is looked for again and again
+                    return
+                missing = e.message
             except OpError:
                 continue
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import io
+import itertools
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -128,11 +130,11 @@ class _FileDataset(Dataset):
         n = self._parallel
         files = (self._opener(_bytes(name), kind, numbers) for name in names)
         if n is None or isinstance(n, Tensor) or n <= 1:
-            return Stream(e for f in files for e in f())
+            return Stream(itertools.chain.from_iterable(f() for f in files))
         return Stream(interleave(files, int(n), 1))
 
     def _opener(self, name: bytes, kind: str, numbers: list[int]) -> Any:
-        return lambda: self._elements(name, kind, *numbers)
+        return lambda: _Retried(lambda: self._elements(name, kind, *numbers))
 
     def _elements(self, name: bytes, kind: str, *numbers: int) -> Iterator[Element]:
         with open_file(name, kind) as f:
@@ -141,6 +143,21 @@ class _FileDataset(Dataset):
 
     def _read(self, f: BinaryIO, name: str, *numbers: int) -> Iterator[Any]:
         raise NotImplementedError
+
+
+class _Retried(Iterator[Element]):
+    """The elements of a file; one that is not there is looked for again at every next element."""
+
+    def __init__(self, make: Callable[[], Iterator[Element]]) -> None:
+        self._make = make
+        self._items = make()
+
+    def __next__(self) -> Element:
+        try:
+            return next(self._items)
+        except NotFoundError:
+            self._items = self._make()
+            raise
 
 
 def _bytes(x: Any) -> bytes:
@@ -302,7 +319,8 @@ class CsvDataset(Dataset):
 
     def _open(self, context: Context) -> Stream:
         names = np.ravel(np.asarray(context.value(self._tensors[0]), object)).tolist()
-        return Stream(e for name in names for e in self._rows(name))
+        files = (_Retried(functools.partial(self._rows, name)) for name in names)
+        return Stream(itertools.chain.from_iterable(files))
 
     def _rows(self, name: bytes) -> Iterator[Element]:
         header, delimiter, quotes, na = self._rest

@@ -28,7 +28,12 @@ from graphc.data.structure import (
     record_types,
     specs,
 )
-from graphc.errors import FailedPreconditionError, InvalidArgumentError, OutOfRangeError
+from graphc.errors import (
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+    OutOfRangeError,
+)
 from graphc.face.elements import Operation, Tensor
 from graphc.face.graph import get_default_graph
 from graphc.ir import dtypes
@@ -142,7 +147,9 @@ def running_of(host: Any, handle: Sequence[Any], iterator: str) -> Running:
     name = iterator
     if handle:
         name = bytes(np.asarray(handle[0])[()]).decode(errors="replace")
-        if _key(name) not in host.state.resources and name not in _shots(host.node.graph):
+        if _key(name) not in host.state.resources:
+            if name in _known(host.node.graph):
+                raise NotFoundError(None, None, f"The session has no iterator {name}")
             raise InvalidArgumentError(
                 None, None, "Could not parse string_handle as a valid ResourceHandle"
             )
@@ -170,6 +177,12 @@ def _handle(host: Any, *handle: Any, iterator: str) -> Any:
 def _shots(graph: Any) -> dict[str, Dataset]:
     """The graph's one-shot iterators."""
     made: dict[str, Dataset] = graph.extras.setdefault("one_shot_iterators", {})
+    return made
+
+
+def _known(graph: Any) -> set[str]:
+    """Names of the graph's iterators."""
+    made: set[str] = graph.extras.setdefault("iterators", set())
     return made
 
 
@@ -269,6 +282,7 @@ def _named(kind: str, shared_name: str | None = None) -> str:
     graph = get_default_graph()
     name = graph.unique_name(kind)
     graph._last_id += 1
+    _known(graph).add(shared_name or name)
     return shared_name or name
 
 

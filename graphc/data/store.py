@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -210,18 +208,42 @@ class Shuffled(Store):
 
 
 class Prioritised(Store):
-    """The element with the smallest first component."""
+    """The element with the smallest first component.
+
+    A heap; which of several smallest ones comes first is as in TensorFlow, which has C++'s.
+    """
 
     def __init__(self, label: str, capacity: int) -> None:
         super().__init__(label, capacity)
-        self.items: list[tuple[int, int, Element]] = []
-        self.order = itertools.count()
+        self.items: list[tuple[int, Element]] = []
 
     def __len__(self) -> int:
         return len(self.items)
 
     def _put(self, element: Element) -> None:
-        heapq.heappush(self.items, (int(element[0]), next(self.order), element))
+        item = int(element[0]), element
+        self.items.append(item)
+        self._rise(len(self.items) - 1, item)
+
+    def _rise(self, hole: int, item: tuple[int, Element]) -> None:
+        """Put an item in its place above a hole."""
+        items = self.items
+        while hole and items[(hole - 1) // 2][0] > item[0]:
+            items[hole] = items[(hole - 1) // 2]
+            hole = (hole - 1) // 2
+        items[hole] = item
 
     def _take(self) -> Element | None:
-        return heapq.heappop(self.items)[2] if self.items else None
+        items = self.items
+        if not items:
+            return None
+        taken, last = items[0], items.pop()
+        if items:
+            hole = 0
+            while (child := 2 * hole + 1) < len(items):  # the hole sinks to the bottom
+                if child + 1 < len(items) and items[child + 1][0] <= items[child][0]:
+                    child += 1
+                items[hole] = items[child]
+                hole = child
+            self._rise(hole, last)
+        return taken[1]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from graphc.face.current import graph_of
 from graphc.face.graph import get_default_graph
 from graphc.face.source import user_source
 from graphc.face.variables import Variable, trainable_variables
@@ -133,6 +134,8 @@ def gradients(
         Where an op in between has no gradient.
     TypeError
         When the gradient of a y is of another type.
+    ValueError
+        For tensors of different graphs.
     """
     ys, xs = _list(ys), _list(xs)
     gys = _list(grad_ys) if grad_ys is not None else [None] * len(ys)
@@ -141,7 +144,13 @@ def gradients(
     stop = [] if stop_gradients is None else _list(stop_gradients)
     if unconnected_gradients not in ("none", "zero"):
         raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
-    graph = get_default_graph()
+    graph = graph_of([*ys, *xs, *stop, *gys])
+    if graph is not get_default_graph():
+        with graph.as_default():
+            return gradients(
+                ys, xs, grad_ys, name, colocate_gradients_with_ops, gate_gradients,
+                aggregation_method, stop_gradients, unconnected_gradients,
+            )  # fmt: skip
     with graph.transaction(), build.current().scope(name, "gradients") as scope:
         y = _values(ys, "y")
         x = _values(xs, "x")

@@ -420,7 +420,24 @@ class Graph(Contexts, Collected, Contents, Pictured):
         """TF1 gives `op` the device of the block around: none has one here."""
 
     def device(self, device_name_or_function: Any) -> Nothing:
-        """Accepted and ignored: graphc runs on the CPU."""
+        """Accepted and ignored: graphc runs on the CPU.
+
+        Raises
+        ------
+        ValueError
+            For a name that no device can have.
+        AttributeError
+            For what is no name, no `DeviceSpec`, no function and not None.
+        """
+        given = device_name_or_function
+        if isinstance(given, str):
+            from graphc.face.devices import DeviceSpec  # here only: most programs name none
+
+            DeviceSpec.from_string(given)
+        elif given is not None and not callable(given) and not hasattr(given, "to_string"):
+            raise AttributeError(
+                f"A device is a name, a DeviceSpec, a function or None, not {given!r}"
+            )
         return nothing
 
     def container(self, container_name: str) -> Nothing:

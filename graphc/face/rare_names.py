@@ -50,6 +50,7 @@ _ROWS = (
      "CosineDecay CosineDecayRestarts LinearCosineDecay NoisyLinearCosineDecay"),
     ("keras.metrics", "keras.rare_metrics",
      "MeanRelativeError MeanTensor SensitivityAtSpecificity SpecificityAtSensitivity"),
+    ("nn", "ops.fractional", "fractional_avg_pool fractional_max_pool"),
     ("user_ops", "face.oddments", "my_fact"),
     (
         "contrib.estimator",
