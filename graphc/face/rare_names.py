@@ -76,6 +76,8 @@ _ROWS = (
         "streaming_sparse_precision_at_top_k",
     ),
     ("contrib.rnn", "nn.grid_lstm", "BidirectionalGridLSTMCell GridLSTMCell"),
+    ("contrib.layers", "contrib.layers.gdn", "GDN gdn"),
+    ("contrib.slim", "contrib.layers.gdn", "GDN gdn"),
     ("contrib.layers", "ops.hashing", "SPARSE_FEATURE_CROSS_DEFAULT_HASH_KEY"),
     ("contrib.slim", "ops.hashing", "SPARSE_FEATURE_CROSS_DEFAULT_HASH_KEY"),
     ("contrib.training", "contrib.training", "parse_values"),

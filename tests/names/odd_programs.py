@@ -1,9 +1,9 @@
-"""Pools over random windows; tensors of other graphs, devices, missing files, equal priorities."""
+"""Rare pools and norms; tensors of other graphs, devices, missing files, equal priorities."""
 
 import os
 
 import numpy as np
-from families import error, pattern
+from families import error, pattern, started, variables
 
 
 def fractional_pools(tf, say, folder):
@@ -31,6 +31,36 @@ def fractional_pools(tf, say, folder):
     ])  # fmt: skip
     drawn = [session.run(make(x, [1.0, 1.5, 1.5, 1.0])[1]) for _ in range(3)]
     say([[d[0], d[-1], len(d)] for d in drawn])
+
+
+def divisive_normalisation(tf, say, folder):
+    layers = tf.contrib.layers
+    x = tf.constant(pattern(2, 3, 3, 2), tf.float32)
+    made = []
+    for options in (
+        {}, {"inverse": True},
+        {"beta_min": 0.1, "gamma_init": 0.3, "reparam_offset": 0.01, "name": "own"},
+    ):  # fmt: skip
+        before = tf.get_default_graph().version
+        made.append(layers.gdn(x, **options))
+        say([made[-1].name, made[-1].shape.as_list(), tf.get_default_graph().version - before])
+    say(variables(tf))
+    y, weights = made[-1], tf.trainable_variables()[-2:]
+    session = started(tf)
+    say(session.run([made, weights]))
+    total = tf.reduce_sum(y * y)
+    up, down = tf.gradients(total, [*weights, x]), tf.gradients(-total, weights)
+    say(session.run([up, down]))
+    for v in weights:
+        v.load(pattern(*v.shape.as_list()) * 0.1, session)  # below their bounds
+    say(session.run([y, up, down]))
+    layer = tf.contrib.slim.GDN(inverse=True, name="twice")
+    both = [layer(x), layer(x)]
+    say([[v.name for v in both], [w.name for w in layer.weights], layer.beta.shape.as_list()])
+    volumes = layers.gdn(tf.constant(pattern(2, 2, 2, 2, 3), tf.float32))
+    rows = layers.gdn(tf.constant(pattern(2, 4, 3), tf.float32))
+    say(started(tf).run([volumes, rows]))
+    say([error(layers.gdn, x, data_format="x"), error(layers.gdn, tf.zeros([2, 5]))])
 
 
 def gradients_across_graphs(tf, say, folder):
