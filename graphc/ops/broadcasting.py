@@ -121,6 +121,12 @@ def _sum_like(x: Value, like: Value) -> Value:
     return y if y.static_shape == t else reshape_static(y, t)
 
 
+def _sum_to_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    """Sizes that do not fit are those of a branch that does not run with them."""
+    _check_broadcast(inputs[1].static_shape, inputs[0].static_shape)
+    return like_shape(inputs, attrs)
+
+
 def _sum_to_numpy(x: np.ndarray[Any, Any], like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     pad = x.ndim - like.ndim
     axes = tuple(i for i in range(x.ndim) if i < pad or like.shape[i - pad] == 1 != x.shape[i])
@@ -131,7 +137,7 @@ def _sum_to_numpy(x: np.ndarray[Any, Any], like: np.ndarray[Any, Any]) -> np.nda
 sum_to_like_op = op(
     "sum_to_like", "Sum", "composite",
     doc="Summed over the axes along which `like` would be broadcast.",
-    args=("x", "like"), types="fiuc", infer=like_shape, numpy=_sum_to_numpy, expand=_sum_like,
+    args=("x", "like"), types="fiuc", infer=_sum_to_infer, numpy=_sum_to_numpy, expand=_sum_like,
     grad=lambda y, dy, x, like: (broadcast_like(dy, x), None),
     facts={"shape_operands": (1,)},
 )  # fmt: skip

@@ -278,3 +278,14 @@ def test_second_gradient_of_a_loop_in_a_branch_that_is_not_taken():
     with tf.Session() as sess:
         assert sess.run(second, {x: [1.0, 2.0, 3.0], flag: False}).tolist() == [6, 12, 18]
         assert sess.run(g, {x: [1.0, 2.0, 3.0], flag: False}).tolist() == [3, 12, 27]
+
+
+def test_gradients_of_branches_that_differ_in_shape() -> None:
+    w = tf.Variable([1.0, 2.0, 3.0])
+    p = tf.placeholder(tf.bool, [])
+    y = tf.cond(p, lambda: w * w, lambda: w[1:2] * 5.0)
+    dy = tf.gradients(y, w)[0]
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        for taken, want in ((True, [2.0, 4.0, 6.0]), (False, [0.0, 5.0, 0.0]), (True, [2, 4, 6])):
+            np.testing.assert_array_equal(sess.run(dy, {p: taken}), want)
