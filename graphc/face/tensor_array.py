@@ -17,8 +17,8 @@ from graphc.face.current import name_scope
 from graphc.face.elements import Operation
 from graphc.face.graph import get_default_graph
 from graphc.face.shape import TensorShape, as_shape, from_dims
+from graphc.ir import build, dtypes
 from graphc.ir import dims as D
-from graphc.ir import dtypes
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
 from graphc.ir.region import Context
@@ -220,7 +220,8 @@ class TensorArray:
 
         In a loop the first one decides, as elements of other iterations are not known yet.
         """
-        shared, graph = self._shared, self.graph
+        shared = self._shared
+        graph: Any = self.graph or build.current()  # which says what it has not, where it is none
         here = graph.contexts.get(self._flow.node) is graph.context is shared.context
         if shared.packed is None and self._form is None:
             known = shape is not None and D.is_known(shape)

@@ -138,7 +138,7 @@ NOT_HELD: dict[str, tuple[Callable[[Any], Any], str]] = {
     "placeholder": (lambda x: tf.placeholder(tf.float32, [3]) * x, "makes the op 'placeholder'"),
     "variable": (_variable, "raises AttributeError"),
     "random": (lambda x: tf.random_uniform([3]) * x, "makes the op 'random_uniform'"),
-    "loop": (lambda x: tf.map_fn(tf.sin, x), "a graph that is being rewritten has no 'real'"),
+    "loop": (lambda x: tf.map_fn(tf.sin, x), "a graph that is being rewritten has no 'contexts'"),
     "python": (lambda x: tf.py_func(np.sin, [x], tf.float32), "makes the op 'py_func'"),
     "print": (lambda x: tf.Print(x, [x]), "makes the op 'print'"),
     "shape": (lambda x: x * x.shape[0], "`static_shape` knows"),
