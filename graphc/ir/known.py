@@ -32,6 +32,8 @@ _RANKS = {
     "begin": 1, "delta": 0, "depth": 0, "dims": 1, "k": 0, "limit": 0, "multiples": 1, "num": 0,
     "num_samples": 0, "num_segments": 0, "perm": 1, "shape": 1, "sizes": 1, "start": 0,
 }  # fmt: skip
+#: Those that are one number or a vector of them.
+_AXES = ("axis", "shift")
 
 
 class NeedsValue(Exception):
@@ -149,15 +151,18 @@ def known_operand(inputs: Sequence[Value], attrs: Any, name: str) -> Known:
         Where the tensor has another number of axes than the operand.
     """
     if name in attrs:
-        return attrs[name]
+        given = attrs[name]
+        if name in _AXES and isinstance(given, tuple) and any(isinstance(e, tuple) for e in given):
+            raise InferError("Shape must be at most rank 1 but is rank 2")
+        return given
     dynamic = attrs["dynamic"]
     v = inputs[len(inputs) - len(dynamic) + dynamic.index(name)]
     rank = _RANKS.get(name)
-    given = None if v.static_shape is None else len(v.static_shape)
-    if rank is not None and given is not None and given != rank:
-        raise InferError(f"Shape must be rank {rank} but is rank {given}")
-    if name in ("axis", "shift") and given is not None and given > 1:
-        raise InferError(f"Shape must be at most rank 1 but is rank {given}")
+    has = None if v.static_shape is None else len(v.static_shape)
+    if rank is not None and has is not None and has != rank:
+        raise InferError(f"Shape must be rank {rank} but is rank {has}")
+    if name in _AXES and has is not None and has > 1:
+        raise InferError(f"Shape must be at most rank 1 but is rank {has}")
     _settle(v)
     k = known(v)
     return _unknown_elements(v) if k is None else k

@@ -33,15 +33,24 @@ def width_of_sums(x: Any) -> Any:
 
 
 def one_axis(axis: Any, rank: int, what: str) -> int:
-    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-    if isinstance(axis, tuple):
-        raise shape_error("Shape must be rank 0 but is rank 1")
+    axis = _number(axis)
     if not -rank <= axis < rank:
         raise shape_error(
             f"{what} ({axis}) must be in the range [{-rank}, {rank}), where {rank} is the number "
             "of dimensions in the input."
         )
     return int(axis) % rank
+
+
+def _number(axis: Any) -> int:
+    """An axis given as a number, or as a vector of one."""
+    if not isinstance(axis, tuple):
+        return axis  # type: ignore[no-any-return]
+    if any(isinstance(a, tuple) for a in axis):
+        raise shape_error("Shape must be at most rank 1 but is rank 2")
+    if len(axis) != 1:
+        raise shape_error("Shape must be rank 0 but is rank 1")
+    return axis[0]  # type: ignore[no-any-return]
 
 
 def _scan_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -82,9 +91,10 @@ def _scan_call(record: Op) -> Callable[..., Value]:
             if isinstance(axis, Value):
                 attrs["dynamic"] = ("axis",)
                 return build(record, (x, axis), attrs, scope or name).outputs[0]
-            axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
             known = x.rank is not None
-            attrs["axis"] = one_axis(axis, x.rank or 0, "Expected scan axis") if known else axis
+            attrs["axis"] = (
+                one_axis(axis, x.rank or 0, "Expected scan axis") if known else _number(axis)
+            )
             return build(record, (x,), attrs, scope or name).outputs[0]
 
     call.__name__ = call.__qualname__ = record.name

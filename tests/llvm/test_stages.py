@@ -10,7 +10,7 @@ import pytest
 
 import graphc as tf
 from graphc.passes import lower_values
-from graphc.runtime.llvm import pipeline, stages, walk
+from graphc.runtime.llvm import pipeline, reductions, stages
 
 LENGTHS = [1, 15, 16, 17, 31, 32, 33, 80, 111, 112, 113, 160, 255, 1000]
 
@@ -141,7 +141,9 @@ def test_reduced_rows_follow_each_other(
 
     built: list[Any] = []
     staged = pipeline.reduced_rows
-    monkeypatch.setattr(walk, "reduced_rows", lambda *a: built.append(staged(*a)) or built[-1])
+    monkeypatch.setattr(
+        reductions, "reduced_rows", lambda *a: built.append(staged(*a)) or built[-1]
+    )
     got = run()
     assert (shape[1] % 16 == 0) == any(built)
     monkeypatch.setattr(pipeline, "cut", lambda *a: None)
