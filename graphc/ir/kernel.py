@@ -81,12 +81,9 @@ class Value:
         return Expr.symbol("%" + self.name)
 
 
-_NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Literal:
-    """A constant operand, ``f32 0.5`` in text."""
+    """A constant operand, ``f32 0.5`` in text; equal are those of one text (NaN, but not -0.0)."""
 
     value: Any
     dtype: DType
@@ -95,10 +92,17 @@ class Literal:
         v: Any = self.value
         if self.dtype.kind == "f":
             v = float(self.dtype.np.type(v))
-            v = _NAN if v != v else v  # one object, so that equal literals compare equal
         else:
             v = bool(v) if self.dtype.kind == "b" else int(v)
         object.__setattr__(self, "value", v)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Literal):
+            return NotImplemented
+        return self.dtype == other.dtype and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        return hash((self.dtype, repr(self.value)))
 
 
 Operand = Value | Literal

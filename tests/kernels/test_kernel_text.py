@@ -119,6 +119,13 @@ def test_literals(value, dtype, text):
     assert print_kernel(parse_kernel(print_kernel(k))) == print_kernel(k)
 
 
+def test_literals_are_equal_that_are_one_text():
+    assert Literal(math.nan, f32) == Literal(-float("nan"), f32)
+    assert Literal(-0.0, f32) != Literal(0.0, f32)
+    assert Literal(0.0, f32) != Literal(0.0, dt.float64)
+    assert len({Literal(math.nan, f32), Literal(float("nan"), f32), Literal(0.0, f32)}) == 2
+
+
 DIMS = [
     "n", "7", "-n", "2*n + 1", "n*m - 3", "(n + 1)//2", "n%4 + n//4", "4*(m%n)", "max(n, m)",
     "min(n//2, m + 1)", "%7 + 1", "n%%7", "(%7%n)//(m + 1)", "((n%3)//2)%m", "-2*n*m + %a.b",
