@@ -9,7 +9,7 @@ from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop, context_of, home_of
 from graphc.passes.cuts import is_effect, operands
 
-__all__ = ["Reach", "first_inputs", "insides", "is_construct", "live", "live_nodes", "needed"]
+__all__ = ["Reach", "first_inputs", "insides", "is_construct", "live", "needed"]
 
 
 def is_construct(n: Node) -> bool:
@@ -218,15 +218,3 @@ def live(
     """What a later part of a run must still do: its results, and its effects not done yet."""
     effects = [n for n in needed(fetches, targets, given, (), home) if is_effect(n)]
     return Reach(fetches, [*targets, *effects], fed, done, home)
-
-
-def live_nodes(
-    fetches: Sequence[Value],
-    targets: Sequence[Node],
-    given: Container[Value],
-    fed: Container[Value],
-    done: Container[Node],
-    home: Context | None = None,
-) -> list[Node]:
-    """The nodes of `live` that are inside of no construct."""
-    return live(fetches, targets, given, fed, done, home).nodes

@@ -15,7 +15,7 @@ from graphc.ir.node import Node
 from graphc.ir.region import context_of
 from graphc.ops.record import meaning
 from graphc.passes.cuts import has_effect
-from graphc.passes.reach import live_nodes
+from graphc.passes.reach import live
 from graphc.passes.run_errors import run_error
 from graphc.runtime.feeds import from_storage
 from graphc.runtime.llvm.entry import DIMS, SLOW
@@ -91,7 +91,7 @@ def explain(r: Run, n: Node, arrays: Sequence[np.ndarray[Any, Any]]) -> str:
             from graphc.runtime import words  # rarely needed
 
             return words.inside(r, n, arrays)
-        inputs = live_nodes(n.inputs, (), (), r.feeds, r.done, r.home)
+        inputs = live(n.inputs, (), (), r.feeds, r.done, r.home).nodes
         if any(map(has_effect, inputs)):
             return ""
         run = type(r)(

@@ -138,15 +138,7 @@ def control_dependencies(control_inputs: Any) -> Controls:
 
 
 def device(device_name_or_function: Any) -> Nothing:
-    """Accepted and ignored: graphc runs on the CPU.
-
-    Raises
-    ------
-    ValueError
-        For a name that no device can have.
-    AttributeError
-        For what is no name, no `DeviceSpec`, no function and not None.
-    """
+    """`Graph.device` of the default graph."""
     return get_default_graph().device(device_name_or_function)
 
 
