@@ -162,6 +162,7 @@ def through_numpy(x: Any) -> Any:
     return squares + sum((e**3).sum() for e in a) + (x[:2] ** 2 * x[2:] ** 2).sum()
 
 
+@pytest.mark.slow
 def test_gradients_of_both_orders() -> None:
     x = tf.placeholder(tf.float64, [None])
     weights = np.array([1.0, 2.0, -1.0, 0.5])

@@ -50,6 +50,7 @@ def test_sizes_around_every_block(ta: bool, tb: bool) -> None:
     checked(family(ta, tb), sizes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
 def test_blocks_and_slabs_of_terms(ta: bool, tb: bool) -> None:
     checked(family(ta, tb), [(9, 50, k) for k in (511, 514, 1027, 5000)])
@@ -63,6 +64,7 @@ def test_rows_packed_by_lines(ta: bool) -> None:
     checked(g, [(m, n, k) for m in (63, 64, 65, 129) for n, k in ((50, 9), (5, 600))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", ["", "a", "b"])
 @pytest.mark.parametrize(("ta", "tb"), TRANSPOSES)
 def test_batches(ta: bool, tb: bool, shared: str) -> None:
