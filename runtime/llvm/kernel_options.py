@@ -34,9 +34,9 @@ class Options(NamedTuple):
     Attributes
     ----------
     level : str
-        Upper bound on the CPU features, one of `cpu.LEVELS`; "" is the host's best (GRAPHC_CPU).
+        Upper bound on the CPU features, one of `cpu.LEVELS`; "" is the host's best.
     opt : int
-        2 is normal; 0 runs no IR passes and the quickest code generation (GRAPHC_OPT=0).
+        2 is normal; 0 runs no IR passes and the quickest code generation.
     cache_dir : str or None
         None is the environment's choice, "" no disk cache.
     cache_limit : int
