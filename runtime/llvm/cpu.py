@@ -102,10 +102,17 @@ def host(level: str = "", cache: Cache | None = None) -> Cpu:
     Parameters
     ----------
     level : str, optional
-        One of `LEVELS`: an upper bound. "" means all the host has.
+        One of `LEVELS`: an upper bound. "" means what the environment's GRAPHC_CPU says, and all
+        the host has where that says nothing.
     cache : Cache, optional
         Where LLVM's report is kept; by default the environment's.
+
+    Raises
+    ------
+    ValueError
+        For another level.
     """
+    level = level or os.environ.get("GRAPHC_CPU", "")
     if level not in ("", *LEVELS):
         raise ValueError(f"unknown CPU level {level!r}: one of {', '.join(LEVELS)}")
     cpu = _limited(level, cache if cache is not None else open_cache())

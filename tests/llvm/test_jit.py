@@ -739,6 +739,17 @@ def test_host() -> None:
         host("avx3")
 
 
+def test_host_as_the_environment_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    best = host().level
+    monkeypatch.setenv("GRAPHC_CPU", "sse2")
+    if best:
+        assert host().level == "sse2"
+        assert host("avx512").level == best  # who asks for a level gets it
+    monkeypatch.setenv("GRAPHC_CPU", "avx")
+    with pytest.raises(ValueError, match="unknown CPU level 'avx': one of sse2, avx2, avx512"):
+        host()
+
+
 def test_report_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = host("", Cache(str(tmp_path / "c")))
 
