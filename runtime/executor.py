@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphc.ir import permit
 from graphc.ir.dims import Symbol
@@ -17,6 +17,9 @@ from graphc.runtime.options import Options, available_threads
 from graphc.runtime.runs import Run
 from graphc.runtime.state import State
 from graphc.runtime.tail import Tail, late_nodes
+
+if TYPE_CHECKING:
+    from graphc.runtime.beside import Beside
 
 __all__ = ["Executor"]
 
@@ -43,6 +46,7 @@ class Executor:
         #: Sees each native part before it runs, as (run, compilation, sizes, arrays), and gives
         #: the compilation to run and its sizes, until that one's `checked` is it.
         self.checker: Callable[..., tuple[Compilation, dict[Symbol, int]]] | None = default_checker
+        self._beside: Beside | None = None
         entry.begin()
 
     @property
@@ -54,6 +58,15 @@ class Executor:
             o = self.options
             self._passes = pipeline(o.passes, o.level, o.off)
         return self._passes
+
+    @property
+    def beside(self) -> Beside:
+        """Native code for host ops."""
+        if self._beside is None:
+            from graphc.runtime.beside import Beside
+
+            self._beside = Beside(self)
+        return self._beside
 
     def prepare(
         self, fetches: Sequence[Value | Node], feeds: Sequence[Value]

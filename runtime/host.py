@@ -17,7 +17,7 @@ from graphc.errors import (
     UnknownError,
 )
 from graphc.ir.node import Node, Value
-from graphc.ops.record import meaning, strings, typed
+from graphc.ops.record import Op, meaning, strings, typed
 from graphc.passes.run_errors import run_error
 from graphc.runtime import deadline, trace
 
@@ -62,6 +62,10 @@ class Context:
         feeds = feeds or {}
         out: list[Any] = self.executor.prepare(tuple(fetches), tuple(feeds))(*feeds.values())
         return out
+
+    def native(self, record: Op, arrays: Sequence[Any], **attrs: Any) -> list[Array]:
+        """What a structured op makes of arrays, in native code beside the session's graph."""
+        return self.executor.beside(record, arrays, attrs)  # type: ignore[no-any-return]
 
 
 def operand(x: Any) -> Array:

@@ -13,6 +13,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops.record import Attrs, Types, no_grad, op, shape_error
+from graphc.ops.suppression_loops import choose_best_op, choose_ranked_op
 
 __all__ = ["suppress_classes_op", "suppress_op"]
 
@@ -78,19 +79,6 @@ def _chosen(
     return places, kept
 
 
-def _chosen_once(
-    similar: Similarity, scores: Any, limit: int, threshold: float, least: float
-) -> list[int]:
-    """Places of the best boxes: one goes that is more than `threshold` like a better one."""
-    places: list[int] = []
-    for i in np.argsort(-scores, kind="stable"):
-        if len(places) == limit:
-            break
-        if scores[i] > least and not np.any(similar(i, places) > threshold):
-            places.append(i)
-    return places
-
-
 def _check(limit: int, threshold: float) -> None:
     if limit < 0:
         raise InvalidArgumentError(None, None, f"max_output_size must be >= 0, got {limit}")
@@ -110,12 +98,38 @@ def _suppress(
         return boxes[i, others] if matrix else _overlap(boxes[i], boxes[others])
 
     places, kept = _chosen(similar, scores, limit, float(iou), float(least), sigma)
+    return _results(np.array(places, np.int32), np.array(kept, scores.dtype), limit, pad)
+
+
+def _results(places: Any, kept: Any, limit: int, pad: bool) -> Any:
     n = len(places)
-    more = [0] * (limit - n if pad else 0)
-    return (
-        np.array(places + more, np.int32), np.array(kept + more, scores.dtype),
-        np.array(n, np.int32),
-    )  # fmt: skip
+    if pad:
+        places, kept = (np.pad(a, (0, limit - n)) for a in (places, kept))
+    return places, kept, np.array(n, np.int32)
+
+
+#: Results for each box up to which native code looks for them, and some for few boxes: more are
+#: only wanted where nobody counted, and memory is not taken for them.
+PLENTY = 2
+
+
+def _quick_suppress(
+    context: Any, boxes: Any, scores: Any, count: Any, iou: Any, least: Any, *, matrix: bool,
+    pad: bool, sigma: float,
+) -> Any:  # fmt: skip
+    """As `_suppress`, in native code where scores stay as they are."""
+    limit = int(count)
+    known = boxes.dtype == scores.dtype == np.float32 and boxes.shape[0] == len(scores)
+    known = known and boxes.shape[1] == (len(scores) if matrix else 4)
+    if sigma > 0 or not known or not 0 < limit <= PLENTY * len(scores) + 1024:
+        return _suppress(
+            boxes, scores, count, iou, least, matrix=matrix, pad=pad, sigma=sigma
+        )  # fmt: skip
+    _check(limit, float(iou))
+    room = np.empty(limit, np.int32)
+    places, n = context.native(choose_best_op, (boxes, scores, iou, least, room), matrix=matrix)
+    found = places[: int(n)]
+    return _results(found, scores[found], limit, pad)
 
 
 def _suppress_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -127,41 +141,84 @@ suppress_op = op(
     "non_max_suppression", "NonMaxSuppressionV5", "host",
     doc="The best boxes of those that overlap, their scores and their number.",
     args=("boxes", "scores", "max_output_size", "iou_threshold", "score_threshold"),
-    infer=_suppress_infer, numpy=_suppress, grad=no_grad, types="fi",
+    infer=_suppress_infer, numpy=_suppress, host=_quick_suppress, grad=no_grad, types="fi",
 )  # fmt: skip
 
 
-def _one_picture(
-    boxes: Any, scores: Any, limit: int, iou: float, least: float
-) -> list[tuple[Any, int, Any]]:
-    """(score, class, box) of what each class keeps, the best first."""
-    found = []
-    for c in range(scores.shape[1]):
-        own = boxes[:, c if boxes.shape[1] > 1 else 0]
+def _ranked(scores: Any) -> Any:
+    """For each picture and class the places of boxes, the best scores first."""
+    turned = np.ascontiguousarray(np.swapaxes(scores, 1, 2))
+    return np.argsort(-turned, axis=2, kind="stable").astype(np.int32)
 
-        def similar(i: int, others: list[int], own: Any = own) -> Any:
-            return _overlap(own[i], own[others])
 
-        places = _chosen_once(similar, scores[:, c], limit, iou, least)
-        found += [(scores[i, c], c, own[i]) for i in places]
-    return sorted(found, key=lambda f: -float(f[0]))
+def _chosen_of(boxes: Any, scores: Any, limit: int, iou: float, least: float) -> tuple[Any, Any]:
+    """For each picture and class the places of the boxes it keeps, and their number."""
+    batch, _, classes = scores.shape
+    places = np.zeros((batch, classes, limit), np.int32)
+    counts = np.zeros((batch, classes), np.int32)
+    order = _ranked(scores)
+    for b, c in np.ndindex(batch, classes):
+        own = boxes[b, :, c if boxes.shape[2] > 1 else 0]
+        kept: list[int] = []
+        for i in order[b, c]:
+            if len(kept) == limit:
+                break
+            if scores[b, i, c] > least and not np.any(_overlap(own[i], own[kept]) > iou):
+                kept.append(i)
+        places[b, c, : len(kept)], counts[b, c] = kept, len(kept)
+    return places, counts
+
+
+def _gathered(
+    boxes: Any, scores: Any, places: Any, counts: Any, n: int, clip: bool
+) -> tuple[Any, Any, Any, Any]:
+    """The best of all classes: boxes, scores, classes and how many there are."""
+    batch, _, limit = places.shape
+    best = np.zeros((batch, n, 4), boxes.dtype)
+    points, kinds = np.zeros((2, batch, n), scores.dtype)
+    valid = np.zeros(batch, np.int32)
+    for b in range(batch):
+        kind, k = np.nonzero(np.arange(limit) < counts[b][:, None])
+        at = places[b, kind, k]
+        found = scores[b, at, kind]
+        first = np.argsort(-found, kind="stable")[:n]
+        m = valid[b] = len(first)
+        at, kind = at[first], kind[first]
+        points[b, :m], kinds[b, :m] = found[first], kind
+        best[b, :m] = boxes[b, at, kind if boxes.shape[2] > 1 else 0]
+    return np.clip(best, 0, 1) if clip else best, points, kinds, valid
+
+
+def _rows(count: Any, total: Any, classes: int, pad: bool) -> int:
+    return min(int(total), int(count) * classes) if pad else int(total)
 
 
 def _suppress_classes(
     boxes: Any, scores: Any, count: Any, total: Any, iou: Any, least: Any, *, pad: bool, clip: bool
 ) -> Any:
-    limit, batch, classes = int(count), len(boxes), scores.shape[2]
+    limit = int(count)
     _check(limit, float(iou))
-    n = min(int(total), limit * classes) if pad else int(total)
-    best = np.zeros((batch, n, 4), boxes.dtype)
-    points, kinds = np.zeros((2, batch, n), scores.dtype)
-    valid = np.zeros(batch, np.int32)
-    for b in range(batch):
-        found = _one_picture(boxes[b], scores[b], limit, float(iou), float(least))[:n]
-        valid[b] = len(found)
-        for k, (score, c, box) in enumerate(found):
-            best[b, k], points[b, k], kinds[b, k] = box, score, c
-    return np.clip(best, 0, 1) if clip else best, points, kinds, valid
+    kept = min(limit, scores.shape[1])
+    places, counts = _chosen_of(boxes, scores, kept, float(iou), float(least))
+    n = _rows(count, total, scores.shape[2], pad)
+    return _gathered(boxes, scores, places, counts, n, clip)
+
+
+def _quick_suppress_classes(
+    context: Any, boxes: Any, scores: Any, count: Any, total: Any, iou: Any, least: Any, *,
+    size: Any, pad: bool, clip: bool,
+) -> Any:  # fmt: skip
+    """As `_suppress_classes`, each class of a picture by a thread of native code."""
+    limit = min(int(count), scores.shape[1])
+    known = boxes.dtype == scores.dtype == np.float32 and boxes.shape[:2] == scores.shape[:2]
+    if not known or boxes.shape[2] not in (1, scores.shape[2]) or limit <= 0:
+        return _suppress_classes(boxes, scores, count, total, iou, least, pad=pad, clip=clip)
+    _check(limit, float(iou))
+    room = np.empty(limit, np.int32)
+    order = _ranked(scores)
+    places, counts = context.native(choose_ranked_op, (boxes, scores, order, iou, least, room))
+    n = _rows(count, total, scores.shape[2], pad)
+    return _gathered(boxes, scores, places, counts, n, clip)
 
 
 def _classes_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -192,5 +249,6 @@ suppress_classes_op = op(
         "boxes", "scores", "max_output_size_per_class", "max_total_size", "iou_threshold",
         "score_threshold",
     ),
-    infer=_classes_infer, numpy=_classes_numpy, grad=no_grad, types="fi",
+    infer=_classes_infer, numpy=_classes_numpy, host=_quick_suppress_classes, grad=no_grad,
+    types="fi",
 )  # fmt: skip
