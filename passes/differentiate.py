@@ -59,6 +59,7 @@ def differentiate(
     grad_ys: Sequence[Gradient] | None = None,
     stop_gradients: Iterable[Value] = (),
     gated: bool = False,
+    together: bool = False,
 ) -> list[Gradient]:
     """The gradient of the sum of `ys` with respect to each of `xs`.
 
@@ -71,6 +72,8 @@ def differentiate(
     gated : bool
         Whether TF1 would hold the gradients of an op back for each other: its count of
         operations is another then.
+    together : bool
+        Whether the gradient of an op is on the device of the op.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def differentiate(
     """
     with paused_gc():
         given = grad_ys or [None] * len(ys)
-        out = Reverse(ys, xs, given, set(stop_gradients), gated=gated).run()
+        out = Reverse(ys, xs, given, set(stop_gradients), gated=gated, together=together).run()
         return [g.dense() if isinstance(g, ElementGradient) else g for g in out]
 
 
@@ -98,8 +101,9 @@ class Reverse:
         stop: set[Value],
         inside: Context | None = None,
         gated: bool = False,
+        together: bool = False,
     ) -> None:
-        self.gated = gated
+        self.gated, self.together = gated, together
         self.made = 0  # operations as TF1 counts them
         self.ys, self.xs, self.stop = ys, xs, stop
         self.inside = inside  # a context: what is outside of it is reached, not gone through
@@ -112,10 +116,21 @@ class Reverse:
         self.origins: dict[Value, set[Any]] = {}
         for i, (y, g) in enumerate(zip(ys, grad_ys, strict=True)):
             if g is None:
-                with counted(3), build.current().scope(None, "grad_ys_" + str(i)):
+                with (
+                    self.beside(y.node),
+                    counted(3),
+                    build.current().scope(None, "grad_ys_" + str(i)),
+                ):
                     g = fills.ones_like(y)
             self.add(y, g, ("y", i))
             self.roots += [self.at(y.node)] if y not in stop else []
+
+    def beside(self, n: Node) -> Any:
+        """Where what is recorded is on the device of `n`, if that is asked for."""
+        if not self.together:
+            return nullcontext()
+        graph: Any = build.current()
+        return graph.colocate_with(n, ignore_existing=True)
 
     def at(self, n: Node) -> Node:
         """`n`, or the construct in which it is."""
@@ -203,15 +218,17 @@ class Reverse:
         ready = deque(n for n in first if n in nodes and not users.get(n))
         while ready:
             n = ready.popleft()
-            outs = [None if v in stop else self.total(v) for v in n.outputs]
-            if n not in active:
-                continue
-            if n.op.name == "saved":
-                if outs[0] is not None:
-                    self.sides.setdefault(n.attrs["loop"].node, []).append((n.outputs[0], outs[0]))
-                ins: Sequence[Gradient] = ()
-            else:
-                ins = self.gradients(n, outs, nodes)
+            with self.beside(n):
+                outs = [None if v in stop else self.total(v) for v in n.outputs]
+                if n not in active:
+                    continue
+                if n.op.name == "saved":
+                    if outs[0] is not None:
+                        side = (n.outputs[0], outs[0])
+                        self.sides.setdefault(n.attrs["loop"].node, []).append(side)
+                    ins: Sequence[Gradient] = ()
+                else:
+                    ins = self.gradients(n, outs, nodes)
             for v, g in itertools.zip_longest(n.inputs, ins):
                 m = self.at(v.node)
                 inner = m in nodes and v not in stop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from graphc.face.current import name_scope
@@ -57,16 +57,31 @@ def group(*inputs: Any, name: str | None = None, **kwargs: Any) -> Operation:
             raise TypeError(
                 f"Expected tf.group() expected Tensor arguments not '{x}' with type '{type(x)}'"
             )
+    graph = get_default_graph()
+    on: dict[str, list[Any]] = {}
+    for x in deps:
+        on.setdefault(x.device, []).append(x)
     with name_scope(name, "group_deps", deps) as scope:
-        with get_default_graph().control_dependencies(deps):
-            return state.no_op(name=scope)  # type: ignore[return-value]
+        if len(on) > 1:  # one for each device first
+            deps = [_done(on[device], device) for device in sorted(on)]
+        with graph.device("" if len(on) != 1 else next(iter(on))):
+            with graph.control_dependencies(deps):
+                return state.no_op(name=scope)  # type: ignore[return-value]
+
+
+def _done(deps: Sequence[Any], device: str) -> Operation:
+    """An operation on a device that has run when all of `deps` have."""
+    graph = get_default_graph()
+    with graph.control_dependencies(deps), graph.device(device):
+        return state.no_op()  # type: ignore[return-value]
 
 
 def with_dependencies(dependencies: Any, output_tensor: Any, name: str | None = None) -> Value:
     """`output_tensor`, after `dependencies`."""
     with name_scope(name, "control_dependency", [*dependencies, output_tensor]) as scope:
-        with get_default_graph().control_dependencies(dependencies):
-            return state.identity(convert_to_tensor(output_tensor), name=scope)
+        graph, x = get_default_graph(), convert_to_tensor(output_tensor)
+        with graph.colocate_with(x), graph.control_dependencies(dependencies):
+            return state.identity(x, name=scope)
 
 
 def tuple(tensors: Any, name: str | None = None, control_inputs: Any = None) -> list[Any]:

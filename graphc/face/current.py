@@ -8,6 +8,7 @@ from typing import Any
 from graphc.face.elements import Operation, Tensor
 from graphc.face.graph import Graph, get_default_graph
 from graphc.face.graph_contexts import Controls, DefaultGraph, GraphNameScope, Nothing, nothing
+from graphc.face.placement import Placed
 
 __all__ = [
     "add_to_collection",
@@ -137,8 +138,11 @@ def control_dependencies(control_inputs: Any) -> Controls:
     return get_default_graph().control_dependencies(control_inputs)
 
 
-def device(device_name_or_function: Any) -> Nothing:
-    """`Graph.device` of the default graph."""
+def device(device_name_or_function: Any) -> Placed:
+    """A context whose operations are said to be on a device: `Graph.device` of the default graph.
+
+    All run on the CPU. What `Tensor.device` gives, and what is in a ``GraphDef``, is TensorFlow's.
+    """
     return get_default_graph().device(device_name_or_function)
 
 
@@ -147,8 +151,8 @@ def container(container_name: str) -> Nothing:
     return nothing
 
 
-def colocate_with(op: Any, ignore_existing: bool = False) -> Nothing:
-    """Accepted and ignored."""
+def colocate_with(op: Any, ignore_existing: bool = False) -> Placed:
+    """A context whose operations are where `op` is: `Graph.colocate_with` of the default graph."""
     return get_default_graph().colocate_with(op, ignore_existing)
 
 

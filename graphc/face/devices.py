@@ -1,8 +1,8 @@
-"""Names of devices: accepted everywhere, and of no consequence."""
+"""Names of devices: all run on the CPU, but operations know theirs as in TensorFlow."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import Any
 
 __all__ = [
@@ -12,6 +12,10 @@ __all__ = [
     "GRAPH_DEF_VERSION_MIN_PRODUCER",
     "MONOLITHIC_BUILD",
     "DeviceSpec",
+    "MergeDevice",
+    "canonical_name",
+    "check_valid",
+    "merge_device",
     "num_gpus",
 ]  # fmt: skip
 
@@ -26,6 +30,16 @@ MONOLITHIC_BUILD = 0
 def num_gpus() -> int:
     """None."""
     return 0
+
+
+#: What is accepted for each part, and how it is kept.
+_KEPT: dict[str, Callable[[Any], Any]] = {
+    "job": str,
+    "replica": int,
+    "task": int,
+    "device_type": lambda kind: kind.upper() if kind in ("cpu", "gpu") else str(kind),
+    "device_index": int,
+}
 
 
 class DeviceSpec:
@@ -43,17 +57,15 @@ class DeviceSpec:
         self, job: str | None = None, replica: int | None = None, task: int | None = None,
         device_type: str | None = None, device_index: int | None = None,
     ) -> None:  # fmt: skip
-        self.job = job
-        self.replica = None if replica is None else int(replica)
-        self.task = None if task is None else int(task)
-        self.device_type = None if device_type is None else str(device_type).upper()
-        self.device_index = None if device_index is None else int(device_index)
+        self.job, self.replica, self.task = job, replica, task
+        self.device_type, self.device_index = device_type, device_index
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        kept = _KEPT.get(key)
+        super().__setattr__(key, kept(value) if kept and value is not None else value)
 
     def _parts(self) -> dict[str, Any]:
-        return {
-            "job": self.job, "replica": self.replica, "task": self.task,
-            "device_type": self.device_type, "device_index": self.device_index,
-        }  # fmt: skip
+        return {key: getattr(self, key) for key in _KEPT}
 
     def parse_from_string(self, spec: str) -> DeviceSpec:
         """Take the parts that a name says.
@@ -61,25 +73,26 @@ class DeviceSpec:
         Raises
         ------
         ValueError
-            For what is no part of a device's name.
+            For what is no part of a device's name, or one that says two kinds of devices.
         """
-        for key in self._parts():
-            setattr(self, key, None)
+        found = dict.fromkeys(_KEPT)
         for part in spec.split("/"):
-            words = part.split(":")
-            kind = words[0].lower()
-            if not part:
+            kind, *rest = part.split(":")
+            if kind in ("job", "replica", "task") and len(rest) == 1:
+                found[kind] = rest[0]
                 continue
-            if kind in ("job", "replica", "task") and len(words) == 2:
-                setattr(self, kind, words[1] if kind == "job" else int(words[1]))
-            elif kind in ("cpu", "gpu", "tpu") and len(words) == 2:
-                self.device_type = kind.upper()
-                self.device_index = None if words[1] == "*" else int(words[1])
-            elif kind == "device" and len(words) == 3:
-                self.device_type = words[1].upper()
-                self.device_index = None if words[2] == "*" else int(words[2])
-            elif not re.fullmatch(r"\\*", part):
-                raise ValueError(f"Unknown attribute: '{words[0]}' in '{spec}'")
+            if kind.upper() in ("CPU", "GPU") and len(rest) <= 1:
+                rest = [kind.upper(), *(rest or "*")]
+            elif not (kind == "device" and len(rest) == 2):
+                if kind:
+                    raise ValueError(f"Unknown attribute: '{kind}' in '{spec}'")
+                continue
+            if found["device_type"] is not None:
+                raise ValueError(f"Cannot specify multiple device types: {spec}")
+            found["device_type"] = rest[0]
+            found["device_index"] = None if rest[1] == "*" else rest[1]
+        for key, value in found.items():
+            setattr(self, key, value)
         return self
 
     @classmethod
@@ -119,3 +132,70 @@ class DeviceSpec:
 
     def __hash__(self) -> int:
         return hash(self.to_string())
+
+
+class MergeDevice:
+    """A device function: the device of an operation, where it says nothing that of `spec`.
+
+    Parameters
+    ----------
+    spec : str or DeviceSpec
+    """
+
+    def __init__(self, spec: Any) -> None:
+        if isinstance(spec, bytes):
+            raise TypeError(f"a device's name is a str, not bytes: {spec!r}")
+        if not isinstance(spec, str) and not hasattr(spec, "to_string"):
+            raise AttributeError(
+                f"A device is a name, a DeviceSpec, a function or None, not {spec!r}"
+            )
+        self._spec = DeviceSpec.from_string(spec if isinstance(spec, str) else spec.to_string())
+        self._made: dict[str, str] = {}
+
+    def __call__(self, op: Any) -> DeviceSpec:
+        return self._spec.make_merged_spec(DeviceSpec.from_string(op.device or ""))
+
+    def merged(self, device: str) -> str:
+        """The name of `device` with what it does not say."""
+        made = self._made.get(device)
+        if made is None:
+            spec = self._spec.make_merged_spec(DeviceSpec.from_string(device))
+            made = self._made[device] = spec.to_string()
+        return made
+
+    @property
+    def is_null_merge(self) -> bool:
+        """Whether it says nothing."""
+        return not self._spec.to_string()
+
+
+#: Of each name seen: programs name few devices, and often.
+_mergers: dict[str, MergeDevice] = {}
+
+
+def merge_device(spec: Any) -> MergeDevice:
+    """The device function that adds what `spec` says to devices that do not say it."""
+    if isinstance(spec, MergeDevice):
+        return spec
+    if not isinstance(spec, str):
+        return MergeDevice(spec)
+    found = _mergers.get(spec)
+    if found is None:
+        found = MergeDevice(spec)
+        if len(_mergers) < 1000:
+            _mergers[spec] = found
+    return found
+
+
+def canonical_name(device: Any) -> str:
+    """A device's name with its parts in order; nothing for None."""
+    if device is None:
+        return ""
+    if isinstance(device, str):
+        device = DeviceSpec.from_string(device)
+    return str(device.to_string())
+
+
+def check_valid(spec: str) -> None:
+    """Refuse what is no name of a device."""
+    DeviceSpec.from_string(spec)

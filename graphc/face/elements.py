@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
 from graphc.face.default_session import get_default_session
+from graphc.face.devices import canonical_name
 from graphc.face.shape import TensorShape, as_shape, from_dims
 from graphc.ir import dims as D
 from graphc.ir.node import Node, Value
@@ -99,7 +100,8 @@ class Tensor(Value):
 
     @property
     def device(self) -> str:
-        return ""
+        """The name of the device that it is said to be on."""
+        return self.node.device  # type: ignore[attr-defined, no-any-return]
 
     @property
     def value_index(self) -> int:
@@ -236,6 +238,7 @@ class NodeDef(NamedTuple):
 
     def __str__(self) -> str:
         lines = [f'name: "{self.name}"', f'op: "{self.op}"', *[f'input: "{i}"' for i in self.input]]
+        lines += [f'device: "{self.device}"'] if self.device else []
         for key in sorted(self.attr):
             lines.append(f'attr {{\n  key: "{key}"\n  value: {self.attr[key]!r:.200}\n}}')
         return "\n".join(lines) + "\n"
@@ -291,7 +294,12 @@ class Operation(Node):
 
     @property
     def device(self) -> str:
-        return ""
+        """The name of the device that it is said to be on."""
+        devices = self.graph.devices
+        return devices.get(self, "") if devices else ""
+
+    def _set_device(self, device: Any) -> None:
+        self.graph.devices[self] = canonical_name(device)
 
     @property
     def node_def(self) -> Any:
@@ -304,7 +312,7 @@ class Operation(Node):
     def _light_def(self) -> NodeDef:
         names = [v.node.name if v.index == 0 else v.name for v in self.inputs]
         names += [f"^{c.name}" for c in self.control]
-        return NodeDef(self.name, self.type, names, self.attrs)
+        return NodeDef(self.name, self.type, names, self.attrs, self.device)
 
     @property
     def op_def(self) -> OpDef:
@@ -326,8 +334,9 @@ class Operation(Node):
         return self.outputs  # type: ignore[return-value]
 
     def colocation_groups(self) -> list[bytes]:
-        """Of interest on clusters only: the operation itself."""
-        return [b"loc:@" + self.name.encode()]
+        """The operations that it is to be with, or itself, as ``loc:@name``."""
+        groups = self.graph.groups.get(self) or (self.name,)
+        return [b"loc:@" + name.encode() for name in groups]
 
     def get_attr(self, name: str) -> Any:
         """An attribute by graphc's name, or by TF1's for ``T``, ``dtype`` and ``shape``.

@@ -114,6 +114,8 @@ def gradients(
     ys, xs : tensor or list of tensors
     grad_ys : tensor or list, optional
         Gradients of `ys`, of their shapes; ones where None.
+    colocate_gradients_with_ops : bool
+        Whether the gradient of an operation is on the operation's device.
     stop_gradients : tensor or list, optional
         Taken as constants.
     unconnected_gradients : {"none", "zero"}
@@ -160,8 +162,9 @@ def gradients(
         first = len(graph._by_name)
         with graph.from_line(user_source()):
             out = differentiate(
-                [y[i] for i in kept], x, [gy[i] for i in kept], stop_at, bool(gate_gradients)
-            )
+                [y[i] for i in kept], x, [gy[i] for i in kept], stop_at, bool(gate_gradients),
+                bool(colocate_gradients_with_ops),
+            )  # fmt: skip
         if unconnected_gradients == "zero":
             out = [fills.zeros_like(v) if g is None else g for g, v in zip(out, x, strict=True)]
         call = Call(first, len(graph._by_name), scope, y, x, gy, stop_at, unconnected_gradients)

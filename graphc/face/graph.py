@@ -28,6 +28,7 @@ from graphc.face.graph_contexts import (
     valid_names,
 )
 from graphc.face.inside import Contexts, Unreachable
+from graphc.face.placement import Devices
 from graphc.face.source import source_text, user_source
 from graphc.ir import build, pictures
 from graphc.ir import node as node_module
@@ -45,7 +46,7 @@ _next_id = node_module._ids.__next__
 _NO_LABELS: list[str] = []
 
 
-class Graph(Contexts, Collected, Contents, Pictured):
+class Graph(Contexts, Devices, Collected, Contents, Pictured):
     """A recorded graph: operations in order, their names, and collections.
 
     Attributes
@@ -87,6 +88,7 @@ class Graph(Contexts, Collected, Contents, Pictured):
         #: What is known of shapes from earlier gradients, and so not counted again.
         self.seen_shapes: set[Any] = set()
         self._begin_contexts()
+        self._begin_devices()
         #: What other parts of the face remember about this graph.
         self.extras: dict[str, Any] = {}
 
@@ -139,11 +141,21 @@ class Graph(Contexts, Collected, Contents, Pictured):
             self._versions.append(self._last_id)
         if context is not None:
             self._placed(node, context, labels)
-        if self._overrides:
-            kind = self._overrides.get(node.type)
-            if kind is not None:
-                self._gradient_types[node] = kind
+        if self._overrides or self._placement is not None:
+            self._marked(node)
         return node
+
+    def _marked(self, node: Operation) -> None:
+        """What the blocks around say of a new operation."""
+        kind = self._overrides.get(node.type) if self._overrides else None
+        if kind is not None:
+            self._gradient_types[node] = kind
+        if self._placement is not None:
+            try:
+                self._place(node)
+            except BaseException:  # of the user's function: the graph is as it was
+                self._undo(len(self._by_name) - 1, self._last_id - 1, len(self._journal or ()))
+                raise
 
     def _reachable(
         self, op: Op, inputs: Sequence[Value], attrs: Mapping[str, Any], name: str | None
@@ -319,7 +331,9 @@ class Graph(Contexts, Collected, Contents, Pictured):
             _, node = self._by_name.popitem()
             self._gradient_types.pop(node, None)
             self.contexts.pop(node, None)
-            for facts in (self.given_axes, self.blocks, self.more_gradients):
+            for facts in (
+                self.given_axes, self.blocks, self.more_gradients, self.devices, self.groups
+            ):  # fmt: skip
                 facts.pop(node, None)
         del self._versions[count:]
         self._last_id = last_id
@@ -416,40 +430,8 @@ class Graph(Contexts, Collected, Contents, Pictured):
     def _c_graph(self) -> Graph:
         return self
 
-    def _apply_device_functions(self, op: Any) -> None:
-        """TF1 gives `op` the device of the block around: none has one here."""
-
-    def device(self, device_name_or_function: Any) -> Nothing:
-        """Accepted and ignored: graphc runs on the CPU.
-
-        Raises
-        ------
-        ValueError
-            For a name that no device can have.
-        AttributeError
-            For what is no name, no `DeviceSpec`, no function and not None.
-        """
-        given = device_name_or_function
-        if isinstance(given, str):
-            from graphc.face.devices import DeviceSpec  # here only: most programs name none
-
-            DeviceSpec.from_string(given)
-        elif given is not None and not callable(given) and not hasattr(given, "to_string"):
-            raise AttributeError(
-                f"A device is a name, a DeviceSpec, a function or None, not {given!r}"
-            )
-        return nothing
-
     def container(self, container_name: str) -> Nothing:
         """Accepted and ignored: variables live in the session."""
-        return nothing
-
-    def colocate_with(self, op: Any, ignore_existing: bool = False) -> Nothing:
-        """Accepted and ignored."""
-        if op is None and not ignore_existing:
-            raise ValueError(
-                "Trying to reset colocation (op is None) but ignore_existing is not True"
-            )
         return nothing
 
     # ---- what may be done to it

@@ -16,6 +16,7 @@ from graphc.face.array_elements import (
 from graphc.face.current import name_scope
 from graphc.face.elements import Operation
 from graphc.face.graph import get_default_graph
+from graphc.face.graph_contexts import nothing
 from graphc.face.shape import TensorShape, as_shape, from_dims
 from graphc.ir import build, dtypes
 from graphc.ir import dims as D
@@ -134,9 +135,11 @@ class TensorArray:
             fixed = infer_shape or known.is_fully_defined() or not packed_arrays.packs(kind)
             self._shared.varied, self._shared.packed = not fixed, False if fixed else None
             element = sizes_of(known) if fixed else None
-            flow = tensor_arrays.array_new(
-                size, kind, element, bool(dynamic_size), name or "TensorArray"
-            )
+            free = colocate_with_first_write_call
+            with graph.colocate_with(None, ignore_existing=True) if free else nothing:
+                flow = tensor_arrays.array_new(
+                    size, kind, element, bool(dynamic_size), name or "TensorArray"
+                )
         else:
             packed = graph.extras.get(_GIVEN, ())
             self._shared.packed = flow in packed or handle in packed

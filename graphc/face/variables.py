@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -186,9 +187,9 @@ class Variable(metaclass=Created):
     def _make(
         self, initial_value: Any, dtype: DType | None, shape: Any, validate: bool, scope: str
     ) -> None:
-        name = scope[:-1]
+        name, graph = scope[:-1], get_default_graph()
         if callable(initial_value):
-            with name_scope("Initializer"):
+            with name_scope("Initializer"), graph.device(None):
                 value = convert.convert_to_tensor(initial_value(), dtype, "initial_value")
         else:
             value = convert.convert_to_tensor(initial_value, dtype, "initial_value")
@@ -205,10 +206,24 @@ class Variable(metaclass=Created):
         self._variable: Value = build(state.variable_op, (), attrs, scope).outputs[0]
         if self._copied:
             made(1)  # whether it is initialized
-        self._initializer_op: Node = state.assign(
-            self._variable, _guarded(name, value), validate_shape=validate
-        ).node
-        self._snapshot: Value = state.identity(self._variable, name="read")
+        caching = self._caching_device
+        with self._there():
+            self._initializer_op: Node = state.assign(
+                self._variable, _guarded(name, value), validate_shape=validate
+            ).node
+        with self._there() if caching is None else graph.device(caching):
+            self._snapshot: Value = state.identity(self._variable, name="read")
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        """What is made in the block is where the variable is."""
+        graph = self.graph
+        if not self._copied:
+            with graph.colocate_with(self._variable):
+                yield
+            return
+        with graph.colocate_with(None, ignore_existing=True), graph.device(self.device):
+            yield
 
     # ---- what it is
 
@@ -227,7 +242,8 @@ class Variable(metaclass=Created):
 
     @property
     def device(self) -> str:
-        return ""
+        """The name of the device that it is said to be on."""
+        return self._variable.device  # type: ignore[attr-defined, no-any-return]
 
     @property
     def dtype(self) -> DType:

@@ -60,6 +60,7 @@ class _Export:
         inputs, attrs = written
         made = self.graph.node.add(name=n.name, op=attrs.pop("op"), input=inputs)
         made.input.extend([f"^{c.name}" for c in n.control])
+        made.device = n.graph.devices.get(n, "") if n.graph is not None else ""
         for key, value in attrs.items():
             made.attr[key].CopyFrom(value)
         if not self.exactly(n, made, inputs):

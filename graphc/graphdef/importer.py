@@ -232,6 +232,11 @@ class _Importer:
 
     def record(self, n: Any) -> None:
         """Make one node, or what stands for it where that is allowed."""
+        with self.graph.device(None):
+            self.recorded(n)
+        self.graph._set_device(self.made[n.name], n.device)
+
+    def recorded(self, n: Any) -> None:
         try:
             self.made[n.name] = self.node(n)
         except (_Unknown, foreign.Lacking) as e:

@@ -287,8 +287,10 @@ def export_meta_graph(
         The default graph by default.
     export_scope : str, optional
         Write only what is in this name scope, without the scope.
-    clear_devices, strip_default_attrs, save_debug_info
-        Accepted: graphc writes no devices, and attributes with default values do no harm.
+    clear_devices : bool
+        Write no devices.
+    strip_default_attrs, save_debug_info
+        Accepted: attributes with default values do no harm.
     """
     if kwargs:
         raise ValueError(f"Unknown keywords in export_meta_graph: {sorted(kwargs)}")
@@ -299,6 +301,8 @@ def export_meta_graph(
     made.meta_info_def.tensorflow_version = VERSION
     made.meta_info_def.tensorflow_git_version = "graphc"
     made.graph_def.CopyFrom(graph_def if graph_def is not None else _scoped(graph, export_scope))
+    if clear_devices:
+        _clear(made)
     keys = graph.get_all_collection_keys() if collection_list is None else collection_list
     for key in keys:
         if key not in _SKIPPED and not (clear_extraneous_savers and key == GraphKeys.SAVERS):
@@ -310,6 +314,12 @@ def export_meta_graph(
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         _write(made, path, as_text)
     return made
+
+
+def _clear(meta: Any) -> None:
+    """Take the devices out of a message."""
+    for node in meta.graph_def.node:
+        node.device = ""
 
 
 def _scoped(graph: Graph, scope: str | None) -> Any:
@@ -356,11 +366,13 @@ def _read(meta_graph_or_file: Any) -> Any:
 
 
 def import_scoped_meta_graph(
-    meta_graph_or_file: Any, import_scope: str | None = None,
+    meta_graph_or_file: Any, import_scope: str | None = None, clear_devices: bool = False,
     input_map: Mapping[Any, Any] | None = None, return_elements: Sequence[str] | None = None,
 ) -> tuple[Any, list[Any] | None]:  # fmt: skip
     """Add a ``MetaGraphDef`` to the default graph; the message, and what was asked for."""
     meta = _read(meta_graph_or_file)
+    if clear_devices:
+        _clear(meta)
     return meta, add_meta_graph(meta, import_scope, input_map, return_elements)
 
 
@@ -405,7 +417,7 @@ def import_meta_graph(
     meta_graph_or_file : MetaGraphDef or str
         The message, or the path of a ``.meta`` file, binary or text.
     clear_devices : bool
-        Accepted: graphc has one device.
+        Whether operations have none of the devices of the file.
     import_scope : str, optional
         Put before all names.
     **kwargs
@@ -418,7 +430,7 @@ def import_meta_graph(
     """
     from graphc.train.saver import Saver, scoped
 
-    meta, _ = import_scoped_meta_graph(meta_graph_or_file, import_scope, **kwargs)
+    meta, _ = import_scoped_meta_graph(meta_graph_or_file, import_scope, clear_devices, **kwargs)
     if meta.HasField("saver_def"):
         return Saver(saver_def=scoped(meta.saver_def, import_scope), name=import_scope)
     prefix = _prefix(import_scope)

@@ -342,7 +342,7 @@ def _sum_of(inputs: Any, outputs: Any) -> Any:
 
 
 class DeviceWrapper(WrapperCell):
-    """A cell on a device; graphc has one, so it is the inner cell.
+    """A cell whose operations are said to be on a device.
 
     Parameters
     ----------

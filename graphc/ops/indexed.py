@@ -54,7 +54,7 @@ class IndexedSlices:
 
     @property
     def device(self) -> str:
-        return ""
+        return self._values.device  # type: ignore[no-any-return]
 
     def consumers(self) -> list[Any]:
         """The operations that read the values."""

@@ -125,7 +125,7 @@ class SparseTensor:
 
     @property
     def device(self) -> str:
-        return ""
+        return self._values.device  # type: ignore[no-any-return, attr-defined]
 
     def get_shape(self) -> TensorShape:
         """The shape as far as it is known before a run."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Mapping
 from typing import Any
 
+from graphc.face import logging
+from graphc.face.devices import DeviceSpec
 from graphc.face.engines import serve
 from graphc.proto import message
 
@@ -164,9 +167,64 @@ def replica_device_setter(
     ps_tasks: int = 0, ps_device: str = "/job:ps", worker_device: str = "/job:worker",
     merge_devices: bool = True, cluster: Any = None, ps_ops: Any = None, ps_strategy: Any = None,
 ) -> Any:  # fmt: skip
-    """For `tf.device`, which graphc ignores: there is one device. None where there are no tasks."""
+    """A device function for `tf.device`: variables on the tasks of a job, the rest on a worker.
+
+    Parameters
+    ----------
+    ps_tasks : int
+        How many tasks there are; with `cluster` those of the job of `ps_device`.
+    merge_devices : bool
+        Whether the device of an operation that says one is added to.
+    ps_ops : list of str, optional
+        The types of operations on these tasks: variables and tables by default.
+    ps_strategy : callable, optional
+        From such an operation to the number of its task: one after the other by default.
+
+    Returns
+    -------
+    callable or None
+        None where there are no tasks.
+
+    Raises
+    ------
+    TypeError
+        When `ps_strategy` is no function.
+    """
     if cluster is not None:
-        name = ps_device.strip("/").partition(":")[2] or "ps"
+        name = DeviceSpec.from_string(ps_device).job
         spec = ClusterSpec(cluster)
         ps_tasks = spec.num_tasks(name) if name in spec.jobs else 0
-    return (lambda op: "") if ps_tasks else None
+    if not ps_tasks:
+        return None
+    if not merge_devices:
+        logging.warning(
+            "DEPRECATION: It is recommended to set merge_devices=true in replica_device_setter"
+        )
+    kinds = frozenset(_PS_OPS if ps_ops is None else ps_ops)
+    turns = itertools.cycle(range(ps_tasks))
+    strategy = (lambda op: next(turns)) if ps_strategy is None else ps_strategy
+    if not callable(strategy):
+        raise TypeError("ps_strategy must be callable")
+
+    def device(op: Any) -> str:
+        if op.device and not merge_devices:
+            return str(op.device)
+        own = DeviceSpec.from_string(op.device)
+        if not ps_device or op.type not in kinds:
+            return DeviceSpec.from_string(worker_device or "").make_merged_spec(own).to_string()
+        on = DeviceSpec.from_string(ps_device)
+        if on.job and own.job in (None, "", on.job):
+            on.task = strategy(op)
+        return on.make_merged_spec(own).to_string()
+
+    return device
+
+
+#: Operations that hold what all workers read.
+_PS_OPS = (
+    "AutoReloadVariable", "BoostedTreesEnsembleResourceHandleOp",
+    "BoostedTreesQuantileStreamResourceHandleOp", "MutableDenseHashTable",
+    "MutableDenseHashTableV2", "MutableHashTable", "MutableHashTableOfTensors",
+    "MutableHashTableOfTensorsV2", "MutableHashTableV2", "ResourceConditionalAccumulator",
+    "VarHandleOp", "Variable", "VariableV2",
+)  # fmt: skip

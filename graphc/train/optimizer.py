@@ -200,15 +200,19 @@ class Optimizer:
         with init_scope():
             self._create_slots(variables)
         updates = []
+        graph = get_default_graph()
         with name_scope(name, self._name) as scope:
             self._prepare()
             for g, v in pairs:
                 if g is not None:
-                    with name_scope("update_" + v.op.name):
+                    with name_scope("update_" + v.op.name), graph.colocate_with(v):
                         updates.append(self._apply(g, v))
             if global_step is None:
                 return _operation(self._finish(updates, scope))
-            with control_dependencies([self._finish(updates, "update")]):
+            with (
+                control_dependencies([self._finish(updates, "update")]),
+                graph.colocate_with(global_step),
+            ):
                 one = constant(1, global_step.dtype.base_dtype)
                 return _operation(state.assign_add(global_step, one, name=scope))
 
@@ -347,10 +351,11 @@ class Optimizer:
         key = (name, get_default_graph())
         v = self._non_slot_dict.get(key)
         if v is None:
-            v = self._non_slot_dict[key] = Variable(
-                initial_value, name=name, trainable=False,
-                use_resource=is_resource_variable(colocate_with),
-            )  # fmt: skip
+            with get_default_graph().colocate_with(colocate_with, ignore_existing=True):
+                v = self._non_slot_dict[key] = Variable(
+                    initial_value, name=name, trainable=False,
+                    use_resource=is_resource_variable(colocate_with),
+                )  # fmt: skip
         return v
 
     def _get_non_slot_variable(self, name: str, graph: Any = None) -> Variable | None:

@@ -368,7 +368,7 @@ class AdamOptimizer(Optimizer):
 
     def _finish(self, update_ops: Sequence[Any], name_scope: str) -> Node:
         p1, p2 = self._get_beta_accumulators()
-        with control_dependencies(list(update_ops)):
+        with control_dependencies(list(update_ops)), get_default_graph().colocate_with(p1):
             powers = [
                 p1.assign(p1 * self._hyper(self._beta1_t, p1), name="Assign"),
                 p2.assign(p2 * self._hyper(self._beta2_t, p2), name="Assign"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.face import scopes
+from graphc.face.graph_contexts import nothing
 from graphc.face.resource_variable import is_resource_variable
 from graphc.face.variables import SaveSliceInfo, Variable
 from graphc.ir.dtypes import DType
@@ -31,10 +32,15 @@ def fill(value: float) -> Callable[..., Value]:
 
 
 def _slot(
-    primary: Any, name: str, initializer: Any, validate: bool, shape: Any = None, dtype: Any = None
-) -> Variable:
+    primary: Any, name: str, initializer: Any, validate: bool, together: bool, shape: Any = None,
+    dtype: Any = None,
+) -> Variable:  # fmt: skip
     """A variable in a scope ``primary/name`` of its own (a number is added where it is taken)."""
-    with scopes.variable_scope(None, f"{primary.op.name}/{name}") as scope:
+    graph = primary.op.graph
+    with (
+        scopes.variable_scope(None, f"{primary.op.name}/{name}") as scope,
+        graph.colocate_with(primary) if together else nothing,
+    ):
         scope.set_partitioner(None)
         made: Variable = scopes.get_variable(
             "", shape=shape, dtype=dtype, initializer=initializer, trainable=False,
@@ -53,7 +59,8 @@ def _slot(
 
 def create_slot(primary: Any, val: Any, name: str, colocate_with_primary: bool = True) -> Variable:
     """A slot of `primary` with the initial value `val`, a tensor."""
-    return _slot(primary, name, val, bool(val.get_shape().is_fully_defined()))
+    defined = bool(val.get_shape().is_fully_defined())
+    return _slot(primary, name, val, defined, colocate_with_primary)
 
 
 def create_slot_with_initializer(
@@ -61,7 +68,7 @@ def create_slot_with_initializer(
     colocate_with_primary: bool = True,
 ) -> Variable:  # fmt: skip
     """A slot of `primary` with an initializer."""
-    return _slot(primary, name, initializer, True, shape, dtype)
+    return _slot(primary, name, initializer, True, colocate_with_primary, shape, dtype)
 
 
 def create_zeros_slot(
@@ -71,6 +78,9 @@ def create_zeros_slot(
     dtype = (dtype or primary.dtype).base_dtype
     shape = primary.get_shape()
     if shape.is_fully_defined():
-        return create_slot_with_initializer(primary, fill(0.0), shape, dtype, name)
+        return create_slot_with_initializer(
+            primary, fill(0.0), shape, dtype, name, colocate_with_primary
+        )
     like = primary.initialized_value() if isinstance(primary, Variable) else primary
-    return create_slot(primary, fills.zeros(shapes.shape(like), dtype), name)
+    zeros = fills.zeros(shapes.shape(like), dtype)
+    return create_slot(primary, zeros, name, colocate_with_primary)

@@ -231,10 +231,10 @@ def test_gradient_override_map() -> None:
         g.gradient_override_map({"Tanh": 3})
 
 
-def test_contexts_that_do_nothing() -> None:
+def test_contexts_of_places() -> None:
     with tf.device("/gpu:0"), tf.container("c"), tf.device(lambda op: "/cpu:0"):
         with tf.colocate_with(tf.constant(1.0)):
-            assert tf.constant(1.0).device == ""
+            assert tf.constant(1.0).device == "/device:CPU:0"
     with tf.get_default_graph().device("/gpu:1"):
         pass
 

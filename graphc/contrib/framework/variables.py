@@ -12,6 +12,7 @@ from graphc.contrib.framework.scoping import add_arg_scope
 from graphc.face import scopes
 from graphc.face.control import group
 from graphc.face.current import add_to_collection, get_collection, name_scope
+from graphc.face.current import device as on_device
 from graphc.face.graph_keys import GraphKeys
 from graphc.face.variables import Variable, VariableAggregation, VariableSynchronization
 from graphc.ir import dtypes
@@ -40,12 +41,13 @@ def variable(
     """`get_variable`, in `collections` (``GLOBAL_VARIABLES`` by default)."""
     keys = list([GraphKeys.GLOBAL_VARIABLES] if collections is None else collections)
     getter = scopes.get_variable if custom_getter is None else custom_getter
-    return getter(
-        name, shape=shape, dtype=dtype, initializer=initializer, regularizer=regularizer,
-        trainable=trainable, collections=list(dict.fromkeys(keys)),
-        caching_device=caching_device, partitioner=partitioner, use_resource=use_resource,
-        synchronization=synchronization, aggregation=aggregation,
-    )  # fmt: skip
+    with on_device("" if device is None else device):
+        return getter(
+            name, shape=shape, dtype=dtype, initializer=initializer, regularizer=regularizer,
+            trainable=trainable, collections=list(dict.fromkeys(keys)),
+            caching_device=caching_device, partitioner=partitioner, use_resource=use_resource,
+            synchronization=synchronization, aggregation=aggregation,
+        )  # fmt: skip
 
 
 @add_arg_scope
