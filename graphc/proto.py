@@ -82,6 +82,74 @@ _FILES: dict[str, list[tuple[str, int, str]]] = {
 }
 
 
+_NODE = [
+    ("name", 1), ("exec_micros", 2), ("requested_bytes", 3), ("parameters", 4),
+    ("total_exec_micros", 6), ("total_requested_bytes", 7), ("total_parameters", 8),
+]  # fmt: skip
+#: What ``tf.profiler`` gives and takes.
+_PROFILES: dict[str, list[tuple[str, int, str]]] = {
+    "GraphNodeProto": [
+        *[(name, number, "int64" if number > 1 else "string") for name, number in _NODE],
+        *[(name, number, "int64") for name, number in [
+            ("run_count", 21), ("accelerator_exec_micros", 17), ("cpu_exec_micros", 18),
+            ("peak_bytes", 24), ("residual_bytes", 25), ("output_bytes", 26), ("float_ops", 13),
+            ("total_definition_count", 23), ("total_run_count", 22),
+            ("total_accelerator_exec_micros", 19), ("total_cpu_exec_micros", 20),
+            ("total_peak_bytes", 27), ("total_residual_bytes", 28), ("total_output_bytes", 29),
+            ("total_float_ops", 14),
+        ]],
+        ("devices", 10, "string*"),
+        ("shapes", 11, "TensorShapeProto*"),
+        ("children", 12, "GraphNodeProto*"),
+        ("input_shapes", 16, "map32 TensorShapeProto"),
+    ],
+    "MultiGraphNodeProto": [
+        *[(name, number, "int64" if number > 1 else "string") for name, number in _NODE],
+        *[(name, number, "int64") for name, number in [
+            ("accelerator_exec_micros", 12), ("cpu_exec_micros", 13), ("peak_bytes", 16),
+            ("residual_bytes", 17), ("output_bytes", 18), ("float_ops", 5),
+            ("total_accelerator_exec_micros", 14), ("total_cpu_exec_micros", 15),
+            ("total_peak_bytes", 19), ("total_residual_bytes", 20), ("total_output_bytes", 21),
+            ("total_float_ops", 9),
+        ]],
+        ("graph_nodes", 10, "GraphNodeProto*"),
+        ("children", 11, "MultiGraphNodeProto*"),
+    ],
+    "Checker": [("reports", 2, "string*")],
+    "AdviceProto": [("checkers", 1, "map Checker")],
+    "CodeTrace": [
+        ("file", 1, "string"), ("file_id", 6, "int64"), ("lineno", 2, "int32"),
+        ("function", 3, "string"), ("function_id", 7, "int64"), ("line", 4, "string"),
+        ("line_id", 8, "int64"), ("func_start_line", 5, "int32"),
+    ],
+    "CodeDef": [("traces", 1, "CodeTrace*")],
+    "OpLogEntry": [
+        ("name", 1, "string"),
+        ("float_ops", 2, "int64"),
+        ("types", 3, "string*"),
+        ("code_def", 4, "CodeDef"),
+    ],
+    "OpLogProto": [("log_entries", 1, "OpLogEntry*")],
+    "ProfileNode": [
+        ("name", 1, "string"),
+        ("op", 9, "string"),
+        ("id", 13, "int64"),
+        ("shape", 4, "int64*"),
+        ("op_types", 5, "string*"),
+        ("canonical_device", 6, "string"),
+        ("float_ops", 8, "int64"),
+        ("trace", 10, "CodeDef"),
+    ],
+    "ProfileProto": [
+        ("nodes", 1, "map64 ProfileNode"),
+        ("has_trace", 2, "bool"),
+        ("steps", 3, "int64*"),
+    ],
+}  # fmt: skip
+#: All messages that are made here.
+_TABLES = {**_EXAMPLE, **_FILES, **_PROFILES}
+
+
 def _missing(what: str) -> MissingExtra:
     return MissingExtra(
         f"{what} needs the tensorboard package, which carries TensorFlow's protocol buffers: "
@@ -100,7 +168,7 @@ def message(name: str) -> Any:
     KeyError
         When there is no such message.
     """
-    if name in _EXAMPLE or name in _FILES:
+    if name in _TABLES:
         return _built()[name]
     module = f"tensorboard.compat.proto.{_MODULES[name]}_pb2"
     try:
@@ -135,12 +203,16 @@ def _built() -> dict[str, Any]:
         name="graphc/messages.proto", package="graphc", syntax="proto3",
         dependency=[m.DESCRIPTOR.name for m in others],
     )  # fmt: skip
-    tables = {**_EXAMPLE, **_FILES}
+    tables = _TABLES
     for name, fields in tables.items():
         _describe(pb, file.message_type.add(name=name), fields, tables)
     pool.AddSerializedFile(file.SerializeToString())
     find = pool.FindMessageTypeByName
     return {name: factory.GetMessageClass(find(f"graphc.{name}")) for name in tables}
+
+
+def _full(kind: str, tables: dict[str, Any]) -> str:
+    return f".graphc.{kind}" if kind in tables else f".tensorboard.{kind}"
 
 
 def _describe(
@@ -156,25 +228,28 @@ def _describe(
             if not made.oneof_decl:
                 made.oneof_decl.add(name=oneof)
             f.oneof_index = 0
-        if kind.startswith("map "):
+        if kind.startswith("map"):
+            keys, _, kind = kind.partition(" ")
             entry = made.nested_type.add(
                 name="".join(p.title() for p in field.split("_")) + "Entry"
             )
             entry.options.map_entry = True
             key = entry.field.add(name="key", number=1, label=kinds.LABEL_OPTIONAL)
-            key.type = kinds.TYPE_STRING
+            key.type = {
+                "map": kinds.TYPE_STRING, "map32": kinds.TYPE_INT32, "map64": kinds.TYPE_INT64,
+            }[keys]  # fmt: skip
             value = entry.field.add(name="value", number=2, label=kinds.LABEL_OPTIONAL)
-            value.type, value.type_name = kinds.TYPE_MESSAGE, f".graphc.{kind[4:]}"
+            value.type, value.type_name = kinds.TYPE_MESSAGE, _full(kind, tables)
             f.label, f.type = kinds.LABEL_REPEATED, kinds.TYPE_MESSAGE
             f.type_name = f".graphc.{made.name}.{entry.name}"
         elif kind[0].isupper():
             f.type = kinds.TYPE_MESSAGE
-            f.type_name = f".graphc.{kind}" if kind in tables else f".tensorboard.{kind}"
+            f.type_name = _full(kind, tables)
         else:
             f.type = getattr(kinds, f"TYPE_{kind.upper()}")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES or name in _EXAMPLE or name in _FILES:
+    if name in _MODULES or name in _TABLES:
         return message(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -84,6 +84,15 @@ _ROWS = (
     ("contrib.slim", "ops.hashing", "SPARSE_FEATURE_CROSS_DEFAULT_HASH_KEY"),
     ("contrib.training", "contrib.training", "parse_values"),
     ("contrib.util", "face.oddments", "ops_used_by_graph_def"),
+    ("profiler", "see.tfprof.profiling", "Profiler advise profile write_op_log"),
+    ("profiler", "see.tfprof.options", "ProfileOptionBuilder"),
+    ("profiler", "proto", "AdviceProto GraphNodeProto MultiGraphNodeProto OpLogProto"),
+    ("contrib.tfprof", "see.tfprof.context", "ProfileContext"),
+    ("contrib.tfprof.model_analyzer", "see.tfprof.context", "ProfileContext print_model_analysis"),
+    ("contrib.tfprof.model_analyzer", "see.tfprof.context",
+     "FLOAT_OPS_OPTIONS PRINT_ALL_TIMING_MEMORY TRAINABLE_VARS_PARAMS_STAT_OPTIONS"),
+    ("contrib.tfprof.model_analyzer", "see.tfprof.profiling", "ALL_ADVICE Profiler advise"),
+    ("contrib.tfprof.tfprof_logger", "see.tfprof.profiling", "write_op_log"),
     ("contrib.sparsemax", "contrib.sparsemax", "sparsemax sparsemax_loss"),
 )  # fmt: skip
 
