@@ -2,62 +2,133 @@
 
 from __future__ import annotations
 
-__all__ = ["farm64", "murmur64", "sip24"]
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["farm64", "farm64_of", "murmur64", "sip24"]
+
+Array = np.ndarray[Any, Any]
 
 _MASK = (1 << 64) - 1
 _K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
 
 
-def _word(s: bytes, at: int) -> int:
-    return int.from_bytes(s[at : at + 8], "little")
+class _One:
+    """A string as the hashes read it; `n` is its length."""
+
+    def __init__(self, s: bytes) -> None:
+        self.s, self.n = s, len(s)
+
+    def word(self, at: Any) -> Any:
+        return int.from_bytes(self.s[at : at + 8], "little")
+
+    def half(self, at: Any) -> Any:
+        return int.from_bytes(self.s[at : at + 4], "little")
+
+    def byte(self, at: Any) -> Any:
+        return self.s[at]
 
 
-def _right(x: int, n: int) -> int:
-    x &= _MASK
+class _Many:
+    """Strings that lie in one array, read alike: numbers are arrays of 64 bits that wrap."""
+
+    def __init__(self, data: Array, starts: Array, n: Array) -> None:
+        self.data, self.starts, self.n = data, starts, n.astype(np.uint64)
+
+    def _read(self, at: Any, kind: str) -> Array:
+        size = np.dtype(kind).itemsize
+        shape = (len(self.data) - size + 1,)
+        each: Array = np.ndarray(shape, kind, self.data, strides=(1,))
+        found: Array = each[self.starts + np.asarray(at).astype(np.int64)]
+        return found.astype(np.uint64)
+
+    def word(self, at: Any) -> Any:
+        return self._read(at, "<u8")
+
+    def half(self, at: Any) -> Any:
+        return self._read(at, "<u4")
+
+    def byte(self, at: Any) -> Any:
+        return self._read(at, "u1")
+
+
+def _right(x: Any, n: int) -> Any:
+    x = x & _MASK
     return (x >> n) | (x << (64 - n)) & _MASK
 
 
-def _mix(x: int) -> int:
-    x &= _MASK
+def _mix(x: Any) -> Any:
+    x = x & _MASK
     return x ^ (x >> 47)
 
 
-def _pair(u: int, v: int, mul: int) -> int:
+def _pair(u: Any, v: Any, mul: Any) -> Any:
     a = _mix(((u ^ v) & _MASK) * mul)
     return _mix(((v & _MASK) ^ a) * mul) * mul & _MASK
 
 
-def _to16(s: bytes) -> int:
-    n = len(s)
-    mul = _K2 + n * 2
-    if n >= 8:
-        a, b = _word(s, 0) + _K2, _word(s, n - 8)
-        return _pair(_right(b, 37) * mul + a, (_right(a, 25) + b) * mul, mul)
-    if n >= 4:
-        a, b = int.from_bytes(s[:4], "little"), int.from_bytes(s[-4:], "little")
-        return _pair(n + (a << 3), b, mul)
-    if n:
-        y, z = s[0] + (s[n >> 1] << 8), n + (s[-1] << 2)
-        return _mix(y * _K2 ^ z * _K0) * _K2 & _MASK
-    return _K2
+def _to3(s: Any) -> Any:
+    y, z = s.byte(0) + (s.byte(s.n >> 1) << 8), s.n + (s.byte(s.n - 1) << 2)
+    return _mix(y * _K2 ^ z * _K0) * _K2 & _MASK
 
 
-def _ends(s: bytes, mul: int, factor: int) -> tuple[int, int, int]:
+def _to7(s: Any) -> Any:
+    return _pair(s.n + (s.half(0) << 3), s.half(s.n - 4), _K2 + s.n * 2)
+
+
+def _to16(s: Any) -> Any:
+    mul = _K2 + s.n * 2
+    a, b = s.word(0) + _K2, s.word(s.n - 8)
+    return _pair(_right(b, 37) * mul + a, (_right(a, 25) + b) * mul, mul)
+
+
+def _ends(s: Any, mul: Any, factor: int) -> tuple[Any, Any, Any]:
     """What is common to strings of 17 to 64 bytes: the first word times `factor`, and two sums."""
-    n = len(s)
-    a, b = _word(s, 0) * factor & _MASK, _word(s, 8)
-    c, d = _word(s, n - 8) * mul & _MASK, _word(s, n - 16) * _K2
+    a, b = s.word(0) * factor & _MASK, s.word(8)
+    c, d = s.word(s.n - 8) * mul & _MASK, s.word(s.n - 16) * _K2
     return a, _right(a + b, 43) + _right(c, 30) + d, a + _right(b + _K2, 18) + c
 
 
-def _to64(s: bytes) -> int:
-    n = len(s)
-    mul = _K2 + n * 2
+def _to32(s: Any) -> Any:
+    mul = _K2 + s.n * 2
+    _, y, x = _ends(s, mul, _K1)
+    return _pair(y, x, mul)
+
+
+def _to64(s: Any) -> Any:
+    mul = _K2 + s.n * 2
     a, y, x = _ends(s, mul, _K2)
     z = _pair(y, x, mul)
-    e, f = _word(s, 16) * mul & _MASK, _word(s, 24)
-    g, h = (y + _word(s, n - 32)) * mul & _MASK, (z + _word(s, n - 24)) * mul
+    e, f = s.word(16) * mul & _MASK, s.word(24)
+    g, h = (y + s.word(s.n - 32)) * mul & _MASK, (z + s.word(s.n - 24)) * mul
     return _pair(_right(e + f, 43) + _right(g, 30) + h, e + _right(f + a, 18) + g, mul)
+
+
+#: The forms of the hash, by the greatest length each is for.
+_FORMS = ((3, _to3), (7, _to7), (16, _to16), (32, _to32), (64, _to64))
+
+
+def farm64_of(strings: Sequence[bytes]) -> Array:
+    """`farm64` of each string."""
+    n = np.fromiter(map(len, strings), np.int64, len(strings))
+    data = np.frombuffer(b"".join(strings) + bytes(8), np.uint8)
+    starts = np.cumsum(n) - n
+    out = np.full(len(n), _K2, np.uint64)  # of an empty string
+    low = 0
+    for high, form in _FORMS:
+        at = np.flatnonzero((low < n) & (n <= high))
+        if at.size:
+            out[at] = form(_Many(data, starts[at], n[at]))
+        low = high
+    for i in np.flatnonzero(n > low).tolist():
+        out[i] = farm64(strings[i])
+    return out
+
+
+def _word(s: bytes, at: int) -> int:
+    return int.from_bytes(s[at : at + 8], "little")
 
 
 def _weak(s: bytes, at: int, a: int, b: int) -> tuple[int, int]:
@@ -73,14 +144,11 @@ def _weak(s: bytes, at: int, a: int, b: int) -> tuple[int, int]:
 def farm64(s: bytes) -> int:
     """Farmhash's 64-bit fingerprint (Google, MIT licence; the form for any CPU)."""
     n = len(s)
-    if n <= 16:
-        return _to16(s)
-    if n <= 32:
-        mul = _K2 + n * 2
-        _, y, x = _ends(s, mul, _K1)
-        return _pair(y, x, mul)
-    if n <= 64:
-        return _to64(s)
+    if not n:
+        return _K2
+    for high, form in _FORMS:
+        if n <= high:
+            return int(form(_One(s)))
     x, y = 81, (81 * _K1 + 113) & _MASK
     z = _mix(y * _K2 + 113) * _K2 & _MASK
     v, w = (0, 0), (0, 0)
@@ -93,7 +161,8 @@ def farm64(s: bytes) -> int:
     v = (v[0] + w[0], v[1])
     w = (w[0] + v[0], w[1])
     x, y, z, v, w = _block(s, n - 64, x, y, z, v, w, mul, 9)
-    return _pair(_pair(v[0], w[0], mul) + _mix(y) * _K0 + z, _pair(v[1], w[1], mul) + x, mul)
+    ends = _pair(v[0], w[0], mul) + _mix(y) * _K0 + z, _pair(v[1], w[1], mul) + x
+    return int(_pair(*ends, mul))
 
 
 def _block(
@@ -124,7 +193,7 @@ def murmur64(s: bytes, seed: int = SPARSE_FEATURE_CROSS_DEFAULT_HASH_KEY) -> int
         h = (h ^ k) * m & _MASK
     if end < len(s):
         h = (h ^ int.from_bytes(s[end:], "little")) * m & _MASK
-    return _mix(_mix(h) * m)
+    return int(_mix(_mix(h) * m))
 
 
 def sip24(s: bytes, key: tuple[int, int]) -> int:

@@ -352,13 +352,20 @@ dynamic_stitch_op.call = dynamic_stitch
 
 
 def _invert_numpy(x: Any) -> Any:
-    out = np.full_like(x, -1)
-    for i, e in enumerate(x.tolist()):
+    out = np.empty_like(x)
+    inside = (x >= 0) & (x < x.size)
+    if inside.all():
+        out[x] = np.arange(x.size).astype(x.dtype)
+        again = out[x] != np.arange(x.size)  # of equal ones the last stays
+        if not again.any():
+            return out
+    seen: set[int] = set()
+    for e in x.tolist():  # the first that is wrong
         if not 0 <= e < x.size:
             raise bad_value(f"{e} is not between 0 and {x.size}")
-        if out[e] != -1:
+        if e in seen:
             raise bad_value(f"{e} is duplicated in the input.")
-        out[e] = i
+        seen.add(e)
     return out
 
 

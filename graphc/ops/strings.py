@@ -351,7 +351,18 @@ def _number(s: bytes, *, dtype: Any) -> Any:
 
 
 def _to_number(x: Array, *, dtype: Any) -> Array:
-    return _each(_number, dtype.np)(x, dtype=dtype)
+    flat = x.reshape(-1).tolist()
+    try:  # all at once; where one is not plain, each by itself
+        numbers: list[Any] = list(map(float if dtype.kind == "f" else int, flat))
+        plain = b"_" not in b"".join(flat)
+        if plain and dtype.kind == "i" and numbers:
+            plain = dtype.min <= min(numbers) and max(numbers) <= dtype.max
+    except ValueError:
+        plain = False
+    if not plain:
+        return _each(_number, dtype.np)(x, dtype=dtype)
+    made: Array = np.array(numbers, dtype.np).reshape(x.shape)
+    return made
 
 
 to_number_op = op(
@@ -381,21 +392,33 @@ def string_to_number(
     return _apply(to_number_op, x, {"dtype": dtype}, name)
 
 
-def _text(x: Any, *, form: str) -> bytes:
-    if isinstance(x, np.bool_):
-        return b"true" if x else b"false"
-    if form.endswith("d"):
-        return (form % int(x)).encode()
-    if not np.isfinite(x):
-        return b"nan" if x != x else b"inf" if x > 0 else b"-inf"
-    return (form % float(x)).encode()
+def _texts(x: Array, *, form: str) -> Array:
+    flat = x.reshape(-1)
+    made = np.empty(flat.shape, object)
+    if x.dtype == np.bool_:
+        made[:] = [b"true" if v else b"false" for v in flat.tolist()]
+    elif form.endswith("d"):
+        made[:] = _printed(form, flat.tolist())
+    else:
+        made[:] = _printed(form, flat.astype(np.float64).tolist())
+        for odd, text in ((np.isnan(flat), b"nan"), (flat == np.inf, b"inf"),
+                          (flat == -np.inf, b"-inf")):  # fmt: skip
+            made[odd] = text
+    shaped: Array = made.reshape(x.shape)
+    return shaped
+
+
+def _printed(form: str, numbers: list[Any]) -> list[bytes]:
+    """Each number by `form`, in one piece."""
+    whole = (form + "\0") * len(numbers) % tuple(numbers)
+    return whole.encode().split(b"\0")[:-1]
 
 
 as_string_op = op(
     "as_string", "AsString", "host", args=("input",), types="fib", grad=no_grad,
     doc="Numbers in their decimal form.", infer=_same(dtypes.string),
     facts={"late": True},
-    numpy=lambda x, *, form: _each(lambda s: _text(np.asarray(s, x.dtype)[()], form=form))(x),
+    numpy=_texts,
 )  # fmt: skip
 
 
@@ -443,9 +466,13 @@ def _hash_op(name: str, tf: str, doc: str, f: Callable[..., int]) -> Op:
 bucket_op = _hash_op(
     "string_to_hash_bucket", "StringToHashBucket", "Buckets of strings.", hashing.murmur64
 )
-bucket_fast_op = _hash_op(
-    "string_to_hash_bucket_fast", "StringToHashBucketFast", "Buckets of strings by farmhash.",
-    hashing.farm64,
+bucket_fast_op = op(
+    "string_to_hash_bucket_fast", "StringToHashBucketFast", "host", types="s", args=("input",),
+    doc="Buckets of strings by farmhash.", grad=no_grad, infer=_same(dtypes.int64),
+    numpy=lambda x, *, num_buckets: (
+        hashing.farm64_of(x.reshape(-1).tolist()) % np.uint64(num_buckets)
+    ).astype(np.int64).reshape(x.shape),
+    facts={"late": True},
 )  # fmt: skip
 bucket_strong_op = _hash_op(
     "string_to_hash_bucket_strong", "StringToHashBucketStrong", "Buckets of strings by SipHash.",

@@ -5,6 +5,7 @@ These ops give indices only. Values follow by gathering, so gradients come by th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,7 +62,8 @@ def _dense(
             f"output_shape has incorrect number of elements: {len(size)} should be: {at.shape[1]}",
         )  # fmt: skip
     _check(at, size, validate)
-    out = np.full(size, default, values.dtype)
+    zero = values.dtype.kind != "O" and not np.any(default)
+    out = np.zeros(size, values.dtype) if zero else np.full(size, default, values.dtype)
     out[tuple(at.T)] = values
     return out
 
@@ -124,6 +126,9 @@ to_dense_op = op(
 
 
 def _order(indices: Any) -> Any:
+    flat = _flat(indices)
+    if flat is not None:
+        return np.argsort(flat, kind="stable")
     return np.lexsort(indices.T[::-1]) if indices.shape[1] else np.arange(len(indices))
 
 
@@ -140,8 +145,31 @@ def _union(a: Any, b: Any, shape: Any) -> Any:
             None, None,
             f"Operands' shapes do not match: got ranks {a.shape[1]} and {b.shape[1]}",
         )  # fmt: skip
-    out, inverse = np.unique(np.concatenate([a, b]), axis=0, return_inverse=True)
-    return out, inverse.reshape(-1).astype(np.int64)
+    whole = np.concatenate([a, b])
+    flat = _flat(whole)
+    if flat is None:
+        out, inverse = np.unique(whole, axis=0, return_inverse=True)
+        return out, inverse.reshape(-1).astype(np.int64)
+    order = np.argsort(flat, kind="stable")  # a merge, where both are in order
+    ranked = flat[order]
+    fresh = np.ones(len(flat), bool)
+    fresh[1:] = ranked[1:] != ranked[:-1]
+    place = np.empty(len(flat), np.int64)
+    place[order] = np.cumsum(fresh) - 1
+    return whole[order[fresh]], place
+
+
+def _flat(rows: Any) -> Any:
+    """Rows of indices as single numbers in the same order; None where there are no such."""
+    if not rows.size or rows.min() < 0:
+        return None
+    size = [int(n) + 1 for n in rows.max(axis=0)]
+    if math.prod(size) >= 1 << 62:
+        return None
+    flat = rows[:, 0]
+    for column, n in zip(rows.T[1:], size[1:], strict=True):
+        flat = flat * n + column
+    return flat
 
 
 union_op = _op(
@@ -219,34 +247,52 @@ empty_rows_op = _op(
 # ------------------------------------------------------------------------- sequences and sets
 
 
-def _groups(indices: Any, values: Any) -> dict[tuple[int, ...], list[Any]]:
-    out: dict[tuple[int, ...], list[Any]] = {}
-    for row, v in zip(indices[:, :-1].tolist(), values.tolist(), strict=True):
-        out.setdefault(tuple(row), []).append(v)
-    return out
+def _rowed(indices: Any, size: Any) -> tuple[Any, Any, Any]:
+    """Which sequence each element is of, its place there, and how long each sequence is.
+
+    Elements of a sequence are those with its index, in the order they are given.
+    """
+    row = np.zeros(len(indices), np.int64)
+    for column, n in zip(indices.T[:-1], size, strict=False):
+        row = row * n + column
+    counts = np.bincount(row, minlength=int(np.prod(size)))
+    order = np.argsort(row, kind="stable")
+    place = np.empty(len(row), np.int64)
+    place[order] = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return row, place, counts
 
 
-def _distance(a: Sequence[Any], b: Sequence[Any]) -> int:
-    """Insertions, deletions and substitutions that make b of a (Levenshtein)."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        last, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
-    return row[-1]
+def _distances(a: Any, na: Any, b: Any, nb: Any) -> Any:
+    """Insertions, deletions and substitutions that make rows of b of rows of a (Levenshtein).
+
+    A row of the table is made at once: what comes from the left in it is a least number so far.
+    """
+    steps = np.arange(b.shape[1] + 1)
+    row = np.broadcast_to(steps, (len(a), len(steps))).copy()
+    for i in range(a.shape[1]):
+        new = row + 1
+        np.minimum(new[:, 1:], row[:, :-1] + (a[:, i, None] != b), out=new[:, 1:])
+        new = np.minimum.accumulate(new - steps, axis=1) + steps
+        row = np.where((i < na)[:, None], new, row)
+    return row[np.arange(len(a)), nb]
 
 
 def _edit_distance(hi: Any, hv: Any, hs: Any, ti: Any, tv: Any, ts: Any, *, normalize: bool) -> Any:
     size = np.maximum(hs, ts)[:-1]
-    hyp, truth = _groups(hi, hv), _groups(ti, tv)
-    out = np.zeros(tuple(size), np.float32)
-    for key in {**hyp, **truth}:
-        a, b = hyp.get(key, []), truth.get(key, [])
-        d: float = _distance(a, b)
-        if normalize:
-            d = d / len(b) if b else (np.inf if a else 0.0)
-        out[key] = d
-    return out
+    for at in (hi, ti):
+        _check(at[:, :-1], size, False)
+    code = np.unique(np.concatenate([hv, tv]), return_inverse=True)[1].reshape(-1)
+    padded = []
+    for indices, own in ((hi, code[: len(hv)]), (ti, code[len(hv) :])):
+        row, place, n = _rowed(indices, size)
+        table = np.full((len(n), n.max(initial=0)), -1)
+        table[row, place] = own
+        padded += [table, n]
+    d = _distances(*padded).astype(np.float64)
+    if normalize:
+        lengths = padded[3]
+        d = np.where(lengths > 0, d / np.maximum(lengths, 1), np.where(d > 0, np.inf, 0))
+    return d.astype(np.float32).reshape(tuple(size))
 
 
 edit_distance_op = _op(
@@ -255,52 +301,50 @@ edit_distance_op = _op(
 )  # fmt: skip
 
 
-def _set_rows(a: Any, b: Any, kind: str) -> Any:
-    if kind == "a-b":
-        return np.setdiff1d(a, b)
-    if kind == "b-a":
-        return np.setdiff1d(b, a)
-    return np.intersect1d(a, b) if kind == "intersection" else np.union1d(a, b)
+Sets = tuple[list[int], Any, Any]
 
 
-Groups = tuple[list[int], dict[tuple[int, ...], Any]]
-
-
-def _set_groups(indices: Any, values: Any, shape: Any) -> Groups:
-    """The sets of a sparse tensor: the sizes before the last axis, and what each group has."""
+def _set_groups(indices: Any, values: Any, shape: Any) -> Sets:
+    """The sets of a sparse tensor: the sizes before the last axis, and of each value the set."""
     size = [int(d) for d in shape]
     _check(indices, size, True)
-    found: dict[tuple[int, ...], list[Any]] = {}
-    for at, v in zip(indices[:, :-1].tolist(), values, strict=True):
-        found.setdefault(tuple(at), []).append(v)
-    return size[:-1], {k: np.array(v, values.dtype) for k, v in found.items()}
+    return size[:-1], _rowed(indices, size[:-1])[0], values
+
+
+def _dense_groups(x: Any) -> Sets:
+    size = list(x.shape[:-1])
+    return size, np.repeat(np.arange(math.prod(size)), x.shape[-1]), x.reshape(-1)
+
+
+_KINDS: dict[str, Any] = {
+    "a-b": np.setdiff1d, "b-a": lambda a, b: np.setdiff1d(b, a), "intersection": np.intersect1d,
+    "union": np.union1d,
+}  # fmt: skip
 
 
 def _sets(*inputs: Any, kind: str, sparse: tuple[bool, bool]) -> Any:
     left = list(inputs)
-    operands: list[Groups] = []
+    operands: list[Sets] = []
     for is_sparse in sparse:
         if is_sparse:
             operands.append(_set_groups(*left[:3]))
             del left[:3]
         else:
-            x = left.pop(0)
-            operands.append((list(x.shape[:-1]), {at: x[at] for at in np.ndindex(x.shape[:-1])}))
-    (size, a), (other, b) = operands
+            operands.append(_dense_groups(left.pop(0)))
+    (size, rows, a), (other, columns, b) = operands
     if size != other:
         raise InvalidArgumentError(None, None, f"Mismatched shapes {size} vs {other}")
-    dtype = inputs[1 if sparse[0] else 0].dtype
-    none = np.zeros(0, dtype)
-    ids: list[list[int]] = []
-    values: list[Any] = []
-    longest = 0
-    for at in sorted({*a, *b}):
-        made = _set_rows(a.get(at, none), b.get(at, none), kind)
-        longest = max(longest, len(made))
-        ids += [[*at, i] for i in range(len(made))]
-        values += made.tolist()
-    out = np.array(ids, np.int64).reshape(-1, len(size) + 1)
-    return out, np.array(values, dtype), np.array([*size, longest], np.int64)
+    each, code = np.unique(np.concatenate([a, b]), return_inverse=True)
+    n = max(len(each), 1)  # a set and a value are one number
+    first = rows * n + code.reshape(-1)[: len(a)]
+    second = columns * n + code.reshape(-1)[len(a) :]
+    found = np.asarray(_KINDS.get(kind, np.union1d)(first, second), np.int64)
+    of, values = found // n, each[found % n]
+    counts = np.bincount(of, minlength=1)
+    place = np.arange(len(of)) - (np.cumsum(counts) - counts)[of]
+    at = np.unravel_index(of, tuple(size)) if size and len(of) else [of] * len(size)
+    ids = np.stack([*at, place], 1).astype(np.int64)
+    return ids, values, np.array([*size, counts.max(initial=0)], np.int64)
 
 
 def _sets_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -321,11 +365,11 @@ set_op = _op(
 
 
 def _set_sizes(indices: Any, values: Any, shape: Any) -> Any:
-    size, groups = _set_groups(indices, values, shape)
-    out = np.zeros(size, np.int32)
-    for at, v in groups.items():
-        out[at] = len(np.unique(v))
-    return out
+    size, row, values = _set_groups(indices, values, shape)
+    each, code = np.unique(values, return_inverse=True)
+    found = np.unique(row * max(len(each), 1) + code.reshape(-1)) // max(len(each), 1)
+    counts = np.bincount(found, minlength=math.prod(size))
+    return counts.astype(np.int32).reshape(size)
 
 
 def _set_sizes_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,10 @@ def _cut_any(s: bytes, separators: bytes, skip: bool) -> list[bytes]:
     if not separators:
         parts = [s[i : i + 1] for i in range(len(s))]
     else:
-        table = bytes.maketrans(separators, separators[:1] * len(separators))
-        parts = s.translate(table).split(separators[:1])
-    return [p for p in parts if p or not skip] if s or not skip else []
+        if len(separators) > 1:
+            s = s.translate(bytes.maketrans(separators, separators[:1] * len(separators)))
+        parts = s.split(separators[:1])
+    return list(filter(None, parts)) if skip else parts
 
 
 def _cut(s: bytes, separator: bytes, most: int) -> list[bytes]:
@@ -38,11 +40,13 @@ def _parts(x: Any, separator: Any, *, skip: bool, most: int, whole: bool) -> Any
         raise ValueError(f"input must be a vector, got shape: {list(x.shape)}")
     mark = separator[()]
     rows = [_cut(s, mark, most) if whole else _cut_any(s, mark, skip) for s in x]
-    ids = [(i, j) for i, row in enumerate(rows) for j in range(len(row))]
-    values = np.empty(len(ids), object)
-    values[:] = [p for row in rows for p in row]
-    shape = np.array([len(rows), max((len(r) for r in rows), default=0)], np.int64)
-    return np.array(ids, np.int64).reshape(-1, 2), values, shape
+    counts = np.fromiter(map(len, rows), np.int64, len(rows))
+    values = np.empty(int(counts.sum()), object)
+    values[:] = list(chain.from_iterable(rows))
+    row = np.repeat(np.arange(len(rows)), counts)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = np.array([len(rows), counts.max(initial=0)], np.int64)
+    return np.stack([row, place], 1), values, shape
 
 
 def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
