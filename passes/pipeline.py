@@ -63,7 +63,7 @@ LEVELS: dict[int, str] = {
     0: "sizes,expand,sizes,fuse",
     1: "sizes,fold,expand,sizes,fold,cse,fuse,share",
     2: "sizes,fold,trim,cse,stabilize,simplify,chain,pools,trim,hoist,expand,sizes,fold,layout,"
-    "simplify,cse,trim,narrow,cse,winograd,fuse,share",
+    "simplify,cse,trim,narrow,hoist,cse,winograd,fuse,share",
 }
 REQUIRED = ("sizes", "expand", "fuse")
 #: Passes whose replacements of nodes depend on each other, are rules, or ask by themselves (`trim`,

@@ -127,3 +127,20 @@ def test_with_a_limit_of_memory() -> None:
         sess.run(w.initializer)
         got = sess.run(grad, feed)
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5 * np.abs(want).max())
+
+
+def test_weights_of_a_loop_are_packed_before_it() -> None:
+    """So are the rows of them that the gradient reads, though few rows are multiplied by them."""
+    steps, width = 9, 72
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, steps, width])
+        _, end = tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicRNNCell(width), x, dtype=tf.float32)
+        grads = tf.gradients(tf.reduce_sum(end), tf.trainable_variables())
+        with tf.Session() as sess:
+            sess.run(tf.global_variables_initializer())
+            feed = {x: np.ones((20, steps, width), np.float32)}
+            ran = profile_run(sess, grads, feed, runs=1, warmup=1)
+    calls = [(s.phase, s.calls) for s in ran if s.phase in ("pack_b", "packed")]
+    assert calls.count(("pack_b", 1)) == 2
+    assert calls.count(("packed", steps)) == 2
+    assert not [s for s in ran if "slice" in s.kernel and s.calls > 1]
