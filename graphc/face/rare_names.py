@@ -93,6 +93,10 @@ _ROWS = (
      "FLOAT_OPS_OPTIONS PRINT_ALL_TIMING_MEMORY TRAINABLE_VARS_PARAMS_STAT_OPTIONS"),
     ("contrib.tfprof.model_analyzer", "see.tfprof.profiling", "ALL_ADVICE Profiler advise"),
     ("contrib.tfprof.tfprof_logger", "see.tfprof.profiling", "write_op_log"),
+    ("contrib.cudnn_rnn", "contrib.cudnn_rnn.layers",
+     "CudnnGRU CudnnLSTM CudnnRNNRelu CudnnRNNTanh"),
+    ("contrib.cudnn_rnn", "contrib.cudnn_rnn.cells",
+     "CudnnCompatibleGRUCell CudnnCompatibleLSTMCell"),
     ("contrib.sparsemax", "contrib.sparsemax", "sparsemax sparsemax_loss"),
 )  # fmt: skip
 
