@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from graphc.errors import UnimplementedError
 from graphc.estimator import estimator as base
 from graphc.estimator import spec as base_spec
+from graphc.face.graph import Graph
+from graphc.face.scopes import variable_scope
+from graphc.train.steps import create_global_step
 
 __all__ = ["CrossShardOptimizer", "InputPipelineConfig", "RunConfig", "TPUConfig", "TPUEstimator",
            "TPUEstimatorSpec"]  # fmt: skip
@@ -110,6 +113,10 @@ class TPUEstimator(base.Estimator):
         }  # fmt: skip
         super().__init__(model_fn, model_dir, config, None, warm_start_from)
         self._params = dict(params or {})
+
+    def _create_global_step(self, graph: Graph) -> Any:
+        with graph.as_default(), variable_scope("", use_resource=True):
+            return create_global_step(graph)
 
     def _call_input(self, input_fn: Callable[..., Any], mode: Any) -> Any:
         if self._sizes[mode] is not None:

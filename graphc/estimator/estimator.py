@@ -240,11 +240,15 @@ class Estimator:
             logging.info("No global step in %s: %s", path, e)
             return 0
 
+    def _create_global_step(self, graph: Graph) -> Any:
+        """The variable that counts the steps: subclasses may make another one."""
+        return create_global_step(graph)
+
     def _train(self, input_fn: Any, hooks: list[Any], listeners: Any) -> Any:
         config = self._config
         with Graph().as_default() as g:
             set_random_seed(config.tf_random_seed)
-            create_global_step(g)
+            self._create_global_step(g)
             if self._reads_step_first:
                 count_global_step_read(g)
             features, labels, inputs = self._inputs(input_fn, ModeKeys.TRAIN)
@@ -328,7 +332,7 @@ class Estimator:
                          "evaluate.", self._dir)  # fmt: skip
         with Graph().as_default() as g:
             set_random_seed(self._config.tf_random_seed)
-            step = create_global_step(g)
+            step = self._create_global_step(g)
             features, labels, inputs = self._inputs(input_fn, ModeKeys.EVAL)
             spec = self._call_model(features, labels, ModeKeys.EVAL, self._config)
             values, update = _metrics(spec)
@@ -389,7 +393,7 @@ class Estimator:
                          "predict.", self._dir)  # fmt: skip
         with Graph().as_default() as g:
             set_random_seed(self._config.tf_random_seed)
-            create_global_step(g)
+            self._create_global_step(g)
             features, inputs = self._features(input_fn)
             spec = self._call_model(features, None, ModeKeys.PREDICT, self._config)
             wanted = chosen_predictions(spec.predictions, predict_keys, "predict_keys")
@@ -482,7 +486,7 @@ class Estimator:
             if mode not in receivers:
                 continue
             with Graph().as_default() as g, graphc.Session() as s:
-                create_global_step(g)
+                self._create_global_step(g)
                 receiver = receivers[mode]()
                 labels = getattr(receiver, "labels", None)
                 spec = self._call_model(receiver.features, labels, mode, self._config)

@@ -84,6 +84,9 @@ MORE_INSIDE: dict[str, str] = {
     "python.training.monitored_session._HookedSession": "graphc.train.hooked:HookedSession",
     **{f"python.tpu.tpu_function.{n}": f"graphc.contrib.tpu_shards:{n}"
        for n in ("TpuContext", "get_tpu_context", "tpu_shard_context")},
+    **{f"estimator.tpu.{n}": f"graphc.contrib.tpu:{n}"
+       for n in ("InputPipelineConfig", "RunConfig", "TPUConfig", "TPUEstimator",
+                 "TPUEstimatorSpec")},
     **{f"python.framework.test_util.{n}": f"graphc.face.test_util:{n}" for n in _TEST_UTIL},
     "python.framework.test_util.TensorFlowTestCase": "graphc.test:TestCase",
     # ---- Keras

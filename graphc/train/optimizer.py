@@ -213,8 +213,10 @@ class Optimizer:
                 control_dependencies([self._finish(updates, "update")]),
                 graph.colocate_with(global_step),
             ):
-                one = constant(1, global_step.dtype.base_dtype)
-                return _operation(state.assign_add(global_step, one, name=scope))
+                name = "Const" if getattr(global_step, "_resource", False) else "value"
+                one = constant(1, global_step.dtype.base_dtype, name=name)
+                step = state.reference(global_step, "AssignAdd")  # TF1 does not read it again
+                return _operation(state.assign_add(step, one, name=scope))
 
     def _apply(self, g: Gradient, v: Any) -> Any:
         if isinstance(v, Value):

@@ -8,6 +8,7 @@ from graphc.face import scopes
 from graphc.face.graph import Graph, get_default_graph
 from graphc.face.graph_keys import GraphKeys
 from graphc.face.logging import error
+from graphc.face.resource_variable import ResourceVariable
 from graphc.face.variables import Variable
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Value
@@ -82,9 +83,10 @@ def get_or_create_global_step(graph: Any = None) -> Any:
 def count_global_step_read(graph: Graph) -> None:
     """Go on as after what TF1's estimators read the step with where it may not be initialized.
 
-    It is eleven operations that nothing here has a use for; the seeds of later ones depend on them.
+    It is eleven operations that nothing here has a use for, twelve where the step is a resource;
+    the seeds of later ones depend on them.
     """
-    with graph.counts_as(11):
+    with graph.counts_as(12 if isinstance(get_global_step(graph), ResourceVariable) else 11):
         pass
 
 

@@ -138,3 +138,52 @@ def test_tpu_estimator_without_a_tpu(tmp_path: pathlib.Path) -> None:
     assert [p["x"] for p in e.predict(input_fn)] == list(range(8))
     with pytest.raises(tf.errors.UnimplementedError, match="use_tpu=False"):
         tpu.TPUEstimator(model_fn)
+
+
+def test_tpu_estimator_counts_steps_in_a_resource_variable() -> None:
+    """What TF 1.15 draws for a variable depends on the operations that its step is made of."""
+    tpu = tf.estimator.tpu
+    assert tpu.TPUEstimator is tf.compat.v1.estimator.tpu.TPUEstimator
+    counts = {}
+
+    def model_fn(features: Any, labels: Any, mode: Any, params: Any) -> Any:
+        counts[mode] = tf.get_default_graph()._last_id
+        step = tf.train.get_global_step()
+        assert step.dtype is tf.int64  # of a reference it is int64_ref
+        w = tf.get_variable("w", [3], initializer=tf.random_normal_initializer())
+        loss = tf.reduce_sum(w * w * features)
+        train = tf.train.GradientDescentOptimizer(0.1).minimize(loss, step)
+        counts[mode] = counts[mode], tf.get_default_graph()._last_id
+        return tpu.TPUEstimatorSpec(mode, loss=loss, train_op=train)
+
+    e = tpu.TPUEstimator(
+        model_fn, use_tpu=False, train_batch_size=2, eval_batch_size=2,
+        config=tpu.RunConfig(tf_random_seed=3),
+    )  # fmt: skip
+    e.train(lambda params: tf.data.Dataset.from_tensors(tf.ones([3])).repeat(), steps=2)
+    e.evaluate(lambda params: tf.data.Dataset.from_tensors(tf.ones([3])).repeat(), steps=2)
+    assert counts == {"train": (28, 64), "eval": (16, 52)}
+    np.testing.assert_allclose(
+        e.get_variable_value("w"), [0.40398312, -0.4549548, 0.42882675], rtol=1e-6
+    )
+
+
+def test_estimators_make_their_step_by_a_method() -> None:
+    class Mine(tf.estimator.Estimator):
+        def _create_global_step(self, graph: Any) -> Any:
+            with graph.as_default():
+                v = tf.get_variable(
+                    "mine", [], tf.int64, tf.zeros_initializer(), trainable=False,
+                    collections=[tf.GraphKeys.GLOBAL_STEP, tf.GraphKeys.GLOBAL_VARIABLES],
+                )  # fmt: skip
+            return v
+
+    def model_fn(features: Any, labels: Any, mode: Any) -> Any:
+        step = tf.train.get_global_step()
+        assert step.op.name == "mine"
+        return tf.estimator.EstimatorSpec(mode, loss=features, train_op=tf.assign_add(step, 1))
+
+    e = Mine(model_fn)
+    e.train(lambda: tf.data.Dataset.from_tensors(1.0).repeat(), steps=3)
+    assert e.get_variable_names() == ["mine"]
+    assert e.get_variable_value("mine") == 3

@@ -415,3 +415,18 @@ def test_variables_in_views_of_dictionaries() -> None:
         s.run(train)
         got = s.run(held)
     np.testing.assert_allclose([got["a"], got["b"]], [1.9, 0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("resource", [False, True])
+def test_a_step_is_counted_without_being_read_again(resource: bool) -> None:
+    with tf.Graph().as_default() as g:
+        with tf.variable_scope("", use_resource=resource):
+            step = tf.train.create_global_step()
+        w = tf.get_variable("w", [3])
+        optimizer = tf.train.AdamOptimizer()
+        pairs = optimizer.compute_gradients(tf.reduce_sum(w * w))
+        before = g._last_id
+        op = optimizer.apply_gradients(pairs, global_step=step)
+        assert (g._last_id - before, op.name) == (28, "Adam")
+        names = [n.name for n in g.get_operations()]
+        assert names[-2] == ("Adam/Const" if resource else "Adam/value")
