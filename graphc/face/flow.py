@@ -110,7 +110,7 @@ def cond(
         made = []
         for taken, f in ((True, true_fn), (False, false_fn)):
             context = Branch(graph.context, p, taken)
-            made.append((context, _Results(context, f)))
+            made.append((context, _Results(context, f, strict)))
         (then, a), (orelse, b) = made
         _assert_alike(a.structure, b.structure)
         if not then.results:
@@ -122,9 +122,12 @@ def cond(
                     f"{x.dtype.name}, {y.dtype.name}"
                 )
         out = a.pack(flow.conditional(then, orelse, switch))
-    while not strict and isinstance(out, list | tuple) and len(out) == 1:
-        out = out[0]
-    return out
+    return out if strict else _only(out)
+
+
+def _only(given: Any) -> Any:
+    """The element of a list of one; anything else as it is."""
+    return given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
 
 
 def _assert_alike(a: Any, b: Any) -> None:
@@ -169,9 +172,10 @@ def _predicate(p: Value, graph: Any) -> Value:
 class _Results:
     """What a branch's function gave, and what packs the results of the cond likewise."""
 
-    def __init__(self, context: Branch, f: Callable[[], Any]) -> None:
+    def __init__(self, context: Branch, f: Callable[[], Any], strict: bool) -> None:
         self.context = context
         self.f = f
+        self.strict = strict
         flow.branch(context, self.values)
 
     def values(self) -> list[Value]:
@@ -179,6 +183,8 @@ class _Results:
         if given is None:
             which = "true_fn" if self.context.taken else "false_fn"
             raise ValueError(f"{which} must have a return value.")
+        if not self.strict:  # once here, once in what the cond gives
+            given = _only(given)
         self.structure = given
         leaves, self.pack = expanded(given)
         return [self.tensor(x) for x in leaves]

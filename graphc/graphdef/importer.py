@@ -223,12 +223,20 @@ class _Importer:
         else:
             self.structured(order)
         self.linked()
-        unused = sorted(set(self.input_map) - self.used)
+        # a node that nothing reads may be mapped, one that is not there may not
+        unused = sorted(k for k in set(self.input_map) - self.used if not self.there(k))
         if unused:
             raise ValueError(
                 f"Attempted to map inputs that were not found in graph_def: [{', '.join(unused)}]"
             )
         return self.made
+
+    def there(self, key: str) -> bool:
+        """Whether the graph has the output that `key` names (``name:index``)."""
+        name, _, index = key.removeprefix("^").partition(":")
+        if name not in self.made:
+            return name in self.nodes
+        return int(index or 0) < max(1, len(self.made[name].outputs))
 
     def record(self, n: Any) -> None:
         """Make one node, or what stands for it where that is allowed."""
@@ -455,7 +463,7 @@ class _Importer:
             return given
         if key in self.values:
             return self.values[key]
-        name, _, index = key.partition(":")
+        name, _, index = key.removeprefix("^").partition(":")
         if name not in self.made:
             raise _Unknown(self.nodes[name].op)
         outputs = self.made[name].outputs

@@ -356,14 +356,18 @@ def resize_images(
         raise ValueError("Resize method is not implemented.")
 
     def body(x: Any) -> Any:
-        with current().counts_as(None if preserve_aspect_ratio else 0):
+        if preserve_aspect_ratio:  # TensorFlow computes it, even where the size stays
+            given = 0 if isinstance(size, Value) else 1
+            with current().counts_as(_proportional_count(x.get_shape().as_list()) + given):
+                new = _proportional(sizes(x)[1:3], _target(size))
+                packed = tensor(_packed(new), dtype=dtypes.int32)
+            return _METHODS[method](x, packed, align_corners)
+        with current().counts_as(0):
             new = _target(size)
-        if preserve_aspect_ratio:
-            new = _proportional(sizes(x)[1:3], new)
         if all(isinstance(v, int) for v in new) and x.get_shape().as_list()[1:3] == new:
             current().reserve(*[] if isinstance(size, Value) else ["size"])
             return x
-        with current().counts_as(None if preserve_aspect_ratio else 0):
+        with current().counts_as(0):
             packed = _packed(new)
         # numbers of a tensor are no constant
         if isinstance(size, Value) and not isinstance(packed, Value):
@@ -389,6 +393,11 @@ def _proportional(old: list[Any], new: list[Any]) -> list[Any]:
     floats = [math.cast(tensor(v), dtypes.float32) for v in [*old, *new]]
     factor = math.minimum(floats[2] / floats[0], floats[3] / floats[1])
     return [math.cast(math.rint(factor * o), dtypes.int32) for o in floats[:2]]
+
+
+def _proportional_count(shape: list[int | None]) -> int:
+    """How many operations TF1 makes for that size, of pictures of this shape."""
+    return 22 + 2 * (None in shape) - 2 * shape[1:3].count(None)
 
 
 def resize_image_with_pad(

@@ -15,6 +15,7 @@ from graphc.ir import dims as D
 from graphc.ir.build import InferError
 from graphc.ir.dims import Dim
 from graphc.ir.node import Value
+from graphc.ir.region import Branch
 
 __all__ = ["LIMIT", "Known", "NeedsValue", "known", "known_operand", "resolve", "static"]
 
@@ -69,8 +70,27 @@ def known(value: Value) -> Known:
         if deps and len(stack) < 10_000:
             stack.extend(deps)
             continue
-        memo[v] = _within(_apply(v, memo), _RANGE[v.dtype.code])
+        memo[v] = _within(_apply(v, memo, f), _RANGE[v.dtype.code])
     return memo[value]
+
+
+def _seen(v: Value, x: Value, k: Known) -> Known:
+    """What the op of `v` knows of its operand `x`, of which `k` is known, in a recorded graph.
+
+    TensorFlow follows no value through the edge of a construct, so that a branch for other sizes
+    than those at hand is not refused. Only operands themselves are known, and what is packed in
+    a loop: when their op was made they had not come through that edge yet.
+    """
+    contexts = getattr(v.node.graph, "contexts", None)
+    if not contexts:
+        return k
+    home = contexts.get(x.node)
+    inner = contexts.get(v.node)
+    while inner is not home and inner is not None:
+        if isinstance(inner, Branch) or v.node.op.name != "stack":
+            return None
+        inner = inner.outer
+    return k
 
 
 def _within(k: Known, end: int) -> Known:
@@ -105,11 +125,13 @@ def _from_array(a: np.ndarray[Any, Any]) -> Known:
     return tuple(int(e) for e in a)
 
 
-def _apply(v: Value, memo: dict[Value, Known]) -> Known:
+def _apply(v: Value, memo: dict[Value, Known], f: D.Facts | None) -> Known:
     n = v.node
     if n.op.facts.get("shape_only"):
         return _of_output(v, n.op.dims(*n.inputs, **n.attrs) if n.op.dims else None)
     args = [memo.get(x) for x in n.inputs]
+    if f is None:
+        args = [_seen(v, x, k) for x, k in zip(n.inputs, args, strict=True)]
     assert n.op.dims is not None
     if n.op.family != "elementwise":
         args = [

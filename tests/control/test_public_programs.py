@@ -1,0 +1,133 @@
+"""What public programs of pictures, detection and generative nets showed; values are TF 1.15's."""
+
+import numpy as np
+import pytest
+
+import graphc as tf
+
+
+@pytest.fixture(autouse=True)
+def graph():
+    with tf.Graph().as_default():
+        yield
+
+
+def test_lists_of_one_tensor_in_branches():
+    p, x, y = tf.placeholder(tf.bool, []), tf.constant(1.0), tf.constant(2.0)
+
+    def of(a, b, strict=False):
+        return tf.cond(p, lambda: a, lambda: b, strict=strict)
+
+    for a, b in [([x], y), (x, [y]), ([x], (y,)), ((x,), (y,))]:
+        got = of(a, b)
+        assert isinstance(got, tf.Tensor)
+        with tf.Session() as s:
+            assert s.run(got, {p: True}) == 1
+            assert s.run(got, {p: False}) == 2
+        if a.__class__ is not b.__class__:
+            with pytest.raises((TypeError, ValueError), match="same nested structure"):
+                of(a, b, strict=True)
+    with pytest.raises(ValueError, match="same nested structure"):
+        of([[x]], [y])
+    assert isinstance(of([[x]], [[y]]), tf.Tensor)
+    assert isinstance(of([[[x]]], [[[y]]]), list)  # once in each branch, once in the result
+    assert list(of([{"a": x}], {"a": y})) == ["a"]
+    assert isinstance(of([x], [y], strict=True), list)
+
+
+def test_sizes_are_not_followed_into_branches():
+    x, p = tf.zeros([15, 60, 40]), tf.placeholder(tf.bool, [])
+    new, n = tf.stack([tf.constant(50), tf.constant(100)]), tf.shape(x)[0]
+    shapes = []
+
+    def branch():
+        shapes.append(tf.reshape(x, [-1, new[0], new[1]]).shape.as_list())
+        shapes.append(tf.reshape(x, [n, -1]).shape.as_list())
+        shapes.append(tf.fill(new, 1.0).shape.as_list())
+        shapes.append(tf.zeros([tf.shape(x)[0], 3]).shape.as_list())
+        shapes.append(tf.range(n).shape.as_list())
+        shapes.append(tf.transpose(x, tf.stack([n * 0, n * 0 + 2, n * 0 + 1])).shape.as_list())
+        with pytest.raises(ValueError, match="Cannot reshape a tensor with 36000 elements"):
+            tf.reshape(x, new)
+        return tf.constant(0)
+
+    tf.cond(p, branch, lambda: tf.constant(1))
+    assert shapes == [[None] * 3, [None, None], [50, 100], [15, 3], [15], [None] * 3]
+    shapes.clear()
+    tf.while_loop(lambda i: i < 3, lambda i: branch() + i, [0])
+    assert shapes == [[None] * 3, [15, 2400], [50, 100], [15, 3], [15], [None] * 3]
+    shapes.clear()
+    with pytest.raises(ValueError, match="must be evenly divisible by 5000 but is 36000"):
+        branch()
+
+
+def test_branch_for_no_masks_beside_masks():
+    """The reshape of the branch that is not taken fits no masks but empty ones."""
+    masks = tf.placeholder(tf.float32, [None, 6, 4])
+    size = tf.stack([3, 5])
+    got = tf.cond(
+        tf.shape(masks)[0] > 0,
+        lambda: tf.image.resize_nearest_neighbor(masks[..., None], size)[..., 0],
+        lambda: tf.reshape(masks, [-1, size[0], size[1]]),
+    )
+    with tf.Session() as s:
+        assert s.run(got, {masks: np.zeros([2, 6, 4])}).shape == (2, 3, 5)
+        assert s.run(got, {masks: np.zeros([0, 6, 4])}).shape == (0, 3, 5)
+
+
+def _seed(tensor):
+    op = tensor.op
+    while "seed2" not in op.node_def.attr:
+        op = op.inputs[0].op
+    return op.get_attr("seed2")
+
+
+@pytest.mark.parametrize("size", ["numbers", "constant", "packed"])
+def test_size_in_proportion(size):
+    x = tf.cast(tf.reshape(tf.range(60 * 40 * 3) % 251, [60, 40, 3]), tf.float32)
+    given = {"numbers": list, "constant": tf.constant, "packed": tf.stack}
+    with tf.Session() as s:
+        y = tf.image.resize_images(x, given[size]([100, 50]), preserve_aspect_ratio=True)
+        assert y.shape.as_list() == [75, 50, 3]
+        assert s.run(y).shape == (75, 50, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"),
+    [
+        ([60, 40, 3], 35), ([None, None, 3], 33), ([None, 40, 3], 35), ([2, 60, 40, 3], 32),
+        ([None, 60, 40, 3], 34), ([None, None, None, 3], 30),
+    ],
+)  # fmt: skip
+def test_operations_of_a_size_in_proportion(shape, count):
+    tf.set_random_seed(1)
+    for size in ([100, 50], [60, 40]):
+        before = _seed(tf.random_uniform([]))
+        y = tf.image.resize_images(
+            tf.placeholder(tf.uint8, shape), size, preserve_aspect_ratio=True
+        )
+        assert _seed(tf.random_uniform([])) - before == count
+        assert y.dtype is tf.float32  # also where the size stays
+
+
+def test_blocks_by_keyword():
+    x = tf.constant(np.arange(4.0).reshape(4, 1, 1, 1))
+    y = tf.batch_to_space_nd(x, block_shape=[2, 2], crops=[[0, 0], [0, 0]])
+    z = tf.space_to_batch_nd(input=y, block_shape=[2, 2], paddings=[[0, 0], [0, 0]], name="a")
+    with tf.Session() as s:
+        assert s.run(y).ravel().tolist() == [0, 1, 2, 3]
+        assert s.run(z).ravel().tolist() == [0, 1, 2, 3]
+    assert z.name == "a:0"
+
+
+def test_mapped_inputs_that_nothing_reads():
+    with tf.Graph().as_default() as g:
+        tf.placeholder(tf.float32, [2], name="x")
+        tf.split(tf.identity(tf.placeholder(tf.float32, [2], name="z"), name="y"), 2, name="sp")
+    v, graph_def = tf.constant([1.0, 2.0]), g.as_graph_def()
+    for key in ("x:0", "x", "sp:1", "z:0", "^x", "y"):
+        got = tf.import_graph_def(graph_def, {key: v}, return_elements=["y:0"])[0]
+        assert got.shape.as_list() == [2]
+    for key in ("x:1", "w:0", "sp:2", "^w"):
+        with pytest.raises(ValueError, match="inputs that were not found in graph_def"):
+            tf.import_graph_def(graph_def, {key: v}, return_elements=["y:0"])
