@@ -378,6 +378,7 @@ def while_loop(
                 cond, body, loop_vars, shape_invariants, maximum_iterations, alone
             )
         made = _While(cond, body, loop_vars, shape_invariants, back_prop)
+        made.parallel = int(parallel_iterations)
         out = made.record(graph)
     if counted:
         return out[1]
@@ -418,6 +419,7 @@ class _While:
     ) -> None:
         self.cond, self.body, self.given = cond, body, loop_vars
         self.back_prop = back_prop
+        self.parallel = 10
         leaves, self.pack = expanded(loop_vars)
         self.values = [x if isinstance(x, Value) else convert_to_tensor(x) for x in leaves]
         self.shapes = _first_shapes(loop_vars, self.values)
@@ -446,7 +448,7 @@ class _While:
 
     def record(self, graph: Any) -> Any:
         context = Loop(graph.context)
-        context.back_prop = self.back_prop
+        context.back_prop, context.parallel = self.back_prop, self.parallel
         values = flow.loop(context, self.values, self.test, self.step, self.shapes, self.check)
         return self.pack_results(values)
 

@@ -40,6 +40,7 @@ def inside(context: Context, refer: Refer, name: Callable[[Node], str]) -> dict[
             params=[refer(v) for v in context.params],
             test=refer(context.test),
             back_prop=context.back_prop,
+            parallel=context.parallel,
             index=None if context.index is None else refer(context.index),
             mirror=place(context.mirror, name) if context.mirror is not None else None,
         )
@@ -67,6 +68,7 @@ def start(data: Mapping[str, Any], outer: Context | None, value: Callable[[str],
         return Branch(outer, value(data["pred"]), bool(data["taken"]))
     made = Loop(outer)
     made.back_prop = bool(data["back_prop"])
+    made.parallel = int(data.get("parallel", made.parallel))
     return made
 
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.graphdef import attributes, contexts, queues
+from graphc.graphdef import attributes, contexts
 from graphc.graphdef.attributes import Plain, encode
+from graphc.graphdef.flow_nodes import FlowNodes, has_flow
 from graphc.graphdef.forms import Form, form_of
-from graphc.graphdef.hosts import HOST_EXPORTS
+from graphc.graphdef.made_of import EXPANSIONS, Unfit, reference
 from graphc.graphdef.tensors import from_array, shape_proto
 from graphc.ir.dims import is_known
 from graphc.ir.dtypes import DType, as_dtype, int32, int64
@@ -31,39 +32,46 @@ __all__ = ["export_graph", "export_nodes", "node_proto"]
 PRODUCER = 134
 
 
-class _Unfit(Exception):
-    """A node that TensorFlow has no type for, as it is."""
-
-
 class _Export:
-    def __init__(self, add_shapes: bool, taken: Iterable[str], prefix: str) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], add_shapes: bool, taken: Iterable[str], prefix: str
+    ) -> None:
         self.prefix = prefix
         self.graph = message("GraphDef")()
         self.graph.versions.producer = PRODUCER
         self.add_shapes = add_shapes
         self.taken = set(taken)
         self.numbers: dict[str, str] = {}
+        self.flow = FlowNodes(self, nodes) if has_flow(nodes) else None
 
     def node(self, n: Node, kind: str) -> None:
         """Write one node, and the constants that are its operands."""
         form = form_of(n.op.name, kind)
         start = len(self.graph.node)
-        written = None
+        written = self.flow.write(n) if self.flow else None
+        routed = written is not None
         expansion = EXPANSIONS.get(n.op.name)
-        if form is not None or expansion is not None:
+        if written is None and (form is not None or expansion is not None):
             try:
                 written = expansion(self, n) if expansion else self.as_form(n, form)
-            except (_Unfit, Plain):
+            except (Unfit, Plain):
                 del self.graph.node[start:]
         if written is None:
             written = self.as_own(n, kind)
         inputs, attrs = written
         made = self.graph.node.add(name=n.name, op=attrs.pop("op"), input=inputs)
-        made.input.extend([f"^{c.name}" for c in n.control])
         made.device = n.graph.devices.get(n, "") if n.graph is not None else ""
         for key, value in attrs.items():
             made.attr[key].CopyFrom(value)
-        if not self.exactly(n, made, inputs):
+        controls = [f"^{c.name}" for c in n.control]
+        if self.flow is None:
+            made.input.extend(controls)
+        else:
+            beside = [self.graph.node[i] for i in range(start, len(self.graph.node) - 1)]
+            if routed:  # all but constants that attributes are
+                beside = [m for m in beside if m.op == "Const" and m.name not in self.flow.names]
+            self.flow.route(n, made, beside, routed)
+        if not self.exactly(n, made):
             made.attr["_graphc_types"].CopyFrom(encode(tuple([v.dtype for v in n.outputs])))
         if self.add_shapes:
             shapes = made.attr["_output_shapes"].list.shape
@@ -72,27 +80,35 @@ class _Export:
             shapes.extend([shape_proto(None)] * more)
             made.attr["_output_shapes"].list.SetInParent()
 
-    def exactly(self, n: Node, made: Any, inputs: Sequence[str]) -> bool:
+    def exactly(self, n: Node, made: Any) -> bool:
         """Write what graphc needs to make the same node again; whether that is data."""
-        if n.op.name == "constant":
+        context = context_of(n)
+        if n.op.name == "constant" and context is None:
             return True
+        inputs = [i for i in made.input if not i.startswith("^")]
         # where each input is among those of the message, or its name where it is not one of them
         places = [
             inputs.index(name) if name in inputs else self.refer(v)
             for v, name in zip(n.inputs, map(reference, n.inputs), strict=True)
         ]
         try:
-            text = attributes.to_plain(n.attrs, self.numbers, lambda x: self.other(n, x))
+            attrs = {} if n.op.name == "constant" else n.attrs  # its value is in the message
+            text = attributes.to_plain(attrs, self.numbers, lambda x: self.other(n, x))
         except Plain:
             return False
         exact = {"op": n.op.name, "type": made.op, "inputs": places, "attrs": json.loads(text)}
-        context = context_of(n)
         if context is not None:
             exact["in"] = contexts.place(context, self.named)
+        if self.flow is not None:
+            controls = [i.removeprefix("^") for i in made.input if i.startswith("^")]
+            if controls != [c.name for c in n.control]:
+                exact["control"] = [self.named(c) for c in n.control]
         needs = contexts.roots(n)
         if needs:
-            made.input.extend([f"^{m.name}" for m in needs])
-            exact["needs"] = len(needs)
+            exact["roots"] = [self.named(m) for m in needs]
+            here = [m.name for m in needs if n.op.name == "saved" and context_of(m) is context]
+            made.input.extend([f"^{name}" for name in here if f"^{name}" not in made.input])
+            exact.setdefault("control", [self.named(c) for c in n.control])
         made.attr["_graphc"].s = json.dumps(exact, sort_keys=True).encode()
         return True
 
@@ -182,7 +198,7 @@ class _Export:
         if value is None and name == "squeeze_dims":
             value = ()
         if value is None:
-            raise _Unfit
+            raise Unfit
         return encode(value)
 
     def operand(self, n: Node, name: str, dynamic: Mapping[str, Value]) -> tuple[str, DType]:
@@ -194,11 +210,11 @@ class _Export:
         if value is None:
             rank = n.inputs[0].rank if n.inputs else None
             if rank is None or name not in ("axis", "perm"):
-                raise _Unfit
+                raise Unfit
             value = tuple(range(rank)) if name == "axis" else tuple(reversed(range(rank)))
         dtype = n.attrs["dtype"] if n.op.name == "range" else int32
         if isinstance(value, tuple) and not is_known(_flat(value)):
-            raise _Unfit
+            raise Unfit
         if dtype is int32 and any(abs(int(d)) >> 31 for d in np.ravel(value).tolist()):
             dtype = int64
         return self.beside(n, name, np.array(value, dtype.np), dtype), dtype
@@ -242,88 +258,11 @@ _OUTPUTS = {"FusedBatchNorm": 5, "FusedBatchNormV2": 5, "FusedBatchNormV3": 6,
 _OPERANDS = {"axis": "reduction_indices"}
 
 
-# --------------------------------------------------------------------- made of several
-
-
-def _shape_operand(e: _Export, n: Node, like: Value, name: str = "Shape") -> str:
-    return e.aux(n, name, "Shape", [reference(like)], T=like.dtype, out_type=int32)
-
-
-def _reshape_like(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
-    x, like = n.inputs
-    attrs = {"op": "Reshape", "T": encode(x.dtype), "Tshape": encode(int32)}
-    return [reference(x), _shape_operand(e, n, like)], attrs
-
-
-def _broadcast_like(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
-    x, like = n.inputs
-    attrs = {"op": "BroadcastTo", "T": encode(x.dtype), "Tidx": encode(int32)}
-    return [reference(x), _shape_operand(e, n, like)], attrs
-
-
-def _sum_to_like(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
-    x, like = n.inputs
-    to = _shape_operand(e, n, like)
-    given = _shape_operand(e, n, x, "Shape_1")
-    axes = e.aux(n, "BroadcastGradientArgs", "BroadcastGradientArgs", [given, to], T=int32)
-    total = e.aux(n, "Sum", "Sum", [reference(x), axes], T=x.dtype, Tidx=int32, keep_dims=False)
-    attrs = {"op": "Reshape", "T": encode(x.dtype), "Tshape": encode(int32)}
-    return [total, to], attrs
-
-
-def _count(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
-    (x,), out = n.inputs, n.outputs[0].dtype
-    axis = n.attrs.get("axis")
-    if out not in (int32, int64):
-        raise _Unfit
-    if axis is None:
-        return [reference(x)], {"op": "Size", "T": encode(x.dtype), "out_type": encode(out)}
-    axes = e.beside(n, "axis", np.ravel(axis).astype(np.int32), int32)
-    zero = e.beside(n, "zero", np.zeros((), np.int32), int32)
-    shape = e.aux(n, "Shape", "Shape", [reference(x)], T=x.dtype, out_type=out)
-    sizes = e.aux(n, "GatherV2", "GatherV2", [shape, axes, zero], Tparams=out, Tindices=int32,
-                  Taxis=int32, batch_dims=0)  # fmt: skip
-    attrs = {"op": "Prod", "T": encode(out), "Tidx": encode(int32), "keep_dims": encode(False)}
-    return [sizes, zero], attrs
-
-
-def _log_sigmoid(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
-    t = n.inputs[0].dtype
-    minus = e.aux(n, "Neg", "Neg", [reference(n.inputs[0])], T=t)
-    return [e.aux(n, "Softplus", "Softplus", [minus], T=t)], {"op": "Neg", "T": encode(t)}
-
-
-def _select(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
-    """TensorFlow has one for operands of one shape, and one that broadcasts."""
-    equal = len({v.static_shape for v in n.inputs}) == 1 and n.inputs[0].static_shape is not None
-    attrs = {"op": "Select" if equal else "SelectV2", "T": encode(n.inputs[1].dtype)}
-    return [reference(v) for v in n.inputs], attrs
-
-
-def _select_rows(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
-    """``tf.where`` of sizes that only a run knows."""
-    return [reference(v) for v in n.inputs], {"op": "Select", "T": encode(n.inputs[1].dtype)}
-
-
-def _sorted_ids(e: _Export, n: Node) -> tuple[list[str], dict[str, Any]]:
-    """TensorFlow's segment ops look themselves; what is exported of ours does not need it."""
-    return [reference(n.inputs[0])], {"op": "Identity", "T": encode(n.inputs[0].dtype)}
-
-
-#: Ops that TensorFlow makes of several, or has under several types.
-EXPANSIONS = {
-    "reshape_like": _reshape_like, "broadcast_like": _broadcast_like,
-    "sum_to_like": _sum_to_like, "count": _count, "log_sigmoid": _log_sigmoid,
-    "select": _select, "select_rows": _select_rows, "sorted_ids": _sorted_ids, **queues.EXPORTS,
-    **HOST_EXPORTS,
-}  # fmt: skip
-
-
 def _last_axis(n: Node) -> None:
     """Refuse a node that works along another axis than TensorFlow's."""
     rank = n.inputs[0].rank
     if n.attrs["axis"] != -1 and (rank is None or n.attrs["axis"] != rank - 1):
-        raise _Unfit
+        raise Unfit
 
 
 def _flat(value: Any) -> tuple[Any, ...]:
@@ -344,23 +283,18 @@ def _operands(n: Node, form: Form, dynamic: int) -> dict[str, Sequence[Value]]:
     # the record's order is the inputs' order
     order = [a for a in n.op.args if a in form.plain] if n.op.args else list(form.plain)
     if len(order) != len(form.plain):
-        raise _Unfit
+        raise Unfit
     out: dict[str, Sequence[Value]] = {}
     for i, name in enumerate(order):
         out[name] = values[i:] if name.startswith("*") else values[i : i + 1]
     return out
 
 
-def reference(v: Value) -> str:
-    """How an input names a value."""
-    return v.node.name if v.index == 0 else f"{v.node.name}:{v.index}"
-
-
 def export_nodes(
     nodes: Sequence[Any], add_shapes: bool = False, taken: Iterable[str] = (), prefix: str = ""
 ) -> Any:
     """A ``GraphDef`` of some nodes of a graph; `prefix` will be taken from all names."""
-    out = _Export(add_shapes, taken or [n.name for n in nodes], prefix)
+    out = _Export(nodes, add_shapes, taken or [n.name for n in nodes], prefix)
     for n in nodes:
         out.node(n, n.type)
     return out.graph
@@ -377,4 +311,6 @@ def export_graph(graph: Any, from_version: int | None = None, add_shapes: bool =
 
 def node_proto(n: Any) -> Any:
     """The ``NodeDef`` of one operation."""
+    if has_flow([n, *[v.node for v in n.inputs]]):  # what brings its inputs there is named in turn
+        return next(made for made in export_graph(n.graph).node if made.name == n.name)
     return export_nodes([n], taken=n.graph._nodes_by_name).node[-1]

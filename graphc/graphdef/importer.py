@@ -9,35 +9,29 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
-from graphc.checkpoint.ops import restore_v2, save_v2
 from graphc.errors import OpError
 from graphc.face.current import name_scope
 from graphc.face.elements import Operation
 from graphc.face.graph import Graph, get_default_graph
 from graphc.graphdef import contexts, foreign, functions
 from graphc.graphdef.arrays import ARRAYS
-from graphc.graphdef.attributes import decode, from_plain
+from graphc.graphdef.attributes import from_plain
 from graphc.graphdef.calls import CALLS, call
-from graphc.graphdef.forms import DEFAULTS, Form, forms_by_type, load_records
+from graphc.graphdef.forms import forms_by_type, load_records
 from graphc.graphdef.frames import FLOW, Unstructured, source
 from graphc.graphdef.nodes import SEVERAL
 from graphc.graphdef.rebuild import Flow, Unshaped
-from graphc.graphdef.tensors import array_of, shape_of
+from graphc.graphdef.single import SPECIAL, by_form
 from graphc.graphdef.training import TRAINING, train
 from graphc.ir.build import build
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Context, Loop
 from graphc.ir.registry import OPS
-from graphc.ops.arrays import concat, strided_slice
-from graphc.ops.convert import constant_op, convert
-from graphc.ops.record import ints
-from graphc.ops.state import assign
+from graphc.ops.convert import convert
 from graphc.proto import message
 
 __all__ = ["import_graph_def", "import_nodes"]
@@ -213,8 +207,9 @@ class _Importer:
 
     def _run(self) -> dict[str, Operation]:
         load_records()
+        self.complete()
         left_out = self.beside()
-        order = [n for n in self.order() if n.name not in left_out]
+        order = self.order(left_out)
         if self.definitions is None:
             self.check(order)
         if not any(n.op in FLOW and self.exact(n) is None for n in order):
@@ -310,7 +305,7 @@ class _Importer:
     def check(self, order: Sequence[Any]) -> None:
         """Refuse a graph with all types that graphc lacks in one message."""
         for n in order:
-            known = any(n.op in t for t in (forms_by_type(), _SPECIAL, SEVERAL, TRAINING, CALLS))
+            known = any(n.op in t for t in (forms_by_type(), SPECIAL, SEVERAL, TRAINING, CALLS))
             if self.exact(n) is None and not known and n.op not in _STRUCTURE:
                 self.unknown.setdefault(n.op, []).append(n.name)
         if self.unknown:
@@ -337,6 +332,34 @@ class _Importer:
             return None  # somebody made another node of it
         return found  # type: ignore[no-any-return]
 
+    def complete(self) -> None:
+        """Read what is left of constructs as TensorFlow's where somebody cut something off."""
+        lost = [n for n in self.nodes.values() if self.lacks(n, self.exact(n))]
+        cut = {n.name for n in lost if n.op in _STRUCTURE} or any(self.placed(n) for n in lost)
+        if not cut:
+            return
+        for n in self.nodes.values():
+            if n.op in _STRUCTURE or self.placed(n):
+                self.exactly[n.name] = None
+        for n in lost:
+            self.exactly[n.name] = None
+
+    def placed(self, n: Any) -> bool:
+        """Whether graphc wrote a node as one that is inside of a construct."""
+        return bool((self.exact(n) or {}).get("in"))
+
+    def lacks(self, n: Any, exact: Mapping[str, Any] | None) -> bool:
+        """Whether something is not there that graphc wrote of a node."""
+        if exact is None:
+            return False
+        wanted = [*_read(n, exact), *exact.get("roots", ()), *exact.get("control", ())]
+        wanted += [str(i) for i in _references(exact["attrs"])]
+        if exact.get("in"):
+            wanted.append(exact["in"][0])
+        return any(
+            source(i) not in self.nodes and _canonical(i) not in self.input_map for i in wanted
+        )
+
     def beside(self) -> set[str]:
         """Nodes that the export made for TensorFlow only: nothing that is made here reads them."""
         found = {n.name for n in self.nodes.values() if "_graphc_operand" in n.attr} - self.kept
@@ -352,12 +375,12 @@ class _Importer:
 
     # ---- order
 
-    def order(self) -> list[Any]:
+    def order(self, left_out: set[str]) -> list[Any]:
         """Nodes after what they need; back edges of loops (to ``Merge``) are left out."""
-        needs = {name: self.needs(n) for name, n in self.nodes.items()}
+        needs = {k: self.needs(n) for k, n in self.nodes.items() if k not in left_out}
         out: list[Any] = []
         state: dict[str, int] = {}
-        for root in self.nodes:
+        for root in needs:
             stack = [root]
             while stack:
                 name = stack[-1]
@@ -381,7 +404,12 @@ class _Importer:
         loop = n.op in ("Merge", "RefMerge")
         out = []
         exact = self.exact(n)
-        for i in [*n.input, *(_read(n, exact) if exact else ()), *self.condition(exact)]:
+        if exact is None:
+            inputs = list(n.input)
+        else:  # what is beside it for TensorFlow only goes round in loops
+            inputs = [*_read(n, exact), *_controls(n, exact), *exact.get("roots", ())]
+            inputs += self.condition(exact)
+        for i in inputs:
             if _canonical(i) in self.input_map:
                 continue
             name = i.removeprefix("^").partition(":")[0]
@@ -480,8 +508,12 @@ class _Importer:
         exact = self.exact(n)
         needs = (exact or {}).get("needs", 0)  # these say only what a part must hold
         read = None if exact is None else _read(n, exact)
+        if exact is not None and "control" in exact:
+            control = [self.made[c] for c in exact["control"] if c in self.made]
         for i in n.input[: len(n.input) - needs]:
             if i.startswith("^"):
+                if exact is not None and "control" in exact:
+                    continue
                 given = self.input_map.get(i)
                 if given is not None:
                     self.used.add(i)
@@ -518,6 +550,8 @@ class _Importer:
 
     def build(self, n: Any, values: list[Value], name: str) -> Node:
         found = self.exact(n)
+        if found is not None and found["op"] == "constant":
+            return SPECIAL["Const"](n, values, name)
         if found is not None:
             attrs = from_plain(found["attrs"], self.symbols, functools.partial(self.other, n))
             contexts.renew(attrs)
@@ -540,13 +574,13 @@ class _Importer:
                 return out
             self.values.update({f"{n.name}:{i}": v for i, v in enumerate(out)})
             return out[0].node
-        special = _SPECIAL.get(n.op)
+        special = SPECIAL.get(n.op)
         if special is not None:
             return special(n, values, name)
         form = forms_by_type().get(n.op)
         if form is None:
             raise _Unknown(n.op)
-        return _by_form(n, form, values, name)
+        return by_form(n, form, values, name)
 
     def foreign(self, n: Any, lacks: str) -> Operation:
         values, control = self.inputs(n)
@@ -566,6 +600,31 @@ def _read(n: Any, exact: Mapping[str, Any]) -> list[str]:
     return [n.input[i] if isinstance(i, int) else str(i) for i in exact["inputs"]]
 
 
+def _references(x: Any) -> Iterator[str]:
+    """The names of nodes and values in attributes that graphc wrote."""
+    if isinstance(x, list):
+        for y in x:
+            yield from _references(y)
+    elif isinstance(x, Mapping):
+        if isinstance(x.get("value"), str):
+            yield x["value"]
+        elif isinstance(x.get("context"), list):
+            yield x["context"][0]
+        elif isinstance(x.get("inside"), Mapping):
+            inside = x["inside"]
+            yield from (i for k in ("results", "captures", "params") for i in inside.get(k, ()))
+            yield from (inside[k] for k in ("pred", "test", "index") if inside.get(k))
+        else:
+            yield from (i for y in x.values() if isinstance(y, list) for i in _references(y))
+
+
+def _controls(n: Any, exact: Mapping[str, Any]) -> list[str]:
+    """What a node that graphc wrote waits for."""
+    if "control" in exact:
+        return [str(c) for c in exact["control"]]
+    return [i for i in n.input if i.startswith("^")]
+
+
 def _listing(unknown: Mapping[str, Sequence[str]]) -> str:
     lines = [
         f"  {kind}: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"
@@ -576,144 +635,3 @@ def _listing(unknown: Mapping[str, Sequence[str]]) -> str:
         "Cut the graph above them (tf.graph_util.extract_sub_graph keeps what some outputs need), "
         "replace them by tensors of your own (input_map), or freeze the graph for inference."
     )
-
-
-# --------------------------------------------------------------------- nodes of TensorFlow's
-
-
-def _by_form(n: Any, form: Form, values: list[Value], name: str) -> Node:
-    """A node by its row of the table."""
-    operands, rest = _split(n, form, values)
-    attrs: dict[str, Any] = {}
-    dynamic: list[str] = []
-    more: list[Value] = []
-    for key, v in rest.items():
-        known = v.node.attrs.get("value") if v.node.op is constant_op else None
-        if known is None:
-            dynamic.append(key)
-            more.append(v)
-        else:
-            attrs[key] = ints(np.asarray(known)) if v.dtype.kind in "iu" else known.item()
-    if dynamic:
-        attrs["dynamic"] = tuple(dynamic)
-    for a in form.attributes:
-        if a.source == "-1":
-            attrs["axis"] = -1
-        elif not a.source.startswith(("<", "#")):
-            attrs[a.source] = _attribute(n, a.name)
-    record = OPS[form.op]
-    _adapt(n, record.name, attrs)
-    plain = [o for o in (record.args or form.plain) if o in form.plain]
-    inputs = [v for o in plain for v in operands[o]]
-    return build(record, [*inputs, *more], attrs, name)
-
-
-def _split(
-    n: Any, form: Form, values: list[Value]
-) -> tuple[dict[str, list[Value]], dict[str, Value]]:
-    """Operands by name, and those that are attributes here."""
-    fixed = [o for o in form.operands if not o.startswith("*")]
-    spread = len(values) - len(fixed)
-    if spread < 0 or (spread and len(fixed) == len(form.operands)):
-        raise ValueError(f"Node '{n.name}' of type {n.op} has {len(values)} inputs")
-    operands: dict[str, list[Value]] = {}
-    rest: dict[str, Value] = {}
-    at = 0
-    for o in form.operands:
-        if o.startswith("*"):
-            operands[o] = values[at : at + spread]
-            at += spread
-        elif o.startswith("@"):
-            rest[o[1:]] = values[at]
-            at += 1
-        else:
-            operands[o] = [values[at]]
-            at += 1
-    if form.op == "fused_batch_norm" and _attribute(n, "is_training"):
-        operands["*population"] = []
-    return operands, rest
-
-
-def _attribute(n: Any, name: str) -> Any:
-    if name in n.attr:
-        return decode(n.attr[name])
-    for key in (f"{n.op}.{name}", name):
-        if key in DEFAULTS:
-            return DEFAULTS[key]
-    raise ValueError(f"Node '{n.name}' of type {n.op} lacks the attribute {name!r}")
-
-
-#: Ops whose attributes are numbers of other types, or have names of their own.
-def _adapt(n: Any, op: str, attrs: dict[str, Any]) -> None:
-    if op == "variable":
-        attrs["var"] = ""
-    elif op == "squeeze":
-        attrs["axis"] = attrs["axis"] or ()
-    elif op == "assign":
-        if attrs.pop("validate_shape"):
-            attrs.pop("shape", None)
-        else:
-            attrs["validate_shape"] = False
-    elif op == "string_join":
-        attrs["separator"] = attrs["separator"].encode()
-    elif op == "unique_with_counts":
-        attrs["counts"] = True
-    for key in ("strides", "ksize", "dilations", "explicit_paddings", "ksizes", "rates"):
-        if key in attrs and attrs[key] is not None:
-            attrs[key] = tuple([int(i) for i in attrs[key]])
-
-
-def _constant(n: Any, values: list[Value], name: str) -> Node:
-    array, dtype = array_of(n.attr["value"].tensor)
-    array.flags.writeable = False
-    attrs: dict[str, Any] = {"value": array}
-    if dtype.name == "bfloat16":
-        attrs["dtype"] = dtype
-    return build(constant_op, (), attrs, name)
-
-
-def _variable(n: Any, values: list[Value], name: str) -> Node:
-    dtype = decode(n.attr["dtype"])
-    attrs = {"var": name[:-1], "dtype": dtype, "shape": shape_of(n.attr["shape"].shape)}
-    return build(OPS["variable"], (), attrs, name)
-
-
-def _placeholder(n: Any, values: list[Value], name: str) -> Node:
-    shape = shape_of(n.attr["shape"].shape) if "shape" in n.attr else None
-    return build(OPS["placeholder"], (), {"dtype": decode(n.attr["dtype"]), "shape": shape}, name)
-
-
-def _strided_slice(n: Any, values: list[Value], name: str) -> Node:
-    masks = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
-    masked: Any = {m: _attribute(n, m) for m in masks}
-    x, begin, end, strides = values
-    return strided_slice(x, begin, end, strides, name=name, **masked).node
-
-
-def _concat(n: Any, values: list[Value], name: str) -> Node:
-    axis, *rest = values if n.op == "Concat" else [values[-1], *values[:-1]]
-    return concat(rest, axis, name=name).node
-
-
-def _assign(n: Any, values: list[Value], name: str) -> Node:
-    validate = bool(_attribute(n, "validate_shape"))
-    ref, value = values
-    return assign(ref, value, validate_shape=validate, name=name).node
-
-
-def _restore(n: Any, values: list[Value], name: str) -> Node:
-    prefix, names, slices = values
-    return restore_v2(prefix, names, slices, decode(n.attr["dtypes"]), name=name)[0].node
-
-
-def _save(n: Any, values: list[Value], name: str) -> Node:
-    prefix, names, slices, *tensors = values
-    node: Node = save_v2(prefix, names, slices, tensors, name=name)
-    return node
-
-
-_SPECIAL: dict[str, Callable[[Any, list[Value], str], Node]] = {
-    "Const": _constant, "VariableV2": _variable, "Variable": _variable,
-    "Placeholder": _placeholder, "StridedSlice": _strided_slice, "Concat": _concat,
-    "Assign": _assign, "RestoreV2": _restore, "SaveV2": _save,
-}  # fmt: skip

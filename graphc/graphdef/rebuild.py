@@ -141,7 +141,7 @@ class Flow:
             stack = [m.name for m in cond.merges]
             owner.update(dict.fromkeys(stack, cond))
             while stack:
-                for name in self.needs(self.nodes[stack.pop()]):
+                for name in map(source, self.nodes[stack.pop()].input):  # round loops as well
                     arm = children.get(name)
                     if name in inside and name not in owner and isinstance(arm, Arm):
                         if arm.pred == cond.pred:

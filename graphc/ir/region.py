@@ -110,6 +110,8 @@ class Loop(Context):
         What runs ask for that number by, where nothing recorded does (`graphc.passes.growing`).
     back_prop : bool
         Whether gradients pass.
+    parallel : int
+        How many iterations TensorFlow may run at once (of graphs that it reads).
     mirror : Loop or None
         The loop that this one goes backwards through (it is its gradient).
     index : Value or None
@@ -126,6 +128,7 @@ class Loop(Context):
         self.trips: Value | None = None
         self.count: Node | None = None
         self.back_prop = True
+        self.parallel = 10
         self.mirror = mirror
         self.index: Value | None = None
         self.reads: dict[Value, Value] = {}
