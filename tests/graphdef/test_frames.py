@@ -74,7 +74,7 @@ def test_the_same_graph_comes_back(name):
 def differentiated(nested):
     """A loop with a cond and maybe a loop in it, differentiated twice, and what to feed."""
     n = tf.placeholder(tf.int32, [], name="n")
-    x = tf.placeholder(tf.float32, [None, 2], name="x")
+    x = tf.placeholder(tf.float32, [None if nested else 2, 2], name="x")
     w = tf.constant([[0.5, 0.1], [0.2, 0.3]])
 
     def body(i, y):
