@@ -120,14 +120,32 @@ def two_pads(x: Value, p: Any, q: Any) -> Value:
     return build(OPS["pad"], (x,), {"paddings": both}).outputs[0]
 
 
-def tile_of_ones(x: Value, result: Value) -> Value | None:
-    """Repeating axes of size 1 is broadcasting."""
+def tile_in_place(x: Value, result: Value) -> Value | None:
+    """Repeating axes of size 1 is broadcasting; so is a longer last axis, with one before it.
+
+    Of that the elements of a vector would be read one by one: where each is comes of a division.
+    """
     s, t = x.static_shape, result.static_shape
     assert s is not None
     assert t is not None
-    if x.dtype.hosted or any(i != 1 and i != j for i, j in zip(s, t, strict=True)):
+    if x.dtype.hosted or not s:
         return None
-    return x if s == t else rebroadcast(x, result)
+    if all(i in (1, j) for i, j in zip(s, t, strict=True)):
+        return x if s == t else rebroadcast(x, result)
+    m = result.node.attrs.get("multiples")
+    if m is None or s[-1] in (1, t[-1]) or 0 in t:
+        return None
+    apart: list[Dim] = []
+    wide: list[Dim] = []
+    for size, times in zip(s, m, strict=True):
+        if size == 1 or times == 1:
+            apart.append(size)
+            wide.append(size * times)
+        else:
+            apart += [1, size]
+            wide += [times, size]
+    each = build(OPS["broadcast_to"], (shapes.reshape_static(x, apart),), {"shape": tuple(wide)})
+    return shapes.reshape_static(each.outputs[0], t)
 
 
 def joined(xs: tuple[Value, ...], a: Any, result: Value) -> Value | None:
@@ -324,7 +342,7 @@ def enter() -> None:
     view(ops.fill(x), lambda x, result: x if result.static_shape == () else None)
     view(ops.broadcast_to(x), same_if_whole)
     view(ops.broadcast_to(ops.broadcast_to(x)), rebroadcast)
-    view(ops.tile(x), tile_of_ones)
+    view(ops.tile(x), tile_in_place)
 
     # ---- parts
     view(ops.slice(x), same_if_whole)
