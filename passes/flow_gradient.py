@@ -25,6 +25,7 @@ from graphc.ops.convert import make_constant
 from graphc.ops.indexed import IndexedSlices
 from graphc.ops.scatter import add_rows
 from graphc.passes.flow_reach import active_variables, reaches
+from graphc.passes.loop_counts import loop_operations
 
 __all__ = ["construct_gradient", "read_back"]
 
@@ -169,7 +170,17 @@ def construct_gradient(
         What asks for them.
     """
     if n.op.name == "loop":
-        return _loop(n, outs, wanted, stop, sides)
+        graph: Any = current()
+        before, seen = graph.version, set(graph.seen_shapes)
+        made = _loop(n, outs, wanted, stop, sides)
+        if graph.context is None and not sides:
+            given = [g is not None for g in outs]
+            graph.seen_shapes = seen
+            count = loop_operations(n, given, wanted, stop, outer.gated)
+            if count is not None:
+                graph.recount(before + count)
+                outer.made += count
+        return made
     return _cond(n, outs, wanted, stop, sides, outer)
 
 

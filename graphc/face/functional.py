@@ -236,14 +236,12 @@ def _fold(
     with get_default_graph().transaction(), name_scope(name, default, nest.flatten(elems)):
         given = _Elements(elems)
         n = given.count
+        begin: Any = n if backwards else 0
+        first = initializer
         if initializer is None:
-            first: Any = given.read(n - 1 if backwards else 0)
-            skipped = 1
-        else:
-            first, skipped = initializer, 0
-        begin: Any = skipped
-        if backwards:
-            begin = n - skipped if skipped else n
+            begin = begin - 1 if backwards else begin
+            first = given.read(begin)
+            begin = begin if backwards else 1
         begin = convert_to_tensor(begin)
 
         def step(i: Any, a: Any) -> Any:

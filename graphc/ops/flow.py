@@ -224,7 +224,8 @@ def loop(
         ``(i, variable, next)``, called for each pair: refuses what does not fit.
     """
     graph: Any = current()
-    values = [graph.real(v, None) for v in values]
+    label = "Switch" if isinstance(graph.context, Branch) else "Enter"
+    values = [graph.real(v, label) for v in values]
     known = [v.static_shape for v in values] if shapes is None else shapes
     graph.reserve(*["Enter"] * len(values))
     with graph.inside(context):

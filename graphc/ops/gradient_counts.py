@@ -17,7 +17,10 @@ from typing import Any
 
 from graphc.ir.node import Node
 
-__all__ = ["DENSE", "Block", "Call", "aggregation", "also", "operations", "origin"]
+__all__ = [
+    "DENSE", "Block", "Call", "aggregation", "also", "gate", "known", "operations", "origin",
+    "zeros",
+]  # fmt: skip
 
 #: Operations, and gradients returned.
 Fact = tuple[int, int]
@@ -107,7 +110,7 @@ def known(v: Any) -> Sizes:
     return s if s is not None and all(type(d) is int for d in s) else None
 
 
-def _zeros(shape: Sizes) -> int:
+def zeros(shape: Sizes) -> int:
     """Operations of ``zeros_like``: large constants are filled when run."""
     return 3 if shape is not None and math.prod(shape) >= 1000 else 1
 
@@ -149,7 +152,7 @@ def _multiply_no_nan(c: Call) -> Fact:
 
 
 def _pow(c: Call) -> Fact:
-    return 15 + _zeros(c.known(0)) + _summed(c, c.known(0), c.known(1), c.out), 2
+    return 15 + zeros(c.known(0)) + _summed(c, c.known(0), c.known(1), c.out), 2
 
 
 # ------------------------------------------------------------------------- reductions
@@ -227,14 +230,14 @@ def _gather(c: Call) -> int:
 
 
 def _select(c: Call) -> Fact:
-    return _zeros(c.known(1)) + 2, 2
+    return zeros(c.known(1)) + 2, 2
 
 
 def _matrix_diag_part(c: Call) -> int:
     s = c.node.inputs[0].static_shape
     if s is not None and type(s[-1]) is int and s[-1] == s[-2]:
         return 1
-    return 1 + _zeros(c.known(0))
+    return 1 + zeros(c.known(0))
 
 
 # ------------------------------------------------------------------------- nets
@@ -300,6 +303,9 @@ RULES: dict[str, Facts | Callable[[Call], Facts]] = {
     # reductions
     "reduce_sum": _sum, "reduce_mean": _mean, "reduce_max": 19, "reduce_min": 19,
     "reduce_prod": 49, "reduce_logsumexp": _logsumexp,
+    # arrays
+    "array_get": 3, "array_stack": 3, "array_set": (3, 2), "array_unstack": (3, 2),
+    "array_scatter": (3, 2),
     # products
     "matmul": _matmul, "conv2d": (3, 2), "conv2d_backprop_input": (3, 2), "conv3d": (4, 2),
     "depthwise_conv2d_native": (4, 2), "bias_add": (1, 2), "matrix_solve": (3, 2),

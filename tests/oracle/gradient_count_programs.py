@@ -23,6 +23,135 @@ BINARY = """add subtract multiply divide maximum minimum pow squared_difference 
 truediv realdiv floormod atan2""".split()
 REDUCE = "reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_logsumexp".split()
 
+#: What loops do with a variable, by what it begins as.
+BODIES = {
+    "s": [
+        "a*2.",
+        "a*s",
+        "a+tf.reduce_sum(n)",
+        "a+tf.reduce_sum(n*a,1)[0]",
+        "a+tf.reduce_mean(n)",
+        "tf.while_loop(lambda l,c:l<2,lambda l,c:(l+1,c*2.),[0,a])[1]",
+        "tf.while_loop(lambda l,c:l<2,lambda l,c:(l+1,c*a),[0,a])[1]",
+        "a*tf.to_float(j)",
+        "tf.cond(j>1,lambda:a*2.,lambda:a+1.)",
+        "tf.cond(j>1,lambda:a*s,lambda:a)",
+    ],
+    "x": [
+        "tf.tanh(a)",
+        "a*b",
+        "tf.concat([a[:,1:],a[:,:1]],1)",
+        "a+tf.gather(x,i)",
+        "tf.stop_gradient(a)*x",
+    ],
+    "n": [
+        "a+b",
+        "tf.sigmoid(a)*tf.exp(a)-tf.square(a)",
+        "a/(1.+tf.sqrt(a))",
+        "tf.nn.softmax(a)",
+        "tf.where(a>0,a,n)",
+        "tf.while_loop(lambda l,c:l<2,lambda l,c:(l+1,c*a*s),[0,a])[1]",
+        "tf.while_loop(lambda l,c:l<2,lambda l,c:(l+1,tf.tanh(c)*b),[0,a])[1]",
+        "tf.while_loop(lambda l,c,d:l<2,lambda l,c,d:(l+1,c*d,d),[0,a,n])[1]",
+        "tf.nn.bias_add(a,b)",
+        "tf.cond(j>1,lambda:a*n,lambda:tf.tanh(a))",
+    ],
+    "y": [
+        "x",
+    ],
+    "k": [
+        "n",
+    ],
+    "q": [
+        "tf.matmul(a,q)",
+        "tf.nn.relu(tf.matmul(a,tf.reshape(q,[3,3]))+c3)",
+        "tf.transpose(a)",
+    ],
+    "tf.zeros([2])": [
+        "a+tf.reduce_mean(x,1)",
+    ],
+    "b": [
+        "a+tf.gather(n,j)",
+        "a+n[j]",
+        "a+x[j]",
+    ],
+}
+LOOPS = [
+    *[
+        f"tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,{body}),[0,{first}])[1]"
+        for first, bodies in BODIES.items()
+        for body in bodies
+    ],
+    "tf.while_loop(lambda j,a:j<3,lambda "
+    "j,a:(j+1,a+n),[0,k],shape_invariants=[tf.TensorShape([]),tf.TensorShape([None,4])])[1]",
+    "tf.while_loop(lambda j,a,c:j<3,lambda j,a,c:(j+1,a*2.,c+1.),[0,s,s])[1]",
+    "tf.while_loop(lambda j,a,c:j<3,lambda j,a,c:(j+1,a*c,c+1.),[0,s,1.])[1]",
+    "tf.while_loop(lambda j,a,c:j<3,lambda j,a,c:(j+1,a*2.,c+1.),[0,s,1.])[1]",
+    "tf.while_loop(lambda j,a,c:j<3,lambda j,a,c:(j+1,a*2.,c),[0,s,n])[1]",
+    "tf.while_loop(lambda j,a:tf.reduce_sum(a)<3.,lambda j,a:(j+1,a*a),[0,x])[1]",
+    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.maximum(a,n)),[0,n])[1]",
+    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.concat([a[:,1:],a[:,:1]],1)),[0,n],sha"
+    "pe_invariants=[tf.TensorShape([]),tf.TensorShape([None,4])])[1]",
+    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.concat(tf.split(a,2,1)[::-"
+    "1],1)),[0,n],shape_invariants=[tf.TensorShape([]),tf.TensorShape([None,4])])[1]",
+    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.tile(tf.split(a,2,1)[0],[1,2])),[0,n],"
+    "shape_invariants=[tf.TensorShape([]),tf.TensorShape([None,4])])[1]",
+    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,a*2.),[0,s],maximum_iterations=2)[1]",
+    "tf.while_loop(lambda a:tf.reduce_sum(a)<3.,lambda a:a*x,[x])",
+    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.reshape(a,tf.shape(n))),[0,n],shape_in"
+    "variants=[tf.TensorShape([]),tf.TensorShape([None,4])])[1]",
+    "tf.cond(s>0,lambda:tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,a*2.),[0,s])[1],lambda:s)",
+    "tf.cond(s>0,lambda:tf.while_loop(lambda j,a:j<3,lambda "
+    "j,a:(j+1,tf.tanh(a)),[0,n])[1],lambda:n*2.)",
+    "tf.scan(lambda a,v:a+v,n)",
+    "tf.map_fn(tf.tanh,n)",
+    "tf.foldl(lambda a,v:a+v,n)",
+    "tf.scan(lambda a,v:a*v,n,initializer=b)",
+    "tf.map_fn(lambda v:v*b,n)",
+    "tf.foldr(lambda a,v:tf.tanh(a+v),n)",
+    "tf.scan(lambda a,v:a*tf.reduce_sum(v),x3)",
+    "tf.scan(lambda a,v:tf.tanh(a*v),n,reverse=True)",
+    "tf.map_fn(lambda v:(v[0]*v[1],v[0]),(n,k),dtype=(tf.float32,tf.float32))[0]",
+    "tf.map_fn(lambda v:tf.matmul(v,m),n3)",
+    "tf.map_fn(lambda v:tf.map_fn(tf.tanh,v),n3)",
+    "tf.map_fn(lambda v:tf.reduce_sum(v),x)",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicLSTMCell(4),n3,dtype=tf.float32)[0]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicLSTMCell(4),n3,dtype=tf.float32)[1]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicLSTMCell(4),x3,dtype=tf.float32)[0]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.LSTMCell(4,use_peepholes=True,num_proj=3),n3,dtype=tf"
+    ".float32)[0]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(4),n3,dtype=tf.float32)[0]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(4),n3,sequence_length=ni,dtype=tf.float32)[0]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicRNNCell(4),n3,sequence_length=ni,dtype=tf.float32)[1]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicRNNCell(4),x3,sequence_length=i,dtype=tf.float32)[1]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.DropoutWrapper(tf.nn.rnn_cell.BasicLSTMCell(4),.5,.5)"
+    ",n3,dtype=tf.float32)[0]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.DropoutWrapper(tf.nn.rnn_cell.BasicLSTMCell(4),s,stat"
+    "e_keep_prob=s),n3,sequence_length=ni,dtype=tf.float32)[0]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.MultiRNNCell([tf.nn.rnn_cell.GRUCell(4),tf.nn.rnn_cel"
+    "l.GRUCell(3)]),n3,dtype=tf.float32)[0]",
+    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.ResidualWrapper(tf.nn.rnn_cell.GRUCell(4)),n3,dtype=t"
+    "f.float32,time_major=True)[0]",
+    "tf.nn.bidirectional_dynamic_rnn(tf.nn.rnn_cell.GRUCell(4),tf.nn.rnn_cell.GRUCell(4),n3"
+    ",dtype=tf.float32)[0]",
+    "tf.nn.bidirectional_dynamic_rnn(tf.nn.rnn_cell.LSTMCell(4),tf.nn.rnn_cell.LSTMCell(4),"
+    "n3,sequence_length=ni,dtype=tf.float32)[0]",
+    "tf.keras.layers.LSTM(4)(n3)",
+    "tf.keras.layers.GRU(4,return_sequences=True)(n3)",
+    "tf.keras.layers.SimpleRNN(4)(x3)",
+    "tf.keras.layers.LSTM(4,dropout=.5,recurrent_dropout=.2)(n3)",
+    "tf.linalg.expm(q)",
+]
+ARRAYS = [
+    "tf.TensorArray(tf.float32,2).unstack(x).stack()",
+    "tf.TensorArray(tf.float32,3,dynamic_size=True,element_shape=[4]).write(0,b).stack()",
+    "tf.TensorArray(tf.float32,2,clear_after_read=False).unstack(x).read(0)",
+    "tf.TensorArray(tf.float32,2,clear_after_read=False).unstack(x).gather([0,1])",
+    "tf.TensorArray(tf.float32,2,clear_after_read=False).unstack(x).concat()",
+    "tf.TensorArray(tf.float32,2).split(x,[1,1]).concat()",
+    "tf.TensorArray(tf.float32,2).scatter([1,0],x).stack()",
+]
+
 EXPRESSIONS = [
     *[f"tf.{f}({a})" for f in UNARY for a in ("x", "n")],
     *[
@@ -123,10 +252,7 @@ EXPRESSIONS = [
     "tf.nn.convolution(in_,f,'SAME',dilation_rate=[2,2])", "tf.image.resize_bicubic(in_,[4,4])",
     "tf.nn.convolution(in_,f,'VALID',dilation_rate=[2,1])", "tf.image.resize_images(im,[8,8])",
     "tf.nn.zero_fraction(n)", "tf.random_crop(x,[1,2])", "tf.image.resize_area(im,[4,4])",
-    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,a*2.),[0,s])[1]",
-    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.tanh(a)),[0,x])[1]",
-    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,a*s),[0,s])[1]",
-    "tf.scan(lambda a,v:a+v,n)", "tf.map_fn(tf.tanh,n)", "tf.foldl(lambda a,v:a+v,n)",
+    *LOOPS, *ARRAYS,
 ]  # fmt: skip
 EXPRESSIONS = list(dict.fromkeys(EXPRESSIONS))
 
@@ -586,7 +712,89 @@ def switched(tf, mark):
 
 
 KINDS = ("whole", "double", "rows")
+
+
+def dynamic_lstm(tf, mark):
+    """A recurrent net as a loop, trained; then one with dropout."""
+    x, y = tf.placeholder(tf.float32, [None, 6, 3]), tf.placeholder(tf.float32, [None, 2])
+    cell = tf.nn.rnn_cell.BasicLSTMCell(5)
+    outputs, _ = tf.nn.dynamic_rnn(cell, x, dtype=tf.float32)
+    out = tf.layers.dense(outputs[:, -1], 2)
+    loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits_v2(logits=out, labels=y))
+    mark("loss")
+    tf.train.AdamOptimizer(0.01).minimize(loss)
+    mark("adam")
+    tf.layers.dense(tf.nn.dropout(outputs, 0.5), 3)
+    mark("dropout")
+
+
+def clipped_gru(tf, mark):
+    """Words of several lengths through two cells, with clipped gradients."""
+    words = tf.placeholder(tf.int32, [None, None])
+    lengths, y = tf.placeholder(tf.int32, [None]), tf.placeholder(tf.int32, [None])
+    table = tf.get_variable("table", [20, 4])
+    cells = [
+        tf.nn.rnn_cell.DropoutWrapper(tf.nn.rnn_cell.GRUCell(5), output_keep_prob=0.8)
+        for _ in range(2)
+    ]
+    _, state = tf.nn.dynamic_rnn(
+        tf.nn.rnn_cell.MultiRNNCell(cells), tf.nn.embedding_lookup(table, words), lengths,
+        dtype=tf.float32,
+    )  # fmt: skip
+    logits = tf.layers.dense(state[-1], 4)
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
+    loss = tf.reduce_mean(each)
+    mark("loss")
+    variables = tf.trainable_variables()
+    gradients, _ = tf.clip_by_global_norm(tf.gradients(loss, variables), 5.0)
+    mark("gradients")
+    tf.train.AdamOptimizer().apply_gradients(zip(gradients, variables))  # noqa: B905
+    mark("applied")
+
+
+def both_ways(tf, mark):
+    """Two directions, and a loop of one's own over what they give."""
+    x, lengths = tf.placeholder(tf.float32, [4, 5, 3]), tf.placeholder(tf.int32, [4])
+    cell = tf.nn.rnn_cell.LSTMCell
+    outputs, _ = tf.nn.bidirectional_dynamic_rnn(
+        cell(3), cell(3), x, sequence_length=lengths, dtype=tf.float32
+    )
+    h = tf.concat(outputs, 2)
+    w = tf.get_variable("w", [6, 6])
+    mark("outputs")
+
+    def body(i, a):
+        return i + 1, tf.tanh(tf.matmul(a, w) + h[:, i])
+
+    _, end = tf.while_loop(lambda i, a: i < 5, body, [0, tf.zeros([4, 6])])
+    loss = tf.reduce_sum(tf.square(end))
+    mark("loss")
+    tf.train.RMSPropOptimizer(0.01).minimize(loss)
+    mark("rmsprop")
+    tf.train.GradientDescentOptimizer(0.1).minimize(loss + tf.nn.l2_loss(w))
+    mark("again")
+
+
+def decoder(tf, mark):
+    """A sequence to sequence: what it was told to say, then what it says itself."""
+    seq2seq = tf.contrib.seq2seq
+    x, y = tf.placeholder(tf.float32, [None, 5, 3]), tf.placeholder(tf.int32, [None, 4])
+    lengths = tf.placeholder(tf.int32, [None])
+    _, state = tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(6), x, dtype=tf.float32)
+    table = tf.get_variable("table", [7, 4])
+    cell, out = tf.nn.rnn_cell.GRUCell(6), tf.layers.Dense(7)
+    helper = seq2seq.TrainingHelper(tf.nn.embedding_lookup(table, y), lengths)
+    told = seq2seq.BasicDecoder(cell, helper, state, out)
+    outputs, _, _ = seq2seq.dynamic_decode(told)
+    mark("told")
+    loss = seq2seq.sequence_loss(outputs.rnn_output, y, tf.ones([2, 4]))
+    mark("loss")
+    tf.train.AdamOptimizer().minimize(loss)
+    mark("adam")
+
+
 PROGRAMS = [
+    dynamic_lstm, clipped_gru, both_ways, decoder,
     mlp, layers, cnn, batch_norm, vae, gan, actor_critic, dqn, ddpg, policy_gradient, embedding,
     static_lstm, fed_batch_norm, first_batch_norm, proximal_policy, asynchronous, switched,
 ]  # fmt: skip

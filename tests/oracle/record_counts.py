@@ -26,7 +26,7 @@ def attempt(f, *args):
     """What a function gives, or None where TensorFlow raises."""
     try:
         return f(tf, *args)
-    except (TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):
         return None
 
 
