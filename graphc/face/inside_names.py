@@ -55,6 +55,13 @@ INSIDE: dict[str, str] = {
         for module in ("contrib.framework.python.ops.audio_ops", "python.ops.gen_audio_ops")
         for name in ("audio_spectrogram", "mfcc")
     },
+    **{
+        f"python.ops.resources.{name}": f"graphc.train.resources:{name}"
+        for name in (
+            "initialize_resources", "local_resources", "register_resource",
+            "report_uninitialized_resources", "shared_resources",
+        )
+    },
     "python.framework.common_shapes.broadcast_shape": "graphc.face.shape:broadcast_static_shape",
     "python.framework.function.Defun": _HERE + "Defun",
     "python.framework.graph_io.write_graph": "graphc.graphdef.meta:write_graph",

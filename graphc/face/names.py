@@ -154,7 +154,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.estimator.spec", "graphc.estimator.estimator", "graphc.estimator.canned",
         "graphc.estimator.exporter", "graphc.estimator.heads", "graphc.estimator.class_heads",
         "graphc.estimator.number_heads", "graphc.estimator.multi_head",
-        "graphc.estimator.with_heads",
+        "graphc.estimator.with_heads", "graphc.estimator.boosted_trees",
         "graphc.train.hooks", "graphc.train.session_run_hook",
     ),
     "contrib.opt": ("graphc.contrib.opt.optimizers", "graphc.contrib.opt.external"),

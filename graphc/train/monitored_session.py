@@ -22,6 +22,7 @@ from graphc.train.coordinator import Coordinator
 from graphc.train.hooked import run_with_hooks
 from graphc.train.hooks import CheckpointSaverHook, StepCounterHook, SummarySaverHook
 from graphc.train.queue_runner import start_queue_runners
+from graphc.train.resources import initialize_resources, shared_resources
 from graphc.train.session_manager import SessionManager
 from graphc.train.session_run_hook import SessionRunHook
 
@@ -103,7 +104,11 @@ class Scaffold:
         """Make what is missing, and finish the graph."""
         if self._init_op is None:
             self._init_op = Scaffold.get_or_default(
-                "init_op", GraphKeys.INIT_OP, lambda: group(global_variables_initializer(), no_op())
+                "init_op",
+                GraphKeys.INIT_OP,
+                lambda: group(
+                    global_variables_initializer(), initialize_resources(shared_resources())
+                ),
             )
         if self._ready_op is None:
             self._ready_op = Scaffold.get_or_default(
