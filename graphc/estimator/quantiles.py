@@ -45,7 +45,7 @@ def _among(a: Rows, b: Rows) -> Rows:
     low = np.where(equal, b[at, 2], low)
     high = np.where(after < len(b), b[at, 3] - b[at, 1], b[-1, 3])
     high = np.where(equal, b[at, 3], high)
-    made = a.copy()
+    made: Rows = a.copy()
     made[:, 2] += low
     made[:, 3] += high
     return made
