@@ -303,6 +303,9 @@ class _Construct:
             f.bits += 1
             after |= bit
             f.history.setdefault(var, []).append((bit, v))
+            ref = f.refs.get(var)
+            if ref is not None and not D.is_known(ref.outputs[0].static_shape):
+                f.moving |= bit
         if after:
             f.after[n] = after
 

@@ -138,6 +138,8 @@ class Functionalizer:
         self.history: dict[str, list[tuple[int, Value]]] = {}
         self.after: dict[Node, int] = {}
         self.bits = 0
+        #: The bits of updates that may give a variable an array of another shape.
+        self.moving = 0
         self.frozen = Frozen(Graph(()))
         self.home: Context | None = None
         self.finals: Sequence[str] = ()
@@ -280,7 +282,10 @@ class Functionalizer:
             made = self.new.get(v.node.inputs[0])  # the variable itself is fed
         if made is not None:
             return made
-        return self.state(variable_of(v), self.mask(reader), reader or v.node)
+        var, mask = variable_of(v), self.mask(reader)
+        if self.moving and is_snapshot(v.node):
+            return self.shared(var, mask, reader or v.node)
+        return self.state(var, mask, reader or v.node)
 
     def fetched(self, v: Value, reader: Node | None) -> Value:
         """The pure value of a fetch."""
@@ -326,6 +331,26 @@ class Functionalizer:
             if bit & mask:
                 return value
         return self.first(var, reader)
+
+    def shared(self, var: str, mask: int, reader: Node) -> Value:
+        """What the memory holds that a variable had at the start of the run.
+
+        TF1's snapshot is of that memory. An array of another shape is put into other memory, and
+        what reads the snapshot sees the one before it.
+        """
+        seen: Value | None = None
+        for bit, value in self.history.get(var, ()):
+            if not bit & mask:
+                continue
+            if bit & self.moving:
+                try:
+                    seen = self.first(var, reader) if seen is None else seen
+                except FailedPreconditionError:  # what is made in this run has one shape
+                    seen = value
+                if not self.alike(seen, value):
+                    return seen
+            seen = value
+        return self.first(var, reader) if seen is None else seen
 
     def first(self, var: str, reader: Node) -> Value:
         v = self.start.get(var)
@@ -516,6 +541,8 @@ class Functionalizer:
             bit = 1 << self.bits
             self.bits += 1
             self.history.setdefault(variable_of(ref), []).append((bit, self.new[v]))
+            if not dims.is_known(variable_node(ref).outputs[0].static_shape):
+                self.moving |= bit
             self.after[n] = self.after.get(n, 0) | bit
 
     def pure(self, n: Node, inputs: tuple[Value, ...]) -> None:
@@ -582,6 +609,8 @@ class Functionalizer:
         bit = 1 << self.bits
         self.bits += 1
         history.append((bit, new))
+        if n.attrs.get("validate_shape") is False:
+            self.moving |= bit
         self.after[n] = mask | bit
         self.new[n.outputs[0]] = new
 

@@ -50,10 +50,9 @@ def _rows(x: Any, n: int) -> list[list[Any]]:
     return rows
 
 
-def _one_op(*given: Any, **named: Any) -> int:
-    """TF1 has one operation, beside constants for the two sizes behind the input."""
-    sizes = [*given[1:3], *(named[k] for k in ("block_shape", "paddings", "crops") if k in named)]
-    return 1 + sum(not isinstance(x, Value) for x in sizes)
+def _one_op(input: Any, block: Any, sizes: Any, *more: Any, **named: Any) -> int:
+    """TF1 has one operation, beside constants."""
+    return 1 + sum(not isinstance(x, Value) for x in (block, sizes))
 
 
 def _rank(x: Value, m: int) -> int:

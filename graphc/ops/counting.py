@@ -6,6 +6,7 @@ A random op without a seed of its own takes the number of operations made before
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -25,13 +26,25 @@ def as_many(count: int | Callable[..., int | None]) -> Callable[[F], F]:
     ----------
     count : int or callable
         The number, or what gives it for the arguments of a call: None where it is what is recorded.
+        It gets them by place, those behind one that is left out by name.
     """
 
     def decorator(f: F) -> F:
+        names = inspect.getfullargspec(f).args
+
+        def number(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
+            if isinstance(count, int):
+                return count
+            given, named = list(args), dict(kwargs)
+            for name in names[len(args) :]:  # by place, as far as they follow one another
+                if name not in named:
+                    break
+                given.append(named.pop(name))
+            return count(*given, **named)
+
         @functools.wraps(f)
         def counted(*args: Any, **kwargs: Any) -> Any:
-            n = count if isinstance(count, int) else count(*args, **kwargs)
-            with current().counts_as(n):
+            with current().counts_as(number(args, kwargs)):
                 return f(*args, **kwargs)
 
         return counted  # type: ignore[return-value]

@@ -131,3 +131,91 @@ def test_mapped_inputs_that_nothing_reads():
     for key in ("x:1", "w:0", "sp:2", "^w"):
         with pytest.raises(ValueError, match="inputs that were not found in graph_def"):
             tf.import_graph_def(graph_def, {key: v}, return_elements=["y:0"])
+
+
+def test_noise_of_optimize_loss_is_cut_off_where_tensorflow_cuts_it():
+    tf.set_random_seed(42)
+    x = tf.placeholder(tf.float32, [])
+    var = tf.get_variable("test", [], initializer=tf.constant_initializer(10))
+    train = tf.contrib.layers.optimize_loss(
+        tf.abs(var * x), tf.train.get_or_create_global_step(), learning_rate=0.1,
+        optimizer="SGD", gradient_noise_scale=10.0,
+    )  # fmt: skip
+    with tf.Session() as s:
+        s.run(tf.global_variables_initializer())
+        s.run(train, {x: 5})
+        assert s.run(var) == pytest.approx(9.869121, abs=1e-6)
+    drawn = tf.get_default_graph().get_operation_by_name(
+        "OptimizeLoss/truncated_normal/TruncatedNormal"
+    )
+    assert drawn.get_attr("seed2") == 28
+
+
+def test_arguments_that_count_operations_by_name():
+    labels = tf.constant([[1], [2]], tf.int64)
+    predictions = tf.constant([[0.1, 0.7, 0.2], [0.3, 0.3, 0.4]])
+    value, update = tf.metrics.precision_at_k(k=1, predictions=predictions, labels=labels)
+    with tf.Session() as s:
+        s.run(tf.local_variables_initializer())
+        assert s.run(update) == 1
+        assert s.run(value) == 1
+
+
+def _grown(v, p, old, n, where):
+    """`v` with room for `n` numbers, of which the first are `old`, as streaming metrics do it."""
+
+    def grow():
+        before = old(v)
+        with tf.control_dependencies([before]):
+            moved = tf.assign(v, tf.zeros([n]) * tf.cast(p, tf.float32), validate_shape=False)
+        with tf.control_dependencies([moved]):
+            copied = v[:3].assign(before[:3])
+        with tf.control_dependencies([copied]):
+            return tf.no_op()
+
+    return grow() if where == "run" else tf.cond(p, grow, tf.no_op)
+
+
+@pytest.mark.parametrize("where", ["run", "cond"])
+@pytest.mark.parametrize("old", [lambda v: v.value(), tf.identity, lambda v: v + 0])
+def test_what_an_array_held_before_it_got_another_shape(where, old):
+    """The snapshot of a variable stays with the memory it was taken of (lost before)."""
+    v, p = tf.Variable([1.0, 2.0, 3.0], validate_shape=False), tf.placeholder(tf.bool, [])
+    op = _grown(v, p, old, 6, where)
+    with tf.Session() as s:
+        s.run(tf.global_variables_initializer())
+        s.run(op, {p: True})
+        assert s.run(v).tolist() == [1, 2, 3, 0, 0, 0]
+
+
+def test_snapshots_follow_updates_of_one_shape_only():
+    v, p = tf.Variable([1.0, 2.0, 3.0], validate_shape=False), tf.placeholder(tf.float32, [])
+
+    def assigned(x):
+        return tf.assign(v, x * p, validate_shape=False)
+
+    def after(op):
+        with tf.control_dependencies([op]):
+            return v * 2, v.read_value(), op + 1
+
+    with tf.Session() as s:
+
+        def run(fetches):
+            s.run(tf.global_variables_initializer())
+            return [a.tolist() for a in s.run(fetches, {p: 1})]
+
+        assert run(after(assigned(tf.zeros([6])))) == [[2, 4, 6], [0] * 6, [1] * 6]
+        assert run(after(assigned(tf.zeros([3])))) == [[0] * 3, [0] * 3, [1] * 3]
+        with tf.control_dependencies([assigned(tf.ones([3]))]):
+            second = assigned(tf.ones([2]))
+        with tf.control_dependencies([second]):
+            third = assigned(tf.ones([3]) * 5)
+        assert run(after(third)) == [[2] * 3, [5] * 3, [6] * 3]
+        grown = tf.cond(p > 0, lambda: tf.group(assigned(tf.zeros([6]))), tf.no_op)
+        same = tf.cond(
+            p > 0, lambda: [assigned(tf.zeros([6]))][:1], lambda: [assigned(tf.ones([6]))]
+        )
+        for op in (grown, same):
+            with tf.control_dependencies([op]):
+                reads = [v * 2, v.read_value()]
+            assert run(reads) == [[2, 4, 6], [0] * 6]

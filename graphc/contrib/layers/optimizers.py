@@ -186,7 +186,7 @@ def _noisy(pairs: Pairs, scale: float | None) -> Pairs:
     for g, v in pairs:
         if g is not None:
             dense = convert_to_tensor(g)
-            g = dense + random.random_normal(shapes.shape(dense), dtype=dense.dtype) * scale
+            g = dense + random.truncated_normal(shapes.shape(dense), dtype=dense.dtype) * scale
         out.append((g, v))
     return out
 
