@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from graphc.face.current import add_to_collections, name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
@@ -45,7 +47,8 @@ def dense_to_sparse(
     """The elements of `tensor` that are not `eos_token`."""
     with name_scope(scope, "dense_to_sparse"):
         x = convert_to_tensor(tensor)
-        at = arrays.where_indices(math.not_equal(x, math.cast(eos_token, x.dtype)))
+        end = convert_to_tensor(np.asarray(eos_token, x.dtype.np), x.dtype)
+        at = arrays.where_indices(math.not_equal(x, end))
         made = SparseTensor(at, arrays.gather_nd(x, at), shapes.shape(x, out_type=dtypes.int64))
         add_to_collections(outputs_collections or (), made)
         return made

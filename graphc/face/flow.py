@@ -105,7 +105,7 @@ def cond(
             raise TypeError("pred must not be a Python bool")
         p = _predicate(convert_to_tensor(pred, name="pred"), graph)
         switch = graph.taken("Switch")
-        graph.real(p, "Switch")
+        graph.real(p, "Switch/Switch")
         graph.reserve("switch_t", "switch_f", "pred_id")
         made = []
         for taken, f in ((True, true_fn), (False, false_fn)):
@@ -191,6 +191,7 @@ class _Results:
 
     def tensor(self, x: Any) -> Value:
         if isinstance(x, Operation):
+            self.context.unread = False  # TF1 takes the copy that it has in here
             return with_dependencies([x], self.context.pred)
         return convert_to_tensor(x)
 

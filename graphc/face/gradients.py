@@ -165,6 +165,9 @@ def gradients(
                 [y[i] for i in kept], x, [gy[i] for i in kept], stop_at, bool(gate_gradients),
                 bool(colocate_gradients_with_ops),
             )  # fmt: skip
+        for v, g in zip(y, gy, strict=True):
+            if v.dtype.kind in "iu" and g is None:
+                made(3)  # its ones, of which nothing comes
         if unconnected_gradients == "zero":
             out = [fills.zeros_like(v) if g is None else g for g, v in zip(out, x, strict=True)]
         call = Call(first, len(graph._by_name), scope, y, x, gy, stop_at, unconnected_gradients)
@@ -243,6 +246,7 @@ def hessians(
     Raises
     ------
     ValueError
+        When the ys do not depend on an x.
         When an x has unknown sizes: a row of the Hessian is one derivative, and their number
         must be known while the graph is built.
     """
@@ -256,8 +260,7 @@ def _hessians(ys: Any, xs: list[Any], name: str) -> list[Any]:
         v = _values([x], "x")[0]
         shape = v.static_shape
         if g is None:
-            out.append(None)
-            continue
+            raise ValueError(f"the gradient with respect to {v.name} is None: it has no Hessian")
         if shape is None or not all(type(d) is int for d in shape):
             raise ValueError(f"hessians needs the static shape of {v.name}, which is {shape}")
         n = 1

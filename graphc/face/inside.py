@@ -99,9 +99,7 @@ class Contexts:
         for c in context.chain() if context is not None else ():
             if home is not None and home.within(c):
                 break
-            if v not in c.captures:
-                c.captures[v] = None
-                levels += 1
+            levels += c.capture(v)
         return v, levels
 
     def _mirrored(self, v: Value, loop: Loop, context: Context | None) -> Value:

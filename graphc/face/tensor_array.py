@@ -356,7 +356,9 @@ class TensorArray:
                 with get_default_graph().counts_as(0):
                     rows, shaped = (packed_arrays.gather(v, at) for v in self._both())
                 return self._unpacked(packed_arrays.stack, rows, shaped, scope)
-            return self._whole(arrays.gather(self._flow, at, axis=0), scope)
+            with get_default_graph().counts_as(0):
+                rows = arrays.gather(self._flow, at, axis=0)
+            return self._whole(rows, scope)
 
     def concat(self, name: str | None = None) -> Value:
         """The elements one behind the other, along their first axis."""
@@ -367,10 +369,12 @@ class TensorArray:
             if dims == ():
                 words = "Concat saw a scalar shape at index 0 but requires at least vectors."
                 flow = refused(flow, words + "  Did you mean to call pack?")
-            inner = arrays.getitem(shapes.shape(flow), slice(2, None))
-            flat = shapes.reshape(flow, arrays.concat([[-1], inner], 0))
-            shape = (D.fresh(), *dims[1:]) if dims else None
-            return self._entered(tensor_arrays.array_stack(flat, shape, scope))
+            with get_default_graph().counts_as(1):
+                inner = arrays.getitem(shapes.shape(flow), slice(2, None))
+                flat = shapes.reshape(flow, arrays.concat([[-1], inner], 0))
+                shape = (D.fresh(), *dims[1:]) if dims else None
+                made = tensor_arrays.array_stack(flat, shape, scope)
+            return self._entered(made)
 
     def unstack(self, value: Any, name: str | None = None) -> TensorArray:
         """The array with the rows of `value` as its elements."""
@@ -452,23 +456,28 @@ class TensorArray:
             equal = sizes is not None and covers(sizes, v)
             if self._shared.packed is None:
                 self._shared.packed = not equal
-            if self._packed:
-                return self._with(self._packed_rows(v, None, "TensorArraySplitV3", count))
-            if not equal:
-                v = in_equal_pieces(v, count)
-            inner = arrays.getitem(shapes.shape(v), slice(1, None))
-            n = shapes.size(count, out_type=dtypes.int32)
-            head = arrays.stack([n, -1])
-            rows = shapes.reshape(v, arrays.concat([head, inner], 0))
+            with get_default_graph().counts_as(1):
+                return self._with(self._in_pieces(v, count, equal, "TensorArraySplitV3"))
+
+    def _in_pieces(self, v: Value, count: Value, equal: bool, name: str) -> Value:
+        if self._packed:
+            return self._packed_rows(v, None, name, count)
+        if not equal:
+            v = in_equal_pieces(v, count)
+        inner = arrays.getitem(shapes.shape(v), slice(1, None))
+        n = shapes.size(count, out_type=dtypes.int32)
+        rows = shapes.reshape(v, arrays.concat([arrays.stack([n, -1]), inner], 0))
+        if v.rank is not None:
             self._merge(TensorShape([None, *from_dims(v.static_shape)[1:]]))
-            return self._with(self._filled(rows, "TensorArraySplitV3"))
+        return self._filled(rows, name)
 
     # ------------------------------------------------------------- the rest
 
     def size(self, name: str | None = None) -> Value:
         """The number of elements."""
-        made: Value = arrays.getitem(shapes.shape(self._flow), 0)
-        return state.identity(made, name=name or "TensorArraySizeV3")
+        with get_default_graph().counts_as(1):
+            made: Value = arrays.getitem(shapes.shape(self._flow), 0)
+            return state.identity(made, name=name or "TensorArraySizeV3")
 
     def identity(self) -> TensorArray:
         """The same array, with the control dependencies of this place."""

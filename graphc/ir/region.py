@@ -64,6 +64,12 @@ class Context:
             self.draws = self.draws or n.attrs["draws"]
             self.host_effects = self.host_effects or n.attrs["host_effects"]
 
+    def capture(self, v: Value) -> bool:
+        """`v` of an outer context is read here; whether TF1 brings it in by an operation now."""
+        first = v not in self.captures
+        self.captures[v] = None
+        return first
+
     def chain(self) -> Iterator[Context]:
         """This context and those around it, innermost first."""
         c: Context | None = self
@@ -84,6 +90,8 @@ class Branch(Context):
     pred : Value
     taken : bool
         The value of `pred` for which this branch runs.
+    unread : bool
+        Whether nothing in here reads `pred` yet as a value of the outer context.
     """
 
     def __init__(self, outer: Context | None, pred: Value, taken: bool) -> None:
@@ -91,6 +99,14 @@ class Branch(Context):
         self.pred = pred
         self.taken = taken
         self.captures[pred] = None
+        self.unread = True
+
+    def capture(self, v: Value) -> bool:
+        """`v` of an outer context is read here; what TF1 has of `pred` in here is a copy."""
+        if v is self.pred and self.unread:
+            self.unread = False
+            return True
+        return super().capture(v)
 
 
 class Loop(Context):

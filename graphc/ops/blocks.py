@@ -14,6 +14,7 @@ from graphc.ir.node import Value
 from graphc.ops import arrays, broadcasting, fills, math, reduce, shapes, spaced, state, transposing
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import as_many
+from graphc.ops.operands import text
 from graphc.ops.record import as_value, static_ints
 
 __all__ = [
@@ -261,26 +262,69 @@ def extract_volume_patches(
 
 
 def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Value:
-    """Each element along `axis` (of all, flattened, by default) so often as `repeats` says."""
+    """Each element along `axis` (of all, flattened, by default) so often as `repeats` says.
+
+    Raises
+    ------
+    TypeError
+        When `repeats` are no integers.
+    ValueError
+        Without such an axis, or when there are not as many `repeats` as elements along it.
+    """
+    x = as_value(input, None, "input")
+    if axis is None:
+        x, axis = shapes.reshape(x, [-1]), 0
     with current().scope(name, "Repeat"):
-        x = as_value(input)
-        if axis is None:
-            x, axis = shapes.reshape(x, [-1]), 0
-        assert x.rank is not None
-        at = axis + x.rank if axis < 0 else axis
-        times = convert_to_tensor(repeats)
-        count = sizes_of(x)[at]
+        times = convert_to_tensor(repeats, name="repeats")
+        if times.dtype.kind not in "iu":
+            raise TypeError(f"repeats must be an integer tensor; dtype={times.dtype!r}")
+        if times.rank not in (0, 1, None):
+            raise ValueError(f"Shape {text(times.static_shape or ())} must have rank at most 1")
+        if x.rank is None:
+            if axis < 0:
+                raise ValueError("axis may only be negative if ndims is statically known.")
+            at = axis
+        elif -x.rank <= axis < x.rank:
+            at = axis % x.rank
+        else:
+            raise ValueError(f"axis={axis} out of bounds: expected {-x.rank}<=axis<{x.rank}")
+        times = math.cast(times, dtypes.int32)
         if times.rank == 0:
-            wide = arrays.tile(shapes.expand_dims(x, at + 1), [
-                *[1] * (at + 1), math.cast(times, dtypes.int32), *[1] * (x.rank - at - 1)
-            ])  # fmt: skip
-            sizes = sizes_of(x)
-            return shapes.reshape(wide, [*sizes[:at], -1, *sizes[at + 1 :]])
-        times = broadcasting.broadcast_to(math.cast(times, dtypes.int32), [count])
-        rows = arrays.boolean_mask(
-            broadcasting.broadcast_to(
-                shapes.expand_dims(spaced.range(count), 1), [count, reduce.reduce_max(times)]
-            ),
-            arrays.sequence_mask(times),
+            with current().counts_as(44 if x.rank is None else 18 + x.rank):
+                return _each_repeated(x, times, at)
+        if x.rank is None:
+            raise TypeError("repeat by a vector needs a tensor of known rank")
+        assert x.static_shape is not None
+        count, given = x.static_shape[at], (times.static_shape or (None,))[0]
+        if type(count) is type(given) is int and count != given:
+            raise ValueError(f"Dimensions {count} and {given} are not compatible")
+        with current().counts_as(44 + x.rank if at == 0 else 67 + x.rank):
+            n = sizes_of(x)[at]
+            times = broadcasting.broadcast_to(times, [n])
+            rows = arrays.boolean_mask(
+                broadcasting.broadcast_to(
+                    shapes.expand_dims(spaced.range(n), 1), [n, reduce.reduce_max(times)]
+                ),
+                arrays.sequence_mask(times),
+                name="rows",
+            )
+            last = "boolean_mask/GatherV2" if at == 0 else "Reshape"
+            return arrays.gather(x, rows, axis=at, name=last)
+
+
+def _each_repeated(x: Value, times: Value, at: int) -> Value:
+    """Each element along axis `at` as often as the number `times` says."""
+    if x.rank is not None:
+        wide = arrays.tile(
+            shapes.expand_dims(x, at + 1),
+            [*[1] * (at + 1), times, *[1] * (x.rank - at - 1)],
         )
-        return arrays.gather(x, rows, axis=at)
+        sizes = sizes_of(x)
+        return shapes.reshape(wide, [*sizes[:at], -1, *sizes[at + 1 :]], name="Reshape")
+    size = shapes.shape(x)
+    head, tail = size[: at + 1], size[at + 1 :]
+    wide = arrays.tile(
+        shapes.reshape(x, arrays.concat([head, [1], tail], 0)),
+        arrays.concat([fills.ones_like(head), [times], fills.ones_like(tail)], 0),
+    )
+    return shapes.reshape(wide, arrays.concat([size[:at], [-1], tail], 0), name="Reshape_1")

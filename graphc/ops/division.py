@@ -28,7 +28,10 @@ _TRUEDIV = {
 def _both(x: Any, y: Any) -> tuple[Value, Value]:
     """`x` and `y` as tensors; a mismatch is reported as the binary operators do."""
     a = as_value(x, name="x")
-    return a, y if isinstance(y, Value) else as_value(y, a.dtype.base_dtype, "y")
+    try:
+        return a, y if isinstance(y, Value) else as_value(y, a.dtype.base_dtype, "y")
+    except ValueError:
+        return a, as_value(y, None, "y")
 
 
 def truediv(x: Any, y: Any, name: str | None = None) -> Value:

@@ -15,6 +15,7 @@ from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.known import LIMIT, static
 from graphc.ir.node import Value
 from graphc.ops.convert import make_constant
+from graphc.ops.counting import made
 from graphc.ops.operands import (
     fail,
     known_shape,
@@ -90,6 +91,21 @@ def _whole_sizes(sizes: Any) -> Any:
     return [int(d) for d in numbers]
 
 
+def _asked(sizes: Any) -> int:
+    """How many operations TF1 makes to find out whether a list with tensors is a small shape.
+
+    It multiplies them all and compares: numbers become constants beside the first tensor.
+    """
+    if not isinstance(sizes, list | tuple) or not any(isinstance(d, Value) for d in sizes):
+        return 0
+    count, product = 2, isinstance(sizes[0], Value)
+    for d in sizes[1:]:
+        one = isinstance(d, Value)
+        count += 1 if product and one else 2 if product or one else 0
+        product = product or one
+    return count
+
+
 def _filled(value: int, shape: Any, dtype: Any, name: str | None, default: str) -> Value:
     dtype = as_dtype(dtype).base_dtype
     if dtype.kind == "s" and value:
@@ -98,6 +114,7 @@ def _filled(value: int, shape: Any, dtype: Any, name: str | None, default: str) 
     builder = current()
     with builder.scope(name, default) as scope:
         if not isinstance(shape, Value):
+            made(_asked(shape))
             s = static_operand(_whole_sizes(shape), "shape", "packed")
             if not isinstance(s, Value):
                 need_vector(s)

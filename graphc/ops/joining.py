@@ -34,6 +34,7 @@ from graphc.ops.record import (
     as_value,
     merge,
     op,
+    same_types,
     shape_error,
 )  # fmt: skip
 from graphc.ops.shapes import _number, whole
@@ -54,18 +55,7 @@ def _values(record: Any, values: Sequence[Any]) -> list[Value]:
             f"List argument 'values' to '{record.tf}' Op with length {len(values)} shorter than "
             f"minimum length {least}."
         )
-    dtype = next((v.dtype for v in values if isinstance(v, Value)), None)
-    out = [
-        as_value(v, None if isinstance(v, Value) else dtype, f"values_{i}")
-        for i, v in enumerate(values)
-    ]
-    types = [v.dtype for v in out]
-    if any(t is not types[0] for t in types):
-        raise TypeError(
-            f"Tensors in list passed to 'values' of '{record.tf}' Op have types "
-            f"[{', '.join(t.name for t in types)}] that don't all match."
-        )
-    return out
+    return same_types(record.tf, values, "values")
 
 
 def _list_inputs(inputs: Sequence[Value], attrs: Attrs) -> Sequence[Value]:

@@ -33,6 +33,7 @@ from graphc.ops.record import (
     Attrs,
     InferError,
     Types,
+    as_operand,
     as_value,
     broadcast,
     check_kind,
@@ -615,7 +616,9 @@ cross_op = op(
 def cross(a: Any, b: Any, name: str | None = None) -> Value:
     """The cross product of `a` and `b` along their last axis, which has three elements."""
     x = as_value(a, None, "a")
-    return make(cross_op, [("a", x), ("b", as_value(b, x.dtype, "b"))], None, name).outputs[0]
+    return make(
+        cross_op, [("a", x), ("b", as_operand("Cross", "b", b, x.dtype, "a"))], None, name
+    ).outputs[0]
 
 
 cross_op.call = cross

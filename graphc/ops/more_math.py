@@ -76,8 +76,9 @@ def _function(name: str, order: int, scaled: bool, doc: str) -> Any:
             v = as_value(x, None, "x")
             if not v.dtype.is_floating:
                 raise TypeError(f"x must be a float tensor, not {v.dtype.name}")
-            out = _bessel(order, v)
-            return out if scaled else math.exp(math.abs(v)) * out
+            with current().counts_as(1 if scaled else 4):
+                out = _bessel(order, v)
+                return out if scaled else math.exp(math.abs(v)) * out
 
     fname = name
     call.__name__ = call.__qualname__ = name

@@ -14,9 +14,18 @@ from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import arrays, check, fills, lookup, math, reduce, shapes, spaced, transposing
-from graphc.ops.counting import as_many
+from graphc.ops.counting import as_many, made, sized
 from graphc.ops.ranking import lower_search
-from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
+from graphc.ops.record import (
+    Attrs,
+    Types,
+    as_operand,
+    as_value,
+    no_grad,
+    op,
+    same_types,
+    shape_error,
+)  # fmt: skip
 
 __all__ = [
     "argsort", "bincount", "broadcast_dynamic_shape", "guarantee_const", "histogram_fixed_width",
@@ -45,17 +54,11 @@ def _last(x: Value, axis: int) -> Any:
     return None if order[-1] == rank - 1 else order
 
 
-def _ranked(x: Value, descending: bool) -> tuple[Value, Value]:
-    n = shapes.shape(x)[-1]
-    if descending:
-        top = lookup.top_k(x, n)
-        return top.values, top.indices
+def _turned(x: Value) -> Value:
+    """What is largest where `x` is smallest; of that again, `x`."""
     if x.dtype.kind == "f":
-        top = lookup.top_k(-x, n)
-        return -top.values, top.indices
-    # no overflow at the lowest number: ~x turns the order of integers round
-    top = lookup.top_k(math.invert(x), n)
-    return math.invert(top.values), top.indices
+        return math.negative(x)  # type: ignore[no-any-return]
+    return math.invert(x, name="Neg")  # type: ignore[no-any-return]  # no overflow at the lowest
 
 
 def _sorted(values: Any, axis: Any, direction: str, which: int, name: str) -> Value:
@@ -63,14 +66,23 @@ def _sorted(values: Any, axis: Any, direction: str, which: int, name: str) -> Va
         raise ValueError(f"Direction should be one of ASCENDING, DESCENDING, not {direction}")
     if not isinstance(axis, int | np.integer):
         raise ValueError("axis must be a constant scalar")
+    turned = direction == "ASCENDING"
     with current().scope(name, "sort"):
         x = as_value(values, None, "values")
         if x.rank == 0:
             raise ValueError("a scalar cannot be sorted")
-        order = _last(x, int(axis))
-        rows = x if order is None else transposing.transpose(x, order)
-        out = _ranked(rows, direction == "DESCENDING")[which]
-        return out if order is None else transposing.transpose(out, order)
+        count = 8 + turned * (2 - which)
+        if x.rank is None:
+            count += 17 * (axis != -1)
+        else:
+            count += 3 * (axis not in (-1, x.rank - 1))
+        with current().counts_as(count):
+            order = _last(x, int(axis))
+            rows = _turned(x) if turned else x
+            rows = rows if order is None else transposing.transpose(rows, order)
+            out: Value = lookup.top_k(rows, shapes.shape(rows)[-1])[which]
+            out = out if order is None else transposing.transpose(out, order)
+            return _turned(out) if turned and not which else out
 
 
 def sort(
@@ -136,8 +148,10 @@ def setdiff1d(x: Any, y: Any, index_dtype: Any = dtypes.int32, name: str | None 
 
 def _bin_count(arr: Any, weights: Any = None, minlength: Any = None, maxlength: Any = None,
                *more: Any, **named: Any) -> int | None:  # fmt: skip
-    plain = isinstance(arr, Value) and weights is None is maxlength
-    return 13 + 2 * (minlength is not None) if plain else None
+    if not isinstance(arr, Value):
+        return None
+    ends = 2 * (minlength is not None) + 2 * (maxlength is not None)
+    return (13 if weights is None else 12) + ends
 
 
 @as_many(_bin_count)
@@ -155,7 +169,7 @@ def bincount(
         Of the result without `weights`.
     """
     with current().scope(None, "bincount"):
-        flat = shapes.reshape(math.cast(as_value(arr, name="arr"), dtypes.int32), [-1])
+        flat = shapes.reshape(as_value(arr, dtypes.int32, "arr"), [-1])
         right = check.Assert(reduce.reduce_all(flat >= 0), ["Input arr must be non-negative!"])
         graph: Any = current()
         with graph.control_dependencies([right]):
@@ -250,8 +264,10 @@ def searchsorted(
     if side not in ("left", "right"):
         raise ValueError(f"side must be either 'right' or 'left'.  Saw: {side}.")
     rows = as_value(sorted_sequence, None, "sorted_sequence")
-    wanted = as_value(values, rows.dtype if not isinstance(values, Value) else None, "values")
+    kind = "LowerBound" if side == "left" else "UpperBound"
+    wanted = as_operand(kind, "values", values, rows.dtype, "sorted_inputs")
     attrs = {"side": side, "out_type": as_dtype(out_type)}
+    made(18)  # shapes, and reshapes to rows and back
     return build(searchsorted_op, (rows, wanted), attrs, name).outputs[0]
 
 
@@ -337,11 +353,16 @@ def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Value:
     m, n = x.static_shape[0], y.static_shape[0]
     if type(m) is not int or type(n) is not int:
         raise ValueError("broadcast_dynamic_shape needs shape vectors of known length")
-    if m < n:
-        x, y, m, n = y, x, n, m
-    if m > n:
-        y = arrays.concat([fills.ones([m - n], dtype=y.dtype), y], 0)
-    return math.select(math.equal(x, 1), y, x)  # type: ignore[no-any-return]
+    with current().counts_as(1):
+        if m < n:
+            x, y, m, n = y, x, n, m
+        if m > n:
+            y = arrays.concat([fills.ones([m - n], dtype=y.dtype), y], 0)
+        one = math.logical_or(math.equal(x, 1), math.equal(y, 1))
+        fits = reduce.reduce_all(math.logical_or(one, math.equal(x, y)))
+        graph: Any = current()
+        with graph.control_dependencies([check.Assert(fits, ["Incompatible shapes:", x, y])]):
+            return math.select(math.equal(x, 1), y, x, name="BroadcastArgs")  # type: ignore[no-any-return]
 
 
 def sparse_matmul(
@@ -358,9 +379,14 @@ def guarantee_const(input: Any, name: str | None = None) -> Value:
     """`input`."""
     from graphc.ops import state
 
-    return state.identity(input, name=name)
+    return state.identity(input, name=name or "GuaranteeConst")
 
 
 def parallel_stack(values: Any, name: str = "parallel_stack") -> Value:
     """`values` stacked along a new first axis."""
-    return arrays.stack(values, 0, name)
+    with current().scope(name, "parallel_stack"):
+        given = same_types("ParallelConcat", values, "values")
+        if not all(sized(v) for v in given):
+            raise ValueError("shape attr must be fully defined.")
+        with current().counts_as(2 * len(given) + 1):
+            return arrays.stack(given, 0, "ParallelConcat")

@@ -16,7 +16,7 @@ from graphc.ir.node import Value
 from graphc.ops.array_rules import apply, backward_op, infer_error, nones
 from graphc.ops.fills import _sum_all
 from graphc.ops.joining import stack, tensor_inside, unstack
-from graphc.ops.operands import fail, less, make, show, static_operand  # fmt: skip
+from graphc.ops.operands import fail, has_tensor, less, make, show, static_operand
 from graphc.ops.record import (
     Attrs,
     Types,
@@ -226,6 +226,13 @@ mirror_pad_grad_op = op(
 )  # fmt: skip
 
 
+def _made_of_row(row: Any) -> int:
+    """How many operations TF1 makes of one row of paddings, in a list with tensors."""
+    if isinstance(row, Value):
+        return 0
+    return 1 + sum(not isinstance(e, Value) for e in row) if has_tensor(row) else 1
+
+
 def pad(
     tensor: Any,
     paddings: Any,
@@ -259,7 +266,11 @@ def pad(
     with current().scope(name, record.tf) as scope:
         x = as_value(tensor, None, "tensor")
         values = [("tensor", x)]
-        p = _flat_paddings(paddings)
+        count = None
+        if not isinstance(paddings, Value) and has_tensor(paddings):
+            count = 1 + sum(_made_of_row(row) for row in paddings)
+        with current().counts_as(count):
+            p = _flat_paddings(paddings)
         if record is pad_v2_op:
             values.append(
                 ("constant_values", as_value(constant_values, x.dtype, "constant_values"))

@@ -20,15 +20,17 @@ from graphc.ops.array_rules import apply, bad_value, nones
 from graphc.ops.convert import convert, make_constant
 from graphc.ops.gathers import gather
 from graphc.ops.joining import concat, filled_in, shown
-from graphc.ops.operands import make, text  # fmt: skip
+from graphc.ops.operands import make, text
 from graphc.ops.record import (
     Attrs,
     Types,
+    as_operand,
     as_value,
     ints,
     merge,
     no_grad,
     op,
+    same_types,
     shape_error,
 )  # fmt: skip
 from graphc.ops.shapes import expand_dims, reshape, shape, squeeze
@@ -253,12 +255,11 @@ def dynamic_partition(
     data: Any, partitions: Any, num_partitions: int, name: str | None = None
 ) -> list[Value]:
     """The rows of `data` in `num_partitions` tensors, as `partitions` says."""
-    values = [("data", data), ("partitions", partitions)]
-    return list(
-        make(
-            dynamic_partition_op, values, None, name, {"num_partitions": int(num_partitions)}
-        ).outputs
-    )
+    with current().scope(name, "DynamicPartition") as scope:
+        x = as_value(data, None, "data")
+        parts = as_operand("DynamicPartition", "partitions", partitions, dtypes.int32)
+        attrs = {"num_partitions": int(num_partitions)}
+        return list(build(dynamic_partition_op, (x, parts), attrs, scope or name).outputs)
 
 
 dynamic_partition_op.call = dynamic_partition
@@ -339,12 +340,11 @@ def dynamic_stitch(indices: Sequence[Any], data: Sequence[Any], name: str | None
             f"length {len(indices)} of argument 'indices'."
         )
     with current().scope(name, "DynamicStitch") as scope:
-        ids = [as_value(v, dtypes.int32, f"indices_{i}") for i, v in enumerate(indices)]
-        dtype = next((v.dtype for v in data if isinstance(v, Value)), None)
-        xs = [
-            as_value(v, None if isinstance(v, Value) else dtype, f"data_{i}")
-            for i, v in enumerate(data)
+        ids = [
+            as_operand("DynamicStitch", f"indices_{i}", v, dtypes.int32)
+            for i, v in enumerate(indices)
         ]
+        xs = same_types("DynamicStitch", data, "data")
         return apply(dynamic_stitch_op, [*ids, *xs], None, scope or name)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.ops import broadcasting, fills, math, reduce, state
 from graphc.ops.convert import convert_to_tensor
-from graphc.ops.record import as_value
+from graphc.ops.record import as_operand, as_value
 
 __all__ = [
     "fake_quant_with_min_max_args", "fake_quant_with_min_max_args_gradient",
@@ -52,9 +53,22 @@ def fake_quant_with_min_max_args(
 ) -> Any:  # fmt: skip
     """`inputs` rounded to the steps that `num_bits` can count from `min` to `max`."""
     with current().scope(name, "FakeQuantWithMinMaxArgs") as scope:
-        x = convert_to_tensor(inputs, "float32")
-        ends: Any = [convert_to_tensor(float(v), x.dtype) for v in (min, max)]
-        return _rounded(x, ends[0], ends[1], num_bits, narrow_range, scope)
+        x = as_operand("FakeQuantWithMinMaxArgs", "inputs", inputs, dtypes.float32)
+        with current().counts_as(1):
+            ends: Any = [convert_to_tensor(float(v), x.dtype) for v in (min, max)]
+            return _rounded(x, ends[0], ends[1], num_bits, narrow_range, scope)
+
+
+def _between(
+    op: str, inputs: Any, low: Any, high: Any, bits: int, narrow: bool, name: str | None
+) -> Any:
+    with current().scope(name, op) as scope:
+        x, a, b = [
+            as_operand(op, arg, v, dtypes.float32)
+            for arg, v in (("inputs", inputs), ("min", low), ("max", high))
+        ]
+        with current().counts_as(1):
+            return _rounded(x, a, b, bits, narrow, scope)
 
 
 def fake_quant_with_min_max_vars(
@@ -62,10 +76,7 @@ def fake_quant_with_min_max_vars(
     name: str | None = None,
 ) -> Any:  # fmt: skip
     """The same with scalars that are learnt; they get the gradients of what lies outside."""
-    with current().scope(name, "FakeQuantWithMinMaxVars") as scope:
-        x = convert_to_tensor(inputs, "float32")
-        ends: Any = [convert_to_tensor(v, x.dtype) for v in (min, max)]
-        return _rounded(x, ends[0], ends[1], num_bits, narrow_range, scope)
+    return _between("FakeQuantWithMinMaxVars", inputs, min, max, num_bits, narrow_range, name)
 
 
 def fake_quant_with_min_max_vars_per_channel(
@@ -73,10 +84,9 @@ def fake_quant_with_min_max_vars_per_channel(
     name: str | None = None,
 ) -> Any:  # fmt: skip
     """The same with one range for each entry of the last axis."""
-    with current().scope(name, "FakeQuantWithMinMaxVarsPerChannel") as scope:
-        x = convert_to_tensor(inputs, "float32")
-        ends: Any = [convert_to_tensor(v, x.dtype) for v in (min, max)]
-        return _rounded(x, ends[0], ends[1], num_bits, narrow_range, scope)
+    return _between(
+        "FakeQuantWithMinMaxVarsPerChannel", inputs, min, max, num_bits, narrow_range, name
+    )
 
 
 def _gradients(dy: Any, x: Any, low: Any, high: Any, bits: int, narrow: bool, axes: Any) -> Any:

@@ -24,9 +24,10 @@ from graphc.ir.node import Node, Value, shape_text
 from graphc.ir.registry import OPS
 
 __all__ = [
-    "OPS", "InferError", "Op", "Types", "apply", "as_value", "axes_of", "broadcast", "check_kind",
-    "elementwise", "ints", "meaning", "merge", "no_grad", "op", "operands", "quiet", "round_bf16",
-    "shape_error", "shape_text", "show_shapes", "static_ints", "strings", "typed",
+    "OPS", "InferError", "Op", "Types", "apply", "as_operand", "as_value", "axes_of", "broadcast",
+    "check_kind", "elementwise", "ints", "meaning", "merge", "no_grad", "op", "operands", "quiet",
+    "round_bf16", "same_types", "shape_error", "shape_text", "show_shapes", "static_ints",
+    "strings", "typed",
 ]  # fmt: skip
 
 Attrs = Mapping[str, Any]
@@ -184,29 +185,59 @@ def operands(record: Op, values: Sequence[Any]) -> list[Value]:
     dtype: DType | None = None
     first = ""
     for name, v in zip(record.args, values, strict=False):
-        x = v if isinstance(v, Value) else _operand(record, name, v, dtype)
         if dtype is None:
+            x = as_value(v, None, name)
             dtype, first = x.dtype, name
-        elif x.dtype is not dtype:
-            raise TypeError(
-                f"Input '{name}' of '{record.tf}' Op has type {x.dtype.name} that does not match "
-                f"type {dtype.name} of argument '{first}'."
-            )
+        else:
+            x = as_operand(record.tf, name, v, dtype, first)
         out.append(x)
     check_kind(record, record.args[0], out[0].dtype, record.types)
     return out
 
 
-def _operand(record: Op, name: str, v: Any, dtype: DType | None) -> Value:
+def as_operand(op: str, name: str, v: Any, dtype: DType, first: str = "") -> Value:
+    """`v` as operand `name` of TensorFlow's `op`, which has type `dtype` (that of `first`, if any).
+
+    Where `convert_to_tensor` raises ValueError, operations say TypeError: of a tensor or variable
+    of another type it is shown which type that is.
+    """
     try:
-        return as_value(v, dtype, name)
+        x = as_value(v, dtype, name)
+    except ValueError:
+        x = as_value(v, None, name)
     except TypeError as e:
-        if dtype is None:
-            raise
         raise TypeError(
-            f"Expected {dtype.name} passed to parameter '{name}' of op '{record.tf}', got "
+            f"Expected {dtype.name} passed to parameter '{name}' of op '{op}', got "
             f"{v!r:.60} of type '{type(v).__name__}' instead. Error: {e}"
         ) from None
+    if x.dtype is not dtype:
+        due = (
+            f"type {dtype.name} of argument '{first}'"
+            if first
+            else f"expected type of {dtype.name}"
+        )
+        raise TypeError(
+            f"Input '{name}' of '{op}' Op has type {x.dtype.name} that does not match {due}."
+        )
+    return x
+
+
+def same_types(op: str, values: Sequence[Any], name: str) -> list[Value]:
+    """A list operand `name` of TensorFlow's `op`: tensors of one type, numbers take it."""
+    dtype = next((v.dtype for v in values if isinstance(v, Value)), None)
+    out: list[Value] = []
+    for i, v in enumerate(values):
+        try:
+            out.append(as_value(v, None if isinstance(v, Value) else dtype, f"{name}_{i}"))
+        except ValueError:
+            out.append(as_value(v, None, f"{name}_{i}"))
+    types = [v.dtype for v in out]
+    if any(t is not types[0] for t in types):
+        raise TypeError(
+            f"Tensors in list passed to '{name}' of '{op}' Op have types "
+            f"[{', '.join(t.name for t in types)}] that don't all match."
+        )
+    return out
 
 
 def apply(

@@ -459,7 +459,8 @@ def reduce_euclidean_norm(
     """The square root of the sum of squares along axes."""
     with current().scope(name, "EuclideanNorm"):
         x = as_value(input_tensor, name="input_tensor")
-        return math.sqrt(reduce_sum(math.square(x), axis, keepdims))  # type: ignore[no-any-return]
+        with current().counts_as(1 + (not isinstance(axis, Value))):
+            return math.sqrt(reduce_sum(math.square(x), axis, keepdims))  # type: ignore[no-any-return]
 
 
 def reduce_variance(

@@ -14,11 +14,20 @@ import numpy as np
 
 from graphc.ir import dims as D
 from graphc.ir import dtypes
-from graphc.ir.build import build
+from graphc.ir.build import build, current
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, lowering, math, operands, reduce, shapes, spaced, state
-from graphc.ops.counting import as_many
-from graphc.ops.record import Attrs, Op, Types, apply, as_value, check_kind, op, shape_error
+from graphc.ops.record import (
+    Attrs,
+    Op,
+    Types,
+    apply,
+    as_operand,
+    as_value,
+    check_kind,
+    op,
+    shape_error,
+)
 
 __all__ = [
     "batch_gather", "batch_scatter_update", "scatter_add", "scatter_div", "scatter_max",
@@ -193,10 +202,7 @@ def _operands(record: Op, values: Sequence[Any]) -> list[Value]:
     ref = values[0]
     check_kind(record, "ref", ref.dtype, record.types)
     indices = as_value(values[1], None, "indices")
-    updates = values[2]
-    if not isinstance(updates, Value):
-        updates = as_value(updates, ref.dtype, "updates")
-    return [ref, indices, updates]
+    return [ref, indices, as_operand(record.tf, "updates", values[2], ref.dtype, "ref")]
 
 
 def _updating(family: str, kind: str, doc: str, infer: Any, update: Any) -> Callable[..., Value]:
@@ -323,16 +329,16 @@ scatter_nd_sub = _scatter_nd("sub", "Subtracts from slices of a variable.")
 
 def _on_tensor(kind: str, doc: str) -> Callable[..., Value]:
     rule = _nd(kind, lambda kind, *rest: _COMBINE[kind](*rest))
+    tf = f"TensorScatter{kind.capitalize()}"
 
     def function(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Value:
-        from graphc.ir.build import current
-
-        with current().scope(name, f"TensorScatter{kind.capitalize()}"):
+        with current().scope(name, tf):
             x = as_value(tensor, None, "tensor")
             i = as_value(indices, None, "indices")
-            u = updates if isinstance(updates, Value) else as_value(updates, x.dtype, "updates")
+            u = as_operand(tf, "updates", updates, x.dtype, "tensor")
             _nd_infer((x, i, u), {})
-            return rule(x, i, u)
+            with current().counts_as(1):
+                return rule(x, i, u)
 
     function.__name__ = function.__qualname__ = f"tensor_scatter_{kind}"
     function.__doc__ = doc
@@ -347,13 +353,17 @@ tensor_scatter_nd_add = tensor_scatter_add
 tensor_scatter_nd_sub = tensor_scatter_sub
 
 
-@as_many(42)
 def batch_gather(params: Any, indices: Any, name: str | None = None) -> Value:
     """Elements at `indices` along its last axis, which all axes before have in common."""
     i = as_value(indices, None, "indices")
-    if i.rank is None:
+    n = i.rank
+    if n is None:
         raise ValueError("batch_gather does not allow indices with unknown rank.")
-    return arrays.gather(params, i, axis=i.rank - 1, batch_dims=i.rank - 1, name=name)
+    if n == 0:
+        raise ValueError("batch_dims = -1 must be less than rank(indices) = 0")
+    x = as_value(params, None, "params")
+    with current().counts_as(n * n + 14 * n + 10):
+        return arrays.gather(x, i, axis=n - 1, batch_dims=n - 1, name=name)
 
 
 def batch_scatter_update(

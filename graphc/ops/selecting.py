@@ -18,6 +18,7 @@ from graphc.ops.record import (
     Op,
     Types,
     apply,
+    as_operand,
     as_value,
     broadcast,
     elementwise,
@@ -35,19 +36,11 @@ __all__ = ["clip_by_value", "maximum", "minimum", "select", "where"]
 def _select_operands(record: Op, values: Sequence[Any]) -> list[Value]:
     """The condition is bool; the first of the other two fixes the type of both."""
     c, x, y = values
-    cond = as_value(c, dtypes.bool_, "condition")
+    cond = as_operand("Select", "condition", c, dtypes.bool_)
     if isinstance(y, Value) and not isinstance(x, Value):
-        b = y
-        a = as_value(x, b.dtype, "t")
-    else:
-        a = as_value(x, name="t")
-        b = as_value(y, None if isinstance(y, Value) else a.dtype, "e")
-    if a.dtype is not b.dtype:
-        raise TypeError(
-            f"Input 'e' of 'Select' Op has type {b.dtype.name} that does not match type "
-            f"{a.dtype.name} of argument 't'."
-        )
-    return [cond, a, b]
+        return [cond, as_operand("Select", "t", x, y.dtype, "e"), y]
+    a = as_value(x, name="t")
+    return [cond, a, as_operand("Select", "e", y, a.dtype, "t")]
 
 
 def _select_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:

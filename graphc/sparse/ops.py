@@ -17,6 +17,7 @@ from graphc.ops import arrays, cumulative, fills, math, reduce, shapes, spaced, 
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import as_many
 from graphc.ops.indexed import IndexedSlices
+from graphc.ops.record import as_operand
 from graphc.sparse import records
 from graphc.sparse.tensor import SparseTensor, SparseTensorValue, sparse_of
 
@@ -180,7 +181,7 @@ def sparse_tensor_dense_matmul(
     """The product of a sparse matrix and a dense one, either of them turned over."""
     a = _sparse(sp_a)
     with name_scope(name, "SparseTensorDenseMatMul"):
-        y = convert_to_tensor(b, dtype=a.dtype, name="b")
+        y = as_operand("SparseTensorDenseMatMul", "b", b, a.dtype, "a_values")
         if y.rank not in (2, None):
             raise ValueError(f"Shape must be rank 2 but is rank {y.rank} for '{y.name}'")
         if adjoint_b:
