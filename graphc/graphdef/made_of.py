@@ -209,6 +209,15 @@ def _tile_grad(e: Any, n: Node) -> Written:
                            "keep_dims": encode(False)}  # fmt: skip
 
 
+def _lrn_grad(e: Any, n: Node) -> Written:
+    """TensorFlow's takes what `LRN` has made, too."""
+    dy, x = map(reference, n.inputs)
+    t = n.inputs[1].dtype
+    y = e.aux(n, "LRN", "LRN", [x], T=t, **n.attrs)
+    return [dy, x, y], {"op": "LRNGrad", "T": encode(t),
+                        **{k: encode(v) for k, v in n.attrs.items()}}  # fmt: skip
+
+
 def _logical_xor(e: Any, n: Node) -> Written:
     x, y = map(reference, n.inputs)
     either = e.aux(n, "LogicalOr", "LogicalOr", [x, y])
@@ -229,7 +238,7 @@ EXPANSIONS: dict[str, Callable[[Any, Any], Written | None]] = {
     "concat_part": _concat_part, "assert": _assert, "unpad": _unpad, "add_rows": _add_rows,
     "strided_slice_at": _like("strided_slice", "StridedSlice"),
     "strided_slice_at_grad": _like("strided_slice_grad", "StridedSliceGrad"),
-    "mirror_pad_grad": _mirror_pad_grad, "tile_grad": _tile_grad, "logical_xor": _logical_xor,
-    "trigamma": _trigamma, "select": _select, "select_rows": _select_rows,
-    "sorted_ids": _sorted_ids, **queues.EXPORTS, **HOST_EXPORTS,
+    "lrn_grad": _lrn_grad, "mirror_pad_grad": _mirror_pad_grad, "tile_grad": _tile_grad,
+    "logical_xor": _logical_xor, "trigamma": _trigamma, "select": _select,
+    "select_rows": _select_rows, "sorted_ids": _sorted_ids, **queues.EXPORTS, **HOST_EXPORTS,
 }  # fmt: skip
