@@ -17,6 +17,9 @@ from graphc.runtime.llvm.cache import Cache, open_cache
 
 __all__ = ["LEVELS", "Cpu", "host"]
 
+#: The oldest LLVM whose calls and texts are written here.
+OLDEST = (22, 0, 0)
+
 LEVELS = ("sse2", "avx2", "avx512")
 
 _BASELINE = {"64bit", "cmov", "cx8", "fxsr", "mmx", "sse", "sse2"}
@@ -143,7 +146,7 @@ def _limited(level: str, cache: Cache) -> Cpu:
         vector_bytes={"avx512": 64, "avx2": 32}.get(reached, 16),
         has_fma=features.get("fma", not x86) if x86 else True,
         has_f16=features.get("f16c", False) if x86 else True,
-        has_bf16=checked and features.get("avx512bf16", False) and _newer(report),
+        has_bf16=checked and features.get("avx512bf16", False),
         checked=checked,
         l1d=l1d,
         l2=l2,
@@ -157,11 +160,6 @@ def _allowed(feature: str, level: str) -> bool:
         return feature in _BASELINE
     wide = feature.startswith(("avx512", "avx10", "amx")) or feature == "evex512"
     return level == "avx512" or not wide
-
-
-def _newer(report: _Report) -> bool:
-    """Whether LLVM's intrinsics of bfloat16 take bfloat16: from version 16 on."""
-    return int(report.toolchain.rpartition(" ")[2].partition(".")[0]) >= 16
 
 
 def _usable(cache: Cache) -> tuple[_Report, bool]:
@@ -193,6 +191,12 @@ def _ask_llvm() -> _Report:
     import llvmlite
     from llvmlite import binding
 
+    if binding.llvm_version_info < OLDEST:
+        raise ImportError(
+            f"graphc needs llvmlite 0.48 or newer (LLVM {OLDEST[0]}), but llvmlite "
+            f"{llvmlite.__version__} with LLVM {binding.llvm_version_info[0]} is installed: "
+            "pip install --upgrade llvmlite"
+        )
     try:
         features = binding.get_host_cpu_features().flatten()
         name = binding.get_host_cpu_name()

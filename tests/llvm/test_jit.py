@@ -764,6 +764,14 @@ def test_report_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert time.perf_counter() - start < 0.5  # measured: 0.8 ms
 
 
+def test_an_old_llvm_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from llvmlite import binding
+
+    monkeypatch.setattr(binding, "llvm_version_info", (20, 1, 8))
+    with pytest.raises(ImportError, match=r"needs llvmlite 0\.48 .* with LLVM 20 is"):
+        host("", Cache(str(tmp_path / "c")))
+
+
 def test_what_the_kernel_does_not_list_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
