@@ -20,6 +20,7 @@ from graphc.graphdef.flow_nodes import FlowNodes, has_flow
 from graphc.graphdef.forms import Form, form_of
 from graphc.graphdef.made_of import EXPANSIONS, Unfit, reference
 from graphc.graphdef.tensors import from_array, shape_proto
+from graphc.graphdef.update_order import readers
 from graphc.ir.dims import is_known
 from graphc.ir.dtypes import DType, as_dtype, int32, int64
 from graphc.ir.node import Node, Value
@@ -43,6 +44,7 @@ class _Export:
         self.taken = set(taken)
         self.numbers: dict[str, str] = {}
         self.flow = FlowNodes(self, nodes) if has_flow(nodes) else None
+        self.readers = readers(nodes)
 
     def node(self, n: Node, kind: str) -> None:
         """Write one node, and the constants that are its operands."""
@@ -63,22 +65,40 @@ class _Export:
         made.device = n.graph.devices.get(n, "") if n.graph is not None else ""
         for key, value in attrs.items():
             made.attr[key].CopyFrom(value)
-        controls = [f"^{c.name}" for c in n.control]
         if self.flow is None:
-            made.input.extend(controls)
+            made.input.extend([f"^{c.name}" for c in n.control])
         else:
             beside = [self.graph.node[i] for i in range(start, len(self.graph.node) - 1)]
             if routed:  # all but constants that attributes are
                 beside = [m for m in beside if m.op == "Const" and m.name not in self.flow.names]
             self.flow.route(n, made, beside, routed)
+        self.ordered(n, made)
         if not self.exactly(n, made):
             made.attr["_graphc_types"].CopyFrom(encode(tuple([v.dtype for v in n.outputs])))
         if self.add_shapes:
             shapes = made.attr["_output_shapes"].list.shape
-            shapes.extend([shape_proto(v.static_shape) for v in n.outputs])
-            more = _OUTPUTS.get(made.op, 0) - len(n.outputs)
-            shapes.extend([shape_proto(None)] * more)
+            shapes.extend([shape_proto(s) for s in self.shapes(n, made.op)])
             made.attr["_output_shapes"].list.SetInParent()
+
+    def shapes(self, n: Node, kind: str) -> list[Any]:
+        """The static shapes of the outputs that a node has there."""
+        known = [v.static_shape for v in n.outputs]
+        flow = self.flow is not None and bool(n.outputs) and self.flow.arrays.is_array(n.outputs[0])
+        if flow and kind != "TensorArrayV3":
+            known = [()]
+        if kind == "Merge":  # its other output says which of its inputs was there
+            known = [*known[:1], ()]
+        count = _OUTPUTS.get(kind, len(known))
+        if kind in ("TensorArrayV3", "LoopCond", "Switch"):
+            known = []
+        return [*known[:count], *[None] * (count - len(known))]
+
+    def ordered(self, n: Node, made: Any) -> None:
+        """Have an update wait for what reads its variable, which is memory there."""
+        here = context_of(n)
+        for reader in self.readers.get(n, ()):
+            names = [reader.name] if self.flow is None else self.flow.ended(reader, here)
+            made.input.extend([f"^{name}" for name in names if f"^{name}" not in made.input])
 
     def exactly(self, n: Node, made: Any) -> bool:
         """Write what graphc needs to make the same node again; whether that is data."""
@@ -99,7 +119,7 @@ class _Export:
         exact = {"op": n.op.name, "type": made.op, "inputs": places, "attrs": json.loads(text)}
         if context is not None:
             exact["in"] = contexts.place(context, self.named)
-        if self.flow is not None:
+        if self.flow is not None or n in self.readers:
             controls = [i.removeprefix("^") for i in made.input if i.startswith("^")]
             if controls != [c.name for c in n.control]:
                 exact["control"] = [self.named(c) for c in n.control]
@@ -253,7 +273,9 @@ _IMPLIED = {
 }  # fmt: skip
 #: Outputs of types that have more there than here.
 _OUTPUTS = {"FusedBatchNorm": 5, "FusedBatchNormV2": 5, "FusedBatchNormV3": 6,
-            "HashTableV2": 1, "MutableHashTableV2": 1}  # fmt: skip
+            "HashTableV2": 1, "MutableHashTableV2": 1, "TensorArrayV3": 2,
+            "TensorArrayConcatV3": 2, "LoopCond": 1, "Switch": 2, "Merge": 2, "Exit": 1,
+            "TensorArrayGatherV3": 1}  # fmt: skip
 #: What TensorFlow calls the operand, in the name of the constant.
 _OPERANDS = {"axis": "reduction_indices"}
 

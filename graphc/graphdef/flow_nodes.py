@@ -237,35 +237,41 @@ class FlowNodes:
         here = context_of(n)
         out: dict[str, None] = {}
         for c in n.control:
-            found = self.arrival(c, here)
-            if found is not None:
-                out["^" + found] = None
+            out.update(("^" + found, None) for found in self.arrival(c, here))
         return list(out)
 
-    def arrival(self, c: Node, here: Context | None) -> str | None:
-        """The node in the frame of `here` that runs when `c` has; None for one of a frame around.
+    def arrival(self, c: Node, here: Context | None) -> list[str]:
+        """The nodes in the frame of `here` that run when `c` has; none for one of a frame around.
 
-        What enters the frame waits for those, as the construct does.
+        What enters the frame waits for those, as the construct does. A loop is over when all of
+        its variables have left it.
         """
-        if c.op.name == "loop" and c.outputs:
-            return self.result(c.outputs[0])
+        if c.op.facts.get("contexts"):
+            return self.over(c)
         home = context_of(c)
         if here is not None and here.within(home):
-            k: Context | None = here
-            while k is not None and k is not home:
-                if isinstance(k, Loop):
-                    return None
-                k = k.outer
-            return c.name
-        outermost: Loop | None = None
-        k = home
-        while k is not None and not (here is not None and here.within(k)):
-            if isinstance(k, Loop):
-                outermost = k
-            k = k.outer
-        if outermost is not None and outermost.node is not None:
-            return self.result(outermost.node.outputs[0])
-        return c.name
+            between = [k for k in here.chain() if k is not home and k.within(home)]
+            return [] if any(isinstance(k, Loop) for k in between) else [c.name]
+        loops = [k for k in self.inner(c, here) if isinstance(k, Loop)]
+        return self.over(loops[-1].node) if loops and loops[-1].node is not None else [c.name]
+
+    def inner(self, c: Node, here: Context | None) -> list[Context]:
+        """The contexts in which `c` is and `here` is not, innermost first."""
+        home = context_of(c)
+        chain = list(home.chain()) if home is not None else []
+        return [k for k in chain if here is None or not here.within(k)]
+
+    def ended(self, c: Node, here: Context | None) -> list[str]:
+        """What runs after `c` has, or after it is clear that it will not."""
+        around = self.inner(c, here)
+        if around and around[-1].node is not None:
+            return self.over(around[-1].node)
+        return self.arrival(c, here)
+
+    def over(self, construct: Node) -> list[str]:
+        """The nodes by which the variables of a loop leave it, or the results of a cond its."""
+        count = len(construct.outputs) - len(construct.attrs["updates"])
+        return [self.result(v) for v in construct.outputs[:count]]
 
     def route(self, n: Node, made: Any, beside: Sequence[Any], routed: bool) -> None:
         """Give what was written of a recorded node the inputs that its frame has.

@@ -11,7 +11,7 @@ from graphc.graphdef import queues
 from graphc.graphdef.attributes import encode
 from graphc.graphdef.forms import form_of
 from graphc.graphdef.hosts import HOST_EXPORTS
-from graphc.ir.dtypes import int32, int64
+from graphc.ir.dtypes import DType, int32, int64
 from graphc.ir.node import Node, Value
 
 __all__ = ["EXPANSIONS", "Unfit", "reference"]
@@ -218,6 +218,81 @@ def _lrn_grad(e: Any, n: Node) -> Written:
                         **{k: encode(v) for k, v in n.attrs.items()}}  # fmt: skip
 
 
+def _sum_equal_rows(e: Any, n: Node) -> Written:
+    """Sums over equal indices, each as often as its index."""
+    values, ids = n.inputs[:2]
+    found = e.aux(n, "Unique", "Unique", [reference(ids)], T=ids.dtype, out_idx=int32)
+    count = e.aux(n, "Size", "Size", [found], T=ids.dtype, out_type=int32)
+    total = e.aux(
+        n, "UnsortedSegmentSum", "UnsortedSegmentSum", [reference(values), f"{found}:1", count],
+        T=values.dtype, Tindices=int32, Tnumsegments=int32,
+    )  # fmt: skip
+    axis = e.beside(n, "axis", np.zeros((), np.int32), int32)
+    return [total, f"{found}:1", axis], _gathers(values.dtype, int32)
+
+
+def _gathers(values: DType, indices: DType) -> dict[str, Any]:
+    return {"op": "GatherV2", "Tparams": encode(values), "Tindices": encode(indices),
+            "Taxis": encode(int32), "batch_dims": encode(0)}  # fmt: skip
+
+
+def _spread_rows(e: Any, n: Node) -> Written:
+    """Rows by number, of a tensor with a row of zeros behind it for those that have none."""
+    values, at = n.inputs
+    if values.rank is None:
+        raise Unfit
+    one = np.zeros((values.rank, 2), np.int32)
+    one[0, 1] = 1
+    padding = e.beside(n, "paddings", one, int32)
+    longer = e.aux(n, "Pad", "Pad", [reference(values), padding], T=values.dtype, Tpaddings=int32)
+    t = at.dtype
+    shape = e.aux(n, "Shape", "Shape", [reference(values)], T=values.dtype, out_type=t)
+    axis = e.beside(n, "axis", np.zeros((), np.int32), int32)
+    first = e.beside(n, "first", np.zeros((), np.int32), int32)
+    count = e.aux(n, "count", "GatherV2", [shape, first, axis], Tparams=t, Tindices=int32,
+                  Taxis=int32, batch_dims=0)  # fmt: skip
+    zero = e.beside(n, "zero", np.zeros((), t.np), t)
+    none = e.aux(n, "Less", "Less", [reference(at), zero], T=t)
+    end = e.aux(n, "Minimum", "Minimum", [reference(at), count], T=t)
+    rows = e.aux(n, "SelectV2", "SelectV2", [none, count, end], T=t)
+    return [longer, rows, axis], _gathers(values.dtype, t)
+
+
+def _cross_entropy(kind: str, types: Callable[[Node], dict[str, Any]]) -> Any:
+    """A loss of rows; TensorFlow has it for matrices alone."""
+
+    def write(e: Any, n: Node) -> Written:
+        logits, labels = n.inputs[:2]
+        rank = logits.rank
+        if rank is None or n.attrs.get("axis", -1) not in (-1, rank - 1):
+            raise Unfit
+        attrs = {k: encode(v) for k, v in types(n).items()}
+        if rank == 2:
+            return [reference(logits), reference(labels)], {"op": kind, **attrs}
+        t = logits.dtype
+        shape = e.aux(n, "Shape", "Shape", [reference(logits)], T=t, out_type=int32)
+        zero, last, one, flat = (e.beside(n, k, np.array(v, np.int32), int32)
+                                 for k, v in (("zero", [0]), ("last", [-1]), ("one", [1]),
+                                              ("flat", [-1])))  # fmt: skip
+        masks = {"begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0,
+                 "shrink_axis_mask": 0}  # fmt: skip
+        head = e.aux(n, "strided_slice", "StridedSlice", [shape, zero, last, one], T=int32,
+                     Index=int32, **masks)  # fmt: skip
+        tail = e.aux(n, "strided_slice", "StridedSlice", [shape, last, zero, one], T=int32,
+                     Index=int32, **{**masks, "end_mask": 1})  # fmt: skip
+        axis = e.beside(n, "axis", np.zeros((), np.int32), int32)
+        matrix = e.aux(n, "concat", "ConcatV2", [flat, tail, axis], T=int32, N=2, Tidx=int32)
+        x = e.aux(n, "Reshape", "Reshape", [reference(logits), matrix], T=t, Tshape=int32)
+        to = matrix if labels.rank == rank else flat
+        y = e.aux(n, "Reshape", "Reshape", [reference(labels), to], T=labels.dtype, Tshape=int32)
+        loss = e.aux(n, kind, kind, [x, y], **types(n))
+        outs = [e.aux(n, "Reshape", "Reshape", [made, to], T=t, Tshape=int32)
+                for made, to in ((loss, head), (f"{loss}:1", shape))]  # fmt: skip
+        return outs, {"op": "IdentityN", "T": encode((t, t))}
+
+    return write
+
+
 def _logical_xor(e: Any, n: Node) -> Written:
     x, y = map(reference, n.inputs)
     either = e.aux(n, "LogicalOr", "LogicalOr", [x, y])
@@ -238,7 +313,16 @@ EXPANSIONS: dict[str, Callable[[Any, Any], Written | None]] = {
     "concat_part": _concat_part, "assert": _assert, "unpad": _unpad, "add_rows": _add_rows,
     "strided_slice_at": _like("strided_slice", "StridedSlice"),
     "strided_slice_at_grad": _like("strided_slice_grad", "StridedSliceGrad"),
-    "lrn_grad": _lrn_grad, "mirror_pad_grad": _mirror_pad_grad, "tile_grad": _tile_grad,
-    "logical_xor": _logical_xor, "trigamma": _trigamma, "select": _select,
-    "select_rows": _select_rows, "sorted_ids": _sorted_ids, **queues.EXPORTS, **HOST_EXPORTS,
+    "lrn_grad": _lrn_grad,
+    "mirror_pad_grad": _mirror_pad_grad, "tile_grad": _tile_grad, "logical_xor": _logical_xor,
+    "softmax_cross_entropy": _cross_entropy(
+        "SoftmaxCrossEntropyWithLogits", lambda n: {"T": n.inputs[0].dtype}
+    ),
+    "sparse_softmax_cross_entropy": _cross_entropy(
+        "SparseSoftmaxCrossEntropyWithLogits",
+        lambda n: {"T": n.inputs[0].dtype, "Tlabels": n.inputs[1].dtype},
+    ),
+    "sum_equal_rows": _sum_equal_rows, "spread_rows": _spread_rows,
+    "trigamma": _trigamma, "select": _select, "select_rows": _select_rows,
+    "sorted_ids": _sorted_ids, **queues.EXPORTS, **HOST_EXPORTS,
 }  # fmt: skip
