@@ -127,9 +127,7 @@ MORE_INSIDE: dict[str, str] = {
     "python.lib.io.file_io.walk": _FILES + "Walk",
     "python.pywrap_tensorflow.EventsWriter": "graphc.summary.events:EventsWriter",
     # ---- settings of the machine
-    "distribute.MirroredStrategy": _REFUSED + "MirroredStrategy",
     "distribute.Server": "graphc.train:Server",
-    "distribute.has_strategy": "graphc.face.insides:enabled",
     "config.experimental_list_devices": "graphc.face.machine:experimental_list_devices",
     "config.experimental.list_physical_devices": "graphc.face.machine:list_physical_devices",
     "config.experimental.list_logical_devices": "graphc.face.machine:list_physical_devices",

@@ -116,6 +116,28 @@ _ROWS = (
      "add_control_inputs bypass connect detach detach_control_inputs detach_control_outputs "
      "detach_inputs detach_outputs remove_control_inputs reroute_inputs reroute_ios "
      "reroute_outputs reroute_ts swap_inputs swap_ios swap_outputs swap_ts"),
+    ("distribute", "strategies.strategy",
+     "MirroredStrategy OneDeviceStrategy ReplicaContext Strategy StrategyExtended "
+     "experimental_set_strategy get_loss_reduction get_replica_context get_strategy has_strategy "
+     "in_cross_replica_context"),
+    ("distribute", "strategies.values", "InputContext InputReplicationMode ReduceOp"),
+    ("distribute.experimental", "strategies.strategy",
+     "CentralStorageStrategy MultiWorkerMirroredStrategy ParameterServerStrategy"),
+    ("distribute.experimental", "strategies.values", "CollectiveCommunication"),
+    ("distribute", "train.cluster", "Server"),
+    ("contrib.distribute", "strategies.contrib",
+     "CollectiveAllReduceStrategy DistributeConfig MirroredStrategy OneDeviceStrategy "
+     "ParameterServerStrategy get_distribution_strategy has_distribution_strategy"),
+    ("contrib.distribute", "strategies.strategy",
+     "ReplicaContext get_cross_replica_context get_loss_reduction get_replica_context "
+     "get_strategy has_strategy in_cross_replica_context require_replica_context"),
+    ("contrib.losses.metric_learning", "contrib.metric_learning",
+     "contrastive_loss lifted_struct_loss npairs_loss npairs_loss_multilabel "
+     "triplet_semihard_loss"),
+    ("contrib.mixed_precision", "contrib.mixed_precision",
+     "ExponentialUpdateLossScaleManager FixedLossScaleManager LossScaleManager "
+     "LossScaleOptimizer"),
+    ("contrib.resampler", "contrib.resampler", "resampler"),
     ("contrib.sparsemax", "contrib.sparsemax", "sparsemax sparsemax_loss"),
 )  # fmt: skip
 
@@ -128,3 +150,4 @@ RARE_NAMES: dict[str, str] = {
 RARE_NAMES["keras.optimizers.schedules"] = "graphc.keras.schedules"
 RARE_NAMES["data.experimental.OptionalStructure"] = "graphc.data.optional:OptionalSpec"
 RARE_NAMES["data.experimental.Structure"] = "graphc.data.type_specs:TypeSpec"
+RARE_NAMES["contrib.distribute.DistributionStrategy"] = "graphc.strategies.strategy:Strategy"

@@ -20,7 +20,6 @@ REASONS: dict[str, str] = {
     "DumpingDebugHook": _DUMPS,
     "Base": "graphc has no autograph: it cannot rewrite Python functions",
     "EagerTensor": "graphc computes in graphs only: there are no eager tensors",
-    "MirroredStrategy": "graphc computes on one machine: there are no strategies of distribution",
     "eager_mode": "graphc computes in graphs only: there is no eager mode",
 }
 
