@@ -6,7 +6,7 @@ a whole batch at once; sums are in float64.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.ops import shapes
+from graphc.ops.ctc_loops import paths_op
 from graphc.ops.record import Attrs, Types, op, quiet, shape_error
 
 __all__ = ["beam_op", "greedy_op", "loss_op"]
@@ -54,6 +55,17 @@ def _collapsed(labels: Sequence[int]) -> list[int]:
     return [x for i, x in enumerate(labels) if i == 0 or x != labels[i - 1]]
 
 
+def _steps(extended: Array, blank: int, merge: bool) -> tuple[Array, Array]:
+    """Which of the extended labels a path may stay at, and which it may reach past one."""
+    stays = np.full(extended.shape, True) if merge else extended == blank
+    before = np.full_like(extended, -1)
+    before[:, 2:] = extended[:, :-2]
+    skips = (extended != blank) & (np.arange(extended.shape[1])[None, :] > 1)
+    if merge:
+        skips &= extended != before
+    return stays, skips
+
+
 def forward_backward(
     x: Array, labels: Sequence[Sequence[int]], lengths: Array, blank: int, merge: bool
 ) -> tuple[Array, Array]:
@@ -65,12 +77,7 @@ def forward_backward(
     rows = np.arange(batch)[:, None]
     inside = np.arange(width)[None, :] < count[:, None]
     spoken = logs[:, rows, extended]  # [time, batch, width]
-    stays = np.ones_like(inside) if merge else extended == blank
-    before = np.full_like(extended, -1)
-    before[:, 2:] = extended[:, :-2]
-    skips = (extended != blank) & (np.arange(width)[None, :] > 1)
-    if merge:
-        skips &= extended != before
+    stays, skips = _steps(extended, blank, merge)
     alpha = np.full((steps, batch, width), _NONE)
     live: Array = np.asarray(lengths > 0)
     if steps:
@@ -143,7 +150,13 @@ def _check(labels: Sequence[Sequence[int]], x: Array, lengths: Array, attrs: Att
             )
 
 
-def _loss(x: Array, indices: Array, values: Array, lengths: Array, **attrs: Any) -> Any:
+Solve = Callable[[Array, Sequence[Sequence[int]], Array, int, bool], tuple[Array, Array]]
+
+
+def _loss(
+    x: Array, indices: Array, values: Array, lengths: Array, solve: Solve = forward_backward,
+    **attrs: Any,
+) -> Any:  # fmt: skip
     batch, classes = x.shape[1:]
     labels = _rows(indices, values, batch)
     _check(labels, x, lengths, attrs)
@@ -151,12 +164,29 @@ def _loss(x: Array, indices: Array, values: Array, lengths: Array, **attrs: Any)
         labels = [_collapsed(row) for row in labels]
     long = np.array([len(row) > n for row, n in zip(labels, lengths, strict=True)], bool)
     labels = [[] if z else row for row, z in zip(labels, long, strict=True)]
-    loss, gradient = forward_backward(
+    loss, gradient = solve(
         x, labels, lengths.astype(np.int64), attrs["blank"] % classes, attrs["merge"]
     )
     loss[long] = 0.0  # left out
     gradient[:, long] = 0.0
     return loss.astype(x.dtype), gradient.astype(x.dtype)
+
+
+def _quick_loss(
+    context: Any, x: Array, indices: Array, values: Array, lengths: Array, **attrs: Any
+) -> Any:
+    """As `_loss`, each example of the batch by a thread of native code."""
+
+    def solve(
+        x: Array, labels: Sequence[Sequence[int]], lengths: Array, blank: int, merge: bool
+    ) -> tuple[Array, Array]:
+        extended, count = _extended(labels, blank)
+        small = [a.astype(np.int32) for a in (extended, count, np.maximum(lengths, 0))]
+        log_p, gradient = context.native(paths_op, (x, *small, *_steps(extended, blank, merge)))
+        return -log_p, gradient
+
+    known = x.dtype == np.float32 and x.size
+    return _loss(x, indices, values, lengths, solve if known else forward_backward, **attrs)
 
 
 def _loss_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -178,7 +208,8 @@ def _loss_grad(y: Any, dy: Any, x: Value, *rest: Value, **attrs: Any) -> Any:
 loss_op = op(
     "ctc_loss", "CTCLoss", "host", doc="The CTC loss of logits, and its gradient by them.",
     args=("inputs", "labels_indices", "labels_values", "sequence_length"), types="fi",
-    infer=_loss_infer, numpy=quiet(_loss), grad=_loss_grad, facts={"partial_gradients": True},
+    infer=_loss_infer, numpy=quiet(_loss), host=quiet(_quick_loss), grad=_loss_grad,
+    facts={"partial_gradients": True},
 )  # fmt: skip
 
 
@@ -199,18 +230,17 @@ def _greedy(x: Array, lengths: Array, *, merge: bool) -> Any:
     steps, batch, classes = x.shape
     _check([[]] * batch, x, lengths, {"strict": False, "blank": -1, "ignore": True})
     best = x.argmax(-1) if steps else np.zeros((0, batch), np.int64)
-    rows = []
-    score = np.zeros((batch, 1), x.dtype)
-    for b in range(batch):
-        n = int(lengths[b])
-        path = best[:n, b].tolist()
-        score[b, 0] = -x[:n, b].max(-1).sum(dtype=np.float64) if n else 0.0
-        kept = [
-            c for i, c in enumerate(path)
-            if c != classes - 1 and not (merge and i and c == path[i - 1])
-        ]  # fmt: skip
-        rows.append(kept)
-    return (*_sparse(rows), score)
+    used = np.arange(steps)[:, None] < lengths[None, :]
+    kept = used & (best != classes - 1)
+    if merge:
+        kept[1:] &= best[1:] != best[:-1]
+    most = np.where(used, x.max(-1), 0) if steps else np.zeros((0, batch))
+    score = -most.sum(0, dtype=np.float64)[:, None].astype(x.dtype)
+    row, step = np.nonzero(kept.T)
+    counts = np.bincount(row, minlength=batch)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = np.array([batch, counts.max(initial=0)], np.int64)
+    return np.stack([row, place], 1), best[step, row], shape, score
 
 
 def _decoded() -> Types:
