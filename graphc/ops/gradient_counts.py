@@ -312,7 +312,8 @@ RULES: dict[str, Facts | Callable[[Call], Facts]] = {
     "matrix_triangular_solve": (6, 2),
     # nets
     "softmax": _softmax, "log_softmax": _softmax, "softmax_cross_entropy": _cross_entropy,
-    "sparse_softmax_cross_entropy": 5, "fused_batch_norm": _fused_batch_norm,
+    "sparse_softmax_cross_entropy": lambda c: 5 if c.node.inputs[0].rank == 2 else 9,
+    "fused_batch_norm": _fused_batch_norm,
     "random_normal": _random, "truncated_normal": _random,
 }  # fmt: skip
 
