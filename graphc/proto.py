@@ -29,6 +29,9 @@ _MODULES = {
     "TensorProto": "tensor", "TensorShapeProto": "tensor_shape", "VariableDef": "variable",
     "VersionDef": "versions", "StepStats": "step_stats", "ClusterDef": "cluster",
     "JobDef": "cluster",
+    **dict.fromkeys(("ConfigProto", "GPUOptions", "GraphOptions", "OptimizerOptions", "RunOptions",
+                     "ThreadPoolOptionProto"), "config"),
+    "RewriterConfig": "rewriter_config",
 }  # fmt: skip
 
 #: Messages of ``tf.train.Example``, which tensorboard lacks: fields as (name, number, type).

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar, TypeVar
 
+from graphc import proto
+
 __all__ = [
     "ConfigProto", "GPUOptions", "GraphOptions", "OptimizerOptions", "RewriterConfig",
     "RunOptions", "ThreadPoolOptionProto",
@@ -68,6 +70,14 @@ class Message:
             )
         self._assign(name, value)
 
+    @property
+    def DESCRIPTOR(self) -> Any:
+        """What ``google.protobuf.text_format`` asks to read text into the message."""
+        return proto.message(type(self).__name__).DESCRIPTOR
+
+    def SetInParent(self) -> None:
+        """Nothing: a nested message is there once it was asked for."""
+
     def HasField(self, name: str) -> bool:
         """Whether the field was set."""
         return name in self.__dict__
@@ -82,8 +92,17 @@ class Message:
         self.__dict__.update(copy.deepcopy(other.__dict__))
 
     def MergeFrom(self, other: Any) -> None:
-        """Take the fields that `other` has set."""
-        self.__dict__.update(copy.deepcopy(other.__dict__))
+        """Take the fields that `other` has set: nested messages are merged, lists joined."""
+        for name, value in copy.deepcopy(other.__dict__).items():
+            mine = self.__dict__.get(name)
+            if isinstance(mine, Message) and isinstance(value, Message):
+                mine.MergeFrom(value)
+            elif isinstance(mine, list):
+                mine.extend(value)
+            elif isinstance(mine, dict):
+                mine.update(value)
+            else:
+                self.__dict__[name] = value
 
     def SerializeToString(self) -> bytes:
         """The fields as text."""

@@ -317,3 +317,27 @@ def test_overhead_of_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert cost(y) < 50e-6  # measured: 1 µs; no timed test, a guard against a slow route
     assert cost([op, y]) < 50e-6
+
+
+def test_a_config_is_read_from_text_and_merged_field_by_field() -> None:
+    text_format = pytest.importorskip("google.protobuf.text_format")
+    pytest.importorskip("tensorboard")
+    text = """
+        graph_options { rewrite_options { layout_optimizer: OFF optimizers: "x" }
+                        optimizer_options { opt_level: L0 } }
+        gpu_options { allow_growth: true }
+        intra_op_parallelism_threads: 2"""
+    read = text_format.Parse(text, tf.ConfigProto())
+    assert read.graph_options.rewrite_options.layout_optimizer == 2
+    assert read.graph_options.rewrite_options.optimizers == ["x"]
+    assert read.graph_options.optimizer_options.opt_level == -1
+    config = tf.ConfigProto(inter_op_parallelism_threads=3)
+    config.graph_options.place_pruned_graph = True
+    config.graph_options.rewrite_options.optimizers.append("y")
+    config.MergeFrom(read)
+    assert config.graph_options.place_pruned_graph  # what only the first had stays
+    assert config.graph_options.rewrite_options.optimizers == ["y", "x"]
+    assert (config.gpu_options.allow_growth, config.inter_op_parallelism_threads) == (True, 3)
+    assert config.intra_op_parallelism_threads == 2
+    with pytest.raises(text_format.ParseError, match="no_field"):
+        text_format.Parse("no_field: 3", tf.ConfigProto())
