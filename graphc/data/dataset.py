@@ -378,7 +378,8 @@ class Dataset:
 
     def prefetch(self, buffer_size: Any) -> Dataset:
         """The same elements. Accepted: elements are computed when they are wanted."""
-        return make("SameDataset", self, "PrefetchDataset", buffer_size=buffer_size)
+        size = -1 if buffer_size is None else buffer_size
+        return make("SameDataset", self, "PrefetchDataset", buffer_size=size)
 
     def reduce(self, initial_state: Any, reduce_func: Callable[..., Any]) -> Any:
         """The state that is left of ``state = reduce_func(state, element)`` for all elements."""

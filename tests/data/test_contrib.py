@@ -187,3 +187,9 @@ def test_estimators_make_their_step_by_a_method() -> None:
     e.train(lambda: tf.data.Dataset.from_tensors(1.0).repeat(), steps=3)
     assert e.get_variable_names() == ["mine"]
     assert e.get_variable_value("mine") == 3
+
+
+def test_prefetch_of_none_is_chosen_by_itself() -> None:
+    with tf.Graph().as_default(), tf.Session() as s:
+        item = tf.data.Dataset.range(2).prefetch(None).make_one_shot_iterator().get_next()
+        assert [s.run(item), s.run(item)] == [0, 1]
