@@ -157,7 +157,10 @@ EXPORTS: dict[str, tuple[str, ...]] = {
         "graphc.estimator.with_heads", "graphc.estimator.boosted_trees",
         "graphc.train.hooks", "graphc.train.session_run_hook",
     ),
-    "contrib.opt": ("graphc.contrib.opt.optimizers", "graphc.contrib.opt.external"),
+    "contrib.opt": (
+        "graphc.contrib.opt.optimizers", "graphc.contrib.opt.external",
+        "graphc.contrib.opt.stepping",
+    ),
     "contrib.factorization": (
         "graphc.contrib.factorization.clusters", "graphc.contrib.factorization.kmeans",
     ),

@@ -338,8 +338,11 @@ class AdamOptimizer(Optimizer):
         self._rates: dict[Any, Value] = {}
 
     def _rate(self, var: Any) -> Value:
-        """The bias-corrected learning rate of this step: one scalar for all variables of a type."""
-        dtype = var.dtype.base_dtype
+        """The bias-corrected learning rate of this step: one scalar for all variables of a type.
+
+        Each branch of a cond has its own: what another branch computes is not always there.
+        """
+        dtype = var.dtype.base_dtype, get_default_graph().context
         rate = self._rates.get(dtype)
         if rate is None:
             p1, p2 = (self._hyper(v, var) for v in self._get_beta_accumulators())
