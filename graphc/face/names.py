@@ -163,6 +163,7 @@ EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "contrib.factorization": (
         "graphc.contrib.factorization.clusters", "graphc.contrib.factorization.kmeans",
+        "graphc.contrib.factorization.mixture",
     ),
     "contrib.learn": tuple(
         f"graphc.contrib.learn.{name}"

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from support import rounded
+from support import error, rounded
 
 PROGRAMS: dict[str, Callable[..., Any]] = {}
 
@@ -101,4 +101,53 @@ def estimator(tf: Any, np: Any, folder: str) -> Any:
     settled.train(lambda: {"b": tf.constant(x[:, 1:]), "a": tf.constant(x[:, :1])}, max_steps=50)
     out.append(int(settled.get_variable_value("global_step")))
     out.append(rounded(settled.cluster_centers()))
+    return out
+
+
+def blobs(np: Any) -> Any:
+    rng = np.random.RandomState(0)
+    parts = [
+        rng.randn(20, 2) * 0.5 + [2, 2], rng.randn(15, 2) * [1, 0.3] + [-2, 1],
+        rng.randn(10, 2) + np.array([0, -3]),
+    ]  # fmt: skip
+    return np.concatenate(parts).astype(np.float32)
+
+
+@program
+def mixtures(tf: Any, np: Any, folder: str) -> Any:
+    """Steps of EM with each set of parameters, covariances full and diagonal."""
+    x, out = blobs(np), []
+    for kind, params in (("full", "wmc"), ("full", "w"), ("diag", "mc"), ("diag", "c")):
+        with tf.Graph().as_default(), tf.Session() as s:
+            loss, scores, which, step, init, ready = tf.contrib.factorization.gmm(
+                tf.constant(x), x[[0, 25, 40]], 3, 1, kind, params
+            )
+            s.run(tf.global_variables_initializer())
+            out.append([bool(s.run(ready)), s.run(init), bool(s.run(ready))])
+            for _ in range(3):
+                s.run(step)
+                out.append(rounded(s.run(loss)))
+            out.append(rounded([s.run(scores), s.run(which)[0]]))
+            out.append([[v.name, rounded(s.run(v))] for v in tf.global_variables()])
+    return out
+
+
+@program
+def mixture_estimator(tf: Any, np: Any, folder: str) -> Any:
+    x = blobs(np)
+    config = tf.contrib.learn.RunConfig(tf_random_seed=2, save_summary_steps=None)
+
+    def feed() -> Any:
+        return tf.constant(x), None
+
+    gmm = tf.contrib.factorization.GMM(3, folder, initial_clusters=x[[0, 25, 40]], config=config)
+    gmm.fit(input_fn=feed, steps=4)
+    gmm.fit(input_fn=feed, steps=1)
+    out = [sorted(gmm.get_variable_names())]
+    out.append(rounded([gmm.clusters(), gmm.covariances(), gmm.weights()]))
+    out.append(rounded(float(gmm.score(input_fn=feed, steps=1))))
+    out.append([int(a) for a in gmm.predict_assignments(input_fn=feed)])
+    out.append(rounded(gmm.evaluate(input_fn=feed, steps=1)))
+    made = tf.contrib.factorization.GMM(3, covariance_type="z", config=config)
+    out.append(error(lambda: made.fit(input_fn=feed, steps=1)))
     return out
