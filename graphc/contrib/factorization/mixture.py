@@ -71,7 +71,8 @@ class GmmAlgorithm:
         self._params, self._count = params, num_classes
         parts = [convert_to_tensor(x, dtypes.float32) for x in _listed(data)]
         self._points: Any = parts[0] if len(parts) == 1 else arrays.concat(parts, 0)
-        width = int(self._points.shape[1])
+        points: Any = self._points
+        width = int(points.shape[1])
         empty = constant([], dtypes.float32)
 
         def variable(name: str) -> Any:
@@ -149,7 +150,8 @@ class GmmAlgorithm:
             solved = factor.matrix_triangular_solve(root, transposing.matrix_transpose(away))
             far = reduce.reduce_sum(math.square(solved), 1)
             volume = 2.0 * reduce.reduce_sum(math.log(diagonal.matrix_diag_part(root)), 1)
-        width = int(self._points.shape[1])
+        points: Any = self._points
+        width = int(points.shape[1])
         flat = -0.5 * (far + shapes.expand_dims(volume, 1) + width * pymath.log(2 * pymath.pi))
         return transposing.matrix_transpose(flat) + math.log(shares)
 
