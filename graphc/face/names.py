@@ -906,9 +906,12 @@ for _name, (_place, _found, _mode) in _NETWORKS.items():
 for _place in ("contrib.learn.", "contrib.learn.python.learn."):
     NAMES[_place + "monitors"] = "graphc.contrib.learn.monitors"
     NAMES[_place + "learn_runner"] = "graphc.contrib.learn.experiment"
+    NAMES[_place + "ops"] = "graphc.contrib.learn.ops"
+    NAMES[_place + "models"] = "graphc.contrib.learn.models"
 _DATASETS = (
     "DATASETS load_dataset load_iris mnist.load_mnist base.Dataset base.load_iris "
-    "base.load_csv_with_header base.load_csv_without_header base.maybe_download"
+    "base.load_csv_with_header base.load_csv_without_header base.maybe_download base.shrink_csv "
+    "text_datasets.load_dbpedia text_datasets.maybe_download_dbpedia"
 )
 for _name in _DATASETS.split():
     for _place in ("contrib.learn.datasets.", "contrib.learn.python.learn.datasets."):

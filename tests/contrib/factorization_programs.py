@@ -117,7 +117,7 @@ def blobs(np: Any) -> Any:
 def mixtures(tf: Any, np: Any, folder: str) -> Any:
     """Steps of EM with each set of parameters, covariances full and diagonal."""
     x, out = blobs(np), []
-    for kind, params in (("full", "wmc"), ("full", "w"), ("diag", "mc"), ("diag", "c")):
+    for kind, params in (("full", "wmc"), ("full", "w"), ("diag", "mc")):
         with tf.Graph().as_default(), tf.Session() as s:
             loss, scores, which, step, init, ready = tf.contrib.factorization.gmm(
                 tf.constant(x), x[[0, 25, 40]], 3, 1, kind, params
