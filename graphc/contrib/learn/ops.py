@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.face.current import name_scope
+from graphc.face.graph import get_default_graph
 from graphc.face.scopes import get_variable, variable_scope
 from graphc.losses.functions import mean_squared_error, softmax_cross_entropy
 from graphc.nn.cells import RNNCell
@@ -22,6 +23,7 @@ def embedding_lookup(params: Any, ids: Any, name: str = "embedding_lookup") -> A
     """Rows of a matrix for ids of any shape: ``[*ids.shape, width]``."""
     with name_scope(name, "embedding_lookup", [params, ids]):
         matrix, which = convert_to_tensor(params), convert_to_tensor(ids)
+        get_default_graph().reserve("Shape", "strided_slice")  # of a size that is known here
         flat = arrays.gather(matrix, shapes.reshape(which, [-1]))
         size = arrays.concat([shapes.shape(which), [-1]], 0)
         made: Any = shapes.reshape(flat, size)
@@ -79,7 +81,8 @@ def seq2seq_inputs(
         before: Any = arrays.unstack(x, input_length, axis=1)
         after: Any = arrays.unstack(y, output_length, axis=1)
         if sentinel is None:
-            sentinel = fills.zeros(shapes.shape(after[0]))
+            with get_default_graph().counts_as(9):  # TensorFlow asks for the size in steps
+                sentinel = fills.zeros(shapes.shape(after[0]))
             sentinel.set_shape(after[0].shape)
         return before, [sentinel, *after], [*after, sentinel]
 
