@@ -266,10 +266,7 @@ def _between(x: Any, which: Any, ys: Any, xs: Any, height: Any, width: Any) -> A
     columns = [_index(v, width) for v in (left, math.ceil(xs))]
     dy = shapes.reshape(ys - top, arrays.concat([shapes.shape(ys), [1, 1]], 0))
     dx = shapes.expand_dims(shapes.expand_dims(xs - left, 1), 3)
-    above, below = (
-        pixels_at(x, which, r, columns[0])
-        + (pixels_at(x, which, r, columns[1]) - pixels_at(x, which, r, columns[0])) * dx
-        for r in rows
-    )
+    corners = [[pixels_at(x, which, r, c) for c in columns] for r in rows]
+    above, below = (first + (second - first) * dx for first, second in corners)
     out: Any = above + (below - above) * dy
     return out

@@ -266,33 +266,38 @@ Prefix = tuple[int, ...]
 def beams(logs: Array, width: int) -> list[tuple[Prefix, float]]:
     """The most probable label sequences of ``logs[time, classes]``, best first."""
     blank = logs.shape[1] - 1
-    live: dict[Prefix, tuple[float, float]] = {(): (0.0, _NONE)}  # ends in a blank, or not
-    for row in logs:
-        p = row.tolist()
-        new: dict[Prefix, tuple[float, float]] = {}
-        total = {prefix: float(np.logaddexp(*pair)) for prefix, pair in live.items()}
-        for prefix, (_, spoken) in live.items():
-            same = _NONE
-            if prefix:
-                same = spoken
-                parent = live.get(prefix[:-1])
-                if parent is not None:
-                    again = len(prefix) > 1 and prefix[-1] == prefix[-2]
-                    more = parent[0] if again else total[prefix[:-1]]
-                    same = float(np.logaddexp(same, more))
-                same += p[prefix[-1]]
-            new[prefix] = (total[prefix] + p[blank], same)
-        for prefix, (silent, _) in live.items():
-            for c in range(blank):
-                longer = (*prefix, c)
-                if longer not in live:
-                    start = silent if prefix and prefix[-1] == c else total[prefix]
-                    new[longer] = (_NONE, start + p[c])
-        score = {prefix: float(np.logaddexp(*pair)) for prefix, pair in new.items()}
-        kept = sorted(new, key=lambda prefix: -score[prefix])[:width]
-        live = {prefix: new[prefix] for prefix in kept if score[prefix] > _NONE}
-    found = [(prefix, float(np.logaddexp(*pair))) for prefix, pair in live.items()]
-    return sorted(found, key=lambda pair: -pair[1])
+    live: list[Prefix] = [()]
+    silent, spoken = np.zeros(1), np.full(1, _NONE)  # of those that end in a blank, or do not
+    for p in logs:
+        if not live:  # no sequence has a probability
+            break
+        total = np.logaddexp(silent, spoken)
+        place = {prefix: i for i, prefix in enumerate(live)}
+        last = np.array([prefix[-1] if prefix else -1 for prefix in live])
+        parent = np.array([place.get(prefix[:-1], -1) if prefix else -1 for prefix in live])
+        again = np.array([len(prefix) > 1 and prefix[-1] == prefix[-2] for prefix in live])
+        longer = total[:, None] + p[None, :blank]  # each prefix with one class more
+        named = np.flatnonzero((last >= 0) & (last < blank))
+        longer[named, last[named]] = silent[named] + p[last[named]]
+        child = np.flatnonzero(parent >= 0)  # those that are live already gain instead
+        more = np.full(len(live), _NONE)
+        more[child] = np.where(again[child], silent[parent[child]], total[parent[child]])
+        longer[parent[child], last[child]] = _NONE
+        same = np.where(last >= 0, np.logaddexp(spoken, more) + p[last], _NONE)
+        ended = total + p[blank]
+        score = np.concatenate([np.logaddexp(ended, same), longer.reshape(-1)])
+        best = np.argsort(-score, kind="stable")[:width]
+        best = best[score[best] > _NONE]
+        old, new = best < len(live), np.maximum(best - len(live), 0)
+        prefixes = []
+        for i, kept, at in zip(best.tolist(), old.tolist(), new.tolist(), strict=True):
+            prefixes.append(live[i] if kept else (*live[at // blank], at % blank))
+        own = np.where(old, best, 0)
+        silent = np.where(old, ended[own], _NONE)
+        spoken = np.where(old, same[own], longer.reshape(-1)[new] if blank else _NONE)
+        live = prefixes
+    ends = np.logaddexp(silent, spoken).tolist()
+    return sorted(zip(live, ends, strict=True), key=lambda pair: -pair[1])
 
 
 def _beam(x: Array, lengths: Array, *, width: int, top: int, merge: bool) -> Any:

@@ -227,6 +227,10 @@ def _sorted_segment(n: Node, s: Site) -> None:
     s.step(k.build(), [s.input(0), places, s.output()])
 
 
+#: Elements of a row that one thread adds: each looks at all indices.
+COLUMNS = 64
+
+
 def scatter(n: Node, s: Site) -> None:
     """``out[indices[i]] += updates[i]`` in order of i, out of zeros.
 
@@ -246,20 +250,30 @@ def scatter(n: Node, s: Site) -> None:
     def test(op: str, *operands: Any) -> Any:
         return k.let(op, *operands, dtype=dtypes.bool_)
 
-    with k.loop("vector", "z", D.product(shape)) as z:
-        k.store(y, (z,), lit(0, t))
-    with k.loop("for", "i", many) as i:
-        k.check(test("less", lit(0, i64), k.index(depth)), 1, i)
-        start: Dim = 0
-        for j in range(depth):
-            g = k.cast(k.load(at, (i, j)), i64)
-            assert isinstance(g, KernelValue)
-            low = test("greater_equal", g, lit(0, i64))
-            k.check(test("logical_and", low, test("less", g, k.index(shape[j]))), 1, i)
-            start = start + g.index * D.product(shape[j + 1 :])
-        with k.loop("vector", "e", inner) as e:
-            place = (start + e,)
-            k.store(y, place, k.let("add", k.load(y, place), k.load(x, (i, e)), dtype=t))
+    units = D.maximum(D.ceildiv(inner, COLUMNS), 1)  # indices are looked at for rows of nothing too
+    with k.loop("parallel", "u", units) as u:
+        first = u * COLUMNS
+        columns = D.minimum(inner - first, COLUMNS)
+        if D.same(units, 1):
+            with k.loop("vector", "z", D.product(shape)) as z:
+                k.store(y, (z,), lit(0, t))
+        else:
+            places = D.product(shape[:depth])
+            with k.loop("for", "r", places) as row, k.loop("vector", "z", columns) as z:
+                k.store(y, (row * inner + first + z,), lit(0, t))
+        with k.loop("for", "i", many) as i:
+            k.check(test("less", lit(0, i64), k.index(depth)), 1, i)
+            start: Dim = first
+            for j in range(depth):
+                g = k.cast(k.load(at, (i, j)), i64)
+                assert isinstance(g, KernelValue)
+                low = test("greater_equal", g, lit(0, i64))
+                k.check(test("logical_and", low, test("less", g, k.index(shape[j]))), 1, i)
+                start = start + g.index * D.product(shape[j + 1 :])
+            with k.loop("vector", "e", columns) as e:
+                place = (start + e,)
+                new = k.load(x, (i, first + e))
+                k.store(y, place, k.let("add", k.load(y, place), new, dtype=t))
     s.step(k.build(), [s.input(0), s.input(1), s.output()],
            ["an index does not index into shape"])  # fmt: skip
 

@@ -311,11 +311,19 @@ def _stitch_numpy(*inputs: Any) -> Any:
     n = len(inputs) // 2
     size = max((int(i.max()) + 1 for i in inputs[:n] if i.size), default=0)
     tail = inputs[n].shape[inputs[0].ndim :]
-    out = np.zeros((size, *tail), inputs[n].dtype)
-    for i, x in zip(inputs[:n], inputs[n:], strict=True):
+    for i in inputs[:n]:
         if i.size and i.min() < 0:
             raise bad_value(f"indices[0] = {i.min()} is out of range")
-        out[i.reshape(-1)] = x.reshape(i.size, *tail)
+    places = np.concatenate([i.reshape(-1) for i in inputs[:n]])
+    rows = [x.reshape(i.size, *tail) for i, x in zip(inputs[:n], inputs[n:], strict=True)]
+    if places.size == size:  # mostly each place once: then rows are read, not written, anywhere
+        source = np.full(size, -1)
+        source[places] = np.arange(size)
+        if (source >= 0).all():
+            return np.concatenate(rows).take(source, axis=0)
+    out = np.zeros((size, *tail), inputs[n].dtype)
+    for i, x in zip(inputs[:n], rows, strict=True):
+        out[i.reshape(-1)] = x
     return out
 
 
