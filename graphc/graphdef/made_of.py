@@ -10,6 +10,7 @@ import numpy as np
 from graphc.graphdef import queues
 from graphc.graphdef.attributes import encode
 from graphc.graphdef.forms import form_of
+from graphc.graphdef.host_rows import ROWS
 from graphc.graphdef.hosts import HOST_EXPORTS
 from graphc.ir.dtypes import DType, int32, int64
 from graphc.ir.node import Node, Value
@@ -324,5 +325,5 @@ EXPANSIONS: dict[str, Callable[[Any, Any], Written | None]] = {
     ),
     "sum_equal_rows": _sum_equal_rows, "spread_rows": _spread_rows,
     "trigamma": _trigamma, "select": _select, "select_rows": _select_rows,
-    "sorted_ids": _sorted_ids, **queues.EXPORTS, **HOST_EXPORTS,
+    "sorted_ids": _sorted_ids, **queues.EXPORTS, **HOST_EXPORTS, **ROWS,
 }  # fmt: skip

@@ -96,7 +96,7 @@ def from_array(a: Array, dtype: DType) -> Any:
         return out
     if dtype is bfloat16:
         a = to_bfloat16(a)
-    if a.size != 1:
+    if a.size != 1 or dtype.is_complex:
         out.tensor_content = np.ascontiguousarray(a).tobytes()
         return out
     if dtype.name == "float16":
@@ -124,6 +124,10 @@ def array_of(proto: Any) -> tuple[Array, DType]:
                 f"{dtype.name}"
             )
         a = np.frombuffer(proto.tensor_content, stored.newbyteorder("<")).astype(stored, copy=False)
+    elif dtype.is_complex:  # each number is two: what it has of 1 and of i
+        kind = "scomplex_val" if dtype.size == 8 else "dcomplex_val"
+        halves = np.array(getattr(proto, kind), np.float32 if dtype.size == 8 else np.float64)
+        a = _listed(halves.view(dtype.np).tolist(), count, dtype, stored)
     else:
         a = _listed(getattr(proto, _FIELDS[dtype.name]), count, dtype, stored)
     if dtype is bfloat16:
