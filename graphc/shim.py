@@ -14,6 +14,7 @@ TensorFlow is not touched, and other processes do not notice.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import ModuleType
 from typing import Any
@@ -22,13 +23,56 @@ from graphc.face.lazy import aliases
 
 __all__ = ["install", "remove"]
 
-#: Modules of protocol messages; the package ``tensorboard`` carries them.
-_MESSAGES = {
-    f"graphc.core.{part}": "tensorboard.compat.proto"
-    for part in ("framework", "protobuf", "util", "example")
+_NONE = ModuleType("tensorboard.compat.notf")
+
+
+_PROTO = "tensorboard.compat.proto"
+#: Modules of messages that graphc has itself → where they are. Sessions take no others.
+_OWN = {
+    "protobuf.config_pb2": "graphc",
+    "protobuf.rewriter_config_pb2": "graphc.face.config",
+    "protobuf.tensorflow_server_pb2": "graphc.proto",
+    "example.example_pb2": "graphc.proto",
+    "example.feature_pb2": "graphc.proto",
 }
 
-_NONE = ModuleType("tensorboard.compat.notf")
+
+class _Messages(ModuleType):
+    """A module of messages of graphc's own, and beside them those of ``tensorboard``."""
+
+    def __init__(self, part: str, own: str) -> None:
+        super().__init__(f"graphc.messages.{part}")
+        self._own = own
+
+    def __getattr__(self, name: str) -> Any:
+        last = self.__name__.rpartition(".")[2]
+        if not name.startswith("_"):
+            for module in (self._own, f"{_PROTO}.{last}"):
+                try:
+                    return getattr(importlib.import_module(module), name)
+                except (ImportError, AttributeError):
+                    continue
+        raise AttributeError(f"module {last!r} has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """A package of such modules; those that graphc lacks are the ones of ``tensorboard``."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"graphc.messages.{part}" if part else "graphc.messages")
+        self.__path__: list[str] = []
+
+
+def _modules() -> list[ModuleType]:
+    parts = ("", "framework", "protobuf", "util", "example")
+    return [*map(_Package, parts), *[_Messages(part, own) for part, own in _OWN.items()]]
+
+
+_MODULES = {m.__name__: m for m in _modules()}
+#: Modules of protocol messages; the package ``tensorboard`` carries those that are not ours.
+_ALIASES = {"graphc.core." + n[16:]: n for n in _MODULES if n.count(".") == 2} | {
+    n: _PROTO for n in _MODULES if n.count(".") == 2
+}
 
 
 class _SavedModel(ModuleType):
@@ -42,7 +86,7 @@ class _SavedModel(ModuleType):
         return message(name)
 
 
-_SAVED = _SavedModel("tensorboard.compat.proto.saved_model_pb2")
+_SAVED = _SavedModel(f"{_PROTO}.saved_model_pb2")
 
 
 def install(name: str = "tensorflow") -> None:
@@ -65,7 +109,9 @@ def install(name: str = "tensorflow") -> None:
             f"{name} is imported already ({getattr(sys.modules[name], '__file__', None)}): call "
             "graphc.shim.install() before anything imports it"
         )
-    aliases.update(_MESSAGES)
+    aliases.update(_ALIASES)
+    for full, module in _MODULES.items():
+        sys.modules.setdefault(full, module)
     aliases[name] = "graphc"
     # TensorBoard reads its files with TensorFlow's insides where there is a TensorFlow; this is
     # how it is told that there is none

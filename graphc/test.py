@@ -22,6 +22,7 @@ from graphc import errors
 from graphc.face.config import ConfigProto
 from graphc.face.current import set_random_seed
 from graphc.face.default_session import get_default_session
+from graphc.face.devices import canonical_name
 from graphc.face.gradients import gradients
 from graphc.face.graph import Graph, get_default_graph, reset_default_graph
 from graphc.face.session import Session
@@ -323,7 +324,7 @@ class TestCase(MoreAsserts):
 
     def assertDeviceEqual(self, device1: Any, device2: Any, msg: str | None = None) -> None:
         """Two names of devices are the same."""
-        self.assertEqual(str(device1 or ""), str(device2 or ""), msg)
+        self.assertEqual(canonical_name(device1), canonical_name(device2), msg)
 
     def assertItemsEqual(self, first: Any, second: Any, msg: str | None = None) -> None:
         """Two collections have the same elements in some order."""

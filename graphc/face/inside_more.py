@@ -128,6 +128,10 @@ MORE_INSIDE: dict[str, str] = {
     "python.pywrap_tensorflow.EventsWriter": "graphc.summary.events:EventsWriter",
     # ---- settings of the machine
     "distribute.Server": "graphc.train:Server",
+    "python.framework.device_spec.DeviceSpecV1": "graphc.face.devices:DeviceSpec",
+    "python.framework.ops._get_graph_from_inputs": (
+        "graphc.contrib.framework.extras:get_graph_from_inputs"
+    ),
     "config.experimental_list_devices": "graphc.face.machine:experimental_list_devices",
     "config.experimental.list_physical_devices": "graphc.face.machine:list_physical_devices",
     "config.experimental.list_logical_devices": "graphc.face.machine:list_physical_devices",

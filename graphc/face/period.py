@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import functools
 import inspect
 import time
 from typing import Any
@@ -33,10 +34,23 @@ def _getargspec(func: Any) -> _ArgSpec:
     return _ArgSpec(spec.args, spec.varargs, spec.varkw, spec.defaults)
 
 
+def _array_of_old(array: Any) -> Any:
+    """``np.array`` whose ``copy=False`` copies where it must, as before NumPy 2."""
+
+    @functools.wraps(array)
+    def old(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("copy") is False:
+            kwargs["copy"] = None
+        return array(*args, **kwargs)
+
+    return old
+
+
 def restore_old_names() -> None:
     """Give NumPy, collections, inspect and time the names back that they have lost since.
 
-    Nothing that exists is changed. Used by ``python -m graphc run`` only.
+    Nothing that exists is changed, except that ``np.array(x, copy=False)`` copies again where it
+    must. Used by ``python -m graphc run`` only.
     """
     import numpy as np
 
@@ -45,6 +59,8 @@ def restore_old_names() -> None:
         if old not in have and (not isinstance(new, str) or new in have):
             have[old] = have[new] if isinstance(new, str) else new
     have.setdefault("NINF", -np.inf)
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+        have["array"] = _array_of_old(np.array)
     have.setdefault("asscalar", lambda a: a.item())
     have.setdefault("asfarray", lambda a, dtype=np.float64: np.asarray(a, dtype))
     for name in collections.abc.__all__:

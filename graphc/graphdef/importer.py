@@ -193,7 +193,9 @@ class _Importer:
         self.made: dict[str, Operation] = {}
         #: Outputs (``name:index``) that are values of other nodes than of that name.
         self.values: dict[str, Value] = {}
-        self.current: Context | None = None
+        #: Where the graph's own nodes go: a loop or a branch that is being recorded.
+        self.home: Context | None = graph.context
+        self.current: Context | None = self.home
         self.used: set[str] = set()
         self.symbols: dict[str, Any] = {}
         self.unknown: dict[str, list[str]] = {}
@@ -444,7 +446,7 @@ class _Importer:
     def context(self, place: Sequence[str] | None) -> Context | None:
         """The context that is meant by a place, made when it is needed first."""
         if not place:
-            return None
+            return self.home
         key = (str(place[0]), str(place[1]))
         if key not in self.contexts:
             data = self.inside(key)

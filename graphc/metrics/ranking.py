@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.face.current import name_scope
+from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
 from graphc.ir.node import Value
 from graphc.metrics.support import (
@@ -42,13 +43,33 @@ def _named(kind: str, k: int | None, class_id: int | None = None) -> str:
 _NONE = -(2**63)
 
 
-def _labels(labels: Any, rank: int | None) -> Value:
-    given = labels
+def _labels(labels: Any, best: Value, sets: bool = True) -> Value:
+    """The labels as numbers, ``[..., n]`` beside the classes `best`, ``[..., k]``.
+
+    Raises
+    ------
+    ValueError
+        Where the rows of one are not those of the other, or (where `sets` are compared) there
+        are none.
+    """
+    given, rank = labels, best.rank
     if isinstance(labels, SparseTensor | SparseTensorValue):
         numbers = math.cast(convert_to_tensor(labels.values), dtypes.int64)
         given = sparse_to_dense(labels.indices, labels.dense_shape, numbers, _NONE)
     t = math.cast(convert_to_tensor(given), dtypes.int64)
-    if rank is not None and t.rank == rank - 1:
+    if rank is None or t.rank is None:
+        return t  # type: ignore[no-any-return]
+    if rank == 0 or t.rank not in (rank - 1, rank):
+        raise ValueError(
+            f"Unexpected labels shape {TensorShape(t.static_shape)} for predictions shape "
+            f"{TensorShape(best.static_shape)}: they have a row for each row of "
+            "predictions, or one label"
+        )
+    if rank == 1 and sets:
+        raise ValueError(
+            "Shape must be at least rank 2 but is rank 1: predictions have rows of classes"
+        )
+    if t.rank == rank - 1:
         t = shapes.expand_dims(t, -1)
     return t  # type: ignore[no-any-return]
 
@@ -115,7 +136,7 @@ def recall_at_top_k(
     default = _named("recall", k, class_id)
     with name_scope(name, default) as scope:
         best = math.cast(convert_to_tensor(predictions_idx), dtypes.int64)
-        t = _labels(labels, best.rank)
+        t = _labels(labels, best)
         there = _of_class(class_id, t, _first(t))
         hit = _hits(t, best, class_id)
         missed = math.logical_and(there, math.logical_not(hit))
@@ -169,7 +190,7 @@ def precision_at_top_k(
     default = _named("precision", k, class_id)
     with name_scope(name, default) as scope:
         best = math.cast(convert_to_tensor(predictions_idx), dtypes.int64)
-        t = _labels(labels, best.rank)
+        t = _labels(labels, best)
         right = _found(best, t)
         right, wrong = (
             _of_class(class_id, best, right),
@@ -220,6 +241,8 @@ def average_precision_of_classes(
     """The average precision of given classes, the best first."""
     best = convert_to_tensor(best)
     k: Any = (best.static_shape or (None,))[-1]
+    if best.rank == 0:
+        raise ValueError("The rank of predictions_idx must be at least 1.")
     if type(k) is not int:
         raise ValueError("the last axis of the given classes must have a known size")
     with name_scope(name, "average_precision_at_top_k") as scope:
@@ -233,7 +256,7 @@ def _average_precision(
     updates_collections: Any, scope: str,
 ) -> Both:  # fmt: skip
     best = math.cast(best, dtypes.int64)
-    t = _labels(labels, best.rank)
+    t = _labels(labels, best, sets=False)
     right = math.cast(_found(best, t), dtypes.float64)
     ranks = math.cast(spaced.range(1, k + 1), dtypes.float64)
     before = math.cast(

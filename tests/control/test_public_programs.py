@@ -219,3 +219,33 @@ def test_snapshots_follow_updates_of_one_shape_only():
             with tf.control_dependencies([op]):
                 reads = [v * 2, v.read_value()]
             assert run(reads) == [[2, 4, 6], [0] * 6]
+
+
+def test_graphs_imported_into_loops():
+    """Nodes of a graph that is imported in a loop's body may read what the body made."""
+    with tf.Graph().as_default() as g:
+        out = tf.placeholder(tf.float32, [None, 1], name="input") * 2
+    graph_def = g.as_graph_def()
+
+    def doubled(x):
+        y = tf.reshape(x * 3, [-1, 1])
+        return tf.import_graph_def(graph_def, {"input:0": y}, [out.name], name="part")[0]
+
+    p, x = tf.placeholder(tf.bool, []), tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    y, z = tf.map_fn(doubled, x), tf.cond(p, lambda: doubled(x), lambda: tf.zeros([4, 1]))
+    with tf.Session() as s:
+        assert s.run(y).tolist() == [[[6], [12]], [[18], [24]]]
+        assert s.run(z, {p: True}).ravel().tolist() == [6, 12, 18, 24]
+        assert s.run(z, {p: False}).ravel().tolist() == [0] * 4
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_rows_of_labels_beside_rows_of_predictions(rank):
+    zeros = tf.zeros([1] * rank, tf.int64)
+    for labels in ([1], [1, 1], [1, 1, 1]):
+        words = "at least rank 2" if rank == len(labels) else "Unexpected labels shape"
+        with pytest.raises(ValueError, match=words):
+            tf.metrics.precision_at_top_k(tf.zeros(labels, tf.int64), zeros, k=1)
+    with pytest.raises(ValueError, match=r"labels shape \(1,\) for predictions shape \(1, 1, 1\)"):
+        tf.metrics.recall_at_k(tf.zeros([1], tf.int64), tf.zeros([1, 1, 3]), k=1)
+    tf.metrics.average_precision_at_k(tf.zeros([1], tf.int64), tf.zeros([3]), k=1)

@@ -197,3 +197,40 @@ def test_tensorboard_in_the_same_process_does_not_take_it_for_tensorflow(tmp_pat
     command = [sys.executable, "-m", "graphc", "run", str(script), str(tmp_path / "log")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout == "[(1, 2.0)]\n", done.stderr
+
+
+MESSAGES = """
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.example import example_pb2, feature_pb2
+from tensorflow.core.framework import graph_pb2
+from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2, saver_pb2
+from tensorflow.core.protobuf import tensorflow_server_pb2
+import tensorflow.core.protobuf.config_pb2 as again
+from tensorboard.compat.proto import config_pb2 as others
+
+assert again is config_pb2 and config_pb2.ConfigProto is tf.ConfigProto
+assert others.ConfigProto is not tf.ConfigProto
+assert config_pb2.CallableOptions is others.CallableOptions
+assert config_pb2.RunMetadata is tf.RunMetadata and graph_pb2.GraphDef is tf.GraphDef
+assert example_pb2.Example is tf.train.Example and feature_pb2.Features is tf.train.Features
+assert saver_pb2.SaverDef.V2 == 2 and tensorflow_server_pb2.ServerDef is tf.train.ServerDef
+off = rewriter_config_pb2.RewriterConfig(constant_folding=rewriter_config_pb2.RewriterConfig.OFF)
+options = config_pb2.GraphOptions(rewrite_options=off)
+config = config_pb2.ConfigProto(graph_options=options, allow_soft_placement=True)
+tf.Session(config=config).close()
+try:
+    from tensorflow.core.protobuf import nothing_pb2
+except ImportError as e:
+    print(type(e).__name__)
+x = np.ones(2)
+assert np.array(x, copy=False) is x and np.array(x, np.float32, copy=False).dtype == np.float32
+assert np.array([1, 2], copy=False).tolist() == [1, 2] and np.array(x) is not x
+"""
+
+
+def test_messages_are_those_that_sessions_take(tmp_path):
+    pytest.importorskip("tensorboard")
+    (tmp_path / "script.py").write_text(MESSAGES)
+    done = run("script.py", cwd=tmp_path)
+    assert done.stdout == "ImportError\n", done.stderr
