@@ -346,7 +346,8 @@ class _Count:
         loop: Loop = n.attrs["loop"]
         p = loop.params[j]
         if not given:
-            self.made += self.zeros_at_end(p, state)
+            zeros = self.zeros_at_end(p, state)
+            self.made += zeros
         self.made += 1
         if between:
             self.made += 3 + (gate(2) if self.gated else 0)
