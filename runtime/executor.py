@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphc.ir import permit
 from graphc.ir.dims import Symbol
 from graphc.ir.node import Node, Value
+from graphc.passes.array_uses import USES, refuse_repeated_uses
 from graphc.passes.reach import Reach
 from graphc.runtime import causes
 from graphc.runtime.compilation import Compilation
@@ -85,6 +86,9 @@ class Executor:
             targets = tuple(f for f in fetches if isinstance(f, Node))
             fed = frozenset(feeds)
             reach = Reach(values, targets, fed)
+            uses = getattr(self.graph, "extras", {}).get(USES)
+            if uses:
+                refuse_repeated_uses(reach.nodes, uses)
             late = late_nodes(reach.nodes, values, fed)
             if late:
                 run = Tail(self.part, values, targets, feeds, late)

@@ -36,6 +36,7 @@ from graphc.ops import (
 )
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import in_loop
+from graphc.passes.array_uses import USES, ArrayUse
 
 __all__ = ["TensorArray"]
 
@@ -69,6 +70,8 @@ class _Shared:
         self.packed: bool | None = False
         #: Of an array of gradients the array that these are gradients of.
         self.shaped: Value | None = None
+        #: What messages call it, and whether what is read is gone; "" where nobody knows.
+        self.name, self.clears = "", False
 
 
 class TensorArray:
@@ -83,8 +86,13 @@ class TensorArray:
         The number of elements.
     dynamic_size : bool
         Whether writing beyond the end makes the array longer.
-    clear_after_read, tensor_array_name, colocate_with_first_write_call :
-        Accepted.
+    clear_after_read : bool
+        Whether each element may be read once a run. Refused is what can be seen before the run:
+        outside of loops and conds, at indices that are constants.
+    tensor_array_name : str
+        What error messages call it.
+    colocate_with_first_write_call : bool
+        Whether the array is on no device of its own.
     handle, flow : tensor, optional
         An array's `flow`, to take it up again.
     infer_shape : bool
@@ -128,6 +136,9 @@ class TensorArray:
         self._shared = _Shared(kind, infer_shape, bool(dynamic_size), graph.context)
         if element_shape is not None:
             self._shared.element = as_shape(element_shape)
+        if flow is None and handle is None:
+            self._shared.name = tensor_array_name or "TensorArray"
+            self._shared.clears = clear_after_read is None or bool(clear_after_read)
         if flow is None and handle is not None:
             flow = handle
         if flow is None:
@@ -257,6 +268,21 @@ class TensorArray:
             graph.labelled(v.node)
         return v
 
+    def _used(self, node: Any, reads: bool, at: Any = None) -> None:
+        """Write down what an operation does with the array (`graphc.passes.array_uses`)."""
+        graph, shared = node.graph, self._shared
+        known = shared.name and not shared.adds and (shared.clears or not reads)
+        if not known or getattr(graph, "context", node) is not None:
+            return
+        places: tuple[Any, ...] | None = at
+        if isinstance(at, Value):
+            if at.node.op.name == "constant":
+                places = tuple([int(k) for k in at.node.attrs["value"].ravel()])
+            else:
+                places = (at,)
+        uses = graph.extras.setdefault(USES, {})
+        uses[node] = ArrayUse(shared, shared.name, reads, places)
+
     # ------------------------------------------------------------- one element
 
     def read(self, index: Any, name: str | None = None) -> Value:
@@ -275,6 +301,7 @@ class TensorArray:
             else:
                 v = control.array_get(self._flow, at, scope)
             self._entered(v)
+        self._used(v.node, True, at)
         dims = self._element_dims()
         if dims is not None and v.static_shape is None:
             v.static_shape = dims
@@ -311,6 +338,7 @@ class TensorArray:
                         put = control.array_add if adds else control.array_set
                         made = put(flow, at, element, scope)
                 self._entered(made)
+        self._used(made.node, False, at)
         array = before._with(made)
         array._written |= frozenset(() if number is None else (number,))
         return array
@@ -345,8 +373,11 @@ class TensorArray:
         with name_scope(name, "TensorArrayStack"):
             graph.reserve("TensorArraySizeV3", *_NUMBERS)
             if self._settled():
-                return self._unpacked(packed_arrays.stack, *self._both(), "TensorArrayGatherV3")
-            return self._whole(self._flow, "TensorArrayGatherV3")
+                v = self._unpacked(packed_arrays.stack, *self._both(), "TensorArrayGatherV3")
+            else:
+                v = self._whole(self._flow, "TensorArrayGatherV3")
+            self._used(v.node, True)
+            return v
 
     def gather(self, indices: Any, name: str | None = None) -> Value:
         """The elements at `indices` as one tensor."""
@@ -355,10 +386,13 @@ class TensorArray:
             if self._settled():
                 with get_default_graph().counts_as(0):
                     rows, shaped = (packed_arrays.gather(v, at) for v in self._both())
-                return self._unpacked(packed_arrays.stack, rows, shaped, scope)
-            with get_default_graph().counts_as(0):
-                rows = arrays.gather(self._flow, at, axis=0)
-            return self._whole(rows, scope)
+                v = self._unpacked(packed_arrays.stack, rows, shaped, scope)
+            else:
+                with get_default_graph().counts_as(0):
+                    rows = arrays.gather(self._flow, at, axis=0)
+                v = self._whole(rows, scope)
+            self._used(v.node, True, at)
+            return v
 
     def concat(self, name: str | None = None) -> Value:
         """The elements one behind the other, along their first axis."""
@@ -374,7 +408,9 @@ class TensorArray:
                 flat = shapes.reshape(flow, arrays.concat([[-1], inner], 0))
                 shape = (D.fresh(), *dims[1:]) if dims else None
                 made = tensor_arrays.array_stack(flat, shape, scope)
-            return self._entered(made)
+            joined = self._entered(made)
+            self._used(joined.node, True)
+            return joined
 
     def unstack(self, value: Any, name: str | None = None) -> TensorArray:
         """The array with the rows of `value` as its elements."""
@@ -384,7 +420,12 @@ class TensorArray:
             graph.reserve("Shape", *_ROWS, *_NUMBERS)
             self._merge(from_dims(v.static_shape)[1:])
             with name_scope("TensorArrayScatter"):
-                return self._ready(row_of(v), True)._with_rows(v)
+                made = self._ready(row_of(v), True)._with_rows(v)
+            count = v.static_shape[0] if v.static_shape else None
+            self._used(
+                made._flow.node, False, tuple(range(count)) if isinstance(count, int) else None
+            )
+            return made
 
     def _with_rows(self, v: Value) -> TensorArray:
         """The array with the rows of `v` at its start."""
@@ -441,6 +482,7 @@ class TensorArray:
                 if self._shared.grows:
                     flow = longer(flow, at)
                 made = tensor_arrays.array_scatter(flow, at, v, "TensorArrayScatterV3")
+            self._used(made.node, False, at)
             return self._with(self._entered(made))
 
     def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
