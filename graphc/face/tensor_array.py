@@ -388,7 +388,7 @@ class TensorArray:
                     rows, shaped = (packed_arrays.gather(v, at) for v in self._both())
                 v = self._unpacked(packed_arrays.stack, rows, shaped, scope)
             else:
-                with get_default_graph().counts_as(0):
+                with get_default_graph().counts_as(0, [(0, 1)]):
                     rows = arrays.gather(self._flow, at, axis=0)
                 v = self._whole(rows, scope)
             self._used(v.node, True, at)
@@ -403,7 +403,7 @@ class TensorArray:
             if dims == ():
                 words = "Concat saw a scalar shape at index 0 but requires at least vectors."
                 flow = refused(flow, words + "  Did you mean to call pack?")
-            with get_default_graph().counts_as(1):
+            with get_default_graph().counts_as(1, [(3, 1)]):
                 inner = arrays.getitem(shapes.shape(flow), slice(2, None))
                 flat = shapes.reshape(flow, arrays.concat([[-1], inner], 0))
                 shape = (D.fresh(), *dims[1:]) if dims else None

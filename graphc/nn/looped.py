@@ -189,7 +189,8 @@ def _loop(
     )
     outputs = [a.stack() for a in written]
     for y, size in zip(outputs, sizes, strict=True):
-        current().reserve(*["Const"] * (1 + (type(rows) is int)))
+        known = type(steps) is int and type(rows) is int
+        current().reserve(*["Const"] * (1 + known))
         y.set_shape(TensorShape([steps, rows]).concatenate(_static(size)))
     return nest.pack_sequence_as(cell.output_size, outputs), after
 

@@ -18,22 +18,17 @@ DIFFERENT = {
     "tf.space_to_batch(im,[[0,0],[0,0]],2)",
     "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.cond(j>1,lambda:a*2.,lambda:a+1.)),[0,s])[1]",
     "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.cond(j>1,lambda:a*s,lambda:a)),[0,s])[1]",
-    "tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,tf.while_loop(lambda l,c,d:l<2,lambda "
-    "l,c,d:(l+1,c*d,d),[0,a,n])[1]),[0,n])[1]",
     "tf.while_loop(lambda j,a:j<3,lambda "
     "j,a:(j+1,tf.cond(j>1,lambda:a*n,lambda:tf.tanh(a))),[0,n])[1]",
     "tf.cond(s>0,lambda:tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,a*2.),[0,s])[1],lambda:s)",
     "tf.cond(s>0,lambda:tf.while_loop(lambda j,a:j<3,lambda "
     "j,a:(j+1,tf.tanh(a)),[0,n])[1],lambda:n*2.)",
-    "tf.nn.dynamic_rnn(tf.nn.rnn_cell.ResidualWrapper(tf.nn.rnn_cell.GRUCell(4)),n3,dtype=t"
-    "f.float32,time_major=True)[0]",
     "tf.keras.layers.LSTM(4)(n3)",
     "tf.keras.layers.GRU(4,return_sequences=True)(n3)",
     "tf.keras.layers.SimpleRNN(4)(x3)",
     "tf.keras.layers.LSTM(4,dropout=.5,recurrent_dropout=.2)(n3)",
     "tf.linalg.expm(q)",
     "tf.TensorArray(tf.float32,2,clear_after_read=False).unstack(x).gather([0,1])",
-    "tf.TensorArray(tf.float32,2,clear_after_read=False).unstack(x).concat()",
     "tf.TensorArray(tf.float32,2).split(x,[1,1]).concat()",
 }
 
