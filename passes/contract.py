@@ -36,6 +36,9 @@ class Contraction:
         Prints the product; its template carries the epilogue.
     panels : bool
         The right operand is kept in panels (`graphc.runtime.kept`).
+    chain : Dim
+        Of a sum of products the terms of each; 0 for one product. The first of `extra` then says
+        how many products it has.
     """
 
     a: int
@@ -54,6 +57,7 @@ class Contraction:
     kernel: Kernel
     epilogue: Epilogue | None
     panels: bool = False
+    chain: Dim = 0
 
 
 def contraction_of(body: Graph) -> Node | None:
@@ -65,16 +69,19 @@ def lower_contraction(body: Graph, name: str) -> Contraction:
     """The product and epilogue of a body with one contraction, the rest pointwise on its result."""
     node = contraction_of(body)
     assert node is not None
-    a, b = node.inputs
+    a, b = node.inputs[:2]
     sa, sb, sy = a.static_shape, b.static_shape, node.outputs[0].static_shape
     assert sa is not None
     assert sb is not None
     assert sy is not None
-    ta, tb = bool(node.attrs.get("transpose_a")), bool(node.attrs.get("transpose_b"))
+    summed = node.op.name == "matmul_sum"
+    ta, tb = summed or bool(node.attrs.get("transpose_a")), bool(node.attrs.get("transpose_b"))
     params = {v: i for i, v in enumerate(body.inputs)}
     batch = D.product(sy[:-2])
     m, n = sy[-2], sy[-1]
     k = sa[-2] if ta else sa[-1]
+    chain = k if summed else 0
+    k = k * sa[0] if summed else k
     builder = KernelBuilder(name)
     bufs = [
         builder.input("a", a.dtype, tuple(d for d in sa if d != 1) or (1,)),
@@ -85,6 +92,8 @@ def lower_contraction(body: Graph, name: str) -> Contraction:
         for i, v in enumerate(body.outputs)
     ]
     lower = _Epilogue(builder, body, node, params, (batch, m, n))
+    if summed:
+        lower.counted(node.inputs[2])
     trivial = body.outputs == (node.outputs[0],)
     epilogue = None if trivial else lower.build()
     builder.template(
@@ -94,6 +103,7 @@ def lower_contraction(body: Graph, name: str) -> Contraction:
         params[a], params[b], a.dtype, ta, tb, m, n, k, batch,
         len(sa) == 2 and len(sy) > 2, len(sb) == 2 and len(sy) > 2,
         tuple(lower.extra), tuple(v.dtype for v in body.outputs), builder.build(), epilogue,
+        chain=chain,
     )  # fmt: skip
 
 
@@ -111,6 +121,11 @@ class _Epilogue(EpilogueBuilder):
         super().__init__(k, body, node, number)
         self.space = space
         self.names = ("row", "col") if space[0] == 1 else ("batch", "row", "col")
+
+    def counted(self, v: Value) -> None:
+        """Before all that the epilogue reads: how many products a sum has."""
+        self.k.input("e0", v.dtype, ())
+        self.extra.append(self.number[v])
 
     def uses(self, v: Value) -> tuple[bool, bool, bool]:
         """Which of batch, row and column an operand runs along."""

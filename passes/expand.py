@@ -93,7 +93,7 @@ def _application(n: Node, inputs: Sequence[Value]) -> Any:
 
 def needs_batches(n: Node) -> bool:
     """Whether a matrix product broadcasts batch dimensions of an operand."""
-    if n.op.family != "contraction" or len(n.inputs) != 2 or n.outputs[0].static_shape is None:
+    if n.op.name != "matmul" or n.outputs[0].static_shape is None:
         return False
     batch = n.outputs[0].static_shape[:-2]
     return any(

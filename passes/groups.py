@@ -118,17 +118,25 @@ def is_scalar_constant(v: Value) -> bool:
 
 
 def largest_part(n: Node) -> Shape | None:
-    """The shape of the largest operand of a concat that is not along the first axis, else None.
+    """The shape of the largest operand of a concat or stack whose parts have loops, else None.
 
-    The loops over operands of this shape are one; smaller operands have loops of their own.
+    The loops over operands of this shape are one; smaller operands have loops of their own. The
+    first axis of the operands is parallel, so along it those of a concat are all of one shape.
     """
+    if n.op.name == "stack":
+        first = n.inputs[0].static_shape
+        every = first is not None and len(first) >= 2
+        every = every and all(same_shape(v.static_shape, first) for v in n.inputs)
+        return first if every else None
     if n.op.name != "concat" or n.attrs.get("dynamic") or n.attrs.get("axis") is None:
         return None
     shapes = [v.static_shape for v in n.inputs]
     rank = len(shapes[0] or ())
     axis = n.attrs["axis"]
-    if rank < 2 or axis % rank == 0 or any(s is None or len(s) != rank for s in shapes):
+    if rank < 2 or any(s is None or len(s) != rank for s in shapes):
         return None
+    if axis % rank == 0:
+        return shapes[0] if all(same_shape(s, shapes[0]) for s in shapes) else None
     sizes = [(s or ())[axis % rank] for s in shapes]
     if any(type(d) is not int or d == 0 for d in sizes) or type(axis) is not int:
         return None

@@ -33,7 +33,7 @@ class Space:
         self.number = {n: i for i, n in enumerate(self.nodes)}
         self.result = Lowered()
         self.reductions = [n for n in self.nodes if is_reduction(n)]
-        self.joint: Value | None = None  # a concat among the results
+        self.joint: Value | None = None  # a concat or stack among the results
         self.depths: dict[Node, int] | None = None
         #: Full-size results by the stage in whose loop they are written.
         self.early: dict[int, list[tuple[int, Value, Axes]]] = {}
@@ -73,7 +73,7 @@ class Space:
         self.merge_axes()
 
     def is_joint(self, v: Value) -> bool:
-        """Whether `v` is a concat that nothing here reads, beside results of its parts' shape."""
+        """Whether `v` is a concat or stack nothing here reads, beside results like its parts."""
         part = largest_part(v.node)
         return (
             part is not None

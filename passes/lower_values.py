@@ -26,6 +26,11 @@ from graphc.passes.scalar import Scalar, check_operands, symbols_of
 __all__ = ["Values"]
 
 
+#: Operands of a concat that are read side by side where they are in memory; more streams than that
+#: are slower than one after another.
+FEW = 4
+
+
 class Values(Space):
     """A kernel under construction; `at` is the index of each axis of the iteration space."""
 
@@ -99,16 +104,18 @@ class Values(Space):
             self.store_output(i, v, axes)
 
     def parts(self, joined: Value) -> None:
-        """A concat: what its operands are made of goes straight to their places in the result.
+        """A concat or stack: what its operands are made of goes straight to its place there.
 
         Operands of the largest shape share a loop, with all other results; each of the others
-        has its own. The first axis, which is the same for all, is parallel.
+        has its own, and each of many that are in memory. The first axis, which is the same for
+        all, is parallel.
         """
         n = joined.node
         rank = len(self.full)
-        axis = n.attrs["axis"] % rank
         shape = joined.static_shape
         assert shape is not None
+        axis = n.attrs["axis"] % len(shape)
+        stacked = n.op.name == "stack"
         number = self.body.outputs.index(joined)
         main: list[tuple[Value, Dim]] = []
         others: list[tuple[Value, Dim]] = []
@@ -116,13 +123,15 @@ class Values(Space):
         for v in n.inputs:
             s = v.static_shape
             assert s is not None
-            (main if same_shape(s, self.full) else others).append((v, offset))
-            offset = offset + s[axis]
+            apart = not same_shape(s, self.full) or (len(n.inputs) > FEW and v in self.params)
+            (others if apart else main).append((v, offset))
+            offset = offset + (1 if stacked else s[axis])
         out = self.k.output(self.label(joined, "out"), joined.dtype, shape)
         self.bind.append(("out", number))
 
         def put(v: Value, start: Dim, x: Operand) -> None:
-            at = [self.at[i] + start if i == axis else self.at[i] for i in range(rank)]
+            at = [self.at[i] for i in range(rank)]
+            at[axis : axis + (not stacked)] = [start if stacked else at[axis] + start]
             self.k.store(out, at, x)
 
         def together() -> None:
@@ -146,7 +155,8 @@ class Values(Space):
         with self.k.loop("parallel", "i", self.full[0]) as i:
             self.at[0] = i
             self.memo.append({})
-            loops(self.full, 1, together)
+            if main or len(self.body.outputs) > 1:
+                loops(self.full, 1, together)
             for v, start in others:
                 s = v.static_shape
                 assert s is not None

@@ -13,6 +13,7 @@ from graphc.ir.journal import Journal
 from graphc.ir.node import Node, Value
 from graphc.ir.registry import FOREIGN, REGIONS
 from graphc.ops.control import with_regions
+from graphc.passes.accumulate import accumulate
 from graphc.passes.chain import chain
 from graphc.passes.cse import cse
 from graphc.passes.expand import expand
@@ -49,6 +50,7 @@ PASSES: dict[str, Pass] = {
     "expand": expand,
     "layout": layout,
     "narrow": narrow,
+    "accumulate": accumulate,
     "winograd": winograd,
     "fuse": fuse,
     "share": share,
@@ -63,7 +65,7 @@ LEVELS: dict[int, str] = {
     0: "sizes,expand,sizes,fuse",
     1: "sizes,fold,expand,sizes,fold,cse,fuse,share",
     2: "sizes,fold,trim,cse,stabilize,simplify,chain,pools,trim,hoist,expand,sizes,fold,layout,"
-    "simplify,cse,trim,narrow,hoist,cse,winograd,fuse,share",
+    "simplify,cse,trim,narrow,trim,accumulate,hoist,cse,winograd,fuse,share",
 }
 REQUIRED = ("sizes", "expand", "fuse")
 #: Passes whose replacements of nodes depend on each other, are rules, or ask by themselves (`trim`,

@@ -24,6 +24,9 @@ __all__ = [
 
 Sizes = Callable[[Dim], int]
 
+#: Products besides the first from which on packing what they share pays for any number of rows.
+SHARERS = 4
+
 
 class Piece(NamedTuple):
     """Bytes that are needed from one step to another.
@@ -55,12 +58,13 @@ def gemm_variant(s: StepSpec, size: Sizes) -> str:
     assert con is not None
     m, n, k = (size(d) for d in (con.m, con.n, con.k))
     variant: str = codegen.gemm_of(con).kernel(m, n, k)
-    if s.ahead is None and s.panels is None:
+    if (s.ahead is None and s.panels is None) or con.chain != 0:
         return variant
     # what is packed once for several products pays for fewer rows
     most = variant == "local" or (variant == "dot" and m > 12)
-    # in a loop also where B would be read in place: with 20 rows and 400 x 800, in 1.4 of the time
-    return "packed" if most or (variant == "direct" and s.ahead is not None) else variant
+    # read in place, as for one product, 400 x 800 numbers took 1.4 of the time with 20 rows
+    many = s.ahead is not None or (s.panels is not None and s.panels.sharers >= SHARERS)
+    return "packed" if most or (variant == "direct" and many) else variant
 
 
 def gemm_plan(s: StepSpec, size: Sizes, threads: int, variant: str = "") -> tuple[Any, Any]:
@@ -69,8 +73,10 @@ def gemm_plan(s: StepSpec, size: Sizes, threads: int, variant: str = "") -> tupl
     assert con is not None
     g = codegen.gemm_of(con)
     sizes = [size(d) for d in (con.m, con.n, con.k, con.batch)]
-    shared = {"a_shared": con.a_shared, "b_shared": con.b_shared}
-    return g, g.plan(*sizes, threads, kernel=variant or gemm_variant(s, size), **shared)
+    return g, g.plan(
+        *sizes, threads, kernel=variant or gemm_variant(s, size), a_shared=con.a_shared,
+        b_shared=con.b_shared, chain=size(con.chain),
+    )  # fmt: skip
 
 
 def pieces(

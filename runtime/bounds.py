@@ -142,9 +142,9 @@ class _Work:
                 return mean
         if name == "multiply" and n.inputs[0] is n.inputs[1]:
             return square(ins[0])
-        if name in ("matmul", "reduce_sum"):
+        if name in ("matmul", "matmul_sum", "reduce_sum"):
             self.terms.append(_terms(n))
-            x = product(*ins) if name == "matmul" else ins[0]
+            x = ins[0] if name == "reduce_sum" else product(*ins)
             return min(0.0, x[0] * TERMS, x[0]), max(0.0, x[1] * TERMS, x[1])
         if n.op.interval is None:
             raise Unknown
@@ -177,6 +177,8 @@ def _terms(n: Node) -> tuple[Dim, Dim]:
     if n.op.name == "reduce_sum":
         return count(a), count(n.outputs[0])
     shape = a.static_shape or ()
+    if n.op.name == "matmul_sum":
+        return shape[0] * shape[1], 1
     return shape[-2 if n.attrs.get("transpose_a") else -1], 1
 
 

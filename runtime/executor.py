@@ -57,7 +57,9 @@ class Executor:
             from graphc.passes.pipeline import pipeline  # not for plans from disk
 
             o = self.options
-            self._passes = pipeline(o.passes, o.level, o.off)
+            # what keeps factors for a product to come takes memory for speed
+            off = (*o.off, "accumulate") if o.memory_limit else o.off
+            self._passes = pipeline(o.passes, o.level, off)
         return self._passes
 
     @property

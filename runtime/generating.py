@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graphc.runtime import stored
-from graphc.runtime.arena import gemm_variant
+from graphc.runtime.arena import gemm_plan, gemm_variant
 from graphc.runtime.compilation import Compilation
 from graphc.runtime.llvm import codegen, perf
 from graphc.runtime.llvm.watch import NOTHING, Watch
@@ -30,12 +30,9 @@ def generate(ex: Executor, c: Compilation) -> stored.Keys:
         watch = watch_of(c, s) if looks and i not in c.unwatched else NOTHING
         con = s.code.contraction
         if con is not None:
-            g = codegen.gemm_of(con)
-            sizes = [facts.value(d) for d in (con.m, con.n, con.k, con.batch)]
             c.variants[i] = variant = gemm_variant(s, facts.value)
-            phases = g.plan(*sizes, ex.threads, kernel=variant).phases
             keys[i] = []
-            for p in phases:
+            for p in gemm_plan(s, facts.value, ex.threads, variant)[1].phases:
                 key = codegen.gemm_key(con, p.kernel, watch)
                 keys[i].append((p.kernel, key))
                 wanted.setdefault(key, codegen.gemm_emitter(con, p.kernel, watch))

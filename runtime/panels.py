@@ -31,6 +31,7 @@ def share_panels(steps: Sequence[StepSpec]) -> None:
                 by_buffer.setdefault(s.binds[1], []).append(key)
             else:
                 leader.panels = s.panels = leader
+                leader.sharers += 1
         for b in s.writes:
             for k in by_buffer.pop(b, ()):
                 first.pop(k, None)
@@ -38,6 +39,6 @@ def share_panels(steps: Sequence[StepSpec]) -> None:
 
 def _key(s: StepSpec) -> Any:
     con = s.code.contraction
-    if con is None or con.batch != 1 or s.ahead is not None:
+    if con is None or con.batch != 1 or con.chain != 0 or s.ahead is not None:
         return None
     return s.binds[1], con.dtype, con.ta, con.tb, con.m, con.n, con.k

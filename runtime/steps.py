@@ -85,6 +85,8 @@ class StepSpec:
         so that its panels may be packed once, before the loop.
     panels : StepSpec or None
         A matrix product: the step that packs the right operand for it and for others, maybe itself.
+    sharers : int
+        For how many others it packs its right operand.
     """
 
     code: Code
@@ -102,6 +104,7 @@ class StepSpec:
     varies: bool = False
     ahead: tuple[StepSpec, StepSpec] | None = None
     panels: StepSpec | None = None
+    sharers: int = 0
 
     @property
     def calls(self) -> bool:

@@ -84,6 +84,7 @@ class _Product(NamedTuple):
     b_shared: bool
     outputs: tuple[DType, ...]
     panels: bool
+    chain: Dim
     kernel: _Loops
 
 
@@ -191,7 +192,7 @@ class _Writer:
         if c is not None:
             product = [
                 c.dtype.code, c.ta, c.tb, *_dims((c.m, c.n, c.k, c.batch)), c.a_shared, c.b_shared,
-                [t.code for t in c.outputs], c.panels,
+                [t.code for t in c.outputs], c.panels, _dim(c.chain),
             ]  # fmt: skip
         given = {Symbol(k): d for k, d in s.attrs.items()}
         numbers = {f"#{i}": substitute(n, given) for i, n in enumerate(code.numbers)}
@@ -353,10 +354,11 @@ class _Reader:
         kernel: Any = _Loops(tuple([Symbol(x) for x in sizes]), self.dim(units))
         contraction: Any = None
         if product is not None:
-            t, ta, tb, m, n, k, batch, a_shared, b_shared, outs, panels = product
+            t, ta, tb, m, n, k, batch, a_shared, b_shared, outs, panels, chain = product
             contraction = _Product(
                 _TYPES[t], ta, tb, self.dim(m), self.dim(n), self.dim(k), self.dim(batch),
-                a_shared, b_shared, tuple([_TYPES[x] for x in outs]), panels, kernel,
+                a_shared, b_shared, tuple([_TYPES[x] for x in outs]), panels, self.dim(chain),
+                kernel,
             )  # fmt: skip
         nowhere: Any = None
         s = _Step(

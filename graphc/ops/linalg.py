@@ -120,6 +120,37 @@ matmul_op = op(
 )  # fmt: skip
 
 
+def _matmul_sum_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    a, b, _ = inputs
+    for v in (a, b):
+        if v.static_shape is not None and len(v.static_shape) != 3:
+            raise shape_error(f"Shape must be rank 3 but is rank {len(v.static_shape)}")
+    if a.static_shape is None or b.static_shape is None:
+        return [(a.dtype, None)]
+    if any(D.same(x, y) is False for x, y in zip(a.static_shape[:2], b.static_shape, strict=False)):
+        raise fail(
+            "Sums of products need as many matrices of as many rows",
+            f"In[0]: {text(a.static_shape)}, In[1]: {text(b.static_shape)}",
+        )
+    return [(a.dtype, (a.static_shape[2], b.static_shape[2]))]
+
+
+def _matmul_sum_numpy(a: Any, b: Any, count: Any) -> np.ndarray[Any, Any]:
+    total = np.zeros((a.shape[2], b.shape[2]), a.dtype)
+    for x, y in zip(a[: int(count)], b, strict=False):
+        total += _matmul_numpy(x, y, transpose_a=True, transpose_b=False)
+    return total
+
+
+# The gradient of a matrix that several products share; made by the pass `accumulate`, behind which
+# nothing is differentiated.
+matmul_sum_op = op(
+    "matmul_sum", "MatMulSum", "contraction",
+    doc="The sum of the first `count` products ``transpose(a[i]) @ b[i]``, in their order.",
+    args=("a", "b", "count"), types="fi", infer=_matmul_sum_infer, numpy=_matmul_sum_numpy,
+)  # fmt: skip
+
+
 def matmul(
     a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, adjoint_a: bool = False,
     adjoint_b: bool = False, a_is_sparse: bool = False, b_is_sparse: bool = False,

@@ -142,8 +142,8 @@ def gemm_of(c: Contraction) -> Any:
     m, n, k = (d if type(d) is int else None for d in (c.m, c.n, c.k))
     batched = c.batch != 1
     return Gemm(
-        c.dtype, c.ta, c.tb, batched, m=m, n=n, k=k, outputs=c.outputs, target=target,
-        panels=c.panels,
+        c.dtype, c.ta, c.tb, batched, m=m, n=n, k=None if c.chain != 0 else k,
+        outputs=c.outputs, target=target, panels=c.panels, chained=c.chain != 0,
     )  # fmt: skip
 
 

@@ -62,14 +62,14 @@ Epilogue = Callable[..., "Sequence[V] | None"]
 
 WORDS = (
     "a", "b", "packed", "scratch",
-    "m", "n", "k", "batch", "a_step", "b_step", "mb", "nb", "group", "private",
+    "m", "n", "k", "batch", "a_step", "b_step", "mb", "nb", "group", "private", "chain",
 )  # fmt: skip
-"""Words 1 to 14: the operands, B's panels when packed beforehand, scratch; the sizes; elements
+"""Words 1 to 15: the operands, B's panels when packed beforehand, scratch; the sizes; elements
 from one batch of A or B to the next (0: shared); rows and columns a unit; columns of B packed
-at a time; bytes of scratch that a worker has for itself."""
+at a time; bytes of scratch that a worker has for itself; terms of a product of a sum."""
 
 # Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
-TEMPLATE = 18
+TEMPLATE = 19
 
 # Terms added one after another before they join the sum of the others. Rounding grows with
 # the length of such a chain: equal terms, whose roundings all go the same way, err by up to
@@ -84,8 +84,10 @@ BLOCK = 128
 LONG = 1 << 14
 
 
-def blocks_of(k: int) -> tuple[int, int]:
-    """How many blocks `k` terms make, and the terms of one."""
+def blocks_of(k: int, chain: int = 0) -> tuple[int, int]:
+    """How many blocks `k` terms make, and the terms of one: `chain` where that is given."""
+    if 0 < chain <= KC:
+        return max(1, -(-k // chain)), chain
     if k <= KC:
         return 1, max(k, 1)
     blocks = -(-k // (KC if k > LONG else BLOCK))
@@ -159,6 +161,10 @@ class Gemm(NamedTuple):
     target : Target
     panels : bool
         B lies in panels of `panel` columns, one after another (kernel ``thin``).
+    chained : bool
+        The terms are those of products of `chain` terms each, which are added up one by one (up to
+        `KC`; more are one long product). The epilogue's first word has the address of an int32: of
+        so many of them.
     template : int
         Part of the `repr`, hence of the keys of cached kernels; leave it.
     """
@@ -175,6 +181,7 @@ class Gemm(NamedTuple):
     template: int = TEMPLATE
     loose: bool = False
     panels: bool = False
+    chained: bool = False
 
     # ------------------------------------------------------------- derived numbers
 
@@ -324,12 +331,13 @@ class Gemm(NamedTuple):
     def plan(
         self, m: int, n: int, k: int, batch: int = 1, threads: int = 1, *,
         a_shared: bool = False, b_shared: bool = False, prepacked: bool = False,
-        kernel: str | None = None,
+        kernel: str | None = None, chain: int = 0,
     ) -> Plan:  # fmt: skip
         """Phases, units, scratch and words for these sizes.
 
         `a_shared`, `b_shared`: that operand has no batch dimension. `kernel` overrides the
-        choice (tests, measurements); it must be one that can do these sizes.
+        choice (tests, measurements); it must be one that can do these sizes. `chain`: terms of
+        each of the products whose sum this is, in a family that is `chained`.
         """
         for name, have, known in (("m", m, self.m), ("n", n, self.n), ("k", k, self.k)):
             if have < 0 or (known is not None and have != known and not self.loose):
@@ -337,10 +345,10 @@ class Gemm(NamedTuple):
         kernel = kernel or ("packed" if prepacked else self.kernel(m, n, k))
         prepacked = kernel == "packed"
         _, nr = self._tile(kernel)
-        mb, nb = self._unit(kernel, m, n, k, batch, threads)
+        mb, nb = self._unit(kernel, m, n, k, batch, threads, chain)
         units = batch * -(-m // mb) * -(-n // nb)
-        group = self._group(kernel, nb, k)
-        private, shared = self._scratch(kernel, n, k, batch, mb, nb, group, b_shared)
+        group = self._group(kernel, nb, k, chain)
+        private, shared = self._scratch(kernel, n, k, batch, mb, nb, group, b_shared, chain)
         # A thread is worth waking for 10 to 20 us of work: 2^21 products at 100 a nanosecond, or,
         # where an operand's numbers are read for one product each, 2^18 of them at 90 GB/s.
         worth = min(m, n, 8) << 18
@@ -358,7 +366,7 @@ class Gemm(NamedTuple):
             phases,
             threads * private,
             shared,
-            (m, n, k, batch, a_step, b_step, mb, nb, group, private),
+            (m, n, k, batch, a_step, b_step, mb, nb, group, private, chain),
         )
 
     def words(
@@ -381,7 +389,7 @@ class Gemm(NamedTuple):
         return self.block[0], self.columns
 
     def _unit(
-        self, kernel: str, m: int, n: int, k: int, batch: int, threads: int
+        self, kernel: str, m: int, n: int, k: int, batch: int, threads: int, chain: int
     ) -> tuple[int, int]:
         """Rows and columns a unit. Free to choose: no result depends on it."""
         mr, nr = self._tile(kernel)
@@ -393,7 +401,7 @@ class Gemm(NamedTuple):
         if self._packs_a(kernel):
             most = max(1, self.target.l2 // 2 // (self.acc.size * 2 * BLOCK) // mr)
         else:
-            depth = max(1, self._k_slabs(k)[1])
+            depth = max(1, self._k_slabs(k, chain)[1])
             most = max(1, self.target.l3 // 8 // (self.acc.size * depth) // mr)
         # At most 2^31 products a unit, about 20 ms: interrupts are seen between units.
         parts = min(nt, 1 + (min(mt, most) * mr * n * k >> 31))
@@ -417,19 +425,20 @@ class Gemm(NamedTuple):
         """
         return max(1, self.target.l2 * 3 // 8 // (block * self.columns * self.acc.size))
 
-    def _k_slabs(self, k: int) -> tuple[int, int]:
+    def _k_slabs(self, k: int, chain: int = 0) -> tuple[int, int]:
         """How many slabs `k` products make, and the terms of one."""
         k = self.terms(k)
-        blocks, terms = blocks_of(k)
-        slabs = -(-blocks // self.slab(KC if k > LONG else BLOCK))
+        blocks, terms = blocks_of(k, chain)
+        most = self.slab(terms) if 0 < chain <= KC else self.slab(KC if k > LONG else BLOCK)
+        slabs = -(-blocks // most)
         return slabs, min(k, -(-blocks // slabs) * terms)
 
-    def _group(self, kernel: str, nb: int, k: int) -> int:
+    def _group(self, kernel: str, nb: int, k: int, chain: int) -> int:
         """Columns of B packed at a time: at most a third of the L2 cache, or one panel."""
         _, nr = self._tile(kernel)
         if kernel == "local" and not self.tb:
             return nr  # the next one is packed while this one is read
-        column = self.acc.size * max(1, self._k_slabs(k)[1])
+        column = self.acc.size * max(1, self._k_slabs(k, chain)[1])
         return min(nb, max(1, self.target.l2 // 3 // column // nr) * nr)
 
     def _scratch(
@@ -442,11 +451,12 @@ class Gemm(NamedTuple):
         nb: int,
         group: int,
         b_shared: bool,
+        chain: int,
     ) -> tuple[int, int]:
         """Bytes a worker and bytes for all."""
         private = shared = 0
         size = self.acc.size
-        slabs, depth = self._k_slabs(k)
+        slabs, depth = self._k_slabs(k, chain)
         _, nr = self._tile(kernel)
         kp = _up(depth, self.lanes)
         if self._packs_a(kernel):

@@ -51,9 +51,13 @@ class _Kernel(Blocks, Packing, Thin):
     def main(self) -> None:
         fn, g = self.fn, self.g
         self.stack = fn.stack(g.acc, self.mr * self.nr)
-        many = self.most is None or self.most > KC
+        many = self.most is None or self.most > KC or g.chained
         self.blocked = many and self.kernel in ("direct", "local", "packed")
         self.deep = self.blocked and (g.k is None or g._k_slabs(g.k)[0] > 1)
+        if g.chained:  # as many as there are products
+            chain = fn.read_i64(self.table, g.word("chain"))
+            count = fn.load(fn.read_ptr(self.table, g.extra_word(0)), 0, dtypes.int32)
+            self.terms = self._min(fn.maximum(fn.cast(count, dtypes.int64), 0) * chain, self.terms)
         terms = self.terms
         self.slabs, self.depth, self.kc = fn.index(1), terms, terms
         if self.blocked:
@@ -64,8 +68,17 @@ class _Kernel(Blocks, Packing, Thin):
             blocks = fn.select(terms > KC, blocks, fn.index(1))
             each = self._up(fn.udiv_index(terms + (blocks - 1), blocks), 16)
             self.kc = fn.select(terms > KC, each, fn.maximum(terms, 1))
+            if g.chained:
+                apart = (chain > 0) & (chain <= KC)
+                self.kc = fn.select(apart, chain, self.kc)
+                every = fn.udiv_index(terms + (self.kc - 1), self.kc)
+                blocks = fn.select(apart, fn.maximum(every, 1), blocks)
         if self.deep:
             most = fn.select(long, fn.index(g.slab(KC)), fn.index(g.slab(BLOCK)))
+            if g.chained:
+                row = self.nr * g.acc.size
+                fit = fn.udiv_index(fn.index(g.target.l2 * 3 // 8), self.kc * row)
+                most = fn.select(apart, fn.maximum(fit, 1), most)
             self.slabs = fn.udiv_index(blocks + (most - 1), most)
             each = fn.udiv_index(blocks + (self.slabs - 1), self.slabs)
             self.depth = self._min(self.kc * each, terms)

@@ -56,8 +56,8 @@ def test_gradients_of_an_unrolled_net(batch: int, inputs: int, hidden: int, thre
             got.append(sess.run([loss, grad], feed))
             found = phases(sess, grad, feed)
             if batch > 12:  # fewer rows need no panels
-                assert found.count("pack_b") == 1
-                assert found.count("packed") == STEPS - 1
+                assert found.count("pack_b") == 2
+                assert found.count("packed") == 2 * STEPS - 1
                 assert "dot" not in found
     np.testing.assert_allclose(got[0][0], value, rtol=1e-5)
     np.testing.assert_allclose(got[0][1], want, rtol=1e-4, atol=1e-5 * np.abs(want).max())
