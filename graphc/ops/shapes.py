@@ -23,6 +23,7 @@ from graphc.ir.known import static
 from graphc.ir.node import Value
 from graphc.ops import intervals
 from graphc.ops.convert import make_constant
+from graphc.ops.counting import made
 from graphc.ops.operands import (
     axis_of,
     fail,
@@ -477,7 +478,13 @@ def shape(
             return make_constant(
                 np.array(x.static_shape, out_type.np), None, scope or name or "Shape"
             )
+        _stacked_again(input)
         return build(shape_op, (x,), {"out_type": out_type}, scope or name).outputs[0]
+
+
+def _stacked_again(x: Any) -> None:
+    """TF1 makes a tensor of a list to see its shape, and another one for the operation."""
+    made(isinstance(x, list | tuple))
 
 
 def _is_sparse(x: Any) -> bool:
@@ -503,6 +510,7 @@ def size(input: Any, name: str | None = None, out_type: Any = dtypes.int32) -> V
         if D.is_known(x.static_shape) and D.facts() is None:
             n = D.product(x.static_shape or ())
             return make_constant(np.array(n, out_type.np), None, scope or name or "Size")
+        _stacked_again(input)
         return build(size_op, (x,), {"out_type": out_type}, scope or name).outputs[0]
 
 
@@ -516,6 +524,7 @@ def rank(input: Any, name: str | None = None) -> Value:
             return make_constant(
                 np.array(len(x.static_shape), np.int32), None, scope or name or "Rank"
             )
+        _stacked_again(input)
         return build(rank_op, (x,), {}, scope or name).outputs[0]
 
 

@@ -535,6 +535,7 @@ CALLS = [
     "tf.case({flag:lambda:x},lambda:y,exclusive=True)",
     # lists of sizes with tensors, keys that are turned round, what is fetched through shapes
     "tf.zeros([tf.shape(x)[0],2])", "tf.zeros([i[0],2,3])", "tf.ones([2,i[0]])", "tf.zeros([i[0]])",
+    "tf.shape([n0])", "tf.size([n0])", "tf.rank([r])", "tf.shape([s,1.])", "tf.shape([[b]])", "tf.shape((r,r))",
     "tf.zeros([i[0],i[1]])", "tf.zeros([tf.constant(2),2])", "tf.pad(b,[[i[0],1]])",
     "tf.pad(b,[[i[0],i[1]]])", "tf.pad(x,[[0,i[0]],[0,i[0]]])", "tf.pad(x,[[i[0],1],[0,0]])",
     *[f"tf.{f}({v}{more})" for f in ("sort", "argsort") for v in "xnr" for more in ("", ",0")],
