@@ -138,6 +138,22 @@ _ROWS = (
      "ExponentialUpdateLossScaleManager FixedLossScaleManager LossScaleManager "
      "LossScaleOptimizer"),
     ("contrib.resampler", "contrib.resampler", "resampler"),
+    ("config", "face.settings", "get_soft_device_placement set_soft_device_placement"),
+    ("config.experimental", "face.settings",
+     "VirtualDeviceConfiguration get_device_policy get_memory_growth get_synchronous_execution "
+     "get_virtual_device_configuration get_visible_devices set_device_policy "
+     "set_synchronous_execution set_virtual_device_configuration set_visible_devices"),
+    ("config.optimizer", "face.settings",
+     "get_experimental_options get_jit set_experimental_options set_jit"),
+    ("config.threading", "face.settings",
+     "get_inter_op_parallelism_threads get_intra_op_parallelism_threads "
+     "set_inter_op_parallelism_threads set_intra_op_parallelism_threads"),
+    ("contrib.eager", "contrib.eager",
+     "ASYNC DEVICE_PLACEMENT_EXPLICIT DEVICE_PLACEMENT_SILENT DEVICE_PLACEMENT_WARN SYNC "
+     "ExecutionCallback Saver async_clear_error async_wait clear_execution_callbacks errstate "
+     "execution_mode get_optimizer_variables gradients_function implicit_gradients "
+     "implicit_value_and_gradients list_devices run run_all_tests_in_graph_and_eager_modes "
+     "run_test_in_graph_and_eager_modes set_execution_mode seterr value_and_gradients_function"),
     ("contrib.sparsemax", "contrib.sparsemax", "sparsemax sparsemax_loss"),
 )  # fmt: skip
 
@@ -151,3 +167,7 @@ RARE_NAMES["keras.optimizers.schedules"] = "graphc.keras.schedules"
 RARE_NAMES["data.experimental.OptionalStructure"] = "graphc.data.optional:OptionalSpec"
 RARE_NAMES["data.experimental.Structure"] = "graphc.data.type_specs:TypeSpec"
 RARE_NAMES["contrib.distribute.DistributionStrategy"] = "graphc.strategies.strategy:Strategy"
+RARE_NAMES["contrib.eager.Variable"] = "graphc.face.resource_variable:ResourceVariable"
+RARE_NAMES["contrib.eager.Iterator"] = "graphc.contrib.eager:DatasetIterator"
+RARE_NAMES["contrib.eager.make_template"] = "graphc.face.templates:make_template"
+RARE_NAMES["contrib.eager.GradientTape"] = "graphc.face.gradients:GradientTape"

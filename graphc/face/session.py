@@ -16,6 +16,7 @@ from graphc.face.default_session import sessions
 from graphc.face.elements import Tensor
 from graphc.face.fetches import ATOMS, Fetches, Pack, expansion, flattened, leaves_of, signature_of
 from graphc.face.graph import Graph, get_default_graph
+from graphc.face.settings import get_intra_op_parallelism_threads
 
 __all__ = ["BaseSession", "InteractiveSession", "Session"]
 
@@ -50,7 +51,7 @@ def make_executor(graph: Graph, config: ConfigProto) -> Any:
         level=level,
         passes=config.graphc_passes or None,
         off=tuple(config.graphc_passes_off),
-        threads=config.intra_op_parallelism_threads,
+        threads=config.intra_op_parallelism_threads or get_intra_op_parallelism_threads(),
         check=config.graphc_check,
         numerics=config.graphc_check_numerics,
         memory_limit=config.graphc_memory_limit,
