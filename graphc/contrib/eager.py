@@ -19,7 +19,8 @@ __all__ = [
     "SYNC", "DatasetIterator", "ExecutionCallback", "Saver", "async_clear_error", "async_wait",
     "clear_execution_callbacks", "errstate", "execution_mode", "get_optimizer_variables",
     "gradients_function", "implicit_gradients", "implicit_value_and_gradients", "list_devices",
-    "run", "run_all_tests_in_graph_and_eager_modes", "run_test_in_graph_and_eager_modes",
+    "make_template", "run", "run_all_tests_in_graph_and_eager_modes",
+    "run_test_in_graph_and_eager_modes",
     "set_execution_mode", "seterr", "value_and_gradients_function",
 ]  # fmt: skip
 
@@ -54,6 +55,10 @@ class DatasetIterator:
         return self._iterator.get_next(name)
 
     get_next = next
+
+    @property
+    def element_spec(self) -> Any:
+        return self._iterator.element_spec
 
     @property
     def output_types(self) -> Any:
@@ -97,6 +102,14 @@ class Saver:
 def get_optimizer_variables(optimizer: Any) -> list[Any]:
     """The variables of an optimizer."""
     return list(optimizer.variables())
+
+
+def make_template(
+    name_: str, func_: Function, create_scope_now_: bool = False, unique_name_: str | None = None,
+    custom_getter_: Any = None, create_graph_function_: bool = False, **kwargs: Any,
+) -> Any:  # fmt: skip
+    """``tf.make_template``; in a graph `create_graph_function_` says nothing."""
+    return tf.make_template(name_, func_, create_scope_now_, unique_name_, custom_getter_, **kwargs)
 
 
 # ------------------------------------------------------------------------- gradients

@@ -147,6 +147,8 @@ class Exp(PowerTransform):
 class Softplus(_Numbers):
     """``log(1 + exp(x))``; with `hinge_softness` c it is ``c log(1 + exp(x / c))``."""
 
+    hinge_softness: Any
+
     def __init__(
         self, hinge_softness: Any = None, validate_args: bool = False, name: str = "softplus"
     ) -> None:
@@ -176,6 +178,9 @@ class Softplus(_Numbers):
 class Gumbel(_Numbers):
     """``exp(-exp(-(x - loc) / scale))``: the distribution function of Gumbel's distribution."""
 
+    loc: Any
+    scale: Any
+
     def __init__(
         self, loc: Any = 0.0, scale: Any = 1.0, validate_args: bool = False, name: str = "gumbel"
     ) -> None:
@@ -197,6 +202,9 @@ class Gumbel(_Numbers):
 
 class Kumaraswamy(_Numbers):
     """``(1 - (1 - x) ** (1 / b)) ** (1 / a)``: from the uniform distribution to Kumaraswamy's."""
+
+    concentration1: Any
+    concentration0: Any
 
     def __init__(
         self, concentration1: Any = None, concentration0: Any = None, validate_args: bool = False,
@@ -221,6 +229,9 @@ class Kumaraswamy(_Numbers):
 
 class SinhArcsinh(_Numbers):
     """``sinh((arcsinh(x) + skewness) * tailweight)``."""
+
+    skewness: Any
+    tailweight: Any
 
     def __init__(
         self, skewness: Any = None, tailweight: Any = None, validate_args: bool = False,
@@ -254,6 +265,9 @@ class SinhArcsinh(_Numbers):
 
 class AffineScalar(_Numbers):
     """``scale * x + shift``."""
+
+    shift: Any
+    scale: Any
 
     def __init__(
         self, shift: Any = None, scale: Any = None, validate_args: bool = False,

@@ -36,12 +36,18 @@ SPACES = """
     saved_model.signature_def_utils saved_model.tag_constants saved_model.utils sets signal sparse
     spectral strings summary sysconfig test train train.experimental train.queue_runner user_ops
     version
+    audio config config.experimental config.optimizer config.threading distribute
+    distribute.experimental profiler quantization ragged
     contrib.crf contrib.data contrib.deprecated contrib.distributions contrib.eager
     contrib.framework contrib.framework.nest contrib.image contrib.layers contrib.learn
     contrib.learn.preprocessing contrib.legacy_seq2seq contrib.lookup contrib.losses
     contrib.metrics contrib.nn contrib.opt contrib.rnn contrib.seq2seq contrib.slim
     contrib.slim.nets contrib.stateless contrib.summary contrib.tensorboard.plugins.projector
     contrib.training contrib.util
+    contrib.cudnn_rnn contrib.distribute contrib.distributions.bijectors contrib.feature_column
+    contrib.graph_editor contrib.integrate contrib.losses.metric_learning contrib.mixed_precision
+    contrib.predictor contrib.resampler contrib.signal contrib.sparsemax contrib.staging
+    contrib.tfprof
 """.split()
 
 PLAIN = (int, float, bool, str, bytes, type(None))
@@ -110,7 +116,7 @@ def space(path):
         return importlib.import_module("tensorflow.contrib.slim.nets")
     found = tf
     for part in [p for p in path.split(".") if p]:
-        found = getattr(found, part)
+        found = getattr(found, part, None) or importlib.import_module("tensorflow." + path)
     return found
 
 
