@@ -124,6 +124,12 @@ def _chosen(steps: Sequence[StepSpec]) -> set[StepSpec]:
         if all(r in fine for b in s.writes for r in readers.get(b, ())):
             chosen.add(s)
             fine.add(s)
+    made: set[Buf] = set()
+    for s in found:  # they run before all others: what they read must be kept itself
+        if s in chosen and held.intersection(s.reads) <= made:
+            made.update(s.writes)
+        else:
+            chosen.discard(s)
     pays = sum(_bytes([*s.reads, *s.writes]) for s in chosen) >= LEAST
     return chosen if pays else set()
 

@@ -328,3 +328,20 @@ def test_training_keeps_nothing() -> None:
         s.run(step, net.feed)
         kernels = {p.kernel for p in profile_run(s, step, net.feed, runs=1, warmup=1)}
         assert not {"panels", "look"} & kernels
+
+
+def test_steps_that_read_what_is_not_kept_are_not_kept() -> None:
+    """What is fetched as it is is not kept; steps that read it waited for nothing before."""
+    with tf.Graph().as_default(), tf.Session() as s:
+        v = tf.Variable(np.ones([128, 128], np.float32))
+        x = tf.placeholder(tf.float32, [128])
+        rows = tf.cumsum(v)
+        alone, beside = tf.cumsum(rows, 1), tf.cumsum(rows, reverse=True) * x
+        s.run(tf.global_variables_initializer())
+        want = np.cumsum(np.ones([128, 128]), 0)
+        for scale in (1.0, 3.0):
+            s.run(v.assign(np.full([128, 128], scale)))
+            for fed in (2.0, 5.0):
+                a, b = s.run([alone, beside], {x: np.full(128, fed)})
+                np.testing.assert_allclose(a, np.cumsum(scale * want, 1))
+                np.testing.assert_allclose(b, fed * scale * np.cumsum(want[::-1], 0)[::-1])
