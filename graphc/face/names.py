@@ -903,6 +903,14 @@ for _name, (_place, _found, _mode) in _NETWORKS.items():
         NAMES[f"{_root}{_name}.preprocess_input"] = _APPLICATIONS + (
             "common:preprocess_input" if not _found else f"common:preprocess_{_mode}"
         )
+for _name in (
+    "InMemoryEvaluatorHook call_logit_fn dnn_logit_fn_builder linear_logit_fn_builder "
+    "make_early_stopping_hook make_stop_at_checkpoint_step_hook stop_if_higher_hook "
+    "stop_if_lower_hook stop_if_no_decrease_hook stop_if_no_increase_hook"
+).split():
+    NAMES[f"estimator.experimental.{_name}"] = f"graphc.estimator.experimental:{_name}"
+for _name in ("call_logit_fn", "dnn_logit_fn_builder", "linear_logit_fn_builder"):
+    NAMES[f"contrib.estimator.{_name}"] = f"graphc.estimator.experimental:{_name}"
 for _place in ("contrib.learn.", "contrib.learn.python.learn."):
     NAMES[_place + "monitors"] = "graphc.contrib.learn.monitors"
     NAMES[_place + "learn_runner"] = "graphc.contrib.learn.experiment"
