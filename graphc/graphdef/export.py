@@ -33,6 +33,10 @@ __all__ = ["export_graph", "export_nodes", "node_proto"]
 PRODUCER = 134
 
 
+#: Where a graph keeps the nodes that were written of it.
+_WRITTEN = "written nodes"
+
+
 class _Export:
     def __init__(
         self, nodes: Sequence[Node], add_shapes: bool, taken: Iterable[str], prefix: str
@@ -225,6 +229,10 @@ class _Export:
         """An input for an attribute: the tensor it is, or a constant beside the node."""
         if name in dynamic:
             v = dynamic[name]
+            if name == "paddings" and v.rank == 1:  # one before and one behind, for each axis
+                pairs = self.beside(n, "pairs", np.array([-1, 2], np.int32), int32)
+                flat = [reference(v), pairs]
+                return self.aux(n, "Reshape", "Reshape", flat, T=v.dtype, Tshape=int32), v.dtype
             return reference(v), v.dtype
         value = n.attrs.get(name)
         if value is None:
@@ -334,5 +342,11 @@ def export_graph(graph: Any, from_version: int | None = None, add_shapes: bool =
 def node_proto(n: Any) -> Any:
     """The ``NodeDef`` of one operation."""
     if has_flow([n, *[v.node for v in n.inputs]]):  # what brings its inputs there is named in turn
-        return next(made for made in export_graph(n.graph).node if made.name == n.name)
+        count, made = n.graph.extras.get(_WRITTEN, (0, {}))
+        if count != len(n.graph._nodes_by_name):
+            made = {m.name: m for m in export_graph(n.graph).node}
+            n.graph.extras[_WRITTEN] = len(n.graph._nodes_by_name), made
+        out = message("NodeDef")()
+        out.CopyFrom(made[n.name])
+        return out
     return export_nodes([n], taken=n.graph._nodes_by_name).node[-1]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.graphdef.attributes import encode
-from graphc.ir.dtypes import bool_, int32, int64
+from graphc.ir.dtypes import bool_, int32, int64, string
 from graphc.ir.node import Node, Value
 
 __all__ = ["ROWS"]
@@ -323,6 +323,58 @@ def _take_last(e: Any, n: Any) -> Written | None:
                                        **{k: encode(v) for k, v in attrs.items()}}  # fmt: skip
 
 
+def _vocabulary_lookup(e: Any, n: Any) -> Written | None:
+    """The place of each value in a list, by comparing it with all of them.
+
+    TensorFlow makes a table, which another operation fills; here the list is in the graph.
+    """
+    (x,), words = n.inputs, n.attrs["vocabulary"]
+    t, default = x.dtype, n.attrs["default"]
+    if not words or (n.attrs["more"] and t.kind != "s"):
+        return None
+    axis = e.beside(n, "axis", np.array(-1, np.int32), int32)
+    keys = e.beside(n, "keys", np.array(words, object if t.kind == "s" else t.np), t)
+    each = e.aux(n, "ExpandDims", "ExpandDims", [_ref(x), axis], T=t, Tdim=int32)
+    equal = e.aux(n, "Equal", "Equal", [each, keys], T=t)
+    ones = e.aux(n, "Cast", "Cast", [equal], SrcT=bool_, DstT=int32)
+    place = e.aux(n, "ArgMax", "ArgMax", [ones, axis], T=int32, Tidx=int32, output_type=int64)
+    found = e.aux(n, "Any", "Any", [equal, axis], Tidx=int32, keep_dims=False)
+    if n.attrs["more"]:
+        bucket = e.aux(n, "hash", "StringToHashBucketFast", [_ref(x)], num_buckets=n.attrs["more"])
+        count = e.beside(n, "count", np.array(len(words), np.int64), int64)
+        other = e.aux(n, "add", "Add", [bucket, count], T=int64)
+    else:
+        other = e.beside(n, "default", np.array(default, np.int64), int64)
+    return [found, place, other], {"op": "SelectV2", "T": encode(int64)}
+
+
+def _report_uninitialized(e: Any, n: Any) -> Written | None:
+    """The names of the variables that hold nothing."""
+    if not n.inputs:
+        return None
+    held = [
+        e.aux(n, "IsVariableInitialized", "IsVariableInitialized", [_ref(v)], dtype=v.dtype)
+        for v in n.inputs
+    ]
+    known = e.aux(n, "stack", "Pack", held, T=bool_, N=len(held), axis=0)
+    missing = e.aux(n, "LogicalNot", "LogicalNot", [known])
+    found = e.aux(n, "Where", "Where", [missing], T=bool_)
+    flat = e.beside(n, "flat", np.array([-1], np.int32), int32)
+    at = e.aux(n, "Reshape", "Reshape", [found, flat], T=int64, Tshape=int32)
+    names = e.beside(n, "names", np.array([k.encode() for k in n.attrs["names"]], object), string)
+    axis = e.beside(n, "axis", np.zeros((), np.int32), int32)
+    attrs = {"Tparams": string, "Tindices": int64, "Taxis": int32, "batch_dims": 0}
+    return [names, at, axis], {"op": "GatherV2", **{k: encode(v) for k, v in attrs.items()}}
+
+
+def _fractional_pool(e: Any, n: Any) -> Written:
+    seed, seed2 = n.attrs["seeds"]
+    attrs = {"pooling_ratio": tuple(n.attrs["ratio"]), "seed": seed, "seed2": seed2,
+             "T": n.inputs[0].dtype}  # fmt: skip
+    attrs |= {k: n.attrs[k] for k in ("pseudo_random", "overlapping", "deterministic")}
+    return [_ref(n.inputs[0])], {"op": n.type, **{k: encode(v) for k, v in attrs.items()}}
+
+
 def _pools_back(e: Any, n: Any) -> Written:
     shape = n.attrs.get("orig_input_shape")
     grad = n.inputs[0]
@@ -379,6 +431,8 @@ ROWS: dict[str, Callable[[Any, Any], Written | None]] = {
     "sparse_fill_empty_rows": _sparse_fill_empty_rows, "softmax": _along_last("Softmax"),
     "log_softmax": _along_last("LogSoftmax"), "reduce_logsumexp": _reduce_logsumexp,
     "avg_pool3d_grad": _pools_back, "scatter_last": _scatter_last, "take_last": _take_last,
+    "vocabulary_lookup": _vocabulary_lookup, "report_uninitialized": _report_uninitialized,
+    "fractional_pool": _fractional_pool,
     "conv3d_backprop_input": _conv_back("input_sizes"),
     "conv3d_backprop_filter": _conv_back("filter_sizes"), "transpose": _transpose,
 }  # fmt: skip

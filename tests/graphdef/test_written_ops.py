@@ -43,6 +43,55 @@ def test_types_and_attributes(text):
         assert ours[kind][1] <= {a for a in attrs if not a.startswith("_")}, kind
 
 
+def listed(tf, **more):
+    column = tf.feature_column.categorical_column_with_vocabulary_list("a", ["u", "v"], **more)
+    words = tf.placeholder(tf.string, [None], name="words")
+    return tf.feature_column.input_layer({"a": words}, [tf.feature_column.indicator_column(column)])
+
+
+def padded(tf):
+    n = tf.placeholder(tf.int32, [], name="n")
+    return tf.pad(tf.ones([2, 2]), [[0, n], [n, 0]])
+
+
+#: What TensorFlow has no single node for → types that it is made of; TensorFlow's values are ours.
+MADE_OF = [
+    (listed, {"Equal", "ArgMax", "SelectV2"}),
+    (lambda tf: listed(tf, num_oov_buckets=3), {"StringToHashBucketFast", "SelectV2"}),
+    (padded, {"Reshape", "Pad"}),
+    (lambda tf: (tf.Variable(0), tf.report_uninitialized_variables()), {"IsVariableInitialized"}),
+    (lambda tf: tf.reduce_logsumexp(tf.placeholder(tf.float32, [2, 3]), 1), {"Exp", "Log"}),
+    (lambda tf: tf.nn.softmax(tf.placeholder(tf.float32, [2, 3]), 0), {"Softmax", "Transpose"}),
+    (lambda tf: tf.transpose(tf.placeholder(tf.float32)), {"Rank", "Transpose"}),
+]
+
+
+@pytest.mark.parametrize(("build", "types"), MADE_OF)
+def test_ops_that_are_several_nodes(build, types):
+    with tf.Graph().as_default() as g:
+        build(tf)
+        made = g.as_graph_def()
+        names = [n.name for n in g.get_operations()]
+    assert types <= {n.op for n in made.node}
+    assert not [n.op for n in made.node if n.op.startswith(("Graphc", "Report", "Lookup"))]
+    with tf.Graph().as_default() as again:
+        tf.import_graph_def(made, name="")
+        assert [n.name for n in again.get_operations()] == names
+
+
+def test_the_node_of_an_operation_is_that_of_its_graph():
+    with tf.Graph().as_default() as g:
+        x = tf.placeholder(tf.float32, [])
+        tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * x), [0, x])
+        made = {n.name: n for n in g.as_graph_def().node}
+        for n in g.get_operations():
+            assert n.node_def == made[n.name]
+        g.get_operation_by_name("while/Exit").node_def.name = "changed"
+        assert g.get_operation_by_name("while/Exit").node_def == made["while/Exit"]
+        after = tf.identity(x, name="after")
+        assert after.op.node_def.name == "after"
+
+
 @pytest.mark.parametrize("value", [1 + 2j, [1 + 2j, 3.0]])
 def test_complex_constants(value):
     with tf.Graph().as_default() as g:
