@@ -68,7 +68,7 @@ _ROWS = (
         "fake_quant_with_min_max_args fake_quant_with_min_max_args_gradient "
         "fake_quant_with_min_max_vars fake_quant_with_min_max_vars_gradient "
         "fake_quant_with_min_max_vars_per_channel "
-        "fake_quant_with_min_max_vars_per_channel_gradient",
+        "fake_quant_with_min_max_vars_per_channel_gradient quantize_and_dequantize",
     ),
     (
         "contrib.metrics", "contrib.curve_metrics",

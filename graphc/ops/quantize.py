@@ -15,6 +15,7 @@ __all__ = [
     "fake_quant_with_min_max_args", "fake_quant_with_min_max_args_gradient",
     "fake_quant_with_min_max_vars", "fake_quant_with_min_max_vars_gradient",
     "fake_quant_with_min_max_vars_per_channel", "fake_quant_with_min_max_vars_per_channel_gradient",
+    "quantize_and_dequantize",
 ]  # fmt: skip
 
 
@@ -131,3 +132,73 @@ def fake_quant_with_min_max_vars_per_channel_gradient(
         assert x.rank is not None
         axes = list(range(x.rank - 1))
         return _gradients(gradients, inputs, ends[0], ends[1], num_bits, narrow_range, axes)
+
+
+_ROUNDINGS = ("HALF_TO_EVEN", "HALF_UP")
+
+
+def quantize_and_dequantize(
+    input: Any, input_min: Any, input_max: Any, signed_input: bool = True, num_bits: int = 8,
+    range_given: bool = False, round_mode: str = "HALF_TO_EVEN", name: str | None = None,
+    narrow_range: bool = False,
+) -> Any:  # fmt: skip
+    """`input` rounded to steps that integers of `num_bits` can count, zero being one of them.
+
+    Parameters
+    ----------
+    input : tensor
+    input_min, input_max : number or tensor
+        The range, where `range_given`; else it is that of the data.
+    signed_input : bool
+        Whether the integers have a sign.
+    num_bits : int
+    range_given : bool
+    round_mode : {"HALF_TO_EVEN", "HALF_UP"}
+    name : str, optional
+    narrow_range : bool
+        Whether the least integer is left out, so that there are as many below zero as above.
+
+    Raises
+    ------
+    ValueError
+        For another `round_mode`.
+    """
+    op = "QuantizeAndDequantizeV2"
+    if round_mode not in _ROUNDINGS:
+        text = ", ".join(f'"{r}"' for r in _ROUNDINGS)
+        raise ValueError(
+            f"Attr 'round_mode' of '{op}' Op passed string '{round_mode}' not in: {text}."
+        )
+    with current().scope(name, op) as scope:
+        x = as_value(input)
+        low, high = (convert_to_tensor(v, x.dtype) for v in (input_min, input_max))
+        with current().counts_as(1, gradient=[(0, 1)]):
+            if not range_given:
+                low, high = reduce.reduce_min(x), reduce.reduce_max(x)
+            least = float(signed_input * -(2 ** (num_bits - 1)) + (signed_input and narrow_range))
+            most = float(2 ** (num_bits - signed_input) - 1)
+            kept, scale = _in_range(x, low, high, least, most, range_given)
+            steps = kept * scale
+            whole = math.rint(steps) if round_mode == _ROUNDINGS[0] else math.floor(steps + 0.5)
+            through = x - state.stop_gradient(x)
+            return math.add(state.stop_gradient(whole / scale), through, name=scope)
+
+
+def _in_range(
+    x: Value, low: Any, high: Any, least: float, most: float, clip: bool
+) -> tuple[Any, Any]:
+    """The numbers inside of the range that the integers reach, and how many of these make one."""
+    huge = fills.ones_like(low) * float(dtypes.as_dtype(x.dtype).max)
+
+    def side(end: float, value: Any) -> Any:
+        fits = math.greater(value * end, 0.0)
+        return math.select(fits, end / math.select(fits, value, fills.ones_like(value)), huge)
+
+    below, above = side(least, low), side(most, high)
+    scale = math.minimum(below, above)
+    if not clip:
+        return x, scale
+    first = math.less(below, above)
+    high = math.select(first, most / scale, high)
+    low = math.select(first, low, least / scale)
+    return math.clip_by_value(x, low, high), scale
