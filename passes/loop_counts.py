@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.ir.node import Node, Value
-from graphc.ir.region import Context, Loop, context_of
+from graphc.ir.region import Branch, Context, Loop, context_of
 from graphc.ops import gradient_counts as counts
 from graphc.ops.gradient_counts import DENSE, gate, known
 from graphc.ops.gradient_steps import STEPS, Rows
@@ -55,10 +55,12 @@ class Unknown(Exception):
 
 
 class _Frame:
-    """The inside of a loop, or of one that goes back."""
+    """The inside of a loop, of one that goes back, or of a branch."""
 
-    def __init__(self, outer: _Frame | None, state: _State | None = None) -> None:
-        self.outer, self.state = outer, state
+    def __init__(
+        self, outer: _Frame | None, state: _State | None = None, branch: Branch | None = None
+    ) -> None:
+        self.outer, self.state, self.branch = outer, state, branch
         self.known: dict[_Token, _Token] = {}  # what stands here for what is outside
 
 
@@ -70,7 +72,7 @@ class _State:
         around: _Frame | None = None if outer is None else outer.back
         self.back: _Frame = _Frame(around, self)
         self.history: dict[_Token, _Token] = {}
-        self.synchronized = False
+        self.synchronized = self.pushed = False
 
 
 class _Token:
@@ -87,6 +89,20 @@ class _Token:
         self.value, self.entered, self.fixed = value, entered, fixed
 
 
+def _loop_of(frame: _Frame | None) -> _Frame | None:
+    """The loop in whose iterations something is."""
+    while frame is not None and frame.branch is not None:
+        frame = frame.outer
+    return frame
+
+
+def _branch_of(frame: _Frame | None) -> _Frame | None:
+    """The innermost branch around something."""
+    while frame is not None and frame.branch is None:
+        frame = frame.outer
+    return frame
+
+
 def _carries(v: Value) -> bool:
     """Whether gradients go through a tensor: those of arrays are numbers that only order."""
     return v.dtype.kind in "fc" or _array_of(v) is not None
@@ -94,7 +110,7 @@ def _carries(v: Value) -> bool:
 
 def _alias(v: Value) -> Value:
     """What is the same tensor in TensorFlow."""
-    while v.node.op.name in ("exit", "array_grow", "lengthened"):
+    while v.node.op.name in ("exit", "merge", "array_grow", "lengthened"):
         v = v.node.inputs[0]
     return v
 
@@ -135,11 +151,10 @@ class _Count:
     def frame(self, context: Context | None) -> _Frame | None:
         if context is None:
             return None
-        if not isinstance(context, Loop):
-            raise Unknown
         made = self.frames.get(context)
         if made is None:
-            made = self.frames[context] = _Frame(self.frame(context.outer))
+            branch = context if isinstance(context, Branch) else None
+            made = self.frames[context] = _Frame(self.frame(context.outer), branch=branch)
         return made
 
     def token(self, v: Value, frame: _Frame | None, kind: str = "value") -> _Token:
@@ -166,7 +181,7 @@ class _Count:
         if found is not None:
             return found
         state = (asked or frame).state
-        if state is not None and t.home is state.first and t.home is not None:
+        if state is not None and t.home is not None and _loop_of(t.home) is state.first:
             found = self.read_back(state, t)
         else:
             outside = self.admit(frame.outer, t, asked or frame)
@@ -193,7 +208,7 @@ class _Count:
                 self.made += 1
                 found = _Token(state.back)
             else:
-                found = self.pop(at, self.push(at, now))
+                found = self.pop(at, self.push(at, now), now)
                 if at is not state:
                     found = self.admit(state.back, found)
         state.history[t] = found
@@ -201,23 +216,44 @@ class _Count:
 
     def constant_outside(self, t: _Token) -> _Token | None:
         """What a tensor is outside of its loop, if it is the same in all iterations."""
-        while t.entered is None and t.value is not None and t.value.node.op.name == "identity":
-            t = self.token(t.value.node.inputs[0], t.home)
-        return t.entered
+        while True:
+            switched = t.home is not None and t.home.branch is not None
+            if t.entered is not None and switched:
+                t = t.entered
+            elif t.entered is None and t.value is not None and t.value.node.op.name == "identity":
+                t = self.token(t.value.node.inputs[0], t.home)
+            else:
+                return t.entered
 
-    def push(self, state: _State, t: _Token) -> _Token:
-        """A stack to which the first loop adds a tensor."""
+    def push(self, state: _State, t: _Token, dead: bool = False) -> _Token:
+        """A stack to which the first loop adds a tensor; `dead`: where its branch is not taken."""
         self.made += 2
         stack = _Token(None)
         self.admit(state.first, stack)
+        if t.home is not None and t.home is not state.first:  # in a branch
+            self.admit(t.home.outer if dead else t.home, stack)
+            self.made += not state.pushed
+            state.pushed = True
         self.made += 1
         return stack
 
-    def pop(self, state: _State, stack: _Token) -> _Token:
+    def pop(self, state: _State, stack: _Token, t: _Token) -> _Token:
         self.admit(state.back, stack)
+        branch = _branch_of(t.home)
+        if branch is not None:  # only where that is taken
+            self.predicate(branch, state)
+            self.made += 1
         self.made += 1
         self.synchronize(state)
         return _Token(state.back)
+
+    def predicate(self, branch: _Frame, state: _State) -> None:
+        """Which branch was taken, in the loop that goes back."""
+        assert branch.branch is not None
+        pred = self.token(branch.branch.pred, branch.outer, "pred")
+        if pred not in state.history:
+            kept = _Token(branch.outer)
+            state.history[pred] = self.pop(state, self.push(state, kept), kept)
 
     def synchronize(self, state: _State) -> None:
         self.made += not state.synchronized
@@ -250,9 +286,16 @@ class _Count:
             loop: Loop = n.attrs["loop"]
             deep = self.reached(loop, {v for v in n.inputs if v in known})
             return {v for v, p in zip(n.outputs, loop.params, strict=False) if p in deep}
+        if n.op.name == "conditional":
+            out = set(known)
+            for c in (n.attrs["then"], n.attrs["orelse"]):
+                for m in self.inside(c):
+                    out |= self.passed(m, out)
+            pairs = zip(n.attrs["then"].results, n.attrs["orelse"].results, strict=True)
+            return out | {v for v, r in zip(n.outputs, pairs, strict=False) if out.intersection(r)}
         return {v for v in n.outputs if _carries(v)}
 
-    def inside(self, loop: Loop) -> list[Node]:
+    def inside(self, loop: Context) -> list[Node]:
         graph: Any = loop.node.graph  # type: ignore[union-attr]
         found = self.nodes_of.get(loop)
         if found is None:
@@ -289,10 +332,12 @@ class _Count:
             n = v.node
             if v in loop.params:
                 variable(loop.params.index(v))
-            elif context_of(n) is not loop:
+            elif _loop_of(self.frame(context_of(n))) is not self.frame(loop):
                 continue
             elif n.op.name == "loop":
                 todo += self.behind(n, v.index, reached)
+            elif n.op.name == "conditional":
+                todo += [n.attrs[c].results[v.index] for c in ("then", "orelse")]
             else:
                 todo += n.inputs
         return order, values
@@ -314,11 +359,13 @@ class _Count:
         loop: Loop = n.attrs["loop"]
         count = len(loop.params)
         first = self.frame(loop)
-        assert first is not None
+        if first is None or _branch_of(first) is not None:
+            raise Unknown
         state = _State(first, outer)
         self.made += 18  # counters
         if outer is not None:  # how often it ran is kept too
-            self.pop(outer, self.push(outer, _Token(outer.first)))
+            around = _Token(self.frame(loop.outer))
+            self.pop(outer, self.push(outer, around), around)
             self.synchronize(outer)
         reached = self.reached(loop, wanted)
         order, values = self.needed(loop, [j for j in range(count) if outs[j] is not None], reached)
@@ -338,7 +385,7 @@ class _Count:
         for i, v in enumerate(n.inputs[count:], count):
             g = self.total(self.token(v, first)) if v in values else None
             if g is not None:
-                out[i] = self.sum_up(g, v, outer)
+                out[i] = self.sum_up(g, v, outer, first.outer)
         return out
 
     def variable(self, n: Node, j: int, given: bool, between: bool, state: _State) -> None:
@@ -364,10 +411,11 @@ class _Count:
         if state.outer is None:
             return 1
         self.made += 1
-        self.pop(state.outer, self.push(state.outer, _Token(state.outer.first)))
+        around = _Token(state.first.outer)
+        self.pop(state.outer, self.push(state.outer, around), around)
         return 2
 
-    def sum_up(self, g: Any, v: Value, outer: _State | None) -> Any:
+    def sum_up(self, g: Any, v: Value, outer: _State | None, around: _Frame | None) -> Any:
         """The gradient of what is the same in all iterations."""
         back = None if outer is None else outer.back
         if isinstance(g, Rows):
@@ -379,7 +427,8 @@ class _Count:
             self.made += 9
         else:
             self.made += 1
-            self.pop(outer, self.push(outer, _Token(outer.first)))
+            shape = _Token(around)
+            self.pop(outer, self.push(outer, shape), shape)
             self.made += 8
         return _Token(back)
 
@@ -398,7 +447,11 @@ class _Count:
 
     def node(self, n: Node, state: _State, values: set[Value]) -> None:
         """Count the gradient of one node of a loop's inside."""
-        outs = [self.total(self.token(v, state.first)) for v in n.outputs]
+        frame = self.frame(context_of(n))
+        outs = [self.total(self.token(v, frame)) for v in n.outputs]
+        if n.op.name == "conditional":
+            self.conditional(n, outs, state, values)
+            return
         if n.op.name == "loop":
             count = len(n.attrs["loop"].params)
             reached = {v for v in n.inputs if v in values}
@@ -409,11 +462,52 @@ class _Count:
             made = enumerate(self.of_node(n, outs, state))
         for i, g in made:
             if g is not None and n.inputs[i] in values:
-                self.grads.setdefault(self.token(n.inputs[i], state.first), []).append(g)
+                self.grads.setdefault(self.token(n.inputs[i], frame), []).append(g)
+
+    def conditional(self, n: Node, outs: Sequence[Any], state: _State, values: set[Value]) -> None:
+        """Count the gradient of a cond: both branches are gone back where they were taken."""
+        branches: tuple[Branch, Branch] = (n.attrs["then"], n.attrs["orelse"])
+        frame = self.frame(context_of(n))
+        for j, g in enumerate(outs[: len(branches[0].results)]):
+            if g is None:
+                continue
+            if isinstance(g, Rows):
+                raise Unknown
+            self.predicate(self.inner(branches[0]), state)
+            self.made += 1 + (gate(2) if self.gated else 0)
+            for c in branches:
+                token = self.token(c.results[j], self.inner(c))
+                self.grads.setdefault(token, []).append(_Token(state.back))
+        for c in branches:
+            inner = self.inner(c)
+            for m in sorted(self.inside(c), key=lambda m: -m.id):
+                if any(v in values for v in m.outputs):
+                    self.node(m, state, values)
+            for v in c.captures:
+                g = self.total(self.token(v, inner)) if v in values else None
+                if g is not None:
+                    self.elsewhere(v, inner, state)
+                    self.grads.setdefault(self.token(v, frame), []).append(g)
+
+    def inner(self, branch: Branch) -> _Frame:
+        made = self.frame(branch)
+        assert made is not None
+        return made
+
+    def elsewhere(self, v: Value, inner: _Frame, state: _State) -> None:
+        """Zeros for where a branch was not taken, and the choice between them and its gradient."""
+        if self.sizes(v) is not None:
+            self.predicate(inner, state)
+            self.made += 3
+            return
+        self.made += 2
+        shape = _Token(inner)
+        self.pop(state, self.push(state, shape, dead=True), shape)
+        self.made += 3
 
     def of_node(self, n: Node, outs: list[Any], state: _State) -> Sequence[Any]:
         graph: Any = n.graph
-        if n.op.name in ("array_grow", "exit", "lengthened"):
+        if n.op.name in ("array_grow", "exit", "merge", "lengthened"):
             return [outs[0], *[None] * (len(n.inputs) - 1)]
         rule = STEPS.get(n.op.name)
         if rule is None or n in graph.blocks or n.attrs.get("_gradient") or graph.gradient_type(n):
@@ -439,20 +533,21 @@ class _NodeSteps:
 
     def __init__(self, count: _Count, node: Node, state: _State) -> None:
         self.count, self.node, self.state = count, node, state
+        self.frame = count.frame(context_of(node))
 
     def x(self, i: int) -> _Token:
-        return self.count.token(self.node.inputs[i], self.state.first)
+        return self.count.token(self.node.inputs[i], self.frame)
 
     def y(self, i: int = 0) -> _Token:
         if i < 0:
-            return _Token(self.state.first)
-        return self.count.token(self.node.outputs[i], self.state.first)
+            return _Token(self.frame)
+        return self.count.token(self.node.outputs[i], self.frame)
 
     def handle(self, i: int) -> _Token:
         array = _array_of(self.node.inputs[i])
         if array is None:
             raise Unknown
-        return self.count.token(array, self.state.first, "handle")
+        return self.count.token(array, self.frame, "handle")
 
     def op(self, *inputs: Any) -> _Token:
         for t in inputs:
@@ -496,7 +591,8 @@ class _NodeSteps:
         if count.sizes(v) is not None:
             return self.const()
         count.made += 1
-        count.pop(state, count.push(state, _Token(state.first)))
+        shape = _Token(self.frame)
+        count.pop(state, count.push(state, shape), shape)
         return self.const(2)
 
     def first(self, *key: Any) -> bool:

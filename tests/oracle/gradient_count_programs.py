@@ -76,10 +76,34 @@ BODIES = {
         "a+x[j]",
     ],
 }
+#: The same where the body has conds.
+CHOICES = {
+    "x": [
+        "tf.cond(j>1,lambda:tf.sigmoid(a)*a,lambda:tf.nn.relu(a)+b)",
+        "a*tf.cond(j>1,lambda:s,lambda:2.)",
+        "tf.cond(j>1,lambda:tf.split(a,2,1)[0]+0.*a[:,:2],lambda:a[:,:2])[:,:1]*a",
+    ],
+    "s": [
+        "tf.cond(j>1,lambda:tf.cond(j>2,lambda:a*2.,lambda:tf.tanh(a)),lambda:a)",
+        "tf.cond(s>1,lambda:a*2.,lambda:a*s)",
+        "tf.cond(j>1,lambda:tf.while_loop(lambda l,c:l<2,lambda l,c:(l+1,c*2.),[0,a])[1],lambda:a)",
+        "tf.while_loop(lambda l,c:l<2,lambda l,c:(l+1,"
+        "tf.cond(l>0,lambda:c*a,lambda:tf.tanh(c))),[0,a])[1]",
+        "tf.cond(j>1,lambda:(a*2.,a+1.),lambda:(a,a*a))[0]",
+    ],
+    "n": [
+        "tf.cond(j>1,lambda:tf.cond(j>2,lambda:a*n,lambda:tf.tanh(a)),lambda:a*a)",
+        "tf.cond(j>1,lambda:tf.concat([a[:,1:],a[:,:1]],1)+n,lambda:n)",
+        "tf.cond(j>1,lambda:a+tf.reduce_sum(n*a),lambda:a)",
+    ],
+    "q": [
+        "tf.cond(tf.reduce_sum(a)>1,lambda:a*a,lambda:tf.matmul(a,q))",
+    ],
+}
 LOOPS = [
     *[
         f"tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,{body}),[0,{first}])[1]"
-        for first, bodies in BODIES.items()
+        for first, bodies in [*BODIES.items(), *CHOICES.items()]
         for body in bodies
     ],
     "tf.while_loop(lambda j,a:j<3,lambda "
@@ -141,6 +165,8 @@ LOOPS = [
     "tf.keras.layers.SimpleRNN(4)(x3)",
     "tf.keras.layers.LSTM(4,dropout=.5,recurrent_dropout=.2)(n3)",
     "tf.linalg.expm(q)",
+    "tf.scan(lambda a,v:tf.cond(tf.reduce_sum(v)>0,lambda:a*v,lambda:a+b),n,initializer=b)",
+    "tf.map_fn(lambda v:tf.cond(v[0]>0,lambda:v*2.,lambda:tf.exp(v)),n)",
 ]
 ARRAYS = [
     "tf.TensorArray(tf.float32,2).unstack(x).stack()",
