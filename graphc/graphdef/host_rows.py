@@ -367,6 +367,16 @@ def _report_uninitialized(e: Any, n: Any) -> Written | None:
     return [names, at, axis], {"op": "GatherV2", **{k: encode(v) for k, v in attrs.items()}}
 
 
+def _non_max_suppression(e: Any, n: Any) -> Written | None:
+    """The version that has all outputs, and how quickly scores fall as an operand."""
+    if n.attrs["matrix"]:
+        return None
+    t = n.inputs[0].dtype
+    sigma = e.beside(n, "soft_nms_sigma", np.array(n.attrs["sigma"], t.np), t)
+    attrs = {"T": encode(t), "pad_to_max_output_size": encode(bool(n.attrs["pad"]))}
+    return [*map(_ref, n.inputs), sigma], {"op": "NonMaxSuppressionV5", **attrs}
+
+
 def _fractional_pool(e: Any, n: Any) -> Written:
     seed, seed2 = n.attrs["seeds"]
     attrs = {"pooling_ratio": tuple(n.attrs["ratio"]), "seed": seed, "seed2": seed2,
@@ -432,7 +442,7 @@ ROWS: dict[str, Callable[[Any, Any], Written | None]] = {
     "log_softmax": _along_last("LogSoftmax"), "reduce_logsumexp": _reduce_logsumexp,
     "avg_pool3d_grad": _pools_back, "scatter_last": _scatter_last, "take_last": _take_last,
     "vocabulary_lookup": _vocabulary_lookup, "report_uninitialized": _report_uninitialized,
-    "fractional_pool": _fractional_pool,
+    "fractional_pool": _fractional_pool, "non_max_suppression": _non_max_suppression,
     "conv3d_backprop_input": _conv_back("input_sizes"),
     "conv3d_backprop_filter": _conv_back("filter_sizes"), "transpose": _transpose,
 }  # fmt: skip

@@ -59,6 +59,10 @@ MADE_OF = [
     (listed, {"Equal", "ArgMax", "SelectV2"}),
     (lambda tf: listed(tf, num_oov_buckets=3), {"StringToHashBucketFast", "SelectV2"}),
     (padded, {"Reshape", "Pad"}),
+    (
+        lambda tf: tf.image.non_max_suppression(tf.ones([3, 4]), tf.ones([3]), 2),
+        {"NonMaxSuppressionV5"},
+    ),
     (lambda tf: (tf.Variable(0), tf.report_uninitialized_variables()), {"IsVariableInitialized"}),
     (lambda tf: tf.reduce_logsumexp(tf.placeholder(tf.float32, [2, 3]), 1), {"Exp", "Log"}),
     (lambda tf: tf.nn.softmax(tf.placeholder(tf.float32, [2, 3]), 0), {"Softmax", "Transpose"}),
