@@ -15,6 +15,14 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.node import Node, Value
 from graphc.ops import arrays, diagonal, fills, linalg, math, reduce, shapes, transposing
 from graphc.ops.counting import as_many
+from graphc.ops.elimination import (
+    lower_cholesky,
+    lower_determinant,
+    lower_inverse,
+    lower_slogdet,
+    lower_solve,
+    small,
+)
 from graphc.ops.lowering import Site
 from graphc.ops.record import Attrs, Op, Types, as_value, op, operands, shape_error
 from graphc.ops.substitution import lower_triangular
@@ -76,8 +84,12 @@ def _host(
     name: str, tf: str, doc: str, f: Callable[..., Any], infer: Any, grad: Any,
     args: tuple[str, ...] = ("input",), words: str = "Input is not invertible.",
     lower: Callable[[Node, Site], None] | None = None,
+    when: Callable[[Node], bool] | None = None,
 ) -> Op:  # fmt: skip
-    """A record for a function of numpy's that raises LinAlgError; `lower` makes it native."""
+    """A record for a function of numpy's that raises LinAlgError; `lower` makes it native.
+
+    Where only some nodes are to be native, `when` says which.
+    """
 
     def meaning(*arrays: Array, **attrs: Any) -> Any:
         for a in arrays[:1]:
@@ -95,6 +107,7 @@ def _host(
     return op(
         name, tf, "structured" if lower else "host", doc=doc, args=args, types="f", numpy=meaning,
         infer=infer, grad=grad, lower=lower, fails=lower is not None,
+        facts={"native_when": when} if when else {},
     )  # fmt: skip
 
 
@@ -132,6 +145,7 @@ def _inverse_grad(y: Value, dy: Value, x: Value, *, adjoint: bool) -> Value:
 inverse_op = _host(
     "matrix_inverse", "MatrixInverse", "Inverses of square matrices.",
     lambda x, *, adjoint: _flip(np.linalg.inv(x), adjoint), _same_square, _inverse_grad,
+    lower=lower_inverse, when=small,
 )  # fmt: skip
 
 
@@ -159,6 +173,7 @@ def _over(dy: Value) -> Value:
 determinant_op = _host(
     "matrix_determinant", "MatrixDeterminant", "Determinants of square matrices.", np.linalg.det,
     _of_batch(1), lambda y, dy, x: _over(dy * y) * matrix_inverse(x, adjoint=True),
+    lower=lower_determinant, when=small,
 )  # fmt: skip
 
 
@@ -171,6 +186,7 @@ slogdet_op = _host(
     "slogdet", "LogMatrixDeterminant", "Signs and logarithms of determinants.",
     lambda x: tuple(np.linalg.slogdet(x)), _of_batch(2),
     lambda y, dy, x: None if dy[1] is None else _over(dy[1]) * matrix_inverse(x, adjoint=True),
+    lower=lower_slogdet, when=small,
 )  # fmt: skip
 slogdet_op.facts["partial_gradients"] = True
 
@@ -216,6 +232,7 @@ cholesky_op = _host(
     "cholesky", "Cholesky", "Lower triangular factors of positive definite matrices.",
     np.linalg.cholesky, _same_square, _cholesky_grad,
     words="Cholesky decomposition was not successful. The input might not be valid.",
+    lower=lower_cholesky, when=small,
 )  # fmt: skip
 
 
@@ -258,9 +275,20 @@ def _solve(a: Array, b: Array, *, adjoint: bool) -> Array:
     return np.linalg.solve(_flip(a, adjoint), b)
 
 
+def _batches_solved(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    a, b = (v.static_shape for v in inputs)
+    made = _solved(inputs, attrs)
+    if a is not None and b is not None:
+        batches = zip(a[:-2], b[:-2], strict=False)
+        if len(a) != len(b) or any(D.same(m, n) is False for m, n in batches):
+            raise shape_error(f"Batches of matrices must be equal, but are {a[:-2]} and {b[:-2]}")
+    return made
+
+
 solve_op = _host(
-    "matrix_solve", "MatrixSolve", "Solutions of systems of linear equations.", _solve, _solved,
-    _solve_grad, ("matrix", "rhs"), "Input matrix is not invertible.",
+    "matrix_solve", "MatrixSolve", "Solutions of systems of linear equations.", _solve,
+    _batches_solved, _solve_grad, ("matrix", "rhs"), "Input matrix is not invertible.",
+    lower_solve, small,
 )  # fmt: skip
 
 
@@ -284,19 +312,9 @@ def _triangular_grad(
     return linalg.matrix_band_part(da, *((-1, 0) if lower else (0, -1))), db
 
 
-def _triangular_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    a, b = (v.static_shape for v in inputs)
-    made = _solved(inputs, attrs)
-    if a is not None and b is not None:
-        batches = zip(a[:-2], b[:-2], strict=False)
-        if len(a) != len(b) or any(D.same(m, n) is False for m, n in batches):
-            raise shape_error(f"Batches of matrices must be equal, but are {a[:-2]} and {b[:-2]}")
-    return made
-
-
 triangular_op = _host(
     "matrix_triangular_solve", "MatrixTriangularSolve",
-    "Solutions of triangular systems of linear equations.", _triangular, _triangular_infer,
+    "Solutions of triangular systems of linear equations.", _triangular, _batches_solved,
     _triangular_grad, ("matrix", "rhs"), "Input matrix is not invertible.", lower_triangular,
 )  # fmt: skip
 
