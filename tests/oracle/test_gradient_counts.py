@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import gradient_count_programs as programs
+import numpy as np
 import pytest
 
 import graphc as tf
@@ -54,3 +55,26 @@ def test_programs(name):
     if name == "decoder":  # its helper reads what it says next otherwise than TensorFlow's
         pytest.xfail("the decoder's helper is recorded otherwise")
     assert programs.marks(tf, getattr(programs, name)) == VALUES["programs"][name]
+
+
+def test_what_is_drawn_behind_a_loop():
+    """Initial values and draws after `dynamic_rnn` and `minimize` are TensorFlow's."""
+    tf.reset_default_graph()
+    tf.set_random_seed(7)
+    x, y = tf.placeholder(tf.float32, [None, 6, 3]), tf.placeholder(tf.float32, [None, 2])
+    out, _ = tf.nn.dynamic_rnn(tf.nn.rnn_cell.LSTMCell(5), x, dtype=tf.float32)
+    loss = tf.reduce_mean(tf.square(tf.layers.dense(out[:, -1], 2) - y))
+    train = tf.train.AdamOptimizer(0.01).minimize(loss)
+    tf.nn.dropout(tf.ones([8]), 0.5)
+    normal = tf.random_normal([3])
+    w = tf.get_variable("w", [2, 2])
+    random = np.random.RandomState(0)
+    feed = {x: random.randn(4, 6, 3), y: random.randn(4, 2)}
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        losses = [session.run([loss, train], feed)[0] for _ in range(3)]
+        np.testing.assert_allclose(losses, [0.648131, 0.592031, 0.540309], rtol=1e-5)
+        want = [0.26589987, 0.7992967, -0.67506504]
+        np.testing.assert_allclose(session.run(normal), want, rtol=1e-6)
+        want = [[-0.800097, 0.23283184], [-0.32508487, 0.9138583]]
+        np.testing.assert_allclose(session.run(w), want, rtol=1e-6)
