@@ -1,18 +1,21 @@
-"""Small names of ``tf.test``, ``tf.debugging`` and ``tf.user_ops``."""
+"""Small names of ``tf``, ``tf.test``, ``tf.debugging`` and ``tf.user_ops``."""
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from types import SimpleNamespace
 from typing import Any
 
+from graphc.errors import NotFoundError, UnimplementedError
 from graphc.face.config import ConfigProto
 from graphc.ops.convert import constant
 
 __all__ = [
     "assert_equal_graph_def", "benchmark_config", "create_local_cluster",
-    "get_log_device_placement", "my_fact", "ops_used_by_graph_def", "set_log_device_placement",
+    "get_log_device_placement", "load_file_system_library", "load_library", "load_op_library",
+    "my_fact", "ops_used_by_graph_def", "set_log_device_placement",
 ]  # fmt: skip
 
 _placement = SimpleNamespace(logged=False)
@@ -121,3 +124,76 @@ def _compared(node: Any, checkpoint_v2: bool, hash_table_shared_name: bool) -> A
         for i, value in enumerate(text):
             text[i] = re.sub(rb"_temp_[0-9a-z]{32}/part", b"", value)
     return made
+
+
+def _shared_object(path: Any) -> str:
+    """The path of a file that is there.
+
+    Raises
+    ------
+    tf.errors.NotFoundError
+        When it is not.
+    """
+    name = str(os.fspath(path))
+    if not os.path.exists(name):
+        why = "cannot open shared object file: No such file or directory"
+        raise NotFoundError(None, None, f"{name}: {why}")
+    if os.path.isdir(name):
+        raise NotFoundError(None, None, f"{name}: cannot read file data: Is a directory")
+    return name
+
+
+def load_op_library(library_filename: Any) -> Any:
+    """Operations that are compiled for TensorFlow's C++ interface: they cannot run here.
+
+    Raises
+    ------
+    tf.errors.NotFoundError
+        When there is no such file.
+    tf.errors.UnimplementedError
+        When there is.
+    """
+    raise UnimplementedError(
+        None, None,
+        f"{_shared_object(library_filename)}: operations compiled for TensorFlow cannot run in "
+        "graphc. graphc.extend adds operations with native code, tf.py_func calls Python.",
+    )  # fmt: skip
+
+
+def load_library(library_location: Any) -> None:
+    """As `load_op_library`, for a file or all files ``*.so`` of a folder.
+
+    Raises
+    ------
+    OSError
+        When there is no such file or folder.
+    tf.errors.UnimplementedError
+        When there is a library.
+    """
+    name = os.fspath(library_location)
+    if not os.path.exists(name):
+        raise FileNotFoundError(
+            2, "The file or folder to load kernel libraries from does not exist.", name
+        )
+    found = [name]
+    if os.path.isdir(name):
+        found = [os.path.join(name, f) for f in sorted(os.listdir(name)) if f.endswith(".so")]
+    for library in found:
+        load_op_library(library)
+
+
+def load_file_system_library(library_filename: Any) -> None:
+    """A file system for TensorFlow's C++ interface: it cannot be used here.
+
+    Raises
+    ------
+    tf.errors.NotFoundError
+        When there is no such file.
+    tf.errors.UnimplementedError
+        When there is.
+    """
+    raise UnimplementedError(
+        None, None,
+        f"{_shared_object(library_filename)}: file systems compiled for TensorFlow cannot be used "
+        "in graphc, which reads local files: mount it.",
+    )  # fmt: skip

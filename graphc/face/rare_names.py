@@ -54,6 +54,7 @@ _ROWS = (
      "MeanRelativeError MeanTensor SensitivityAtSpecificity SpecificityAtSensitivity"),
     ("nn", "ops.fractional", "fractional_avg_pool fractional_max_pool"),
     ("user_ops", "face.oddments", "my_fact"),
+    ("", "face.oddments", "load_file_system_library load_library load_op_library"),
     (
         "contrib.estimator",
         "estimator.with_heads",
