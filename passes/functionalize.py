@@ -277,9 +277,9 @@ class Functionalizer:
 
     def value(self, v: Value, reader: Node | None) -> Value:
         """The pure value of `v` as `reader` sees it."""
-        made = self.new.get(v)
-        if made is None and is_snapshot(v.node):
-            made = self.new.get(v.node.inputs[0])  # the variable itself is fed
+        made, n = self.new.get(v), v.node
+        while made is None and is_snapshot(n):  # the variable itself is fed, or a read of it
+            made, n = self.new.get(n.inputs[0]), n.inputs[0].node
         if made is not None:
             return made
         var, mask = variable_of(v), self.mask(reader)

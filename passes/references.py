@@ -15,9 +15,17 @@ def changes(n: Node) -> tuple[Value, ...]:
 def is_snapshot(n: Node) -> bool:
     """Whether `n` is the read that every variable has from its creation (``v/read``).
 
-    TF1's shares the variable's memory: who uses it after an update sees the update.
+    TF1's shares the variable's memory: who uses it after an update sees the update. So does what
+    `identity` makes of it, unless the variable is a resource, whose reads are copies.
     """
-    return n.op.name == "identity" and n.inputs[0].node.op.name == "variable" and not n.control
+    if n.op.name != "identity" or n.control:
+        return False
+    source = n.inputs[0].node
+    if source.op.name == "variable":
+        return True
+    while source.op.name == "identity" and not source.control:
+        source = source.inputs[0].node
+    return source.op.name == "variable" and "resource" not in source.attrs
 
 
 def variable_of(v: Value) -> str:

@@ -249,3 +249,28 @@ def test_rows_of_labels_beside_rows_of_predictions(rank):
     with pytest.raises(ValueError, match=r"labels shape \(1,\) for predictions shape \(1, 1, 1\)"):
         tf.metrics.recall_at_k(tf.zeros([1], tf.int64), tf.zeros([1, 1, 3]), k=1)
     tf.metrics.average_precision_at_k(tf.zeros([1], tf.int64), tf.zeros([3]), k=1)
+
+
+@pytest.mark.parametrize("read", [lambda v: v.value(), tf.identity, lambda v: v.read_value()])
+@pytest.mark.parametrize("resource", [False, True])
+def test_identities_of_variables_share_their_memory(read, resource):
+    """Samplers make a model once and step its variables in a loop; resources are copied."""
+    v = tf.get_variable("v", initializer=[1.0, 2.0], use_resource=resource)
+    p, old = tf.placeholder(tf.float32, []), read(v)
+    with tf.control_dependencies([old]):
+        added = v.assign_add(tf.ones([2]) * p)
+    with tf.control_dependencies([added]):
+        after = old * 2
+
+    def body(i, total):
+        with tf.control_dependencies([v.assign_add(tf.ones([2]))]):
+            return i + 1, total + old
+
+    total = tf.while_loop(lambda i, _: i < 3, body, [0, tf.zeros([2])])[1]
+    with tf.Session() as s:
+        s.run(tf.global_variables_initializer())
+        assert s.run(after, {p: 10}).tolist() == ([2, 4] if resource else [22, 24])
+        if not resource:  # one of the orders that TensorFlow allows
+            s.run(tf.global_variables_initializer())
+            assert s.run(total).tolist() == [9, 12]
+            assert s.run(v).tolist() == [4, 5]
