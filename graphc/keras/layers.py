@@ -10,10 +10,12 @@ from graphc.keras.layers_local import *  # noqa: F403
 from graphc.keras.layers_local import __all__ as _local
 from graphc.keras.layers_more import *  # noqa: F403
 from graphc.keras.layers_more import __all__ as _more
+from graphc.keras.layers_noise import *  # noqa: F403
+from graphc.keras.layers_noise import __all__ as _noise
 from graphc.keras.recurrent import *  # noqa: F403
 from graphc.keras.recurrent import __all__ as _recurrent
 
 __all__ = [
-    *_core, *_local, *_more, *_recurrent, "AdditiveAttention", "Attention", "Input", "InputLayer",
-    "InputSpec", "Layer",
+    *_core, *_local, *_more, *_noise, *_recurrent, "AdditiveAttention", "Attention", "Input",
+    "InputLayer", "InputSpec", "Layer",
 ]  # fmt: skip

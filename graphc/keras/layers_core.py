@@ -1,4 +1,4 @@
-"""Dense and shaping layers, activations, noise, padding, embeddings."""
+"""Dense and shaping layers, activations, padding, embeddings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ __all__ = [
     "ELU",
     "Activation",
     "ActivityRegularization",
-    "AlphaDropout",
     "BatchNormalization",
     "Cropping1D",
     "Cropping2D",
@@ -32,8 +31,6 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
     "Lambda",
     "LayerNormalization",
     "LeakyReLU",
@@ -44,9 +41,6 @@ __all__ = [
     "RepeatVector",
     "Reshape",
     "Softmax",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
     "ThresholdedReLU",
     "UpSampling1D",
     "UpSampling2D",
@@ -398,104 +392,6 @@ class PReLU(Layer):
     def call(self, inputs: Any) -> Any:
         made(1)  # the factor is negated
         return nn.relu(inputs) - convert_to_tensor(self.alpha) * nn.relu(-inputs)
-
-
-# ------------------------------------------------------------------------- noise
-
-
-class GaussianNoise(Layer):
-    """Normal noise added while training."""
-
-    supports_masking = True
-
-    def __init__(self, stddev: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.stddev = stddev
-
-    def call(self, inputs: Any, training: Any = None) -> Any:
-        def noised() -> Any:
-            return inputs + K.random_normal(shapes.shape(inputs), 0.0, self.stddev, inputs.dtype)
-
-        return K.in_train_phase(noised, inputs, training)
-
-
-class GaussianDropout(Layer):
-    """Normal noise around 1 as a factor while training."""
-
-    supports_masking = True
-
-    def __init__(self, rate: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.rate = rate
-
-    def call(self, inputs: Any, training: Any = None) -> Any:
-        if not 0 < self.rate < 1:
-            return inputs
-
-        def noised() -> Any:
-            spread = float(np.sqrt(self.rate / (1.0 - self.rate)))
-            return inputs * K.random_normal(shapes.shape(inputs), 1.0, spread, inputs.dtype)
-
-        return K.in_train_phase(noised, inputs, training)
-
-
-class AlphaDropout(Layer):
-    """Dropout that keeps mean and variance of selu's outputs."""
-
-    supports_masking = True
-
-    def __init__(
-        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.rate, self.noise_shape, self.seed = rate, noise_shape, seed
-
-    def call(self, inputs: Any, training: Any = None) -> Any:
-        if not 0.0 < self.rate < 1.0:
-            return inputs
-        low = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
-
-        def dropped() -> Any:
-            size = shapes.shape(inputs) if self.noise_shape is None else self.noise_shape
-            keep = math.cast(K.random_uniform(size, seed=self.seed) >= self.rate, inputs.dtype)
-            a = ((1 - self.rate) * (1 + self.rate * low**2)) ** -0.5
-            made(1)  # the shift is added to a product of its own
-            return a * (inputs * keep + low * (1 - keep)) + -a * low * self.rate
-
-        return K.in_train_phase(dropped, inputs, training)
-
-
-class _SpatialDropout(Dropout):
-    rank = 1
-
-    def __init__(self, rate: Any, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(rate, **kwargs)
-        self.data_format = data_format or K.image_data_format()
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-
-    def _noise(self, inputs: Any) -> Any:
-        s = shapes.shape(inputs)
-        ones = [1] * self.rank
-        first = self.data_format == "channels_first"
-        return [s[0], s[1], *ones] if first else [s[0], *ones, s[self.rank + 1]]
-
-
-class SpatialDropout1D(_SpatialDropout):
-    """Dropout of whole channels of sequences."""
-
-    rank = 1
-
-
-class SpatialDropout2D(_SpatialDropout):
-    """Dropout of whole channels of images."""
-
-    rank = 2
-
-
-class SpatialDropout3D(_SpatialDropout):
-    """Dropout of whole channels of volumes."""
-
-    rank = 3
 
 
 # ------------------------------------------------------------------------- space
