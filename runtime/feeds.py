@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphc.ir import dtypes
+from graphc.ir.bfloat16 import bits_of, from_bits
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
 
@@ -51,17 +52,14 @@ def to_storage(a: Array, dtype: DType) -> Array:
     """Values as a tensor's memory holds them."""
     if dtype.code != "bf16":
         return a
-    u = np.ascontiguousarray(a, np.float32).reshape(a.shape).view(np.uint32)
-    r = (u + (((u >> 16) & 1) + np.uint32(0x7FFF))) >> 16
-    made: Array = np.where(np.isnan(a), np.uint16(0x7FC0), r.astype(np.uint16))
-    return made
+    return bits_of(a)
 
 
 def from_storage(a: Array, dtype: DType) -> Array:
     """Values out of a tensor's memory."""
     if dtype.code != "bf16":
         return a
-    return (a.astype(np.uint32) << 16).view(np.float32)
+    return from_bits(a)
 
 
 def given_shape(v: Value) -> tuple[int | None, ...] | None:

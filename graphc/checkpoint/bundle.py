@@ -15,6 +15,7 @@ from graphc.checkpoint.crc import crc32c, unmask
 from graphc.checkpoint.slices import Slice, slice_key
 from graphc.checkpoint.table import read_table, write_table
 from graphc.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
+from graphc.ir.bfloat16 import bits_of, from_bits
 from graphc.ir.dtypes import DType, as_dtype, bfloat16
 
 __all__ = ["BundleReader", "Entry", "Item", "data_name", "write_bundle"]
@@ -116,17 +117,9 @@ def encode_tensor(a: Array, dtype: DType) -> tuple[bytes | memoryview, int]:
     if dtype.kind == "s":
         return _encode_strings(a)
     if dtype is bfloat16 and a.dtype != np.uint16:
-        a = to_bfloat16(a)
+        a = bits_of(a)
     raw = np.ascontiguousarray(a).reshape(-1).view(np.uint8).data
     return raw, crc32c(raw)
-
-
-def to_bfloat16(a: Array) -> Array:
-    """Float32 numbers as the upper halves of their bits, rounded to nearest even."""
-    u = np.ascontiguousarray(a, np.float32).reshape(np.shape(a)).view(np.uint32)
-    r = (u + (((u >> 16) & 1) + np.uint32(0x7FFF))) >> 16
-    out: Array = np.where(np.isnan(a), np.uint16(0x7FC0), r.astype(np.uint16))
-    return out
 
 
 def _encode_strings(a: Array) -> tuple[bytes, int]:
@@ -416,7 +409,7 @@ class BundleReader:
         stored = np.dtype(np.uint16) if entry.dtype is bfloat16 else entry.dtype.np
         a: Array = raw.view(stored.newbyteorder(self._order)).astype(stored, copy=False)
         if entry.dtype is bfloat16:
-            a = (a.astype(np.uint32) << 16).view(np.float32)
+            a = from_bits(a)
         return a.reshape(entry.shape)
 
     def _damaged(self, path: str, name: str, what: str) -> DataLossError:  # type: ignore[valid-type]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.checkpoint.bundle import to_bfloat16
 from graphc.ir import dims as D
+from graphc.ir.bfloat16 import bits_of, from_bits
 from graphc.ir.dims import Shape
 from graphc.ir.dtypes import DType, as_dtype, bfloat16
 from graphc.ops.convert import as_array
@@ -95,7 +95,7 @@ def from_array(a: Array, dtype: DType) -> Any:
         out.string_val.extend(items)
         return out
     if dtype is bfloat16:
-        a = to_bfloat16(a)
+        a = bits_of(a)
     if a.size != 1 or dtype.is_complex:
         out.tensor_content = np.ascontiguousarray(a).tobytes()
         return out
@@ -131,7 +131,7 @@ def array_of(proto: Any) -> tuple[Array, DType]:
     else:
         a = _listed(getattr(proto, _FIELDS[dtype.name]), count, dtype, stored)
     if dtype is bfloat16:
-        a = (a.astype(np.uint32) << 16).view(np.float32)
+        a = from_bits(a)
     return a.reshape(shape), dtype
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir import bfloat16, dtypes
 from graphc.ir import dims as D
-from graphc.ir import dtypes
 from graphc.ir.build import InferError, build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
@@ -304,14 +304,8 @@ def quiet(f: Callable[..., Any]) -> Callable[..., Any]:
     return g
 
 
-def round_bf16(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Float32 numbers rounded to the nearest bfloat16, ties to even; NaN stays NaN."""
-    u = np.ascontiguousarray(a, np.float32).view(np.uint32)
-    r = (u + (((u >> 16) & 1) + np.uint32(0x7FFF))) & np.uint32(0xFFFF0000)
-    nan = np.float32(np.nan)
-    kept: np.ndarray[Any, Any] = np.where(np.isnan(a), nan, r.view(np.float32))
-    out: np.ndarray[Any, Any] = kept.reshape(np.shape(a))
-    return out
+#: Float32 numbers rounded to the nearest bfloat16.
+round_bf16 = bfloat16.rounded
 
 
 def meaning(
