@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.face.current import name_scope
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, ordering, reduce, shapes, spaced, state
 from graphc.ops.convert import convert_to_tensor
@@ -102,7 +103,8 @@ def _reduced(whole: Any, f: Callable[..., Any], x: Any, axis: Any) -> Any:
         zeros = fills.zeros_like(x.row_starts())
         return _segment(f, x, zeros, 1).values
     if at == 1:
-        return _segment(f, x.values, x.value_rowids(), x.nrows())
+        with current().counts_as(None if is_ragged(x.values) else 74):
+            return _segment(f, x.values, x.value_rowids(), x.nrows())
     inner = x.values
     made = _reduced(whole, f, inner, at - 1) if is_ragged(inner) else whole(inner, axis=at - 1)
     return ragged_of(made, x.row_splits)

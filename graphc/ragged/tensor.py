@@ -13,7 +13,9 @@ from graphc.face.current import control_dependencies, name_scope
 from graphc.face.fetches import register_session_run_conversion_functions
 from graphc.face.shape import TensorShape
 from graphc.ir import dtypes
+from graphc.ir.build import current
 from graphc.ir.dtypes import DType
+from graphc.ir.node import Value
 from graphc.ops import arrays, broadcasting, cumulative, fills, math, reduce, shapes, spaced, state
 from graphc.ops.convert import constant as plain_constant
 from graphc.ops.convert import convert_to_tensor, register_conversion
@@ -278,6 +280,9 @@ class RaggedTensor:
             if isinstance(lengths, list | tuple) and lengths and not isinstance(lengths[0], int):
                 levels: RaggedTensor = _lengths_of_levels(cls, t, lengths)
                 return levels
+            if ragged_rank == 1 and padding is None and isinstance(lengths, Value):
+                with current().counts_as(48):
+                    return _cut_rows(t, lengths, kind)
             sizes = shapes.shape(t, out_type=kind)
             if ragged_rank > 1:
                 flat = shapes.reshape(t, arrays.concat([[-1], shapes.shape(t)[2:]], 0))
@@ -297,10 +302,7 @@ class RaggedTensor:
             if lengths is None:
                 flat = shapes.reshape(t, arrays.concat([[-1], shapes.shape(t)[2:]], 0))
                 return ragged_of(flat, spaced.range(sizes[0] + 1, dtype=kind) * sizes[1])
-            n = math.minimum(_ints(lengths, "lengths", kind), sizes[1])
-            n = math.maximum(n, fills.zeros_like(n))
-            mask = math.less(shapes.expand_dims(columns, 0), shapes.expand_dims(n, 1))
-            return ragged_of(arrays.boolean_mask(t, mask), splits_of(n))
+            return _cut_rows(t, lengths, kind)
 
     @classmethod
     def from_sparse(
@@ -564,6 +566,16 @@ def _nested(make: Callable[..., Any], flat: Any, levels: Sequence[Any], validate
     for level in reversed(levels):
         out = make(out, level, validate=validate)
     return out
+
+
+def _cut_rows(t: Value, lengths: Any, kind: DType) -> RaggedTensor:
+    """As much of each row as `lengths` says."""
+    size = shapes.shape(t, out_type=kind)[1]
+    n = math.minimum(_ints(lengths, "lengths", kind), size)
+    n = math.maximum(n, fills.zeros_like(n))
+    columns = spaced.range(size, dtype=kind)
+    mask = math.less(shapes.expand_dims(columns, 0), shapes.expand_dims(n, 1))
+    return ragged_of(arrays.boolean_mask(t, mask), splits_of(n))
 
 
 def _lengths_of_levels(cls: Any, t: Any, levels: Sequence[Any]) -> Any:

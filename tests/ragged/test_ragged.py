@@ -119,3 +119,21 @@ def test_functions_keep_their_signatures() -> None:
     for refused in (tf.reverse, tf.convert_to_tensor):
         with pytest.raises(TypeError, match=r"Consider its method to_tensor\(\)"):
             refused(tf.ragged.constant([[1], []]), *([[0]] if refused is tf.reverse else []))
+
+
+def test_rows_cut_by_lengths_and_their_sums_count_the_operations_of_tensorflow() -> None:
+    with tf.Graph().as_default() as g:
+        x, n = tf.placeholder(tf.float32, [None, None, 4]), tf.placeholder(tf.int32, [None])
+        marks = [g._last_id]
+        rows = tf.RaggedTensor.from_tensor(x, lengths=n)
+        marks.append(g._last_id)
+        tf.reduce_sum(rows, axis=1)
+        marks.append(g._last_id)
+        tf.reduce_max(rows, axis=1)
+        marks.append(g._last_id)
+        mean = tf.reduce_mean(rows, axis=1)
+        marks.append(g._last_id)
+        assert np.diff(marks).tolist() == [48, 74, 74, 152]
+        with tf.Session() as s:
+            fed = {x: [[[1.0] * 4, [3.0] * 4], [[5.0] * 4, [7.0] * 4]], n: [2, 1]}
+            assert s.run(mean, fed).tolist() == [[2.0] * 4, [5.0] * 4]
