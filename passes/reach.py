@@ -123,7 +123,12 @@ class Reach:
                     self._read(v, at)
                 if n.op.name == "saved" or n.op.name == "trips":
                     self._asked(n)
-            stack.extend(n.control)
+            stack.extend(n.control if home is None else filter(self._inside, n.control))
+
+    def _inside(self, n: Node) -> bool:
+        """Whether `n` is done by the region that this is, and not before it."""
+        c = context_of(n)
+        return c is not None and self.home is not None and c.within(self.home)
 
     def _construct(self, n: Node, at: Context | None) -> None:
         for v in first_inputs(n):

@@ -1,0 +1,73 @@
+"""Updates that a construct of the host waits for are made once, before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+
+
+def doubled(x: Any) -> Any:
+    return tf.py_func(lambda a: np.float32(a * 2), [x], tf.float32, stateful=False)
+
+
+def in_either_branch(v: Any, n: Any, w: Any) -> Any:
+    s = tf.assign_add(v, [1.0, 2.0])
+    k = tf.identity(tf.assign_add(n, 1))
+
+    def use() -> Any:
+        with tf.control_dependencies([s]):
+            host = tf.assign(w, doubled(tf.constant([5.0, 5.0])))
+            return tf.group(host, tf.assign(v, [9.0, 9.0]))
+
+    def other() -> Any:
+        with tf.control_dependencies([s]):
+            return tf.no_op()
+
+    return tf.cond(k >= 2, use, other)
+
+
+def of_a_group(v: Any, n: Any, w: Any) -> Any:
+    s = tf.identity(tf.assign_add(v, [1.0, 2.0]))
+    k = tf.identity(tf.assign_add(n, 1))
+
+    def use() -> Any:
+        return tf.group(tf.assign(w, doubled(tf.zeros([2]))), tf.assign(v, tf.zeros([2])))
+
+    return tf.cond(k >= 2, use, lambda: tf.group(s, k))
+
+
+def in_a_loop(v: Any, n: Any, w: Any) -> Any:
+    s = tf.assign_add(v, [1.0, 2.0])
+
+    def body(i: Any, a: Any) -> Any:
+        with tf.control_dependencies([s]):
+            u = tf.assign_add(w, doubled(tf.constant([1.0, 1.0])))
+        return i + 1, tf.identity(u)
+
+    return tf.while_loop(lambda i, a: i < 3, body, [0, tf.zeros([2])])[1]
+
+
+@pytest.mark.parametrize(
+    ("build", "want"),
+    [  # values of TF 1.15: v, n, w after each of three runs
+        (in_either_branch, [([1, 2], 1, [0, 0]), ([9, 9], 2, [10, 10]), ([9, 9], 3, [10, 10])]),
+        (of_a_group, [([1, 2], 1, [0, 0]), ([0, 0], 2, [0, 0]), ([0, 0], 3, [0, 0])]),
+        (in_a_loop, [([1, 2], 0, [6, 6]), ([2, 4], 0, [12, 12]), ([3, 6], 0, [18, 18])]),
+    ],
+)
+def test_updates_outside(build: Callable[..., Any], want: list[Any]) -> None:
+    v = tf.Variable([0.0, 0.0], use_resource=True)
+    n = tf.Variable(0, use_resource=True)
+    w = tf.Variable([0.0, 0.0], use_resource=True)
+    run = build(v, n, w)
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        for values in want:
+            sess.run(run)
+            got = sess.run([v, n, w])
+            assert (got[0].tolist(), got[1], got[2].tolist()) == values
