@@ -37,6 +37,7 @@ from graphc.ops.record import (
     as_value,
     broadcast,
     check_kind,
+    no_grad,
     op,
     shape_error,
 )  # fmt: skip
@@ -148,6 +149,7 @@ matmul_sum_op = op(
     "matmul_sum", "MatMulSum", "contraction",
     doc="The sum of the first `count` products ``transpose(a[i]) @ b[i]``, in their order.",
     args=("a", "b", "count"), types="fi", infer=_matmul_sum_infer, numpy=_matmul_sum_numpy,
+    grad=no_grad,
 )  # fmt: skip
 
 

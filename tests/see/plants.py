@@ -191,7 +191,7 @@ def _softmax() -> Any:
 
 def _hoisted_wrongly(g: Graph) -> Graph:
     def step(n: Node, inputs: tuple[Value, ...]) -> Any:
-        return copy(n, (inputs[0], *[math.negative(v) for v in inputs[1:2]], *inputs[2:])).outputs
+        return copy(n, (inputs[0], *[math.add(v, v) for v in inputs[1:2]], *inputs[2:])).outputs
 
     return g.rebuild(step, ops={"while"})
 

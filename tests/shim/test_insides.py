@@ -37,8 +37,8 @@ def test_flags() -> None:
 
 
 def test_empty_parts_of_contrib_refuse_by_name() -> None:
-    with pytest.raises(AttributeError, match="graph_editor"):
-        _ = inside("contrib.graph_editor").sgv
+    with pytest.raises(AttributeError, match="periodic_resample"):
+        _ = inside("contrib.periodic_resample").periodic_resample
 
 
 SIZES = [

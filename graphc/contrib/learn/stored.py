@@ -189,5 +189,7 @@ def load_dataset(name: str, size: str = "small", test_with_fake_data: bool = Fal
     if name in DATASETS:
         return DATASETS[name]()
     if name == "boston":
-        raise ValueError(f"graphc has no data set {name!r}: it carries no data")
+        raise ValueError(
+            f"graphc has no data set {name!r}: it carries no data and downloads nothing"
+        )
     raise ValueError(f"Name of dataset is not found: {name}")
