@@ -536,6 +536,8 @@ class _NodeSteps:
         self.frame = count.frame(context_of(node))
 
     def x(self, i: int) -> _Token:
+        if i >= len(self.node.inputs):  # of TensorFlow's form of the op alone
+            raise Unknown
         return self.count.token(self.node.inputs[i], self.frame)
 
     def y(self, i: int = 0) -> _Token:

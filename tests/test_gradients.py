@@ -227,6 +227,16 @@ def test_hessians_of_unknown_size() -> None:
     assert names() == before
 
 
+@pytest.mark.parametrize("reduce", [tf.reduce_sum, tf.reduce_mean])
+def test_loops_over_what_has_no_rank(reduce: Any) -> None:
+    x, w = tf.placeholder(tf.float32, None), tf.placeholder(tf.float32, [])
+    r = tf.while_loop(lambda i, a: i < 3, lambda i, a: (i + 1, reduce(x * a)), [0, w])[1]
+    (g,) = tf.gradients(r, w)
+    with tf.Session() as sess:
+        fed = sess.run(g, {x: np.full((2, 3), 2.0, np.float32), w: 1.0})
+    assert fed == (12.0 if reduce is tf.reduce_sum else 2.0) ** 3
+
+
 # ------------------------------------------------------------------- gradients of one's own
 
 

@@ -333,7 +333,9 @@ def _summed(s: Steps, g: Token) -> Token:
         if s.first("reduced", sizes, axes):
             s.const(17)
         return s.op(s.op(g, s.const()), s.const())
-    whole, over = s.shape(s.x(0)), s.again() if axes is not None else s.x(1)
+    whole = s.shape(s.x(0))
+    # all axes of a tensor of unknown rank are a range that is recorded as an attribute here
+    over = s.again() if axes is not None else s.x(1) if len(n.inputs) > 1 else s.y(-1)
     kept = _kept(s, whole, over)
     s.const()
     scale = s.op(whole, s.op(kept))
