@@ -291,8 +291,15 @@ def _strings(value: Any, name: str) -> Array:
     if isinstance(value, np.ma.MaskedArray):
         raise _refuse(value, dtypes.string, name)
     source = np.asarray(value, dtype=object)
+    items = source.reshape(-1).tolist()
+    kinds = set(map(type, items))
+    if kinds <= {bytes}:
+        return np.array(source, order="C")
     out = np.empty(source.shape, object)
     flat = out.reshape(-1)
+    if kinds <= {str}:
+        flat[:] = list(map(str.encode, items))
+        return out
     for k, x in enumerate(source.flat):
         if isinstance(x, str):
             flat[k] = x.encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -65,10 +66,13 @@ def _find(
 ) -> Any:
     items = _of(context, table).items or {} if started else _held(context, table)
     other = default[()] if default.ndim == 0 else default
-    flat = keys.reshape(-1)
+    flat = keys.reshape(-1).tolist()
     out = np.empty((len(flat), *shape), dtype.np)
-    for i, k in enumerate(flat.tolist()):
-        out[i] = items.get(k, other)
+    if shape:
+        for i, k in enumerate(flat):
+            out[i] = items.get(k, other)
+    else:
+        out[:] = list(map(items.get, flat, repeat(other, len(flat))))
     return out.reshape((*keys.shape, *shape))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["farm64", "farm64_of", "murmur64", "sip24"]
+__all__ = ["farm64", "farm64_of", "murmur64", "murmur64_of", "sip24", "sip24_of"]
 
 Array = np.ndarray[Any, Any]
 
@@ -110,11 +110,15 @@ def _to64(s: Any) -> Any:
 _FORMS = ((3, _to3), (7, _to7), (16, _to16), (32, _to32), (64, _to64))
 
 
+def _joined(strings: Sequence[bytes]) -> tuple[Array, Array, Array]:
+    """The bytes of all strings and eight more, where each begins, and lengths."""
+    n = np.fromiter(map(len, strings), np.int64, len(strings))
+    return np.frombuffer(b"".join(strings) + bytes(8), np.uint8), np.cumsum(n) - n, n
+
+
 def farm64_of(strings: Sequence[bytes]) -> Array:
     """`farm64` of each string."""
-    n = np.fromiter(map(len, strings), np.int64, len(strings))
-    data = np.frombuffer(b"".join(strings) + bytes(8), np.uint8)
-    starts = np.cumsum(n) - n
+    data, starts, n = _joined(strings)
     out = np.full(len(n), _K2, np.uint64)  # of an empty string
     low = 0
     for high, form in _FORMS:
@@ -196,10 +200,95 @@ def murmur64(s: bytes, seed: int = SPARSE_FEATURE_CROSS_DEFAULT_HASH_KEY) -> int
     return int(_mix(_mix(h) * m))
 
 
+#: Strings beyond are hashed one by one: else all would go through as many steps as the longest.
+_LONG = 256
+
+
+def _by_words(
+    strings: Sequence[bytes], one: Callable[[bytes], int],
+    begin: Callable[[Array], Any], step: Callable[[Any, Array], Any],
+    end: Callable[[Any, Array, Array], Array],
+) -> Array:  # fmt: skip
+    """A hash that reads words of eight bytes in order, of many strings at once.
+
+    `begin` makes the state (rows of numbers) of lengths, `step` the next of a whole word, `end` the
+    hash of the state, the bytes that are left (as a word) and lengths.
+    """
+    data, starts, n = _joined(strings)
+    order = np.argsort(-n, kind="stable")  # those that still have words come first
+    order = order[n[order] <= _LONG]
+    m = n[order]
+    words = m // 8
+    state = begin(m.astype(np.uint64))
+    read = _Many(data, starts[order], m)
+    for at in range(int(words[0]) if words.size else 0):
+        more = int(np.count_nonzero(words > at))
+        read.starts = starts[order[:more]]
+        state[:, :more] = step(state[:, :more], read.word(8 * at))
+    read.starts = starts[order]
+    left = (m % 8).astype(np.uint64) * 8
+    # a shift by 64 is none: where nothing is left the word is 0
+    kept = np.where(left > 0, _ALL >> (np.uint64(64) - left & np.uint64(63)), np.uint64(0))
+    out = np.empty(len(n), np.uint64)
+    out[order] = end(state, read.word(words * 8) & kept, m.astype(np.uint64))
+    for i in np.flatnonzero(n > _LONG).tolist():
+        out[i] = one(strings[i])
+    return out
+
+
+_ALL = np.uint64(_MASK)
+_M = 0xC6A4A7935BD1E995
+
+
+def murmur64_of(strings: Sequence[bytes]) -> Array:
+    """`murmur64` of each string."""
+
+    def begin(n: Array) -> Array:
+        return (SPARSE_FEATURE_CROSS_DEFAULT_HASH_KEY ^ n * _M)[None]
+
+    def step(h: Array, word: Array) -> Array:
+        k: Array = _mix(word * _M) * _M
+        return (h ^ k) * _M
+
+    def end(h: Array, left: Array, n: Array) -> Array:
+        h = np.where(n % 8 > 0, (h[0] ^ left) * _M, h[0])
+        return _mix(_mix(h) * _M)  # type: ignore[no-any-return]
+
+    return _by_words(strings, murmur64, begin, step, end)
+
+
+def sip24_of(strings: Sequence[bytes], key: tuple[int, int]) -> Array:
+    """`sip24` of each string."""
+
+    def step(v: Any, word: Array) -> Any:
+        v = [*v[:3], v[3] ^ word]
+        _rounds(v, 2)
+        return v[0] ^ word, *v[1:]
+
+    def end(v: Any, left: Array, n: Array) -> Array:
+        v = [*v]
+        word = left | (n & 0xFF) << 56
+        v[3] = v[3] ^ word
+        _rounds(v, 2)
+        v[0] = v[0] ^ word
+        v[2] = v[2] ^ 0xFF
+        _rounds(v, 4)
+        return v[0] ^ v[1] ^ v[2] ^ v[3]  # type: ignore[no-any-return]
+
+    def begin(n: Array) -> Array:
+        return np.array(_keyed(key), np.uint64)[:, None].repeat(len(n), 1)
+
+    return _by_words(strings, lambda s: sip24(s, key), begin, step, end)
+
+
+def _keyed(key: tuple[int, int]) -> list[int]:
+    return [key[0] ^ 0x736F6D6570736575, key[1] ^ 0x646F72616E646F6D,
+            key[0] ^ 0x6C7967656E657261, key[1] ^ 0x7465646279746573]  # fmt: skip
+
+
 def sip24(s: bytes, key: tuple[int, int]) -> int:
     """SipHash-2-4 (Aumasson and Bernstein)."""
-    v = [key[0] ^ 0x736F6D6570736575, key[1] ^ 0x646F72616E646F6D,
-         key[0] ^ 0x6C7967656E657261, key[1] ^ 0x7465646279746573]  # fmt: skip
+    v = _keyed(key)
     end = len(s) // 8 * 8
     words = [_word(s, at) for at in range(0, end, 8)]
     words.append(int.from_bytes(s[end:], "little") | (len(s) & 0xFF) << 56)

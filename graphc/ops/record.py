@@ -358,8 +358,9 @@ def strings(a: Any) -> np.ndarray[Any, Any]:
     """Bytes, or nested sequences of them, as an object array (text as UTF-8)."""
     found = np.asarray(a, object)
     items = found.reshape(-1).tolist()
-    if not all([type(x) is bytes for x in items]):
-        items = [_bytes(x) for x in items]
+    if set(map(type, items)) <= {bytes}:
+        return found.copy() if found is a else found
+    items = [_bytes(x) for x in items]
     out = np.empty(len(items), object)
     out[:] = items
     return out.reshape(found.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.ops import hashing
+from graphc.ops import hashing, patterns
 from graphc.ops.counting import as_many
 from graphc.ops.record import (
     Attrs,
@@ -44,13 +45,22 @@ def _each(f: Callable[..., Any], out: Any = object) -> Callable[..., Array]:
     """A function of one string, on every element."""
 
     def meaning(x: Array, **attrs: Any) -> Array:
-        made = np.empty(x.shape, out)
-        flat = made.reshape(-1)
-        for i, s in enumerate(x.flat):
-            flat[i] = f(s, **attrs)
-        return made
+        return _mapped(functools.partial(f, **attrs) if attrs else f, x, out)
 
     return meaning
+
+
+def _mapped(f: Callable[[bytes], Any], x: Array, out: Any = object) -> Array:
+    """`f` of every string."""
+    flat = x.reshape(-1).tolist()
+    return _filled(list(map(f, flat)), x.shape, out)
+
+
+def _filled(items: list[Any], shape: tuple[int, ...], out: Any = object) -> Array:
+    """An array with these elements in order."""
+    made = np.empty(len(items), out)
+    made[:] = items
+    return made.reshape(shape)
 
 
 def _same(dtype: Any) -> Callable[[Sequence[Value], Attrs], Types]:
@@ -58,10 +68,17 @@ def _same(dtype: Any) -> Callable[[Sequence[Value], Attrs], Types]:
 
 
 def _unary(name: str, tf: str, doc: str, f: Any, out: Any = dtypes.string) -> Op:
+    """An op whose meaning is `f` of each string."""
+    return _whole(name, tf, doc, _each(f, object if out is dtypes.string else out.np), out)
+
+
+def _whole(
+    name: str, tf: str, doc: str, meaning: Callable[..., Array], out: Any = dtypes.string
+) -> Op:
+    """An op whose meaning is that of a whole array of strings."""
     return op(
-        name, tf, "host", doc=doc, args=("input",), types="s", grad=no_grad,
-        numpy=_each(f, object if out is dtypes.string else out.np), infer=_same(out),
-        facts={"late": True},
+        name, tf, "host", doc=doc, args=("input",), types="s", grad=no_grad, numpy=meaning,
+        infer=_same(out), facts={"late": True},
     )  # fmt: skip
 
 
@@ -82,17 +99,17 @@ def _apply(record: Op, x: Any, attrs: Attrs | None, name: str | None) -> Value:
 # ------------------------------------------------------------------------- case, space, length
 
 
-def _cased(f: Callable[[str], str], plain: Callable[[bytes], bytes]) -> Callable[..., bytes]:
-    def g(s: bytes, *, encoding: str) -> bytes:
-        return f(s.decode(errors="replace")).encode() if encoding == "utf-8" else plain(s)
+def _cased(f: Callable[[str], str], plain: Callable[[bytes], bytes]) -> Callable[..., Array]:
+    def decoded(s: bytes) -> bytes:
+        return f(s.decode(errors="replace")).encode()
 
-    return g
+    return lambda x, *, encoding: _mapped(decoded if encoding == "utf-8" else plain, x)
 
 
-lower_op = _unary("string_lower", "StringLower", "Lower case.", _cased(str.lower, bytes.lower))
-upper_op = _unary("string_upper", "StringUpper", "Upper case.", _cased(str.upper, bytes.upper))
+lower_op = _whole("string_lower", "StringLower", "Lower case.", _cased(str.lower, bytes.lower))
+upper_op = _whole("string_upper", "StringUpper", "Upper case.", _cased(str.upper, bytes.upper))
 strip_op = _unary("string_strip", "StringStrip", "Without white space at the ends.",
-                  lambda s: s.strip())  # fmt: skip
+                  bytes.strip)  # fmt: skip
 
 
 def string_lower(input: Any, encoding: str = "", name: str | None = None) -> Value:
@@ -110,13 +127,18 @@ def string_strip(input: Any, name: str | None = None) -> Value:
     return _apply(strip_op, input, None, name)
 
 
-def _units(s: bytes, unit: str) -> int:
-    if unit == "BYTE":
-        return len(s)
-    return sum(b & 0xC0 != 0x80 for b in s)
+#: The bytes that go on with a character.
+_CONTINUED = bytes(range(0x80, 0xC0))
 
 
-length_op = _unary("string_length", "StringLength", "Lengths.", _units, dtypes.int32)
+def _characters(s: bytes) -> int:
+    return len(s.translate(None, _CONTINUED))
+
+
+length_op = _whole(
+    "string_length", "StringLength", "Lengths.",
+    lambda x, *, unit: _mapped(len if unit == "BYTE" else _characters, x, np.int32), dtypes.int32,
+)  # fmt: skip
 
 
 def _check_unit(unit: str) -> None:
@@ -135,20 +157,26 @@ def string_length(input: Any, name: str | None = None, unit: str = "BYTE") -> Va
 
 def _substr(x: Array, pos: Array, length: Array, *, unit: str) -> Array:
     shape = np.broadcast_shapes(x.shape, pos.shape, length.shape)
-    made = np.empty(shape, object)
-    flat = made.reshape(-1)
-    parts = (np.broadcast_to(a, shape).flat for a in (x, pos, length))
+    if unit == "BYTE" and pos.size == length.size == 1 and shape == x.shape:
+        p, n = int(pos.item()), int(length.item())
+        flat = x.reshape(-1).tolist()
+        if min(map(len, flat), default=0) >= abs(p):  # all alike: one slice
+            part = slice(p, p + n if n >= 0 and (p >= 0 or n < -p) else None)
+            return _filled([s[part] for s in flat], shape)
+    made = []
+    parts = (np.broadcast_to(a, shape).reshape(-1).tolist() for a in (x, pos, length))
     for i, (s, p, n) in enumerate(zip(*parts, strict=True)):
         text = s if unit == "BYTE" else s.decode(errors="replace")
-        start = int(p) + (len(text) if p < 0 else 0)
-        if not 0 <= start <= len(text):
+        start = p + (len(text) if p < 0 else 0)
+        backwards = p < 0 and n < 0 and unit != "BYTE"
+        if backwards or not 0 <= start <= len(text):
             where = f" at index {i}" if shape else ""
-            raise InvalidArgumentError(
-                None, None, f"pos {int(p)} out of range for string {s!r}{where}"
-            )
-        part = text[start : start + max(0, int(n))]
-        flat[i] = part if isinstance(part, bytes) else part.encode()
-    return made
+            raise InvalidArgumentError(None, None, f"pos {p} out of range for string {s!r}{where}")
+        if unit != "BYTE":
+            n = max(n, 0)
+        found = text[start : start + n if n >= 0 else None]  # all the rest for a negative length
+        made.append(found if isinstance(found, bytes) else found.encode())
+    return _filled(made, shape)
 
 
 def _substr_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -174,28 +202,9 @@ def _pattern(s: str | bytes) -> bytes:
     return s.encode() if isinstance(s, str) else bytes(s)
 
 
-def _rewritten(m: re.Match[bytes], rewrite: bytes) -> bytes:
-    r"""RE2's rewrite: ``\0`` is the whole match, ``\1`` a group."""
-    return re.sub(
-        rb"\\([0-9\\])",
-        lambda k: b"\\" if k[1] == b"\\" else (m[int(k[1])] or b""),
-        rewrite,
-    )
-
-
-def _compiled(pattern: bytes) -> re.Pattern[bytes]:
-    try:
-        return re.compile(pattern)
-    except re.error as e:
-        text = f"Invalid pattern: {pattern.decode(errors='replace')}, error: {e}"
-        raise InvalidArgumentError(None, None, text) from None
-
-
 def _replace(x: Array, *rest: Any, pattern: Any, rewrite: Any, whole: bool) -> Array:
     p, r = (rest[0][()], rest[1][()]) if rest else (pattern, rewrite)
-    regex = _compiled(p)
-    f = _each(lambda s: regex.sub(lambda m: _rewritten(m, r), s, 0 if whole else 1))
-    return f(x)
+    return _filled(patterns.replaced(x.reshape(-1).tolist(), p, r, whole), x.shape)
 
 
 replace_op = op(
@@ -211,7 +220,7 @@ def regex_replace(
 ) -> Value:
     r"""Matches of `pattern` (the first or all) replaced by `rewrite`, where ``\1`` is a group.
 
-    Python's regular expressions are used: nearly all of RE2's syntax means the same.
+    The syntax is RE2's (`graphc.ops.patterns`).
     """
     attrs: dict[str, Any] = {"whole": bool(replace_global), "pattern": None, "rewrite": None}
     if isinstance(pattern, str | bytes) and isinstance(rewrite, str | bytes):
@@ -222,8 +231,8 @@ def regex_replace(
 
 
 def _match(x: Array, *rest: Any, pattern: Any) -> Array:
-    regex = _compiled(rest[0][()] if rest else pattern)
-    return _each(lambda s: regex.fullmatch(s) is not None, np.bool_)(x)
+    found = patterns.full_matches(x.reshape(-1).tolist(), rest[0][()] if rest else pattern)
+    return _filled(found, x.shape, np.bool_)
 
 
 match_op = op(
@@ -252,10 +261,8 @@ def _join(*xs: Array, separator: bytes) -> Array:
             None, None, f"Input shapes do not match: {' vs. '.join(map(str, sorted(shapes)))}"
         )
     shape = next(iter(shapes), ())
-    made = np.empty(shape, object)
-    parts = zip(*[np.broadcast_to(x, shape).flat for x in xs], strict=True)
-    made.reshape(-1)[:] = [separator.join(p) for p in parts]
-    return made
+    parts = [np.broadcast_to(x, shape).reshape(-1).tolist() for x in xs]
+    return _filled(list(map(separator.join, zip(*parts, strict=True))), shape)
 
 
 def _join_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -288,10 +295,9 @@ def _reduce_join(
     turned = np.transpose(x, [*kept, *at[::-1]])  # the axis that is named first is joined first
     shape = turned.shape[: len(kept)]
     rows = turned.reshape(*shape, -1) if x.ndim else x.reshape(1)
-    made = np.empty(shape, object)
-    flat = made.reshape(-1)
-    for i, row in enumerate(rows.reshape(flat.size, -1)):
-        flat[i] = separator.join(row)
+    many = int(np.prod(shape, dtype=int))
+    joined = list(map(separator.join, rows.reshape(many, -1).tolist() if many else []))
+    made = _filled(joined, shape)
     if keepdims:
         return made.reshape([1 if i in at else n for i, n in enumerate(x.shape)])
     return made
@@ -456,28 +462,30 @@ def as_string(
 # ------------------------------------------------------------------------- hashes
 
 
-def _hash_op(name: str, tf: str, doc: str, f: Callable[..., int]) -> Op:
-    def bucket(s: bytes, *, num_buckets: int, **attrs: Any) -> int:
-        return f(s, **attrs) % num_buckets
+def _hash_op(name: str, tf: str, doc: str, f: Callable[..., Array]) -> Op:
+    def buckets(x: Array, *, num_buckets: int, **attrs: Any) -> Array:
+        found: Array = f(x.reshape(-1).tolist(), **attrs) % np.uint64(num_buckets)
+        numbers: Array = found.astype(np.int64).reshape(x.shape)
+        return numbers
 
-    return _unary(name, tf, doc, bucket, dtypes.int64)
+    return _whole(name, tf, doc, buckets, dtypes.int64)
 
 
 bucket_op = _hash_op(
-    "string_to_hash_bucket", "StringToHashBucket", "Buckets of strings.", hashing.murmur64
+    "string_to_hash_bucket", "StringToHashBucket", "Buckets of strings.", hashing.murmur64_of
 )
-bucket_fast_op = op(
-    "string_to_hash_bucket_fast", "StringToHashBucketFast", "host", types="s", args=("input",),
-    doc="Buckets of strings by farmhash.", grad=no_grad, infer=_same(dtypes.int64),
-    numpy=lambda x, *, num_buckets: (
-        hashing.farm64_of(x.reshape(-1).tolist()) % np.uint64(num_buckets)
-    ).astype(np.int64).reshape(x.shape),
-    facts={"late": True},
-)  # fmt: skip
+bucket_fast_op = _hash_op(
+    "string_to_hash_bucket_fast",
+    "StringToHashBucketFast",
+    "Buckets of strings by farmhash.",
+    hashing.farm64_of,
+)
 bucket_strong_op = _hash_op(
-    "string_to_hash_bucket_strong", "StringToHashBucketStrong", "Buckets of strings by SipHash.",
-    hashing.sip24,
-)  # fmt: skip
+    "string_to_hash_bucket_strong",
+    "StringToHashBucketStrong",
+    "Buckets of strings by SipHash.",
+    hashing.sip24_of,
+)
 
 
 def _buckets(n: Any) -> int:

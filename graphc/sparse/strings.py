@@ -23,12 +23,11 @@ __all__ = ["split", "string_split"]
 def _cut_any(s: bytes, separators: bytes, skip: bool) -> list[bytes]:
     """Cut at every byte that is a separator; into single bytes where there is none."""
     if not separators:
-        parts = [s[i : i + 1] for i in range(len(s))]
-    else:
-        if len(separators) > 1:
-            s = s.translate(bytes.maketrans(separators, separators[:1] * len(separators)))
-        parts = s.split(separators[:1])
-    return list(filter(None, parts)) if skip else parts
+        return [s[i : i + 1] for i in range(len(s))]
+    if len(separators) > 1:
+        s = s.translate(bytes.maketrans(separators, separators[:1] * len(separators)))
+    parts = s.split(separators[:1])
+    return list(filter(None, parts)) if skip and b"" in parts else parts
 
 
 def _cut(s: bytes, separator: bytes, most: int) -> list[bytes]:
