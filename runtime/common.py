@@ -23,6 +23,9 @@ LONG = 4096
 #: A loop over a multiple of so many elements is one to its code as well: it has no rest.
 EVEN = 64
 
+#: Templates of convolutions.
+CONVOLUTIONS = ("conv", "conv_filter", "conv_taps", "conv_turn")
+
 
 def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
     """The kernel whose code `kernel` takes, and what it takes in the words after its sizes."""
@@ -30,7 +33,7 @@ def common(kernel: Kernel) -> tuple[Kernel, tuple[Dim, ...]]:
     if loop is None:
         return kernel, ()
     inner = loop.body[0]
-    if isinstance(inner, Template) and inner.kind in ("conv", "conv_filter", "conv_turn"):
+    if isinstance(inner, Template) and inner.kind in CONVOLUTIONS:
         return _convolution(kernel, loop, inner)
     sizes = _sizes(kernel, loop)
     if not sizes:
@@ -118,9 +121,12 @@ def _convolution(kernel: Kernel, loop: Loop, t: Template) -> tuple[Kernel, tuple
         return _told(kernel, loop, t, every, t)
     dtype = kernel.params[0].dtype
     form = form_of(float32 if dtype.code in ("f16", "bf16") else dtype)
+    alone = t.epilogue is None or not any(isinstance(s, Load) for s in t.epilogue.body)
+    if t.kind == "conv_taps":
+        return _told(kernel, loop, t, every, t) if alone else (kernel, ())
     shared = attrs["groups"] == 1
     if t.kind == "conv":
-        shared &= t.epilogue is None or not any(isinstance(s, Load) for s in t.epilogue.body)
+        shared &= alone
         if not shared:
             return _told(kernel, loop, t, range(11, 17), t)
         like = conv_like(

@@ -82,6 +82,10 @@ class _Count:
         elif s.kind == "conv":
             results = size[1] * math.prod(size[8:11]) * a["columns"] * a["groups"]
             self.flops += 2.0 * results * math.prod(a["kernel"]) * a["channels"]
+        elif s.kind == "conv_taps":
+            results = size[1] * math.prod(size[5:8]) * a["columns"]
+            places = size[1] * math.prod(size[2:5]) * math.prod(a["kernel"])
+            self.flops += 2.0 * places * a["columns"] * size[14]
         elif s.kind == "winograd":
             tiles = size[1] * math.prod(-(-n // a["side"]) for n in size[9:11])
             results = size[1] * math.prod(size[8:11]) * a["columns"]

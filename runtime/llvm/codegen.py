@@ -74,10 +74,18 @@ def _sources() -> str:
 
 def templates() -> dict[str, Callable[[Any, Any], Any]]:
     """What emits each kind of template."""
-    from graphc.runtime.llvm import conv, depthwise, philox_emit, reorder, sorting, winograd
+    from graphc.runtime.llvm import (
+        conv,
+        conv_taps,
+        depthwise,
+        philox_emit,
+        reorder,
+        sorting,
+        winograd,
+    )
 
     made: dict[str, Callable[[Any, Any], Any]] = {}
-    for m in (conv, depthwise, philox_emit, reorder, sorting, winograd):
+    for m in (conv, conv_taps, depthwise, philox_emit, reorder, sorting, winograd):
         made.update(m.TEMPLATES)
     return made
 
