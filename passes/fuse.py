@@ -21,6 +21,7 @@ from graphc.passes.groups import (
     LIMIT,
     PRODUCTS,
     Group,
+    has_many_parts,
     is_alias,
     is_checked,
     is_contraction,
@@ -208,6 +209,8 @@ class _Fuser:
             if not is_view(n):
                 return "view computed"
             return "view stored" if escapes else "view heavy" if n.op.facts.get("heavy") else ""
+        if g.axes is not None and has_many_parts(n):
+            return "parts"
         if is_pointwise(n) or is_view(n):
             return self.pointwise_misfit(n, g, users)
         return "alone"

@@ -10,14 +10,18 @@ from graphc.ir.node import Node, Value
 from graphc.ops import conv_blocks
 
 __all__ = [
-    "COSTLY", "LIMIT", "PRODUCTS", "Group", "is_alias", "is_checked", "is_contraction",
-    "is_convolution", "is_pointwise", "is_reduction", "is_scalar_constant", "is_view", "kept_shape",
-    "largest_part", "reduction_axes", "row_aligned", "same_shape",
+    "COSTLY", "FEW", "LIMIT", "PRODUCTS", "Group", "has_many_parts", "is_alias", "is_checked",
+    "is_contraction", "is_convolution", "is_pointwise", "is_reduction", "is_scalar_constant",
+    "is_view", "kept_shape", "largest_part", "reduction_axes", "row_aligned", "same_shape",
 ]  # fmt: skip
 
 
 #: Most nodes in one group: bounds LLVM's time and memory for a kernel (rule G6).
 LIMIT = 96
+
+#: Operands of a concat that are read side by side where they are in memory; more streams than that
+#: are slower than one after another, and more choices at an element slower than a copy.
+FEW = 4
 
 #: Ops that take many instructions.
 COSTLY = frozenset(
@@ -141,6 +145,11 @@ def largest_part(n: Node) -> Shape | None:
     if any(type(d) is not int or d == 0 for d in sizes) or type(axis) is not int:
         return None
     return shapes[sizes.index(max(sizes))]
+
+
+def has_many_parts(n: Node) -> bool:
+    """Whether loops that store the operands of a concat or stack are quicker than choosing."""
+    return len(n.inputs) > FEW and largest_part(n) is not None
 
 
 def row_aligned(n: Node, g: Group, users: Sequence[Node]) -> bool:

@@ -13,7 +13,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Buffer, Operand, lit
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
-from graphc.passes.groups import is_reduction, is_view, same_shape  # fmt: skip
+from graphc.passes.groups import FEW, is_reduction, is_view, same_shape
 from graphc.passes.iteration_space import Space
 from graphc.passes.lowered import (
     STREAM,
@@ -24,11 +24,6 @@ from graphc.passes.lowered import (
 from graphc.passes.scalar import Scalar, check_operands, symbols_of
 
 __all__ = ["Values"]
-
-
-#: Operands of a concat that are read side by side where they are in memory; more streams than that
-#: are slower than one after another.
-FEW = 4
 
 
 class Values(Space):

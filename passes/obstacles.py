@@ -127,6 +127,11 @@ OBSTACLES: dict[str, tuple[str, str]] = {
         "{n} ({op}) is an index map of another shape than the rows of the kernel of {u}",
         "give {n} the shape [{space}]",
     ),
+    "parts": (
+        "{n} puts many tensors side by side: loops that store each in its place are quicker than"
+        " choosing one of them at each element that the kernel of {u} reduces",
+        "reduce the operands of {n} and put the results side by side",
+    ),
     # ---- reductions
     "reduction view": (
         "the kernel of {u} reads through an index map (a slice, a transpose, a pad), which does"

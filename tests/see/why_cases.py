@@ -119,6 +119,15 @@ def view_of_view(changed):
     return s, [y] if changed else [s, y]
 
 
+@case("fuse", "puts many tensors side by side", "reduce the operands")
+def many_parts(changed):
+    x = [tf.placeholder(tf.float32, [None, 4], name=f"x{i}") for i in range(6)]
+    if changed:
+        s = [tf.reduce_sum(v, axis=0) for v in x]
+        return "c", tf.concat(s, axis=0, name="c")
+    return "c", tf.reduce_sum(tf.concat(x, axis=1, name="c"), axis=0)
+
+
 @case("fuse", "in kernels that cannot be one", "one shape", "e a b")
 def other_axes(changed):
     e = costly(rows(), "e")
