@@ -62,6 +62,8 @@ class _Batch:
         self.t = n.inputs[0].dtype
         self.zero, self.one = lit(0, self.t), lit(1, self.t)
         self.checks: list[str] = []
+        inverse = n.op.name == "matrix_inverse"
+        self.words = f"Input {'' if inverse else 'matrix '}is not invertible."
 
     def f(self, op: str, *operands: Operand) -> Any:
         return self.k.let(op, *operands, dtype=self.t)
@@ -131,7 +133,7 @@ class _Batch:
         right: Any = lit(True, dtypes.bool_)
         for p in pivots:
             right = self.test("logical_and", right, self.test("not_equal", p, self.zero))
-        self.check(right, "Input matrix is not invertible.", b)
+        self.check(right, self.words, b)
         for i in reversed(range(n)):
             for j in range(n, n + columns):
                 x = rows[i][j]
@@ -159,7 +161,8 @@ def lower_cholesky(n: Node, s: Site) -> None:
                 for m in range(j):
                     x = w.f("subtract", x, w.f("multiply", low[i][m], low[j][m]))
                 if i == j:
-                    right = w.test("logical_and", right, w.test("greater", x, w.zero))
+                    bad = w.test("less_equal", x, w.zero)  # NaN goes on, as in TensorFlow
+                    right = w.test("logical_and", right, w.test("logical_not", bad))
                 low[i][j] = w.f("sqrt", x) if i == j else w.f("realdiv", x, low[j][j])
         w.check(
             right, "Cholesky decomposition was not successful. The input might not be valid.", b

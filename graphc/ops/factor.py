@@ -23,8 +23,9 @@ from graphc.ops.elimination import (
     lower_solve,
     small,
 )
+from graphc.ops.factor_loops import factor_cholesky, invert, log_determinant, solve_lu
 from graphc.ops.lowering import Site
-from graphc.ops.record import Attrs, Op, Types, as_value, op, operands, shape_error
+from graphc.ops.record import Attrs, InferError, Op, Types, as_value, op, operands, shape_error
 from graphc.ops.substitution import lower_triangular
 
 __all__ = [
@@ -47,6 +48,8 @@ def _matrix(v: Value, square: bool = False) -> tuple[Shape, Dim, Dim] | None:
     if len(s) < 2:
         raise shape_error(f"Shape must be at least rank 2 but is rank {len(s)}")
     if square and D.same(s[-2], s[-1]) is False:
+        if D.facts() is not None:
+            raise InferError("Input matrix must be square.")
         raise shape_error(f"Dimensions must be equal, but are {s[-2]} and {s[-1]}")
     return s[:-2], s[-2], s[-1]
 
@@ -84,12 +87,8 @@ def _host(
     name: str, tf: str, doc: str, f: Callable[..., Any], infer: Any, grad: Any,
     args: tuple[str, ...] = ("input",), words: str = "Input is not invertible.",
     lower: Callable[[Node, Site], None] | None = None,
-    when: Callable[[Node], bool] | None = None,
 ) -> Op:  # fmt: skip
-    """A record for a function of numpy's that raises LinAlgError; `lower` makes it native.
-
-    Where only some nodes are to be native, `when` says which.
-    """
+    """A record for a function of numpy's that raises LinAlgError; `lower` makes it native."""
 
     def meaning(*arrays: Array, **attrs: Any) -> Any:
         for a in arrays[:1]:
@@ -107,8 +106,14 @@ def _host(
     return op(
         name, tf, "structured" if lower else "host", doc=doc, args=args, types="f", numpy=meaning,
         infer=infer, grad=grad, lower=lower, fails=lower is not None,
-        facts={"native_when": when} if when else {},
     )  # fmt: skip
+
+
+def _sized(
+    written_out: Callable[[Node, Site], None], loops: Callable[[Node, Site], None]
+) -> Callable[[Node, Site], None]:
+    """Small matrices are eliminated with no loop inside, a vector of them at a time."""
+    return lambda n, s: (written_out if small(n) else loops)(n, s)
 
 
 def _call(record: Op, values: Sequence[Any], attrs: Attrs | None = None, name: Any = None) -> Any:
@@ -145,7 +150,7 @@ def _inverse_grad(y: Value, dy: Value, x: Value, *, adjoint: bool) -> Value:
 inverse_op = _host(
     "matrix_inverse", "MatrixInverse", "Inverses of square matrices.",
     lambda x, *, adjoint: _flip(np.linalg.inv(x), adjoint), _same_square, _inverse_grad,
-    lower=lower_inverse, when=small,
+    lower=_sized(lower_inverse, invert),
 )  # fmt: skip
 
 
@@ -173,7 +178,7 @@ def _over(dy: Value) -> Value:
 determinant_op = _host(
     "matrix_determinant", "MatrixDeterminant", "Determinants of square matrices.", np.linalg.det,
     _of_batch(1), lambda y, dy, x: _over(dy * y) * matrix_inverse(x, adjoint=True),
-    lower=lower_determinant, when=small,
+    lower=_sized(lower_determinant, log_determinant),
 )  # fmt: skip
 
 
@@ -186,7 +191,7 @@ slogdet_op = _host(
     "slogdet", "LogMatrixDeterminant", "Signs and logarithms of determinants.",
     lambda x: tuple(np.linalg.slogdet(x)), _of_batch(2),
     lambda y, dy, x: None if dy[1] is None else _over(dy[1]) * matrix_inverse(x, adjoint=True),
-    lower=lower_slogdet, when=small,
+    lower=_sized(lower_slogdet, log_determinant),
 )  # fmt: skip
 slogdet_op.facts["partial_gradients"] = True
 
@@ -232,7 +237,7 @@ cholesky_op = _host(
     "cholesky", "Cholesky", "Lower triangular factors of positive definite matrices.",
     np.linalg.cholesky, _same_square, _cholesky_grad,
     words="Cholesky decomposition was not successful. The input might not be valid.",
-    lower=lower_cholesky, when=small,
+    lower=_sized(lower_cholesky, factor_cholesky),
 )  # fmt: skip
 
 
@@ -288,7 +293,7 @@ def _batches_solved(inputs: Sequence[Value], attrs: Attrs) -> Types:
 solve_op = _host(
     "matrix_solve", "MatrixSolve", "Solutions of systems of linear equations.", _solve,
     _batches_solved, _solve_grad, ("matrix", "rhs"), "Input matrix is not invertible.",
-    lower_solve, small,
+    _sized(lower_solve, solve_lu),
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def lower_triangular(n: Node, s: Site) -> None:
     adjoint = n.attrs["adjoint"]
     downwards = n.attrs["lower"] != adjoint
     t = n.inputs[0].dtype
-    blocks = D.ceildiv(columns, COLUMNS)
+    blocks = D.maximum(D.ceildiv(columns, COLUMNS), 1)
     k = KernelBuilder(n.op.name)
     a = k.input("a", t, (many, size, size))
     b = k.input("b", t, (many, size, columns))

@@ -1,0 +1,377 @@
+"""Loops of triangular factors: by rows, a panel of columns at a time, a matrix to each unit.
+
+A panel is factored column by column; what is right of it (and below) then loses the product of
+the panel with its rows in one pass, several rows at a time with their sums in registers. Each
+element meets its terms in one order, whatever the vectors and threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.ir import dims as D
+from graphc.ir import dtypes
+from graphc.ir.dims import Dim
+from graphc.ir.dtypes import DType
+from graphc.ir.kernel import Buffer, lit, scratch_stride
+from graphc.ir.kernel_builder import KernelBuilder
+from graphc.ir.node import Node
+from graphc.ops.conv_windows import known_shape
+from graphc.ops.lowering import Site
+
+__all__ = ["Loops", "factor_cholesky", "factor_lu", "invert", "log_determinant", "lower_product",
+           "solve_lu"]  # fmt: skip
+
+#: Columns of a panel, and rows whose sums are in registers together.
+PANEL, ROWS = 16, 8
+
+i32, i64, truth = dtypes.int32, dtypes.int64, dtypes.bool_
+Place = Callable[..., tuple[Dim, ...]]
+
+
+class Loops:
+    """Statements on numbers of one type, with the loops that factorisations share."""
+
+    def __init__(self, k: KernelBuilder, t: DType) -> None:
+        self.k, self.t = k, t
+        self.zero, self.one = lit(0, t), lit(1, t)
+
+    def f(self, op: str, *operands: Any) -> Any:
+        return self.k.let(op, *operands, dtype=self.t)
+
+    def test(self, op: str, *operands: Any) -> Any:
+        return self.k.let(op, *operands, dtype=truth)
+
+    def less_product(self, x: Any, a: Any, b: Any) -> Any:
+        return self.f("subtract", x, self.f("multiply", a, b))
+
+    def copy(
+        self, to: Buffer, source: Buffer, rows: Dim, columns: Dim, at: Place, of: Place
+    ) -> None:
+        with self.k.loop("for", "i", rows) as i, self.k.loop("vector", "j", columns) as j:
+            self.k.store(to, at(i, j), self.k.load(source, of(i, j)))
+
+    def swap(self, x: Buffer, columns: Dim, at: Place, p: Dim, q: Dim) -> None:
+        """Rows `p` and `q` change places."""
+        with self.k.loop("vector", "j", columns) as j:
+            a, b = self.k.load(x, at(p, j)), self.k.load(x, at(q, j))
+            self.k.store(x, at(p, j), b)
+            self.k.store(x, at(q, j), a)
+
+    def reduced(
+        self, x: Buffer, rows: Dim, terms: Dim, place: Place, factor: Callable[[Dim, Dim], Any],
+        row: Callable[[Dim, Dim], Any], columns: Callable[[Dim], Dim],
+    ) -> None:  # fmt: skip
+        """``x[i, j] -= sum(factor(i, q) * row(q, j))`` over `terms`, `ROWS` rows at a time.
+
+        The number of columns may depend on the last row of a block of rows.
+        """
+
+        def block(first: Dim, count: int) -> None:
+            k = self.k
+            with k.loop("vector", "j", columns(first + count - 1)) as j:
+                old = [k.load(x, place(first + r, j)) for r in range(count)]
+                with k.scan("q", terms, [("last", self.t)] * count, old) as s:
+                    of = row(s.var, j)
+                    s.step(*[
+                        self.less_product(s.before[r], factor(first + r, s.var), of)
+                        for r in range(count)
+                    ])  # fmt: skip
+                for r in range(count):
+                    k.store(x, place(first + r, j), s.results[r])
+
+        with self.k.loop("for", "i", rows // ROWS) as i:
+            block(i * ROWS, ROWS)
+        with self.k.loop("for", "i", rows % ROWS) as i:
+            block(rows // ROWS * ROWS + i, 1)
+
+
+# ------------------------------------------------------------------------- LU with pivots
+
+
+def lower_product(
+    w: Loops, lu: Buffer, n: Dim, at: Place, swapped: Callable[[Dim, Dim], None]
+) -> None:
+    """``lu`` becomes its factors: the rows' shares below the diagonal, where the ones are left out.
+
+    The row with the largest element of a column comes first, of equal ones the first; `swapped`
+    gets each pair of rows that change places. A column of zeros has shares of zero.
+    """
+    k = w.k
+    with k.loop("for", "p", D.ceildiv(n, PANEL)) as p:
+        first = p * PANEL
+        width = D.minimum(n - first, PANEL)
+        rest = n - first - width
+        with k.loop("for", "c", width) as c:
+            column = first + c
+            with k.reduce("vector", "r", n - column) as best:
+                best.yields(argmax=w.f("abs", k.load(lu, at(column + best.var, column))))
+            other = column + best.results[0].index
+            w.swap(lu, n, at, column, other)
+            swapped(column, other)
+            own = k.load(lu, at(column, column))
+            nothing = w.test("equal", own, w.zero)
+            with k.loop("for", "i", n - column - 1) as i:
+                row = column + 1 + i
+                share = w.f("realdiv", k.load(lu, at(row, column)), own)
+                share = k.select(nothing, w.zero, share)
+                k.store(lu, at(row, column), share)
+                with k.loop("vector", "j", width - 1 - c) as j:
+                    e = column + 1 + j
+                    old = k.load(lu, at(row, e))
+                    k.store(lu, at(row, e), w.less_product(old, share, k.load(lu, at(column, e))))
+        right = first + width
+        with k.loop("for", "c", width) as c, k.loop("vector", "j", rest) as j:
+            old = k.load(lu, at(first + c, right + j))
+            with k.scan("q", c, [("last", w.t)], [old]) as s:
+                factor = k.load(lu, at(first + c, first + s.var))
+                s.step(
+                    w.less_product(s.before[0], factor, k.load(lu, at(first + s.var, right + j)))
+                )
+            k.store(lu, at(first + c, right + j), s.results[0])
+        w.reduced(
+            lu, rest, width, lambda i, j: at(right + i, right + j),
+            lambda i, q: k.load(lu, at(right + i, first + q)),
+            lambda q, j: k.load(lu, at(first + q, right + j)), lambda _: rest,
+        )  # fmt: skip
+
+
+def factor_lu(n: Node, s: Site, words: str) -> tuple[Any, Any]:
+    """A step that factors the matrices of the first operand: factors, and the order of rows."""
+    shape = known_shape(n.inputs[0])
+    many, size, t = D.product(shape[:-2]), shape[-1], n.inputs[0].dtype
+    k = KernelBuilder("factor_lu")
+    w = Loops(k, t)
+    x = k.input("x", t, (many, size, size))
+    lu = k.inout("lu", t, (many, size, size))
+    order = k.inout("order", i32, (many, size))
+    with k.loop("parallel", "u", many) as u:
+
+        def swapped(p: Dim, q: Dim) -> None:
+            a, b = k.load(order, (u, p)), k.load(order, (u, q))
+            k.store(order, (u, p), b)
+            k.store(order, (u, q), a)
+
+        def place(i: Dim, j: Dim) -> tuple[Dim, ...]:
+            return (u, i, j)
+
+        w.copy(lu, x, size, size, place, place)
+        with k.loop("for", "i", size) as i:
+            k.store(order, (u, i), k.cast(k.index(i), i32))
+        lower_product(w, lu, size, place, swapped)
+        with k.loop("for", "i", size) as i:
+            k.check(w.test("not_equal", k.load(lu, (u, i, i)), w.zero), 1, u)
+    made = s.temp(t, many * size * size), s.temp(i32, many * size)
+    s.step(k.build(), [s.input(0), *made], [words])
+    return made
+
+
+#: Right sides of a parallel unit.
+COLUMNS = 64
+
+
+def substitute(
+    w: Loops, x: Buffer, a: Buffer, n: Dim, columns: Dim, at: Place, of: Place, downwards: bool,
+    turned: bool, ones: bool,
+) -> None:  # fmt: skip
+    """Each row of `x` loses the rows known so far, by the triangle of `a`, and is divided."""
+    k = w.k
+
+    def line(i: Dim) -> Dim:
+        return i if downwards else n - 1 - i
+
+    with k.loop("for", "i", n) as i:
+        row = line(i)
+        own = k.load(a, of(row, row))
+        with k.loop("vector", "c", columns) as c:
+            with k.scan("q", i, [("last", w.t)], [k.load(x, at(row, c))]) as s:
+                known = line(s.var)
+                factor = k.load(a, of(known, row) if turned else of(row, known))
+                s.step(w.less_product(s.before[0], factor, k.load(x, at(known, c))))
+            (y,) = s.results
+            k.store(x, at(row, c), y if ones else w.f("realdiv", y, own))
+
+
+def solve_lu(n: Node, s: Site) -> None:
+    """Solutions by factors, for blocks of right sides; of identity matrices for inverses."""
+    _solve(n, s, "Input matrix is not invertible.", right=True)
+
+
+def invert(n: Node, s: Site) -> None:
+    """Inverses: solutions for the identity."""
+    _solve(n, s, "Input is not invertible.", right=False)
+
+
+def _solve(n: Node, s: Site, words: str, right: bool) -> None:
+    shape = known_shape(n.inputs[0])
+    many, size, t = D.product(shape[:-2]), shape[-1], n.inputs[0].dtype
+    columns = known_shape(n.inputs[1])[-1] if right else size
+    adjoint = n.attrs["adjoint"]
+    made = factor_lu(n, s, words)
+    blocks = D.maximum(D.ceildiv(columns, COLUMNS), 1)
+    k = KernelBuilder("solve_lu")
+    w = Loops(k, t)
+    lu = k.input("lu", t, (many, size, size))
+    order = k.input("order", i32, (many, size))
+    b = k.input("b", t, (many, size, columns)) if right else None
+    x = k.output("x", t, (many, size, columns))
+    work = k.scratch("work", t, (size, COLUMNS))
+    with k.loop("parallel", "u", many * blocks) as u:
+        matrix, start = u // blocks, u % blocks * COLUMNS
+        count = D.minimum(columns - start, COLUMNS)
+
+        def at(i: Dim, c: Dim) -> tuple[Dim, ...]:
+            return (i, c)
+
+        def of(i: Dim, j: Dim) -> tuple[Dim, ...]:
+            return (matrix, i, j)
+
+        def given(i: Dim, c: Dim) -> Any:
+            if b is not None:
+                return k.load(b, (matrix, i, start + c))
+            same = w.test("equal", k.index(i), k.index(start + c))
+            return k.select(same, w.one, w.zero)
+
+        def sides(source: Callable[[Dim], Dim], to: Callable[[Dim], Dim]) -> None:
+            with k.loop("for", "i", size) as i:
+                p, q = source(i), to(i)
+                with k.loop("vector", "c", count) as c:
+                    k.store(work, (q, c), given(p, c))
+
+        def moved(i: Dim) -> Dim:
+            g: Any = k.cast(k.load(order, (matrix, i)), i64)
+            return g.index  # type: ignore[no-any-return]
+
+        if adjoint:
+            sides(lambda i: i, lambda i: i)
+            substitute(w, work, lu, size, count, at, of, True, True, False)
+            substitute(w, work, lu, size, count, at, of, False, True, True)
+        else:
+            sides(moved, lambda i: i)
+            substitute(w, work, lu, size, count, at, of, True, False, True)
+            substitute(w, work, lu, size, count, at, of, False, False, False)
+        with k.loop("for", "i", size) as i:
+            row = moved(i) if adjoint else i
+            with k.loop("vector", "c", count) as c:
+                k.store(x, (matrix, row, start + c), k.load(work, (i, c)))
+    binds = [*made, *([s.input(1)] if right else []), s.output()]
+    s.step(k.build(), [*binds, s.scratch(scratch_stride(work), t)])
+
+
+def log_determinant(n: Node, s: Site) -> None:
+    """Signs and logarithms of determinants by the factors; with one result the determinant."""
+    shape = known_shape(n.inputs[0])
+    many, size, t = D.product(shape[:-2]), shape[-1], n.inputs[0].dtype
+    k = KernelBuilder(n.op.name)
+    w = Loops(k, t)
+    x = k.input("x", t, (many, size, size))
+    lu = k.scratch("lu", t, (size, size))
+    made = [k.output(f"y{i}", t, (many,)) for i in range(len(n.outputs))]
+    sign = made[0]
+    with k.loop("parallel", "u", many) as u:
+
+        def swapped(p: Dim, q: Dim) -> None:
+            old = k.load(sign, (u,))
+            same = w.test("equal", k.index(p), k.index(q))
+            k.store(sign, (u,), k.select(same, old, w.f("negative", old)))
+
+        def place(i: Dim, j: Dim) -> tuple[Dim, ...]:
+            return (i, j)
+
+        w.copy(lu, x, size, size, place, lambda i, j: (u, i, j))
+        k.store(sign, (u,), w.one)
+        lower_product(w, lu, size, place, swapped)
+        kinds: Sequence[tuple[str, DType]] = [("last", t), ("sum", t), ("prod", t), ("min", t)]
+        start: list[Any] = [k.load(sign, (u,)), w.zero, w.one, w.one]
+        with k.scan("i", size, kinds, start) as total:
+            p = k.load(lu, (total.var, total.var))
+            each = k.select(w.test("less", p, w.zero), lit(-1, t), w.one)
+            each = k.select(w.test("equal", p, w.zero), w.zero, each)
+            each = k.select(w.test("equal", p, p), each, p)
+            now = w.f("abs", w.f("multiply", total.before[2], p))
+            total.step(w.f("multiply", total.before[0], each), w.f("log", w.f("abs", p)), p, now)
+        out, logs, product, least = total.results
+        if len(made) == 1:
+            # the product, unless some part of it left the numbers of full precision
+            first = w.f("multiply", k.load(sign, (u,)), product)
+            kept = w.test("greater_equal", least, lit(float(np.finfo(t.np).tiny), t))
+            finite = w.test("less", w.f("abs", product), lit(float("inf"), t))
+            kept = w.test("logical_and", kept, finite)
+            zero = w.test("equal", out, w.zero)
+            far = k.select(zero, w.zero, w.f("multiply", out, w.f("exp", logs)))
+            k.store(sign, (u,), k.select(kept, first, far))
+        else:
+            k.store(sign, (u,), out)
+            k.store(made[1], (u,), logs)
+    binds = [s.input(0), *(s.output(i) for i in range(len(made)))]
+    rows = s.scratch(scratch_stride(lu), t)
+    s.step(k.build(), [binds[0], rows, *binds[1:]])
+
+
+# ------------------------------------------------------------------------- symmetric factors
+
+
+def factor_cholesky(n: Node, s: Site) -> None:
+    """Lower factors; only the lower triangle of the operand is read.
+
+    The square on the diagonal is factored turned over (`top`), so that its rows are vectors; the
+    columns below are kept turned over beside (`panel`) for the product that follows.
+    """
+    shape = known_shape(n.inputs[0])
+    many, size, t = D.product(shape[:-2]), shape[-1], n.inputs[0].dtype
+    k = KernelBuilder("factor_cholesky")
+    w = Loops(k, t)
+    x = k.input("x", t, (many, size, size))
+    low = k.output("low", t, (many, size, size))
+    panel = k.scratch("panel", t, (PANEL, D.maximum(size, 1)))
+    with k.loop("parallel", "u", many) as u:
+        top = k.alloc("top", t, (PANEL, PANEL))
+        with k.loop("for", "i", size) as i, k.loop("vector", "j", i + 1) as j:
+            k.store(low, (u, i, j), k.load(x, (u, i, j)))
+        with k.loop("for", "p", D.ceildiv(size, PANEL)) as p:
+            first = p * PANEL
+            width = D.minimum(size - first, PANEL)
+            with k.loop("for", "r", width) as r, k.loop("vector", "c", r + 1) as c:
+                k.store(top, (c, r), k.load(low, (u, first + r, first + c)))
+            with k.loop("for", "c", width) as c:
+                square = k.load(top, (c, c))
+                bad = w.test("less_equal", square, w.zero)
+                k.check(w.test("logical_not", bad), 1, u)
+                own = w.f("sqrt", square)
+                k.store(top, (c, c), own)
+                k.store(low, (u, first + c, first + c), own)
+                with k.loop("for", "e", width - 1 - c) as e:
+                    share = w.f("realdiv", k.load(top, (c, c + 1 + e)), own)
+                    k.store(top, (c, c + 1 + e), share)
+                    k.store(low, (u, first + c + 1 + e, first + c), share)
+                with k.loop("for", "r", width - 1 - c) as r:
+                    row = c + 1 + r
+                    factor = k.load(top, (c, row))
+                    with k.loop("vector", "e", width - row) as e:
+                        old = k.load(top, (row, row + e))
+                        new = w.less_product(old, factor, k.load(top, (c, row + e)))
+                        k.store(top, (row, row + e), new)
+            below = first + width
+            rest = size - below
+            with k.loop("for", "c", width) as c:
+                own = k.load(top, (c, c))
+                with k.loop("for", "i", rest) as i:
+                    share = w.f("realdiv", k.load(low, (u, below + i, first + c)), own)
+                    k.store(low, (u, below + i, first + c), share)
+                    k.store(panel, (c, i), share)
+                    with k.loop("vector", "e", width - 1 - c) as e:
+                        to = (u, below + i, first + c + 1 + e)
+                        new = w.less_product(k.load(low, to), share, k.load(top, (c, c + 1 + e)))
+                        k.store(low, to, new)
+            w.reduced(
+                low, rest, width, lambda i, j: (u, below + i, below + j),
+                lambda i, q: k.load(low, (u, below + i, first + q)),
+                lambda q, j: k.load(panel, (q, j)), lambda last: last + 1,
+            )  # fmt: skip
+        with k.loop("for", "i", size) as i, k.loop("vector", "j", size - 1 - i) as j:
+            k.store(low, (u, i, i + 1 + j), w.zero)
+    words = "Cholesky decomposition was not successful. The input might not be valid."
+    s.step(k.build(), [s.input(0), s.output(), s.scratch(scratch_stride(panel), t)], [words])
