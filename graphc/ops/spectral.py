@@ -1,4 +1,4 @@
-"""Discrete Fourier transforms, by numpy on the host, with gradients."""
+"""Discrete Fourier transforms, in native code that the host calls, with gradients."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from graphc.ir.build import build, current
 from graphc.ir.node import Value
 from graphc.ops import arrays, complex, fills, math, spaced
 from graphc.ops.blocks import sizes_of
+from graphc.ops.fourier_loops import from_half, half_of, whole
 from graphc.ops.record import Attrs, Op, Types, as_value, op, shape_error, static_ints
 
 __all__ = [
@@ -48,10 +49,18 @@ def _size(x: Value, n: int) -> Any:
     return float(out)
 
 
+def _whole(c: Any, z: Any, n: int, back: bool) -> Any:
+    """The transform over the last n axes, one after the other."""
+    for axis in range(-1, -n - 1, -1):
+        z = whole(c.native, z, axis, back)
+    return z
+
+
 fft_op: Op = op(
     "fft", "FFT", "host", args=("input",), types="c", infer=_fft_infer,
     doc="The discrete Fourier transform over the last axes.",
     numpy=lambda x, *, n: np.fft.fftn(x, axes=_axes(n)).astype(x.dtype),
+    host=lambda c, x, *, n: _whole(c, x, n, False),
     grad=lambda y, dy, x, *, n: _transform(ifft_op, dy, n) * _size(dy, n),
     facts={"own_conjugate": True, "type": lambda inputs, attrs: _named("FFT", attrs)},
 )  # fmt: skip
@@ -60,6 +69,7 @@ ifft_op: Op = op(
     "ifft", "IFFT", "host", args=("input",), types="c", infer=_fft_infer,
     doc="The inverse discrete Fourier transform over the last axes.",
     numpy=lambda x, *, n: np.fft.ifftn(x, axes=_axes(n)).astype(x.dtype),
+    host=lambda c, x, *, n: _whole(c, x, n, True),
     grad=lambda y, dy, x, *, n: _transform(fft_op, dy, n) / _size(dy, n),
     facts={"own_conjugate": True, "type": lambda inputs, attrs: _named("IFFT", attrs)},
 )  # fmt: skip
@@ -84,6 +94,7 @@ def _rfft_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     sizes = list(lengths or s[-n:])
     last = sizes[-1]
     half = last // 2 + 1 if type(last) is int or D.facts() is not None else D.fresh()
+    half = 0 if D.same(last, 0) else half
     return [(_WIDE[x.dtype], (*s[:-n], *sizes[:-1], half))]
 
 
@@ -108,6 +119,32 @@ def _irfft_numpy(x: Any, *, n: int, lengths: Any) -> Any:
     kind = np.float32 if x.dtype == np.complex64 else np.float64
     s = lengths or (*x.shape[-n:-1], 2 * (x.shape[-1] - 1))
     return np.fft.irfftn(x, s=s, axes=_axes(n)).astype(kind)
+
+
+def _cut_or_filled(x: Any, sizes: Sequence[int]) -> Any:
+    """The last axes of an array cut, or filled with zeros, to `sizes`."""
+    have = x.shape[x.ndim - len(sizes) :]
+    if tuple(have) == tuple(sizes):
+        return x
+    made = np.zeros((*x.shape[: x.ndim - len(sizes)], *sizes), x.dtype)
+    part: Any = (..., *(slice(0, min(a, b)) for a, b in zip(have, sizes, strict=True)))
+    made[part] = x[part]
+    return made
+
+
+def _rfft_host(c: Any, x: Any, *, n: int, lengths: Any) -> Any:
+    z = half_of(c.native, _cut_or_filled(x, lengths or x.shape[-n:]))
+    for axis in range(-2, -n - 1, -1):
+        z = whole(c.native, z, axis, False)
+    return z
+
+
+def _irfft_host(c: Any, z: Any, *, n: int, lengths: Any) -> Any:
+    last = lengths[-1] if lengths else 2 * (z.shape[-1] - 1)
+    z = _cut_or_filled(z, (*(lengths or z.shape[-n:])[:-1], last // 2 + 1))
+    for axis in range(-n, -1):
+        z = whole(c.native, z, axis, True)
+    return from_half(c.native, z, last)
 
 
 def _fitted(x: Value, sizes: Sequence[Any]) -> Value:
@@ -154,12 +191,14 @@ def _irfft_grad(y: Value, dy: Value, x: Value, *, n: int, lengths: Any) -> Value
 
 rfft_op = op(
     "rfft", "RFFT", "host", args=("input",), types="f", infer=_rfft_infer, numpy=_rfft_numpy,
+    host=_rfft_host,
     doc="Half of the discrete Fourier transform of real numbers.", grad=_rfft_grad,
     facts={"own_conjugate": True, "type": lambda inputs, attrs: _named("RFFT", attrs)},
 )  # fmt: skip
 
 irfft_op = op(
     "irfft", "IRFFT", "host", args=("input",), types="c", infer=_irfft_infer, numpy=_irfft_numpy,
+    host=_irfft_host,
     doc="Real numbers from half of their discrete Fourier transform.", grad=_irfft_grad,
     facts={"own_conjugate": True, "type": lambda inputs, attrs: _named("IRFFT", attrs)},
 )  # fmt: skip

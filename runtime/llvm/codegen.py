@@ -78,6 +78,7 @@ def templates() -> dict[str, Callable[[Any, Any], Any]]:
         conv,
         conv_taps,
         depthwise,
+        fourier,
         philox_emit,
         reorder,
         sorting,
@@ -85,7 +86,7 @@ def templates() -> dict[str, Callable[[Any, Any], Any]]:
     )
 
     made: dict[str, Callable[[Any, Any], Any]] = {}
-    for m in (conv, conv_taps, depthwise, philox_emit, reorder, sorting, winograd):
+    for m in (conv, conv_taps, depthwise, fourier, philox_emit, reorder, sorting, winograd):
         made.update(m.TEMPLATES)
     return made
 
