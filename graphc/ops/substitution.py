@@ -1,6 +1,13 @@
-"""Loops of triangular systems: one unknown after the other, for many right sides at once."""
+"""Loops of triangular systems: one block of unknowns after the other, for many right sides at once.
+
+The rows of a block share what they read: each element of the unknowns that are known is loaded
+once and multiplied by a coefficient of each row. What the block's own unknowns have to do with
+each other comes afterwards, written out.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 from graphc.ir import dims as D
 from graphc.ir import dtypes
@@ -14,7 +21,9 @@ from graphc.ops.lowering import Site
 __all__ = ["lower_triangular"]
 
 #: Right sides of a parallel unit.
-COLUMNS = 64
+COLUMNS = 32
+#: Rows of a block: sums of so many stay in registers, beside what keeps them exact.
+ROWS = 8
 
 
 def lower_triangular(n: Node, s: Site) -> None:
@@ -33,16 +42,43 @@ def lower_triangular(n: Node, s: Site) -> None:
     def line(i: Dim) -> Dim:
         return i if downwards else size - 1 - i
 
-    with k.loop("parallel", "u", many * blocks) as u, k.loop("for", "i", size) as i:
-        matrix, start, row = u // blocks, u % blocks * COLUMNS, line(i)
-        own = k.load(a, (matrix, row, row))
-        k.check(k.let("not_equal", own, lit(0, t), dtype=dtypes.bool_), 1, u)
-        with k.loop("vector", "c", D.minimum(columns - start, COLUMNS)) as e:
-            c = start + e
-            with k.reduce("for", "j", i) as r:
-                known = line(r.var)
-                factor = k.load(a, (matrix, known, row) if adjoint else (matrix, row, known))
-                r.yields(sum=k.let("multiply", factor, k.load(x, (matrix, known, c))))
-            rest = k.let("subtract", k.load(b, (matrix, row, c)), r.results[0])
-            k.store(x, (matrix, row, c), k.let("realdiv", rest, own))
+    def f(op: str, *operands: Any) -> Any:
+        return k.let(op, *operands, dtype=t)
+
+    with k.loop("parallel", "u", many * blocks) as u:
+        matrix, start = u // blocks, u % blocks * COLUMNS
+
+        def factor(row: Dim, known: Dim) -> Any:
+            at = (line(known), line(row)) if adjoint else (line(row), line(known))
+            return k.load(a, (matrix, *at))
+
+        def block(first: Dim, rows: int) -> None:
+            """Unknowns from `first` on: all but the block's own are known before it."""
+            own = [factor(first + q, first + q) for q in range(rows)]
+            below = [[factor(first + q, first + p) for p in range(q)] for q in range(rows)]
+            for d in own:
+                k.check(k.let("not_equal", d, lit(0, t), dtype=dtypes.bool_), 1, u)
+            with k.loop("vector", "c", D.minimum(columns - start, COLUMNS)) as e:
+                c = start + e
+                with k.reduce("for", "j", first) as r:
+                    known = k.load(x, (matrix, line(r.var), c))
+                    r.yields(*(
+                        ("sum", f("multiply", factor(first + q, r.var), known))
+                        for q in range(rows)
+                    ))  # fmt: skip
+                found: list[Any] = []
+                for q, done in enumerate(r.results):
+                    at = (matrix, line(first + q), c)
+                    rest = f("subtract", k.load(b, at), done)
+                    for share, other in zip(below[q], found, strict=True):
+                        rest = f("subtract", rest, f("multiply", share, other))
+                    found.append(f("realdiv", rest, own[q]))
+                    k.store(x, at, found[-1])
+
+        if size // ROWS != 0:
+            with k.loop("for", "i", size // ROWS) as i:
+                block(i * ROWS, ROWS)
+        if size % ROWS != 0:
+            with k.loop("for", "i", size % ROWS) as i:
+                block(size // ROWS * ROWS + i, 1)
     s.step(k.build(), [s.input(0), s.input(1), s.output()], ["Input matrix is not invertible."])

@@ -7,7 +7,10 @@ import pytest
 
 import graphc as tf
 
-SHAPES = [((), 1, 1), ((), 33, 70), ((3,), 5, 4), ((2, 2), 7, 130), ((0,), 3, 2)]
+SHAPES = [
+    ((), 1, 1), ((), 33, 70), ((3,), 5, 4), ((2, 2), 7, 130), ((0,), 3, 2), ((2,), 8, 3),
+    ((), 60, 33), ((), 24, 1),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("lower", [True, False])
@@ -36,7 +39,8 @@ def test_what_does_not_fit() -> None:
         for wrong in (np.ones((3, 3, 1)), np.ones((3, 1)), np.ones((2, 4, 1))):
             with pytest.raises(tf.errors.InvalidArgumentError):
                 sess.run(y, {a: one, b: wrong})
-        singular = np.tril(np.ones((2, 3, 3)))
-        singular[1, 2, 2] = 0
-        with pytest.raises(tf.errors.InvalidArgumentError, match="not invertible"):
-            sess.run(y, {a: singular, b: np.ones((2, 3, 1))})
+        for size, at in ((3, 2), (20, 3), (20, 18)):  # in a block of rows, and in a row left over
+            singular = np.tril(np.ones((2, size, size)))
+            singular[1, at, at] = 0
+            with pytest.raises(tf.errors.InvalidArgumentError, match="not invertible"):
+                sess.run(y, {a: singular, b: np.ones((2, size, 1))})
