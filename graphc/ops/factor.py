@@ -23,10 +23,15 @@ from graphc.ops.elimination import (
     lower_solve,
     small,
 )
-from graphc.ops.factor_loops import factor_cholesky, invert, log_determinant, solve_lu
+from graphc.ops.factor_loops import (
+    factor_cholesky,
+    invert,
+    log_determinant,
+    lower_triangular,
+    solve_lu,
+)
 from graphc.ops.lowering import Site
 from graphc.ops.record import Attrs, InferError, Op, Types, as_value, op, operands, shape_error
-from graphc.ops.substitution import lower_triangular
 
 __all__ = [
     "adjoint", "cholesky", "cholesky_solve", "eigh", "eigvalsh", "expm", "logdet",

@@ -23,7 +23,7 @@ from graphc.ops.conv_windows import known_shape
 from graphc.ops.lowering import Site
 
 __all__ = ["Loops", "factor_cholesky", "factor_lu", "invert", "log_determinant", "lower_product",
-           "solve_lu"]  # fmt: skip
+           "lower_triangular", "solve_lu"]  # fmt: skip
 
 #: Columns of a panel, and rows whose sums are in registers together.
 PANEL, ROWS = 16, 8
@@ -170,29 +170,113 @@ def factor_lu(n: Node, s: Site, words: str) -> tuple[Any, Any]:
 
 
 #: Right sides of a parallel unit.
-COLUMNS = 64
+COLUMNS = 32
 
 
 def substitute(
     w: Loops, x: Buffer, a: Buffer, n: Dim, columns: Dim, at: Place, of: Place, downwards: bool,
-    turned: bool, ones: bool,
+    turned: bool, ones: bool = False, check: Callable[[Any], None] | None = None,
 ) -> None:  # fmt: skip
-    """Each row of `x` loses the rows known so far, by the triangle of `a`, and is divided."""
+    """Each row of `x` loses the rows known so far, by the triangle of `a`, and is divided.
+
+    `ROWS` of them together lose what is known before, then in registers each other. A single
+    column is taken along the rows of the matrix.
+    """
     k = w.k
 
     def line(i: Dim) -> Dim:
         return i if downwards else n - 1 - i
 
+    def factor(row: Dim, known: Dim) -> Any:
+        return k.load(a, of(known, row) if turned else of(row, known))
+
+    def diagonal(row: Dim) -> Any:
+        own = k.load(a, of(row, row))
+        if check is not None:
+            check(own)
+        return own
+
+    def block(first: Dim, count: int) -> None:
+        rows = [line(first + r) for r in range(count)]
+        own = [None if ones else diagonal(row) for row in rows]
+        with k.loop("vector", "c", columns) as c:
+            old = [k.load(x, at(row, c)) for row in rows]
+            with k.scan("q", first, [("last", w.t)] * count, old) as s:
+                known = line(s.var)
+                of_known = k.load(x, at(known, c))
+                s.step(*[
+                    w.less_product(s.before[r], factor(row, known), of_known)
+                    for r, row in enumerate(rows)
+                ])  # fmt: skip
+            made: list[Any] = list(s.results)
+            for r, row in enumerate(rows):
+                for q in range(r):
+                    made[r] = w.less_product(made[r], factor(row, rows[q]), made[q])
+                if not ones:
+                    made[r] = w.f("realdiv", made[r], own[r])
+                k.store(x, at(row, c), made[r])
+
+    if type(columns) is int and columns == 1:
+        _one_column(w, x, at, n, line, factor, None if ones else diagonal, turned)
+        return
+    with k.loop("for", "i", n // ROWS) as i:
+        block(i * ROWS, ROWS)
+    with k.loop("for", "i", n % ROWS) as i:
+        block(n // ROWS * ROWS + i, 1)
+
+
+def _one_column(
+    w: Loops, x: Buffer, at: Place, n: Dim, line: Callable[[Dim], Dim],
+    factor: Callable[[Dim, Dim], Any], diagonal: Callable[[Dim], Any] | None, turned: bool,
+) -> None:  # fmt: skip
+    """One number after the other, with vectors along the rows of the matrix as it lies."""
+    k = w.k
     with k.loop("for", "i", n) as i:
         row = line(i)
-        own = k.load(a, of(row, row))
-        with k.loop("vector", "c", columns) as c:
-            with k.scan("q", i, [("last", w.t)], [k.load(x, at(row, c))]) as s:
-                known = line(s.var)
-                factor = k.load(a, of(known, row) if turned else of(row, known))
-                s.step(w.less_product(s.before[0], factor, k.load(x, at(known, c))))
-            (y,) = s.results
-            k.store(x, at(row, c), y if ones else w.f("realdiv", y, own))
+        left = k.load(x, at(row, 0))
+        if not turned:
+            with k.reduce("vector", "q", i) as r:
+                known = line(r.var)
+                r.yields(sum=w.f("multiply", factor(row, known), k.load(x, at(known, 0))))
+            left = w.f("subtract", left, r.results[0])
+        y = left if diagonal is None else w.f("realdiv", left, diagonal(row))
+        k.store(x, at(row, 0), y)
+        if turned:
+            with k.loop("vector", "q", n - 1 - i) as q:
+                later = line(i + 1 + q)
+                old = k.load(x, at(later, 0))
+                k.store(x, at(later, 0), w.less_product(old, factor(later, row), y))
+
+
+def lower_triangular(n: Node, s: Site) -> None:
+    """Solutions of triangular systems, for blocks of right sides."""
+    shape, sides = known_shape(n.inputs[0]), known_shape(n.inputs[1])
+    many, size, columns = D.product(shape[:-2]), shape[-1], sides[-1]
+    adjoint = n.attrs["adjoint"]
+    t = n.inputs[0].dtype
+    blocks = D.maximum(D.ceildiv(columns, COLUMNS), 1)
+    k = KernelBuilder(n.op.name)
+    w = Loops(k, t)
+    a = k.input("a", t, (many, size, size))
+    b = k.input("b", t, (many, size, columns))
+    x = k.output("x", t, (many, size, columns))
+    with k.loop("parallel", "u", many * blocks) as u:
+        matrix, start = u // blocks, u % blocks * COLUMNS
+        count = D.minimum(columns - start, COLUMNS)
+        count = 1 if type(columns) is int and columns == 1 else count
+
+        def at(i: Dim, c: Dim) -> tuple[Dim, ...]:
+            return (matrix, i, start + c)
+
+        def check(own: Any) -> None:
+            k.check(w.test("not_equal", own, w.zero), 1, u)
+
+        w.copy(x, b, size, count, at, at)
+        substitute(
+            w, x, a, size, count, at, lambda i, j: (matrix, i, j), n.attrs["lower"] != adjoint,
+            adjoint, check=check,
+        )  # fmt: skip
+    s.step(k.build(), [s.input(0), s.input(1), s.output()], ["Input matrix is not invertible."])
 
 
 def solve_lu(n: Node, s: Site) -> None:
@@ -222,6 +306,7 @@ def _solve(n: Node, s: Site, words: str, right: bool) -> None:
     with k.loop("parallel", "u", many * blocks) as u:
         matrix, start = u // blocks, u % blocks * COLUMNS
         count = D.minimum(columns - start, COLUMNS)
+        count = 1 if type(columns) is int and columns == 1 else count
 
         def at(i: Dim, c: Dim) -> tuple[Dim, ...]:
             return (i, c)
@@ -247,12 +332,12 @@ def _solve(n: Node, s: Site, words: str, right: bool) -> None:
 
         if adjoint:
             sides(lambda i: i, lambda i: i)
-            substitute(w, work, lu, size, count, at, of, True, True, False)
+            substitute(w, work, lu, size, count, at, of, True, True)
             substitute(w, work, lu, size, count, at, of, False, True, True)
         else:
             sides(moved, lambda i: i)
             substitute(w, work, lu, size, count, at, of, True, False, True)
-            substitute(w, work, lu, size, count, at, of, False, False, False)
+            substitute(w, work, lu, size, count, at, of, False, False)
         with k.loop("for", "i", size) as i:
             row = moved(i) if adjoint else i
             with k.loop("vector", "c", count) as c:
