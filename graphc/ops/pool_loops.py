@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -54,10 +55,19 @@ class _Windows:
 
     @property
     def tiles(self) -> bool:
-        """Whether windows have few taps, and each element of the image is in one of them."""
+        """Whether each element of the image is in one window."""
         each = zip(self.out, self.strides, self.size, strict=True)
         side_by_side = self.strides == self.kernel and all(o * s == m for o, s, m in each)
-        return self.few and self.whole and side_by_side
+        return self.whole and side_by_side
+
+    def turned(self) -> _Windows:
+        """For steps of 1 the windows over results that each element of the image is in."""
+        made = copy.copy(self)
+        made.size, made.out, made.whole = self.out, self.size, False
+        made.pads = tuple(
+            (n - 1 - p[0], n - 1 - p[1]) for n, p in zip(self.kernel, self.pads, strict=True)
+        )
+        return made
 
     def taps(self, at: Sequence[Dim]) -> list[tuple[Dim, ...]]:
         """The elements of the window at `at`, in order.
@@ -87,10 +97,6 @@ class _Windows:
         for i, n in zip(place, self.size, strict=True):
             flat = flat * n + i
         return self.k.cast(self.k.index(flat), dtypes.int32)
-
-    def load(self, b: Buffer, image: Dim, place: Sequence[Dim], size: Shape, c: Dim) -> Operand:
-        """An element, or 0 where there is none."""
-        return self.k.load(b, (image, *place, c), all_inside(self.k, place, size))
 
     def total(self, xs: Sequence[Operand], t: DType) -> Operand:
         """The sum of some elements."""
@@ -289,7 +295,7 @@ def lower_max_grad(n: Node, s: Site) -> None:
     xs, ys = known_shape(x), known_shape(dy)
     w = _Windows(n, xs, ys)
     k = w.k
-    if w.tiles:
+    if w.few and w.tiles:
         a, g = k.input("x", x.dtype, xs), k.input("g", x.dtype, ys)
         b = k.output("dx", x.dtype, xs)
         with w.rows(ys) as (image, at), k.loop("vector", "c", xs[-1]) as c:
@@ -371,24 +377,86 @@ def lower_avg(n: Node, s: Site) -> None:
     xs, ys = known_shape(x), known_shape(n.outputs[0])
     w = _Windows(n, xs, ys)
     k, t = w.k, _wide(x.dtype)
-    a, b = k.input("x", x.dtype, xs), k.output("y", x.dtype, ys)
-    with k.loop("parallel", "u", D.product(ys[:-1])) as u:
-        image, *at = unflat(u, ys[:-1])
-        count = w.count(at, t)
-        with k.loop("vector", "c", xs[-1]) as c:
-            total = _sum(w, a, image, at, c, t)
-            k.store(b, (image, *at, c), k.cast(k.let("realdiv", total, count, dtype=t), x.dtype))
+    a, b = k.input("x", x.dtype, _in_rows(xs)), k.output("y", x.dtype, _in_rows(ys))
+
+    def mean(total: Operand, at: Sequence[Dim] | None) -> Operand:
+        count = lit(int(np.prod(w.kernel)), t) if at is None else w.count(at, t)
+        return k.cast(k.let("realdiv", total, count, dtype=t), x.dtype)
+
+    _sums(w, a, b, ys, t, mean)
     s.step(k.build(), [s.input(0), s.output()])
 
 
-def _sum(w: _Windows, a: Buffer, image: Dim, at: Sequence[Dim], c: Dim, t: DType) -> Operand:
-    """The sum of a window."""
-    k = w.k
-    if not w.few:
-        return w.over(*w.span(at), "sum", lambda p: k.cast(k.load(a, (image, *p, c)), t))
-    if w.whole:
-        return w.total([k.load(a, (image, *p, c)) for p in w.taps(at)], t)
-    return w.total([w.load(a, image, p, w.size, c) for p in w.places(at)], t)
+def _in_rows(shape: Shape) -> Shape:
+    """A shape whose last place and channels are one axis."""
+    return (*shape[:-2], shape[-2] * shape[-1])
+
+
+def _sums(
+    w: _Windows, a: Buffer, b: Buffer, shape: Shape, t: DType,
+    value: Callable[[Operand, Sequence[Dim] | None], Operand],
+) -> None:  # fmt: skip
+    """Store at each place of results of a shape what `value` makes of the sum of its window.
+
+    Where whole windows exist (`value` is given no place there) they are written out, and with
+    steps of 1 vectors run along rows: images of a few channels fill them.
+    """
+    k, channels = w.k, shape[-1]
+    stride, pad, reach = w.strides[-1], w.pads[-1][0], w.kernel[-1]
+    size, wide = w.size[-1], w.out[-1]
+    begin = D.minimum(D.maximum(D.ceildiv(pad, stride), 0), wide)
+    end = D.maximum(D.minimum((size + pad - reach) // stride + 1, wide), begin)
+    loops = w.loops
+
+    def whole(image: Dim, head: Sequence[Dim], start: Dim) -> Operand:
+        """The sum of a window that exists, whose rows begin at `start`."""
+        first = [o * s - p[0] for o, s, p in zip(head, w.strides[:-1], w.pads[:-1], strict=True)]
+        last = [start + i * channels for i in range(reach)]
+        rest = list(itertools.product(*(range(n) for n in w.kernel[loops:-1])))
+
+        def written_out(places: list[Dim]) -> Operand:
+            if loops == len(w.kernel):  # rows are long themselves
+                at = (image, *places[:-1], start + places[-1] * channels)
+                return k.cast(k.load(a, at), t)
+            rows = [[f + i for f, i in zip(first[loops:], tap, strict=True)] for tap in rest]
+            return w.total([k.load(a, (image, *places, *row, e)) for row in rows for e in last], t)
+
+        return w.over([*first, 0][:loops], w.kernel[:loops], "sum", written_out)
+
+    def part(image: Dim, at: Sequence[Dim]) -> None:
+        """A place whose window may reach outside."""
+        with k.loop("vector", "c", channels) as c:
+            total = w.over(*w.span(at), "sum", lambda p: k.cast(
+                k.load(a, (image, *p[:-1], p[-1] * channels + c)), t))  # fmt: skip
+            k.store(b, (image, *at[:-1], at[-1] * channels + c), value(total, at))
+
+    with k.loop("parallel", "u", D.product(shape[:-2])) as u:
+        image, *head = unflat(u, shape[:-2])
+        inside: Dim = 1  # or 0, where the window of a row reaches outside
+        for o, s, p, n, m in zip(head, w.strides, w.pads, w.kernel, w.size, strict=False):
+            if p != (0, 0):
+                first = o * s - p[0]
+                there = D.minimum(first + 1, m - n - first + 1)
+                inside = inside * D.minimum(D.maximum(there, 0), 1)
+        # where the rows of a window exist, the loops below do what is in the middle
+        for low, many in (
+            (0, begin), (begin, (end - begin) * (1 - inside)), (end, wide - end)
+        ):  # fmt: skip
+            if many != 0:
+                with k.loop("for", "o", many) as o:
+                    part(image, [*head, low + o])
+        with ExitStack() as nest:
+            if inside != 1:
+                nest.enter_context(k.loop("for", "i", inside))
+            if stride == 1:
+                with k.loop("vector", "e", (end - begin) * channels) as e:
+                    total = whole(image, head, (begin - pad) * channels + e)
+                    k.store(b, (image, *head, begin * channels + e), value(total, None))
+            else:
+                o = begin + nest.enter_context(k.loop("for", "o", end - begin))
+                with k.loop("vector", "c", channels) as c:
+                    total = whole(image, head, (o * stride - pad) * channels + c)
+                    k.store(b, (image, *head, o * channels + c), value(total, None))
 
 
 def _shares(n: Node, s: Site, t: DType) -> Any:
@@ -418,24 +486,25 @@ def lower_avg_grad(n: Node, s: Site) -> None:
         _spread_shares(n, s, w)
         return
     shares = None if w.whole else _shares(n, s, t)
-    g = k.input("g", dy.dtype if w.whole else t, ys)
-    b = k.output("dx", dy.dtype, xs)
-    with k.loop("parallel", "u", D.product(xs[:-1])) as u:
-        image, *at = unflat(u, xs[:-1])
-        with k.loop("vector", "c", xs[-1]) as c:
-            if w.few and all(st == 1 for st in w.strides):
-                taps = itertools.product(*(range(e) for e in w.kernel))
-                places = [
-                    [i + p[0] - e for i, p, e in zip(at, w.pads, tap, strict=True)] for tap in taps
-                ]
-                total = w.total([w.load(g, image, p, w.out, c) for p in places], t)
-            else:
+    given = dy.dtype if w.whole else t
+
+    def finished(total: Operand, at: Sequence[Dim] | None = None) -> Operand:
+        if w.whole:
+            total = k.let("realdiv", total, lit(int(np.prod(w.kernel)), t), dtype=t)
+        return k.cast(total, dy.dtype)
+
+    if all(st == 1 for st in w.strides):  # windows again, over the gradient
+        g = k.input("g", given, _in_rows(ys))
+        b = k.output("dx", dy.dtype, _in_rows(xs))
+        _sums(w.turned(), g, b, xs, t, finished)
+    else:
+        g, b = k.input("g", given, ys), k.output("dx", dy.dtype, xs)
+        with k.loop("parallel", "u", D.product(xs[:-1])) as u:
+            image, *at = unflat(u, xs[:-1])
+            with k.loop("vector", "c", xs[-1]) as c:
                 total = w.over(*_windows_of(w, at), "sum",
                                lambda p: k.cast(k.load(g, (image, *p, c)), t))  # fmt: skip
-            if w.whole:
-                count = lit(int(np.prod(w.kernel)), t)
-                total = k.let("realdiv", total, count, dtype=t)
-            k.store(b, (image, *at, c), k.cast(total, dy.dtype))
+                k.store(b, (image, *at, c), finished(total))
     s.step(k.build(), [s.input(0) if w.whole else shares, s.output()])
 
 
@@ -446,13 +515,15 @@ def _spread_shares(n: Node, s: Site, w: _Windows) -> None:
     k, t = w.k, _wide(dy.dtype)
     g, b = k.input("g", dy.dtype, ys), k.output("dx", dy.dtype, xs)
     count = lit(int(np.prod(w.kernel)), t)
-    with k.loop("parallel", "u", D.product(ys[:2])) as u, ExitStack() as nest:
-        image, row = unflat(u, ys[:2])
-        at = [row, *(nest.enter_context(k.loop("for", "o", e)) for e in ys[2:-1])]
+    with w.rows(ys) as (image, at), ExitStack() as nest:
+        places: list[Sequence[Dim]] = [*w.taps(at)] if w.few else []
+        if not w.few:
+            each = zip(at, w.strides, w.kernel, strict=True)
+            places = [[o * st + nest.enter_context(k.loop("for", "t", n)) for o, st, n in each]]
         with k.loop("vector", "c", xs[-1]) as c:
             v = k.cast(k.load(g, (image, *at, c)), t)
             share = k.cast(k.let("realdiv", v, count, dtype=t), dy.dtype)
-            for p in w.taps(at):
+            for p in places:
                 k.store(b, (image, *p, c), share)
     s.step(k.build(), [s.input(0), s.output()])
 
