@@ -33,7 +33,7 @@ from graphc.ops.tensor_arrays import lengthened
 from graphc.passes.cuts import Batch, Cut, on_host, operands, say_host
 from graphc.passes.patterns import may_be_negative
 from graphc.passes.reach import Reach, is_construct, live
-from graphc.passes.references import changes, is_snapshot, variable_node, variable_of
+from graphc.passes.references import begins, changes, is_snapshot, variable_node, variable_of
 from graphc.passes.run_errors import run_error
 
 __all__ = ["Frozen", "Functionalizer", "functionalize"]
@@ -250,9 +250,7 @@ class Functionalizer:
             attrs = {"index": i, "dtype": dtype, "shape": shape}
             made = build.build(input_op, (), attrs, _label(v)).outputs[0]
             out.append(made)
-            if v.node.op.name == "variable" and (
-                self.home is not None or (v in self.made and v.dtype.hosted)
-            ):
+            if begins(v, self.home, self.made):
                 self.start[str(v.node.attrs["var"])] = made  # read by an earlier part
             else:
                 self.new[v] = made

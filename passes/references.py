@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from graphc.ir.node import Node, Value
+from collections.abc import Container
 
-__all__ = ["changes", "is_snapshot", "variable_node", "variable_of"]
+from graphc.ir.node import Node, Value
+from graphc.ir.region import Context
+
+__all__ = ["begins", "changes", "is_snapshot", "variable_node", "variable_of"]
+
+
+def begins(v: Value, home: Context | None, made: Container[Value]) -> bool:
+    """Whether the fed `v` is a variable as it is at the start, which updates may change.
+
+    So are those that the region `home` is given, and those of strings that an earlier part read.
+    """
+    return v.node.op.name == "variable" and (
+        home is not None or (v in made and v.dtype.hosted)
+    )  # fmt: skip
 
 
 def changes(n: Node) -> tuple[Value, ...]:

@@ -11,7 +11,7 @@ from graphc.errors import FailedPreconditionError, UnimplementedError
 from graphc.ir.node import Node, Value
 from graphc.passes.cuts import Cut, is_effect
 from graphc.passes.reach import is_construct, live, needed
-from graphc.passes.references import changes, variable_of
+from graphc.passes.references import begins, changes, variable_of
 from graphc.passes.run_errors import run_error
 from graphc.runtime import host
 from graphc.runtime.feeds import as_feed, from_storage, given_shape
@@ -42,6 +42,9 @@ class Parts:
             if v in known:
                 message = f"{v.name!r} decides a shape, but has too many elements for that"
                 raise UnimplementedError(None, n, run_error(n, message))
+        #: Fed values that are the same for all readers. A variable that a region is fed is what it
+        #: held at the start: who comes after an update in the region sees another.
+        self.settled = {v for v in known if not begins(v, run.home, run.made)}
         #: Once each, as its first reader sees it.
         self.needs = {v: n for v, n in reversed(cut.needs)}
         self.fed = (*[v for h in cut.hosts for v in cut.made_by(h)], *self.needs)
@@ -61,7 +64,7 @@ class Parts:
         if not cut.alone:
             self._keep([v for v, _ in cut.reads], targets, known)
         self.wanted = [
-            s for s in dict.fromkeys((*cut.reads, *self.needs.items())) if s[0] not in known
+            s for s in dict.fromkeys((*cut.reads, *self.needs.items())) if s[0] not in self.settled
         ]
         self.first = None
         if self.wanted or any(c.op.name != "variable" for c in before):
@@ -146,9 +149,10 @@ class Parts:
             inner = self.cut.inner.get(h)
             for v in _operands(h) if inner is None else inner.operands:
                 made = source.get(v)
-                args.append(
-                    place[v] if v in place else later[made] if made is not None else seen[v, h]
-                )
+                if v in self.settled:
+                    args.append(place[v])
+                else:
+                    args.append(later[made] if made is not None else seen[v, h])
             self.calls.append((h, tuple(args)))
         self.known = [seen[v, n] for v, n in self.needs.items()]
         of_first = {} if self.first is None else {v: place[v] for v in self.first.feeds}

@@ -71,3 +71,30 @@ def test_updates_outside(build: Callable[..., Any], want: list[Any]) -> None:
             sess.run(run)
             got = sess.run([v, n, w])
             assert (got[0].tolist(), got[1], got[2].tolist()) == values
+
+
+@pytest.mark.parametrize("resource", [True, False])
+@pytest.mark.parametrize("inner", ["cond", "loop"])
+def test_updates_in_a_region_before_a_construct_in_it(inner: str, resource: bool) -> None:
+    """What the construct does not change is not what the variable was when the region began."""
+    v = tf.Variable([1.0, 2.0], use_resource=resource)
+    again = tf.placeholder(tf.bool, [])
+
+    def change(seen: Any) -> Any:
+        with tf.control_dependencies([tf.assign(v, doubled(seen))]):
+            return v + 0.0
+
+    def outer() -> Any:
+        with tf.control_dependencies([tf.assign_add(v, [1.0, 1.0])]):
+            seen = v + 0.0
+        if inner == "cond":
+            return tf.cond(again, lambda: change(seen), lambda: seen + 0.0)
+        n = tf.cast(again, tf.int32)
+        return tf.while_loop(lambda i, a: i < n, lambda i, a: (i + 1, change(a)), (0, seen))[1]
+
+    y = tf.cond(tf.constant([1])[0] > 0, outer, lambda: v + 0.0)
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        for fed, want in ((False, [2, 3]), (True, [6, 8]), (False, [7, 9])):  # TF 1.15
+            assert sess.run(y, {again: fed}).tolist() == want
+            assert sess.run(v).tolist() == want
