@@ -435,7 +435,8 @@ def _transpose(e: Any, n: Any) -> Written:
 ROWS: dict[str, Callable[[Any, Any], Written | None]] = {
     **{op: _row(attributes) for op, attributes in _parse(_TABLE).items()},
     "rfft": _lengths, "irfft": _lengths, "stateless_random": _stateless,
-    "candidate_sampler": _sampler, "ctc_loss": _ctc_loss, "ensure_shape": _ensure_shape,
+    "candidate_sampler": _sampler, "draw_candidates": _sampler, "ctc_loss": _ctc_loss,
+    "ensure_shape": _ensure_shape,
     "count_up_to": _count_up_to, "scatter_nd": _scatter_nd, "sparse_order": _sparse_order,
     "initialized_value": _initialized_value, "sparse_places": _sparse_places,
     "sparse_fill_empty_rows": _sparse_fill_empty_rows, "softmax": _along_last("Softmax"),

@@ -54,6 +54,8 @@ def reserved(node: Node) -> Dim:
     if s is None:
         raise ValueError(f"the rank of {node.name!r} is not known")
     n = D.product(s)
+    if "blocks" in node.op.facts:
+        return node.op.facts["blocks"](node)  # type: ignore[no-any-return]
     if node.op is shuffle_op:
         rows = s[0] if s else 0
         empty = D.same(n, 0)
@@ -74,7 +76,7 @@ def per_block(dtype: DType) -> int:
     return 2 if dtype.size == 8 else 4
 
 
-def _state(k: KernelBuilder, n: Node, s: Site) -> tuple[Any, Any]:
+def state_of(k: KernelBuilder, n: Node, s: Site) -> tuple[Any, Any]:
     """The op's state, a parameter of the kernel and what it is bound to.
 
     Three words: the blocks drawn before, and the two seeds as 64-bit integers.
@@ -97,7 +99,7 @@ def _numbers(
     n: Node, s: Site, draw: str, dtype: DType, count: Dim, out: Any, ends: list[int]
 ) -> None:
     k = KernelBuilder(n.op.name)
-    state, bound = _state(k, n, s)
+    state, bound = state_of(k, n, s)
     y = k.output("y", dtype, (count,))
     more = [k.input("lo" if i == 0 else "hi", dtype, ()) for i in ends]
     truncated = draw == "truncated_normal"
@@ -126,7 +128,7 @@ def _shuffle(n: Node, s: Site) -> None:
     inner = D.product(shape[1:])
     order = s.temp(dtypes.int64, rows)
     k = KernelBuilder("shuffle")
-    state, bound = _state(k, n, s)
+    state, bound = state_of(k, n, s)
     p = k.output("order", dtypes.int64, (rows,))
     k.template("philox_shuffle", [state, p], (rows,))
     s.step(k.build(), [bound, order])

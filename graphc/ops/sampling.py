@@ -1,7 +1,8 @@
-"""Candidate samplers: classes drawn by the host, from the numbers TF1 would draw.
+"""Candidate samplers: classes drawn from the numbers TF1 would draw.
 
-Each op keeps its place in its Philox stream in the session. A run reserves 512 blocks for each
-candidate; the draws are lane after lane of them.
+A run reserves 512 blocks of the op's Philox stream for each candidate; the draws are lane after
+lane of them. Uniform classes and those of Zipf's law are drawn in native code, as each step of a
+word model does; the others by the host, where each op keeps its place in its stream in the session.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build
-from graphc.ir.node import Value
+from graphc.ir.dims import Dim
+from graphc.ir.kernel import lit
+from graphc.ir.kernel_builder import KernelBuilder
+from graphc.ir.node import Node, Value
 from graphc.ops import philox
 from graphc.ops.convert import convert_to_tensor
-from graphc.ops.random import _seeds, seeds_of
+from graphc.ops.lowering import Site
+from graphc.ops.random import _seeds, seeds_of, state_of
 from graphc.ops.record import Attrs, Types, no_grad, op, shape_error
 
 __all__ = [
@@ -187,9 +192,9 @@ def _expected(p: float, size: int, tries: int) -> float:
     return -_math.expm1(tries * _math.log1p(-p)) if p < 1.0 else 1.0
 
 
-def _sample(context: Any, true: Any, **attrs: Any) -> Any:
-    n, unique = attrs["num_sampled"], attrs["unique"]
-    if unique and n > attrs["range_max"]:
+def _check(true: Any, attrs: Attrs) -> None:
+    n = attrs["num_sampled"]
+    if attrs["unique"] and n > attrs["range_max"]:
         raise InvalidArgumentError(None, None, "Sampler's range is too small.")
     if true.ndim != 2 or true.shape[1] != attrs["num_true"]:
         columns = true.shape[1] if true.ndim == 2 else true.ndim
@@ -198,12 +203,22 @@ def _sample(context: Any, true: Any, **attrs: Any) -> Any:
             f"true_classes must have num_true columns, expected: {attrs['num_true']} was: "
             f"{columns}",
         )  # fmt: skip
+
+
+def _sample(context: Any, true: Any, **attrs: Any) -> Any:
+    n = attrs["num_sampled"]
+    _check(true, attrs)
     state = context.resource(
         f"sampler/{context.node.name}", lambda: _State(_source(attrs), seeds_of(context.node))
     )
     stream = Stream(state.seeds, state.skip)
     state.skip += _BLOCKS * n
-    source = state.source
+    return _drawn(state.source, stream, true, attrs)
+
+
+def _drawn(source: Source, stream: Stream, true: Any, attrs: Attrs) -> Any:
+    """Classes, and how often true and drawn ones are expected among them."""
+    n, unique = attrs["num_sampled"], attrs["unique"]
     drawn: list[int] = []
     seen: set[int] = set()
     tries = 0
@@ -249,6 +264,102 @@ sample_op = op(
 )  # fmt: skip
 
 
+# ------------------------------------------------------------------------- in native code
+
+
+def _meaning(true: Any, *, skip: int = 0, stream: int = 0, **attrs: Any) -> Any:
+    _check(true, attrs)
+    numbers = Stream((attrs["seed"], attrs["seed2"]), skip)
+    return _drawn(_source(attrs), numbers, true, attrs)
+
+
+def _slots(n: int) -> int:
+    """Places of a table of `n` classes: a power of two, at most half of them full."""
+    return 1 << (2 * n - 1).bit_length()
+
+
+def _lower(n: Node, s: Site) -> None:
+    (true,) = n.inputs
+    a, f64, i64, truth = n.attrs, dtypes.float64, dtypes.int64, dtypes.bool_
+    size, top, columns = a["num_sampled"], a["range_max"], a["num_true"]
+    rows, width = _known(true)
+    log = _math.log1p(top)
+    k = KernelBuilder(f"{a['kind']}_candidates")
+    state, bound = state_of(k, n, s)
+    drawn, tries = k.output("drawn", i64, (size,)), k.output("tries", i64, ())
+    seen = k.inout("seen", i64, (_slots(size),))
+    possible = not a["unique"] or size <= top
+    k.check(lit(possible, truth), 1, 0)
+    k.check(k.let("equal", k.index(width), k.index(columns), dtype=truth), 2, 0)
+    with k.loop("vector", "z", _slots(size)) as z:
+        k.store(seen, (z,), lit(-1, i64))
+    k.template(
+        "philox_candidates", [state, drawn, tries, seen], (size if possible else 0, top),
+        classes=a["kind"],
+        unique=a["unique"], log=log, slots=_slots(size),
+    )  # fmt: skip
+    enough = k.let("greater_equal", k.load(tries, ()), lit(size, i64), dtype=truth)
+    k.check(enough, 3, 0)
+    count = s.temp(i64, 1)
+    s.step(
+        k.build(), [bound, s.output(0), count, s.temp(i64, _slots(size))],
+        [
+            "Sampler's range is too small.",
+            f"true_classes must have num_true columns, expected: {columns}",
+            "The numbers drawn did not give as many different classes as are wanted.",
+        ],
+    )  # fmt: skip
+
+    def expect(name: str, many: Dim, source: Any, out: Any, *checks: str) -> None:
+        k = KernelBuilder(name)
+        x, t = k.input("classes", i64, (many,)), k.input("tries", i64, ())
+        y = k.output("expected", dtypes.float32, (many,))
+        made = k.load(t, ())
+        times = k.cast(made, f64)
+        with k.loop("parallel vector", "i", many) as i:
+            c = k.load(x, (i,))
+            if checks:
+                low = k.let("greater_equal", c, lit(0, i64), dtype=truth)
+                high = k.let("less", c, lit(top, i64), dtype=truth)
+                k.check(k.let("logical_and", low, high, dtype=truth), 1, i)
+            v = k.cast(c, f64)
+            p: Any = lit(1.0 / top, f64)
+            if a["kind"] == "log_uniform":
+                share = k.let("realdiv", k.let("add", v, lit(2.0, f64)),
+                              k.let("add", v, lit(1.0, f64)))  # fmt: skip
+                p = k.let("realdiv", k.let("log", share), lit(log, f64))
+            never = k.let("multiply", times, k.let("log1p", k.let("negative", p)))
+            once = k.let("negative", k.let("expm1", never))
+            sure = k.let("greater_equal", p, lit(1.0, f64), dtype=truth)
+            each = k.let("equal", made, lit(size, i64), dtype=truth)
+            expected = k.select(each, k.let("multiply", p, lit(float(size), f64)),
+                                k.select(sure, lit(1.0, f64), once))  # fmt: skip
+            k.store(y, (i,), k.cast(expected, dtypes.float32))
+        s.step(k.build(), [source, count, out], checks)
+
+    outside = f"a class of true_classes is outside [0, {top})"
+    expect("expected_true", rows * width, s.input(0), s.output(1), outside)
+    expect("expected_sampled", size, s.output(0), s.output(2))
+
+
+def _known(v: Value) -> tuple[Dim, ...]:
+    assert v.static_shape is not None
+    return v.static_shape
+
+
+drawn_op = op(
+    "draw_candidates", "CandidateSampler", "random", doc="Classes drawn at random, in native code.",
+    args=("true_classes",), types="i", infer=_infer, numpy=_meaning, lower=_lower, grad=no_grad,
+    stateful=True, fails=True, facts={
+        "type": lambda inputs, attrs: _kind(attrs),
+        "blocks": lambda n: _BLOCKS * n.attrs["num_sampled"],
+    },
+)  # fmt: skip
+
+#: Beyond so many classes floats do not hold them all, and drawing is left to the host.
+_EXACT = 1 << 52
+
+
 class CandidateSamples(NamedTuple):
     """What a sampler gives."""
 
@@ -270,7 +381,9 @@ def _sampled(
         if attrs[key] < least:
             raise ValueError(f"Attr '{key}' of '{_kind(attrs)}' Op passed {attrs[key]} less than "
                              f"minimum {least}.")  # fmt: skip
-    return CandidateSamples(*build(sample_op, [true], attrs, name or _kind(attrs)).outputs)
+    native = kind in ("uniform", "log_uniform") and attrs["range_max"] <= _EXACT
+    record = drawn_op if native else sample_op
+    return CandidateSamples(*build(record, [true], attrs, name or _kind(attrs)).outputs)
 
 
 def _sampler(kind: str, doc: str) -> Callable[..., CandidateSamples]:

@@ -11,6 +11,8 @@ template                buffers                  sizes
 ``philox``              state, y[, lo, hi]       unit, number of elements; attr ``draw``
 ``philox_truncated``    state, y                 unit, number of elements
 ``philox_shuffle``      state, permutation       number of rows
+``philox_candidates``   state, classes, tries,   number of candidates, of classes; attrs
+                        table                    ``classes``, ``unique``, ``log``, ``slots``
 ======================  =======================  ==============================================
 """
 
@@ -32,6 +34,7 @@ LANES = 8  # blocks computed together: a vector of 64-bit products
 MULTIPLY_0, MULTIPLY_2 = 0xD2511F53, 0xCD9E8D57
 WEYL_0, WEYL_1 = 0x9E3779B9, 0xBB67AE85
 LOW = 0xFFFFFFFF
+PATIENCE = 1 << 24  # blocks in which candidates must be found: some seconds
 TWO_PI = 6.283185307179586
 
 u32, u64, i32, i64 = dtypes.uint32, dtypes.uint64, dtypes.int32, dtypes.int64
@@ -257,8 +260,68 @@ def _shuffle(w: Walk, s: Template) -> None:
                 k.store(order, other, a)
 
 
+def _candidates(w: Walk, s: Template) -> None:
+    """Classes one after the other, two words each; where they are `unique`, a table has those met.
+
+    The table is open: a class is at the first place from its hash on that is its own or free.
+    """
+    k: Any = w.k
+    attrs = dict(s.attrs)
+    state = _State(w, s)
+    out, tries, seen = (w.pointers[b] for b in s.buffers[1:])
+    n, top = (k.index(w.uniform(d)) for d in s.sizes)
+    slots = attrs["slots"]
+
+    def draw(low: V, high: V) -> tuple[V, V]:
+        """A class, and whether the numbers gave one."""
+        if attrs["classes"] == "log_uniform":
+            x = k.cast(k.exp(_unit_f64(k, low, high) * attrs["log"]), i64) - 1
+            return k.select(x >= top, x - top, x), k.like(True, low < high)
+        classes = _as(k, top, u64)
+        x = low | k.shl(high, 32)
+        # as many numbers as there are a multiple of, but for powers of two, where none is left out
+        last = k.like(2**64 - 1, x)
+        rest = k.imod(k.imod(last, classes, floor=False) + 1, classes, floor=False)
+        return _as(k, k.imod(x, classes, floor=False), i64), x <= last - rest
+
+    def place(x: V) -> V:
+        """Where `x` is in the table, or a free place for it."""
+        mixed = k.shr(_as(k, x, u64) * 0x9E3779B97F4A7C15, 65 - slots.bit_length())
+
+        def other(now: list[V]) -> V:
+            here = k.load(seen, now[0], i64)
+            found: V = (here >= 0) & here.ne(x)
+            return found
+
+        start = _as(k, mixed, i64)
+        return _while(k, [start], other, lambda now: [(now[0] + 1) & (slots - 1)])[0]
+
+    def block(now: list[V]) -> list[V]:
+        made, tried, at = now
+        c = state.blocks(at, 1)
+        for low, high in ((c[0], c[1]), (c[2], c[3])):
+            x, good = draw(low, high)
+            good = good & (made < n)
+            tried = tried + k.cast(good, i64)
+            if attrs["unique"]:
+                spot = place(x)
+                good = good & (k.load(seen, spot, i64) < 0)
+                with k.if_(good):
+                    k.store(seen, spot, x)
+            with k.if_(good):
+                k.store(out, made, x)
+            made = made + k.cast(good, i64)
+        return [made, tried, at + 1]
+
+    made, tried, _ = _while(
+        k, [k.index(0)] * 3, lambda now: (now[0] < n) & (now[2] < PATIENCE), block
+    )  # fmt: skip
+    k.store(tries, k.index(0), k.select(made < n, k.index(-1), tried))
+
+
 TEMPLATES: dict[str, Callable[[Walk, Template], None]] = {
     "philox": _fill,
     "philox_truncated": _truncated,
     "philox_shuffle": _shuffle,
+    "philox_candidates": _candidates,
 }

@@ -142,3 +142,40 @@ def test_refusals() -> None:
         tf.random_normal([2], dtype=tf.int32)
     with pytest.raises(ValueError, match="must be >= 0"):
         tf.random_normal([-2])
+
+
+@pytest.mark.parametrize("kind", ["uniform", "log_uniform"])
+@pytest.mark.parametrize(
+    ("size", "unique", "top"),
+    [(5, True, 12), (12, True, 12), (64, True, 10000), (7, False, 9), (33, True, 64), (1, True, 1),
+     (300, True, 1 << 40)],
+)  # fmt: skip
+def test_candidates_are_those_of_the_host(kind: str, size: int, unique: bool, top: int) -> None:
+    from graphc.ops import sampling
+
+    draw = getattr(tf.nn, f"{kind}_candidate_sampler")
+    true = np.array([[0], [top - 1], [top // 2]], np.int64)
+    with tf.Graph().as_default(), tf.Session() as s:
+        made = draw(true, 1, size, unique, top, seed=3)
+        for run in range(2):
+            stream = sampling.Stream((87654321, 3), 512 * size * run)
+            attrs = {"num_sampled": size, "unique": unique, "kind": kind, "range_max": top}
+            expected = sampling._drawn(sampling._source(attrs), stream, true, attrs)
+            for got, want in zip(s.run(made), expected, strict=True):
+                np.testing.assert_array_equal(got, want)
+
+
+def test_candidates_that_cannot_be_drawn() -> None:
+    error = tf.errors.InvalidArgumentError
+    with tf.Graph().as_default(), tf.Session() as s:
+        true = tf.placeholder(tf.int64, [None, None])
+        few = tf.nn.uniform_candidate_sampler(true, 1, 9, True, 8)
+        with pytest.raises(error, match="range is too small"):
+            s.run(few, {true: [[1]]})
+        some = tf.nn.log_uniform_candidate_sampler(true, 1, 3, True, 8)
+        assert s.run(some[1], {true: np.zeros([0, 1])}).shape == (0, 1)
+        for bad in (8, -1):
+            with pytest.raises(error, match="outside"):
+                s.run(some, {true: [[1], [bad]]})
+        with pytest.raises(error, match="num_true columns"):
+            s.run(some, {true: [[1, 2]]})
