@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from graphc.runtime.llvm.cache import Cache, open_cache
 
-__all__ = ["LEVELS", "Cpu", "host"]
+__all__ = ["LEVELS", "Cpu", "asked", "host"]
 
 #: The oldest LLVM whose calls and texts are written here.
 OLDEST = (22, 0, 0)
@@ -115,12 +115,17 @@ def host(level: str = "", cache: Cache | None = None) -> Cpu:
     ValueError
         For another level.
     """
-    level = level or os.environ.get("GRAPHC_CPU", "")
+    level = asked(level)
     if level not in ("", *LEVELS):
         raise ValueError(f"unknown CPU level {level!r}: one of {', '.join(LEVELS)}")
     cpu = _limited(level, cache if cache is not None else open_cache())
     cores = _cores()
     return cpu if cpu.cores == cores else cpu._replace(cores=cores)
+
+
+def asked(level: str) -> str:
+    """The bound that holds: `level`, else what the environment says now."""
+    return level or os.environ.get("GRAPHC_CPU", "")
 
 
 @lru_cache(maxsize=16)

@@ -42,6 +42,7 @@ from typing import Any
 
 from graphc.errors import CompileError
 from graphc.runtime.llvm.cache import open_cache
+from graphc.runtime.llvm.cpu import asked
 from graphc.runtime.llvm.gate import gate
 from graphc.runtime.llvm.kernel_options import Emit, Options
 from graphc.runtime.llvm.native_code import Compiled, Context
@@ -57,7 +58,7 @@ CAPACITY = 4096  # kernels kept in memory for callers that do not hold them
 
 _recent: OrderedDict[bytes, Compiled] = OrderedDict()
 _alive: weakref.WeakValueDictionary[bytes, Compiled] = weakref.WeakValueDictionary()
-_contexts: dict[tuple[Options, str | None], Context] = {}
+_contexts: dict[tuple[Options, str, str | None], Context] = {}
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
@@ -233,7 +234,7 @@ def _make(
 
 def _context(options: Options) -> Context:
     cache = open_cache(options.cache_dir, options.cache_limit)
-    at = (options, cache.directory)
+    at = (options, asked(options.level), cache.directory)
     context = _contexts.get(at)
     if context is None:
         with gate.enter(counted=False):  # it may import llvmlite

@@ -750,6 +750,17 @@ def test_host_as_the_environment_allows(monkeypatch: pytest.MonkeyPatch) -> None
         host()
 
 
+@pytest.mark.skipif(host().level in ("", "sse2"), reason="one level only")
+def test_target_is_what_the_environment_says_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = Options(cache_dir="")
+    monkeypatch.setenv("GRAPHC_CPU", "sse2")
+    low = compile_kernels({"gemm": samples()["gemm"]}, options)["gemm"]
+    monkeypatch.delenv("GRAPHC_CPU")
+    high = compile_kernels({"gemm": samples()["gemm"]}, options)["gemm"]
+    assert "vfmadd" not in low.assembly
+    assert "vfmadd" in high.assembly
+
+
 def test_report_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = host("", Cache(str(tmp_path / "c")))
 
