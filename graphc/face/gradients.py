@@ -157,7 +157,7 @@ def gradients(
         y = _values(ys, "y")
         x = _values(xs, "x")
         gy = [_grad_y(g, v, i) for i, (g, v) in enumerate(zip(gys, y, strict=True))]
-        kept = [i for i, v in enumerate(y) if v.dtype.kind == "f"]
+        kept = [i for i, v in enumerate(y) if v.dtype.kind in "fc"]
         stop_at = _values(stop, "stop")
         first = len(graph._by_name)
         with graph.from_line(user_source()):

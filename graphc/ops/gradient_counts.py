@@ -155,6 +155,26 @@ def _pow(c: Call) -> Fact:
     return 15 + zeros(c.known(0)) + _summed(c, c.known(0), c.known(1), c.out), 2
 
 
+# ------------------------------------------------------------------------- transforms
+
+
+def _transformed(c: Call) -> bool:
+    """Whether the axes that are transformed have known sizes."""
+    s = c.node.inputs[0].static_shape
+    return s is not None and all(isinstance(d, int) for d in s[len(s) - c.node.attrs["n"] :])
+
+
+def _rfft(c: Call) -> int:
+    more = 0 if c.node.attrs["n"] == 1 else 58
+    if _transformed(c):
+        return 49 + more
+    return (58 if c.node.attrs["lengths"] else 95) + more
+
+
+def _irfft(c: Call) -> int:
+    return 44 if _transformed(c) else 76
+
+
 # ------------------------------------------------------------------------- reductions
 
 
@@ -287,6 +307,7 @@ RULES: dict[str, Facts | Callable[[Call], Facts]] = {
     **dict.fromkeys(["atan", "atanh"], 5),
     **dict.fromkeys(["asin", "erf", "erfc"], 6),
     "acos": 7, "matrix_determinant": 8, "pad": 9, "pad_v2": 9, "slice": 12, "tile": 12,
+    "fft": 10, "ifft": 13, "rfft": _rfft, "irfft": _irfft,
     "cholesky": 33, "gather": _gather, "matrix_diag_part": _matrix_diag_part,
     "extract_image_patches": 97, "top_k": (43, 2),
     # of two, broadcast

@@ -15,6 +15,7 @@ from graphc.ir.node import Value
 from graphc.ops import arrays, fills, linalg, math, shapes, spaced
 from graphc.ops.blocks import sizes_of
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import as_many, made
 from graphc.ops.record import as_value, static_ints
 from graphc.ops.spectral import irfft, rfft
 
@@ -41,11 +42,13 @@ def _raised_cosine(n: Any, periodic: Any, dtype: Any, a: float, b: float, name: 
         raise ValueError(f"dtype must be a floating point type. Found {kind!r}")
     size = _number(n, "window_length")
     if size == 1:
-        return fills.ones([1], kind)
+        with current().counts_as(2):
+            return fills.ones([1], kind)
     even = 1 - size % 2
     length = size + int(bool(periodic)) * even - 1
     values = a - b * np.cos(2.0 * _math.pi * np.arange(size) / length)
-    return convert_to_tensor(values.astype(kind.np), kind, name=name)
+    with current().counts_as(24):
+        return convert_to_tensor(values.astype(kind.np), kind, name=name)
 
 
 def hann_window(
@@ -77,6 +80,9 @@ def frame(
 ) -> Value:  # fmt: skip
     """Windows of `frame_length` at every `frame_step` along an axis, which becomes two.
 
+    Windows are made of pieces as long as what length and step have in common, so that whole rows
+    are read, and whole rows of gradients added.
+
     Parameters
     ----------
     pad_end : bool
@@ -87,22 +93,40 @@ def frame(
         assert x.rank is not None
         at = axis + x.rank if axis < 0 else axis
         length, step = _number(frame_length, "frame_length"), _number(frame_step, "frame_step")
+        count, gradient = (101, 70) if pad_end else (67, 61)
+        gradient -= 5 * (at == 0)  # the rows of the gradient are summed there
+        with current().counts_as(count, gradient=[(gradient, 1)]):
+            return _framed(x, length, step, pad_end, pad_value, at)
+
+
+def _framed(x: Value, length: int, step: int, pad_end: bool, fill: Any, at: int) -> Value:
+    n = sizes_of(x)[at]
+    assert x.rank is not None
+    if pad_end:
+        count = -(-n // step) if isinstance(n, int) else (n + step - 1) // step
+        more = (count - 1) * step + length - n
+        more = max(more, 0) if isinstance(more, int) else math.maximum(more, 0)
+        pads: list[Any] = [[0, 0]] * x.rank
+        pads[at] = [0, more]
+        x = arrays.pad(x, pads, constant_values=fill)
         n = sizes_of(x)[at]
-        if pad_end:
-            count = -(-n // step) if isinstance(n, int) else (n + step - 1) // step
-            more = (count - 1) * step + length - n
-            more = max(more, 0) if isinstance(more, int) else math.maximum(more, 0)
-            pads: list[Any] = [[0, 0]] * x.rank
-            pads[at] = [0, more]
-            x = arrays.pad(x, pads, constant_values=pad_value)
-        else:
-            count = (n - length) // step + 1
-            count = max(count, 0) if isinstance(count, int) else math.maximum(count, 0)
-        starts = shapes.expand_dims(spaced.range(count) * step, 1)
-        rows = starts + shapes.expand_dims(spaced.range(length), 0)
-        return arrays.gather(x, rows, axis=at)
+    else:
+        count = (n - length) // step + 1
+        count = max(count, 0) if isinstance(count, int) else math.maximum(count, 0)
+    piece = _math.gcd(length, step)
+    pieces = n // piece
+    sizes = sizes_of(x)
+    key: list[Any] = [slice(None)] * at
+    whole = x[tuple([*key, slice(0, pieces * piece)])]
+    rows = shapes.reshape(whole, [*sizes[:at], pieces, piece, *sizes[at + 1 :]])
+    starts = shapes.expand_dims(spaced.range(count) * (step // piece), 1)
+    places = starts + shapes.expand_dims(spaced.range(length // piece), 0)
+    taken = arrays.gather(rows, places, axis=at)
+    made_of = [*sizes[:at], count, length, *sizes[at + 1 :]]
+    return shapes.reshape(taken, made_of, name="Reshape_4")
 
 
+@as_many(91)
 def overlap_and_add(signal: Any, frame_step: Any, name: str | None = None) -> Value:
     """Frames ``[…, frames, length]`` put back at every `frame_step` and added where they overlap.
 
@@ -157,6 +181,8 @@ def stft(
         framed = frame(x, length, frame_step, pad_end=pad_end)
         if window_fn is not None:
             framed = framed * window_fn(length, dtype=framed.dtype)
+        else:
+            made(1)
         return rfft(framed, [size])
 
 
@@ -169,10 +195,13 @@ def inverse_stft(
         x = as_value(stfts)
         length = _number(frame_length, "frame_length")
         size = _power_of_two(length) if fft_length is None else _number(fft_length, "fft_length")
-        frames = irfft(x, [size])[..., :length]
-        if size < length:
-            assert frames.rank is not None
-            frames = arrays.pad(frames, [[0, 0]] * (frames.rank - 1) + [[0, length - size]])
+        frames = irfft(x, [size])
+        count = 2 if size == length else 6 if size > length else 4
+        with current().counts_as(count - (window_fn is not None)):
+            frames = frames[..., :length]
+            if size < length:
+                assert frames.rank is not None
+                frames = arrays.pad(frames, [[0, 0]] * (frames.rank - 1) + [[0, length - size]])
         if window_fn is not None:
             frames = frames * window_fn(length, dtype=frames.dtype)
         return overlap_and_add(frames, frame_step)
@@ -186,14 +215,15 @@ def inverse_stft_window_fn(
 
     def window(frame_length: Any, dtype: Any) -> Any:
         length = _number(frame_length, "frame_length")
-        forward = forward_window_fn(length, dtype=dtype)
-        parts = -(-length // step)
-        squares = arrays.pad(math.square(forward), [[0, parts * step - length]])
-        from graphc.ops.reduce import reduce_sum
+        with current().counts_as(50):
+            forward = forward_window_fn(length, dtype=dtype)
+            parts = -(-length // step)
+            squares = arrays.pad(math.square(forward), [[0, parts * step - length]])
+            from graphc.ops.reduce import reduce_sum
 
-        total = reduce_sum(shapes.reshape(squares, [parts, step]), 0, keepdims=True)
-        whole = shapes.reshape(arrays.tile(total, [parts, 1]), [parts * step])
-        return forward / whole[:length]
+            total = reduce_sum(shapes.reshape(squares, [parts, step]), 0, keepdims=True)
+            whole = shapes.reshape(arrays.tile(total, [parts, 1]), [parts * step])
+            return forward / whole[:length]
 
     return window
 
@@ -214,6 +244,21 @@ def _check_dct(type: int, n: Any, axis: int, norm: str | None, inverse: bool) ->
         raise ValueError("n should be a positive integer or None")
 
 
+def _dct_count(
+    input: Any, type: int = 2, n: Any = None, axis: int = -1, norm: str | None = None,
+    name: str | None = None,
+) -> int:  # fmt: skip
+    """How many operations TF1 makes for `dct`, by transforms of complex numbers."""
+    count = {1: 11, 2: 28, 3: 29}[type]
+    if norm:
+        count += 11 if type == 2 else 8
+    s = as_value(input, None if isinstance(input, Value) else dtypes.float32).static_shape
+    if n is not None and s is not None and isinstance(s[-1], int):
+        count += 4 if s[-1] >= n else 2
+    return count
+
+
+@as_many(_dct_count)
 def dct(
     input: Any, type: int = 2, n: Any = None, axis: int = -1, norm: str | None = None,
     name: str | None = None,
@@ -317,10 +362,12 @@ def linear_to_mel_weight_matrix(
     rise = (bins - low) / (centre - low)
     fall = (high - bins) / (high - centre)
     weights = np.maximum(0.0, np.minimum(rise, fall))
-    made = np.pad(weights, [(1, 0), (0, 0)]).astype(kind.np)
-    return convert_to_tensor(made, kind, name=name or "linear_to_mel_weight_matrix")
+    matrix = np.pad(weights, [(1, 0), (0, 0)]).astype(kind.np)
+    with current().counts_as(123):
+        return convert_to_tensor(matrix, kind, name=name or "linear_to_mel_weight_matrix")
 
 
+@as_many(34)
 def mfccs_from_log_mel_spectrograms(log_mel_spectrograms: Any, name: str | None = None) -> Value:
     """Mel-frequency cepstral coefficients of log spectrograms of mel bins."""
     with current().scope(name, "mfccs_from_log_mel_spectrograms"):

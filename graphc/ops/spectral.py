@@ -13,6 +13,7 @@ from graphc.ir.build import build, current
 from graphc.ir.node import Value
 from graphc.ops import arrays, complex, fills, math, spaced
 from graphc.ops.blocks import sizes_of
+from graphc.ops.counting import made
 from graphc.ops.fourier_loops import from_half, half_of, whole
 from graphc.ops.record import Attrs, Op, Types, as_value, op, shape_error, static_ints
 
@@ -239,17 +240,35 @@ def _complex(x: Any) -> Value:
     return v
 
 
+def _prepared(x: Value, lengths: Sequence[int] | None, n: int, back: bool) -> int:
+    """How many operations TF1 makes for the lengths, and to fill `x` with zeros."""
+    s = x.static_shape
+    if s is None or not all(isinstance(d, int) for d in s[len(s) - n :]):
+        return 24 if lengths else 50 if back else 28
+    if lengths is None:
+        return 1
+    wanted = [*lengths[:-1], lengths[-1] // 2 + 1 if back else lengths[-1]]
+    pairs = zip(s[len(s) - n :], wanted, strict=True)
+    return 3 if any(isinstance(d, int) and d < w for d, w in pairs) else 1
+
+
 def _plain(record: Op, n: int, doc: str) -> Callable[..., Value]:
     def f(input: Any, name: str | None = None) -> Value:
-        return _transform(record, _complex(input), n, name)
+        return _transform(record, _complex(input), n, name or _named(record.tf, {"n": n}))
 
     f.__doc__ = doc
     return f
 
 
 def _real(n: int, back: bool, doc: str) -> Callable[..., Value]:
+    word = ("irfft" if back else "rfft") + ("" if n == 1 else f"{n}d")
+
     def f(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Value:
-        return (_irfft_n if back else rfft_n)(input_tensor, fft_length, n, name)
+        with current().scope(name, word) as scope:
+            x = as_value(input_tensor)
+            lengths = _lengths(fft_length, n)
+            made(_prepared(x, lengths, n, back))
+            return (_irfft_n if back else rfft_n)(x, lengths, n, scope or name)
 
     f.__doc__ = doc
     return f
@@ -270,14 +289,14 @@ irfft3d = _real(3, True, "Real numbers from half of their transform over three a
 
 
 def _shifted(x: Any, axes: Any, name: str | None, back: bool) -> Value:
-    with current().scope(name, "ifftshift" if back else "fftshift"):
+    with current().scope(name, "ifftshift" if back else "fftshift") as scope:
         v = as_value(x)
         assert v.rank is not None
         given = range(v.rank) if axes is None else np.atleast_1d(np.asarray(static_ints(axes)))
         at = [int(a) for a in given]
         sizes = sizes_of(v)
         by = [-(sizes[a] // 2) if back else sizes[a] // 2 for a in at]
-        return arrays.roll(v, by, at)
+        return arrays.roll(v, by, at, name=scope or name)
 
 
 def fftshift(x: Any, axes: Any = None, name: str | None = None) -> Value:

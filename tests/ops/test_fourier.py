@@ -125,3 +125,56 @@ def test_nothing_and_odd_values() -> None:
     got = run(tf.signal.fft, x)
     assert np.isnan(got[3]).all()
     assert np.isfinite(np.delete(got, 3, 0)).all()
+
+
+#: What TensorFlow 1.15 makes: operations of a call, of its gradient, and the name of the result.
+COUNTS: list[tuple[str, Any, Any, Any, int, int, str]] = [
+    ("fft", tf.signal.fft, "complex64", [4, None], 1, 11, "FFT"),
+    ("ifft2d", tf.signal.ifft2d, "complex64", [4, 5, 6], 1, 14, "IFFT2D"),
+    ("rfft", tf.signal.rfft, "float32", [4, 6], 2, 50, "rfft"),
+    ("rfft of unknown", tf.signal.rfft, "float32", [4, None], 29, 96, "rfft"),
+    ("rfft2d", tf.signal.rfft2d, "float32", [4, 5, 6], 2, 108, "rfft2d"),
+    ("rfft filled", lambda x: tf.signal.rfft(x, [100]), "float32", [5, 80], 4, 0, "rfft"),
+    ("irfft", tf.signal.irfft, "complex64", [4, 6], 2, 45, "irfft"),
+    ("irfft of unknown", tf.signal.irfft, "complex64", [None, None], 51, 77, "irfft"),
+    ("frame", lambda x: tf.signal.frame(x, 16, 6), "float32", [40], 67, 62, "frame/Reshape_4"),
+    ("frames to the end", lambda x: tf.signal.frame(x, 16, 6, pad_end=True), "float32", [2, None],
+     101, 71, "frame/Reshape_4"),
+    ("stft", lambda x: tf.signal.stft(x, 16, 6), "float32", [40], 94, 0, "stft/rfft"),
+    ("stft filled", lambda x: tf.signal.stft(x, 10, 6, pad_end=True), "float32", [2, 40], 130, 0,
+     "stft/rfft"),
+    ("inverse stft", lambda x: tf.signal.inverse_stft(x, 16, 4), "complex64", [7, 9], 119, 0, ""),
+    ("dct", tf.signal.dct, "float32", [7, 9], 28, 0, ""),
+    ("fftshift", tf.signal.fftshift, "complex64", [5, 41], 3, 0, "fftshift"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", COUNTS, ids=lambda c: c[0])
+def test_operations_are_as_many_as_in_tensorflow(case: Any) -> None:
+    _, f, kind, shape, forward, back, name = case
+    with tf.Graph().as_default() as g:
+        x = tf.placeholder(kind, shape)
+        before = g._last_id
+        y = f(x)
+        assert g._last_id - before == forward
+        assert not name or y.op.name == name
+        if back:
+            dy = tf.placeholder(y.dtype, y.shape)
+            before = g._last_id
+            (dx,) = tf.gradients(y, x, [dy])
+            assert isinstance(dx, tf.Tensor)
+            assert g._last_id - before == back
+
+
+def test_gradients_of_complex_results() -> None:
+    """By TensorFlow 1.15; the gradients of complex results are given."""
+    v = (np.arange(5) + 1j * np.arange(5)[::-1] ** 2).astype(np.complex64)
+    w = (np.sin(np.arange(5)) + 0.5j).astype(np.complex64)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x, d = tf.placeholder(tf.complex64, [5]), tf.placeholder(tf.complex64, [5])
+        got = sess.run(tf.gradients(tf.signal.fft(x), x, [d])[0], {x: v, d: w})
+        np.testing.assert_allclose(got, np.fft.ifft(w) * 5, atol=1e-5)
+        both = tf.gradients([x * x, tf.math.conj(x)], x, [d, d])[0]
+        np.testing.assert_allclose(
+            sess.run(both, {x: v, d: w}), w * 2 * v.conj() + w.conj(), rtol=1e-5
+        )
