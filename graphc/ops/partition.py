@@ -16,6 +16,7 @@ from graphc.ir.dims import Shape
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.known import known, known_operand
 from graphc.ir.node import Value
+from graphc.ops import unique_loops
 from graphc.ops.array_rules import apply, bad_value, nones
 from graphc.ops.convert import convert, make_constant
 from graphc.ops.gathers import gather
@@ -142,6 +143,13 @@ def _unique_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _unique_numpy(x: Any, *, out_idx: Any, counts: bool = False) -> Any:
+    if x.dtype.kind == "O":
+        places: dict[bytes, int] = {}
+        which = [places.setdefault(v, len(places)) for v in x.tolist()]
+        y = np.empty(len(places), object)
+        y[:] = list(places)
+        index = np.array(which, out_idx.np)
+        return (y, index, np.bincount(index).astype(out_idx.np)) if counts else (y, index)
     first, inverse, many = _by_table(x) or _by_sorting(x)
     order = np.argsort(first)  # in order of first appearance
     place = np.empty_like(order)
@@ -152,7 +160,9 @@ def _unique_numpy(x: Any, *, out_idx: Any, counts: bool = False) -> Any:
 
 def _by_sorting(x: Any) -> tuple[Any, Any, Any]:
     """Where different elements are first, which of them each element is, and their counts."""
-    return np.unique(x, return_index=True, return_inverse=True, return_counts=True)[1:]
+    return np.unique(
+        x, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
+    )[1:]
 
 
 #: Entries of a table of integers for each of them: up to there it takes less time than sorting.
@@ -175,9 +185,37 @@ def _by_table(x: Any) -> tuple[Any, Any, Any] | None:
     return first, table[key], np.bincount(key)[held]
 
 
+#: Fewer elements are sorted in less time than a call of native code takes.
+_FEW = 64
+
+
+def _unique_native(context: Any, x: Any, *, out_idx: Any, counts: bool = False) -> Any:
+    """As `_unique_numpy`, in native code where there are many numbers."""
+    if x.dtype.kind == "O" or not _FEW <= x.size < 1 << 30:
+        return _unique_numpy(x, out_idx=out_idx, counts=counts)
+    bits = (2 * x.size - 1).bit_length()
+    shift, room = np.uint64(64 - bits), np.empty(1 << bits, np.int32)
+    found = context.native(unique_loops.places_op, (_keys(x), shift, room))
+    which, first, many = found[0], found[1], found[2]
+    n = int(found[3])
+    out = x[first[:n]], which.astype(out_idx.np)
+    return (*out, many[:n].astype(out_idx.np)) if counts else out
+
+
+def _keys(x: Any) -> Any:
+    """Integers that are equal where the numbers are: 0.0 and -0.0 are, NaN is not even itself."""
+    if x.dtype.kind != "f":
+        return x.view(np.int64) if x.dtype == np.uint64 else x.astype(np.int64)
+    wide = x.astype(np.float64) + 0.0
+    keys = wide.view(np.int64)
+    nan = np.flatnonzero(np.isnan(wide))
+    keys[nan] = np.float64(np.inf).view(np.int64) + 1 + np.arange(nan.size)
+    return keys
+
+
 unique_op = op(
     "unique", "Unique", "structured", doc="The different elements, in order of appearance.",
-    args=("x",),
+    args=("x",), host=_unique_native,
     types="fiubsc", infer=_unique_infer, numpy=_unique_numpy,
     facts={"data_shape": True, "host": True, "no_gradient_error": True},
 )  # fmt: skip
@@ -185,7 +223,7 @@ unique_op = op(
 unique_counts_op = op(
     "unique_with_counts", "UniqueWithCounts", "structured",
     doc="The different elements and their counts.",
-    args=("x",), types="fiubsc", infer=_unique_infer, numpy=_unique_numpy,
+    args=("x",), types="fiubsc", infer=_unique_infer, numpy=_unique_numpy, host=_unique_native,
     facts={"data_shape": True, "host": True, "no_gradient_error": True},
 )  # fmt: skip
 

@@ -64,7 +64,10 @@ def _dense(
     _check(at, size, validate)
     zero = values.dtype.kind != "O" and not np.any(default)
     out = np.zeros(size, values.dtype) if zero else np.full(size, default, values.dtype)
-    out[tuple(at.T)] = values
+    if size and out.size and len(at):  # of one index numpy makes less than of several
+        out.reshape(-1)[np.ravel_multi_index(tuple(at.T), size)] = values
+    else:
+        out[tuple(at.T)] = values
     return out
 
 
@@ -73,8 +76,8 @@ def _shown(row: Any) -> str:
 
 
 def _check(at: Any, size: Sequence[int], validate: bool) -> None:
-    outside = ((at < 0) | (at >= np.array(size, np.int64).reshape(1, -1))).any(axis=1)
-    if outside.any():
+    if any(len(at) and (c.min() < 0 or c.max() >= n) for c, n in zip(at.T, size, strict=True)):
+        outside = ((at < 0) | (at >= np.array(size, np.int64).reshape(1, -1))).any(axis=1)
         k = int(np.argmax(outside))
         raise InvalidArgumentError(
             None,
