@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.ir import dtypes, journal, permit
 from graphc.ir.build import build
+from graphc.ir.chains import KC
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
@@ -29,8 +30,6 @@ __all__ = ["accumulate"]
 
 #: Rows and columns from which on all kernels of a product add an element's terms in one order.
 LEAST = 16
-#: Terms of one product that are one chain of additions (`runtime/llvm/gemm.py`).
-TERMS = 256
 #: Products whose factors are worth a copy, where they are not made in a loop.
 MANY = 4
 #: Bytes that the factors of all iterations may take.
@@ -200,7 +199,7 @@ def _pays(g: Graph, n: Node, times: Dim) -> bool:
     terms = g.facts.value((n.inputs[0].static_shape or (0,))[0])
     factors = terms * (rows + cols)
     most = g.facts.value(times) * factors * n.outputs[0].dtype.size
-    return terms <= TERMS and factors <= 2 * rows * cols and most <= MOST
+    return terms <= KC and factors <= 2 * rows * cols and most <= MOST
 
 
 def _same(v: Value) -> Value:

@@ -15,6 +15,7 @@ from typing import Any
 
 from graphc.ir import dims as D
 from graphc.ir import dtypes
+from graphc.ir.chains import KC
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Buffer, Kernel, lit
@@ -38,8 +39,6 @@ TERMS = 16
 REACH = 64
 #: Bytes of products that wait for their sums: most of a second cache of 1 MB.
 WAITING = 3 << 18
-#: Terms that are added one after another, at most.
-KC = 256
 #: Units from which on no image is cut, and places of a row where its size is not known.
 UNITS, WIDTH, HEIGHT = 8, 256, 32
 #: Places of the widest register block, of which a row of products has some more.

@@ -25,9 +25,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from graphc.ir.chains import KC
 from graphc.ir.kernel import Template
 from graphc.runtime.llvm import pairs
-from graphc.runtime.llvm.conv_forms import KC, blocks_of, filter_blocks, filter_height
+from graphc.runtime.llvm.conv_forms import blocks_of, filter_blocks, filter_height
 from graphc.runtime.llvm.conv_tiles import Tiles, places_inside, taps_inside
 from graphc.runtime.llvm.indexing import Ramp
 from graphc.runtime.llvm.values import V

@@ -5,16 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from graphc.ir.chains import KC
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.cpu import host
 
 __all__ = [
-    "KC", "Form", "blocks_of", "conv_like", "even_blocks", "filter_blocks", "filter_height",
+    "Form", "blocks_of", "conv_like", "even_blocks", "filter_blocks", "filter_height",
     "filter_like", "form_of",
 ]  # fmt: skip
-
-#: Terms added one after another before they join the sum of the others.
-KC = 256
 
 #: Channels among which a number that gives the same code is looked for.
 EXAMPLES = 64

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from graphc.ir.chains import KC
 from graphc.ir.kernel import Template
-from graphc.ops.conv_taps import KC, ROWS
+from graphc.ops.conv_taps import ROWS
 from graphc.runtime.llvm.conv_forms import even_blocks
 from graphc.runtime.llvm.conv_tiles import Tiles
 from graphc.runtime.llvm.indexing import Index, Ramp

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from graphc.ir.chains import KC
 from graphc.ir.kernel import Template
-from graphc.runtime.llvm.conv_forms import KC, even_blocks
+from graphc.runtime.llvm.conv_forms import even_blocks
 from graphc.runtime.llvm.conv_tiles import Tiles, places_inside, taps_inside
 from graphc.runtime.llvm.values import V
 from graphc.runtime.llvm.walk import Walk

@@ -50,6 +50,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc.ir import dtypes
+from graphc.ir.chains import KC
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.watch import NOTHING, Watch
 
@@ -70,11 +71,6 @@ at a time; bytes of scratch that a worker has for itself; terms of a product of 
 
 # Raise it when the words or the emitted code change: compiled kernels are cached by `repr(Gemm)`.
 TEMPLATE = 19
-
-# Terms added one after another before they join the sum of the others. Rounding grows with
-# the length of such a chain: equal terms, whose roundings all go the same way, err by up to
-# 20 eps in 256 (measured; 32 in 512), which is what the tolerance rule gives 256 terms.
-KC = 256
 
 # Terms of a register block where there are more than `KC`. Of 96, 128, 192, 256, 320 and 384 those
 # of 128 and 192 were the quickest, those of 256 the slowest (512 to 1024 terms, Zen 5: 95.0 and

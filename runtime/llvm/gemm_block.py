@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.ir import dtypes
-from graphc.runtime.llvm.gemm import BLOCK, KC
+from graphc.ir.chains import KC
+from graphc.runtime.llvm.gemm import BLOCK
 from graphc.runtime.llvm.gemm_base import Base, Batch, Copy, Rows, Turn, Work
 from graphc.runtime.llvm.values import V
 

@@ -14,9 +14,10 @@ from typing import Any
 from llvmlite import ir
 
 from graphc.ir import dtypes
+from graphc.ir.chains import KC
 from graphc.ir.dtypes import DType
 from graphc.runtime.llvm.emit import Fn
-from graphc.runtime.llvm.gemm import BLOCK, KC, LONG, Epilogue, Gemm
+from graphc.runtime.llvm.gemm import BLOCK, LONG, Epilogue, Gemm
 from graphc.runtime.llvm.gemm_base import Batch, Copy, Lines, Next, Rows, Sums, Turn, Work
 from graphc.runtime.llvm.gemm_block import Blocks
 from graphc.runtime.llvm.gemm_pack import Packing

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphc.ir import dtypes
-from graphc.runtime.llvm.gemm import KC
+from graphc.ir.chains import KC
 from graphc.runtime.llvm.gemm_base import Base
 from graphc.runtime.llvm.gemm_block import AHEAD
 from graphc.runtime.llvm.squares import transposed

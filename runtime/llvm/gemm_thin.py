@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.ir.chains import KC
 from graphc.runtime.llvm.emit import Fn
-from graphc.runtime.llvm.gemm import KC
 from graphc.runtime.llvm.gemm_end import Ends
 from graphc.runtime.llvm.values import V
 

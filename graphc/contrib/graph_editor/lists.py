@@ -40,6 +40,24 @@ def _one_graph(things: list[Any]) -> None:
         raise ValueError(f"Operation/Tensor are of different graphs: {things[0]!r} of one of them")
 
 
+def _list_of(
+    things: Any, kind: type, word: str, check_graph: bool, dropped: type | tuple[type, ...]
+) -> list[Any]:
+    """Things of one kind and one graph, those of the type `dropped` left out."""
+    out = [x for x in things if not isinstance(x, dropped)]
+    wrong = [x for x in out if not isinstance(x, kind)]
+    if wrong:
+        raise TypeError(f"Expected a list of tf.{word}, got {type(wrong[0])}: {wrong[0]!r}")
+    if check_graph:
+        _one_graph(out)
+    return out
+
+
+def _whole(allow_graph: bool) -> None:
+    if not allow_graph:
+        raise TypeError("allow_graph is False: cannot convert a tf.Graph.")
+
+
 def make_list_of_op(
     ops: Any, check_graph: bool = True, allow_graph: bool = True, ignore_ts: bool = False
 ) -> list[Any]:
@@ -51,19 +69,11 @@ def make_list_of_op(
         When something is no operation.
     """
     if isinstance(ops, Graph):
-        if not allow_graph:
-            raise TypeError("allow_graph is False: cannot convert a tf.Graph.")
+        _whole(allow_graph)
         return ops.get_operations()
-    out = list(getattr(ops, "ops", None) or _flat(ops))
-    out = [x.op if isinstance(x, Variable) else x for x in out]
-    if ignore_ts:
-        out = [x for x in out if not isinstance(x, Tensor)]
-    wrong = [x for x in out if not isinstance(x, Operation)]
-    if wrong:
-        raise TypeError(f"Expected a list of tf.Operation, got {type(wrong[0])}: {wrong[0]!r}")
-    if check_graph:
-        _one_graph(out)
-    return out
+    each = list(getattr(ops, "ops", None) or _flat(ops))
+    each = [x.op if isinstance(x, Variable) else x for x in each]
+    return _list_of(each, Operation, "Operation", check_graph, Tensor if ignore_ts else ())
 
 
 def make_list_of_t(
@@ -77,19 +87,10 @@ def make_list_of_t(
         When something is no tensor.
     """
     if isinstance(ts, Graph):
-        if not allow_graph:
-            raise TypeError("allow_graph is False: cannot convert a tf.Graph.")
+        _whole(allow_graph)
         return get_tensors(ts)
-    out = list(_flat(ts))
-    out = [x._ref() if isinstance(x, Variable) else x for x in out]
-    if ignore_ops:
-        out = [x for x in out if not isinstance(x, Operation)]
-    wrong = [x for x in out if not isinstance(x, Tensor)]
-    if wrong:
-        raise TypeError(f"Expected a list of tf.Tensor, got {type(wrong[0])}: {wrong[0]!r}")
-    if check_graph:
-        _one_graph(out)
-    return out
+    each = [x._ref() if isinstance(x, Variable) else x for x in _flat(ts)]
+    return _list_of(each, Tensor, "Tensor", check_graph, Operation if ignore_ops else ())
 
 
 def get_tensors(graph: Any) -> list[Any]:

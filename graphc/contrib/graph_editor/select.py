@@ -9,7 +9,6 @@ from typing import Any
 from graphc.contrib.graph_editor.lists import (
     can_be_regex,
     check_cios,
-    filter_ops,
     filter_ops_from_regex,
     filter_ts_from_regex,
     make_list_of_op,
@@ -225,6 +224,32 @@ def _known(kwargs: dict[str, Any], *names: str) -> None:
             raise ValueError(f"Wrong keywords argument: {name}.")
 
 
+def _select(what: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+    """The ``ops`` or ``ts`` that arguments name, each once."""
+    only = f"restrict_{what}_regex"
+    _known(kwargs, "graph", only, "positive_filter")
+    graph, keep = kwargs.get("graph"), kwargs.get("positive_filter")
+    if graph is None and any(map(can_be_regex, args)):
+        raise ValueError("Use the keyword argument 'graph' to use regex.")
+    listed, named = _KINDS[what]
+    found: list[Any] = []
+    for arg in args:
+        if can_be_regex(arg):
+            kind, regex = _by_name(graph, arg, "" if kwargs.get(only) else what)
+            if kind == what:
+                found += named(graph, regex)
+        else:
+            found += listed(arg)
+    return [x for x in unique(found) if keep is None or keep is True or keep(x)]
+
+
+#: How things of a kind are listed, and found by an expression.
+_KINDS: dict[str, tuple[Callable[[Any], list[Any]], Callable[[Any, Any], list[Any]]]] = {
+    "ops": (make_list_of_op, filter_ops_from_regex),
+    "ts": (make_list_of_t, filter_ts_from_regex),
+}
+
+
 def select_ops(*args: Any, **kwargs: Any) -> list[Any]:
     """Operations, given as themselves or by expressions on their names.
 
@@ -237,36 +262,12 @@ def select_ops(*args: Any, **kwargs: Any) -> list[Any]:
     restrict_ops_regex : bool
         Whether texts are for operations only where they begin with ``(?#ops)``.
     """
-    _known(kwargs, "graph", "restrict_ops_regex", "positive_filter")
-    graph, keep = kwargs.get("graph"), kwargs.get("positive_filter")
-    if graph is None and any(map(can_be_regex, args)):
-        raise ValueError("Use the keyword argument 'graph' to use regex.")
-    found: list[Any] = []
-    for arg in args:
-        if can_be_regex(arg):
-            kind, regex = _by_name(graph, arg, "" if kwargs.get("restrict_ops_regex") else "ops")
-            if kind == "ops":
-                found += filter_ops_from_regex(graph, regex)
-        else:
-            found += make_list_of_op(arg)
-    return filter_ops(unique(found), True if keep is None else keep)
+    return _select("ops", args, kwargs)
 
 
 def select_ts(*args: Any, **kwargs: Any) -> list[Any]:
     """Tensors, given as themselves or by expressions on their names; as `select_ops`."""
-    _known(kwargs, "graph", "restrict_ts_regex", "positive_filter")
-    graph, keep = kwargs.get("graph"), kwargs.get("positive_filter")
-    if graph is None and any(map(can_be_regex, args)):
-        raise ValueError("Use the keyword argument 'graph' to use regex.")
-    found: list[Any] = []
-    for arg in args:
-        if can_be_regex(arg):
-            kind, regex = _by_name(graph, arg, "" if kwargs.get("restrict_ts_regex") else "ts")
-            if kind == "ts":
-                found += filter_ts_from_regex(graph, regex)
-        else:
-            found += make_list_of_t(arg)
-    return [t for t in unique(found) if keep is None or keep(t)]
+    return _select("ts", args, kwargs)
 
 
 def select_ops_and_ts(*args: Any, **kwargs: Any) -> tuple[list[Any], list[Any]]:
