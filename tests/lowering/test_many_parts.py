@@ -10,8 +10,15 @@ import graphc as tf
 SHAPES = [(2, (3, 5)), (5, (3, 17)), (7, (4, 3, 9)), (6, (1, 40)), (5, (0, 4)), (9, (6,)), (12, ())]
 
 
-@pytest.mark.parametrize(("count", "shape"), SHAPES)
-@pytest.mark.parametrize("computed", [False, True])
+#: Parts that lie in memory, and computed ones; of the first, which are loads only, two are quick.
+CASES = [
+    pytest.param(*row, computed, marks=() if computed or i in (1, 4) else pytest.mark.slow)
+    for computed in (False, True)
+    for i, row in enumerate(SHAPES)
+]
+
+
+@pytest.mark.parametrize(("count", "shape", "computed"), CASES)
 def test_stack_and_concat(count: int, shape: tuple[int, ...], computed: bool) -> None:
     rng = np.random.default_rng(count)
     xs = [np.asarray(rng.standard_normal(shape), np.float32) for _ in range(count)]

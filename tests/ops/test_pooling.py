@@ -26,9 +26,16 @@ SIZES = [((1, 4, 4, 1), 2, 2), ((2, 7, 6, 3), 3, 2), ((3, 5, 5, 17), [2, 3], [1,
          ((2, 6, 8, 3), [3, 2], [3, 2]), ((2, 9, 9, 64), 3, 2)]  # fmt: skip
 
 
-@pytest.mark.parametrize(("shape", "k", "s"), SIZES)
+#: Every size in float32, and a third of them in each other type; the others are slow.
+TYPED = [
+    pytest.param(dtype, *size, marks=() if t in (0, i % 3) else pytest.mark.slow)
+    for t, dtype in enumerate(("float32", "float64", "float16"))
+    for i, size in enumerate(SIZES)
+]
+
+
+@pytest.mark.parametrize(("dtype", "shape", "k", "s"), TYPED)
 @pytest.mark.parametrize("kind", ["max_pool", "avg_pool"])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 def test_native_is_numpy(shape: Any, k: Any, s: Any, kind: str, dtype: str) -> None:
     x = np.random.default_rng(4).integers(-4, 5, shape).astype(dtype)
     with tf.Graph().as_default(), tf.Session() as session:
