@@ -136,9 +136,43 @@ def block_rows(width: Dim) -> int:
     """Rows of a register block along a row of results: few idle ones, and many."""
     if type(width) is not int:
         return 8
-    return min(range(1, 15), key=lambda m: (-(-width // m) * (m + 2), -m))
+    return _rows_of([(width, 1)])[0]
 
 
+def _rows_of(runs: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Rows of register blocks, and what they cost, for runs of so many places and taps each."""
+
+    def cost(m: int) -> int:
+        return sum(-(-n // m) * (m + 2) * taps for n, taps in runs)
+
+    m = min(range(1, 15), key=lambda m: (cost(m), -m))
+    return m, cost(m)
+
+
+def _runs(g: Grid) -> list[tuple[int, int]] | None:
+    """The places of a row of results that see the same taps of a row of the filter, and how many.
+
+    None where sizes are not known, or where it costs less to surround the image by zeros.
+    """
+    made, image, pad = g.made[2], g.image[2], g.pads[2]
+    if not (type(made) is type(image) is type(pad) is int):
+        return None
+    s, d, k = g.strides[2], g.dilations[2], g.kernel[2]
+    # from where on a place sees a tap, and from where on no more
+    spans = [
+        [min(max(-(-(edge + pad - t * d) // s), 0), made) for edge in (0, image)] for t in range(k)
+    ]
+    cuts = sorted({0, made, *itertools.chain(*spans)})
+    runs = [
+        (end - at, sum(low <= at < high for low, high in spans))
+        for at, end in itertools.pairwise(cuts)
+    ]
+    wide = (made - 1) * s + (k - 1) * d + 1
+    return runs if _rows_of(runs)[1] < _rows_of([(made, k)])[1] + wide // 4 else None
+
+
+#: Steps between taps from which on a row may be cut where other taps are seen.
+APART = 4
 #: Images from which on a register block is one place of several of them.
 TOGETHER = 8
 
@@ -151,9 +185,10 @@ def conv_kernel(
     known = g.images if type(g.images) is int else None if f is None else f.value(g.images)
     narrow = type(g.made[2]) is int and g.made[2] < 32 and g.kernel[2] > 1
     together = narrow and known is not None and known >= TOGETHER
-    rows = TOGETHER if together else block_rows(g.made[2])
     padded = not (all_numbers(*g.made, *g.image) and _inside_image(g))
-    copy = padded and not together
+    runs = _runs(g) if padded and not together and g.dilations[2] >= APART else None
+    rows = TOGETHER if together else _rows_of(runs)[0] if runs else block_rows(g.made[2])
+    copy = padded and not together and not runs
     buffers = [x, w, *outs]
     if copy:
         reach = (g.kernel[2] - 1) * g.dilations[2] + 1
@@ -166,7 +201,7 @@ def conv_kernel(
             "conv", buffers,
             (u, g.images, *g.image, *g.all, *g.made, *g.pads, *g.first, g.channels, g.columns),
             epilogue, kernel=g.kernel, strides=g.strides, dilations=g.dilations, step=g.step,
-            halves=together or _has_half(g.made[2], rows),
+            halves=bool(together or runs or _has_half(g.made[2], rows)), runs=bool(runs),
             channels=g.channels, columns=g.columns, groups=g.groups, rows=rows,
             along="n" if together else "w", outputs=len(outs), copy=copy, version=TEMPLATE,
         )  # fmt: skip
@@ -179,7 +214,7 @@ def _has_half(width: Dim, rows: int) -> bool:
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 6
+TEMPLATE = 7
 
 
 def _inside_image(g: Grid) -> bool:

@@ -146,7 +146,7 @@ def results_kernel(
             (b, g.images, *g.image, *g.all, *g.made, *g.pads, *g.first, g.channels, g.columns),
             epilogue, kernel=g.kernel, strides=g.strides, dilations=g.dilations, step=g.step,
             channels=g.channels, columns=g.columns, groups=1, rows=ROWS, along="n",
-            outputs=len(outs), copy=False, side=made, block=block, version=TEMPLATE,
+            outputs=len(outs), copy=False, runs=False, side=made, block=block, version=TEMPLATE,
         )  # fmt: skip
     return k.build(), 2
 

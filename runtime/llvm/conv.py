@@ -57,6 +57,8 @@ class _Conv(Tiles):
         Whether there are blocks of at most half the rows.
     along : "n" or "w"
         Whether the rows of a block are images or places of a row.
+    runs : bool
+        Whether a row is cut where its places see other taps, so that none needs zeros.
     """
 
     def __init__(self, w: Walk, s: Template) -> None:
@@ -101,9 +103,27 @@ class _Conv(Tiles):
             else:
                 if self.copies:
                     self.copy_rows(block)
-                with fn.loop(0, self.made[2], self.mr) as q:
-                    rows = fn.minimum(self.made[2] - q.i, self.mr)
-                    self.columns(blocks, block, rows, q.i, self.seen(q.i, rows))
+                for begin, end in self.runs():
+                    with fn.loop(begin, end, self.mr) as q:
+                        rows = fn.minimum(end - q.i, self.mr)
+                        self.columns(blocks, block, rows, q.i, self.seen(q.i, rows))
+
+    def runs(self) -> Iterator[tuple[V, V]]:
+        """The row of results, or in a loop over its parts where places see the same taps."""
+        fn, size, end = self.fn, self.image[2], self.made[2]
+        if not self.a["runs"]:
+            yield fn.index(0), end
+            return
+        edges: list[V] = []
+        for t in range(self.taps[2]):
+            offset = self.pad[2] - t * self.a["dilations"][2]
+            edges += places_inside(fn, offset, size, end, self.a["strides"][2])
+        with fn.loop(0, len(edges) + 1, carry=[fn.index(0)]) as part:
+            begin, stop = part.carry[0], end
+            for e in edges:
+                stop = fn.select(e > begin, fn.minimum(e, stop), stop)
+            yield begin, stop
+            part.next([stop])
 
     def span(self, axis: int, q: V) -> tuple[V, V]:
         """The taps of an axis that lie inside the image for place `q`."""
@@ -112,6 +132,8 @@ class _Conv(Tiles):
 
     def seen(self, q: V, rows: V) -> tuple[V, V]:
         """The taps that some place of a block needs: all, unless the filter is wider than it."""
+        if self.a["runs"]:
+            return self.span(2, q)
         if self.taps[2] <= self.mr or not self.copies:
             return self.fn.index(0), self.fn.index(self.taps[2])
         return self.span(2, q + (rows - 1))[0], self.span(2, q)[1]

@@ -101,6 +101,10 @@ SHAPES: list[Any] = [
     ((9, 3, 4, 3, 3), (2, 2, 2, 3, 17), attrs(pads=[(1, 0), (0, 1), (1, 0)], n=3)),
     ((3, 11, 4), (3, 4, 6), attrs(2, pads=[(1, 1)], n=1)),
     ((1, 3, 600, 1), (1, 1, 1, 3), attrs()),
+    # rows that are cut where other taps are seen
+    ((1, 4, 33, 40), (3, 3, 40, 20), attrs(dilations=12, pads=12)),
+    ((1, 2, 13, 3), (1, 5, 3, 17), attrs(dilations=[1, 7], pads=[(0, 0), (14, 14)])),
+    ((2, 1, 30, 3), (1, 2, 3, 17), attrs([1, 2], dilations=[1, 7], pads=[(0, 0), (7, 0)])),
 ]  # fmt: skip
 
 
@@ -195,6 +199,15 @@ def test_bits_do_not_depend_on_how_units_are_cut() -> None:
             one = run(op, arrays, attributes, out)
             for parts in (2, 3, 7):
                 np.testing.assert_array_equal(one, run(op, arrays, attributes, out, parts=parts))
+
+
+def test_which_rows_are_cut() -> None:
+    """Those whose taps are far apart, where zeros would be around the image."""
+    for steps, pad, wanted in ((12, 12, True), (24, 24, True), (12, 0, False), (2, 2, False)):
+        x, w = np.zeros((1, 3, 33, 8), np.float32), np.zeros((1, 3, 8, 8), np.float32)
+        a = attrs(dilations=[1, steps], pads=[(0, 0), (pad, pad)])
+        plan = guarded_plans.plan_of(conv_products.conv_op, [x, w], a, True)
+        assert any("('runs', True)" in str(s.code.kernel) for s in plan.steps) == wanted
 
 
 def test_half_precision_is_summed_in_float32() -> None:
