@@ -127,7 +127,7 @@ def host_word(n: Node) -> str:
     for v in n.outputs:
         if v.dtype.hosted:
             return "string"
-    if r.family == "host" or ("native_when" in facts and not facts["native_when"](n)):
+    if r.family == "host":
         return "host"
     native = (
         r.scalar or r.element or r.expand or r.lower or r.family in _NATIVE or facts.get("reshape")

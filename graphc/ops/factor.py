@@ -31,6 +31,7 @@ from graphc.ops.factor_loops import (
     solve_lu,
 )
 from graphc.ops.lowering import Site
+from graphc.ops.orthogonal_loops import factor_qr
 from graphc.ops.record import Attrs, InferError, Op, Types, as_value, op, operands, shape_error
 
 __all__ = [
@@ -82,7 +83,9 @@ def _solved(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 
 def _least(m: Dim, n: Dim) -> Dim:
-    return min(m, n) if type(m) is int and type(n) is int else D.fresh()
+    if type(m) is int and type(n) is int:
+        return min(m, n)
+    return D.fresh() if D.facts() is None else D.minimum(m, n)
 
 
 # ------------------------------------------------------------------------- the host's part
@@ -426,7 +429,7 @@ def _qr_grad(y: Any, dy: Any, x: Value, *, full: bool) -> Any:
 qr_op = _host(
     "qr", "Qr", "Orthogonal and upper triangular factors.",
     lambda x, *, full: tuple(np.linalg.qr(x, "complete" if full else "reduced")), _qr_infer,
-    _qr_grad,
+    _qr_grad, lower=factor_qr,
 )  # fmt: skip
 qr_op.facts["partial_gradients"] = True
 

@@ -1,0 +1,58 @@
+"""QR in native code: residuals, orthogonality, the signs of LAPACK and Eigen, and no columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc.passes.cuts import on_host
+
+SHAPES = [(1, 1), (16, 17), (2, 33, 20), (5, 2), (100, 40), (0, 3), (3, 0), (0, 2, 2)]
+
+
+def factors(a: Any, full: bool, threads: int = 1) -> Any:
+    config = tf.ConfigProto(intra_op_parallelism_threads=threads)
+    with tf.Graph().as_default(), tf.Session(config=config) as sess:
+        x = tf.placeholder(a.dtype, [None] * a.ndim)
+        made = tf.linalg.qr(x, full)
+        assert not on_host(made.q.op)
+        return sess.run([made.q, made.r], {x: a})
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_factors(dtype: str, full: bool) -> None:
+    rng = np.random.default_rng(0)
+    for shape in SHAPES if dtype == "float32" else SHAPES[1:3]:
+        a = rng.normal(size=shape).astype(dtype)
+        q, r = factors(a, full)
+        want = np.linalg.qr(a.astype(float), "complete" if full else "reduced")
+        assert (q.shape, r.shape) == tuple(w.shape for w in want)
+        one = max(*shape[-2:], 1) * np.finfo(dtype).eps
+        size = np.linalg.norm
+        back = np.swapaxes(q, -1, -2).astype(float) @ q
+        assert size(q.astype(float) @ r - a) <= one * size(a)
+        assert size(back - np.eye(q.shape[-1])) <= 2 * one
+        np.testing.assert_allclose(r, want[1], atol=20 * one * max(size(a), 1))
+        np.testing.assert_array_equal(np.tril(r, -1), 0 * r)
+
+
+def test_threads_change_no_bit() -> None:
+    a = np.random.default_rng(1).normal(size=(40, 20, 12)).astype(np.float32)
+    for one, two in zip(factors(a, False), factors(a, False, 2), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_odd_matrices() -> None:
+    """As TensorFlow 1.15 has them: nothing below the diagonal is no reflection."""
+    q, r = factors(np.diag([3.0, -2.0, 0.0]), False)
+    np.testing.assert_array_equal(q, np.eye(3))
+    np.testing.assert_array_equal(r, np.diag([3.0, -2.0, 0.0]))
+    a = np.array([[1, 2, 3], [4, np.inf, 6], [7, 8, 10.0]])
+    q, r = factors(a, False)
+    assert r[0, 1] == -np.inf
+    assert np.isnan(r[1:, 1:][np.triu_indices(2)]).all()
+    assert np.isnan(factors(np.full((3, 3), np.nan), False)[0]).all()
