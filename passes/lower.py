@@ -15,7 +15,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
 from graphc.passes.groups import is_contraction, is_reduction, is_view, same_shape  # fmt: skip
 from graphc.passes.lower_reduce import Reductions
-from graphc.passes.lowered import COLUMNS, COSTLY, Axes, Lowered
+from graphc.passes.lowered import COLUMNS, COSTLY, SHORT_ROWS, Axes, Lowered
 
 __all__ = ["lower_body"]
 
@@ -94,6 +94,12 @@ class _Lower(Reductions):
             self.pointwise(kept)
         elif not kept:
             self.row_body()
+        elif self.short_rows(kept):
+            with self.k.loop("parallel vector", "j", self.extent[kept[0]], block=SHORT_ROWS) as var:
+                self.at[kept[0]] = var
+                self.memo.append({})
+                self.row_body()
+                self.memo.pop()
         elif self.inner and self.inner[-1] > kept[-1]:
             self.nest(
                 [("parallel" if j == 0 else "for", i) for j, i in enumerate(kept)], self.row_body

@@ -15,10 +15,13 @@ from graphc.ir.node import Node, Value
 from graphc.passes.groups import is_reduction, reduction_axes  # fmt: skip
 from graphc.passes.lower_values import Values
 from graphc.passes.lowered import (
+    ANY_ORDER,
     BEYOND,
     CHUNK,
     COLUMNS,
     ROWS,
+    SHORT,
+    SHORT_ROWS,
     SPLIT,
     STREAM,
     TREES,
@@ -70,9 +73,26 @@ class Reductions(Values):
     def row_vector(self) -> int | None:
         """The reduced axis along which lanes run: the last of the space, else none."""
         kept = [i for i in range(len(self.groups)) if self.live[i] and not self.space_reduced[i]]
-        if self.inner and (not kept or self.inner[-1] > kept[-1]):
+        if self.inner and (not kept or self.inner[-1] > kept[-1]) and not self.short_rows(kept):
             return self.inner[-1]
         return None
+
+    def short_rows(self, kept: Sequence[int]) -> bool:
+        """Whether lanes are rows: many of them, so short that a vector would hardly be one.
+
+        Only of what comes out the same in any order: sums have theirs.
+        """
+        if self.views or len(kept) != 1 or len(self.inner) != 1 or self.inner[0] < kept[0]:
+            return False
+        n = self.extent[self.inner[0]]
+        return (
+            type(n) is int
+            and n <= SHORT
+            and all((r.op.combine or "") in ANY_ORDER for r in self.reductions)
+            and not self.stages()[1]
+            and not any(set(self.inner).intersection(self.space_axes(a)) for a in self.out_axes)
+            and self.value_of(kept) >= SHORT_ROWS
+        )
 
     def reduce(
         self,

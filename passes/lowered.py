@@ -22,6 +22,10 @@ ROWS = 64
 COLUMNS = 4096
 #: From this many rows on a column reduction streams rows; below, columns are the units.
 STREAM = 512
+#: Rows up to so long are reduced a vector of rows at a time, where there are so many of them.
+SHORT, SHORT_ROWS = 16, 256
+#: Reductions whose result does not depend on the order of the elements.
+ANY_ORDER = frozenset({"max", "min", "argmax", "argmin", "any", "all"})
 #: A result this large leaves the cache before anyone reads it: it is stored past the cache.
 STREAM_BYTES = 1 << 24
 #: Ops worth keeping in a scratch row rather than computing twice.
