@@ -214,7 +214,7 @@ def _has_half(width: Dim, rows: int) -> bool:
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 7
+TEMPLATE = 8
 
 
 def _inside_image(g: Grid) -> bool:
@@ -233,13 +233,25 @@ def turned(name: str, g: Grid, w: Shape, dtype: dtypes.DType) -> Kernel:
     wide = three_dims(w[:-2], 1)
     a = k.input("w", dtype, (*wide, w[-2], w[-1]))
     b = k.output("turned", dtype, (*g.kernel, c, f * groups))
-    first, step, _ = zip(*g.taps, strict=True)
-    with k.loop("parallel", "u", D.product(g.kernel) * c) as u:
-        sizes = (u, *g.kernel, *first, *step, *wide, c, f, groups)
-        k.template("conv_turn", [a, b], sizes, version=TEMPLATE)
+    tap = f * c * groups
+    apart = [D.product(wide[i + 1 :]) * tap for i in range(3)]  # from one tap to the next
+    made = [D.product(g.kernel[i + 1 :]) * tap for i in range(3)]
+    outer: list[Dim] = [groups, c, f]
+    start: Dim = 0
+    for (first, step, count), here, there in reversed(list(zip(g.taps, apart, made, strict=True))):
+        start = start + here * first
+        outer = [count, here * step, there, *outer]
+    units = D.product(g.kernel) * groups * D.ceildiv(c, SQUARE) * D.ceildiv(f, SQUARE)
+    with k.loop("parallel", "u", units) as u:
+        k.template(
+            "conv_turn", [a, b], (u, c, f, c * groups, f * groups, start, *outer),
+            block=(SQUARE, SQUARE), short="",
+        )  # fmt: skip
     return k.build()
 
 
+#: Rows and columns of a filter that a unit turns.
+SQUARE = 64
 #: Elements of partial sums of a filter's gradient that are kept at most.
 PARTIAL = 1 << 20
 #: Results of a channel up to which a depthwise gradient has a kernel of its own.

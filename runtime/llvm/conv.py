@@ -13,8 +13,6 @@ padding asks for it).
 ``conv_filter`` adds up, for a block of the filter's rows and results, products over places of the
 image and of the gradient.
 
-``conv_turn`` puts a filter in the order in which the gradient of the image reads it.
-
 As for matrix products, no more than `KC` terms are added in a chain, and the order of a sum
 depends on sizes alone.
 """
@@ -587,37 +585,6 @@ class _Filter(Tiles):
             fn.store(self.sums, at, old + x, here)
 
 
-class _Turn(Tiles):
-    """A row of a filter ``[taps, columns, channels]`` as one of ``[taps, channels, columns]``.
-
-    Buffers: the two. Sizes: the unit, which is a row of the result; three each (depth, height,
-    width): taps of the result, the first of them in the filter, from one to the next there, taps
-    of the filter; channels and columns of a group, groups.
-    """
-
-    def run(self) -> None:
-        fn, unit, size = self.fn, self.size[0], self.size
-        taps, first, step, wide = (size[1 + 3 * i : 4 + 3 * i] for i in range(4))
-        c, f, groups = size[13:]
-        tap = fn.udiv_index(unit, c)
-        row = unit - tap * c
-        line = fn.udiv_index(tap, taps[2])
-        depth = fn.udiv_index(line, taps[1])
-        at = [depth, line - depth * taps[1], tap - line * taps[2]]
-        d, h, w = (x + t * y for x, t, y in zip(first, at, step, strict=True))
-        start = ((d * wide[1] + h) * wide[2] + w) * f
-        pitch = c * groups
-        with fn.loop(0, groups) as g, fn.loop(0, f, self.lanes) as j:
-            mask = self.mask(f - j.i)
-            columns = fn.splat(start + j.i, self.lanes) + fn.lane_ids(self.lanes)
-            x = fn.gather(self.pointers[0], columns * pitch + (g.i * c + row), self.dtype, mask)
-            fn.store(self.pointers[1], (unit * groups + g.i) * f + j.i, x, mask)
-
-
-def _turn(w: Walk, s: Template) -> None:
-    _Turn(w, s).run()
-
-
 def _conv(w: Walk, s: Template) -> None:
     _Conv(w, s).run()
 
@@ -627,5 +594,5 @@ def _filter(w: Walk, s: Template) -> None:
 
 
 TEMPLATES: dict[str, Callable[[Walk, Template], None]] = {
-    "conv": _conv, "conv_filter": _filter, "conv_turn": _turn,
+    "conv": _conv, "conv_filter": _filter,
 }  # fmt: skip

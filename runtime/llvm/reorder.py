@@ -61,7 +61,7 @@ class _Reorder:
         ]
         rest, j = self.split(unit, blocks[1])
         rest, i = self.split(rest, blocks[0])
-        source, to = fn.index(0), fn.index(0)
+        source, to = self.begin(), fn.index(0)
         outer = [self.size[at : at + 3] for at in range(5, len(self.size), 3)]
         for n, step, made in reversed(outer):
             rest, at = self.split(rest, n)
@@ -74,6 +74,10 @@ class _Reorder:
         self.source = fn.element_ptr(self.pointers[0], source, self.dtype)
         self.to = fn.element_ptr(self.pointers[1], to, self.dtype)
         {"": self.squares, "i": self.take_apart, "j": self.put_together}[self.short](first, last)
+
+    def begin(self) -> V:
+        """The first element of the operand."""
+        return self.fn.index(0)
 
     def split(self, x: V, n: V) -> tuple[V, V]:
         """Quotient and rest."""
@@ -169,8 +173,25 @@ def _chosen(fn: Fn, vectors: Sequence[V], places: Sequence[int]) -> V:
     return x
 
 
+class _Turn(_Reorder):
+    """The same from an element on, which stands before the outer axes among the sizes.
+
+    So a filter ``[taps, columns, channels]`` becomes ``[taps, channels, columns]``, its taps the
+    other way round (their steps are below 0), or some of them.
+    """
+
+    def begin(self) -> V:
+        return self.size.pop(5)
+
+
+def _turn(w: Walk, s: Template) -> None:
+    _Turn(w, s).run()
+
+
 def _reorder(w: Walk, s: Template) -> None:
     _Reorder(w, s).run()
 
 
-TEMPLATES: dict[str, Callable[[Walk, Template], Any]] = {"reorder": _reorder}
+TEMPLATES: dict[str, Callable[[Walk, Template], Any]] = {
+    "conv_turn": _turn, "reorder": _reorder,
+}  # fmt: skip
