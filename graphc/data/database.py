@@ -82,9 +82,10 @@ class SqlDataset(Dataset):
 
     Examples
     --------
-    >>> import graphc as tf, os, sqlite3, tempfile
+    >>> import contextlib, os, sqlite3, tempfile
+    >>> import graphc as tf
     >>> path = os.path.join(tempfile.mkdtemp(), "numbers.db")
-    >>> with sqlite3.connect(path) as db:
+    >>> with contextlib.closing(sqlite3.connect(path)) as db, db:
     ...     _ = db.execute("create table t (n integer, name text)")
     ...     _ = db.execute("insert into t values (1, 'one'), (2, 'two')")
     >>> rows = tf.data.experimental.SqlDataset(

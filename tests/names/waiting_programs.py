@@ -1,5 +1,6 @@
 """Values that wait in a session, or may be missing; datasets of databases, drawn and written."""
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -134,7 +135,7 @@ def rejection_resample(tf, say, folder):
 
 def databases(tf, say, folder):
     path = os.path.join(folder, "x.db")
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
         db.execute("create table t (a integer, b text, c real, d blob)")
         rows = [(1, "x", 0.5, b"ab"), (2, "3y", None, b""), (-3, None, 2.5, None),
                 (2**40, "\u00fc", 1e300, b"z")]  # fmt: skip
