@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from graphc.ir.node import Value
 from graphc.keras import backend as K
 from graphc.layers.spec import flat_values
 
-__all__ = ["batches_of", "drawn", "is_data", "is_dataset"]
+__all__ = ["arrays_of", "batches_of", "drawn", "each_of", "fitted_to", "is_data", "is_dataset"]
 
 
 def is_dataset(x: Any) -> bool:
@@ -82,3 +84,29 @@ def drawn(data: list[Any], steps: int | None, word: str) -> Any:
             yield tuple(K.get_session().run(given))
 
     return batches()
+
+
+def each_of(x: Any, names: list[str] | None = None) -> list[Any]:
+    """What is given for each input, or output, in their order."""
+    if x is None:
+        return []
+    if isinstance(x, dict) and names is not None:
+        lacking = [n for n in names if n not in x]
+        if lacking:
+            raise ValueError(
+                f'No data provided for "{lacking[0]}". Need data for each key in: {names}'
+            )
+        return [x[n] for n in names]
+    return list(x) if isinstance(x, list | tuple) else [x]
+
+
+def arrays_of(x: Any, names: list[str] | None = None) -> list[Any]:
+    """The same as arrays."""
+    return [np.asarray(a) for a in each_of(x, names)]
+
+
+def fitted_to(y: Any, t: Any) -> Any:
+    """A target with or without a last axis of size 1, as its placeholder has it."""
+    if t.rank is not None and y.ndim == t.rank - 1:
+        return y[..., None]
+    return y

@@ -14,45 +14,21 @@ from graphc.ir.node import Value
 from graphc.keras import backend as K
 from graphc.keras import callbacks as cbks
 from graphc.keras import losses, metrics, optimizers
-from graphc.keras.batches import batches_of, drawn, is_data, is_dataset
+from graphc.keras.batches import (
+    arrays_of,
+    batches_of,
+    drawn,
+    each_of,
+    fitted_to,
+    is_data,
+    is_dataset,
+)
+from graphc.keras.reported import Numbers, show, show_metric, show_reported
 from graphc.layers.spec import flat_values
 from graphc.ops import math, reduce, state
 from graphc.ops.counting import made as count_made
 
 __all__ = ["Training"]
-
-
-def _listed(x: Any, names: list[str] | None = None) -> list[Any]:
-    if x is None:
-        return []
-    if isinstance(x, dict) and names is not None:
-        lacking = [n for n in names if n not in x]
-        if lacking:
-            raise ValueError(
-                f'No data provided for "{lacking[0]}". Need data for each key in: {names}'
-            )
-        return [x[n] for n in names]
-    return list(x) if isinstance(x, list | tuple) else [x]
-
-
-def _arrays(x: Any, names: list[str] | None = None) -> list[Any]:
-    return [np.asarray(a) for a in _listed(x, names)]
-
-
-class _Numbers:
-    """What a run of batches is worth: means by size, and what metrics say at the end."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.names = names
-        self.sums = np.zeros(len(names))
-        self.size = 0
-
-    def add(self, values: list[Any], size: int) -> None:
-        self.sums += np.asarray(values, float) * size
-        self.size += size
-
-    def now(self) -> list[float]:
-        return [float(v) for v in self.sums / max(self.size, 1)]
 
 
 class Training:
@@ -119,12 +95,12 @@ class Training:
         if given is None:
             return []
         if isinstance(given, dict):
-            return _listed(given.get(name))
+            return each_of(given.get(name))
         if len(given) == len(self.outputs) and all(
             isinstance(m, list | tuple) or m is None for m in given
         ):
-            return _listed(given[i])
-        return _listed(given)
+            return each_of(given[i])
+        return each_of(given)
 
     def _prepare(self) -> dict[str, Any]:
         """Targets, losses and metrics in the graph."""
@@ -142,7 +118,7 @@ class Training:
         weights = self._each_output(1.0 if self._asked["weights"] is None
                                     else self._asked["weights"])  # fmt: skip
         fs = [losses.get(f) for f in self._each_output(self.loss)]
-        given_targets = _listed(self._asked["targets"])
+        given_targets = each_of(self._asked["targets"])
         with name_scope("loss"):
             for i, (y, f, name) in enumerate(zip(self.outputs, fs, self.output_names, strict=True)):
                 if f is None:
@@ -175,7 +151,7 @@ class Training:
             for key in ("metrics", "weighted"):
                 for m in self._metrics_of(i, self._asked[key]):
                     self._add_metric(made, m, i, y, several, key == "weighted")
-        _show_reported(made, self.reported)  # type: ignore[attr-defined]
+        show_reported(made, self.reported)  # type: ignore[attr-defined]
         made["loss"] = self.total_loss = total
         self._compiled = made
         self.targets = made["targets"]
@@ -214,7 +190,7 @@ class Training:
         while shown in made["names"]:
             shown, n = f"{base}_{n}", n + 1
         if isinstance(f, metrics.Metric):
-            _show_metric(made, shown, f, f.update_state(t, y))
+            show_metric(made, shown, f, f.update_state(t, y))
             return
         with name_scope(f"metrics/{shown}"):
             each = f(t, y)
@@ -227,7 +203,7 @@ class Training:
                 value = math.div_no_nan(
                     reduce.reduce_sum(flat * w), reduce.reduce_sum(w * (flat * 0.0 + 1.0))
                 )
-        _show(made, shown, value)
+        show(made, shown, value)
 
     def _metric_function(self, given: Any, i: int, y: Any) -> tuple[str, Any]:
         if isinstance(given, metrics.Metric):
@@ -277,7 +253,7 @@ class Training:
             )
         super().add_metric(value, aggregation, name)  # type: ignore[misc]
         if self._compiled is not None:
-            _show_reported(self._compiled, [(name, value, aggregation)])
+            show_reported(self._compiled, [(name, value, aggregation)])
 
     # ---- steps
 
@@ -301,8 +277,8 @@ class Training:
         made = self._compiled or {}
         given = [t for t in made.get("targets", ()) if t is not None]
         for t, y in zip(given, ys, strict=False):
-            feed[t] = _fitting(y, t)
-        each = _listed(weights)
+            feed[t] = fitted_to(y, t)
+        each = each_of(weights)
         live = [w for w in made.get("weights", ()) if w is not None]
         for i, w in enumerate(live):
             value = each[i] if i < len(each) else None
@@ -340,7 +316,7 @@ class Training:
 
     def _checked(self, x: Any, y: Any) -> tuple[list[Any], list[Any]]:
         keys = sorted(x) if isinstance(x, dict) else None
-        xs = _arrays(x, getattr(self, "input_names", keys))
+        xs = arrays_of(x, getattr(self, "input_names", keys))
         self._begin(xs, keys)  # type: ignore[attr-defined]
         if len(xs) != len(self.inputs):
             raise ValueError(
@@ -361,7 +337,7 @@ class Training:
                 )
         xs = [a[:, None] if a.ndim == v.rank - 1 else a
               for a, v in zip(xs, self.inputs, strict=True)]  # fmt: skip
-        ys = _arrays(y, getattr(self, "output_names", None))
+        ys = arrays_of(y, getattr(self, "output_names", None))
         sizes = {len(a) for a in [*xs, *ys]}
         if len(sizes) > 1:
             raise ValueError(
@@ -494,7 +470,7 @@ class Training:
                   "verbose": verbose, "do_validation": validation_data is not None,
                   "metrics": names}  # fmt: skip
         listed = cbks.CallbackList(
-            [*_listed(callbacks), *([cbks.ProgbarLogger()] if verbose else []), history], self,
+            [*each_of(callbacks), *([cbks.ProgbarLogger()] if verbose else []), history], self,
             params,
         )  # fmt: skip
         self.stop_training = False
@@ -505,7 +481,7 @@ class Training:
         for epoch in range(initial_epoch, epochs):
             self._reset()
             listed.call("on_epoch_begin", epoch, {})
-            numbers, last = _Numbers(names), []
+            numbers, last = Numbers(names), []
             for i, (xs, ys, w) in enumerate(batches()):
                 n = len(xs[0])
                 listed.call("on_train_batch_begin", i, {"batch": i, "size": n})
@@ -536,12 +512,12 @@ class Training:
 
     def _validated(self, data: Any, size: int | None, steps: int | None) -> list[Any]:
         if not isinstance(data, list | tuple):
-            return _listed(self.evaluate(data, verbose=0, steps=steps))
+            return each_of(self.evaluate(data, verbose=0, steps=steps))
         x, y, w = (*data, None)[:3]
-        return _listed(self.evaluate(x, y, size, verbose=0, sample_weight=w))
+        return each_of(self.evaluate(x, y, size, verbose=0, sample_weight=w))
 
     def _weights(self, ys: list[Any], sample_weight: Any, class_weight: Any) -> Any:
-        each = _listed(sample_weight)
+        each = each_of(sample_weight)
         if not each and not class_weight:
             return None
         out = []
@@ -584,7 +560,7 @@ class Training:
             for watch in self._watching:
                 watch(self._feed(one, other, w, 0))
             last = self._step(one, other, w, False)
-            numbers = numbers or _Numbers(self._prepare()["names"])
+            numbers = numbers or Numbers(self._prepare()["names"])
             numbers.add(last, len(one[0]))
         out: list[Any] = numbers.now()
         for at, _, _, _ in self._prepare()["stateful"]:
@@ -700,33 +676,3 @@ class Training:
         from graphc.keras import files
 
         files.save_model(self, filepath, overwrite, include_optimizer, save_format)
-
-
-def _show(made: dict[str, Any], name: str | None, value: Any) -> None:
-    """Let a number of each batch be reported."""
-    made["names"].append(name)
-    made["values"].append(value)
-
-
-def _show_metric(made: dict[str, Any], name: str | None, m: Any, update: Any) -> None:
-    """Let a metric be reported, what it is after all batches so far."""
-    made["stateful"].append((len(made["names"]), m, update, m.result()))
-    _show(made, name, None)
-
-
-def _show_reported(made: dict[str, Any], reported: list[tuple[Any, Any, Any]]) -> None:
-    """Let what layers gave to `add_metric` be reported."""
-    for name, value, aggregation in reported:
-        if aggregation is None:
-            metric = value._metric_obj
-            _show_metric(made, metric.name, metric, value)
-        else:
-            mean = metrics.Mean(name)
-            _show_metric(made, name, mean, mean.update_state(value))
-
-
-def _fitting(y: Any, t: Any) -> Any:
-    """A target with or without a last axis of size 1, as its placeholder has it."""
-    if t.rank is not None and y.ndim == t.rank - 1:
-        return y[..., None]
-    return y

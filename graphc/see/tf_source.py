@@ -21,12 +21,10 @@ from graphc.face.flow import cond as tf_cond
 from graphc.face.flow import while_loop
 from graphc.face.graph import Graph, get_default_graph
 from graphc.face.variables import Variable
-from graphc.ir.dims import Expr
-from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop
-from graphc.see.numpy_source import _elements, _quoted
-from graphc.see.portable import identifier, in_lines
+from graphc.see.numpy_source import _quoted
+from graphc.see.portable import identifier
 from graphc.see.public import public_name
 from graphc.see.tf_likeness import (
     alike,
@@ -39,6 +37,7 @@ from graphc.see.tf_likeness import (
     shape_of,
     variables,
 )
+from graphc.see.tf_literals import Cannot, Literals
 
 __all__ = ["tf_source"]
 
@@ -82,12 +81,9 @@ def tf_source(graph: Any = None, elements: Sequence[Value | Node] | None = None)
     return _Writer(graph, elements).text()
 
 
-class _Cannot(Exception):
-    """This cannot be written (so)."""
-
-
-class _Writer:
+class _Writer(Literals):
     def __init__(self, graph: Any, elements: Sequence[Value | Node] | None) -> None:
+        super().__init__()
         self.old = graph
         if elements is None:
             nodes = list(graph.get_operations())
@@ -98,12 +94,10 @@ class _Writer:
         self.made: dict[Any, Any] = {}  # old values and nodes, as they are in the new graph
         self.words: dict[Any, tuple[str, str]] = {}  # old: for functions; as a tensor
         self.used = {"tf", "np", "record"}
-        self.env: dict[str, Any] = {}
         self.lines: list[str] = []
         self.pad, self.base = "", ""
         self.block: tuple[str, tuple[str, ...]] | None = None
         self.left: dict[Node, str] = {}
-        self.tables: dict[str, str] = {}
         self.variables = variables(graph)
         self.context: Context | None = None
         self.escaping = escaping(graph)
@@ -248,7 +242,7 @@ class _Writer:
                 made = {m.name: m for m in self.since(have)}
                 for m in block:
                     if not alike(m, made.get(m.name)):
-                        raise _Cannot
+                        raise Cannot
         except Exception:  # node by node, then, and what has no source is left out
             return 0
         self.close()
@@ -307,7 +301,7 @@ class _Writer:
                 result = eval(expression, self.env)
             made = self.since(have)
             if len(made) != len(nodes):
-                raise _Cannot
+                raise Cannot
             trial: dict[Any, Any] = {}
             self.shaped: list[tuple[Value, Any]] = []
             for a, b in zip(nodes, made, strict=True):
@@ -340,13 +334,13 @@ class _Writer:
             and [v.dtype for v in a.outputs] == [v.dtype for v in b.outputs]
         )
         if not same:
-            raise _Cannot
+            raise Cannot
         for v, w in zip(a.outputs, b.outputs, strict=True):
             if not equal_shapes(v, w):
                 shape = bare(v.static_shape)
                 w.set_shape(shape)  # type: ignore[attr-defined]
                 if not equal_shapes(v, w):
-                    raise _Cannot
+                    raise Cannot
                 self.shaped.append((v, shape))
         made[a] = b
         made.update(zip(a.outputs, b.outputs, strict=True))
@@ -404,7 +398,7 @@ class _Writer:
             attrs = ", ".join(
                 f"{_quoted(k)}: {self.literal(a)}" for k, a in n.attrs.items() if k[:1] != "_"
             )
-        except _Cannot:  # an attribute is an object
+        except Cannot:  # an attribute is an object
             return
         words = [_quoted(n.op.name), f"[{inputs}]", "{" + attrs + "}", _quoted(n.name)]
         yield self.base, f"record({', '.join(words)})", 1
@@ -429,7 +423,7 @@ class _Writer:
     def tried(self, n: Node, name: str) -> list[str]:
         try:
             return list(self.plain(n, name))
-        except _Cannot:
+        except Cannot:
             return []
 
     def plain(self, n: Node, name: str) -> Iterator[str]:
@@ -486,55 +480,6 @@ class _Writer:
         yield f"{public}({', '.join(plain)})"
         yield f"{public}({', '.join([*listed, *words, name])})"
 
-    # ------------------------------------------------------------- literals
-
-    def literal(self, x: Any) -> str:
-        if isinstance(x, Expr):
-            return "None"
-        if isinstance(x, DType):
-            return f"tf.{x.base_dtype.name}" if x.name != "bool" else "tf.bool"
-        if isinstance(x, np.ndarray):
-            return self.numpy(x)
-        if isinstance(x, np.generic):
-            return f"np.{type(x).__name__}({x.item()!r})"
-        if isinstance(x, (tuple, list)):
-            inner = ", ".join(self.literal(e) for e in x)
-            return f"[{inner}]" if isinstance(x, list) else f"({inner}{',' * (len(x) == 1)})"
-        if isinstance(x, dict):
-            return "{" + ", ".join(f"{k!r}: {self.literal(v)}" for k, v in x.items()) + "}"
-        if isinstance(x, float):
-            return repr(x) if np.isfinite(x) else f"float({str(x)!r})"
-        if x is None or isinstance(x, (bool, int, str, bytes)):
-            return repr(x)
-        raise _Cannot
-
-    def array(self, a: Any, t: DType) -> str:
-        """The value of a constant, and its type."""
-        kind = self.literal(t)
-        if a.dtype == object:
-            return f"{a.tolist()!r}, {kind}"
-        if a.size > 1 and (a == a.flat[0]).all():
-            return f"{_elements(a.flat[0])}, {kind}, shape={list(a.shape)}"
-        return f"{_elements(a) if a.size and a.size <= 64 else self.numpy(a)}, {kind}"
-
-    def numpy(self, a: Any) -> str:
-        kind = "np.bool_" if a.dtype == bool else f"np.{a.dtype.name}"
-        if a.dtype == object:
-            return f"np.array({a.tolist()!r}, object)"
-        if not a.size:
-            return f"np.zeros({a.shape}, {kind})"
-        if a.size <= 64:
-            return f"np.array({_elements(a)}, {kind})"
-        data = base64.b64encode(np.ascontiguousarray(a).tobytes()).decode()
-        lines = "\n".join(f"    {s!r}" for s in in_lines(data))
-        text = f"np.frombuffer(base64.b64decode(\n{lines}\n), {kind}).reshape({a.shape})"
-        known = next((k for k, v in self.tables.items() if v == text), None)
-        if known is None:
-            known = f"_TABLE_{len(self.tables)}"
-            self.tables[known] = text
-            self.env[known] = eval(text, self.env)
-        return known
-
     # ------------------------------------------------------------- loops and conds
 
     def inner(self, n: Node) -> Context | None:
@@ -547,7 +492,7 @@ class _Writer:
         for outer in c.chain():
             if outer.outer is self.context:
                 return outer  # type: ignore[no-any-return]
-        raise _Cannot
+        raise Cannot
 
     def construct(self, nodes: Sequence[Node], first: Context) -> int:
         """Write a loop or a cond; how many nodes it stands for."""
@@ -578,9 +523,9 @@ class _Writer:
                     write(block, head, first, more)
                     made = self.since(have)
                     if [m.name for m in made] != [m.name for m in block]:
-                        raise _Cannot
+                        raise Cannot
                     if len(self.left) > left:
-                        raise _Cannot
+                        raise Cannot
                 return end
             except Exception as e:
                 error = str(e).split("\n")[0] or error
@@ -643,7 +588,7 @@ class _Writer:
     def loop(self, block: Sequence[Node], head: Node, c: Context, more: bool) -> None:
         assert isinstance(c, Loop)
         if c.mirror is not None:
-            raise _Cannot
+            raise Cannot
         count = len(c.params)
         merges = [v.node for v in c.params]
         inside = [n for n in block if n is not head and n not in merges and self.is_inside(n, c)]
@@ -653,7 +598,7 @@ class _Writer:
             ] == [("identity", (v,)) for v in c.params]), None,
         )  # fmt: skip
         if at is None:
-            raise _Cannot
+            raise Cannot
         entries, scope = inside[at : at + count], head.name.rpartition("/")[0] + "/"
         first, second = (identifier(f"{scope}{what}", self.used) for what in ("test", "step"))
         self.close()
@@ -688,7 +633,7 @@ class _Writer:
 
     def branches(self, block: Sequence[Node], head: Node, c: Context, more: bool) -> None:
         if more:
-            raise _Cannot
+            raise Cannot
         scope = head.name.rpartition("/")[0] + "/"
         pair: list[Branch] = [head.attrs["then"], head.attrs["orelse"]]
         names = [identifier(f"{scope}{what}", self.used) for what in ("then", "orelse")]
@@ -721,6 +666,3 @@ class _Writer:
             self.words[v.node] = (f"{names[-1]}.op",) * 2
             self.env[names[-1]] = x
         return names
-
-
-# ------------------------------------------------------------------- what is the same
