@@ -33,6 +33,7 @@ from graphc.ops.factor_loops import (
 from graphc.ops.lowering import Site
 from graphc.ops.orthogonal_loops import factor_qr
 from graphc.ops.record import Attrs, InferError, Op, Types, as_value, op, operands, shape_error
+from graphc.ops.symmetric_loops import factor_symmetric
 
 __all__ = [
     "adjoint", "cholesky", "cholesky_solve", "eigh", "eigvalsh", "expm", "logdet",
@@ -542,7 +543,8 @@ def _eigh_grad(y: Any, dy: Any, x: Value, *, vectors: bool) -> Value:
 eigh_op = _host(
     "self_adjoint_eig", "SelfAdjointEigV2", "Eigenvalues and -vectors of symmetric matrices.",
     lambda x, *, vectors: tuple(np.linalg.eigh(x)) if vectors else np.linalg.eigvalsh(x),
-    _eigh_infer, _eigh_grad, words="Self-adjoint eigen decomposition was not successful.",
+    _eigh_infer, _eigh_grad, lower=factor_symmetric,
+    words="Self-adjoint eigen decomposition was not successful. The input might not be valid.",
 )  # fmt: skip
 eigh_op.facts["partial_gradients"] = True
 

@@ -27,6 +27,8 @@ __all__ = ["Loops", "factor_cholesky", "factor_lu", "invert", "log_determinant",
 
 #: Columns of a panel, and rows whose sums are in registers together.
 PANEL, ROWS = 16, 8
+#: Sums that are kept apart where one vector has all columns.
+CHAINS = 4
 
 i32, i64, truth = dtypes.int32, dtypes.int64, dtypes.bool_
 Place = Callable[..., tuple[Dim, ...]]
@@ -60,6 +62,34 @@ class Loops:
             a, b = self.k.load(x, at(p, j)), self.k.load(x, at(q, j))
             self.k.store(x, at(p, j), b)
             self.k.store(x, at(q, j), a)
+
+    def total(self, rows: Dim, term: Callable[[Dim], Any], first: Any) -> Any:
+        """`first` and the sum of terms, in `CHAINS` sums that do not wait for each other."""
+        start: list[Any] = [first, *[self.zero] * (CHAINS - 1)]
+        with self.k.scan("i", rows // CHAINS, [("last", self.t)] * CHAINS, start) as s:
+            s.step(*[
+                self.f("add", s.before[j], term(s.var * CHAINS + j)) for j in range(CHAINS)
+            ])  # fmt: skip
+        total: Any = s.results[0]
+        for more in s.results[1:]:
+            total = self.f("add", total, more)
+        with self.k.scan("i", rows % CHAINS, [("last", self.t)], [total]) as s:
+            s.step(self.f("add", s.before[0], term(rows // CHAINS * CHAINS + s.var)))
+        return s.results[0]
+
+    def reflection(self, own: Any, tail: Any) -> tuple[Any, Any, Any, Any]:
+        """Householder's reflection of a vector by its first number and the squares of the others.
+
+        What the first becomes, the factor, what the others are divided by, and whether there is
+        nothing to reflect.
+        """
+        size = self.f("sqrt", self.f("add", self.f("multiply", own, own), tail))
+        plus = self.test("greater_equal", own, self.zero)
+        new = self.k.select(plus, self.f("negative", size), size)
+        none = self.test("less_equal", tail, lit(float(np.finfo(self.t.np).tiny), self.t))
+        new = self.k.select(none, own, new)
+        tau = self.f("realdiv", self.f("subtract", new, own), new)
+        return new, self.k.select(none, self.zero, tau), self.f("subtract", own, new), none
 
     def reduced(
         self, x: Buffer, rows: Dim, terms: Dim, place: Place, factor: Callable[[Dim, Dim], Any],

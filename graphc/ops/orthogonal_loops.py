@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from graphc.ir import dims as D
 from graphc.ir.dims import Dim
-from graphc.ir.kernel import Buffer, lit, scratch_stride
+from graphc.ir.kernel import Buffer, scratch_stride
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node
 from graphc.ops.conv_windows import known_shape
@@ -21,9 +19,6 @@ from graphc.ops.factor_loops import PANEL, ROWS, Loops
 from graphc.ops.lowering import Site
 
 __all__ = ["factor_qr"]
-
-#: Sums that are kept apart where one vector has all columns.
-CHAINS = 4
 
 
 class _Reflections:
@@ -61,16 +56,9 @@ class _Reflections:
                 r.yields(sum=w.f("multiply", x, x))
             (tail,) = r.results
             own = k.load(a, (at, at))
-            size = w.f("sqrt", w.f("add", w.f("multiply", own, own), tail))
-            plus = w.test("greater_equal", own, w.zero)
-            new = k.select(plus, w.f("negative", size), size)
-            none = w.test("less_equal", tail, lit(float(np.finfo(w.t.np).tiny), w.t))
-            new = k.select(none, own, new)
-            tau = w.f("realdiv", w.f("subtract", new, own), new)
-            tau = k.select(none, w.zero, tau)
+            new, tau, apart, none = w.reflection(own, tail)
             k.store(self.tau, (at,), tau)
             k.store(a, (at, at), new)
-            apart = w.f("subtract", own, new)
             with k.loop("for", "i", below) as i:
                 share = w.f("realdiv", k.load(a, (at + 1 + i, at)), apart)
                 k.store(a, (at + 1 + i, at), k.select(none, w.zero, share))
@@ -85,17 +73,8 @@ class _Reflections:
             row = at + 1 + i
             return w.f("multiply", k.load(a, (row, at)), k.load(a, (row, column)))
 
-        start: list[Any] = [k.load(a, (at, column)), *[w.zero] * (CHAINS - 1)]
-        with k.scan("i", below // CHAINS, [("last", w.t)] * CHAINS, start) as s:
-            s.step(*[
-                w.f("add", s.before[j], product(s.var * CHAINS + j)) for j in range(CHAINS)
-            ])  # fmt: skip
-        total = s.results[0]
-        for more in s.results[1:]:
-            total = w.f("add", total, more)
-        with k.scan("i", below % CHAINS, [("last", w.t)], [total]) as s:
-            s.step(w.f("add", s.before[0], product(below // CHAINS * CHAINS + s.var)))
-        part = w.f("multiply", tau, s.results[0])
+        total = w.total(below, product, k.load(a, (at, column)))
+        part = w.f("multiply", tau, total)
         k.store(a, (at, column), w.f("subtract", k.load(a, (at, column)), part))
         with k.loop("for", "i", below) as i:
             row = at + 1 + i
