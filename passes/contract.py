@@ -82,16 +82,20 @@ def lower_contraction(body: Graph, name: str) -> Contraction:
     k = sa[-2] if ta else sa[-1]
     chain = k if summed else 0
     k = k * sa[0] if summed else k
+    a_shared, b_shared = len(sa) == 2 and len(sy) > 2, len(sb) == 2 and len(sy) > 2
+    one = b_shared and not a_shared and not ta and _runs_along_rows(body, node)
+    if one:  # the rows of all matrices are those of one, by the same right operand
+        batch, m, b_shared = 1, batch * m, False
     builder = KernelBuilder(name)
     bufs = [
-        builder.input("a", a.dtype, tuple(d for d in sa if d != 1) or (1,)),
+        builder.input("a", a.dtype, (m, k) if one else tuple(d for d in sa if d != 1) or (1,)),
         builder.input("b", b.dtype, tuple(d for d in sb if d != 1) or (1,)),
     ]
     outs = [
         builder.output(f"y{i}", v.dtype, _collapsed(batch, m, n))
         for i, v in enumerate(body.outputs)
     ]
-    lower = _Epilogue(builder, body, node, params, (batch, m, n))
+    lower = _Epilogue(builder, body, node, params, (batch, m, n), one)
     if summed:
         lower.counted(node.inputs[2])
     trivial = body.outputs == (node.outputs[0],)
@@ -101,9 +105,8 @@ def lower_contraction(body: Graph, name: str) -> Contraction:
     )
     return Contraction(
         params[a], params[b], a.dtype, ta, tb, m, n, k, batch,
-        len(sa) == 2 and len(sy) > 2, len(sb) == 2 and len(sy) > 2,
-        tuple(lower.extra), tuple(v.dtype for v in body.outputs), builder.build(), epilogue,
-        chain=chain,
+        a_shared, b_shared, tuple(lower.extra), tuple(v.dtype for v in body.outputs),
+        builder.build(), epilogue, chain=chain,
     )  # fmt: skip
 
 
@@ -111,15 +114,27 @@ def _collapsed(batch: Dim, m: Dim, n: Dim) -> tuple[Dim, ...]:
     return (m, n) if batch == 1 else (batch, m, n)
 
 
+def _runs_along_rows(body: Graph, node: Node) -> bool:
+    """Whether no operand of an epilogue runs along the product's batch alone, or its rows."""
+    full = node.outputs[0].static_shape
+    assert full is not None
+    operands = {v for n in body.nodes() if n is not node for v in n.inputs} & set(body.inputs)
+    return all(
+        v.static_shape is not None and batch_of(v.static_shape, full, 1) is not None
+        for v in operands
+    )
+
+
 class _Epilogue(EpilogueBuilder):
-    """Every value at (batch, row, column) of the product."""
+    """Every value at (batch, row, column) of the product, whose rows are of `one` matrix or not."""
 
     def __init__(
         self, k: KernelBuilder, body: Graph, node: Node, number: dict[Value, int],
-        space: tuple[Dim, Dim, Dim],
+        space: tuple[Dim, Dim, Dim], one: bool,
     ) -> None:  # fmt: skip
         super().__init__(k, body, node, number)
         self.space = space
+        self.one = one
         self.names = ("row", "col") if space[0] == 1 else ("batch", "row", "col")
 
     def counted(self, v: Value) -> None:
@@ -134,6 +149,8 @@ class _Epilogue(EpilogueBuilder):
         assert full is not None
         rank = len(s)
         col = rank >= 1 and not D.repeats(s[-1], full[-1])
+        if self.one:
+            return False, bool(batch_of(s, full, 1)), col
         row = rank >= 2 and not D.repeats(s[-2], full[-2])
         batch = batch_of(s, full)
         if batch is None:  # the fuser leaves these to a kernel of their own

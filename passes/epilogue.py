@@ -14,13 +14,13 @@ from graphc.ir.node import Node, Value
 __all__ = ["EpilogueBuilder", "batch_of"]
 
 
-def batch_of(shape: Shape, full: Shape) -> bool | None:
+def batch_of(shape: Shape, full: Shape, last: int = 2) -> bool | None:
     """Whether an operand runs along the batch of a matrix product whose result is `full`.
 
     None where it runs along a part of it, as a mask ``[b, 1, n, n]`` of products ``[b, h, n, n]``:
-    the loops have one axis for the batch.
+    the loops have one axis for the batch. The batch is all axes but the `last`.
     """
-    head, batch = D.product(shape[:-2]), D.product(full[:-2])
+    head, batch = D.product(shape[:-last]), D.product(full[:-last])
     if head == 1 or D.repeats(head, batch):
         return False
     return True if D.same(head, batch) else None

@@ -12,7 +12,7 @@ from graphc.ir.build import build
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import shapes, transposing
+from graphc.ops import conv_points, shapes, transposing
 from graphc.ops.conv_folds import covered, folded_attrs, folded_filter
 from graphc.ops.conv_products import (
     conv_filter_numpy,
@@ -236,6 +236,8 @@ def _image_expand(x: Value, w: Value, **a: Any) -> Value:
     x = channels_last(x, a["data_format"])
     s, f = known_shape(x), known_shape(w)
     inner = product_attrs(s[1:-1], f[:-2], a)
+    if conv_points.is_points(s, f, inner):
+        return in_layout(conv_points.result_product(x, w), a["data_format"])
     return in_layout(build(conv_op, (x, w), inner).outputs[0], a["data_format"])
 
 
@@ -340,6 +342,8 @@ def _back_input_expand(w: Value, dy: Value, *, input_sizes: Shape, **a: Any) -> 
         "sizes": s[1:-1],
         "groups": group_count(s[-1], f[-2]),
     }
+    if conv_points.is_points(s, f, attrs):
+        return in_layout(conv_points.image_product(w, channels_last(dy, layout)), layout)
     n = covered(s[1:-1], f[:-2], attrs)
     operands = (folded_filter(w, n), channels_last(dy, layout))
     dx = build(conv_input_op, operands, folded_attrs(attrs, n)).outputs[0]
@@ -355,6 +359,8 @@ def _back_filter_expand(x: Value, dy: Value, *, filter_sizes: Shape, **a: Any) -
         "sizes": f[:-2],
         "groups": group_count(s[-1], f[-2]),
     }
+    if conv_points.is_points(s, f, attrs) and conv_points.is_long(f):
+        return conv_points.filter_product(x, dy, f)
     return build(conv_filter_op, (x, dy), attrs).outputs[0]
 
 

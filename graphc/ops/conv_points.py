@@ -1,0 +1,76 @@
+"""Convolutions under filters of one place are matrix products: each place times the filter.
+
+Their rows are all places of all images, one after another as they lie in memory, so nothing is
+copied, and a product has better blocks than a convolution where many channels meet: on 2 cores of
+an EPYC 400 GFLOP/s instead of 100 to 350.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.ir import dims as D
+from graphc.ir.build import build
+from graphc.ir.dims import Dim
+from graphc.ir.node import Value
+from graphc.ops import linalg, shapes
+from graphc.ops.conv_windows import known_shape
+from graphc.ops.record import Attrs
+
+__all__ = ["filter_product", "image_product", "is_long", "is_points", "result_product"]
+
+#: Fewest channels of an image or a result.
+CHANNELS = 16
+#: Fewest elements of a filter whose gradient is a product: threads share what is made, while the
+#: convolution's threads share the places that are summed.
+FILTER = 1 << 17
+
+
+def is_points(sizes: Sequence[Dim], filter: Sequence[Dim], attrs: Attrs) -> bool:
+    """Whether a filter of this shape meets each place of an image alone, with enough channels.
+
+    `sizes` are those of the image, channels last; `attrs` those of the products of convolutions.
+    """
+    *kernel, channels, made = filter
+    return (
+        all(type(k) is int and k == 1 for k in kernel)
+        and all(s == 1 for s in attrs["strides"])
+        and all(tuple(p) == (0, 0) for p in attrs["pads"])
+        and attrs.get("groups", 1) == 1
+        and D.same(sizes[-1], channels) is True
+        and all(type(c) is int and c >= CHANNELS for c in (channels, made))
+    )
+
+
+def _matrix(w: Value) -> Value:
+    return shapes.reshape_static(w, known_shape(w)[-2:])
+
+
+def _product(a: Value, b: Value, **turned: Any) -> Value:
+    attrs = {"transpose_a": False, "transpose_b": False, **turned}
+    return build(linalg.matmul_op, (a, b), attrs).outputs[0]
+
+
+def result_product(x: Value, w: Value) -> Value:
+    """The convolution."""
+    return _product(x, _matrix(w))
+
+
+def image_product(w: Value, dy: Value) -> Value:
+    """Its gradient by the image."""
+    return _product(dy, _matrix(w), transpose_b=True)
+
+
+def is_long(filter: Sequence[Dim]) -> bool:
+    """Whether the gradient by a filter is quicker as a product than as a convolution's."""
+    size = D.product(filter)
+    return type(size) is int and size >= FILTER
+
+
+def filter_product(x: Value, dy: Value, filter: Sequence[Dim]) -> Value:
+    """Its gradient by the filter."""
+    *kernel, channels, made = filter
+    places = D.product(known_shape(x)[:-1])
+    a, b = (shapes.reshape_static(v, (*kernel, places, c)) for v, c in ((x, channels), (dy, made)))
+    return _product(a, b, transpose_a=True)
