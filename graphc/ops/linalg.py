@@ -623,26 +623,18 @@ def _cross_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(inputs[0].dtype, a if a is not None else b)]
 
 
-def _cross_element(k: Any, index: Shape, a: Value, b: Value) -> Any:
-    i, j = (index[-1] + 1) % 3, (index[-1] + 2) % 3
-    at = index[:-1]
-
-    def product(p: Dim, q: Dim) -> Any:
-        return k.let("multiply", k.read(a, (*at, p)), k.read(b, (*at, q)), dtype=a.dtype)
-
-    return k.let("subtract", product(i, j), product(j, i), dtype=a.dtype)
+def _cross_expand(a: Value, b: Value) -> Value:
+    x, y = ([arrays.getitem(v, (..., i)) for i in range(3)] for v in (a, b))
+    return arrays.stack([x[i - 2] * y[i - 1] - x[i - 1] * y[i - 2] for i in range(3)], axis=-1)
 
 
 cross_op = op(
-    "cross", "Cross", "view", doc="The cross product of vectors of three elements.", args=("a",
-    "b"),
-    types="fiu", infer=_cross_infer,
-    element=_cross_element,
-    numpy=lambda a, b: np.roll(a, -1, -1) * np.roll(b, -2, -1) - np.roll(a, -2,
-    -1) * np.roll(b,
-    -1, -1),
-    grad=lambda y, dy, a, b: (cross(b, dy), cross(dy,
-    a)),
+    "cross", "Cross", "composite", doc="The cross product of vectors of three elements.",
+    args=("a", "b"), types="fiu", infer=_cross_infer, expand=_cross_expand,
+    numpy=lambda a, b: (
+        np.roll(a, -1, -1) * np.roll(b, -2, -1) - np.roll(a, -2, -1) * np.roll(b, -1, -1)
+    ),
+    grad=lambda y, dy, a, b: (cross(b, dy), cross(dy, a)),
 )  # fmt: skip
 
 

@@ -104,6 +104,8 @@ def segment(n: Node, s: Site) -> None:
         return _sorted_segment(n, s)
     if D.same(inner, 1) and less(segments * (UNITS * CHAINS * MANY), rows):
         return _counted_segment(n, s)
+    if D.same(inner, 1):
+        return _segment_numbers(n, s)
     k = KernelBuilder(n.op.name)
     x = k.input("data", data.dtype, (rows, inner))
     at = k.input("ids", ids.dtype, (rows,))
@@ -118,6 +120,38 @@ def segment(n: Node, s: Site) -> None:
         with k.loop("vector", "j", inner) as j:
             new = k.let(combine, k.load(y, (g.index, j), on), k.load(x, (i, j)), dtype=t)
             k.store(y, (g.index, j), new, where=on)
+    s.step(k.build(), [s.input(0), s.input(1), s.output()],
+           [f"segment_ids is not in [0, {segments})"])  # fmt: skip
+
+
+def _segment_numbers(n: Node, s: Site) -> None:
+    """Single numbers in order: the result of the segment before stays in a register.
+
+    Ids are often in order, and what was just stored would be waited for by the next row. So where
+    the segment is the same, the place of another is read, and not used.
+    """
+    data, ids = n.inputs[:2]
+    t, i64, truth = n.outputs[0].dtype, dtypes.int64, dtypes.bool_
+    combine, first = _combining(n)
+    rows, segments = D.product(_shape(ids)), _shape(n.outputs[0])[0]
+    k = KernelBuilder(f"{n.op.name}_numbers")
+    x = k.input("data", data.dtype, (rows,))
+    at = k.input("ids", ids.dtype, (rows,))
+    y = k.output("y", t, (segments,))
+    with k.loop("vector", "z", segments) as z:
+        k.store(y, (z,), lit(first, t))
+    with k.scan("i", rows, [("last", i64), ("last", t)], [lit(-1, i64), lit(first, t)]) as sc:
+        last, total = sc.before
+        g = k.cast(k.load(at, (sc.var,)), i64)
+        k.check(k.let("less", g, k.index(segments), dtype=truth), 1, sc.var)
+        on = k.let("greater_equal", g, lit(0, i64), dtype=truth)
+        same = k.let("equal", g, last, dtype=truth)
+        inside = k.select(on, g, lit(0, i64))
+        elsewhere = k.select(same, k.index(segments - 1), inside)
+        held = k.load(y, (elsewhere.index,), on)
+        new = k.let(combine, k.select(same, total, held), k.load(x, (sc.var,)), dtype=t)
+        k.store(y, (inside.index,), new, where=on)
+        sc.step(g, new)
     s.step(k.build(), [s.input(0), s.input(1), s.output()],
            [f"segment_ids is not in [0, {segments})"])  # fmt: skip
 

@@ -73,3 +73,34 @@ def test_threads_change_no_bit() -> None:
             made.append([sess.run(y, {x: a}) for _ in range(3)])
     assert np.array_equal(*made)
     np.testing.assert_allclose(made[0][0], expected("sum", a.astype(np.float64), ids), atol=1e-4)
+
+
+@pytest.mark.parametrize("op", ["sum", "max", "min", "prod"])
+@pytest.mark.parametrize("segments", [1, 2, 7, 100])
+def test_single_numbers_are_combined_in_their_order(op: str, segments: int) -> None:
+    """Segments that repeat, that are left out, and that come back."""
+    rng = np.random.default_rng(segments)
+    meaning = KINDS[op]
+    for rows in (0, 1, 5, 300):
+        ids = rng.integers(-1, segments, rows).astype(np.int32)
+        for at in (ids, np.sort(ids), np.repeat(ids[: rows // 4], 4)):
+            x = rng.standard_normal(len(at)).astype(np.float32)
+            x[3::50] = np.nan
+            first = {"sum": 0, "prod": 1, "max": np.finfo("f").min, "min": np.finfo("f").max}[op]
+            want = np.full(segments, first, np.float32)
+            for i, v in zip(at.tolist(), x, strict=True):
+                if i >= 0:
+                    want[i] = meaning(want[i], v)
+            with tf.Graph().as_default(), tf.Session() as s:
+                p, q = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.int32, [None])
+                y = getattr(tf, f"unsorted_segment_{op}")(p, q, segments)
+                got = s.run(y, {p: x, q: at})
+                if segments * 128 < len(at):  # so many have tables of their own
+                    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+                else:
+                    np.testing.assert_array_equal(got, want)
+                if len(at):
+                    at = at.copy()
+                    at[-1] = segments
+                    with pytest.raises(tf.errors.InvalidArgumentError, match="segment_ids"):
+                        s.run(y, {p: x, q: at})
