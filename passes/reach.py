@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from operator import attrgetter
 
 from graphc.ir.node import Node, Value
-from graphc.ir.region import Branch, Context, Loop, context_of, home_of
+from graphc.ir.region import Branch, Context, Loop, context_of, home_of, is_inside
 from graphc.passes.cuts import is_effect, operands
 
 __all__ = ["Reach", "first_inputs", "insides", "is_construct", "live", "needed"]
@@ -123,12 +123,9 @@ class Reach:
                     self._read(v, at)
                 if n.op.name == "saved" or n.op.name == "trips":
                     self._asked(n)
-            stack.extend(n.control if home is None else filter(self._inside, n.control))
-
-    def _inside(self, n: Node) -> bool:
-        """Whether `n` is done by the region that this is, and not before it."""
-        c = context_of(n)
-        return c is not None and self.home is not None and c.within(self.home)
+            stack.extend(
+                n.control if home is None else [m for m in n.control if is_inside(m, home)]
+            )
 
     def _construct(self, n: Node, at: Context | None) -> None:
         for v in first_inputs(n):

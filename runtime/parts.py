@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.errors import FailedPreconditionError, UnimplementedError
 from graphc.ir.node import Node, Value
+from graphc.ir.region import is_inside
 from graphc.passes.cuts import Cut, is_effect
 from graphc.passes.reach import is_construct, live, needed
 from graphc.passes.references import begins, changes, variable_of
@@ -59,7 +60,9 @@ class Parts:
         run, cut = self.run, self.cut
         hosts = frozenset(cut.hosts)
         readers = [*cut.hosts, *[n for _, n in cut.needs]]
-        before = dict.fromkeys(c for n in readers for c in n.control if c not in hosts)
+        before = dict.fromkeys(
+            c for n in readers for c in n.control if c not in hosts and is_inside(c, run.home)
+        )
         targets, done = (*cut.hosts, *before), run.done | hosts
         if not cut.alone:
             self._keep([v for v, _ in cut.reads], targets, known)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from graphc.ir.node import Node, Value
 
-__all__ = ["Branch", "Context", "Loop", "context_of", "home_of"]
+__all__ = ["Branch", "Context", "Loop", "context_of", "home_of", "is_inside"]
 
 
 class Context:
@@ -159,6 +159,12 @@ def context_of(n: Node) -> Context | None:
     """The context of a recorded node; None for the graph itself, and in pure graphs."""
     contexts = getattr(n.graph, "contexts", None)
     return contexts.get(n) if contexts else None
+
+
+def is_inside(n: Node, home: Context | None) -> bool:
+    """Whether `n` is done by the region `home` (None: by the whole run), and not before it."""
+    c = context_of(n)
+    return home is None or (c is not None and c.within(home))
 
 
 def home_of(n: Node, home: Context | None) -> Context | None:

@@ -237,13 +237,21 @@ def _head_expand(x: Value, like: Value) -> Value:
     assert t is not None
     if all(D.same(a, b) for a, b in zip(s, t, strict=True)):
         return x
+    if any(d == 0 and d is not e for d, e in zip(s, t, strict=True)):
+        return fills.fill_static(t, 0, x.dtype)  # of an array that no iteration wrote
     return arrays.slice_static(x, (0,) * len(t), t)
+
+
+def _head(x: Any, like: Any) -> Any:
+    if not x.size:
+        return np.zeros(like.shape, x.dtype)
+    return x[tuple([slice(n) for n in like.shape])]
 
 
 array_head_op = op(
     "array_head", "TensorArrayGatherV3", "composite", args=("x", "like"), types="fiu",
     doc="The first rows of a tensor, as many as another has.", infer=_head_infer,
-    numpy=lambda x, like: x[tuple([slice(n) for n in like.shape])], expand=_head_expand,
+    numpy=_head, expand=_head_expand,
     grad=lambda y, dy, x, like: (array_unstack(fills.zeros_like(x), dy, False, None), None),
 )  # fmt: skip
 

@@ -98,3 +98,48 @@ def test_updates_in_a_region_before_a_construct_in_it(inner: str, resource: bool
         for fed, want in ((False, [2, 3]), (True, [6, 8]), (False, [7, 9])):  # TF 1.15
             assert sess.run(y, {again: fed}).tolist() == want
             assert sess.run(v).tolist() == want
+
+
+def test_a_construct_in_a_region_waits_for_what_is_outside_of_it() -> None:
+    """A region leaves to the run the loop that a construct in it waits for."""
+    x, p, q = tf.placeholder(tf.float32, [2]), tf.placeholder(tf.bool, []), tf.placeholder(tf.bool)
+    before = tf.while_loop(lambda i, a: i < 2, lambda i, a: (i + 1, a + 1.0), [0, x])[1]
+
+    def outer() -> Any:
+        with tf.control_dependencies([before]):
+            return tf.cond(q, lambda: doubled(x), lambda: x - before)
+
+    y = tf.cond(p, outer, lambda: before * 3.0)
+    with tf.Session() as sess:
+        for taken, want in (((1, 1), [2, 4]), ((1, 0), [-2, -2]), ((0, 1), [9, 12])):  # TF 1.15
+            feeds = {x: [1.0, 2.0], p: taken[0], q: taken[1]}
+            assert sess.run(y, feeds).tolist() == want
+
+
+def test_gradients_of_arrays_that_no_iteration_made() -> None:
+    """Elements of arrays of a loop that makes no iteration have no size; nobody reads them."""
+    x, k = tf.placeholder(tf.float64, [3]), tf.placeholder(tf.int32, [])
+
+    def body(i: Any, a: Any) -> Any:
+        def element(e: Any) -> Any:
+            def inner(j: Any, b: Any) -> Any:
+                with tf.control_dependencies([x]):
+                    n = tf.size(tf.unique(tf.cast(x * 2.0, tf.int32))[0])
+                    z = x * tf.cast(n, tf.float64)
+                return j + 1, tf.sin(e) - z * 0.1
+
+            return tf.while_loop(lambda j, b: j < k, inner, [0, x * 1.0])[1]
+
+        return i + 1, tf.reduce_sum(tf.map_fn(element, tf.stack([a, a])), 0)
+
+    y = tf.while_loop(lambda i, a: i < k, body, [0, x * 1.0])[1]
+    gradient = tf.gradients(tf.tanh(y), x)[0]
+    want = [  # TF 1.15
+        [0.990066290847, 0.961042982966, 0.915136962],
+        [1.733447664, 1.553214957, 1.306326188],
+        [2.971122627, 2.062674360, 1.239790747],
+    ]  # fmt: skip
+    with tf.Session() as sess:
+        for n in (0, 1, 2):
+            got = sess.run([y, gradient], {x: [0.1, 0.2, 0.3], k: n})[1]
+            np.testing.assert_allclose(got, want[n], rtol=1e-7)
