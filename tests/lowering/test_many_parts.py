@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from thinned import thinned
 
 import graphc as tf
 
@@ -11,11 +12,10 @@ SHAPES = [(2, (3, 5)), (5, (3, 17)), (7, (4, 3, 9)), (6, (1, 40)), (5, (0, 4)), 
 
 
 #: Parts that lie in memory, and computed ones; of the first, which are loads only, two are quick.
-CASES = [
-    pytest.param(*row, computed, marks=() if computed or i in (1, 4) else pytest.mark.slow)
-    for computed in (False, True)
-    for i, row in enumerate(SHAPES)
-]
+CASES = thinned(
+    [(*row, computed) for computed in (False, True) for row in SHAPES],
+    lambda count, shape, computed: computed or count == 5,
+)
 
 
 @pytest.mark.parametrize(("count", "shape", "computed"), CASES)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conv_oracle import FACTS, agree
 from test_conv import POOLS, check_derivatives
+from thinned import thinned
 
 import graphc as tf
 from graphc import errors
@@ -27,11 +28,10 @@ SIZES = [((1, 4, 4, 1), 2, 2), ((2, 7, 6, 3), 3, 2), ((3, 5, 5, 17), [2, 3], [1,
 
 
 #: Every size in float32, and a third of them in each other type; the others are slow.
-TYPED = [
-    pytest.param(dtype, *size, marks=() if t in (0, i % 3) else pytest.mark.slow)
-    for t, dtype in enumerate(("float32", "float64", "float16"))
-    for i, size in enumerate(SIZES)
-]
+TYPED = thinned(
+    [(t, *size) for t in ("float32", "float64", "float16") for size in SIZES],
+    lambda t, *size: t == "float32" or SIZES.index(size) % 3 == 1 + (t == "float16"),
+)
 
 
 @pytest.mark.parametrize(("dtype", "shape", "k", "s"), TYPED)
@@ -56,17 +56,18 @@ def test_native_is_numpy(shape: Any, k: Any, s: Any, kind: str, dtype: str) -> N
                     np.testing.assert_allclose(got, want, rtol=32 * eps, atol=64 * eps)
 
 
+SOLIDS = [((1, 5, 4, 2, 1), [2, 3, 1], [3, 3, 1]), ((1, 3, 3, 4, 4), [3, 3, 3], [3, 2, 3]),
+          ((2, 5, 6, 5, 17), [3, 2, 5], [2, 3, 2]), ((2, 4, 4, 4, 3), 4, 3),
+          ((1, 6, 5, 7, 2), [5, 5, 3], [2, 3, 2])]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("shape", "k", "s"),
-    [
-        ((1, 5, 4, 2, 1), [2, 3, 1], [3, 3, 1]),
-        ((1, 3, 3, 4, 4), [3, 3, 3], [3, 2, 3]),
-        ((2, 5, 6, 5, 17), [3, 2, 5], [2, 3, 2]),
-        ((2, 4, 4, 4, 3), 4, 3),
-        ((1, 6, 5, 7, 2), [5, 5, 3], [2, 3, 2]),
-    ],
+    ("padding", "shape", "k", "s"),
+    thinned(
+        [(p, *solid) for p in ("SAME", "VALID") for solid in SOLIDS],
+        lambda p, *solid: SOLIDS.index(solid) % 2 == (p == "VALID"),
+    ),
 )
-@pytest.mark.parametrize("padding", ["SAME", "VALID"])
 def test_gradients_of_maxima_over_three_axes(shape: Any, k: Any, s: Any, padding: str) -> None:
     """All equal maxima of a window get its gradient, elements of no window none."""
     x = np.random.default_rng(6).integers(-2, 3, shape).astype(np.float32)

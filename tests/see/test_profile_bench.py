@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from thinned import thinned
 
 import graphc as tf
 from graphc.see.profile import profile_run, table
@@ -35,7 +36,7 @@ AGREE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", AGREE)
+@pytest.mark.parametrize("name", thinned(AGREE, lambda name: list(AGREE).index(name) % 2 == 0))
 def test_the_suite_and_the_profile_count_the_same(name, monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     from backends import Tf1  # type: ignore[import-not-found]
