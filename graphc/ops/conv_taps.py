@@ -33,6 +33,8 @@ TEMPLATE = 1
 PITCH = 16
 #: Channels of the results for which it is thought of: more fill a vector.
 MOST = 15
+#: Channels that fill a vector of AVX2, where the plain way then loses nothing.
+FULL = 8
 #: Rows of places that a row of results is summed from, at most: each is an address in a register.
 TERMS = 16
 #: Numbers of a row of the filter, at most: sums of so many are on their way at a time.
@@ -127,7 +129,7 @@ def _pays(s: Spread, dtype: DType) -> bool:
 
     Both in halves of a cycle for a place of the image, from times of 60 shapes with 16 lanes.
     """
-    if s.columns > MOST:
+    if s.columns > MOST or (s.columns >= FULL and s.terms < 2 * FULL):
         return False
     lanes = 16 if dtype.code != "f64" else 8
     taps = s.kernel[0] * s.kernel[1] * s.kernel[2]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,21 @@ __all__ = [
 
 #: Most taps of a window that are written out one by one.
 TAPS = 16
+#: Most phases of elements under windows with strides that have code of their own.
+PHASES = 8
+
+
+class _Phase(NamedTuple):
+    """Elements of an axis that are equally far from the first one of a window.
+
+    `many` of them begin at `first`, a stride apart; element i is in `windows` windows, the last of
+    which is number ``skipped + i``, as far as these exist.
+    """
+
+    first: Dim
+    many: Dim
+    windows: int
+    skipped: Dim
 
 
 class _Windows:
@@ -69,6 +85,37 @@ class _Windows:
         )
         return made
 
+    def within(self, head: Sequence[Dim]) -> Dim:
+        """1 where the rows of a window at `head`, all axes but the last, exist, else 0."""
+        inside: Dim = 1
+        for o, s, p, n, m in zip(
+            head, self.strides, self.pads, self.kernel, self.size, strict=False
+        ):  # fmt: skip
+            if p != (0, 0):
+                first = o * s - p[0]
+                there = D.minimum(first + 1, m - n - first + 1)
+                inside = inside * D.minimum(D.maximum(there, 0), 1)
+        return inside
+
+    def phases(self, axis: int) -> list[_Phase]:
+        """The elements of an axis by their distance from the first one of a window."""
+        n, s, p = self.kernel[axis], self.strides[axis], self.pads[axis][0]
+        made = []
+        for r in range(s):
+            skipped = D.ceildiv(p - r, s)  # windows that lie before the image
+            first = skipped * s + r - p
+            many = D.maximum(D.ceildiv(self.size[axis] - first, s), 0)
+            made.append(_Phase(first, many, -(-(n - r) // s) if r < n else 0, skipped))
+        return made
+
+    def phase(self, axes: Sequence[_Phase]) -> _Windows:
+        """For elements of one phase of each axis the windows over results that they are in."""
+        made = copy.copy(self)
+        made.size, made.out, made.whole = self.out, tuple(x.many for x in axes), False
+        made.kernel, made.strides = tuple(x.windows for x in axes), (1,) * len(axes)
+        made.pads = tuple((x.windows - 1 - x.skipped, None) for x in axes)
+        return made
+
     def taps(self, at: Sequence[Dim]) -> list[tuple[Dim, ...]]:
         """The elements of the window at `at`, in order.
 
@@ -100,6 +147,8 @@ class _Windows:
 
     def total(self, xs: Sequence[Operand], t: DType) -> Operand:
         """The sum of some elements."""
+        if not xs:
+            return lit(0, t)
         out = self.k.cast(xs[0], t)
         for x in xs[1:]:
             out = self.k.let("add", out, self.k.cast(x, t), dtype=t)
@@ -392,23 +441,40 @@ def _in_rows(shape: Shape) -> Shape:
     return (*shape[:-2], shape[-2] * shape[-1])
 
 
-def _sums(
-    w: _Windows, a: Buffer, b: Buffer, shape: Shape, t: DType,
-    value: Callable[[Operand, Sequence[Dim] | None], Operand],
+#: What is stored for the sum of a window, and its place where it may not be whole.
+Finish = Callable[[Operand, Sequence[Dim] | None], Operand]
+
+
+def _sums(w: _Windows, a: Buffer, b: Buffer, shape: Shape, t: DType, value: Finish) -> None:
+    """Store at each place of results of a shape what `value` makes of the sum of its window."""
+    with w.k.loop("parallel", "u", D.product(shape[:-2])) as u:
+        image, *head = unflat(u, shape[:-2])
+        _row_of_sums(w, a, b, image, head, shape[-1], t, value)
+
+
+def _row_of_sums(
+    w: _Windows, a: Buffer, b: Buffer, image: Dim, head: Sequence[Dim], channels: Dim, t: DType,
+    value: Finish, every: Sequence[tuple[Dim, int]] = (),
 ) -> None:  # fmt: skip
-    """Store at each place of results of a shape what `value` makes of the sum of its window.
+    """The same for a row of results, at the first place and steps of `every` axis.
 
     Where whole windows exist (`value` is given no place there) they are written out, and with
     steps of 1 vectors run along rows: images of a few channels fill them.
     """
-    k, channels = w.k, shape[-1]
+    k = w.k
     stride, pad, reach = w.strides[-1], w.pads[-1][0], w.kernel[-1]
     size, wide = w.size[-1], w.out[-1]
     begin = D.minimum(D.maximum(D.ceildiv(pad, stride), 0), wide)
     end = D.maximum(D.minimum((size + pad - reach) // stride + 1, wide), begin)
     loops = w.loops
 
-    def whole(image: Dim, head: Sequence[Dim], start: Dim) -> Operand:
+    def made(at: Sequence[Dim], c: Dim) -> tuple[Dim, ...]:
+        """Where the result of a place is stored."""
+        if every:
+            at = [f + o * step for o, (f, step) in zip(at, every, strict=True)]
+        return (image, *at[:-1], at[-1] * channels + c)
+
+    def whole(start: Dim) -> Operand:
         """The sum of a window that exists, whose rows begin at `start`."""
         first = [o * s - p[0] for o, s, p in zip(head, w.strides[:-1], w.pads[:-1], strict=True)]
         last = [start + i * channels for i in range(reach)]
@@ -423,40 +489,31 @@ def _sums(
 
         return w.over([*first, 0][:loops], w.kernel[:loops], "sum", written_out)
 
-    def part(image: Dim, at: Sequence[Dim]) -> None:
+    def part(at: Sequence[Dim]) -> None:
         """A place whose window may reach outside."""
         with k.loop("vector", "c", channels) as c:
             total = w.over(*w.span(at), "sum", lambda p: k.cast(
                 k.load(a, (image, *p[:-1], p[-1] * channels + c)), t))  # fmt: skip
-            k.store(b, (image, *at[:-1], at[-1] * channels + c), value(total, at))
+            k.store(b, made(at, c), value(total, at))
 
-    with k.loop("parallel", "u", D.product(shape[:-2])) as u:
-        image, *head = unflat(u, shape[:-2])
-        inside: Dim = 1  # or 0, where the window of a row reaches outside
-        for o, s, p, n, m in zip(head, w.strides, w.pads, w.kernel, w.size, strict=False):
-            if p != (0, 0):
-                first = o * s - p[0]
-                there = D.minimum(first + 1, m - n - first + 1)
-                inside = inside * D.minimum(D.maximum(there, 0), 1)
-        # where the rows of a window exist, the loops below do what is in the middle
-        for low, many in (
-            (0, begin), (begin, (end - begin) * (1 - inside)), (end, wide - end)
-        ):  # fmt: skip
-            if many != 0:
-                with k.loop("for", "o", many) as o:
-                    part(image, [*head, low + o])
-        with ExitStack() as nest:
-            if inside != 1:
-                nest.enter_context(k.loop("for", "i", inside))
-            if stride == 1:
-                with k.loop("vector", "e", (end - begin) * channels) as e:
-                    total = whole(image, head, (begin - pad) * channels + e)
-                    k.store(b, (image, *head, begin * channels + e), value(total, None))
-            else:
-                o = begin + nest.enter_context(k.loop("for", "o", end - begin))
-                with k.loop("vector", "c", channels) as c:
-                    total = whole(image, head, (o * stride - pad) * channels + c)
-                    k.store(b, (image, *head, o * channels + c), value(total, None))
+    inside = w.within(head)
+    # where the rows of a window exist, the loops below do what is in the middle
+    for low, many in ((0, begin), (begin, (end - begin) * (1 - inside)), (end, wide - end)):
+        if many != 0:
+            with k.loop("for", "o", many) as o:
+                part([*head, low + o])
+    with ExitStack() as nest:
+        if inside != 1:
+            nest.enter_context(k.loop("for", "i", inside))
+        if stride == 1 and not every:
+            with k.loop("vector", "e", (end - begin) * channels) as e:
+                total = whole((begin - pad) * channels + e)
+                k.store(b, (image, *head, begin * channels + e), value(total, None))
+        else:
+            at = begin + nest.enter_context(k.loop("for", "o", end - begin))
+            with k.loop("vector", "c", channels) as c:
+                total = whole((at * stride - pad) * channels + c)
+                k.store(b, made([*head, at], c), value(total, None))
 
 
 def _shares(n: Node, s: Site, t: DType) -> Any:
@@ -497,6 +554,20 @@ def lower_avg_grad(n: Node, s: Site) -> None:
         g = k.input("g", given, _in_rows(ys))
         b = k.output("dx", dy.dtype, _in_rows(xs))
         _sums(w.turned(), g, b, xs, t, finished)
+    elif int(np.prod(w.strides)) <= PHASES:
+        g = k.input("g", given, _in_rows(ys))
+        b = k.output("dx", dy.dtype, _in_rows(xs))
+        each = [w.phases(axis) for axis in range(len(w.strides))]
+        most = [functools.reduce(D.maximum, [x.many for x in some]) for some in each[:-1]]
+        with k.loop("parallel", "u", D.product([xs[0], *most])) as u:
+            image, *head = unflat(u, [xs[0], *most])
+            for some in itertools.product(*each):
+                there = D.product(
+                    D.minimum(D.maximum(x.many - o, 0), 1) for x, o in zip(some, head, strict=False)
+                )
+                with k.loop("for", "p", there):
+                    every = [(x.first, st) for x, st in zip(some, w.strides, strict=True)]
+                    _row_of_sums(w.phase(some), g, b, image, head, xs[-1], t, finished, every)
     else:
         g, b = k.input("g", given, ys), k.output("dx", dy.dtype, xs)
         with k.loop("parallel", "u", D.product(xs[:-1])) as u:

@@ -79,6 +79,27 @@ def test_gradients_of_maxima_over_three_axes(shape: Any, k: Any, s: Any, padding
             np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize(
+    ("shape", "k", "s", "padding"),
+    [
+        ((2, 9, 10, 5), 3, 2, "SAME"), ((1, 7, 8, 17), [2, 3], [3, 2], "VALID"),
+        ((1, 20, 21, 3), [5, 7], [4, 2], "SAME"), ((1, 3, 2, 4), 4, 2, "SAME"),
+        ((1, 9, 9, 2), 9, 9, "VALID"), ((1, 5, 6, 7, 3), 3, 2, "VALID"),
+        ((1, 4, 5, 6, 2), [2, 3, 1], [1, 2, 2], "SAME"), ((1, 5, 4, 6, 1), 3, 1, "SAME"),
+    ],
+)  # fmt: skip
+def test_means_by_phases(shape: Any, k: Any, s: Any, padding: str) -> None:
+    """Windows that overlap, leave gaps, reach outside; whole rows, and images of few channels."""
+    x = np.random.default_rng(5).standard_normal(shape).astype(np.float32)
+    pool = tf.nn.avg_pool if len(shape) == 4 else tf.nn.avg_pool3d
+    with tf.Graph().as_default(), tf.Session() as session:
+        p = tf.placeholder(tf.float32, shape)
+        y = pool(p, k, s, padding)
+        wanted = [y, tf.gradients(y * y, p)[0]]
+        for got, want in zip(session.run(wanted, {p: x}), evaluate(wanted, {p: x}), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8", "uint16"])
 def test_maxima_of_integers(dtype: str) -> None:
     x = np.random.default_rng(5).integers(0, 100, (2, 5, 6, 3)).astype(dtype)
