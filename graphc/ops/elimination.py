@@ -22,7 +22,7 @@ __all__ = ["lower_cholesky", "lower_determinant", "lower_inverse", "lower_slogde
 
 #: The largest matrix that is written out, and the most elements that are computed with: LLVM takes
 #: a quarter of a second for so many.
-SIDE, ELEMENTS = 8, 50
+SIDE, ELEMENTS = 8, 64
 #: Matrices of a parallel unit.
 TOGETHER = 64
 

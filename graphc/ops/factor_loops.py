@@ -27,6 +27,8 @@ __all__ = ["Loops", "factor_cholesky", "factor_lu", "invert", "log_determinant",
 
 #: Columns of a panel, and rows whose sums are in registers together.
 PANEL, ROWS = 16, 8
+#: Rows up to which a pivot is looked for one row after the other.
+SHORT = 16
 #: Sums that are kept apart where one vector has all columns.
 CHAINS = 4
 
@@ -131,13 +133,14 @@ def lower_product(
     gets each pair of rows that change places. A column of zeros has shares of zero.
     """
     k = w.k
+    search = "for" if type(n) is int and n <= SHORT else "vector"
     with k.loop("for", "p", D.ceildiv(n, PANEL)) as p:
         first = p * PANEL
         width = D.minimum(n - first, PANEL)
         rest = n - first - width
         with k.loop("for", "c", width) as c:
             column = first + c
-            with k.reduce("vector", "r", n - column) as best:
+            with k.reduce(search, "r", n - column) as best:
                 best.yields(argmax=w.f("abs", k.load(lu, at(column + best.var, column))))
             other = column + best.results[0].index
             w.swap(lu, n, at, column, other)
