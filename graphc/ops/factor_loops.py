@@ -151,11 +151,14 @@ def lower_product(
                 row = column + 1 + i
                 share = w.f("realdiv", k.load(lu, at(row, column)), own)
                 share = k.select(nothing, w.zero, share)
-                k.store(lu, at(row, column), share)
-                with k.loop("vector", "j", width - 1 - c) as j:
-                    e = column + 1 + j
+                # whole vectors, so that what is read next lies in what was just stored
+                with k.loop("vector", "j", width) as j:
+                    e, turn, own_turn = first + j, k.index(j), k.index(c)
                     old = k.load(lu, at(row, e))
-                    k.store(lu, at(row, e), w.less_product(old, share, k.load(lu, at(column, e))))
+                    new = w.less_product(old, share, k.load(lu, at(column, e)))
+                    kept = k.select(w.test("equal", turn, own_turn), share, old)
+                    new = k.select(w.test("greater", turn, own_turn), new, kept)
+                    k.store(lu, at(row, e), new)
         right = first + width
         with k.loop("for", "c", width) as c, k.loop("vector", "j", rest) as j:
             old = k.load(lu, at(first + c, right + j))
