@@ -234,7 +234,8 @@ def _greedy(x: Array, lengths: Array, *, merge: bool) -> Any:
     kept = used & (best != classes - 1)
     if merge:
         kept[1:] &= best[1:] != best[:-1]
-    most = np.where(used, x.max(-1), 0) if steps else np.zeros((0, batch))
+    found = np.take_along_axis(x, best[..., None], -1)[..., 0] if steps else np.zeros((0, batch))
+    most = np.where(used, found, 0)
     score = -most.sum(0, dtype=np.float64)[:, None].astype(x.dtype)
     row, step = np.nonzero(kept.T)
     counts = np.bincount(row, minlength=batch)

@@ -165,13 +165,15 @@ def _multinomial(n: Node, s: Site) -> None:
     with k.loop("parallel", "r", rows) as r:
         some = k.let("less", lit(0, dtypes.int64), k.index(classes), dtype=dtypes.bool_)
         k.check(some, 1, 0)
-        with k.reduce("for", "c", classes) as m:
+        with k.reduce("vector", "c", classes) as m:
             ok, v = finite(r, m.var)
             m.yields(max=v, any=ok)
         top = k.select(m.results[1], m.results[0], lit(0.0, t))
+        with k.loop("vector", "e", classes) as e:
+            _, v = finite(r, e)
+            k.store(running, (r, e), k.let("exp", k.let("subtract", v, top, dtype=t), dtype=t))
         with k.scan("c", classes, [("sum", t)]) as sc:
-            _, v = finite(r, sc.var)
-            (after,) = sc.step(k.let("exp", k.let("subtract", v, top, dtype=t), dtype=t))
+            (after,) = sc.step(k.load(running, (r, sc.var)))
             k.store(running, (r, sc.var), after)
         total = k.load(running, (r, classes - 1))
         with k.loop("for", "j", samples) as j:
