@@ -23,11 +23,46 @@ __all__ = [
 # ------------------------------------------------------------------------- what the host does
 
 
+#: Entries of an array of places for each key of whole numbers: beyond, a dictionary is asked.
+_SPARSE = 4
+
+
 class _Table:
-    """A table in a session."""
+    """A table in a session.
+
+    Attributes
+    ----------
+    items : dict or None
+        What it holds; None before it is initialised.
+    version : int
+        How often `items` was changed.
+    """
 
     def __init__(self) -> None:
         self.items: dict[Any, Any] | None = None
+        self.version = 0
+        self._places: tuple[int, Any] | None = None
+
+    def places(self, dtype: Any) -> tuple[int, Any, Any] | None:
+        """For searches of many whole numbers, if these are close to each other.
+
+        The least key, for each number from it on its place among the values (-1: none), and the
+        values.
+        """
+        held, version = self._places, self.version
+        if held is None or held[0] != version:
+            items = dict(self.items or {})
+            held = self._places = version, _places(items, dtype)
+        return held[1]
+
+
+def _places(items: dict[Any, Any], dtype: Any) -> tuple[int, Any, Any] | None:
+    low, high = min(items, default=0), max(items, default=0)
+    if high - low >= _SPARSE * len(items):
+        return None
+    where = np.full(high - low + 1, -1)
+    where[np.fromiter(items, np.int64, len(items)) - low] = np.arange(len(items))
+    return low, where, np.array(list(items.values()), dtype)
 
 
 def _of(context: Any, table: str) -> _Table:
@@ -45,8 +80,13 @@ def _held(context: Any, table: str) -> dict[Any, Any]:
 def _fill(context: Any, keys: Any, values: Any, *, table: str) -> tuple[()]:
     made: dict[Any, Any] = {}
     _put(made, keys.tolist(), values.tolist())
-    _of(context, table).items = made
+    _set(_of(context, table), made)
     return ()
+
+
+def _set(table: _Table, items: dict[Any, Any]) -> None:
+    table.items = items
+    table.version += 1
 
 
 def _put(items: dict[Any, Any], keys: Sequence[Any], values: Sequence[Any]) -> None:
@@ -66,6 +106,11 @@ def _find(
 ) -> Any:
     items = _of(context, table).items or {} if started else _held(context, table)
     other = default[()] if default.ndim == 0 else default
+    close = None
+    if not shape and keys.dtype.kind == "i" and dtype.kind in "fiub" and keys.size >= _MANY:
+        close = _of(context, table).places(dtype.np)
+    if close is not None:
+        return _looked_up(keys, other, *close)
     flat = keys.reshape(-1).tolist()
     out = np.empty((len(flat), *shape), dtype.np)
     if shape:
@@ -76,13 +121,27 @@ def _find(
     return out.reshape((*keys.shape, *shape))
 
 
+#: From so many keys on they are looked up all at once.
+_MANY = 64
+
+
+def _looked_up(keys: Any, other: Any, low: int, where: Any, values: Any) -> Any:
+    """The values of whole numbers; `other` for those that are not there."""
+    wide = keys.astype(np.int64)
+    inside = (wide >= low) & (wide < low + len(where))
+    place = where[np.where(inside, wide - low, 0)]
+    return np.where(inside & (place >= 0), values[place], np.asarray(other, values.dtype))
+
+
 def _insert(context: Any, keys: Any, values: Any, *, table: str) -> tuple[()]:
-    items = _of(context, table).items
+    found = _of(context, table)
+    items = found.items
     if items is None:
-        items = _of(context, table).items = {}
+        items = found.items = {}
     flat = values.reshape(keys.size, *values.shape[keys.ndim :])
     for k, v in zip(keys.reshape(-1).tolist(), flat, strict=True):
         items[k] = v.copy() if isinstance(v, np.ndarray) and v.ndim else v
+    found.version += 1
     return ()
 
 
@@ -103,9 +162,11 @@ def _usable(keys: Any, empty: Any, deleted: Any, *, buckets: int | None) -> Any:
 
 
 def _remove(context: Any, keys: Any, *, table: str) -> tuple[()]:
-    items = _of(context, table).items or {}
+    found = _of(context, table)
+    items = found.items or {}
     for k in keys.reshape(-1).tolist():
         items.pop(k, None)
+    found.version += 1
     return ()
 
 
@@ -217,7 +278,7 @@ def _fill_from_file(
     made: dict[Any, Any] = {}
     columns = [_column(lines, i, delimiter, t) for i, t in (key, value)]
     _put(made, *columns)
-    _of(context, table).items = made
+    _set(_of(context, table), made)
     return ()
 
 

@@ -298,3 +298,36 @@ def test_names_and_sparse_keys(sess: Any) -> None:
     sess.run(rows.initializer)
     picked = tf.nn.embedding_lookup(rows, table.lookup(tf.constant(["c", "a"])))
     assert sess.run(picked).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize("step", [1, 3, 1000])
+def test_many_whole_numbers(sess: Any, dtype: str, step: int) -> None:
+    """Keys that are close to each other, and keys that are not; before and after changes."""
+    keys = np.arange(-20, 60) * step
+    values = np.arange(80) * 2.0
+    table = lookup.MutableHashTable(tf.as_dtype(dtype), tf.float32, -7.0)
+    ask, key, value = (
+        tf.placeholder(dtype, [None, None]),
+        *(tf.placeholder(t) for t in (dtype, "f")),
+    )
+    found, add, drop = table.lookup(ask), table.insert(key, value), table.remove(key)
+    top = np.iinfo(dtype)
+    asked = np.array([[top.min, top.max, 61 * step, -21 * step], *keys.reshape(-1, 4)], dtype)
+    held: dict[int, float] = {}
+
+    def check() -> None:
+        want = [[held.get(k, -7.0) for k in row] for row in asked.tolist()]
+        assert sess.run(found, {ask: asked}).tolist() == want
+
+    check()
+    sess.run(add, {key: keys.astype(dtype), value: values.astype("f")})
+    held.update(zip(keys.tolist(), values.tolist(), strict=True))
+    check()
+    sess.run(add, {key: keys[:3].astype(dtype), value: np.ones(3, "f")})
+    held.update(dict.fromkeys(keys[:3].tolist(), 1.0))
+    check()
+    sess.run(drop, {key: keys[5:9].astype(dtype)})
+    for k in keys[5:9].tolist():
+        del held[k]
+    check()
