@@ -109,12 +109,15 @@ class Run:
 
     @staticmethod
     def quick(x: Any, v: Value) -> Any:
-        """Python and numpy floats, and float arrays of another width, as the array to bind."""
-        if v.dtype.kind == "f" and v.dtype.code != "bf16":
-            if type(x) in FLOATS:
-                return np.array(x, v.dtype.np)
-            if type(x) is np.ndarray and x.dtype.kind == "f":
-                return np.ascontiguousarray(x, v.dtype.np).reshape(x.shape)
+        """Python and numpy floats, and arrays of another type of numbers, as the array to bind."""
+        t = v.dtype
+        if t.code != "bf16":
+            if type(x) is np.ndarray and x.dtype.kind in CONVERTED.get(t.kind, ""):
+                with np.errstate(all="ignore"):
+                    return np.ascontiguousarray(x, t.np).reshape(x.shape)
+            if t.kind == "f" and type(x) in FLOATS:
+                with np.errstate(all="ignore"):
+                    return np.array(x, t.np)
         return x
 
     # ---------------------------------------------------------------- everything else
@@ -580,3 +583,5 @@ def compile_only(run: Any, values: Sequence[Any], variables: Any) -> Compilation
 
 
 FLOATS = (float, np.float32, np.float64)
+#: Kinds of arrays that are converted, and no more, by the kind of the tensor they are fed for.
+CONVERTED = {"f": "fiu", "i": "fiu", "u": "fiu"}

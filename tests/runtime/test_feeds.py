@@ -125,6 +125,28 @@ def test_casts_are_silent() -> None:
     same(feed([0.0, np.nan, 0.5], dtypes.bool_), np.array([0, 1, 1], np.bool_))
 
 
+@pytest.mark.parametrize("dtype", NUMBERS, **ids)
+def test_runs_that_are_bound_cast_alike(dtype: DType) -> None:
+    """The second run of a session converts arrays by a quicker way: same numbers, no warning."""
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(dtype, [None, 2])
+        y = tf.identity(x) + 0
+        for source in NUMBERS:
+            a = np.array([[3, 100], [7, 1]], source.np)
+            if source.kind == "f":
+                a[0] = [1e4, 0.5]
+                a[1, 0] = np.finfo(source.np).max if source.size > dtype.size else 7.5
+            elif source.size > dtype.size:
+                a[1, 0] = np.iinfo(source.np).max
+            for fed in (a, a, a[::-1], a.T):
+                with np.errstate(all="ignore"):
+                    want = fed.astype(dtype.np)
+                np.testing.assert_array_equal(sess.run(y, {x: fed}), want)
+        assert sess.run(y, {x: np.zeros((0, 2), np.int64)}).shape == (0, 2)
+        with pytest.raises(ValueError, match="Cannot feed value of shape"):
+            sess.run(y, {x: np.zeros((2, 3), np.int64)})
+
+
 def test_python_values() -> None:
     same(feed(1.5), np.float32(1.5))
     same(feed(3), np.float32(3))
