@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import InvalidArgumentError
+from graphc.errors import FailedPreconditionError, InvalidArgumentError, OpError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.node import Value
@@ -124,8 +124,12 @@ def _rows(indices: Array, values: Array, batch: int) -> list[list[int]]:
     return out
 
 
-def _refuse(text: str) -> None:
-    raise InvalidArgumentError(None, None, text)
+def _refuse(text: str, kind: type[OpError] = InvalidArgumentError) -> None:
+    raise kind(None, None, text)
+
+
+#: What `_check` asks of decoders, which have no labels.
+_DECODES = {"strict": False, "blank": -1, "ignore": True, "decodes": True}
 
 
 def _check(labels: Sequence[Sequence[int]], x: Array, lengths: Array, attrs: Attrs) -> None:
@@ -134,7 +138,8 @@ def _check(labels: Sequence[Sequence[int]], x: Array, lengths: Array, attrs: Att
         _refuse(f"len(sequence_length) != batch_size.  len(sequence_length):  {lengths.size} "
                 f"batch_size: {batch}")  # fmt: skip
     if (lengths > steps).any():
-        _refuse(f"sequence_length({int(np.argmax(lengths > steps))}) <= {steps}")
+        kind = FailedPreconditionError if attrs.get("decodes") else InvalidArgumentError
+        _refuse(f"sequence_length({int(np.argmax(lengths > steps))}) <= {steps}", kind)
     for b, given in enumerate(labels):
         if not given and attrs["strict"]:
             _refuse(f"Labels length is zero in batch {b}")
@@ -228,7 +233,7 @@ def _sparse(rows: Sequence[Sequence[int]]) -> tuple[Array, Array, Array]:
 
 def _greedy(x: Array, lengths: Array, *, merge: bool) -> Any:
     steps, batch, classes = x.shape
-    _check([[]] * batch, x, lengths, {"strict": False, "blank": -1, "ignore": True})
+    _check([[]] * batch, x, lengths, _DECODES)
     best = x.argmax(-1) if steps else np.zeros((0, batch), np.int64)
     used = np.arange(steps)[:, None] < lengths[None, :]
     kept = used & (best != classes - 1)
@@ -303,7 +308,7 @@ def beams(logs: Array, width: int) -> list[tuple[Prefix, float]]:
 
 def _beam(x: Array, lengths: Array, *, width: int, top: int, merge: bool) -> Any:
     batch = x.shape[1]
-    _check([[]] * batch, x, lengths, {"strict": False, "blank": -1, "ignore": True})
+    _check([[]] * batch, x, lengths, _DECODES)
     paths: list[list[Sequence[int]]] = [[] for _ in range(top)]
     score = np.zeros((batch, top), x.dtype)
     logs = _log_softmax(x)

@@ -23,8 +23,9 @@ Similarity = Callable[[int, list[int]], Any]
 def _overlap(box: Any, others: Any) -> Any:
     """Intersection over union of a box with each of several."""
     (y1, x1, y2, x2), o = box, others
-    ys, xs = np.minimum(o[:, 0], o[:, 2]), np.minimum(o[:, 1], o[:, 3])
-    ye, xe = np.maximum(o[:, 0], o[:, 2]), np.maximum(o[:, 1], o[:, 3])
+    # as ``std::min`` and ``min``: where the second corner is no number, both are the first
+    ys, ye = (np.where(t, o[:, 2], o[:, 0]) for t in (o[:, 2] < o[:, 0], o[:, 2] > o[:, 0]))
+    xs, xe = (np.where(t, o[:, 3], o[:, 1]) for t in (o[:, 3] < o[:, 1], o[:, 3] > o[:, 1]))
     y1, y2, x1, x2 = min(y1, y2), max(y1, y2), min(x1, x2), max(x1, x2)
     height = np.maximum(np.minimum(y2, ye) - np.maximum(y1, ys), 0)
     width = np.maximum(np.minimum(x2, xe) - np.maximum(x1, xs), 0)
@@ -53,7 +54,8 @@ def _chosen(
     Without `sigma` a box goes that is at least `threshold` like a better one.  With it, its score
     shrinks by ``exp(-similarity**2 / (2 sigma))`` for each better one (Bodla et al., *Soft-NMS*,
     2017), and it takes its turn again. A chosen box is compared with itself too, as in TensorFlow
-    1.15: one without area is not like itself, and is chosen again and again.
+    1.15: one without area is not like itself, and is chosen again and again. Where the likeness is
+    no number (of boxes without end), the score shrinks to 0.
     """
     heap: list[_Candidate] = []
     for i, s in enumerate(scores):
@@ -68,8 +70,11 @@ def _chosen(
             continue
         score = before
         if sigma > 0:
-            for factor in np.exp(-0.5 / np.float32(sigma) * likeness**2)[::-1]:
+            factors = np.exp(-0.5 / np.float32(sigma) * likeness**2)
+            for factor in np.where(np.isnan(likeness), 0, factors)[::-1]:
                 score *= scores.dtype.type(factor)
+        elif np.isnan(likeness).any():
+            score *= scores.dtype.type(0)
         compared = len(places)
         if score == before:
             places.append(i)
@@ -111,6 +116,8 @@ def _results(places: Any, kept: Any, limit: int, pad: bool) -> Any:
 #: Results for each box up to which native code looks for them, and some for few boxes: more are
 #: only wanted where nobody counted, and memory is not taken for them.
 PLENTY = 2
+#: The area of a box with smaller edges is a number.
+MOST = 1e18
 
 
 def _quick_suppress(
@@ -121,6 +128,7 @@ def _quick_suppress(
     limit = int(count)
     known = boxes.dtype == scores.dtype == np.float32 and boxes.shape[0] == len(scores)
     known = known and boxes.shape[1] == (len(scores) if matrix else 4)
+    known = known and np.abs(boxes).max(initial=0) < MOST
     if sigma > 0 or not known or not 0 < limit <= PLENTY * len(scores) + 1024:
         return _suppress(
             boxes, scores, count, iou, least, matrix=matrix, pad=pad, sigma=sigma

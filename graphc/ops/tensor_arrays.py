@@ -237,7 +237,7 @@ def _head_expand(x: Value, like: Value) -> Value:
     assert t is not None
     if all(D.same(a, b) for a, b in zip(s, t, strict=True)):
         return x
-    if any(d == 0 and d is not e for d, e in zip(s, t, strict=True)):
+    if any(not D.same(d, e) and operands.less(d, 1) for d, e in zip(s, t, strict=True)):
         return fills.fill_static(t, 0, x.dtype)  # of an array that no iteration wrote
     return arrays.slice_static(x, (0,) * len(t), t)
 

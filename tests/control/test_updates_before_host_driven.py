@@ -116,7 +116,8 @@ def test_a_construct_in_a_region_waits_for_what_is_outside_of_it() -> None:
             assert sess.run(y, feeds).tolist() == want
 
 
-def test_gradients_of_arrays_that_no_iteration_made() -> None:
+@pytest.mark.parametrize("branch", [False, True])
+def test_gradients_of_arrays_that_no_iteration_made(branch: bool) -> None:
     """Elements of arrays of a loop that makes no iteration have no size; nobody reads them."""
     x, k = tf.placeholder(tf.float64, [3]), tf.placeholder(tf.int32, [])
 
@@ -130,7 +131,10 @@ def test_gradients_of_arrays_that_no_iteration_made() -> None:
 
             return tf.while_loop(lambda j, b: j < k, inner, [0, x * 1.0])[1]
 
-        return i + 1, tf.reduce_sum(tf.map_fn(element, tf.stack([a, a])), 0)
+        def mapped() -> Any:
+            return tf.reduce_sum(tf.map_fn(element, tf.stack([a, a])), 0)
+
+        return i + 1, tf.cond(x[0] > -1.0, mapped, lambda: a) if branch else mapped()
 
     y = tf.while_loop(lambda i, a: i < k, body, [0, x * 1.0])[1]
     gradient = tf.gradients(tf.tanh(y), x)[0]

@@ -70,3 +70,12 @@ def test_greedy(merge: bool) -> None:
             assert got.indices.tolist() == ids
             assert got.values.tolist() == [c for row in rows for c in row]
             assert got.dense_shape.tolist() == [shape[1], max(map(len, rows))]
+
+
+@pytest.mark.parametrize("decode", [tf.nn.ctc_greedy_decoder, tf.nn.ctc_beam_search_decoder])
+def test_decoders_refuse_lengths_beyond_the_steps(decode: Any) -> None:
+    """With TF 1.15's kind of error; the loss has another."""
+    with tf.Graph().as_default(), tf.Session() as sess:
+        path = decode(tf.zeros([3, 1, 4]), tf.constant([4]))[0][0]
+        with pytest.raises(tf.errors.FailedPreconditionError, match=r"sequence_length\(0\) <= 3"):
+            sess.run(path)

@@ -88,3 +88,21 @@ def test_best_of_classes(own: bool, threads: int) -> None:
             )
             for a, e in zip(got, want, strict=True):
                 assert np.array_equal(a, e)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("bad", "low", "want"),
+    [  # TF 1.15
+        ([0, 0, np.inf, 1], -np.inf, [0, 1, 2, 4, 1, 1, 1, 1, 1]),
+        ([0, 0, np.inf, 1], 0.0, [0, 1, 2, 4]),
+        ([0, 0, 1, np.nan], 0.0, [0, 1, 1, 1, 1, 1, 1, 1, 1]),
+        ([np.nan, 0, 1, 1], 0.0, [0, 2, 4]),
+    ],
+)
+def test_boxes_without_end(bad: list[float], low: float, want: list[int]) -> None:
+    """A box whose area is no number is chosen once, or last, and not in the place of others."""
+    boxes = [[0, 0, 1, 1], bad, [2, 2, 3, 3], [0, 0.05, 1, 1], [5, 5, 6, 6]]
+    with tf.Graph().as_default(), tf.Session() as sess:
+        y = tf.image.non_max_suppression(boxes, [0.9, 0.8, 0.7, 0.6, 0.3], 9, 0.5, low)
+        assert sess.run(y).tolist() == want
