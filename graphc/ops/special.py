@@ -47,22 +47,50 @@ def _lgamma(x: Array) -> Array:
     return made
 
 
+#: Steps after which elements that have converged are left out.
+_TURN = 8
+
+State = list[Array]
+
+
+def _converged(
+    step: Callable[[int, State], tuple[State, Array]], state: State, limit: int
+) -> Array:
+    """The first number of a state for each element, after as many steps as that one needs.
+
+    `step` makes of its number and a state the next one, and how far from converged it is: a number
+    that is 0 or less where nothing changes any more.
+    """
+    out = np.empty(state[0].size)
+    at = np.arange(state[0].size)
+    for i in range(1, limit):
+        state, rest = step(i, state)
+        if i % _TURN == 0:
+            done = ~(rest > 0)  # nor does NaN change
+            out[at[done]] = state[0][done]
+            at, state = at[~done], [v[~done] for v in state]
+        if not at.size:
+            break
+    out[at] = state[0]
+    return out
+
+
 def _igammac_tail(a: Array, x: Array) -> Array:
     """The upper function by its continued fraction (Lentz), for x above a + 1."""
     tiny = 1e-300
     b = x + 1.0 - a
-    c = np.full_like(x, 1.0 / tiny)
     d = 1.0 / np.where(b == 0, tiny, b)
-    h = d.copy()
-    for i in range(1, 500):
+
+    def step(i: int, state: State) -> tuple[State, Array]:
+        h, a, b, c, d = state
         an = -i * (i - a)
         b = b + 2.0
         d = 1.0 / _away(an * d + b)
         c = _away(b + an / c)
-        step = c * d
-        h = h * step
-        if np.all(np.abs(step - 1.0) < 1e-15):
-            break
+        change = c * d
+        return [h * change, a, b, c, d], np.abs(change - 1.0) - 1e-15
+
+    h = _converged(step, [d, a, b, np.full_like(x, 1.0 / tiny), d], 500)
     made: Array = h * np.exp(a * np.log(x) - x - _lgamma(a))
     return made
 
@@ -72,15 +100,14 @@ def _away(x: Any) -> Any:
 
 
 def _igamma_series(a: Array, x: Array) -> Array:
-    term = 1.0 / a
-    total = term.copy()
-    n = a.copy()
-    for _ in range(2000):
+    def step(i: int, state: State) -> tuple[State, Array]:
+        total, term, n, x = state
         n = n + 1.0
         term = term * x / n
         total = total + term
-        if np.all(np.abs(term) <= np.abs(total) * 1e-16):
-            break
+        return [total, term, n, x], np.abs(term) - np.abs(total) * 1e-16
+
+    total = _converged(step, [1.0 / a, 1.0 / a, a, x], 2001)
     made: Array = total * np.exp(a * np.log(x) - x - _lgamma(a))
     return made
 
@@ -88,12 +115,13 @@ def _igamma_series(a: Array, x: Array) -> Array:
 def _igamma(a: Array, x: Array, upper: bool) -> Array:
     a, x = np.broadcast_arrays(a, x)
     ok = (a > 0) & (x >= 0)
-    sa, sx = np.where(ok, a, 1.0), np.where(ok & (x > 0), x, 1.0)
-    far = sx > sa + 1.0
-    low = _igamma_series(np.where(far, 1.0, sa), np.where(far, 1.0, sx))
-    high = _igammac_tail(np.where(far, sa, 1.0), np.where(far, sx, 3.0))
-    p = np.where(far, 1.0 - high, low)
-    q = np.where(far, high, 1.0 - low)
+    sa, sx = np.where(ok, a, 1.0), np.where(ok & (x > 0) & (x < np.inf), x, 1.0)
+    far = np.asarray(sx > sa + 1.0)
+    p, q = np.empty(sa.shape), np.empty(sa.shape)
+    q[far] = _igammac_tail(sa[far], sx[far])
+    p[far] = 1.0 - q[far]
+    p[~far] = _igamma_series(sa[~far], sx[~far])
+    q[~far] = 1.0 - p[~far]
     p, q = np.where(x == 0, 0.0, p), np.where(x == 0, 1.0, q)
     p, q = np.where(np.isposinf(x), 1.0, p), np.where(np.isposinf(x), 0.0, q)
     made: Array = np.where(ok, q if upper else p, np.nan)
@@ -101,21 +129,20 @@ def _igamma(a: Array, x: Array, upper: bool) -> Array:
 
 
 def _beta_fraction(a: Array, b: Array, x: Array) -> Array:
-    qab, qap, qam = a + b, a + 1.0, a - 1.0
-    c = np.ones_like(x)
-    d = 1.0 / _away(1.0 - qab * x / qap)
-    h: Array = d.copy()
-    for m in range(1, 500):
+    d = 1.0 / _away(1.0 - (a + b) * x / (a + 1.0))
+
+    def step(m: int, state: State) -> tuple[State, Array]:
+        h, c, d, a, b, x = state
         m2 = 2 * m
-        aa = m * (b - m) * x / ((qam + m2) * (a + m2))
+        aa = m * (b - m) * x / ((a - 1.0 + m2) * (a + m2))
         d, c = 1.0 / _away(1.0 + aa * d), _away(1.0 + aa / c)
         h = h * d * c
-        aa = -(a + m) * (qab + m) * x / ((a + m2) * (qap + m2))
+        aa = -(a + m) * (a + b + m) * x / ((a + m2) * (a + 1.0 + m2))
         d, c = 1.0 / _away(1.0 + aa * d), _away(1.0 + aa / c)
-        h = h * d * c
-        if np.all(np.abs(d * c - 1.0) < 1e-15):
-            break
-    return h
+        return [h * d * c, c, d, a, b, x], np.abs(d * c - 1.0) - 1e-15
+
+    start = [np.asarray(v) for v in (d, np.ones_like(x), d, a, b, x)]
+    return _converged(step, [v.reshape(-1) for v in start], 500).reshape(np.shape(x))
 
 
 def _betainc(a: Array, b: Array, x: Array) -> Array:
