@@ -84,6 +84,8 @@ class Fn(Arithmetic):
         `i32` for kernels (the status), `void` for helpers.
     """
 
+    has_avx512 = False  # whether vectors have 64 bytes and AVX-512's instructions are used
+
     def __init__(
         self,
         module: ir.Module,

@@ -49,11 +49,12 @@ INTRINSICS = frozenset(
     "umul.with.overflow vector.reduce.add vector.reduce.mul vector.reduce.and "
     "vector.reduce.or vector.reduce.xor vector.reduce.smax vector.reduce.smin "
     "vector.reduce.umax vector.reduce.umin vector.reduce.fadd vector.reduce.fmul expect "
-    "prefetch lifetime.start lifetime.end x86.sse2.pause aarch64.hint convert.to.fp16 "
-    "convert.from.fp16 x86.sse.stmxcsr x86.sse.ldmxcsr readcyclecounter sin cos exp exp2 log "
-    "x86.avx512.mask.scalef x86.avx512.mask.getexp x86.avx512.mask.getmant "
-    "x86.avx512.mask.fixupimm x86.avx512.permvar.sf x86.avx512bf16.dpbf16ps.512 "
-    "log2 log10 pow is.fpclass vector.interleave2 vector.deinterleave2".split()
+    "prefetch codeview.annotation lifetime.start lifetime.end x86.sse2.pause aarch64.hint "
+    "convert.to.fp16 convert.from.fp16 x86.sse.stmxcsr x86.sse.ldmxcsr readcyclecounter sin cos "
+    "exp exp2 log x86.avx512.mask.scalef x86.avx512.mask.getexp x86.avx512.mask.getmant "
+    "x86.avx512.mask.fixupimm x86.avx512.permvar.sf x86.avx512.vpermi2var.ps "
+    "x86.avx512bf16.dpbf16ps.512 log2 log10 pow is.fpclass vector.interleave2 "
+    "vector.deinterleave2".split()
 )
 """Intrinsics without `llvm.` and type suffixes. No minnum or maxnum (C9), no assume."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from graphc.ir import dtypes
 from graphc.ir.dims import Symbol
 from graphc.ir.kernel import Let, Load, Loop, Operand, Reduce, Stmt, Store, Value, bodies
 from graphc.runtime.llvm.reducers import SUM_BLOCK, SUM_LANES
-from graphc.runtime.llvm.stages import Stages, cut
+from graphc.runtime.llvm.stages import Stages, cut, pipelined
 from graphc.runtime.llvm.statements import cost_of, index_names
 from graphc.runtime.llvm.values import V, zero
 
@@ -25,6 +25,8 @@ __all__ = [
 At = Callable[[V], AbstractContextManager[V]]
 
 LONG = 12  # instructions from which on a body may run in stages
+ROW = 1024  # elements of a row from which on a loop over rows is worth longer code
+WRITTEN = 400  # instructions of vectors in a loop, about
 MANY = 16  # vectors from which on that pays
 
 
@@ -47,7 +49,7 @@ def rows_in_stages(w: Walk, var: str, inside: Sequence[Stmt], begin: V, end: V) 
     w.body(before)
     at = _in_rows(w, var, s.var, extent, wide)
     w.streaming = w.find_stream(s.var, inner, lanes)
-    parts = stages(w, at, inner)
+    parts = stages(w, at, inner, row=extent)
     if parts is not None:
         stop = end
         if w.streaming is not None:
@@ -55,7 +57,7 @@ def rows_in_stages(w: Walk, var: str, inside: Sequence[Stmt], begin: V, end: V) 
             aligned = w.peeled(w.streaming, s.var, k.index(0)).eq(0)
             stop = k.select(aligned, end, begin)
         first, last = begin * extent, stop * extent
-        Staged(w, parts, at, s.var, inner, first, last, wide).run(first, last)
+        Staged(w, parts, at, s.var, inner, first, last, wide, row=extent).run(first, last)
         begin = stop
     w.streaming = None
     return begin
@@ -77,7 +79,7 @@ def reduced_rows(w: Walk, var: str, inside: Sequence[Stmt], begin: V, end: V) ->
     before, inner = w.split(s.body, var, s.var)
     w.body(before)
     at = _in_rows(w, var, s.var, extent, wide)
-    parts = stages(w, at, inner, s.values)
+    parts = stages(w, at, inner, s.values, row=extent)
     if parts is None:
         return None
     first, last = begin * extent, end * extent
@@ -122,6 +124,8 @@ class Staged:
         wide: int, values: Sequence[Operand] = (), row: int = 0,
     ) -> None:  # fmt: skip
         self.row = row
+        #: Vectors written out in the loop: values then wait in registers of their own, no moves
+        self.copies = 1 if not parts.ordered else 4 if len(parts.order) <= WRITTEN // 4 else 2
         self.w, self.parts, self.at, self.var, self.inside = w, parts, at, var, inside
         self.wide, self.final = wide, stop - wide
         self.made = {o.name: w.values[o.name] for o in values if isinstance(o, Value)}
@@ -138,54 +142,77 @@ class Staged:
                 i = k.select(i < start, start, i)
                 return k.select(i < self.final, i, self.final)
 
-            p.next(self._ahead(first, p.carry))
+            known = self._begun([first(b) for b in range(last)], p.carry)
+            parts.emit(k.b, known)
+            p.next(self._left(known))
         self.kept = p.results
         self.origin = k.index(0)
 
-    def _ahead(self, place: Callable[[int], V], carried: Sequence[V]) -> list[V]:
-        """All stages but the last, each of the vector at `place(stage)`."""
-        k, parts = self.w.k, self.parts
-        kept = _known(carried, parts.live)
-        out = []
-        for b in range(parts.count - 1):
-            known = {parts.body[0]: place(b).ll, **(kept[b - 1] if b else {})}
-            parts.emit(k.b, b, known)
-            out += [V(k, known[v], dtypes.float32) for v in parts.live[b]]
-        return out
+    def _vector(
+        self, i: V, carried: Sequence[V], count: int, end: Callable[[Sequence[V]], list[V]]
+    ) -> list[V]:
+        """The last stage of the vector at `i`, the others of those after it; what goes on."""
+        w, k, parts = self.w, self.w.k, self.parts
+        last = parts.count - 1
+
+        def later(b: int) -> V:
+            at = i + (last - b) * self.wide
+            return k.select(at < self.final, at, self.final)
+
+        with self.at(i) as now:
+            w.prefetch(self.var, self.inside, now)
+        known = self._begun([*map(later, range(last)), i], carried[count:])
+        parts.emit(k.b, known, [v.ll for v in self.made.values()])
+        for name, v in self.made.items():
+            w.values[name] = V(k, known[last].get(v.ll, v.ll), v.dtype, v.lanes)
+        with self.at(i):
+            return [*end(carried[:count]), *self._left(known)]
+
+    def _begun(self, places: Sequence[V], carried: Sequence[V]) -> list[dict[Any, Any]]:
+        """What is known to the stages, each of the vector at its place."""
+        kept: list[dict[Any, Any]] = [{}, *_known(carried, self.parts.live)]
+        body = self.parts.body
+        return [{body[0]: i.ll, **kept[b]} for b, i in enumerate(places)]
+
+    def _left(self, known: Sequence[Mapping[Any, Any]]) -> list[V]:
+        """What each stage but the last leaves to those after it."""
+        live = enumerate(self.parts.live)
+        return [V(self.w.k, known[b][v], dtypes.float32) for b, part in live for v in part]
 
     def run(
         self, start: V, stop: V, state: Sequence[V] = (),
         end: Callable[[Sequence[V]], list[V]] = list,
     ) -> list[V]:  # fmt: skip
         """The row's vectors from `start` to `stop`, after those run before; the last state."""
-        w, k, parts, count = self.w, self.w.k, self.parts, len(state)
-        last = parts.count - 1
-        start, stop = self.origin + start, self.origin + stop
-        with k.loop(start, stop, self.wide, carry=[*state, *self.kept]) as p:
-
-            def later(b: int, now: V = p.i) -> V:
-                i = now + (last - b) * self.wide
-                return k.select(i < self.final, i, self.final)
-
-            with self.at(p.i) as now:
-                w.prefetch(self.var, self.inside, now)
-            kept = p.carry[count:]
-            following = self._ahead(later, kept)
-            known = {parts.body[0]: p.i.ll, **_known(kept, parts.live)[-1]}
-            parts.emit(k.b, last, known, [v.ll for v in self.made.values()])
-            for name, v in self.made.items():
-                w.values[name] = V(k, known.get(v.ll, v.ll), v.dtype, v.lanes)
-            with self.at(p.i):
-                p.next([*end(p.carry[:count]), *following])
-        self.kept = p.results[count:]
-        return p.results[:count]
+        k, count = self.w.k, len(state)
+        first, stop = self.origin + start, self.origin + stop
+        carried = [*state, *self.kept]
+        many = self.copies * self.wide
+        steps = (
+            [many] if self.copies == 1 or (self.row and self.row % many == 0) else [many, self.wide]
+        )
+        for step in steps:
+            whole = stop if step == steps[-1] else first + ((stop - first) & -many)
+            with k.loop(first, whole, step, carry=carried) as p:
+                following = list(p.carry)
+                for c in range(step // self.wide):
+                    at = p.i + c * self.wide if c else p.i
+                    following = self._vector(at, following, count, end)
+                p.next(following)
+            carried, first = p.results, whole
+        self.kept = carried[count:]
+        return carried[:count]
 
 
 def stages(
     w: Walk, at: At, inside: Sequence[Stmt], values: Sequence[Operand] = (),
-    trips: int | None = None,
+    trips: int | None = None, row: int = 0,
 ) -> Stages | None:  # fmt: skip
-    """The stages of a long body; None for others, and for those with branches in them."""
+    """The stages of a long body; None for others, and for those with branches in them.
+
+    Loops that go on from row to row, of `row` elements, are scheduled where rows are long, and
+    loops of unknown length: that takes up to a third less time, and code written out four times.
+    """
     simple = all(
         isinstance(s, Let | Load | Store) and not any(n[0] == "%" for n in index_names(s))
         for s in inside
@@ -203,7 +230,9 @@ def stages(
     if body is None:
         return None
     results = [w.values[o.name].ll for o in values if isinstance(o, Value)]
-    return cut(body, results, trips)
+    often = row >= ROW or (not row and trips is None)
+    parts = pipelined(body, results) if often and k.has_avx512 else None
+    return parts or cut(body, results, trips)
 
 
 def _known(flat: Sequence[V], live: Sequence[Sequence[Any]]) -> list[dict[Any, Any]]:

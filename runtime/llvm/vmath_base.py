@@ -275,15 +275,20 @@ class Arithmetic(Fn):
         return self.shuffle(y, None, range(x.lanes))
 
     def _looked_up(self, table: Sequence[float], index: V) -> V:
-        """table[index % 16] in float32, for whole registers."""
+        """table[index % len(table)] in float32, of 16 or 32 numbers, for whole registers."""
         n = 16
         if index.lanes > n:
             halves = (range(index.lanes // 2), range(index.lanes // 2, index.lanes))
             low, high = (self._looked_up(table, self.shuffle(index, None, h)) for h in halves)
             return self.shuffle(low, high, range(index.lanes))
         t = ir.VectorType(ir.FloatType(), n)
-        values = ir.Constant(t, [float(np.float32(v)) for v in table])
-        ll = self.call_intrinsic("llvm.x86.avx512.permvar.sf.512", [], t, [values, index.ll])
+        parts = [
+            ir.Constant(t, [float(np.float32(v)) for v in table[k : k + n]])
+            for k in range(0, len(table), n)
+        ]
+        name = "permvar.sf" if len(parts) == 1 else "vpermi2var.ps"
+        args = [parts[0], index.ll, *parts[1:]]
+        ll = self.call_intrinsic(f"llvm.x86.avx512.{name}.512", [], t, args)
         return V(self, ll, dtypes.float32, n)
 
     # ------------------------------------------------------------- piecewise

@@ -38,6 +38,9 @@ LOG: Poly = {
 # |r| <= ln2/32, times r**2/exp r: 2^-27.7; and 2**(j/16).
 EXP_16 = (0.5000098, 0.16666862)
 POWERS_16 = tuple(2.0 ** (j / 16) for j in range(16))
+# (2**-r - 1)/r on |r| <= 1/64, times r: 2^-24.1; and 2**(j/32).
+EXP2_32 = (-0.69315734, 0.24022885)
+POWERS_32 = tuple(2.0 ** (j / 32) for j in range(32))
 # What rounding those to float32 loses, relative to what is left.
 LOST_16 = tuple(p / float(np.float32(p)) - 1.0 for p in POWERS_16)
 # (log(1+r) - r)/r**2 on -1/32 <= r <= 1/16, times r**2/log(1+r): 2^-27.2. A significand from
@@ -53,6 +56,7 @@ LOG_OF_IT = tuple(n / 2.0**16 for n in (
     0, 5617, 9118, 12667, 15608, 18362, 21813, 24710, -17298, -14242, -13298, -10241, -7277, -4853,
     -3623, 0,
 ))  # fmt: skip
+FROM_HALF = (0.0,) * 8 + (1.0,) * 8
 # log2(1+f)/f on the interval of LOG, relative: 2^-38.4; for pow of float32, in float64.
 POW_LOG2 = (1.4426950408865729, -0.721347520324211, 0.48089834879520776, -0.3606737939464494,
             0.2885387978851851, -0.24044638008565136, 0.2061069537890247, -0.1804381265281727,
@@ -167,20 +171,23 @@ class Exponential(Arithmetic):
     def _sigmoid_16(self, x: V, factor: float | None) -> V:
         """The sigmoid with n in sixteenths: 2**n from a table, and less is left for exp.
 
-        A factor of `x` goes into the reduction, which rounds it to a float32: the error that
-        has is at most that of rounding the product.
+        A factor of `x` goes into the reduction, which rounds it and the product to a float32:
+        the error that has is at most twice that of rounding the product. So n is in parts of 32
+        there, and what is done by sums, as units that multiply have more to do.
         """
-        f, c = F32, factor or 1.0
-        low, high = sorted((f.exp[0] / c, (f.exp[1] - 1.0) / c))
-        x = self._within(x, low, high)
-        n, j = self._sixteenths(x, c * LOG2E)
-        if factor:  # what is left is of 2 to the power
-            r, unit = self._mad(x, c * LOG2E, -n), LN2
-        else:
-            r, unit = self._mad(n, -f.ln2[1], self._mad(n, -f.ln2[0], x)), 1.0
+        f = F32
+        if factor:
+            c = factor * LOG2E
+            y = self._within(x * c, f.exp[0] * LOG2E, (f.exp[1] - 1.0) * LOG2E)
+            t = y + F32.round / 32
+            n = t - F32.round / 32
+            p = self._wide("scalef", self._looked_up(POWERS_32, self._bits(t)), n)
+            return p / (p + self._poly(y - n, (1.0, *EXP2_32)))
+        x = self._within(x, f.exp[0], f.exp[1] - 1.0)
+        n, j = self._sixteenths(x, LOG2E)
+        r = self._mad(n, -f.ln2[1], self._mad(n, -f.ln2[0], x))
         p = self._wide("scalef", self._looked_up(POWERS_16, j), n)
-        e = (1.0, -unit, EXP_16[0] * unit**2, -EXP_16[1] * unit**3)
-        return p / (p + self._poly(r, e))
+        return p / (p + self._poly(r, (1.0, -1.0, EXP_16[0], -EXP_16[1])))
 
     def _factored(self, x: V) -> tuple[V, float | None]:
         """`x` as another value and a number, if it is their product."""
@@ -283,7 +290,7 @@ class Exponential(Arithmetic):
         """
         n, m = self._wide("getexp", x), self._wide("getmant", x, _FROM_1_TO_2)
         j = self.shr(self._bits(m), F32.mant - 4)
-        n = self.select(m >= 1.5, n + 1.0, n)
+        n = n + self._looked_up(FROM_HALF, j)  # as for a significand of half m from 1.5 on
         s = self._mad(n, F32.ln2[0], self._looked_up(LOG_OF_IT, j))  # exact
         r = self._mad(m, self._looked_up(NEAR_RECIPROCAL, j), -1.0)
         a, b, c, d = LOG_16

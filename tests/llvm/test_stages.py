@@ -41,7 +41,13 @@ def cut_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[int]:
         counts.append(made.count if made else 1)
         return made
 
+    def pipelined(body: Any, results: Any) -> Any:
+        made = stages.pipelined(body, results)
+        counts.append(made.count if made else 1)
+        return made
+
     monkeypatch.setattr(pipeline, "cut", cut)
+    monkeypatch.setattr(pipeline, "pipelined", pipelined)
     return counts
 
 
