@@ -24,7 +24,7 @@ __all__ = [
 
 
 #: Entries of an array of places for each key of whole numbers: beyond, a dictionary is asked.
-_SPARSE = 4
+_SPARSE = 16
 
 
 class _Table:
