@@ -208,7 +208,11 @@ def crop_and_resize(
         box = tensor(boxes, dtype=dtypes.float32, name="boxes")
         which = tensor(picked, dtype=dtypes.int32, name="box_ind")
         size = tensor(crop_size, dtype=dtypes.int32, name="crop_size")
-        _, height, width, _ = sizes(x)
+        if x.static_shape is None:
+            whole = shapes.shape(x)
+            height, width = whole[1], whole[2]
+        else:
+            _, height, width, _ = sizes(x)
         ys = _sampled(box[:, 0], box[:, 2], height, size[0])
         xs = _sampled(box[:, 1], box[:, 3], width, size[1])
         inside = math.logical_and(
@@ -224,6 +228,9 @@ def crop_and_resize(
         outside = fills.zeros_like(out) + float(extrapolation_value)
         kept = chosen(shapes.expand_dims(inside, 3), out, outside)
         made: Any = state.identity(kept, name=scope)
+        if made.static_shape is None:
+            crop = constant_value(size)
+            made.set_shape([None, *((None, None) if crop is None else crop.tolist()), None])
         return made
 
 

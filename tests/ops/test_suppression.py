@@ -106,3 +106,16 @@ def test_boxes_without_end(bad: list[float], low: float, want: list[int]) -> Non
     with tf.Graph().as_default(), tf.Session() as sess:
         y = tf.image.non_max_suppression(boxes, [0.9, 0.8, 0.7, 0.6, 0.3], 9, 0.5, low)
         assert sess.run(y).tolist() == want
+
+
+@pytest.mark.parametrize("method", ["bilinear", "nearest"])
+def test_crops_of_pictures_of_unknown_rank(method: str) -> None:
+    pictures = np.arange(24.0).reshape(1, 4, 3, 2)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(tf.float32)
+        boxes, which = [[0.1, 0.2, 0.9, 1.2], [0.0, 0.0, 1.0, 1.0]], [0, 0]
+        y = tf.image.crop_and_resize(x, boxes, which, [2, 3], method, -1.0)
+        assert y.shape.as_list()[1:] == [2, 3, None]
+        want = tf.image.crop_and_resize(pictures, boxes, which, [2, 3], method, -1.0)
+        got, same = sess.run([y, want], {x: pictures})
+        assert np.array_equal(got, same)
