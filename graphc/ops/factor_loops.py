@@ -29,6 +29,8 @@ __all__ = ["Loops", "factor_cholesky", "factor_lu", "invert", "log_determinant",
 PANEL, ROWS = 16, 8
 #: Rows up to which a pivot is looked for one row after the other.
 SHORT = 16
+#: Elements between rows, so that those of one column do not share a place of the cache.
+APART = 16
 #: Sums that are kept apart where one vector has all columns.
 CHAINS = 4
 
@@ -389,7 +391,7 @@ def log_determinant(n: Node, s: Site) -> None:
     k = KernelBuilder(n.op.name)
     w = Loops(k, t)
     x = k.input("x", t, (many, size, size))
-    lu = k.scratch("lu", t, (size, size))
+    lu = k.scratch("lu", t, (size, size + APART))
     made = [k.output(f"y{i}", t, (many,)) for i in range(len(n.outputs))]
     sign = made[0]
     with k.loop("parallel", "u", many) as u:

@@ -15,7 +15,7 @@ from graphc.ir.kernel import Buffer, scratch_stride
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node
 from graphc.ops.conv_windows import known_shape
-from graphc.ops.factor_loops import PANEL, ROWS, Loops
+from graphc.ops.factor_loops import APART, PANEL, ROWS, Loops
 from graphc.ops.lowering import Site
 
 __all__ = ["factor_qr"]
@@ -28,7 +28,7 @@ class _Reflections:
         self.w, self.k, self.rows, self.columns = w, w.k, rows, columns
         self.count = D.minimum(rows, columns)
         self.panels = D.ceildiv(self.count, PANEL)
-        self.a = self.k.scratch("a", w.t, (D.maximum(rows, 1), D.maximum(columns, 1)))
+        self.a = self.k.scratch("a", w.t, (D.maximum(rows, 1), columns + APART))
         self.v = self.k.scratch("v", w.t, (D.maximum(rows, 1), PANEL))
         self.t = self.k.scratch("t", w.t, (self.panels * PANEL + 1, PANEL))
         self.sums = self.k.scratch("sums", w.t, (PANEL, D.maximum(wide, 1)))

@@ -17,7 +17,7 @@ from graphc.ir.kernel import lit, scratch_stride
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node
 from graphc.ops.conv_windows import known_shape
-from graphc.ops.factor_loops import Loops
+from graphc.ops.factor_loops import APART, Loops
 from graphc.ops.lowering import Site
 
 __all__ = ["factor_symmetric"]
@@ -34,14 +34,14 @@ class _Symmetric:
     def __init__(self, w: Loops, n: Dim, vectors: bool) -> None:
         self.w, self.k, self.n, self.vectors = w, w.k, n, vectors
         size = D.maximum(n, 1)
-        self.a = self.k.scratch("a", w.t, (size, size))
+        self.a = self.k.scratch("a", w.t, (size, size + APART))
         self.d, self.e, self.tau, self.p = (
             self.k.scratch(name, w.t, (size + 1,)) for name in ("d", "e", "tau", "p")
         )
         self.memory = [self.a, self.d, self.e, self.tau, self.p]
         if vectors:
-            self.v = self.k.scratch("v", w.t, (size, size))
-            self.z = self.k.scratch("z", w.t, (size, size))
+            self.v = self.k.scratch("v", w.t, (size, size + APART))
+            self.z = self.k.scratch("z", w.t, (size, size + APART))
             self.memory += [self.v, self.z]
 
     # ------------------------------------------------------------- three diagonals
