@@ -259,6 +259,16 @@ def eliminated(tf: Any, x: Maker) -> list[Any]:
 
 
 @program
+def decomposed(tf: Any, x: Maker) -> list[Any]:
+    """Vectors of eigenvalues and columns may have either sign: what they make together."""
+    a, b = x.definite(20, 9), x(9, 21, 18, known=True)
+    values, vectors = tf.self_adjoint_eig(a)
+    q, r = tf.qr(b)
+    whole = tf.matmul(vectors * values[:, None], vectors, transpose_b=True)
+    return [values, tf.abs(vectors), whole, tf.abs(q), tf.abs(r), tf.matmul(q, r)]
+
+
+@program
 def aligned_losses(tf: Any, x: Maker) -> list[Any]:
     logits = x(12, 2, W, known=True)
     labels = tf.SparseTensor([[0, 0], [0, 1], [1, 0]], [1, 2, 3], [2, 2])
@@ -311,6 +321,9 @@ def drawn(tf: Any, x: Maker) -> list[Any]:
         tf.truncated_normal(n, seed=3),
     ]
     out += [tf.random_uniform(n, 0, 99, tf.int32, seed=4), tf.random_shuffle(x(40, 3), seed=5)]
+    true = tf.cast(x.ints(99, 4, 2), tf.int64)
+    for draw in (tf.nn.uniform_candidate_sampler, tf.nn.log_uniform_candidate_sampler):
+        out += draw(true, 2, 20, True, 99, seed=7)
     return [*out, tf.multinomial(x(4, W), 30, seed=6)]
 
 
