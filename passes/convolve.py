@@ -6,6 +6,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Expr
 from graphc.ir.graph import Graph
+from graphc.ir.kernel import Buffer
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
 from graphc.ops import conv_blocks, conv_products, conv_taps, winograd
@@ -74,11 +75,8 @@ def _lower_spread(
     k = KernelBuilder(name)
     buffers = [k.input("x", x.dtype, x.static_shape), k.input("w", sums, (count,))]
     bind = [("in", number[x]), ("temp", 0)]
-    outs = []
-    for i, v in enumerate(body.outputs):
-        assert v.static_shape is not None
-        outs.append(k.output(f"y{i}", v.dtype, v.static_shape))
-        bind.append(("out", i))
+    outs = _outputs(k, body)
+    bind += [("out", i) for i in range(len(outs))]
     epilogue = None
     if body.outputs != (node.outputs[0],):
         rest = _RowEpilogue(k, body, node, number)
@@ -87,6 +85,15 @@ def _lower_spread(
         bind += [("in", i) for i in rest.extra]
     kernel, scratch = conv_taps.results_kernel(k, s, buffers[0], buffers[1], outs, epilogue)
     out.parts.append(Part(kernel, bind + [("scratch", 0)] * scratch))
+
+
+def _outputs(k: KernelBuilder, body: Graph) -> list[Buffer]:
+    """What a kernel writes: the results of the body."""
+    outs = []
+    for i, v in enumerate(body.outputs):
+        assert v.static_shape is not None
+        outs.append(k.output(f"y{i}", v.dtype, v.static_shape))
+    return outs
 
 
 def _part(
@@ -101,11 +108,8 @@ def _part(
         if fast else k.input("w", x.dtype, (*g.kernel, g.channels, g.columns * g.groups)),
     ]  # fmt: skip
     bind = [("in", number[x]), source]
-    outs = []
-    for i, v in enumerate(body.outputs):
-        assert v.static_shape is not None
-        outs.append(k.output(f"y{i}", v.dtype, v.static_shape))
-        bind.append(("out", i))
+    outs = _outputs(k, body)
+    bind += [("out", i) for i in range(len(outs))]
     epilogue = None
     if body.outputs != (node.outputs[0],):
         made = _Epilogue(k, body, node, number)

@@ -25,9 +25,9 @@ __all__ = [
 At = Callable[[V], AbstractContextManager[V]]
 
 LONG = 12  # instructions from which on a body may run in stages
+MANY = 16  # vectors from which on that pays
 ROW = 1024  # elements of a row from which on a loop over rows is worth longer code
 WRITTEN = 400  # instructions of vectors in a loop, about
-MANY = 16  # vectors from which on that pays
 
 
 def rows_in_stages(w: Walk, var: str, inside: Sequence[Stmt], begin: V, end: V) -> V:
@@ -112,7 +112,7 @@ class Staged:
     Attributes
     ----------
     row : int
-        Elements of a row, where rows are run one by one.
+        Elements of a row, where rows follow each other.
     kept : list of V
         What the stages have left so far; loops around several runs carry it.
     origin : V
@@ -124,7 +124,7 @@ class Staged:
         wide: int, values: Sequence[Operand] = (), row: int = 0,
     ) -> None:  # fmt: skip
         self.row = row
-        #: Vectors written out in the loop: values then wait in registers of their own, no moves
+        # vectors written out in the loop: values then wait in registers of their own, without moves
         self.copies = 1 if not parts.ordered else 4 if len(parts.order) <= WRITTEN // 4 else 2
         self.w, self.parts, self.at, self.var, self.inside = w, parts, at, var, inside
         self.wide, self.final = wide, stop - wide

@@ -172,7 +172,7 @@ def pipelined(body: Sequence[Any], results: Sequence[Any]) -> Stages | None:
     than an iteration costs a move. None for what is too short or has too many values.
     """
     free = _free(body)
-    used = set(results)
+    used = set(results)  # the others, such as products by a sigmoid's factor, LLVM drops
     for n in reversed(body):
         if n in used or isinstance(n.type, ir.VoidType):
             used.add(n)
@@ -189,14 +189,13 @@ def pipelined(body: Sequence[Any], results: Sequence[Any]) -> Stages | None:
     works = [_work(n, users[n]) for n in nodes]
     if longest_chain(works, before) < LEAST:
         return None
-    least = least_interval(works)
+    least, wanted = least_interval(works), set(results)
     best: Stages | None = None
     for interval in range(least, least + max(4, least // 2)):
         at = schedule(works, before, interval)
         if at is None:
             continue
         end = max(at)
-        wanted = set(results)
         lives = [
             (t, end if n in wanted else max((at[number[u]] for u in users[n]), default=t), size)
             for n, t in zip(nodes, at, strict=True)

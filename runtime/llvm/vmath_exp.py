@@ -38,11 +38,11 @@ LOG: Poly = {
 # |r| <= ln2/32, times r**2/exp r: 2^-27.7; and 2**(j/16).
 EXP_16 = (0.5000098, 0.16666862)
 POWERS_16 = tuple(2.0 ** (j / 16) for j in range(16))
+# What rounding those to float32 loses, relative to what is left.
+LOST_16 = tuple(p / float(np.float32(p)) - 1.0 for p in POWERS_16)
 # (2**-r - 1)/r on |r| <= 1/64, times r: 2^-24.1; and 2**(j/32).
 EXP2_32 = (-0.69315734, 0.24022885)
 POWERS_32 = tuple(2.0 ** (j / 32) for j in range(32))
-# What rounding those to float32 loses, relative to what is left.
-LOST_16 = tuple(p / float(np.float32(p)) - 1.0 for p in POWERS_16)
 # (log(1+r) - r)/r**2 on -1/32 <= r <= 1/16, times r**2/log(1+r): 2^-27.2. A significand from
 # 1 + j/16 to 1 + (j+1)/16 times a number near the reciprocal of what is between, less 1, is r. Of
 # those numbers these are the ones whose logarithm (from 1.5 on: that of twice the number) is minus
@@ -56,6 +56,7 @@ LOG_OF_IT = tuple(n / 2.0**16 for n in (
     0, 5617, 9118, 12667, 15608, 18362, 21813, 24710, -17298, -14242, -13298, -10241, -7277, -4853,
     -3623, 0,
 ))  # fmt: skip
+# What from 1.5 on is added to the exponent: the number counts as half of twice its power.
 FROM_HALF = (0.0,) * 8 + (1.0,) * 8
 # log2(1+f)/f on the interval of LOG, relative: 2^-38.4; for pow of float32, in float64.
 POW_LOG2 = (1.4426950408865729, -0.721347520324211, 0.48089834879520776, -0.3606737939464494,
@@ -123,16 +124,16 @@ class Exponential(Arithmetic):
         low, high = self._format(x).exp
         return self._exp(self._within(x, low, high))
 
-    def _sixteenths(self, x: V, factor: float) -> tuple[V, V]:
-        """The sixteenth nearest to x*factor, in float32; and how many that are, in the low bits."""
-        t = self._mad(x, factor, F32.round / 16)
+    def _sixteenths(self, x: V) -> tuple[V, V]:
+        """The sixteenth nearest to x*log2(e), in float32; how many that are, in the low bits."""
+        t = self._mad(x, LOG2E, F32.round / 16)
         return t - F32.round / 16, self._bits(t)
 
     def _exp_16(self, x: V) -> V:
         """exp with n in sixteenths: 2**n from a table and what rounding took from it."""
         f = F32
         x = self._within(x, f.exp[0], f.exp[1])
-        n, j = self._sixteenths(x, LOG2E)
+        n, j = self._sixteenths(x)
         r = self._mad(n, -f.ln2[1], self._mad(n, -f.ln2[0], x))
         p, lost = self._looked_up(POWERS_16, j), self._looked_up(LOST_16, j)
         more = self._mad(r, self._mad(r, self._mad(r, EXP_16[1], EXP_16[0]), 1.0), lost)
@@ -184,7 +185,7 @@ class Exponential(Arithmetic):
             p = self._wide("scalef", self._looked_up(POWERS_32, self._bits(t)), n)
             return p / (p + self._poly(y - n, (1.0, *EXP2_32)))
         x = self._within(x, f.exp[0], f.exp[1] - 1.0)
-        n, j = self._sixteenths(x, LOG2E)
+        n, j = self._sixteenths(x)
         r = self._mad(n, -f.ln2[1], self._mad(n, -f.ln2[0], x))
         p = self._wide("scalef", self._looked_up(POWERS_16, j), n)
         return p / (p + self._poly(r, (1.0, -1.0, EXP_16[0], -EXP_16[1])))
@@ -290,7 +291,7 @@ class Exponential(Arithmetic):
         """
         n, m = self._wide("getexp", x), self._wide("getmant", x, _FROM_1_TO_2)
         j = self.shr(self._bits(m), F32.mant - 4)
-        n = n + self._looked_up(FROM_HALF, j)  # as for a significand of half m from 1.5 on
+        n = n + self._looked_up(FROM_HALF, j)
         s = self._mad(n, F32.ln2[0], self._looked_up(LOG_OF_IT, j))  # exact
         r = self._mad(m, self._looked_up(NEAR_RECIPROCAL, j), -1.0)
         a, b, c, d = LOG_16
