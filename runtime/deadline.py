@@ -1,4 +1,4 @@
-"""Runs that must end in time: ``RunOptions(timeout_in_ms=…)``.
+"""Runs that must end: ``RunOptions(timeout_in_ms=…)``, and those of a session that is closed.
 
 A thread with a deadline looks at it where it waits (queues) and between the parts of a run; native
 code is stopped from outside, before it commits anything. What has begun to change variables ends.
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from graphc.errors import DeadlineExceededError
+from graphc.errors import CancelledError, DeadlineExceededError
 
-__all__ = ["Deadline", "check", "current", "left", "within"]
+__all__ = ["Deadline", "check", "current", "left", "until", "within"]
 
 #: Seconds between two attempts to stop native code: one that comes too early is lost.
 AGAIN = 0.005
@@ -40,6 +40,7 @@ class Deadline:
 
 class _Current(threading.local):
     deadline: Deadline | None = None
+    closed: threading.Event | None = None
 
 
 _now = _Current()
@@ -57,15 +58,34 @@ def left(most: float) -> float:
 
 
 def check() -> None:
-    """Look whether the deadline has passed.
+    """Look whether the deadline has passed, or the session of what runs here is closed.
 
     Raises
     ------
-    DeadlineExceededError
+    DeadlineExceededError, CancelledError
     """
+    closed = _now.closed
+    if closed is not None and closed.is_set():
+        raise CancelledError(None, None, "Session was closed while an operation waited.")
     d = _now.deadline
     if d is not None and time.monotonic() >= d.at:
         raise DeadlineExceededError(None, None, "Timed out waiting for notification")
+
+
+class until:
+    """A context: what this thread runs inside gives up once `closed` is set."""
+
+    __slots__ = ("_before", "_closed")
+
+    def __init__(self, closed: threading.Event) -> None:
+        self._closed = closed
+
+    def __enter__(self) -> None:
+        self._before = _now.closed
+        _now.closed = self._closed
+
+    def __exit__(self, *_: object) -> None:
+        _now.closed = self._before
 
 
 @contextmanager

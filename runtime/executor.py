@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,8 @@ class Executor:
         if self.options.passes is not None or self.options.off:
             self._passes = self.passes  # what is no pass is said at once
         self.prepared: dict[Any, Run | Tail] = {}
+        #: Set when the session is closed: runs of it that wait for others give up.
+        self.closed = threading.Event()
         #: Why the last plans were made.
         self.causes: deque[causes.Cause] = deque(maxlen=causes.KEPT)
         #: What compilations may apply, where something was switched off.

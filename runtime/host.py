@@ -36,8 +36,10 @@ class Context:
     node : Node
         The recorded operation: name, types, attributes.
     state : State
-        Of the session. `state.closed` is set when the session is closed: whoever waits looks at it.
+        Of the session.
     executor : Executor
+        `executor.closed` is set when the session is closed: whoever waits looks at it, by
+        `deadline.check`.
     """
 
     node: Node
@@ -48,8 +50,14 @@ class Context:
         """The session's object of this name, made by the first who asks.
 
         It lives as long as the session; one with a method ``close`` is closed with it.
+
+        Raises
+        ------
+        CancelledError
+            When the session was closed since the run began: nobody would close what is made now.
         """
         with self.state.lock:
+            deadline.check()
             found: T = self.state.resources.get(name)
             if found is None:
                 found = self.state.resources[name] = make()
@@ -81,8 +89,8 @@ def apply(n: Node, arrays: Sequence[Any], state: Any, executor: Any) -> list[Arr
     OpError
         With the node's name and the user's line, for any exception but those that end a program.
     """
-    deadline.check()
-    with trace.span("host", n.op.name, n):
+    with deadline.until(executor.closed), trace.span("host", n.op.name, n):
+        deadline.check()
         return _apply(n, arrays, state, executor)
 
 

@@ -134,9 +134,8 @@ class State:
         self.moves = 0
         #: `moves` while runs may take the quick path, else a number that it never is.
         self.quick = 0
-        #: What host ops keep between runs, by name; set `closed` makes those that wait give up.
+        #: What host ops keep between runs, by name.
         self.resources: dict[str, Any] = {}
-        self.closed = threading.Event()
         self._run = _Draws()
 
     @property
@@ -217,8 +216,11 @@ class State:
                     self.skips.update(skips)
 
     def close(self) -> None:
-        """Give up what host ops keep."""
-        self.closed.set()
+        """Give up what host ops keep; what waits at it gives up too.
+
+        The executors that use it have their `closed` set: what they begin later is refused.
+        """
+        self.wake()
         with self.lock:
             kept = list(self.resources.values())
             self.resources.clear()
@@ -226,6 +228,15 @@ class State:
             close = getattr(r, "close", None)
             if close is not None:
                 close()
+
+    def wake(self) -> None:
+        """Whoever waits at what host ops keep looks again whether it should."""
+        with self.lock:
+            kept = list(self.resources.values())
+        for r in kept:
+            wake = getattr(r, "wake", None)
+            if wake is not None:
+                wake()
 
     def cell(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Cell:
         """The variable's storage, made or remade where it does not fit."""

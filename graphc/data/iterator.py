@@ -118,8 +118,10 @@ def functions_executor(host: Any) -> Callable[[Any], Any]:
     def make(graph: Any) -> Any:
         outer = host.executor
         state = type(host.state)()
-        state.resources, state.closed = host.state.resources, host.state.closed
-        return type(outer)(graph, state, outer.options)
+        state.resources = host.state.resources
+        made = type(outer)(graph, state, outer.options)
+        made.closed = outer.closed
+        return made
 
     return make
 

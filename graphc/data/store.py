@@ -17,7 +17,7 @@ Element = tuple[Any, ...]
 
 
 class Meeting:
-    """What threads of a session wait at.
+    """What threads of a session wait at, each until its own session is closed.
 
     Attributes
     ----------
@@ -27,19 +27,15 @@ class Meeting:
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
-        self.dead = False  # the session is closed
 
     def _wait(self, ready: Callable[[], bool]) -> None:
         while not ready():
-            if self.dead:
-                raise CancelledError(None, None, "Session was closed while an operation waited.")
             deadline.check()
             self.changed.wait(deadline.left(1.0))  # bounded, so that Ctrl-C is seen everywhere
 
-    def close(self) -> None:
-        """The session is closed: whoever waits gives up."""
+    def wake(self) -> None:
+        """A session is closed: whoever waits for it gives up."""
         with self.changed:
-            self.dead = True
             self.changed.notify_all()
 
 

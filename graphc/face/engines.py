@@ -37,13 +37,14 @@ class Engine:
             return self.state
 
     def leave(self, session: Any) -> None:
-        """`session` is closed; who waits in a queue gives up when the last one is."""
+        """`session` is closed; queues and iterators go with the last one."""
         with self._lock:
             if session in self._open:
                 self._open.discard(session)
-                if not self._open:
+                if self._open:
+                    self.state.wake()
+                else:
                     self.state.close()
-                    self.state.closed = threading.Event()
 
     def reset(self) -> None:
         """Forget the variables: sessions made from now on find none."""

@@ -170,11 +170,14 @@ class BaseSession:
         """Give up the values of variables; later runs raise RuntimeError."""
         self._closed = True
         self._plain, self._fed, self._listed = {}, {}, {}
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        executor.closed.set()
         if self._engine is not None:
             self._engine.leave(self)
-        elif self._executor is not None:
-            self._executor.state.close()
-        self._executor = None
+        else:
+            executor.state.close()
 
     def as_default(self) -> _DefaultSession:
         """A context in which ``Tensor.eval`` and ``Operation.run`` use this session."""
@@ -264,10 +267,16 @@ class BaseSession:
             self._fed[key] = plan
         return plan
 
+    def _opened(self) -> Any:
+        """The executor, while no other thread has closed the session."""
+        executor = self._executor
+        if self._closed or executor is None:
+            raise RuntimeError("Attempted to use a closed Session.")
+        return executor
+
     def _prepare(self, fetches: Any, feed_dict: Any) -> _Plan:
         """Check fetches and feeds, prepare the run, and remember it for the quick path."""
-        if self._closed:
-            raise RuntimeError("Attempted to use a closed Session.")
+        executor = self._opened()
         if self._graph.version == 0:
             raise RuntimeError(
                 "The Session graph is empty.  Add operations to the graph before calling run()."
@@ -276,7 +285,7 @@ class BaseSession:
         wanted = Fetches(self._graph)
         pack = wanted.whole(fetches)
         elements = tuple(wanted.elements)
-        run = self._executor.prepare(elements, feeds) if elements else _nothing_to_run
+        run = executor.prepare(elements, feeds) if elements else _nothing_to_run
         plan = _Plan(run, pack, spread)
         self._remember(plan, fetches, tuple(feed_dict) if feed_dict else ())
         return plan
@@ -360,13 +369,12 @@ class BaseSession:
 
         if any(isinstance(k, list | tuple) or expansion(k) for k in keys):
             return with_options
-        if self._closed:
-            raise RuntimeError("Attempted to use a closed Session.")
+        executor = self._opened()
         feeds = tuple([self._fed_tensor(k) for k in keys])
         wanted = Fetches(self._graph)
         pack = wanted.whole(fetches)
         elements = tuple(wanted.elements)
-        run = self._executor.prepare(elements, feeds) if elements else _nothing_to_run
+        run = executor.prepare(elements, feeds) if elements else _nothing_to_run
         count = len(feeds)
 
         def call(*args: Any, **options: Any) -> Any:
@@ -379,8 +387,7 @@ class BaseSession:
         return call
 
     def _refuse_call(self, args: Sequence[Any], count: int) -> NoReturn:
-        if self._closed:
-            raise RuntimeError("Attempted to use a closed Session.")
+        self._opened()
         raise TypeError(f"The callable takes {count} values, one for each feed, got {len(args)}.")
 
     def partial_run_setup(self, fetches: Any, feeds: Any = None) -> str:
@@ -397,8 +404,7 @@ class BaseSession:
 
         wanted = Fetches(self._graph)
         wanted.packer(fetches)
-        if self._closed:
-            raise RuntimeError("Attempted to use a closed Session.")
+        self._opened()
         if not wanted.elements:
             raise InvalidArgumentError(
                 None, None, "Must specify at least one target to fetch or execute."

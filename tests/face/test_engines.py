@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphc as tf
@@ -97,6 +98,66 @@ def test_who_waits_gives_up_when_the_last_session_is_closed() -> None:
     with tf.Session(server.target, graph=g) as s:
         s.run(put)
         assert s.run(take) == 4.0
+
+
+def test_who_waits_gives_up_when_their_own_session_is_closed() -> None:
+    server = tf.train.Server.create_local_server()
+    with tf.Graph().as_default() as g:
+        queue = tf.FIFOQueue(2, [tf.float32], shapes=[()])
+        take, put = queue.dequeue(), queue.enqueue([4.0])
+        v = tf.Variable(1.0)
+    other = tf.Session(server.target, graph=g)
+    other.run(v.initializer)
+    session = tf.Session(server.target, graph=g)
+    ended: list[str] = []
+
+    def wait() -> None:
+        try:
+            session.run(take)
+        except (tf.errors.OpError, RuntimeError) as e:
+            ended.append(type(e).__name__)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    session.close()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert len(ended) == 1
+    other.run(put)  # what is shared stays
+    assert other.run([take, v]) == [4.0, 1.0]
+
+
+@pytest.mark.parametrize("served", [False, True])
+def test_a_run_that_finds_its_session_closed_waits_for_nobody(served: bool) -> None:
+    """Closed between the beginning of a run and its first look at a queue."""
+    target = tf.train.Server.create_local_server().target if served else ""
+    began, closed = threading.Event(), threading.Event()
+
+    def pause() -> np.ndarray:
+        began.set()
+        assert closed.wait(60)
+        return np.float32(1.0)
+
+    with tf.Graph().as_default() as g:
+        queue = tf.FIFOQueue(2, [tf.float32], shapes=[()])
+        with tf.control_dependencies([tf.py_func(pause, [], tf.float32)]):
+            take = queue.dequeue()
+    session = tf.Session(target, graph=g)
+    ended: list[type] = []
+
+    def wait() -> None:
+        try:
+            session.run(take)
+        except tf.errors.OpError as e:
+            ended.append(type(e))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert began.wait(60)
+    session.close()
+    closed.set()
+    thread.join(60)
+    assert ended == [tf.errors.CancelledError]
 
 
 def test_other_targets_are_refused() -> None:
