@@ -189,7 +189,7 @@ with tf.Session() as session:
 def command(folder: Path, *arguments: str, script: str = SCRIPT, **environment: str) -> Any:
     (folder / "script.py").write_text(script, encoding="utf-8")
     return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, text=True, capture_output=True, timeout=120,
+        [sys.executable, *arguments], cwd=folder, text=True, capture_output=True, timeout=300,
         env={**os.environ, **environment},
     )  # fmt: skip
 
@@ -570,7 +570,7 @@ def test_a_reader_who_leaves(tmp_path: Path) -> None:
     (tmp_path / "g.gc").write_text(TEXT * 3000)
     done = subprocess.run(
         [f"{sys.executable} -m graphc opt g.gc | head -1"], shell=True, cwd=tmp_path, text=True,
-        capture_output=True, timeout=120,
+        capture_output=True, timeout=300,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("graph main(b) {\n", "")
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import flow_programs
 import numpy as np
 import pytest
+from patience import interrupted
 
 import graphc as tf
 from graphc.runtime import counting, listeners, regions
@@ -92,17 +89,8 @@ def test_an_endless_loop_is_interrupted_and_the_session_goes_on(size: tuple[int,
     with tf.Session() as sess:
         sess.run(v.initializer)
         assert np.all(sess.run(train, {go: False}) == 3)
-        was = signal.signal(signal.SIGINT, signal.default_int_handler)
-        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-        try:
-            timer.start()
-            start = time.monotonic()
-            with pytest.raises(KeyboardInterrupt):
-                sess.run(train, {go: True})
-            assert time.monotonic() - start < 10
-        finally:
-            timer.cancel()
-            signal.signal(signal.SIGINT, was)
+        with interrupted(pause=0.2):
+            sess.run(train, {go: True})
         assert np.all(sess.run(v) == 3)
         assert np.all(sess.run(train, {go: False}) == 6)
 

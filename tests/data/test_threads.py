@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 
 import numpy as np
 import pytest
+from patience import LONG, interrupted, waiting
 
 import graphc as tf
 
 
-def test_closing_the_session_ends_a_wait() -> None:
+def test_closing_the_session_ends_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     with tf.Graph().as_default():
         take = tf.FIFOQueue(1, tf.float32, [[]]).dequeue()
         sess = tf.Session()
@@ -26,15 +25,16 @@ def test_closing_the_session_ends_a_wait() -> None:
                 raised.append(e)
 
         t = threading.Thread(target=wait, daemon=True)
-        t.start()
-        time.sleep(0.05)
+        with waiting(monkeypatch) as there:
+            t.start()
+            assert there.wait(LONG)
         sess.close()
-        t.join(5)
+        t.join(LONG)
     assert not t.is_alive()
     assert isinstance(raised[0], tf.errors.CancelledError)
 
 
-def test_closing_with_cancel_ends_those_who_put_in() -> None:
+def test_closing_with_cancel_ends_those_who_put_in(monkeypatch: pytest.MonkeyPatch) -> None:
     with tf.Graph().as_default(), tf.Session() as sess:
         q = tf.FIFOQueue(1, tf.float32, [[]])
         put, take, close = q.enqueue(1.0), q.dequeue(), q.close(cancel_pending_enqueues=True)
@@ -48,27 +48,23 @@ def test_closing_with_cancel_ends_those_who_put_in() -> None:
                 raised.append(e)
 
         t = threading.Thread(target=wait, daemon=True)
-        t.start()
-        time.sleep(0.05)
+        with waiting(monkeypatch) as there:
+            t.start()
+            assert there.wait(LONG)
         sess.run(close)
-        t.join(5)
+        t.join(LONG)
         assert sess.run(take) == 1.0
     assert isinstance(raised[0], tf.errors.CancelledError)
 
 
-def test_interrupt_ends_a_wait() -> None:
-    was = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-    try:
-        with tf.Graph().as_default(), tf.Session() as sess:
-            q = tf.FIFOQueue(1, tf.float32, [[]])
-            take, put = q.dequeue(), q.enqueue(3.0)
-            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-            with pytest.raises(KeyboardInterrupt):
-                sess.run(take)
-            sess.run(put)  # the queue still works
-            assert sess.run(take) == 3.0
-    finally:
-        signal.signal(signal.SIGINT, was)
+def test_interrupt_ends_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        q = tf.FIFOQueue(1, tf.float32, [[]])
+        take, put = q.dequeue(), q.enqueue(3.0)
+        with waiting(monkeypatch) as there, interrupted(there.is_set):
+            sess.run(take)
+        sess.run(put)  # the queue still works
+        assert sess.run(take) == 3.0
 
 
 def test_many_threads_update_one_variable() -> None:

@@ -69,7 +69,7 @@ def pipeline(s: tf.Session, prefix: str) -> None:
             assert got[1].tolist() == [w / 2 for w in want]
     finally:
         coord.request_stop()
-        coord.join(threads, stop_grace_period_secs=10)
+        coord.join(threads)
 
 
 @pytest.mark.parametrize("scope", [None, "s"])

@@ -233,9 +233,9 @@ def test_many_equal_names_print_in_linear_time() -> None:
         g = parse_graph("\n".join([*lines, f"  return %v{n - 1}", "}"]))
         for node in g.nodes():
             node.name = "same"
-        start = time.perf_counter()
+        start = time.process_time()
         print_graph(g)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(100)
     assert seconds(4000) < 1.0 + 40 * seconds(500)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import LONG
 
 from graphc.runtime.llvm import cache as module
 from graphc.runtime.llvm.cache import Cache, default_directory, open_cache
@@ -274,6 +275,6 @@ def test_two_processes_write_one_key(tmp_path: Path) -> None:
     for w in workers:
         w.start()
     for w in workers:
-        w.join(60)
+        w.join(LONG)
     assert [w.exitcode for w in workers] == [0, 0]
     assert len(os.listdir(tmp_path / "c")) == 1

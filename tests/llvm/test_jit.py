@@ -16,16 +16,26 @@ from typing import Any
 import numpy as np
 import pytest
 import sample_kernels
+from patience import LONG
 
 from graphc.runtime.llvm import cpu as cpu_module
-from graphc.runtime.llvm import jit, kernel_options, load, machine, native_code, self_test, workers
+from graphc.runtime.llvm import (
+    jit,
+    kernel_options,
+    load,
+    machine,
+    native_code,
+    self_test,
+    shared,
+    workers,
+)
 from graphc.runtime.llvm.cache import Cache, open_cache
 from graphc.runtime.llvm.cpu import LEVELS, host
 from graphc.runtime.llvm.jit import CompileError, compile_kernels, stats
 from graphc.runtime.llvm.kernel_options import Options
 
 HERE = Path(__file__).parent
-INT, PTR, LONG = ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64
+INT, PTR, I64 = ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64
 
 
 @pytest.fixture(autouse=True)
@@ -57,18 +67,18 @@ def check_samples(kernels: dict[str, native_code.Compiled], lanes: int = 16) -> 
     for n in (0, 1, 15, 16, 37, 1000):
         x, y = rng.standard_normal((2, n)).astype(np.float32)
         o = np.full(n + 1, 7, np.float32)
-        assert kernels["chain"].function(INT, PTR, LONG)(table(x, y, o), n) == 0
+        assert kernels["chain"].function(INT, PTR, I64)(table(x, y, o), n) == 0
         np.testing.assert_array_equal(o[:n], sample_kernels.chain_numpy(x, y))
         assert o[n] == 7
     x = rng.standard_normal((5, 37)).astype(np.float32)
     o = np.empty_like(x)
-    kernels["softmax"].function(INT, PTR, LONG, LONG)(table(x, o), 5, 37)
+    kernels["softmax"].function(INT, PTR, I64, I64)(table(x, o), 5, 37)
     e = np.exp(x.astype(np.float64) - x.max(1, keepdims=True))
     np.testing.assert_allclose(o, e / e.sum(1, keepdims=True), rtol=2e-6)
     a = rng.standard_normal((50, 8)).astype(np.float32)
     b = rng.standard_normal((50, 3 * lanes)).astype(np.float32)
     c = np.empty((8, 3 * lanes), np.float32)
-    kernels["gemm"].function(INT, PTR, LONG, LONG)(table(a, b, c), 50, 3 * lanes)
+    kernels["gemm"].function(INT, PTR, I64, I64)(table(a, b, c), 50, 3 * lanes)
     np.testing.assert_allclose(c, a.T @ b, rtol=1e-4, atol=1e-4)
 
 
@@ -169,7 +179,7 @@ entry:
                 if not supported:  # LLVM's own linker, the way of other platforms
                     m.setattr(load, "supported", lambda: False)
                 k = compile_kernels({f"k{supported}": text}, options)[f"k{supported}"]
-            f = k.function(ctypes.c_double, ctypes.c_double, LONG, PTR, name="f")
+            f = k.function(ctypes.c_double, ctypes.c_double, I64, PTR, name="f")
             room = np.zeros(1001, np.uint8)
             got = f(0.5, 1, room.ctypes.data)
             assert got == np.fmod(2 * np.tanh(0.5) + 2.0, 2.0)
@@ -381,13 +391,25 @@ def test_two_threads_compile_a_kernel_once(options: Options) -> None:
     assert (s.compiled, s.memory_hits) == (1, 5)
 
 
+class Watched(threading.Event):
+    """An event that says when somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waiting.set()
+        return super().wait(timeout)
+
+
 def test_waiting_threads_get_the_error_and_survive_an_interrupt(options: Options) -> None:
     inside, leave = threading.Event(), threading.Event()
     raising: list[BaseException] = [ValueError("no")]
 
     def emit(_: Any) -> None:
         inside.set()
-        leave.wait(10)
+        leave.wait(LONG)
         raise raising[0]
 
     for error, expected in ((ValueError("no"), CompileError), (KeyboardInterrupt(), None)):
@@ -412,10 +434,12 @@ def test_waiting_threads_get_the_error_and_survive_an_interrupt(options: Options
 
         a = threading.Thread(target=first)
         a.start()
-        inside.wait(10)
+        assert inside.wait(LONG)
+        (pending,) = shared.being_made.values()
+        pending.done = watched = Watched()
         b = threading.Thread(target=second)
         b.start()
-        time.sleep(0.05)
+        assert watched.waiting.wait(LONG)
         leave.set()
         a.join()
         b.join()
@@ -500,7 +524,7 @@ def test_the_longest_kernel_is_made_first() -> None:
     ready = threading.Event()
 
     def work(text: str) -> bytes:
-        ready.wait(20)
+        ready.wait(LONG)
         order.append(text)
         return text.encode()
 
@@ -539,7 +563,7 @@ print(s.disk_errors, s.disk_rejected)
     }
     for expected in ("4 0 False True\n0 0\n", "0 4 True False\n0 0\n", "0 4 True False\n0 0\n"):
         done = subprocess.run(
-            [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300
         )
         assert (done.stdout, done.stderr) == (expected, "")
 
@@ -654,7 +678,12 @@ def work(t):
         done[t] += 1
 threads = [threading.Thread(target=work, args=(t,), daemon=True) for t in range(8)]
 for t in threads: t.start()
-time.sleep(0.3)
+def until_all_go_on():
+    before, limit = list(done), time.time() + 60
+    while not all(b > a for a, b in zip(before, done)) and time.time() < limit:
+        time.sleep(0.01)
+    return all(b > a for a, b in zip(before, done))
+until_all_go_on()
 bad = 0
 for n in range(25):
     pid = os.fork()
@@ -664,7 +693,7 @@ for n in range(25):
         room = (ctypes.c_int * 4)()
         ok = k.function(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32)(room, 1) == 77
         os._exit(0 if ok and room[0] == 1 + 59 + 77 else 1)
-    limit = time.time() + 10
+    limit = time.time() + 60
     while True:
         who, status = os.waitpid(pid, os.WNOHANG)
         if who: break
@@ -672,18 +701,17 @@ for n in range(25):
             os.kill(pid, 9); os.waitpid(pid, 0); status = 9; break
         time.sleep(0.002)
     bad += status != 0
-before = list(done)
-time.sleep(0.3)
+going = until_all_go_on()
 stop = True
-for t in threads: t.join(5)
-print(bad, all(b > a for a, b in zip(before, done)), any(t.is_alive() for t in threads))
+for t in threads: t.join(60)
+print(bad, going, any(t.is_alive() for t in threads))
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_fork_while_eight_threads_compile() -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=300
     )
     assert (done.stdout, done.stderr) == ("0 True False\n", "")
 
@@ -712,7 +740,7 @@ g = jit.compile_kernels({"g": emit}, options)["g"]
 print(g.function(ctypes.c_int32)(), os.waitpid(pids[0], 0)[1])
 """
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=300
     )
     assert (done.stdout, done.stderr) == ("3 0\n", "")
 
@@ -770,9 +798,9 @@ def test_report_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(cpu_module, "_ask_llvm", fail)
     if first.checked:
         cache = Cache(str(tmp_path / "c"))
-        start = time.perf_counter()
+        start = time.process_time()
         assert host("", cache) == first
-        assert time.perf_counter() - start < 0.5  # measured: 0.8 ms
+        assert time.process_time() - start < 0.5  # measured: 0.8 ms
 
 
 def test_an_old_llvm_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

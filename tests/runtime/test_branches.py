@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-import time
 from typing import Any
 
 import numpy as np
@@ -14,6 +11,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 from native_kernels import kernel
+from patience import after, interrupted
 
 import graphc as tf
 from graphc.runtime.llvm.entry import OK, STOPPED, Program, Step, branch
@@ -121,34 +119,30 @@ def test_an_endless_loop_is_interrupted(fast: bool, extra: bool) -> None:
     out = np.zeros(1, np.int64)
     slow = [step("spin", [0, out.ctypes.data, 10_000])] if extra else []
     loop = Loop(2**62, slow, fast=fast)
-    was = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
-    try:
-        timer.start()
-        start = time.monotonic()
-        with pytest.raises(KeyboardInterrupt):
-            loop.run()
-        assert time.monotonic() - start < 5
-    finally:
-        timer.cancel()
-        signal.signal(signal.SIGINT, was)
+    with interrupted(lambda: loop.x[0] > 1, 0.1):
+        loop.run()
     assert loop.x[0] > 1
 
 
 def test_an_endless_loop_is_stopped(fast: bool) -> None:
     loop = Loop(2**62, fast=fast)
-    timer = threading.Timer(0.05, loop.program.stop)
-    timer.start()
+    stops = after(lambda: loop.x[0] > 1, loop.program.stop)
     assert loop.run() == STOPPED
-    timer.join()
+    stops.join()
 
 
 def test_an_empty_endless_loop_is_stopped(fast: bool) -> None:
     p = Program([jump(0)], fast=fast)
-    timer = threading.Timer(0.05, p.stop)
-    timer.start()
-    assert p.run() == STOPPED
-    timer.join()
+    codes: list[int] = []
+
+    def stopped() -> bool:
+        p.stop()  # nothing happens before the run has begun
+        return bool(codes)
+
+    stops = after(stopped, lambda: None)
+    codes.append(p.run())
+    stops.join()
+    assert codes == [STOPPED]
 
 
 def test_a_branch_to_nowhere_is_refused() -> None:

@@ -597,6 +597,6 @@ def test_a_fork_while_the_runtime_is_made(after, tmp_path):
     # from Python 3.12 on a fork beside threads is warned of: here it is meant
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", _FORKS, after]
     done = subprocess.run(
-        command, env=env, capture_output=True, text=True, timeout=120, check=False
+        command, env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")

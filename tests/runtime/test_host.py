@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import LONG
 
 import graphc as tf
 from graphc.runtime.counting import counters
@@ -291,14 +292,14 @@ def test_session_inside_a_function(sess: Any) -> None:
 def test_a_waiting_function_does_not_hold_up_other_threads(sess: Any) -> None:
     go = threading.Event()
     v = tf.Variable(0.0)
-    wait = tf.py_func(lambda: np.bool_(go.wait(10)), [], tf.bool)
+    wait = tf.py_func(lambda: np.bool_(go.wait(LONG)), [], tf.bool)
     sess.run(v.initializer)
     got: list[Any] = []
     thread = threading.Thread(target=lambda: got.append(sess.run(wait)))
     thread.start()
     assert sess.run(tf.assign_add(v, 1.0)) == 1.0
     go.set()
-    thread.join(10)
+    thread.join(LONG)
     assert got == [True]
 
 
@@ -467,5 +468,5 @@ def test_threads_share_a_run_in_parts(sess: Any) -> None:
     for t in threads:
         t.start()
     for t in threads:
-        t.join(60)
+        t.join(LONG)
     assert not wrong

@@ -16,7 +16,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 from native_kernels import kernel
-from test_entry import X86, spinning
+from patience import LONG, until
+from test_entry import ENDLESS, X86, spinning
 
 from graphc.runtime import pool
 from graphc.runtime.llvm.entry import OK, FeedSpec, OutSpec, Program, Step, native
@@ -55,8 +56,8 @@ def test_every_unit_runs_once(threads: int) -> None:
 
 
 def test_workers_do_take_part() -> None:
-    shared = 0
-    for _ in range(40):
+    shared, end = 0, time.monotonic() + LONG
+    while shared < 3:  # a worker may come late
         p, _, workers = counting(4000, 1, 2)
         warm, out = spinning(4, 200, threads=2)
         for _ in range(5):
@@ -64,7 +65,7 @@ def test_workers_do_take_part() -> None:
             assert again(p) == OK
         assert np.count_nonzero(out) == 200
         shared += int(workers[1] > 0)
-    assert shared > 0
+        assert time.monotonic() < end
     assert pool.size() >= 1
 
 
@@ -210,10 +211,10 @@ def test_ensure_gives_what_can_be_had() -> None:
 def test_a_forked_child_has_its_own_pool() -> None:
     p, hits, _ = counting(2000, 1, 2)
     assert again(p) == OK
-    busy, _ = spinning(300, 300, threads=2)
+    busy, out = spinning(ENDLESS, ENDLESS, threads=2)
     t = threading.Thread(target=busy.run)
     t.start()
-    time.sleep(0.05)
+    until(out.any)
     children = []
     for _ in range(4):
         with warnings.catch_warnings():
@@ -234,7 +235,7 @@ def test_a_forked_child_has_its_own_pool() -> None:
                 os._exit(code)
         children.append(pid)
     for pid in children:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + LONG
         done, status = os.waitpid(pid, os.WNOHANG)
         while not done and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -244,14 +245,15 @@ def test_a_forked_child_has_its_own_pool() -> None:
             os.waitpid(pid, 0)
         assert done
         assert status == 0
+    busy.stop()
     t.join()
     assert again(p) == OK
     assert (hits == 2).all()
 
 
-def script(body: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+def script(body: str, timeout: float = LONG) -> subprocess.CompletedProcess[str]:
     here = os.path.dirname(os.path.abspath(__file__))
-    head = f"import sys; sys.path.insert(0, {here!r})\n"
+    head = f"import sys; sys.path[:0] = [{here!r}, {os.path.dirname(here)!r}]\n"
     return subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", head + textwrap.dedent(body)],
         capture_output=True, text=True, timeout=timeout, check=False,
@@ -264,11 +266,11 @@ def test_exit_with_a_kernel_running(threads: int, ends: str) -> None:
     r = script(f"""
         import os, threading, time
         from test_entry import spinning
-        p, out = spinning(2000, 2000, threads={threads})
+        p, out = spinning(60_000, 60_000, threads={threads})
         t = threading.Thread(target=p.run, daemon=True)
         t.start()
-        time.sleep(0.2)
-        assert out.any()
+        while not out.any():
+            time.sleep(0.01)
         {ends}
         """)
     assert (r.returncode, r.stderr) == (0, "")
@@ -292,7 +294,6 @@ def test_exit_just_as_a_run_ends(ms: int) -> None:
 
 
 def test_exit_with_parked_workers() -> None:
-    t = time.monotonic()
     r = script("""
         import time
         from test_pool import counting, again
@@ -301,7 +302,6 @@ def test_exit_with_parked_workers() -> None:
         time.sleep(0.1)
         """)
     assert (r.returncode, r.stderr) == (0, "")
-    assert time.monotonic() - t < 20
 
 
 def test_feeds_reach_all_workers() -> None:

@@ -434,7 +434,7 @@ print([float(v).hex() for v in out], counters.plans, counters.plans_loaded, late
 def test_a_second_process_runs_no_pass(fresh: Path) -> None:
     def process(seed: str) -> str:
         return subprocess.run(
-            [sys.executable, "-c", SCRIPT], check=True, timeout=120, stdout=subprocess.PIPE,
+            [sys.executable, "-c", SCRIPT], check=True, timeout=300, stdout=subprocess.PIPE,
             text=True, env={**os.environ, "PYTHONHASHSEED": seed},
         ).stdout  # fmt: skip
 
@@ -454,7 +454,7 @@ def test_keys_are_the_same_in_every_process(fresh: Path) -> None:
     )
     got = {
         subprocess.run(
-            [sys.executable, "-c", code], check=True, timeout=120, stdout=subprocess.PIPE,
+            [sys.executable, "-c", code], check=True, timeout=300, stdout=subprocess.PIPE,
             text=True, env={**os.environ, "PYTHONHASHSEED": seed, "GRAPHC_CACHE_DIR": str(fresh)},
         ).stdout.partition("[")[0]
         for seed in ("1", "2", "3")

@@ -150,7 +150,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "pass fold" in text
     assert str(out) in text
-    done = subprocess.run([sys.executable, out], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, out], capture_output=True, text=True, timeout=300)
     assert "agrees with numpy" in done.stdout, done.stderr
     path.write_text("import graphc as tf\nprint(tf.Session().run(tf.constant(1.0) + 1.0))\n")
     tf.reset_default_graph()

@@ -267,7 +267,7 @@ def test_command(tmp_path: Path) -> None:
     path.write_text(SCRIPT)
     done = subprocess.run(
         [sys.executable, "-m", "graphc", "step", str(path)],
-        input="run -f has_inf_or_nan\nl\npt y\nc\nc\n", capture_output=True, text=True, timeout=60,
+        input="run -f has_inf_or_nan\nl\npt y\nc\nc\n", capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert stops(done.stdout) == ["y"]

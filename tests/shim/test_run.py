@@ -17,7 +17,7 @@ from graphc.face.run import cells
 def run(*args: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "graphc", "run", *map(str, args)], cwd=cwd, capture_output=True,
-        text=True, check=False, timeout=120, env={**os.environ, **env},
+        text=True, check=False, timeout=300, env={**os.environ, **env},
     )  # fmt: skip
 
 

@@ -63,13 +63,13 @@ def served(tmp_path_factory):
 
 def get(url, path, **query):
     full = f"{url}data/{path}?{urllib.parse.urlencode(query)}"
-    with urllib.request.urlopen(full, timeout=20) as f:
+    with urllib.request.urlopen(full, timeout=300) as f:
         return f.read()
 
 
 def test_what_tensorboard_serves(served):
     url, (curve, embedding) = served
-    for _ in range(100):  # it reads the log in a thread of its own
+    for _ in range(1000):  # it reads the log in a thread of its own
         runs = json.loads(get(url, "runs"))
         tags = json.loads(get(url, "plugin/scalars/tags"))
         if tags.get("."):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import LONG
 
 import graphc as tf
 from graphc.train.saveables import BaseSaverBuilder
@@ -435,8 +436,8 @@ def test_the_last_thread_to_save_has_the_latest_checkpoint(tmp_path, monkeypatch
         sess.run(step.initializer)
         t = threading.Thread(target=save, args=(saver, sess, str(tmp_path / "m"), step))
         t.start()
-        assert begun.wait(10)
+        assert begun.wait(LONG)
         sess.run(more)
         save(saver, sess, str(tmp_path / "m"), step)
-        t.join(10)
+        t.join(LONG)
     assert tf.train.latest_checkpoint(str(tmp_path)).endswith("m-1")
