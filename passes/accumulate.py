@@ -107,7 +107,7 @@ def _alike(n: Node, m: Node) -> bool:
 def _loop(g: Graph, n: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | None:
     body, cond, count = n.attrs["body"], n.attrs["cond"], len(n.outputs)
     params, results, first = body.inputs[:count], body.outputs, inputs[:count]
-    found = _sums(g, n, inputs)
+    found = _sums(n, inputs)
     at = counter(params, results, first) if found else None
     if at is None:
         return None
@@ -153,7 +153,7 @@ def _loop(g: Graph, n: Node, inputs: tuple[Value, ...]) -> Sequence[Value] | Non
     return [out[i] for i in range(count)]
 
 
-def _sums(g: Graph, n: Node, inputs: tuple[Value, ...]) -> dict[int, Node]:
+def _sums(n: Node, inputs: tuple[Value, ...]) -> dict[int, Node]:
     """The loop variables that products are added to and nothing else reads; the products."""
     body, cond = n.attrs["body"], n.attrs["cond"]
     users, tested = body.users(), cond.users()

@@ -74,7 +74,6 @@ def functionalize(
     feeds: Mapping[Value, tuple[DType, tuple[Dim, ...]]],
     variables: Callable[[str], tuple[DType, tuple[int, ...]]],
     facts: Facts,
-    name: str = "main",
     made: Iterable[Value] = (),
     done: Container[Node] = (),
     readers: Sequence[Node | None] = (),
@@ -108,7 +107,7 @@ def functionalize(
     """
     f = Functionalizer(feeds, variables, facts, made, done)
     f.home, f.finals = home, finals
-    return f.run(fetches, targets, name, readers or (None,) * len(fetches))
+    return f.run(fetches, targets, readers or (None,) * len(fetches))
 
 
 class Functionalizer:
@@ -149,7 +148,6 @@ class Functionalizer:
         self,
         fetches: Sequence[Value],
         targets: Sequence[Node],
-        name: str,
         readers: Sequence[Node | None],
     ) -> Frozen:
         rewriter = build.Rewriter()
@@ -187,7 +185,7 @@ class Functionalizer:
             raise self.batch.cut()
         if self.home is not None:
             self.history.clear()
-        return self.freeze([v for v in outputs if v is not None], inputs, name)
+        return self.freeze([v for v in outputs if v is not None], inputs)
 
     def write_down(self) -> None:
         """What recorded values are in the pure graph, for whoever asks."""
@@ -256,7 +254,7 @@ class Functionalizer:
                 self.new[v] = made
         return tuple(out)
 
-    def freeze(self, outputs: list[Value], inputs: tuple[Value, ...], name: str) -> Frozen:
+    def freeze(self, outputs: list[Value], inputs: tuple[Value, ...]) -> Frozen:
         """The pure graph, and beside it the strings."""
         f = self.frozen
         f.strings = [v.node.attrs["index"] if v.dtype.hosted else None for v in outputs]
@@ -269,7 +267,7 @@ class Functionalizer:
                 updates.append((var, v))
         numbers = tuple(v for v in outputs if not v.dtype.hosted)
         f.checks = len(self.checks)
-        f.graph = Graph((*numbers, *self.checks), tuple(updates), inputs, name, self.facts)
+        f.graph = Graph((*numbers, *self.checks), tuple(updates), inputs, facts=self.facts)
         f.reads = [var for var, v in self.start.items() if not v.dtype.hosted]
         return f
 

@@ -41,9 +41,9 @@ def wild(name: str, dtype: DType = dtypes.float32) -> Value:
     return _wild(name, dtype)
 
 
-def constant_wild(name: str, dtype: DType = dtypes.float32) -> Value:
+def constant_wild(name: str) -> Value:
     """A wildcard that stands for constants only."""
-    return _wild(name, dtype, constant=True)
+    return _wild(name, dtypes.float32, constant=True)
 
 
 def many(name: str) -> Value:
@@ -92,7 +92,7 @@ def match(pattern: Value, v: Value, found: Match, kinds: str = "fiubs") -> bool:
         return _match_wild(p, v, found, kinds)
     n = v.node
     if p.op.name == "constant":
-        return n.op is p.op and _same_number(p.attrs["value"], n, kinds)
+        return n.op is p.op and _same_number(p.attrs["value"], n)
     if p.op is not n.op or pattern.index != v.index:
         return False
     if p.attrs and not _match_attrs(p, n, found):
@@ -184,7 +184,7 @@ def elements(n: Node) -> Any:
     return first
 
 
-def _same_number(pattern: np.ndarray[Any, Any], n: Node, kinds: str) -> bool:
+def _same_number(pattern: np.ndarray[Any, Any], n: Node) -> bool:
     """Every element of the constant is the pattern's number, sign of zero included."""
     have = elements(n)
     if have is None:

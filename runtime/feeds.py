@@ -157,7 +157,7 @@ def _numbers(value: Any, dtype: DType, name: str) -> Array:
     if array.dtype.kind == "b":
         array = _clean_bools(array)
     if dtype.is_integer and not isinstance(value, np.ndarray | np.generic):
-        _check_range(array, value, dtype, name)
+        _check_range(array, dtype, name)
     if dtype.code == "bf16":
         return _bfloat16(array)
     with np.errstate(all="ignore"):
@@ -239,7 +239,7 @@ def _content(array: Array) -> str:
     return names.get(kind, str(array.dtype))
 
 
-def _check_range(array: Array, value: Any, dtype: DType, name: str) -> None:
+def _check_range(array: Array, dtype: DType, name: str) -> None:
     """Refuse numbers of a list or of a scalar that an integer type cannot hold."""
     if array.dtype == dtype.np or not array.size:
         return

@@ -9,7 +9,7 @@ later. Control flow is `graphc.runtime.regions`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +116,7 @@ LATE: dict[str, tuple[str, str]] = {
 
 class _Planner(Regions):
     def __init__(
-        self, g: Graph, native: Callable[[Node], Any] | None, revocable: bool = False,
+        self, g: Graph, revocable: bool = False,
         beside: bool = False, guarded: bool = False, kept: bool = False,
     ) -> None:  # fmt: skip
         self.g = g
@@ -126,7 +126,6 @@ class _Planner(Regions):
         self.beside = beside  # new values of large variables are made in arrays of their own
         self.revocable = revocable  # every step may fail: what is committed is copied at the end
         self.journal = journal.current()
-        self.native = native
         self.scope = Scope(g)
         self.steps: list[StepSpec] = []
         self.loops: list[tuple[StepSpec, StepSpec]] = []
@@ -668,8 +667,8 @@ def draw_step(n: Node) -> StepSpec:
 
 
 def make_plan(
-    g: Graph, native: Callable[[Node], Any] | None = None, revocable: bool = False,
-    beside: bool = False, guarded: bool = False, kept: bool = False,
+    g: Graph, revocable: bool = False, beside: bool = False, guarded: bool = False,
+    kept: bool = False,
 ) -> Plan:  # fmt: skip
     """The plan of a fused graph.
 
@@ -678,4 +677,4 @@ def make_plan(
     `guarded` those that cannot fail are written in place (`graphc.runtime.bounds`). With `kept`
     what is made of variables alone is kept between runs (`graphc.runtime.kept`).
     """
-    return _Planner(g, native, revocable, beside, guarded, kept).run()
+    return _Planner(g, revocable, beside, guarded, kept).run()

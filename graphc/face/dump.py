@@ -164,9 +164,7 @@ def compile_run(
     return [p._replace(title=f"part {i} of {len(parts)}{p.title}") for i, p in enumerate(parts, 1)]
 
 
-def compile_graph(
-    g: irgraph.Graph, level: int = 2, passes: Any = None, off: Iterable[str] = ()
-) -> Any:
+def compile_graph(g: irgraph.Graph, level: int = 2, passes: Any = None) -> Any:
     """The compilation of a pure graph (of IR text, say); nothing is run.
 
     Raises
@@ -179,7 +177,7 @@ def compile_graph(
     from graphc.runtime.options import Options
     from graphc.runtime.state import State
 
-    ex = Executor(None, State(), Options(level, passes, tuple(off)))
+    ex = Executor(None, State(), Options(level, passes))
     reads = [n.attrs["var"] for n in g.nodes() if n.op.name == "read"]
     drawn = [(n, n) for n in g.nodes() if n.op.family == "random"]
     frozen = Frozen(g, reads, drawn, [None] * len(g.outputs))

@@ -423,18 +423,12 @@ def from_dims(shape: Sequence[Dim] | None) -> TensorShape:
     return out
 
 
-def to_dims(shape: Any, like: Shape | None = None) -> Shape | None:
-    """Anything that says a shape, as sizes of the IR; each unknown one becomes a new symbol.
-
-    `like` supplies symbols for sizes that `shape` leaves open.
-    """
+def to_dims(shape: Any) -> Shape | None:
+    """Anything that says a shape, as sizes of the IR; each unknown one becomes a new symbol."""
     dims = as_shape(shape).dims
     if dims is None:
-        return like
-    if like is None:
-        return tuple([D.fresh() if d.value is None else d.value for d in dims])
-    pairs = zip(dims, like, strict=True)
-    return tuple([old if d.value is None else d.value for d, old in pairs])
+        return None
+    return tuple([D.fresh() if d.value is None else d.value for d in dims])
 
 
 def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:

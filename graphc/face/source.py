@@ -56,7 +56,7 @@ def user_source(depth: int = 2) -> tuple[Source, ...]:
     return ()
 
 
-def source_text(source: Iterable[Source], caret: bool = False) -> str:
+def source_text(source: Iterable[Source]) -> str:
     """The user's lines as a traceback shows them, each on a line of its own, or ''."""
     out = []
     for s in source:
@@ -64,6 +64,4 @@ def source_text(source: Iterable[Source], caret: bool = False) -> str:
         out.append(f'\n  File "{s.file}", line {s.line}, in {s.function}')
         if line:
             out.append(f"\n    {line}")
-            if caret:
-                out.append(f"\n    {'^' * len(line)}")
     return "".join(out)

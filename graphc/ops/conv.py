@@ -386,15 +386,13 @@ def atrous_conv2d_transpose(
         )
 
 
-def in_batches(
-    x: Value, padding: str, first: bool = False, gradient: tuple[int, int] = (3, 2)
-) -> Any:
+def in_batches(x: Value, padding: str, first: bool = False) -> Any:
     """Around a dilated convolution of images: in TF1 one between two moves of pixels to batches."""
     s = x.static_shape
     space = () if s is None else s[2:4] if first else s[1:3]
     known = s is not None and all(type(d) is int for d in space)
     made = (12 if known else 75) + (padding.upper() == "SAME")
-    return current().counts_as(made, [gradient, (1, 1)], [(x, (1, 1))])
+    return current().counts_as(made, [(3, 2), (1, 1)], [(x, (1, 1))])
 
 
 def convolution(

@@ -46,9 +46,7 @@ def register_conversion(
         _tensor_like = (*_tensor_like, kind)
 
 
-def as_array(
-    value: Any, dtype: DType | None = None, shape: Sequence[int] | None = None
-) -> tuple[np.ndarray[Any, Any], DType]:
+def as_array(value: Any, dtype: DType | None = None) -> tuple[np.ndarray[Any, Any], DType]:
     """The array TF1 makes of a Python or numpy value, and its element type.
 
     Python floats are float32 and ints int32 (int64 where they do not fit); numpy keeps its

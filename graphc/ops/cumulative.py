@@ -102,19 +102,19 @@ def _scan_call(record: Op) -> Callable[..., Value]:
     return call
 
 
-def _scan_again(name: str, x: Value, axis: tuple[Value, ...], attrs: Attrs) -> Value:
-    return build(OPS[name], (x, *axis), attrs).outputs[0]
+def _cumsum_again(x: Value, axis: tuple[Value, ...], attrs: Attrs) -> Value:
+    return build(OPS["cumsum"], (x, *axis), attrs).outputs[0]
 
 
 def _cumsum_grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> Any:
     back = {**attrs, "reverse": not attrs["reverse"]}
-    dx = _scan_again("cumsum", dy, axis, back)
+    dx = _cumsum_again(dy, axis, back)
     return (dx, None) if axis else dx
 
 
 def _cumprod_grad(y: Value, dy: Value, x: Value, *axis: Value, **attrs: Any) -> Any:
     back = {**attrs, "reverse": not attrs["reverse"]}
-    dx = _scan_again("cumsum", y * dy, axis, back) / x  # NaN where x is 0, as TF1
+    dx = _cumsum_again(y * dy, axis, back) / x  # NaN where x is 0, as TF1
     return (dx, None) if axis else dx
 
 

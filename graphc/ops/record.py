@@ -471,7 +471,7 @@ def _signature(args: Sequence[str]) -> inspect.Signature:
 # ------------------------------------------------------------------------- axes
 
 
-def axes_of(axis: Any, rank: int, what: str = "reduction") -> tuple[int, ...]:
+def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
     """Normalised axes, sorted, each once; None means all.
 
     Raises
@@ -487,7 +487,7 @@ def axes_of(axis: Any, rank: int, what: str = "reduction") -> tuple[int, ...]:
             raise shape_error("Shape must be at most rank 1 but is rank 2")
         a = int(a)
         if not -rank <= a < rank:
-            raise shape_error(f"Invalid {what} dimension {a} for input with {rank} dimensions.")
+            raise shape_error(f"Invalid reduction dimension {a} for input with {rank} dimensions.")
         out.append(a % rank)
     return tuple(sorted(set(out)))
 

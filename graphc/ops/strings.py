@@ -67,9 +67,9 @@ def _same(dtype: Any) -> Callable[[Sequence[Value], Attrs], Types]:
     return lambda inputs, attrs: [(dtype, inputs[0].static_shape)]
 
 
-def _unary(name: str, tf: str, doc: str, f: Any, out: Any = dtypes.string) -> Op:
+def _unary(name: str, tf: str, doc: str, f: Any) -> Op:
     """An op whose meaning is `f` of each string."""
-    return _whole(name, tf, doc, _each(f, object if out is dtypes.string else out.np), out)
+    return _whole(name, tf, doc, _each(f, object))
 
 
 def _whole(

@@ -13,7 +13,7 @@ from graphc.ir import dtypes, journal
 from graphc.ir.dims import Facts, Symbol
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Value
-from graphc.ir.permit import Permit, granting
+from graphc.ir.permit import granting
 from graphc.ops.random import seeds_of
 from graphc.passes.functionalize import Frozen
 from graphc.passes.groups import is_alias
@@ -116,7 +116,7 @@ def every_value(part: Part, g: Graph, env: Mapping[Symbol, int]) -> dict[Value, 
 
 def of_graph(
     g: Graph, arrays: Sequence[Array], passes: Any = None, level: int = 2,
-    permit: Permit | None = None, code: bool = True, variables: Mapping[str, Any] | None = None,
+    code: bool = True, variables: Mapping[str, Any] | None = None,
 ) -> Part:  # fmt: skip
     """A pure graph without variables, compiled for these arrays; without `code` no kernels."""
     env: dict[Symbol, int] = {}
@@ -130,7 +130,7 @@ def of_graph(
     for name, a in (variables or {}).items():
         dtype = reads[name].dtype if name in reads else dtypes.as_dtype(np.asarray(a).dtype)
         ex.state.load(name, dtype, np.asarray(a))
-    with granting(permit), journal.recording():
+    with granting(None), journal.recording():
         trace = Trace()
         fused = optimize_ir(g, pipeline(names), trace)
     c = Compilation(Frozen(g), trace, make_plan(fused) if code else None)  # type: ignore[arg-type]

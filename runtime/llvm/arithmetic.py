@@ -326,15 +326,11 @@ class Arithmetic:
             f = ir.Function(self.module, ir.FunctionType(ret, [a.type for a in args]), full)
         return self.b.call(f, list(args))
 
-    def extern(
-        self, name: str, ret: ir.Type, args: Sequence[Any], *, attributes: Sequence[str] = ()
-    ) -> Any:
+    def extern(self, name: str, ret: ir.Type, args: Sequence[Any]) -> Any:
         """Call a C function; its name must be in `kernel_options.EXTERNS` (rule R2)."""
         f = self.module.globals.get(name)
         if f is None:
             f = ir.Function(self.module, ir.FunctionType(ret, [a.type for a in args]), name)
-            for a in attributes:
-                f.attributes.add(a)
         return self.b.call(f, list(args))
 
     def call_fn(self, func: ir.Function, args: Sequence[Any]) -> Any:

@@ -19,7 +19,7 @@ from graphc.ir.kernel import Kernel, Load, Template
 from graphc.ir.registry import SCALARS
 from graphc.ops.record import OPS, Op
 from graphc.runtime.common import common
-from graphc.runtime.llvm import jit, kernel_options, native_code
+from graphc.runtime.llvm import jit, native_code
 from graphc.runtime.llvm.cpu import host
 from graphc.runtime.llvm.watch import NOTHING, Watch
 
@@ -32,18 +32,14 @@ __all__ = ["compile_all", "gemm_of", "kernel_key"]
 VERSION = "6"
 
 
-def compile_all(
-    wanted: Mapping[str, Callable[[Any], object]], level: str = "", opt: int = 2
-) -> dict[str, native_code.Compiled]:
+def compile_all(wanted: Mapping[str, Callable[[Any], object]]) -> dict[str, native_code.Compiled]:
     """Compiled kernels by key."""
-    return jit.compile_kernels(wanted, kernel_options.Options(level=level, opt=opt))
+    return jit.compile_kernels(wanted)
 
 
-def load_all(
-    keys: Iterable[str], level: str = "", opt: int = 2
-) -> dict[str, native_code.Compiled] | None:
+def load_all(keys: Iterable[str]) -> dict[str, native_code.Compiled] | None:
     """Compiled kernels by key, where all of them are in memory or on disk."""
-    return jit.load_kernels(keys, kernel_options.Options(level=level, opt=opt))
+    return jit.load_kernels(keys)
 
 
 def kernel_key(kernel: Kernel, extra: str = "", watch: Watch = NOTHING) -> str:

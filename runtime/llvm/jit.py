@@ -168,16 +168,16 @@ def _absent(module: Any) -> object:
     raise Stopped("the kernel is not on disk")  # who waits for it makes it
 
 
-def load_entry(name: str, options: Options | None = None) -> bytes | None:
-    """What `store_entry` kept under a name for this CPU and these options."""
-    context = _context(options or Options())
+def load_entry(name: str) -> bytes | None:
+    """What `store_entry` kept under a name for this CPU."""
+    context = _context(Options())
     body = context.cache.load(context.full_key(name, "")) if context.cache.enabled else None
     return body[1:] if body is not None and body[:1] == b"P" else None
 
 
-def store_entry(name: str, body: bytes, options: Options | None = None) -> bool:
+def store_entry(name: str, body: bytes) -> bool:
     """Keep bytes that are no code in the disk cache; whether that was possible."""
-    context = _context(options or Options())
+    context = _context(Options())
     if not context.cache.enabled:
         return False
     done = context.cache.store(context.full_key(name, ""), b"P" + body)

@@ -132,9 +132,9 @@ def _emit_long(m: ir.Module, now: Any, walk: Any, hire: Any) -> Any:
     return c.func
 
 
-def _emit_walk_alone(m: ir.Module, walk: Any, name: str = "graphc_walk") -> None:
+def _emit_walk_alone(m: ir.Module, walk: Any) -> None:
     """`i64 graphc_walk(block)`: the walker for callers that are not the entry."""
-    c = Code(m, name, [ptr], i64, plain=True)
+    c = Code(m, "graphc_walk", [ptr], i64, plain=True)
     saved = get_mxcsr(c)
     set_mxcsr(c, MXCSR)
     _count_write(c, c.args[0])
