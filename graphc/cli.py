@@ -145,6 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     chosen: Any = None
+    sub: _Parser | None = None
     for name, c in COMMANDS.items():
         if given[:1] != [name]:
             commands.add_parser(name, help=c.summary)
@@ -155,7 +156,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = c.summary[0].upper() + c.summary[1:] + "."
         sub = commands.add_parser(name, help=c.summary, description=text, epilog=_examples([c]))
         chosen.arguments(sub)
+    behind: list[str] = []
+    if sub is not None and sub.get_default("scripted") and "--" in given[2:]:
+        cut = given.index("--", 2)  # argparse would take it for its own end of options
+        given, behind = given[:cut], given[cut + 1 :]
     args = parser.parse_args(given)
+    if behind:
+        args.args += ["--", *behind] if args.args else behind
     try:
         status = int(chosen.execute(args))
         sys.stdout.flush()

@@ -602,9 +602,9 @@ def test_dump_of_text(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
     assert [n.op.name for n in parse_graphs(out)[0].nodes()] == ["input"]
     monkeypatch.setattr("sys.stdin", io.StringIO(TEXT))
     assert "0 call copy(x=feed x" in dumped(capsys, "--stage", "plan", "-")[1]
-    status, out, err = dumped(capsys, str(path), "--stage", "plan")
+    status, out, err = dumped(capsys, str(path), "--steps", "3")
     assert (status, out) == (2, "")
-    assert err == "graphc: options stand before the file: '--stage plan' is behind it\n"
+    assert err == "graphc: a graph takes no arguments: '--steps 3' stands behind it\n"
     path.write_text(TEXT.replace("multiply", "multply"))
     status, out, err = dumped(capsys, str(path))
     assert (status, out) == (1, "")

@@ -112,3 +112,39 @@ def test_stages_of_a_scripts_own_passes(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "_kernels: halved\ngraph main" in done.stdout
+
+
+#: Arguments of ``dump`` (S: the script) → what the script is given, and the stages shown.
+BEHIND: dict[str, tuple[list[str], set[str]]] = {
+    "S --stage plan": ([], {"plan"}),
+    "S --stage=plan --run -1 3 --run 7": (["3", "--run", "7"], {"plan"}),
+    "--stage plan S --stage pure": (["--stage", "pure"], {"plan"}),
+    "--stage plan S --steps 3 --run 7": (["--steps", "3", "--run", "7"], {"plan"}),
+    "--stage plan S -- --run 7": (["--run", "7"], {"plan"}),
+    "S --stage pure,plan -- --run 7": (["--run", "7"], {"pure", "plan"}),
+    "--stage plan S a -- b": (["a", "--", "b"], {"plan"}),
+}
+
+
+@pytest.mark.parametrize("given", BEHIND)
+def test_options_behind_the_script(given: str, tmp_path: Path, capsys: Any) -> None:
+    """Those directly behind it are the command's, all others the script's."""
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT + "import sys; print('given', sys.argv[1:])\n")
+    assert main(["dump", *(str(path) if w == "S" else w for w in given.split())]) == 0
+    out, err = capsys.readouterr()
+    want, stages = BEHIND[given]
+    assert err == ""
+    assert f"given {want}\n" in out
+    assert {s.split(": ")[1] for s in out.splitlines() if s.startswith("# ==== ")} == stages
+
+
+@pytest.mark.parametrize("given", ["S --stage", "S --run"])
+def test_options_behind_the_script_without_a_value(given: str, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    with pytest.raises(SystemExit):
+        main(["dump", *(str(path) if w == "S" else w for w in given.split())])
+    option = given.split()[1]
+    assert f"argument {option}: expected one argument" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()

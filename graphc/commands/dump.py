@@ -73,7 +73,7 @@ def execute(args: argparse.Namespace) -> int:
         raise Misuse("--fetch is for saved graphs")
     graphs = saved or file == "-" or Path(file).suffix == ".gc"
     if graphs and args.args:
-        raise Misuse(f"options stand before the file: {' '.join(args.args)!r} is behind it")
+        raise Misuse(f"a graph takes no arguments: {' '.join(args.args)!r} stands behind it")
     _check_pipeline(args, graphs)
     _check_stages(args, graphs)
     script.writable_folder(args.out)

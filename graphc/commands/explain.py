@@ -34,7 +34,6 @@ def execute(args: argparse.Namespace) -> int:
     """Run the script with a journal, then explain each run that needs what was asked about."""
     from graphc.see.why import watched
 
-    _behind(args)
     if args.line is not None and args.tensor is not None:
         raise Misuse("give --line or --tensor, not both")
     script.check_run(args.script, args.run)
@@ -50,22 +49,6 @@ def execute(args: argparse.Namespace) -> int:
     else:
         shown(_about(args.tensor, where, chosen, times))
     return status
-
-
-def _behind(args: argparse.Namespace) -> None:
-    """``--line``, ``--tensor`` and ``--profile`` directly behind the script are ours, too."""
-    while args.args and args.args[0] in ("--line", "--tensor", "--profile"):
-        name = args.args[0][2:]
-        if name == "profile":
-            args.profile = True
-            del args.args[0]
-            continue
-        if len(args.args) < 2:
-            break
-        if getattr(args, name) is not None:
-            break
-        setattr(args, name, args.args[1])
-        del args.args[:2]
 
 
 @contextmanager

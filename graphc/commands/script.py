@@ -38,14 +38,42 @@ class Seen(NamedTuple):
     number: int
 
 
+class _Behind(argparse.Action):
+    """What stands behind the script is the script's, but for options of ours directly behind it.
+
+    The first of another kind ends these, and one that is there already.
+    """
+
+    def __call__(
+        self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
+    ) -> None:
+        given, n = list(values), 0
+        options = parser._option_string_actions
+        while n < len(given):
+            name, equals, _ = given[n].partition("=")
+            option = options.get(name)
+            if option is None or getattr(namespace, option.dest, None) != option.default:
+                break
+            n += 1 if equals or option.nargs == 0 else 2
+            if n > len(given):
+                parser.error(f"argument {name}: expected one argument")
+        if n:
+            parser.parse_args([*given[:n], namespace.script], namespace)
+        namespace.args = given[n:]
+
+
 def arguments(parser: argparse.ArgumentParser, what: str = "the Python file to run") -> None:
-    """The script and its own arguments, which are last; and ``--run``."""
+    """``--run``, the script and its own arguments, which are last."""
     parser.add_argument(
         "--run", type=int, default=None, metavar="N",
         help="only the N-th compilation (from 0; -1 is the largest)",
     )  # fmt: skip
     parser.add_argument("script", help=what)
-    parser.add_argument("args", nargs=argparse.REMAINDER, help="arguments of the script")
+    parser.add_argument(
+        "args", nargs=argparse.REMAINDER, action=_Behind,
+        help="arguments of the script; -- before them where one is called as an option above",
+    ).required = False  # fmt: skip
+    parser.set_defaults(scripted=True)
 
 
 # ------------------------------------------------------------------- before it runs
@@ -130,7 +158,7 @@ def observed(
 
     listeners.observers.append(observer)
     argv, path = sys.argv, list(sys.path)
-    sys.argv = [script, *(a for i, a in enumerate(given) if a != "--" or i)]
+    sys.argv = [script, *given]
     sys.path[0:0] = [str(Path(script).resolve().parent)]
     try:
         runpy.run_path(script, run_name="__main__")
