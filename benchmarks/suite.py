@@ -43,11 +43,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--backends", default=",".join(BACKENDS), help="names with commas")
     parser.add_argument("--python", action="append", default=[], metavar="BACKEND=PATH",
                         help="the interpreter that has a backend's package")  # fmt: skip
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--rounds", type=int, default=3, metavar="N",
+                        help="processes for each workload and backend (default: 3)")  # fmt: skip
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N",
+                        help="threads that each backend may use (default: all cores)")  # fmt: skip
     parser.add_argument("--seconds", type=float, default=1.0, help="timed seconds in a process")
-    parser.add_argument("--history", type=Path, default=HERE / "out" / "history.jsonl")
-    parser.add_argument("--picture", type=Path, default=HERE / "out" / "roofline.png")
+    parser.add_argument("--history", type=Path, default=HERE / "out" / "history.jsonl",
+                        help="the file that results are appended to")  # fmt: skip
+    parser.add_argument("--picture", type=Path, default=HERE / "out" / "roofline.png",
+                        help="the file that the roofline is drawn into")  # fmt: skip
     parser.add_argument("--profile", action="store_true",
                         help="show instead where graphc's time goes, step by step")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="name the workloads and stop")

@@ -21,7 +21,7 @@ from graphc.face.period import restore_old_names
 
 __all__ = ["USAGE", "cells", "run"]
 
-USAGE = """usage: python -m graphc run [--digits] (script.py | book.ipynb | -m module | -c code) arg
+USAGE = """usage: python -m graphc run [--digits] (script.py | book.ipynb | -m module | -c code) ...
 
 Run a program as python itself would, with graphc for every import of tensorflow and of its parts.
 
