@@ -169,7 +169,7 @@ class BaseSession:
     def close(self) -> None:
         """Give up the values of variables; later runs raise RuntimeError."""
         self._closed = True
-        self._plain, self._fed, self._listed = {}, {}, {}
+        self._forget()
         executor, self._executor = self._executor, None
         if executor is None:
             return
@@ -178,6 +178,10 @@ class BaseSession:
             self._engine.leave(self)
         else:
             executor.state.close()
+
+    def _forget(self) -> None:
+        """Let go of prepared runs: what comes next is prepared anew, or refused."""
+        self._plain, self._fed, self._listed = {}, {}, {}
 
     def as_default(self) -> _DefaultSession:
         """A context in which ``Tensor.eval`` and ``Operation.run`` use this session."""
@@ -263,8 +267,7 @@ class BaseSession:
         key = (signature_of(fetches), *(feed_dict or ()))
         plan = self._fed.get(key)
         if plan is None:
-            plan = self._prepare(fetches, feed_dict)
-            self._fed[key] = plan
+            plan = self._prepare(fetches, feed_dict, key)
         return plan
 
     def _opened(self) -> Any:
@@ -274,8 +277,11 @@ class BaseSession:
             raise RuntimeError("Attempted to use a closed Session.")
         return executor
 
-    def _prepare(self, fetches: Any, feed_dict: Any) -> _Plan:
-        """Check fetches and feeds, prepare the run, and remember it for the quick path."""
+    def _prepare(self, fetches: Any, feed_dict: Any, key: Any = None) -> _Plan:
+        """Check fetches and feeds, prepare the run, and remember it for the quick path.
+
+        Nested fetches are remembered under `key`.
+        """
         executor = self._opened()
         if self._graph.version == 0:
             raise RuntimeError(
@@ -287,7 +293,12 @@ class BaseSession:
         elements = tuple(wanted.elements)
         run = executor.prepare(elements, feeds) if elements else _nothing_to_run
         plan = _Plan(run, pack, spread)
-        self._remember(plan, fetches, tuple(feed_dict) if feed_dict else ())
+        if key is not None:
+            self._fed[key] = plan
+        else:
+            self._remember(plan, fetches, tuple(feed_dict) if feed_dict else ())
+        if self._closed:  # by another thread meanwhile
+            self._forget()
         return plan
 
     def _remember(self, plan: _Plan, fetches: Any, keys: tuple[Any, ...]) -> None:

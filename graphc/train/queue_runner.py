@@ -125,7 +125,8 @@ class QueueRunner:
                 enqueue()
         except Exception as e:
             ended = isinstance(e, self._kinds)
-            if isinstance(e, CancelledError) and (coord is None or coord.should_stop()):
+            closed = isinstance(e, CancelledError) or getattr(sess, "_closed", False)
+            if closed and (coord is None or coord.should_stop()):
                 ended = True  # the queue was closed from outside, or the session
             if self._left(sess) and ended:
                 self._close(sess)

@@ -61,7 +61,7 @@ def test_provider(dataset: Any, shuffle: bool) -> None:
         threads = tf.train.start_queue_runners(session, coordinator)
         got, numbers, names = session.run([images, labels, keys])
         coordinator.request_stop()
-        coordinator.join(threads, stop_grace_period_secs=5, ignore_live_threads=True)
+        coordinator.join(threads)
     assert sorted(numbers) == list(range(6))
     if not shuffle:
         assert numbers.tolist() == list(range(6))
@@ -97,7 +97,7 @@ def test_prefetch() -> None:
         found = [session.run(got) for _ in range(5)]
         coordinator.request_stop()
         session.run(queue.close(cancel_pending_enqueues=True))
-        coordinator.join(threads, stop_grace_period_secs=5, ignore_live_threads=True)
+        coordinator.join(threads)
     assert [f["b"] for f in found] == [1, 2, 3, 4, 5]
     assert found[0]["a"].tolist() == [2.0]
 

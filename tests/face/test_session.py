@@ -341,3 +341,25 @@ def test_a_config_is_read_from_text_and_merged_field_by_field() -> None:
     assert config.intra_op_parallelism_threads == 2
     with pytest.raises(text_format.ParseError, match="no_field"):
         text_format.Parse("no_field: 3", tf.ConfigProto())
+
+
+@pytest.mark.parametrize("kind", ["tensor", "fed", "list", "fed list", "dict"])
+def test_a_session_closed_while_a_run_is_prepared_is_closed(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = tf.placeholder_with_default(1.0, [])
+    y = x * 2.0
+    fetch: Any = {"tensor": y, "fed": y, "list": [y], "fed list": [y, x], "dict": {"a": y}}[kind]
+    feed = {x: 3.0} if "fed" in kind else None
+    sess = tf.Session()
+    real = sess._executor.prepare
+
+    def closed_meanwhile(*args: Any) -> Any:
+        made = real(*args)
+        sess.close()
+        return made
+
+    monkeypatch.setattr(sess._executor, "prepare", closed_meanwhile)
+    sess.run(fetch, feed)  # it had begun
+    with pytest.raises(RuntimeError, match="closed Session"):
+        sess.run(fetch, feed)
