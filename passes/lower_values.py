@@ -16,6 +16,9 @@ from graphc.ir.node import Node, Value
 from graphc.passes.groups import FEW, is_reduction, is_view, same_shape
 from graphc.passes.iteration_space import Space
 from graphc.passes.lowered import (
+    FOLDED,
+    FOLDED_EACH,
+    FOLDS,
     STREAM,
     STREAM_BYTES,
     Axes,
@@ -41,6 +44,8 @@ class Values(Space):
         self.kept_rows: dict[Value, Buffer] = {}  # scratch rows of costly values
         self.storing: set[Value] = set()  # rows being written in this pass
         self.stored: set[Value] = set()  # rows that earlier passes have written
+        #: Two neighbouring axes that one loop runs through, the second one short.
+        self.folded: tuple[int, int] | None = None
 
     def finish(self) -> None:
         self.result.parts.append(Part(self.k.build(), self.bind))
@@ -81,8 +86,14 @@ class Values(Space):
             body()
             return
         kind, axis = loops[0]
-        with self.k.loop(kind, "ijklmnop"[axis % 8], self.extent[axis]) as var:
+        extent = self.extent[axis]
+        short = self.folded[1] if self.folded is not None and axis == self.folded[0] else None
+        if short is not None:
+            extent = extent * self.extent[short]
+        with self.k.loop(kind, "ijklmnop"[axis % 8], extent) as var:
             self.at[axis] = var
+            if short is not None:
+                self.at[axis], self.at[short] = var // self.extent[short], var % self.extent[short]
             self.memo.append({})
             self.nest(loops[1:], body)
             self.memo.pop()
@@ -91,7 +102,29 @@ class Values(Space):
         if self.joint is not None:
             self.parts(self.joint)
             return
+        if self.folds(axes):
+            self.folded = axes[-2], axes[-1]
+            axes = axes[:-1]
         self.nest(self.kinds(axes), self.store_outputs)
+
+    def folds(self, axes: Sequence[int]) -> bool:
+        """Whether rows are so short that vectors run on from one row to the next.
+
+        What is the same in all rows is read repeated then, what is one element a row by all lanes
+        of the row (`graphc.runtime.llvm.periods`); the second is as quick only in very short rows.
+        """
+        if len(axes) < 2:
+            return False
+        row, column = axes[-2:]
+        n = self.extent[column]
+        if type(n) is not int or n > FOLDED or self.value_of((row, column)) < FOLDS:
+            return False
+        each = [
+            v for v, a in self.accesses if column not in (at := self.space_axes(a)) and row in at
+        ]
+        if self.views or each:
+            return n <= FOLDED_EACH and all(v.dtype.code not in ("f16", "bf16") for v in each)
+        return True
 
     def store_outputs(self) -> None:
         self.sweep([v for v in self.body.outputs])

@@ -24,6 +24,9 @@ COLUMNS = 4096
 STREAM = 512
 #: Rows up to so long are reduced a vector of rows at a time, where there are so many of them.
 SHORT, SHORT_ROWS = 16, 256
+#: Rows up to so long are run through as one, from so many elements on; and where some values are
+#: one element a row.
+FOLDED, FOLDS, FOLDED_EACH = 64, 256, 4
 #: Reductions whose result does not depend on the order of the elements.
 ANY_ORDER = frozenset({"max", "min", "argmax", "argmin", "any", "all"})
 #: A result this large leaves the cache before anyone reads it: it is stored past the cache.

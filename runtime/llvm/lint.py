@@ -53,6 +53,8 @@ INTRINSICS = frozenset(
     "convert.to.fp16 convert.from.fp16 x86.sse.stmxcsr x86.sse.ldmxcsr readcyclecounter sin cos "
     "exp exp2 log x86.avx512.mask.scalef x86.avx512.mask.getexp x86.avx512.mask.getmant "
     "x86.avx512.mask.fixupimm x86.avx512.permvar.sf x86.avx512.vpermi2var.ps "
+    "x86.avx512.permvar.df x86.avx512.permvar.si x86.avx512.permvar.di "
+    "x86.avx512.vpermi2var.pd x86.avx512.vpermi2var.d x86.avx512.vpermi2var.q "
     "x86.avx512bf16.dpbf16ps.512 log2 log10 pow is.fpclass vector.interleave2 "
     "vector.deinterleave2".split()
 )

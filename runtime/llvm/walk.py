@@ -39,6 +39,7 @@ from graphc.ir.kernel import (
 )  # fmt: skip
 from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.indexing import Index, Indexing, Ramp
+from graphc.runtime.llvm.periods import Row, everywhere, read_again, repeating
 from graphc.runtime.llvm.pipeline import (
     MANY,
     Staged,
@@ -195,6 +196,7 @@ class Walk(Indexing):
         self.buffers: dict[str, Buffer] = {}
         self.pointers: dict[str, Any] = {}
         self.watch = NOTHING  # buffers whose numbers are looked at
+        self.repeated: dict[tuple[str, Dim], Row] = {}
         self.noted = self.small = False
         self.trail = k.trail
         self.journal = journal.current()
@@ -225,6 +227,7 @@ class Walk(Indexing):
                 self.body(self.kernel.body)
             return
         with k.if_(begin < end):
+            everywhere(self, loop.body)
             self.body(self.kernel.body[:-1])
             before, inside = self.split(loop.body, loop.var)
             if loop.kind == "parallel":
@@ -236,7 +239,7 @@ class Walk(Indexing):
                 stop = end * block
                 n = self.uniform(loop.extent)
                 stop = k.select(stop < n, stop, n)
-                with k.if_(begin * block < stop):
+                with k.if_(begin * block < stop), repeating(self, loop, inside):
                     self.body(before)
                     self.vectors(loop, inside, begin * block, stop)
                     self.fence()
@@ -289,7 +292,8 @@ class Walk(Indexing):
         with self.guard(s.extent, n, before):
             self.body(before)
             if s.kind == "vector":
-                self.vectors(s, inside, k.index(0), n)
+                with repeating(self, s, inside):
+                    self.vectors(s, inside, k.index(0), n)
                 return
             if self.lanes == 1 and not has_vectors(inside):
                 self.say("for", s)
@@ -538,6 +542,10 @@ class Walk(Indexing):
 
     def load(self, s: Load) -> None:
         k = self.k
+        again = read_again(self, s)
+        if again is not None:
+            self.values[s.name] = again
+            return
         base, at = self.pointers[s.buf], self.offset(s.buf, s.index)
         where = None if s.where is None else self.operand(s.where)
         other = k.const(s.other, s.dtype)
