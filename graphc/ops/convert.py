@@ -46,6 +46,11 @@ def register_conversion(
         _tensor_like = (*_tensor_like, kind)
 
 
+def packs(x: Any) -> bool:
+    """Whether a list of objects like `x` is a stack of tensors."""
+    return isinstance(x, _tensor_like)
+
+
 def as_array(value: Any, dtype: DType | None = None) -> tuple[np.ndarray[Any, Any], DType]:
     """The array TF1 makes of a Python or numpy value, and its element type.
 

@@ -14,7 +14,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import static
 from graphc.ir.node import Node, Value
-from graphc.ops.convert import convert
+from graphc.ops.convert import convert, packs
 from graphc.ops.record import Attrs, InferError, Op, as_value, ints, shape_error
 
 INT_TYPES = "int32, int64"
@@ -81,7 +81,7 @@ def has_tensor(x: Any) -> bool:
     stack = list(x)
     while stack:
         e = stack.pop()
-        if isinstance(e, Value) or type(e).__name__ in ("Variable", "IndexedSlices"):
+        if packs(e):
             return True
         if isinstance(e, list | tuple):
             stack.extend(e)
