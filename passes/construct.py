@@ -26,6 +26,7 @@ from graphc.ops import control, fills, math, shapes
 from graphc.ops.convert import make_constant
 from graphc.ops.pure import input_op
 from graphc.ops.tensor_arrays import is_unset, lengthened
+from graphc.passes import sharing
 from graphc.passes.control import native
 from graphc.passes.cuts import Batch, Cut, Inner, is_effect
 from graphc.passes.functionalize import Functionalizer
@@ -141,7 +142,7 @@ class _Inside(Functionalizer):
     def value(self, v: Value, reader: Node | None) -> Value:
         made = self.new.get(v)
         if made is not None:
-            return made
+            return sharing.late(self, v, made, reader) if self.history else made
         if v in self.absent:
             raise Unset
         if v.node.op.name == "variable" or is_snapshot(v.node):
@@ -149,7 +150,24 @@ class _Inside(Functionalizer):
             if fed is None:
                 return self.state(variable_of(v), self.mask(reader), reader or v.node)
             return self.capture(fed)
-        return self.capture(self.parent.value(v, self.site.node))
+        if self.site.variables:  # what is in the memory of a variable that is changed here
+            found = sharing.again(self, v, self.mask(reader), 0)
+            if found is not None:
+                return found
+        return self.plain(v, self.site.node)
+
+    def plain(self, v: Value, reader: Node) -> Value:
+        made = self.new.get(v)
+        return self.capture(self.parent.value(v, self.site.node)) if made is None else made
+
+    def settled(self, v: Value) -> bool:
+        return self.parent.settled(v)
+
+    def has(self, v: Value) -> bool:
+        return v in self.new or (self.sees(v) and context_of(v.node) is not self.context)
+
+    def changes(self, var: str, news: int) -> bool:
+        return super().changes(var, news) if news else var in self.site.variables
 
     def fed(self, v: Value) -> Value | None:
         """The pure value of a variable that the user feeds."""

@@ -3,7 +3,8 @@
 Updates apply in creation order (which control dependencies always respect). Whoever uses a
 variable and depends on an update of it, by data or control, sees the updated value; all others see
 the value at the start of the run. This is one legal TF1 order, the same in each run. A variable
-that is itself fetched is what it holds at the end (`Functionalizer.at_end`).
+that is itself fetched is what it holds at the end (`Functionalizer.at_end`). What is in a
+variable's memory shows its updates (`graphc.passes.sharing`).
 
 What only the host can do cuts the run (`graphc.passes.cuts`). Strings pass by native code: those a
 run returns or gives to a variable are fed to it.
@@ -30,6 +31,7 @@ from graphc.ops.check import is_true
 from graphc.ops.operands import less
 from graphc.ops.pure import input_op, read_op
 from graphc.ops.tensor_arrays import lengthened
+from graphc.passes import sharing
 from graphc.passes.cuts import Batch, Cut, on_host, operands, say_host
 from graphc.passes.patterns import may_be_negative
 from graphc.passes.reach import Reach, is_construct, live
@@ -277,11 +279,27 @@ class Functionalizer:
         while made is None and is_snapshot(n):  # the variable itself is fed, or a read of it
             made, n = self.new.get(n.inputs[0]), n.inputs[0].node
         if made is not None:
-            return made
+            return sharing.late(self, v, made, reader) if self.history else made
         var, mask = variable_of(v), self.mask(reader)
-        if self.moving and is_snapshot(v.node):
-            return self.shared(var, mask, reader or v.node)
+        if is_snapshot(v.node):
+            return sharing.memory(self, var, mask, 0, reader or v.node)
         return self.state(var, mask, reader or v.node)
+
+    def plain(self, v: Value, reader: Node) -> Value:
+        """The pure value of `v` as its node made it."""
+        return self.new[v]
+
+    def settled(self, v: Value) -> bool:
+        """Whether `v` is fed, and no variable as it is at the start."""
+        return v in self.given and not begins(v, self.home, self.made)
+
+    def has(self, v: Value) -> bool:
+        """Whether `v` has a pure value here."""
+        return v in self.new
+
+    def changes(self, var: str, news: int) -> bool:
+        """Whether one of the updates `news` is of the variable."""
+        return any(bit & news for bit, _ in self.history.get(var, ()))
 
     def fetched(self, v: Value, reader: Node | None) -> Value:
         """The pure value of a fetch."""
@@ -304,18 +322,7 @@ class Functionalizer:
             variable = variable_node(v)
             shared = variable.attrs["var"] in self.history and "resource" not in variable.attrs
             return self.last(variable.attrs["var"]) if shared else None
-        if not (n.op.facts.get("alias") or n.op.facts.get("reshape")) or context_of(n) is not None:
-            return None
-        end = self.at_end(n.inputs[0])
-        if end is None or n.op.facts.get("alias"):
-            return end
-        if not self.alike(end, self.value(n.inputs[0], n)):
-            return None
-        inputs = (end, *[self.value(x, n) for x in n.inputs[1:]])
-        rewriter = build.current()
-        assert isinstance(rewriter, build.Rewriter)
-        rewriter.like = n
-        return self.remade(n, inputs).outputs[0]
+        return None if context_of(n) is not None else sharing.again(self, v, -1, -1)
 
     def alike(self, a: Value, b: Value) -> bool:
         """Whether two values have one shape: an array of another is not written in place."""
@@ -327,26 +334,6 @@ class Functionalizer:
             if bit & mask:
                 return value
         return self.first(var, reader)
-
-    def shared(self, var: str, mask: int, reader: Node) -> Value:
-        """What the memory holds that a variable had at the start of the run.
-
-        TF1's snapshot is of that memory. An array of another shape is put into other memory, and
-        what reads the snapshot sees the one before it.
-        """
-        seen: Value | None = None
-        for bit, value in self.history.get(var, ()):
-            if not bit & mask:
-                continue
-            if bit & self.moving:
-                try:
-                    seen = self.first(var, reader) if seen is None else seen
-                except FailedPreconditionError:  # what is made in this run has one shape
-                    seen = value
-                if not self.alike(seen, value):
-                    return seen
-            seen = value
-        return self.first(var, reader) if seen is None else seen
 
     def first(self, var: str, reader: Node) -> Value:
         v = self.start.get(var)
@@ -440,7 +427,12 @@ class Functionalizer:
         elif n.op.name == "variable":
             self.refs[str(n.attrs["var"])] = n  # read where it is used: see `value`
         else:
-            self.operation(n)
+            fed = [(v, self.new[v]) for v in n.outputs if v in self.given and v in self.new]
+            if fed and on_host(n):
+                self.passed(n)
+            else:  # what is fed is done all the same where others come after it
+                self.operation(n)
+            self.new.update(fed)
 
     def operation(self, n: Node) -> None:
         for c in n.control:

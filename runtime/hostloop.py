@@ -22,6 +22,7 @@ from graphc.passes.cuts import Inner
 from graphc.passes.reach import first_inputs, insides
 from graphc.passes.references import is_snapshot, variable_of
 from graphc.passes.run_errors import refuse_vector, run_error
+from graphc.passes.sharing import kept_by
 
 __all__ = ["HostDriven"]
 
@@ -49,7 +50,7 @@ class HostDriven:
         self.given = {
             v: self.first + i
             for i, v in enumerate(captures)
-            if not (is_snapshot(v.node) and variable_of(v) in changed)
+            if not ((is_snapshot(v.node) and variable_of(v) in changed) or kept_by(v, changed))
         }
         self.runs: dict[tuple[Context, bool], Any] = {}
         #: When to give up, where this only looks for the words of an error.

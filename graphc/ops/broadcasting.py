@@ -11,7 +11,7 @@ from graphc.ir import dims as D
 from graphc.ir.build import build
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.node import Value
-from graphc.ops import intervals
+from graphc.ops import intervals, sharing
 from graphc.ops.operands import fail, known_shape, make, show, text
 from graphc.ops.record import Attrs, Types, op, shape_error
 from graphc.ops.shapes import like_shape, reshape_static, whole
@@ -65,7 +65,7 @@ broadcast_to_op = op(
     element=lambda k, index, x, **a: k.read(x, spread(k, index, x)),
     numpy=lambda x, *, shape: np.broadcast_to(x, shape),
     grad=lambda y, dy, x, *rest, **a: (sum_to_like(dy, x), *(None for _ in rest)),
-    interval=intervals.first,
+    interval=intervals.first, facts={"shares": sharing.unchanged},
 )  # fmt: skip
 
 

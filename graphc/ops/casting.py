@@ -11,7 +11,7 @@ from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.node import Value
-from graphc.ops import intervals
+from graphc.ops import intervals, sharing
 from graphc.ops.record import Attrs, Types, apply, as_value, elementwise, no_grad, shape_error
 from graphc.ops.selecting import maximum, minimum
 
@@ -140,5 +140,5 @@ bitcast = elementwise(
     "bitcast", "Bitcast", "The same bits as another type of the same size.",
     numpy=_bitcast, types="fiu", args=("input",), infer=_bitcast_infer, grad=no_grad,
     call=_bitcast_call,
-    scalar=lambda k, x, type: k.bitcast(x, type),
+    scalar=lambda k, x, type: k.bitcast(x, type), facts={"shares": sharing.always},
 )  # fmt: skip

@@ -12,7 +12,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.node import Node, Value
-from graphc.ops import math, reduce, state
+from graphc.ops import math, reduce, sharing, state
 from graphc.ops.printing import summarized
 from graphc.ops.record import (
     Attrs,
@@ -156,6 +156,7 @@ check_numerics_op = elementwise(
             "operand": 0, "must": "finite", "types": "f", "message": "Tensor had NaN or Inf values",
         },
         "assertion": lambda y: reduce.reduce_all(math.equal(y, y)),
+        "shares": sharing.itself,
     },
 )  # fmt: skip
 
@@ -210,7 +211,7 @@ def _ensured_expand(x: Value, *, shape: Any) -> Value:
 ensure_shape_op = op(
     "ensure_shape", "EnsureShape", "composite", args=("input",), types="fiub", infer=_ensured,
     doc="Its operand, which must have a shape.", numpy=lambda x, *, shape: x,
-    expand=_ensured_expand, grad=lambda y, dy, x, shape: dy,
+    expand=_ensured_expand, grad=lambda y, dy, x, shape: dy, facts={"shares": sharing.itself},
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import intervals
+from graphc.ops import intervals, sharing
 from graphc.ops.array_rules import apply, bad_value, infer_error, nones
 from graphc.ops.convert import convert, make_constant
 from graphc.ops.fills import zeros_like
@@ -293,7 +293,7 @@ stack_op = op(
     grad=_stack_grad,
     numpy=lambda *xs, axis: np.stack(xs, axis),
     dims=lambda *xs, axis: None if any(isinstance(x, tuple) for x in xs) else tuple(xs),
-    interval=intervals.hull,
+    interval=intervals.hull, facts={"shares": sharing.alone},
 )  # fmt: skip
 
 
@@ -383,7 +383,7 @@ unstack_op = op(
     "unstack", "Unpack", "view", doc="The slices along an axis.", args=("value",), types="fiubsc",
     infer=_unstack_infer, expand=_unstack_expand,
     numpy=lambda x, *, num, axis: tuple(np.array(p, order="C") for p in np.moveaxis(x, axis, 0)),
-    dims=lambda x, *, num, axis: x, facts={"dims_of_each": True},
+    dims=lambda x, *, num, axis: x, facts={"dims_of_each": True, "shares": sharing.rows},
     grad=lambda ys, dys, x, *, num, axis: (stack(filled_in(dys, ys), axis),),
 )  # fmt: skip
 
@@ -491,7 +491,7 @@ split_op = op(
     dims=lambda x, *rest, num, **a: None if not isinstance(x, tuple) or len(x) % num else tuple(
         x[i * (len(x) // num) : (i + 1) * (len(x) // num)] for i in range(num)
     ),
-    facts={"dims_of_each": True},
+    facts={"dims_of_each": True, "shares": sharing.rows},
 )  # fmt: skip
 
 
@@ -560,7 +560,7 @@ split_v_op = op(
     "split_v", "SplitV", "view", doc="Parts of given sizes along an axis.", args=("value",),
     types="fiubsc",
     infer=_split_v_infer, expand=_split_v_expand, grad=_split_grad,
-    numpy=_split_v_numpy,
+    numpy=_split_v_numpy, facts={"shares": sharing.rows},
 )  # fmt: skip
 
 

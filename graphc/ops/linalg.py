@@ -12,7 +12,7 @@ from graphc.ir import dims as D
 from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
-from graphc.ir.node import Value
+from graphc.ir.node import Node, Value
 from graphc.ops import (
     arrays,
     broadcasting,
@@ -587,10 +587,19 @@ def _band_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any) -> Any
     return (build(OPS["matrix_band_part"], [dy, *rest], attrs).outputs[0], *(None for _ in rest))
 
 
+def _no_band(n: Node, index: int) -> bool:
+    """Whether the band is given as the whole, which shares the operand's memory."""
+    s = n.inputs[0].static_shape
+    if s is None or "dynamic" in n.attrs:
+        return False
+    numbers = (n.attrs["num_lower"], n.attrs["num_upper"])
+    return all(less(k, 0) or D.same(k, d) for k, d in zip(numbers, s[-2:], strict=True))
+
+
 band_part_op = op(
     "matrix_band_part", "MatrixBandPart", "view", doc="Matrices with zeros outside a central band.",
     args=("input",), types="fiub", infer=_band_infer, element=_band_element, numpy=_band_numpy,
-    grad=_band_grad,
+    grad=_band_grad, facts={"shares": _no_band},
 )  # fmt: skip
 
 

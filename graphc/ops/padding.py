@@ -13,6 +13,7 @@ from graphc.ir.build import current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
+from graphc.ops import sharing
 from graphc.ops.array_rules import apply, backward_op, infer_error, nones
 from graphc.ops.fills import _sum_all
 from graphc.ops.joining import stack, tensor_inside, unstack
@@ -113,6 +114,7 @@ pad_op = op(
     element=lambda k, index, x, *, paddings: _pad_read(k, index, x, paddings,
     None),
     numpy=lambda x, *, paddings: np.pad(x, _pairs(paddings)) if x.ndim else x, grad=_pad_grad,
+    facts={"shares": sharing.unchanged},
 )  # fmt: skip
 
 pad_v2_op = op(
@@ -121,6 +123,7 @@ pad_v2_op = op(
     element=lambda k, index, x, v, *, paddings: _pad_read(k, index, x, paddings, v),
     numpy=lambda x, v, *, paddings: np.pad(x, _pairs(paddings), constant_values=v) if x.ndim else x,
     grad=lambda y, dy, x, v, *rest, **attrs: _pad_v2_grad(dy, x, rest, attrs),
+    facts={"shares": sharing.unchanged},
 )  # fmt: skip
 
 
@@ -174,6 +177,7 @@ mirror_pad_op = op(
     infer=_pad_infer, element=_mirror_element,
     numpy=_mirror_numpy,
     grad=lambda y, dy, x, *rest, **attrs: backward_op("mirror_pad_grad", dy, x, rest, attrs),
+    facts={"shares": sharing.unchanged},
 )  # fmt: skip
 
 

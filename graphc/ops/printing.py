@@ -13,6 +13,7 @@ import numpy as np
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.node import Node, Value
+from graphc.ops import sharing
 from graphc.ops.record import as_value, no_grad, op
 
 __all__ = ["Print", "print", "string_format", "summarized"]
@@ -116,7 +117,8 @@ print_op = op(
     "print", "Print", "host", args=("input", "*data"), types="fiubsc", host=_print, stateful=True,
     doc="Its operand; a run writes the others to stderr.",
     infer=lambda inputs, attrs: [(inputs[0].dtype, inputs[0].static_shape)],
-    grad=lambda y, dy, x, *data, **attrs: (dy, *[None] * len(data)), facts={"effect": True},
+    grad=lambda y, dy, x, *data, **attrs: (dy, *[None] * len(data)),
+    facts={"effect": True, "shares": sharing.itself},
 )  # fmt: skip
 
 

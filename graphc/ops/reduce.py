@@ -23,7 +23,7 @@ from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import math
+from graphc.ops import math, sharing
 from graphc.ops.cumulative import cumprod, one_axis, width_of_sums
 from graphc.ops.record import (
     OPS,
@@ -179,6 +179,7 @@ def reduction(
     types: str = "fiu",
     sample: tuple[Any, ...] = (-2.0, 2.0),
     dims: Callable[..., Any] | None = None,
+    shares: bool = True,
 ) -> Op:
     """An op that combines the elements along axes.
 
@@ -186,11 +187,13 @@ def reduction(
     ----------
     combine : str, optional
         The combining step; reductions made of simpler ones have `expand` instead.
+    shares : bool
+        Whether the result lies in the operand's memory where nothing is combined.
     """
     record = op(
         name, tf, "reduction" if combine else "composite", doc=doc, numpy=_axis_arg(numpy),
         combine=combine, expand=expand, grad=grad, types=types, sample=sample, dims=dims,
-        infer=_infer, args=("input",),
+        infer=_infer, args=("input",), facts={"shares": sharing.elements} if shares else {},
     )  # fmt: skip
     record.call = _function(record)
     return record
@@ -447,7 +450,7 @@ def _logsumexp_made(input_tensor: Any, axis: Any, keepdims: Any, name: str | Non
 
 reduce_logsumexp = reduction(
     "reduce_logsumexp", "ReduceLogSumExp", "log(sum(exp(x))) along axes, without overflow.",
-    numpy=_logsumexp, expand=_logsumexp_expand, types="f",
+    numpy=_logsumexp, expand=_logsumexp_expand, types="f", shares=False,
     grad=_gradient("reduce_logsumexp", _logsumexp_gradient),
 )  # fmt: skip
 reduce_logsumexp.call = _function(reduce_logsumexp, _logsumexp_made)

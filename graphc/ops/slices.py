@@ -12,6 +12,7 @@ from graphc.ir import dims as D
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
+from graphc.ops import sharing
 from graphc.ops.array_rules import apply, infer_error, nones, shape_operand
 from graphc.ops.operands import known_shape, less, make, need_vector, show  # fmt: skip
 from graphc.ops.record import (
@@ -103,7 +104,7 @@ slice_op = op(
     "slice", "Slice", "view", doc="A box of a tensor.", args=("input",), types="fiubsc",
     infer=_slice_infer,
     element=_slice_element, numpy=_slice_numpy, dims=_slice_dims,
-    grad=_slice_grad,
+    grad=_slice_grad, facts={"shares": sharing.slices},
 )  # fmt: skip
 
 

@@ -7,6 +7,9 @@
     its result is the new value. ``reads`` is False where `old` is not used (it is then None).
 ``alias``
     The op is its operand.
+``shares``
+    ``(node, index) -> bool``: whether TensorFlow's kernel gives that output the memory of the
+    first operand (`graphc.ops.sharing`). Aliases and ops with fact ``reshape`` always do.
 ``effect_only``
     The op orders others and computes nothing.
 ``query``

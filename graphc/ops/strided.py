@@ -15,7 +15,8 @@ from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import NeedsValue, known_operand
-from graphc.ir.node import Value
+from graphc.ir.node import Node, Value
+from graphc.ops import sharing
 from graphc.ops.array_rules import apply, bad_value, infer_error, nones, shape_operand
 from graphc.ops.convert import convert
 from graphc.ops.fills import ones_like
@@ -389,13 +390,28 @@ def _strided_grad_grad(y: Value, dy: Value, x: Value, *rest: Value, **attrs: Any
     return (g, *nones(rest))
 
 
+def _shares(n: Node, index: int) -> bool:
+    """Whether the part is the whole, or rows of the first axis that lie at aligned places."""
+    given = n.inputs[0].static_shape
+    begin, end, strides = _spec_operands(n.inputs, n.attrs)
+    if given is None or begin is None:
+        return False
+    got = [e for e in entries(given, n.attrs, begin, end, strides) if e.kind != "new"]
+    cut = [e for e in got if e.step != 1 or not D.same(e.size, given[e.axis])]
+    if len(cut) != 1:
+        return not cut
+    return (
+        cut[0].axis == 0 and cut[0].step == 1 and sharing.box(n, given, cut[0].first, cut[0].size)
+    )
+
+
 def _strided_ops(name: str, fails: bool) -> tuple[Any, Any]:
     doc = "Part of a tensor, by Python's slicing rules."
     forward = op(
         name, "StridedSlice", "view", doc=doc, args=("input",), types="fiubsc",
         infer=_strided_infer,
         element=_strided_element, numpy=_strided_numpy, dims=_strided_dims, grad=_strided_grad,
-        fails=fails,
+        fails=fails, facts={"shares": _shares},
     )  # fmt: skip
     backward = op(
         name + "_grad", "StridedSliceGrad", "view", doc="The gradient of a strided slice.",

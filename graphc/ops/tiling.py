@@ -12,6 +12,7 @@ from graphc.ir import dtypes
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
+from graphc.ops import sharing
 from graphc.ops.array_rules import apply, backward_op, bad_value, infer_error, nones
 from graphc.ops.joining import concat_op
 from graphc.ops.operands import axis_of, fail, less, make, need_vector, show  # fmt: skip
@@ -91,6 +92,7 @@ tile_op = op(
     dims=lambda x, *rest, **a: x * a["multiples"][0]
     if isinstance(x, tuple) and type(a.get("multiples", (None,))[0]) is int else None,
     grad=lambda y, dy, x, *rest, **attrs: backward_op("tile_grad", dy, x, rest, attrs),
+    facts={"shares": sharing.unchanged},
 )  # fmt: skip
 
 tile_grad_op = op(
@@ -155,6 +157,7 @@ reverse_op = op(
     grad=_reverse_grad,
     numpy=lambda x, *, axis: np.array(np.flip(x, tuple(axis)), order="C"),
     dims=lambda x, *rest, **a: x[::-1] if isinstance(x, tuple) and a.get("axis") else None,
+    facts={"shares": sharing.as_it_is},
 )  # fmt: skip
 
 

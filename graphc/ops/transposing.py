@@ -12,7 +12,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import intervals
+from graphc.ops import intervals, sharing
 from graphc.ops.counting import made
 from graphc.ops.operands import fail, make, need_vector
 from graphc.ops.record import Attrs, Types, as_value, op, shape_error
@@ -92,7 +92,7 @@ transpose_op = op(
     infer=_transpose_infer, element=_transpose_element, grad=_transpose_grad,
     numpy=lambda x, *, perm: np.transpose(x, perm),
     dims=lambda x, *rest, **attrs: x,
-    interval=intervals.first,
+    interval=intervals.first, facts={"shares": sharing.in_order},
 )  # fmt: skip
 
 
