@@ -148,3 +148,31 @@ def test_options_behind_the_script_without_a_value(given: str, tmp_path: Path, c
     option = given.split()[1]
     assert f"argument {option}: expected one argument" in capsys.readouterr().err
     assert not (tmp_path / "ran").exists()
+
+
+#: Compiled are: variables (a kernel each), what is wanted, and something small.
+LONG = "y = tf.tanh(y) * 2.0 - tf.sin(y)"
+SIZES = {
+    "a chain in one kernel": f"y = x\nfor _ in range(20): {LONG}",
+    "a loop": f"def body(y):\n    for _ in range(20): {LONG}\n    return y + 50.0\n"
+              "y = tf.while_loop(lambda y: y < 9.0, body, [x])",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wanted", SIZES)
+def test_the_largest_run_has_the_most_operations(wanted: str, tmp_path: Path, capsys: Any) -> None:
+    """Not the most kernels: an initialiser has one for each variable."""
+    path = tmp_path / "script.py"
+    path.write_text(
+        "import graphc as tf\n"
+        "tf.reset_default_graph()\n"
+        "x = tf.placeholder(tf.float32, [], name='x')\n"
+        "vs = [tf.Variable(tf.random_uniform([])) for _ in range(4)]\n"
+        f"{SIZES[wanted]}\n"
+        "with tf.Session() as sess:\n"
+        "    sess.run(tf.global_variables_initializer())\n"
+        "    sess.run(tf.identity(y, 'wanted'), {x: 1.0})\n"
+        "    sess.run(tf.exp(x), {x: 1.0})\n"
+    )
+    assert main(["dump", "--run", "-1", "--stage", "graph", str(path)]) == 0
+    assert "wanted" in capsys.readouterr().out.splitlines()[0]

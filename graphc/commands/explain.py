@@ -120,7 +120,7 @@ def _about(
         answer = found.about(title, nodes)
         computing += [s.number] if answer.places else []
         computed = {n for p in answer.places for n in p.nodes}
-        rank = len(computed), len(s.compilation.plan.steps)
+        rank = len(computed), s.size
         if best is None or rank > best[0]:
             best = rank, answer, s
     if best is None:

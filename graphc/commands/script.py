@@ -37,6 +37,17 @@ class Seen(NamedTuple):
     elements: list[Any]
     number: int
 
+    @property
+    def size(self) -> int:
+        """How many operations it has, those inside of loops and conditions too.
+
+        Not kernels: an initialiser has one for each variable, as a training step has.
+        """
+        from graphc.ops.control import nested
+
+        g = self.compilation.frozen.graph
+        return sum(len(inside.nodes()) for inside in (g, *nested(g)))
+
 
 class _Behind(argparse.Action):
     """What stands behind the script is the script's, but for options of ours directly behind it.
@@ -66,7 +77,7 @@ def arguments(parser: argparse.ArgumentParser, what: str = "the Python file to r
     """``--run``, the script and its own arguments, which are last."""
     parser.add_argument(
         "--run", type=int, default=None, metavar="N",
-        help="only the N-th compilation (from 0; -1 is the largest)",
+        help="only the N-th compilation (from 0; -1 is that of the most operations)",
     )  # fmt: skip
     parser.add_argument("script", help=what)
     parser.add_argument(
@@ -194,7 +205,7 @@ def pick(seen: list[Seen], number: int | None) -> list[Seen]:
     if number is None:
         return seen
     if number == -1:
-        return [max(seen, key=lambda s: len(s.compilation.plan.steps))]
+        return [max(seen, key=lambda s: s.size)]
     if number >= len(seen):
         raise Misuse(f"there is no compilation {number}: they are 0 to {len(seen) - 1}")
     return [seen[number]]
