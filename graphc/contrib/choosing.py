@@ -22,9 +22,9 @@ from graphc.ops import (
     math,
     random,
     reduce,
+    rejection,
     shapes,
     spaced,
-    special,
     state,
 )
 from graphc.ops import shapes as shape_ops
@@ -131,7 +131,7 @@ def resample_at_rate(
     """Rows of the inputs, each as often as chance says, on average by `rates`."""
     with name_scope(scope, "resample_at_rate"):
         r = convert_to_tensor(rates, name="rates")
-        counts = math.cast(special.random_poisson(r, [], r.dtype, seed=seed), dtypes.int32)
+        counts = math.cast(rejection.random_poisson(r, [], r.dtype, seed=seed), dtypes.int32)
         n = shapes.shape(counts)[0]
         total = reduce.reduce_sum(counts)
         ends = cumulative.cumsum(counts)

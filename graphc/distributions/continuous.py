@@ -12,7 +12,7 @@ from graphc.distributions.base import FULLY_REPARAMETERIZED, Elementwise
 from graphc.distributions.seeds import new_seed
 from graphc.face.current import name_scope
 from graphc.ir.node import Value
-from graphc.ops import fills, math, random, special
+from graphc.ops import fills, math, random, rejection, special
 
 __all__ = ["Beta", "Exponential", "Gamma", "Laplace", "Normal", "StudentT", "Uniform"]
 
@@ -258,7 +258,7 @@ class Gamma(Elementwise):
         return self._rate
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        return special.random_gamma(
+        return rejection.random_gamma(
             shape=[n], alpha=self._concentration, beta=self._rate, dtype=self.dtype, seed=seed
         )
 
@@ -382,7 +382,7 @@ class Beta(Elementwise):
         return self._total
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        gamma = special.random_gamma
+        gamma = rejection.random_gamma
         ones = fills.ones_like(self._total)
         first = gamma([n], self._concentration1 * ones, dtype=self.dtype, seed=seed)
         other = new_seed(seed, "beta")
@@ -444,7 +444,7 @@ class StudentT(_LocationScale):
         normal = random.random_normal(self._draw_shape(n), dtype=self.dtype, seed=seed)
         df = self._spread(self._df)
         other = new_seed(seed, "student_t")
-        chi = special.random_gamma([n], 0.5 * df, beta=0.5, dtype=self.dtype, seed=other)
+        chi = rejection.random_gamma([n], 0.5 * df, beta=0.5, dtype=self.dtype, seed=other)
         return normal * math.rsqrt(chi / df) * self._scale + self._loc
 
     def _log_norm(self) -> Any:

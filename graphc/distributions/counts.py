@@ -17,7 +17,7 @@ from graphc.face.current import name_scope
 from graphc.face.shape import as_shape
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import fills, math, nn, random, reduce, shapes, special
+from graphc.ops import fills, math, nn, random, reduce, rejection, shapes, special
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -91,7 +91,7 @@ class Poisson(_Counts):
         return self._log_rate
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        return special.random_poisson(self._rate, [n], dtype=self.dtype, seed=seed)
+        return rejection.random_poisson(self._rate, [n], dtype=self.dtype, seed=seed)
 
     def _log_prob(self, x: Any) -> Any:
         return x * self._log_rate - math.lgamma(1.0 + x) - self._rate
@@ -228,10 +228,10 @@ class NegativeBinomial(_OfProbs):
         return self._total
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        rate = special.random_gamma(
+        rate = rejection.random_gamma(
             shape=[n], alpha=self._total, beta=math.exp(-self._logits), dtype=self.dtype, seed=seed
         )
-        return special.random_poisson(
+        return rejection.random_poisson(
             rate, [], dtype=self.dtype, seed=new_seed(seed, "negative_binom")
         )
 

@@ -25,7 +25,7 @@ from graphc.distributions.continuous import (
 from graphc.distributions.transformed import TransformedDistribution
 from graphc.face.current import name_scope
 from graphc.ir.node import Value
-from graphc.ops import fills, math, nn, random, special
+from graphc.ops import fills, math, nn, random, rejection, special
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -162,7 +162,7 @@ HalfNormal: Any = _row(
 
 InverseGamma: Any = _row(
     "InverseGamma", "One divided by a number of the gamma distribution.", "concentration rate",
-    sample_n=lambda d, n, seed=None: 1.0 / special.random_gamma(
+    sample_n=lambda d, n, seed=None: 1.0 / rejection.random_gamma(
         shape=[n], alpha=d.concentration, beta=d.rate, dtype=d.dtype, seed=seed),
     log_prob=lambda d, x: -(1.0 + d.concentration) * math.log(x) - d.rate / x - (
         math.lgamma(d.concentration) - d.concentration * math.log(d.rate)),

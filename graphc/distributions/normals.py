@@ -20,7 +20,7 @@ from graphc.linear.simple import (
     LinearOperatorLowerTriangular,
     LinearOperatorScaledIdentity,
 )
-from graphc.ops import diagonal, factor, fills, linalg, math, nn, random, reduce, special
+from graphc.ops import diagonal, factor, fills, linalg, math, nn, random, reduce, rejection
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -440,7 +440,7 @@ class _Wishart(Distribution):
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
         x = random.random_normal(self._draw_shape(n), dtype=self.dtype, seed=seed)
         wide = self._steps() + fills.zeros([*self.batch_shape.as_list(), self._n], self.dtype)
-        g = special.random_gamma(
+        g = rejection.random_gamma(
             [n], wide, beta=0.5, dtype=self.dtype, seed=new_seed(seed, "wishart")
         )
         low = diagonal.matrix_set_diag(linalg.matrix_band_part(x, -1, 0), math.sqrt(g))

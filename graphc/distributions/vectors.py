@@ -21,9 +21,9 @@ from graphc.ops import (
     nn,
     random,
     reduce,
+    rejection,
     shapes,
     spaced,
-    special,
     transposing,
 )
 from graphc.ops.convert import convert_to_tensor
@@ -81,7 +81,7 @@ class Dirichlet(_Vector):
         return self._total
 
     def _sample_n(self, n: Any, seed: int | None = None) -> Any:
-        g = special.random_gamma([n], self._concentration, dtype=self.dtype, seed=seed)
+        g = rejection.random_gamma([n], self._concentration, dtype=self.dtype, seed=seed)
         return g / reduce.reduce_sum(g, -1, keepdims=True)
 
     def _log_prob(self, x: Any) -> Any:

@@ -21,6 +21,7 @@ _OPS = (
     "graphc.ops.conv", "graphc.ops.depthwise", "graphc.ops.pool", "graphc.ops.pixels",
     "graphc.ops.script", "graphc.ops.check", "graphc.ops.printing", "graphc.ops.factor",
     "graphc.ops.scatter", "graphc.ops.ordering", "graphc.ops.strings", "graphc.ops.special",
+    "graphc.ops.rejection",
     "graphc.ops.blocks", "graphc.ops.quantize", "graphc.ops.complex", "graphc.ops.spectral",
     "graphc.ops.more_math", "graphc.ops.stateless", "graphc.ops.texts",
 )  # fmt: skip
@@ -524,8 +525,8 @@ NAMES: dict[str, str] = {
     "nn.embedding_lookup_sparse": "graphc.sparse.lookup:embedding_lookup_sparse",
     "nn.safe_embedding_lookup_sparse": "graphc.sparse.lookup:safe_embedding_lookup_sparse",
     "logging": "graphc.face.logging",
-    "random.gamma": "graphc.ops.special:random_gamma",
-    "random.poisson": "graphc.ops.special:random_poisson",
+    "random.gamma": "graphc.ops.rejection:random_gamma",
+    "random.poisson": "graphc.ops.rejection:random_poisson",
     "count_up_to": "graphc.train.input:count_up_to",
     "no_gradient": "graphc.face.gradients:NoGradient",
     "math.divide_no_nan": "graphc.ops.math:div_no_nan",

@@ -183,6 +183,8 @@ random_shuffle = RandomShuffle(value) T seed seed2
 random_uniform_int = RandomUniformInt(@shape, minval, maxval) T=<@shape Tout=<minval seed seed2
 random_gamma = RandomGamma(shape, alpha) T=<alpha S=<shape seed seed2
 random_poisson = RandomPoissonV2(shape, rate) R=<rate S=<shape dtype seed seed2
+random_gamma_grad = RandomGammaGrad(alpha, sample) T
+igamma_grad_a = IgammaGradA(a, x) T
 multinomial = Multinomial(logits, @num_samples) T output_dtype seed seed2
 ctc_greedy_decoder = CTCGreedyDecoder(inputs, sequence_length) merge_repeated=merge
 placeholder = Placeholder() dtype shape

@@ -315,6 +315,7 @@ RULES: dict[str, Facts | Callable[[Call], Facts]] = {
     "pow": _pow, "multiply_no_nan": _multiply_no_nan, "atan2": (7, 2), "floormod": (10, 2),
     "realdiv": (12, 2), "div_no_nan": (12, 2), "maximum": (13, 2), "minimum": (13, 2),
     "xlogy": (14, 2), "dynamic_partition": lambda c: 11 + c.missing, "igamma": (19, 2),
+    "igammac": (21, 2), "random_gamma": 20,
     "merge": (1, 2),
     "select": _select, "select_rows": _select,
     # of several

@@ -53,6 +53,7 @@ __all__ = [
     "normal_f16",
     "normal_f32",
     "normal_f64",
+    "normal_pairs",
     "op_seeds",
     "philox4x32",
     "reserved",
@@ -67,6 +68,7 @@ __all__ = [
     "uniform_f32",
     "uniform_f64",
     "uniform_int",
+    "uniform_pairs",
 ]
 
 U32 = npt.NDArray[np.uint32]
@@ -409,7 +411,7 @@ def _block_normals_f32(lane: U32) -> F32:
     return np.stack((sin, cos), 2).reshape(-1, 4)
 
 
-def _block_normals_f64(lane: U32) -> F64:
+def normal_pairs(lane: U32) -> F64:
     """Return the two float64 normal numbers of each block, in order."""
     return np.stack(_box_muller_f64(lane), 1)
 
@@ -420,6 +422,11 @@ def _round_bf16(x: F32) -> F32:
     odd = (bits >> np.uint32(16)) & np.uint32(1)
     rounded: F32 = ((bits + np.uint32(0x7FFF) + odd) & np.uint32(0xFFFF0000)).view(np.float32)
     return rounded
+
+
+def uniform_pairs(lane: U32) -> F64:
+    """Return the two float64 uniform numbers of each block, in order."""
+    return np.stack([_unit_f64(lane[:, i], lane[:, i + 1]) for i in (0, 2)], 1)
 
 
 def normal_f32(seed: int, seed2: int, skip: int, n: int) -> F32:
@@ -461,7 +468,7 @@ def normal_f64(seed: int, seed2: int, skip: int, n: int) -> F64:
     elements 2 and 3 share block ``skip + 1``.  If n is odd the last cosine is dropped.
     """
     lane = blocks(seed, seed2, skip, np.arange((n + 1) // 2))
-    return _block_normals_f64(lane).reshape(-1)[:n]
+    return normal_pairs(lane).reshape(-1)[:n]
 
 
 def normal_f16(seed: int, seed2: int, skip: int, n: int) -> F16:
@@ -487,7 +494,7 @@ def _truncated(
     while len(open_groups):
         lane = blocks(seed, seed2, skip, open_groups * stride + block)
         value: npt.NDArray[Any]
-        value = _block_normals_f32(lane) if kind == "f32" else _block_normals_f64(lane)
+        value = _block_normals_f32(lane) if kind == "f32" else normal_pairs(lane)
         accepted = np.abs(value) < 2
         place = filled[open_groups, None] + np.cumsum(accepted, 1) - 1
         row, column = np.nonzero(accepted & (place < group))

@@ -1,4 +1,4 @@
-"""Special functions of statistics, and random numbers made with them: on the host, in float64."""
+"""Special functions of statistics: on the host, in float64."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
-from graphc.ir.dtypes import as_dtype
-from graphc.ir.known import known
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, reduce, shapes
-from graphc.ops.random import _seeds, seeds_of
-from graphc.ops.record import Attrs, Op, Types, as_value, broadcast, no_grad, op, operands
+from graphc.ops.record import Attrs, Op, Types, as_value, broadcast, op, operands
 
 __all__ = [
-    "betainc", "igamma", "igammac", "lbeta", "polygamma", "random_gamma", "random_poisson",
-    "reciprocal_no_nan", "zeta",
+    "betainc", "igamma", "igammac", "lbeta", "polygamma", "reciprocal_no_nan", "zeta",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -91,7 +86,7 @@ def _igammac_tail(a: Array, x: Array) -> Array:
         return [h * change, a, b, c, d], np.abs(change - 1.0) - 1e-15
 
     h = _converged(step, [d, a, b, np.full_like(x, 1.0 / tiny), d], 500)
-    made: Array = h * np.exp(a * np.log(x) - x - _lgamma(a))
+    made: Array = h * _factor(a, x)
     return made
 
 
@@ -108,7 +103,7 @@ def _igamma_series(a: Array, x: Array) -> Array:
         return [total, term, n, x], np.abs(term) - np.abs(total) * 1e-16
 
     total = _converged(step, [1.0 / a, 1.0 / a, a, x], 2001)
-    made: Array = total * np.exp(a * np.log(x) - x - _lgamma(a))
+    made: Array = total * _factor(a, x)
     return made
 
 
@@ -125,6 +120,82 @@ def _igamma(a: Array, x: Array, upper: bool) -> Array:
     p, q = np.where(x == 0, 0.0, p), np.where(x == 0, 1.0, q)
     p, q = np.where(np.isposinf(x), 1.0, p), np.where(np.isposinf(x), 0.0, q)
     made: Array = np.where(ok, q if upper else p, np.nan)
+    return made
+
+
+def _series_slope(a: Array, x: Array) -> Array:
+    """The derivative of the lower function by a, by that of its series, over `_factor`."""
+
+    def step(i: int, state: State) -> tuple[State, Array]:
+        total, term, slope, n, x, w = state
+        n = n + 1.0
+        slope = (slope - term / n) * x / n
+        term = term * x / n
+        total = total + term * w + slope
+        rest = np.abs(term * w) + np.abs(slope) - np.abs(total) * 1e-16
+        return [total, term, slope, n, x, w], rest
+
+    w = np.log(x) - _digamma(a)
+    term = 1.0 / a
+    return _converged(step, [term * w - term * term, term, -term * term, a, x, w], 20001)
+
+
+def _tail_slope(a: Array, x: Array) -> Array:
+    """The derivative of the upper function by a, by that of its fraction, over `_factor`.
+
+    What is said of `h`, `c` and `d` of Lentz's method is said of their derivatives in `dh`, ...
+    """
+    tiny = 1e-300
+    b = x + 1.0 - a
+    d = 1.0 / np.where(b == 0, tiny, b)
+    w = np.log(x) - _digamma(a)
+
+    def step(i: int, state: State) -> tuple[State, Array]:
+        _, h, dh, a, b, c, dc, d, dd, w = state
+        an = -i * (i - a)
+        b = b + 2.0
+        new = 1.0 / _away(an * d + b)
+        dd = -new * new * (i * d + an * dd - 1.0)
+        dc = -1.0 + i / c - an * (dc / c) / c
+        c = _away(b + an / c)
+        d = new
+        change, dchange = c * d, dc * d + c * dd
+        h, dh = h * change, dh * change + h * dchange
+        rest = np.abs(change - 1.0) + np.abs(dchange) - 1e-15
+        return [h * w + dh, h, dh, a, b, c, dc, d, dd, w], rest
+
+    start = [
+        d * w + d * d,
+        d,
+        d * d,
+        a,
+        b,
+        np.full_like(x, 1.0 / tiny),
+        np.zeros_like(x),
+        d,
+        d * d,
+        w,
+    ]
+    return _converged(step, start, 2001)
+
+
+def _factor(a: Array, x: Array) -> Array:
+    made: Array = np.exp(a * np.log(x) - x - _lgamma(a))
+    return made
+
+
+def _gamma_slope(a: Array, x: Array, place: bool) -> Array:
+    """The derivative of the lower function by a; or of x by a, with the function's value held."""
+    a, x = np.broadcast_arrays(a, x)
+    ok = (a > 0) & (x >= 0) & (a < np.inf)
+    inside = ok & (x > 0) & (x < np.inf)
+    sa, sx = np.where(inside, a, 1.0), np.where(inside, x, 1.0)
+    far = np.asarray(sx > sa + 1.0)
+    slope = np.empty(sa.shape)
+    slope[far] = -_tail_slope(sa[far], sx[far])
+    slope[~far] = _series_slope(sa[~far], sx[~far])
+    slope = slope * (-sx if place else _factor(sa, sx))
+    made: Array = np.where(ok, np.where(inside, slope, 0.0), np.nan)
     return made
 
 
@@ -224,14 +295,16 @@ def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(inputs[0].dtype, shape)]
 
 
-def _record(name: str, tf: str, args: str, doc: str, f: Callable[..., Array], grad: Any) -> Op:
+def _record(
+    name: str, tf: str, args: str, doc: str, f: Callable[..., Array], grad: Any = None
+) -> Op:
     def meaning(*xs: Array) -> Array:
         with np.errstate(all="ignore"):
             out: Array = f(*[x.astype(np.float64) for x in xs]).astype(xs[0].dtype)
             return out
 
     return op(name, tf, "host", doc=doc, args=tuple(args.split()), types="f", infer=_infer,
-              numpy=meaning, grad=grad)  # fmt: skip
+              numpy=meaning, grad=grad, facts={"no_gradient_error": grad is None})  # fmt: skip
 
 
 def _reduced(g: Value, x: Value) -> Value:
@@ -254,15 +327,31 @@ def _beta_density(a: Value, b: Value, x: Value) -> Value:
     return math.exp(log + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b))  # type: ignore[no-any-return]
 
 
+igamma_grad_op = _record(
+    "igamma_grad_a", "IgammaGradA", "a x", "The derivative of igamma by a.",
+    lambda a, x: _gamma_slope(a, x, False),
+)  # fmt: skip
+random_gamma_grad_op = _record(
+    "random_gamma_grad", "RandomGammaGrad", "alpha sample",
+    "The derivative of a number of the gamma distribution by its alpha.",
+    lambda a, x: _gamma_slope(a, x, True),
+)  # fmt: skip
+
+
+def _gamma_grads(dy: Value, a: Value, x: Value) -> tuple[Value, Value]:
+    slope = build(igamma_grad_op, (a, x)).outputs[0]
+    return _reduced(dy * slope, a), _reduced(dy * _density(a, x), x)
+
+
 igamma_op = _record(
     "igamma", "Igamma", "a x", "The lower regularised incomplete gamma function.",
     lambda a, x: _igamma(a, x, False),
-    lambda y, dy, a, x: (None, _reduced(dy * _density(a, x), x)),
+    lambda y, dy, a, x: _gamma_grads(dy, a, x),
 )  # fmt: skip
 igammac_op = _record(
     "igammac", "Igammac", "a x", "The upper regularised incomplete gamma function.",
     lambda a, x: _igamma(a, x, True),
-    lambda y, dy, a, x: (None, _reduced(-dy * _density(a, x), x)),
+    lambda y, dy, a, x: _gamma_grads(-dy, a, x),
 )  # fmt: skip
 betainc_op = _record(
     "betainc", "Betainc", "a b x", "The regularised incomplete beta function.", _betainc,
@@ -283,7 +372,7 @@ def _call(record: Op, values: Sequence[Any], name: str | None) -> Value:
 
 
 def igamma(a: Any, x: Any, name: str | None = None) -> Value:
-    """The lower regularised incomplete gamma function P(a, x); its gradient is that in `x`."""
+    """The lower regularised incomplete gamma function P(a, x)."""
     return _call(igamma_op, (a, x), name)
 
 
@@ -320,93 +409,3 @@ def reciprocal_no_nan(x: Any, name: str | None = None) -> Value:
     with current().scope(name, "reciprocal_no_nan"):
         v = as_value(x, None, "x")
         return math.div_no_nan(fills.ones_like(v), v)  # type: ignore[no-any-return]
-
-
-# ------------------------------------------------------------------------- random numbers
-
-
-def _generator(context: Any) -> np.random.Generator:
-    """A stream of its own for each op and run: the op's seeds and how often it has run."""
-    count = context.resource(f"draws/{context.node.name}", lambda: [0, seeds_of(context.node)])
-    count[0] += 1
-    return np.random.Generator(np.random.Philox(key=count[1], counter=count[0] << 64))
-
-
-def _gamma(context: Any, shape: Any, alpha: Any, **seeds: Any) -> Any:
-    size = (*shape.tolist(), *alpha.shape)
-    drawn = _generator(context).standard_gamma(alpha.astype(np.float64), size)
-    return np.maximum(drawn.astype(alpha.dtype), np.finfo(alpha.dtype).tiny)
-
-
-def _poisson(context: Any, shape: Any, lam: Any, *, dtype: Any, **seeds: Any) -> Any:
-    size = (*shape.tolist(), *lam.shape)
-    return _generator(context).poisson(lam.astype(np.float64), size).astype(dtype.np)
-
-
-def _drawn(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    shape, rate = inputs
-    k = known(shape)
-    n = None if shape.static_shape is None else shape.static_shape[0]
-    first: Any = None
-    if isinstance(k, tuple):
-        first = tuple(D.fresh() if d is None else d for d in k)
-    elif type(n) is int:
-        first = tuple(D.fresh() for _ in range(n))
-    s = None if first is None or rate.static_shape is None else (*first, *rate.static_shape)
-    return [(attrs.get("dtype", rate.dtype), s)]
-
-
-_RANDOM: dict[str, Any] = {"types": "fiu", "stateful": True, "infer": _drawn, "grad": no_grad}
-gamma_op = op("random_gamma", "RandomGamma", "host", doc="Numbers of the gamma distribution.",
-              args=("shape", "alpha"), host=_gamma, facts={"effect": True}, **_RANDOM)  # fmt: skip
-poisson_op = op("random_poisson", "RandomPoissonV2", "host", args=("shape", "rate"),
-                doc="Numbers of the Poisson distribution.", host=_poisson,
-                facts={"effect": True}, **_RANDOM)  # fmt: skip
-
-
-def _shape(x: Any) -> Value:
-    return as_value(x if isinstance(x, Value) else np.asarray(x, np.int32), None, "shape")
-
-
-def random_gamma(
-    shape: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32, seed: int | None = None,
-    name: str | None = None,
-) -> Value:  # fmt: skip
-    """Numbers of gamma distributions, `shape` of them for each pair of `alpha` and `beta`.
-
-    Parameters
-    ----------
-    alpha : tensor
-        The shape of the distribution. (The gradient goes to `beta` only.)
-    beta : tensor, optional
-        Its rate, 1 by default.
-
-    Notes
-    -----
-    Reproducible with seeds, but not TensorFlow's numbers.
-    """
-    t = as_dtype(dtype).base_dtype
-    with current().scope(name, "random_gamma"):
-        a = as_value(alpha, t if not isinstance(alpha, Value) else None, "alpha")
-        b = as_value(1 if beta is None else beta, a.dtype if not isinstance(beta, Value) else None,
-                     "beta")  # fmt: skip
-        wide = a + fills.zeros_like(b)
-        drawn = build(gamma_op, (_shape(shape), wide), _seeds(seed), "RandomGamma").outputs[0]
-        least = float(np.finfo(a.dtype.np).tiny)
-        return math.maximum(least, drawn / b)  # type: ignore[no-any-return]
-
-
-def random_poisson(
-    lam: Any, shape: Any, dtype: Any = dtypes.float32, seed: int | None = None,
-    name: str | None = None,
-) -> Value:  # fmt: skip
-    """Numbers of Poisson distributions, `shape` of them for each rate in `lam`.
-
-    Notes
-    -----
-    Reproducible with seeds, but not TensorFlow's numbers.
-    """
-    with current().scope(name, "random_poisson"):
-        rate = as_value(lam, dtypes.float32 if not isinstance(lam, Value) else None, "lam")
-        attrs = {"dtype": as_dtype(dtype), **_seeds(seed)}
-        return build(poisson_op, (_shape(shape), rate), attrs, "RandomPoissonV2").outputs[0]
