@@ -17,7 +17,7 @@ from graphc.losses.weighting import (
     check_count,
     squeezed,
 )
-from graphc.ops import fills, math, nn, reduce, shapes, state
+from graphc.ops import fills, math, nn, reduce, shapes, spaced, state
 from graphc.ops.convert import constant, convert_to_tensor
 from graphc.ops.counting import made as count_made
 from graphc.ops.gradient_counts import also
@@ -100,6 +100,13 @@ def get_total_loss(
 # ------------------------------------------------------------------------- weights
 
 
+def _inner(x: Value) -> Any:
+    """All axes but the first."""
+    if x.rank is None:
+        return spaced.range(1, shapes.rank(x))
+    return list(range(1, x.rank or 1))
+
+
 def _present(losses: Value, weights: Any, per_batch: bool = False) -> Value:
     """How many losses have a weight other than 0."""
     if isinstance(weights, float | int) and not isinstance(weights, bool) and weights != 0.0:
@@ -108,15 +115,15 @@ def _present(losses: Value, weights: Any, per_batch: bool = False) -> Value:
         w = as_float(weights)
         nonzero = math.select(math.equal(w, 0.0), fills.zeros_like(w), fills.ones_like(w))
         nonzero = broadcast_weights(nonzero, losses)
-        axes = list(range(1, nonzero.rank or 1)) if per_batch else None
+        axes = _inner(nonzero) if per_batch else None
         count: Value = reduce.reduce_sum(nonzero, axes, keepdims=per_batch, name=scope)
         return count
 
 
 def _counted(losses: Value, per_batch: bool = False) -> Value:
     if per_batch:
-        axes = list(range(1, losses.rank or 1))
-        each: Value = reduce.reduce_sum(fills.ones_like(losses), axes, keepdims=True)
+        ones = fills.ones_like(losses)
+        each: Value = reduce.reduce_sum(ones, _inner(losses), keepdims=True)
         return each
     with name_scope(None, "num_elements") as scope:
         return math.cast(shapes.size(losses, name=scope), losses.dtype)  # type: ignore[no-any-return]
@@ -334,7 +341,7 @@ def mean_pairwise_squared_error(
         p = as_float(predictions)
         p.shape.assert_is_compatible_with(t.shape)  # type: ignore[attr-defined]
         away = math.subtract(p, t)
-        axes = list(range(1, away.rank or 1))
+        axes = _inner(away)
         squares = reduce.reduce_sum(math.square(away), axes, keepdims=True)
         count = _present(away, w if _tensor(weights) else weights, per_batch=True)
         count_made(23)

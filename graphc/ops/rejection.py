@@ -29,6 +29,9 @@ __all__ = ["random_gamma", "random_poisson"]
 
 Array = np.ndarray[Any, Any]
 
+#: Types that Poisson numbers may have.
+_COUNTS = (dtypes.float16, dtypes.float32, dtypes.float64, dtypes.int32, dtypes.int64)
+
 #: Rates from which on Poisson numbers are transformed uniform ones, and no products of them.
 _LARGE = 10.0
 
@@ -241,5 +244,11 @@ def random_poisson(
     with current().scope(name, "random_poisson"):
         sizes = _shape(shape)
         rate = convert_to_tensor(lam, None if isinstance(lam, Value) else dtypes.float32, "rate")
-        attrs = {"dtype": as_dtype(dtype), **_seeds(seed)}
+        kind = as_dtype(dtype).base_dtype
+        if kind not in _COUNTS:
+            raise TypeError(
+                f"Value passed to parameter 'dtype' has DataType {kind.name} not in list of allowed "
+                f"values: {', '.join(t.name for t in _COUNTS)}"
+            )
+        attrs = {"dtype": kind, **_seeds(seed)}
         return build(poisson_op, (sizes, rate), attrs, "RandomPoissonV2").outputs[0]
