@@ -247,8 +247,8 @@ def random_poisson(
         kind = as_dtype(dtype).base_dtype
         if kind not in _COUNTS:
             raise TypeError(
-                f"Value passed to parameter 'dtype' has DataType {kind.name} not in list of allowed "
-                f"values: {', '.join(t.name for t in _COUNTS)}"
+                f"Value passed to parameter 'dtype' has DataType {kind.name} not in list of "
+                f"allowed values: {', '.join(t.name for t in _COUNTS)}"
             )
         attrs = {"dtype": kind, **_seeds(seed)}
         return build(poisson_op, (sizes, rate), attrs, "RandomPoissonV2").outputs[0]
