@@ -26,6 +26,7 @@ At = Callable[[V], AbstractContextManager[V]]
 
 LONG = 12  # instructions from which on a body may run in stages
 MANY = 16  # vectors from which on that pays
+FAR = 64  # vectors from which on a loop is worth longer code
 ROW = 1024  # elements of a row from which on a loop over rows is worth longer code
 WRITTEN = 400  # instructions of vectors in a loop, about
 
@@ -72,7 +73,7 @@ def reduced_rows(w: Walk, var: str, inside: Sequence[Stmt], begin: V, end: V) ->
         return None
     s, wide = inside[0], SUM_LANES
     extent = s.extent
-    if s.kind != "vector" or not isinstance(extent, int) or copies_of(s, s.body) != 1:
+    if s.kind != "vector" or not isinstance(extent, int):
         return None
     if extent % wide or not MANY * wide <= extent <= SUM_BLOCK:
         return None
@@ -211,7 +212,8 @@ def stages(
     """The stages of a long body; None for others, and for those with branches in them.
 
     Loops that go on from row to row, of `row` elements, are scheduled where rows are long, and
-    loops of unknown length: that takes up to a third less time, and code written out four times.
+    loops of unknown length or of many vectors: that takes up to a third less time, and code
+    written out four times.
     """
     simple = all(
         isinstance(s, Let | Load | Store) and not any(n[0] == "%" for n in index_names(s))
@@ -230,7 +232,7 @@ def stages(
     if body is None:
         return None
     results = [w.values[o.name].ll for o in values if isinstance(o, Value)]
-    often = row >= ROW or (not row and trips is None)
+    often = row >= ROW or (not row and (trips is None or trips >= FAR))
     parts = pipelined(body, results) if often and k.has_avx512 else None
     return parts or cut(body, results, trips)
 

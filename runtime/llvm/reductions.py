@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from graphc.ir.dims import Expr, Symbol
 from graphc.ir.kernel import Load, Reduce, Repeat, Scan, Stmt
 from graphc.runtime.llvm.emit import Fn
-from graphc.runtime.llvm.pipeline import copies_of, reduced_rows
+from graphc.runtime.llvm.pipeline import Staged, copies_of, reduced_rows
 from graphc.runtime.llvm.reducers import (
     SLOTS,
     SUM_BLOCK,
@@ -27,6 +27,7 @@ from graphc.runtime.llvm.reducers import (
     flattened,
     shaped,
 )
+from graphc.runtime.llvm.stages import Stages
 from graphc.runtime.llvm.statements import cost_of, has_vectors
 from graphc.runtime.llvm.values import V
 
@@ -62,11 +63,15 @@ def reduce(w: Walk, s: Reduce) -> None:
 
 def _lanes(w: Walk, s: Reduce, inside: Sequence[Stmt], groups: list[Reducer], n: V) -> list[V]:
     """Lanes along the reduced axis."""
-    k = w.k
-    copies = copies_of(s, inside)
+    k, through, parts = w.k, w.through if w.through and w.through.var == s.var else None, None
+    if through is None:
+        trips = s.extent // SUM_LANES if isinstance(s.extent, int) else None
+        parts = w.in_stages(s.var, inside, SUM_LANES, trips, s.values)
+    # stages fill the processor with vectors already
+    copies = 1 if through or parts else copies_of(s, inside)
 
     def sweep(state: list[State], start: V, stop: V) -> list[State]:
-        return _sweep(w, s, inside, groups, state, start, stop, copies)
+        return _sweep(w, s, inside, groups, state, start, stop, copies, through, parts)
 
     state = [g.start(SUM_LANES, SLOTS if g.ordered else min(copies, 2)) for g in groups]
     short = isinstance(s.extent, int) and s.extent <= SUM_BLOCK
@@ -112,6 +117,8 @@ def _sweep(
     start: V,
     stop: V,
     copies: int,
+    through: Staged | None,
+    parts: Stages | None,
 ) -> list[State]:
     """The state after the elements from `start` to `stop`, vector by vector."""
     k = w.k
@@ -126,10 +133,12 @@ def _sweep(
                 _combine(w, s, groups, new, 0)
                 return flattened([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)])
 
-            done = w.whole_vectors(
-                s.var, inside, start, full, wide, flattened(state), end, s.values,
-                None if count is None else count // wide,
-            )  # fmt: skip
+            if through is not None:
+                done = through.run(start, full, flattened(state), end)
+            else:
+                done = w.whole_vectors(
+                    s.var, inside, start, full, wide, parts, flattened(state), end, s.values
+                )
         else:
             with k.loop(start, full, wide, carry=flattened(state)) as p:
                 new = shaped(p.carry, state)

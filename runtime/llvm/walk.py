@@ -9,7 +9,8 @@ so that loads and stores are those of whole vectors; where it is not, they gathe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -53,6 +54,7 @@ from graphc.runtime.llvm.reducers import (
     Reducer,
 )
 from graphc.runtime.llvm.reductions import reduce, repeat, scan
+from graphc.runtime.llvm.stages import Stages
 from graphc.runtime.llvm.statements import (
     has_vectors,
     names_of,
@@ -340,7 +342,8 @@ class Walk(Indexing):
         if count is None or count >= wide:
             self.streaming = stream
             trips = s.extent // wide if isinstance(s.extent, int) else None
-            self.whole_vectors(s.var, inside, start, full, wide, trips=trips)
+            parts = self.in_stages(s.var, inside, wide, trips)
+            self.whole_vectors(s.var, inside, start, full, wide, parts)
             self.streaming = None
         block = wide if s.kind == "vector" else s.block or BLOCK
         if stream is None and block % wide == 0 and is_multiple(s.extent, wide):
@@ -349,27 +352,28 @@ class Walk(Indexing):
             with self.lane_context(s.var, p.i, lanes, self.first(stop - p.i, lanes)):
                 self.body(inside)
 
+    def in_stages(
+        self, var: str, inside: Sequence[Stmt], wide: int, trips: int | None,
+        values: Sequence[Operand] = (),
+    ) -> Stages | None:  # fmt: skip
+        """The stages of a long body that runs in vectors, `trips` times; None for others."""
+        if self.plain or (trips is not None and trips < MANY):
+            return None
+        return stages(self, partial(vector_at, self, var, wide=wide), inside, values, trips)
+
     def whole_vectors(
         self, var: str, inside: Sequence[Stmt], start: V, stop: V, wide: int,
-        state: Sequence[V] = (), end: Callable[[Sequence[V]], list[V]] = list,
-        values: Sequence[Operand] = (), trips: int | None = None,
+        parts: Stages | None, state: Sequence[V] = (),
+        end: Callable[[Sequence[V]], list[V]] = list, values: Sequence[Operand] = (),
     ) -> list[V]:  # fmt: skip
         """A loop over full vectors; `end` makes the next `state` from it and `values`.
 
-        A long body runs in stages (`stages.py`), each iteration one of every stage.
+        A body with stages (`in_stages`) runs in these, each iteration one of every stage.
         """
-        k = self.k
-
-        def at(now: V) -> AbstractContextManager[V]:
-            return vector_at(self, var, now, wide)
-
-        if self.through is not None and self.through.var == var:
-            return self.through.run(start, stop, state, end)
-        if not self.plain and (trips is None or trips >= MANY):
-            parts = stages(self, at, inside, values, trips)
-            if parts is not None:
-                staged = Staged(self, parts, at, var, inside, start, stop, wide, values)
-                return staged.run(start, stop, state, end)
+        k, at = self.k, partial(vector_at, self, var, wide=wide)
+        if parts is not None:
+            staged = Staged(self, parts, at, var, inside, start, stop, wide, values)
+            return staged.run(start, stop, state, end)
         with k.loop(start, stop, wide, carry=state) as p:
             if max(reads_of(inside).values(), default=0) >= STREAMS:
                 self.prefetch(var, inside, p.i, wide, AHEAD // 2)
