@@ -127,6 +127,8 @@ def rgb_to_grayscale(images: Any, name: str | None = None) -> Any:
         x = tensor(images, name="images")
         real = convert_image_dtype(x, dtypes.float32)
         with current().counts_as(14 if sized(x) else 28):
+            if x.get_shape().ndims is None or x.get_shape().as_list()[-1] != 3:
+                real = arrays.stack(_split(real), axis=-1)
             weights = tensor(np.array([0.2989, 0.5870, 0.1140]), dtype=real.dtype)
             gray = reduce.reduce_sum(real * weights, axis=[-1], keepdims=True)
         return convert_image_dtype(gray, x.dtype.base_dtype, name=scope)
@@ -136,21 +138,28 @@ def grayscale_to_rgb(images: Any, name: str | None = None) -> Any:
     """One channel three times."""
     with name_scope(name, "grayscale_to_rgb", [images]) as scope:
         x = tensor(images, name="images")
-        rank = x.get_shape().ndims
-        if rank is None:
-            raise ValueError("grayscale_to_rgb needs pictures of known rank")
-        from graphc.ops import arrays
-
         made(1 if sized(x) else 33)
         with current().counts_as(13):
-            out: Any = arrays.tile(x, [1] * (rank - 1) + [3], name=scope)
+            rank = x.get_shape().ndims
+            if rank is None or x.get_shape().as_list()[-1] is None:
+                x = shapes.expand_dims(_split(x, 1)[0], -1)
+            times: Any = None if rank is None else [1] * (rank - 1) + [3]
+            if rank is None:
+                times = arrays.concat([fills.ones([shapes.rank(x) - 1], dtypes.int32), [3]], 0)
+            out: Any = arrays.tile(x, times, name=scope)
         return out
 
 
-def _split(x: Any) -> list[Any]:
-    if x.get_shape().ndims is None or x.get_shape().as_list()[-1] not in (3, None):
-        raise ValueError(f"input must have 3 channels but input only has shape {x.get_shape()}")
-    return [x[..., i] for i in range(3)]
+def _split(x: Any, count: int = 3) -> list[Any]:
+    """The channels one by one; where only a run knows how many there are, it is asked."""
+    last = x.get_shape()[-1:].as_list() if x.get_shape().ndims is not None else [None]
+    if last not in ([count], [None]):
+        raise ValueError(
+            f"input must have {count} channels but input only has shape {x.get_shape()}"
+        )
+    if last == [None]:
+        return list(arrays.unstack(x, count, axis=-1))
+    return [x[..., i] for i in range(count)]
 
 
 @as_many(1)

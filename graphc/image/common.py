@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from graphc.ir import dtypes
+from graphc.ir.build import current
+from graphc.ir.node import Value
 from graphc.ops import fills, math, shapes
+from graphc.ops.check import ensure_shape
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import made, sized
 
-__all__ = ["as_images", "batched", "check_rank", "checked", "chosen", "sizes", "tensor"]
+__all__ = [
+    "as_images",
+    "batched",
+    "check_rank",
+    "checked",
+    "chosen",
+    "of_rank",
+    "one_if_unknown",
+    "sizes",
+    "tensor",
+]
 
 
 def as_images(image: Any, name: str = "image") -> Any:
@@ -31,6 +45,24 @@ def check_rank(image: Any) -> None:
         raise ValueError(
             f"'image' must have either 3 or 4 dimensions, but has {image.get_shape()}."
         )
+
+
+def of_rank(image: Any, rank: int) -> Any:
+    """`image`; one of unknown rank with a rank that a run checks. TF1 makes no operation of it."""
+    if not isinstance(image, Value) or image.static_shape is not None:
+        return image
+    with current().counts_as(0):
+        return ensure_shape(image, [None] * rank, name=f"{image.node.name}/picture")
+
+
+def one_if_unknown(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f`, which takes a tensor of unknown rank for one picture, as TF1 does."""
+
+    @wraps(f)
+    def call(image: Any, *args: Any, **named: Any) -> Any:
+        return f(of_rank(image, 3), *args, **named)
+
+    return call
 
 
 def checked(image: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.face.current import name_scope
-from graphc.image.common import as_images, batched, checked, sizes, tensor
+from graphc.image.common import as_images, batched, checked, one_if_unknown, sizes, tensor
 from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.node import Value
@@ -35,19 +35,17 @@ def _flipped(image: Any, axis: int, name: str) -> Any:
     """`image` reversed along an axis, counted from the last of three."""
     with name_scope(None, name, [image]):
         x = checked(image)
-        if x.get_shape().ndims is None:
-            raise ValueError(
-                "'image' must have three or four dimensions, of unknown rank it is not"
-            )
         out: Any = arrays.reverse(x, [x.get_shape().ndims + axis])
         return out
 
 
+@one_if_unknown
 def flip_left_right(image: Any) -> Any:
     """The picture in a mirror beside it."""
     return _flipped(image, -2, "flip_left_right")
 
 
+@one_if_unknown
 def flip_up_down(image: Any) -> Any:
     """The picture in a mirror below it."""
     return _flipped(image, -3, "flip_up_down")
@@ -79,16 +77,19 @@ def _random_flip(image: Any, axis: int, seed: int | None, name: str) -> Any:
         return out
 
 
+@one_if_unknown
 def random_flip_left_right(image: Any, seed: int | None = None) -> Any:
     """Mirror left and right with probability one half."""
     return _random_flip(image, -2, seed, "random_flip_left_right")
 
 
+@one_if_unknown
 def random_flip_up_down(image: Any, seed: int | None = None) -> Any:
     """Mirror up and down with probability one half."""
     return _random_flip(image, -3, seed, "random_flip_up_down")
 
 
+@one_if_unknown
 def transpose(image: Any, name: str | None = None) -> Any:
     """Height and width exchanged."""
     with name_scope(name, "transpose", [image]):
@@ -100,6 +101,7 @@ def transpose(image: Any, name: str | None = None) -> Any:
 transpose_image = transpose
 
 
+@one_if_unknown
 @as_many(lambda image, *more, **named: 63 if sized(image) else 85)
 def rot90(image: Any, k: int = 1, name: str | None = None) -> Any:
     """Turn by `k` times 90 degrees, against the clock; `k` is a number."""
@@ -134,6 +136,7 @@ def _cutting(small: int, known: int, open_: int) -> Callable[..., int | None]:
     return count
 
 
+@one_if_unknown
 @as_many(_cutting(7, 28, 41))
 def crop_to_bounding_box(
     image: Any, offset_height: Any, offset_width: Any, target_height: Any, target_width: Any
@@ -171,6 +174,7 @@ def _vector(values: list[Any]) -> Any:
     return arrays.stack([math.cast(tensor(v), dtypes.int32) for v in values])
 
 
+@one_if_unknown
 @as_many(_cutting(8, 29, 52))
 def pad_to_bounding_box(
     image: Any, offset_height: Any, offset_width: Any, target_height: Any, target_width: Any
@@ -203,6 +207,7 @@ def pad_to_bounding_box(
         return batched(image, body)
 
 
+@one_if_unknown
 @as_many(_cutting(14, 85, 176))
 def resize_image_with_crop_or_pad(image: Any, target_height: Any, target_width: Any) -> Any:
     """The middle of the picture, with zeros around it where it is smaller."""

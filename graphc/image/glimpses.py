@@ -9,7 +9,7 @@ from graphc.face.current import name_scope
 from graphc.face.graph import get_default_graph
 from graphc.face.more import constant_value
 from graphc.image.boxes import pixels_at
-from graphc.image.common import chosen, sizes, tensor
+from graphc.image.common import chosen, of_rank, sizes, tensor
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ops import crops, math, random, reduce, shapes, spaced, state
@@ -51,6 +51,7 @@ def extract_glimpse(
         if v.get_shape().ndims not in (None, rank):
             raise ValueError(f"Shape must be rank {rank} but is rank {v.get_shape().ndims}")
     x.get_shape()[:1].merge_with(places.get_shape()[:1])
+    x = of_rank(x, 4)
     window = tensor(size, dtype=dtypes.int32, name="ExtractGlimpse/size")
     window.get_shape().assert_is_compatible_with([2])
     with name_scope(name, "ExtractGlimpse", [x, places]) as scope:

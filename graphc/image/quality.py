@@ -167,12 +167,16 @@ def image_gradients(image: Any) -> tuple[Any, Any]:
 def sobel_edges(image: Any) -> Any:
     """Sobel's derivatives downwards and to the right, on a new last axis."""
     x = tensor(image)
-    depth = x.get_shape().as_list()[3]
+    s = x.get_shape().with_rank(4)
+    depth = s.as_list()[3]
     down = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]], np.float32)
     kernels = np.stack([down, down.T], -1).reshape(3, 3, 1, 2)
     padded = arrays.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="REFLECT")
-    kernel = tensor(np.tile(kernels, [1, 1, depth, 1]), dtype=x.dtype)
+    if depth is None:
+        kernel = arrays.tile(tensor(kernels, dtype=x.dtype), [1, 1, shapes.shape(x)[3], 1])
+    else:
+        kernel = tensor(np.tile(kernels, [1, 1, depth, 1]), dtype=x.dtype)
     edges = depthwise.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
     out: Any = shapes.reshape(edges, arrays.concat([shapes.shape(x), [2]], 0))
-    out.set_shape([*x.get_shape().as_list(), 2])
+    out.set_shape([*s.as_list(), 2])
     return out
