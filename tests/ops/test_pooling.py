@@ -24,7 +24,9 @@ SIZES = [((1, 4, 4, 1), 2, 2), ((2, 7, 6, 3), 3, 2), ((3, 5, 5, 17), [2, 3], [1,
          ((2, 9, 4, 33), [5, 4], 3), ((1, 3, 2, 5), 4, 1), ((0, 4, 4, 2), 2, 2),
          ((1, 9, 10, 17), 3, 1), ((1, 12, 7, 3), 5, 1), ((2, 9, 10, 5), 7, 1),
          ((1, 18, 9, 18), [9, 6], [2, 1]),
-         ((2, 6, 8, 3), [3, 2], [3, 2]), ((2, 9, 9, 64), 3, 2)]  # fmt: skip
+         ((2, 6, 8, 3), [3, 2], [3, 2]), ((2, 9, 9, 64), 3, 2),
+         ((2, 8, 9, 6), 2, 3), ((1, 6, 5, 4), [3, 1], [1, 2]), ((1, 20, 19, 3), [15, 18], 2),
+]  # fmt: skip
 
 
 #: Every size in float32, and a third of them in each other type; the others are slow.
@@ -109,7 +111,7 @@ def test_maxima_of_integers(dtype: str) -> None:
         np.testing.assert_array_equal(s.run(y, {p: x}), evaluate([y], {p: x})[0])
 
 
-@pytest.mark.parametrize(("k", "s"), [(2, 2), (2, 1), (5, 5)])
+@pytest.mark.parametrize(("k", "s"), [(2, 2), (2, 1), (5, 5), (5, 2), (3, 4)])
 def test_the_first_of_equals_gets_the_gradient(k: int, s: int) -> None:
     x = np.zeros((1, 5, 5, 2), np.float32)
     with tf.Graph().as_default(), tf.Session() as session:
@@ -122,7 +124,7 @@ def test_the_first_of_equals_gets_the_gradient(k: int, s: int) -> None:
     np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize(("k", "s"), [(2, 2), (3, 1), (5, 1)])
+@pytest.mark.parametrize(("k", "s"), [(2, 2), (3, 1), (5, 1), (5, 2), (3, 2)])
 def test_nan_is_the_largest(k: int, s: int) -> None:
     x = np.ones((1, 6, 6, 3), np.float32)
     x[0, 2, 3, 1] = np.nan
