@@ -47,6 +47,11 @@ __all__ = ["Run", "compile_only"]
 BINDINGS = 64
 
 
+def _own(array: np.ndarray[Any, Any]) -> Any:
+    """What is fetched of values that pass by native code: never the memory of a feed."""
+    return array[()] if array.dtype == object else array.copy()[()]
+
+
 class Run:
     """One set of fetches and feeds."""
 
@@ -199,7 +204,7 @@ class Run:
         if simple:
             return results
         numbers = iter(results)
-        return [next(numbers) if i is None else arrays[i][()] for i in strings]
+        return [next(numbers) if i is None else _own(arrays[i]) for i in strings]
 
     def compilation(
         self, arrays: Sequence[np.ndarray[Any, Any]]

@@ -190,18 +190,29 @@ def _ensured(inputs: Sequence[Value], attrs: Attrs) -> Types:
             type(w) is int and D.same(d, w) is False for d, w in zip(s, want, strict=True)
         )
         if not fits:
-            raise InvalidArgumentError(None, None, _incompatible(x, want))
+            f = D.facts()
+            found = [d if f is None else f.value(d) for d in s]
+            raise _incompatible(x.node.name, found, want)
     return [(x.dtype, s)]
 
 
-def _incompatible(x: Value, want: Sequence[Any]) -> str:
-    f = D.facts()
-    found = [d if f is None else f.value(d) for d in x.static_shape or ()]
+def _incompatible(name: str, found: Sequence[Any], want: Sequence[Any]) -> Exception:
     shown = ",".join(str(d) if type(d) is int else "?" for d in want)
-    return (
-        f"Shape of tensor {x.node.name} [{','.join(map(str, found))}] is not compatible with "
-        f"expected shape [{shown}]."
-    )
+    return InvalidArgumentError(
+        None, None,
+        f"Shape of tensor {name} [{','.join(map(str, found))}] is not compatible with "
+        f"expected shape [{shown}].",
+    )  # fmt: skip
+
+
+def _ensured_numpy(x: Any, *, shape: Any) -> Any:
+    """Where the host computes it: strings and complex numbers."""
+    if shape is not None and (
+        x.ndim != len(shape)
+        or any(type(w) is int and w != d for w, d in zip(shape, x.shape, strict=True))
+    ):
+        raise _incompatible("input", x.shape, shape)
+    return x
 
 
 def _ensured_expand(x: Value, *, shape: Any) -> Value:
@@ -209,8 +220,8 @@ def _ensured_expand(x: Value, *, shape: Any) -> Value:
 
 
 ensure_shape_op = op(
-    "ensure_shape", "EnsureShape", "composite", args=("input",), types="fiub", infer=_ensured,
-    doc="Its operand, which must have a shape.", numpy=lambda x, *, shape: x,
+    "ensure_shape", "EnsureShape", "composite", args=("input",), types="fiubcs", infer=_ensured,
+    doc="Its operand, which must have a shape.", numpy=_ensured_numpy,
     expand=_ensured_expand, grad=lambda y, dy, x, shape: dy, facts={"shares": sharing.itself},
 )  # fmt: skip
 

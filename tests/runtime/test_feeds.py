@@ -402,3 +402,28 @@ def test_arrays_of_objects_fed_as_strings() -> None:
         for wrong in (1.5, 1, None):
             with pytest.raises((TypeError, ValueError)):
                 sess.run(tf.identity(x), {x: np.array(["a", wrong], object)})
+
+
+def test_complex_results_are_no_views_of_feeds() -> None:
+    """Complex numbers pass by native code; what was fetched changed with the fed array."""
+    x = tf.placeholder(tf.complex64, [2, 3])
+    fed = np.arange(6).reshape(2, 3).astype(np.complex64)
+    results = [x, tf.identity(x), tf.reshape(x, [-1]), x[:1], tf.split(x, 2)[1], x + 0]
+    with tf.Session() as sess:
+        found = sess.run(results, {x: fed})
+        alone = [sess.run(y, {x: fed}) for y in results]
+    for i, y in enumerate(found + alone):
+        assert not np.shares_memory(y, fed)
+        assert not any(np.shares_memory(y, z) for z in found[:i])
+
+
+@pytest.mark.parametrize("dtype", [tf.complex64, tf.string])
+def test_ensured_shapes_of_values_on_the_host(dtype: Any) -> None:
+    x = tf.placeholder(dtype)
+    y = tf.ensure_shape(x, [2, None])
+    assert y.shape.as_list() == [2, None]
+    with tf.Session() as sess:
+        fed = np.array([["a"], ["b"]]) if dtype is tf.string else np.array([[1j], [2]])
+        assert sess.run(y, {x: fed}).shape == (2, 1)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="shape"):
+            sess.run(y, {x: fed[0]})
