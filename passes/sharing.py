@@ -37,7 +37,7 @@ def operand(v: Value) -> Value | None:
 def late(f: Functionalizer, v: Value, made: Value, reader: Node | None) -> Value:
     """The pure value of `v`, which was `made`, for a reader that may come after later updates."""
     facts = v.node.op.facts
-    if operand(v) is None and "update" not in facts:
+    if not facts or (operand(v) is None and "update" not in facts):
         return made
     mask = f.mask(reader)
     news = mask & ~f.after.get(f.representative(v.node), 0)

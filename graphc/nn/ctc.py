@@ -50,7 +50,7 @@ def ctc_loss(
     Parameters
     ----------
     labels : SparseTensor
-        ``[batch, …]`` class numbers.
+        ``[batch, …]`` class numbers. A row may end in blanks, which are left out.
     inputs : tensor
         Logits ``[time, batch, classes]``; the last class is the blank.
     sequence_length : tensor
@@ -104,8 +104,7 @@ def ctc_loss_v2(
         if blank_index is None:
             raise ValueError("blank_index must be given when using SparseTensor labels.")
         return _built(
-            x, labels.indices, labels.values, logit_length, name, blank=int(blank_index),
-            strict=False,
+            x, labels.indices, labels.values, logit_length, name, blank=int(blank_index)
         )  # fmt: skip
     dense = convert_to_tensor(labels)
     n = shapes.shape(dense)[1]

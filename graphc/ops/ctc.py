@@ -6,6 +6,7 @@ a whole batch at once; sums are in float64.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -141,18 +142,42 @@ def _check(labels: Sequence[Sequence[int]], x: Array, lengths: Array, attrs: Att
         kind = FailedPreconditionError if attrs.get("decodes") else InvalidArgumentError
         _refuse(f"sequence_length({int(np.argmax(lengths > steps))}) <= {steps}", kind)
     for b, given in enumerate(labels):
-        if not given and attrs["strict"]:
-            _refuse(f"Labels length is zero in batch {b}")
-        for v in given:
+        if attrs["strict"]:
+            _check_row(b, given, classes)
+        for v in () if attrs["strict"] else given:
             if not 0 <= v < classes or v == attrs["blank"] % classes:
-                _refuse(f"Saw a non-null label (index >= num_classes - 1) or an unknown class in "
-                        f"batch {b}: {v}, num_classes: {classes}")  # fmt: skip
+                _refuse(f"Saw a blank or an unknown class in batch {b}: {v}, num_classes: "
+                        f"{classes}, blank: {attrs['blank'] % classes}")  # fmt: skip
         if len(given) > lengths[b] and not attrs["ignore"]:
             _refuse(
                 f"Not enough time for target transition sequence (required: {len(given)}, "
                 f"available: {int(lengths[b])}){b}You can turn this error into a warning by using "
                 "the flag ignore_longer_outputs_than_inputs"
             )
+
+
+def _check_row(b: int, labels: Sequence[int], classes: int) -> None:
+    if not labels:
+        _refuse(f"Labels length is zero in batch {b}")
+    kept = _before_null(labels, classes)
+    shown = ",".join(map(str, labels))
+    if any(v < classes - 1 for v in labels[len(kept) :]):
+        _refuse(f"Saw a non-null label (index >= num_classes - 1) following a null label, batch: "
+                f"{b} num_classes: {classes} labels: {shown} labels seen so far: "
+                f"{','.join(map(str, kept))}")  # fmt: skip
+    if any(v < 0 for v in kept):
+        _refuse(f"All labels must be nonnegative integers, batch: {b} labels: "
+                f"{','.join(map(str, kept))}")  # fmt: skip
+
+
+def _before_null(labels: Sequence[int], classes: int) -> list[int]:
+    """Labels that are classes: a row may be filled up with the blank, or what is above it."""
+    return list(itertools.takewhile(lambda v: v < classes - 1, labels))
+
+
+def _blank_last(labels: Sequence[int], blank: int) -> list[int]:
+    """Labels as TensorFlow numbers them, which puts the blank behind all other classes."""
+    return [v if v < blank else v - 1 for v in labels]
 
 
 Solve = Callable[[Array, Sequence[Sequence[int]], Array, int, bool], tuple[Array, Array]]
@@ -164,14 +189,25 @@ def _loss(
 ) -> Any:  # fmt: skip
     batch, classes = x.shape[1:]
     labels = _rows(indices, values, batch)
+    blank = attrs["blank"] % classes
+    moved = attrs["strict"] and blank != classes - 1
+    if moved:
+        labels = [_blank_last(row, blank) for row in labels]
     _check(labels, x, lengths, attrs)
+    long = np.array([len(row) > n for row, n in zip(labels, lengths, strict=True)], bool)
+    if attrs["strict"]:
+        labels = [_before_null(row, classes) for row in labels]
+    if moved:
+        labels = [[v if v < blank else v + 1 for v in row] for row in labels]
     if attrs["collapse"]:
         labels = [_collapsed(row) for row in labels]
-    long = np.array([len(row) > n for row, n in zip(labels, lengths, strict=True)], bool)
     labels = [[] if z else row for row, z in zip(labels, long, strict=True)]
-    loss, gradient = solve(
-        x, labels, lengths.astype(np.int64), attrs["blank"] % classes, attrs["merge"]
-    )
+    loss, gradient = solve(x, labels, lengths.astype(np.int64), blank, attrs["merge"])
+    for b in [b for b, row in enumerate(labels) if not row and attrs["strict"] and lengths[b] > 1]:
+        # nothing but blanks: TensorFlow 1.15 lets a path end before the last step as well
+        p = np.exp(_log_softmax(x[lengths[b] - 1, b])[blank])
+        loss[b] -= np.log1p(1 / p)
+        gradient[lengths[b] - 1, b, blank] = p - p / (1 + p)
     loss[long] = 0.0  # left out
     gradient[:, long] = 0.0
     return loss.astype(x.dtype), gradient.astype(x.dtype)
