@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphc.face.current import name_scope
+from graphc.face.current import control_dependencies, name_scope
 from graphc.face.more import constant_value
 from graphc.image.common import chosen, sizes, tensor
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
-from graphc.ops import arrays, fills, math, pictures, shapes, spaced, state, suppression
+from graphc.ops import arrays, fills, math, pictures, reduce, shapes, spaced, state, suppression
+from graphc.ops.check import Assert
 from graphc.ops.counting import as_many, made
 
 __all__ = [
@@ -32,9 +33,6 @@ def _suppressed(
     inputs = [tensor(v, dtype=dtypes.float32) for v in (boxes, scores)]
     inputs.append(tensor(count, dtype=dtypes.int32))
     inputs += [tensor(v, dtype=dtypes.float32) for v in (iou, least)]
-    columns = None if matrix else 4
-    if not inputs[0].get_shape().is_compatible_with([None, columns]):
-        raise ValueError(f"boxes must have shape [boxes, 4], not {inputs[0].get_shape()}")
     attrs = {"matrix": matrix, "pad": pad, "sigma": float(sigma)}
     return build(suppression.suppress_op, inputs, attrs, name).outputs
 
@@ -148,6 +146,9 @@ def combined_non_max_suppression(
     limit, total = (constant_value(v) for v in (max_output_size_per_class, max_total_size))
     if total is not None and total <= 0:
         raise ValueError(f"max_total_size should be > 0, not {total}")
+    least = 1 if pad_per_class else 0
+    if limit is not None and limit < least:
+        raise ValueError(f"max_output_size_per_class must be >= {least}, not {limit}")
     inputs = [tensor(v, dtype=dtypes.float32) for v in (boxes, scores)]
     inputs += [tensor(v, dtype=dtypes.int32) for v in (max_output_size_per_class, max_total_size)]
     inputs += [tensor(v, dtype=dtypes.float32) for v in (iou_threshold, score_threshold)]
@@ -208,6 +209,11 @@ def crop_and_resize(
         box = tensor(boxes, dtype=dtypes.float32, name="boxes")
         which = tensor(picked, dtype=dtypes.int32, name="box_ind")
         size = tensor(crop_size, dtype=dtypes.int32, name="crop_size")
+        crop = constant_value(size)
+        checks = []
+        if crop is None or np.min(crop) <= 0:
+            positive = reduce.reduce_all(math.greater(size, 0))
+            checks = [Assert(positive, ["crop dimensions must be positive", size])]
         if x.static_shape is None:
             whole = shapes.shape(x)
             height, width = whole[1], whole[2]
@@ -227,9 +233,9 @@ def crop_and_resize(
             out = _between(x, which, ys, xs, height, width)
         outside = fills.zeros_like(out) + float(extrapolation_value)
         kept = chosen(shapes.expand_dims(inside, 3), out, outside)
-        made: Any = state.identity(kept, name=scope)
+        with control_dependencies(checks):
+            made: Any = state.identity(kept, name=scope)
         if made.static_shape is None:
-            crop = constant_value(size)
             made.set_shape([None, *((None, None) if crop is None else crop.tolist()), None])
         return made
 

@@ -84,11 +84,36 @@ def _chosen(
     return places, kept
 
 
-def _check(limit: int, threshold: float) -> None:
-    if limit < 0:
-        raise InvalidArgumentError(None, None, f"max_output_size must be >= 0, got {limit}")
+def _refuse(text: str) -> None:
+    raise InvalidArgumentError(None, None, text)
+
+
+def _check(limit: int, threshold: float, pad: bool = True) -> None:
+    if limit < 0 and pad:
+        _refuse(f"max_output_size must be >= 0, got {limit}")
     if not 0 <= threshold <= 1:
-        raise InvalidArgumentError(None, None, f"iou_threshold must be in [0, 1], got {threshold}")
+        _refuse(f"iou_threshold must be in [0, 1], got {threshold}")
+
+
+def _fit(boxes: Any, scores: Any, count: Any, matrix: bool) -> None:
+    """Refuse operands of other shapes, as TensorFlow's kernels do."""
+    label = "overlaps" if matrix else "boxes"
+    if np.ndim(count):
+        _refuse(f"max_output_size must be 0-D, got shape {_text(count)}")
+    if boxes.ndim != 2:
+        _refuse(f"{label} must be 2-D{_text(boxes)}")
+    if matrix and boxes.shape[0] != boxes.shape[1]:
+        _refuse(f"overlaps must be square{_text(boxes)}")
+    if not matrix and boxes.shape[1] != 4:
+        _refuse("boxes must have 4 columns")
+    if scores.ndim != 1:
+        _refuse(f"scores must be 1-D{_text(scores)}")
+    if len(scores) != len(boxes):
+        _refuse("scores has incompatible shape")
+
+
+def _text(a: Any) -> str:
+    return f"[{','.join(map(str, np.shape(a)))}]"
 
 
 def _suppress(
@@ -96,13 +121,17 @@ def _suppress(
     sigma: float,
 ) -> Any:  # fmt: skip
     """Places of the best boxes, their scores, and how many there are."""
-    limit = int(count)
-    _check(limit, float(iou))
+    _fit(boxes, scores, count, matrix)
+    limit, n = int(count), len(scores)
+    _check(limit, float(iou), pad)
 
     def similar(i: int, others: list[int]) -> Any:
         return boxes[i, others] if matrix else _overlap(boxes[i], boxes[others])
 
-    places, kept = _chosen(similar, scores, limit, float(iou), float(least), sigma)
+    most = n + 1 if limit < 0 else limit  # below zero TensorFlow takes all
+    places, kept = _chosen(similar, scores, most, float(iou), float(least), sigma)
+    if limit < 0 and len(places) > n:
+        _refuse(f"max_output_size must be >= 0, got {limit}: a box without area is taken endlessly")
     return _results(np.array(places, np.int32), np.array(kept, scores.dtype), limit, pad)
 
 
@@ -125,6 +154,7 @@ def _quick_suppress(
     pad: bool, sigma: float,
 ) -> Any:  # fmt: skip
     """As `_suppress`, in native code where scores stay as they are."""
+    _fit(boxes, scores, count, matrix)
     limit = int(count)
     known = boxes.dtype == scores.dtype == np.float32 and boxes.shape[0] == len(scores)
     known = known and boxes.shape[1] == (len(scores) if matrix else 4)
@@ -140,7 +170,23 @@ def _quick_suppress(
     return _results(found, scores[found], limit, pad)
 
 
+def _ranked_as(inputs: Sequence[Value], ranks: Sequence[int]) -> None:
+    for v, rank in zip(inputs, ranks, strict=False):
+        if v.rank not in (None, rank):
+            raise shape_error(f"Shape must be rank {rank} but is rank {v.rank}")
+
+
 def _suppress_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
+    _ranked_as(inputs, (2, 1, 0, 0, 0))
+    boxes, scores = (v.static_shape for v in inputs[:2])
+    pairs = [] if boxes is None or scores is None else [(boxes[0], scores[0])]
+    if boxes is not None and attrs["matrix"]:
+        pairs.insert(0, (boxes[0], boxes[1]))
+    for a, b in pairs:
+        if D.same(a, b) is False:
+            raise shape_error(f"Dimensions must be equal, but are {a} and {b}")
+    if boxes is not None and not attrs["matrix"] and D.same(boxes[1], 4) is False:
+        raise shape_error(f"Dimension must be 4 but is {boxes[1]}")
     n = D.fresh()
     return [(dtypes.int32, (n,)), (dtypes.float32, (n,)), (dtypes.int32, ())]
 
@@ -201,9 +247,27 @@ def _rows(count: Any, total: Any, classes: int, pad: bool) -> int:
     return min(int(total), int(count) * classes) if pad else int(total)
 
 
+def _fit_classes(boxes: Any, scores: Any, total: Any) -> None:
+    if boxes.ndim != 4:
+        _refuse(f"boxes must be 4-D{_text(boxes)}")
+    if scores.ndim != 3:
+        _refuse(f"scores must be 3-D{_text(scores)}")
+    if len(boxes) != len(scores):
+        _refuse("boxes and scores must have same batch size")
+    if boxes.shape[1] != scores.shape[1]:
+        _refuse("scores has incompatible shape")
+    if boxes.shape[2] not in (1, scores.shape[2]):
+        _refuse("third dimension of boxes must be either 1 or num classes")
+    if boxes.shape[3] != 4:
+        _refuse("boxes must have 4 columns")
+    if int(total) <= 0:
+        _refuse(f"max_total_size must be > 0, got {int(total)}")
+
+
 def _suppress_classes(
     boxes: Any, scores: Any, count: Any, total: Any, iou: Any, least: Any, *, pad: bool, clip: bool
 ) -> Any:
+    _fit_classes(boxes, scores, total)
     limit = int(count)
     _check(limit, float(iou))
     kept = min(limit, scores.shape[1])
@@ -217,6 +281,7 @@ def _quick_suppress_classes(
     size: Any, pad: bool, clip: bool,
 ) -> Any:  # fmt: skip
     """As `_suppress_classes`, each class of a picture by a thread of native code."""
+    _fit_classes(boxes, scores, total)
     limit = min(int(count), scores.shape[1])
     known = boxes.dtype == scores.dtype == np.float32 and boxes.shape[:2] == scores.shape[:2]
     if not known or boxes.shape[2] not in (1, scores.shape[2]) or limit <= 0:
@@ -230,10 +295,8 @@ def _quick_suppress_classes(
 
 
 def _classes_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
-    boxes, scores, count, total = inputs[:4]
-    for v, rank in ((boxes, 4), (scores, 3), (count, 0), (total, 0)):
-        if v.rank not in (None, rank):
-            raise shape_error(f"Shape must be rank {rank} but is rank {v.rank}")
+    boxes, scores = inputs[:2]
+    _ranked_as(inputs, (4, 3, 0, 0))
     kinds = scores.static_shape[2] if scores.static_shape else D.fresh()
     own = boxes.static_shape[2] if boxes.static_shape else 1
     if isinstance(own, int) and isinstance(kinds, int) and own not in (1, kinds):

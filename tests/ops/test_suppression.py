@@ -119,3 +119,97 @@ def test_crops_of_pictures_of_unknown_rank(method: str) -> None:
         want = tf.image.crop_and_resize(pictures, boxes, which, [2, 3], method, -1.0)
         got, same = sess.run([y, want], {x: pictures})
         assert np.array_equal(got, same)
+
+
+BOXES = np.array([[0, 0, 1, 1], [2, 2, 3, 3], [0, 0, 1, 0.9]], np.float32)
+SCORES = np.array([0.9, 0.8, 0.7], np.float32)
+
+
+def unknown(x: Any) -> Any:
+    return tf.placeholder_with_default(np.asarray(x, np.float32), None)
+
+
+#: Operands that do not fit, whether their shapes are known before the run or not.
+MISFITS = [
+    (BOXES, [SCORES], 2, "Shape must be rank 1 but is rank 2", "scores must be 1-D[1,3]"),
+    (BOXES[0], SCORES, 2, "Shape must be rank 2 but is rank 1", "boxes must be 2-D[4]"),
+    (BOXES[:, :3], SCORES, 2, "Dimension must be 4 but is 3", "boxes must have 4 columns"),
+    (BOXES, SCORES[:1], 2, "must be equal, but are 3 and 1", "scores has incompatible shape"),
+    (BOXES[:1], SCORES, 2, "must be equal, but are 1 and 3", "scores has incompatible shape"),
+    (BOXES, SCORES, [2], "must be rank 0 but is rank 1", "must be 0-D, got shape [1]"),
+]
+
+
+@pytest.mark.parametrize(("boxes", "scores", "count", "before", "within"), MISFITS)
+def test_operands_that_do_not_fit(
+    boxes: Any, scores: Any, count: Any, before: str, within: str
+) -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        with pytest.raises(ValueError, match=before):
+            tf.image.non_max_suppression(boxes, scores, count)
+        limit = tf.placeholder_with_default(np.array(count, np.int32), None)
+        y = tf.image.non_max_suppression(unknown(boxes), unknown(scores), limit)
+        with pytest.raises(tf.errors.InvalidArgumentError) as e:
+            sess.run(y)
+        assert within in str(e.value)
+
+
+def test_overlaps_that_do_not_fit() -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        wide = np.ones((2, 3), np.float32)
+        with pytest.raises(ValueError, match="Dimensions must be equal, but are 2 and 3"):
+            tf.image.non_max_suppression_overlaps(wide, SCORES[:2], 2)
+        y = tf.image.non_max_suppression_overlaps(unknown(wide), unknown(SCORES[:2]), 2)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"overlaps must be square\[2,3\]"):
+            sess.run(y)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "total", "text"),
+    [
+        ((1, 2, 1, 4), (1, 3, 1), 2, "scores has incompatible shape"),
+        ((1, 2, 1, 4), (2, 2, 1), 2, "boxes and scores must have same batch size"),
+        ((1, 2, 2, 4), (1, 2, 3), 2, "third dimension of boxes must be either 1 or num classes"),
+        ((1, 2, 1, 3), (1, 2, 1), 2, "boxes must have 4 columns"),
+        ((1, 2, 1, 4), (1, 2, 1), 0, "max_total_size must be > 0"),
+    ],
+)
+def test_operands_of_classes_that_do_not_fit(
+    boxes: Any, scores: Any, total: int, text: str
+) -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        b, s = unknown(np.ones(boxes)), unknown(np.ones(scores))
+        n = tf.placeholder_with_default(total, [])
+        with pytest.raises(tf.errors.InvalidArgumentError, match=text):
+            sess.run(tf.image.combined_non_max_suppression(b, s, 2, n))
+        for count, pad in ((-1, False), (0, True)):
+            with pytest.raises(ValueError, match="max_output_size_per_class must be"):
+                tf.image.combined_non_max_suppression(b, s, count, 2, pad_per_class=pad)
+
+
+def test_a_number_below_zero_means_all() -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        image = tf.image
+        assert sess.run(image.non_max_suppression(BOXES, SCORES, -1)).tolist() == [0, 1]
+        assert sess.run(image.non_max_suppression_overlaps(np.eye(3), SCORES, -5)).tolist() == [
+            0, 1, 2,
+        ]  # fmt: skip
+        padded = image.non_max_suppression_padded(BOXES, SCORES, tf.constant(-1) * 1)
+        assert [x.tolist() for x in sess.run(padded)] == [[0, 1], 2]
+        flat = image.non_max_suppression(BOXES * 0, SCORES, -1)  # never ends in TensorFlow
+        full = image.non_max_suppression_padded(
+            BOXES, SCORES, tf.constant(-1) * 1, pad_to_max_output_size=True
+        )
+        for y in (flat, full):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="must be >= 0, got -1"):
+                sess.run(y)
+
+
+@pytest.mark.parametrize("size", [[0, 2], [2, 0], [0, 0]])
+@pytest.mark.parametrize("known", [True, False])
+def test_crops_without_pixels(size: list[int], known: bool) -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        given = size if known else tf.placeholder_with_default(np.array(size, np.int32), [2])
+        y = tf.image.crop_and_resize(np.ones((1, 4, 4, 1), np.float32), BOXES[:1], [0], given)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="dimensions must be positive"):
+            sess.run(y)
