@@ -101,111 +101,160 @@ def emit_walk(m: ir.Module, now: Any, parallel: Any, note: Any = None) -> Any:
     With `note` the walker of traced runs: every step is timed.
     """
     c = internal(Code(m, "walk", [ptr, i64], i64))
-    block = c.args[0]
-    clock = c.var(read_clock(c, now))
-    deadline = c.select(c.arg(1).ne(0), clock.get() + POLL_NS, c.index(MOST))
-    steps, number = c.read_ptr(block, H.STEPS), c.read_i64(block, H.NSTEPS)
-    threads, runs = c.read_i64(block, H.THREADS), c.read_i64(block, H.RUNS)
-    if note is not None:  # as many as an ordinary run would use
-        short = (c.read_i64(block, H.COST) < SHORT_NS) & c.read_i64(block, H.LOOPS).eq(0)
-        threads = c.select(short, c.index(1), threads)
-    home = c.read_ptr(c.read_ptr(block, H.GLOBALS), G.POOL)
-    if parallel is not None:
-        _call_up(c, home, steps, number, threads)
-    index = c.var(c.read_i64(block, H.STEP))
-    unit = c.var(c.read_i64(block, H.UNIT))
-    quiet = c.var(0)  # quick steps since the last look at the clock
+    w = _Walker(c, now, parallel, note)
     with c.forever():
-        at = index.get()
-        c.leave(at >= number)
-        with c.if_(c.cold(quiet.get() >= QUIET)):
-            clock.set(read_clock(c, now))
-            quiet.set(0)
+        w.step()
+    c.ret(c.index(e.OK))
+    return c.func
+
+
+class _Walker:
+    """What the walker keeps from step to step, and the parts of a step.
+
+    Attributes
+    ----------
+    index, unit : variable
+        The cursor: the step, and the first of its units that is still to be done.
+    clock : variable
+        When it was last looked at.
+    quiet : variable
+        Quick steps since then.
+    """
+
+    def __init__(self, c: Code, now: Any, parallel: Any, note: Any) -> None:
+        self.c, self.now, self.parallel, self.note = c, now, parallel, note
+        self.block = block = c.args[0]
+        self.clock = c.var(read_clock(c, now))
+        self.deadline = c.select(c.arg(1).ne(0), self.clock.get() + POLL_NS, c.index(MOST))
+        self.steps, self.number = c.read_ptr(block, H.STEPS), c.read_i64(block, H.NSTEPS)
+        self.threads, self.runs = c.read_i64(block, H.THREADS), c.read_i64(block, H.RUNS)
+        if note is not None:  # as many as an ordinary run would use
+            short = (c.read_i64(block, H.COST) < SHORT_NS) & c.read_i64(block, H.LOOPS).eq(0)
+            self.threads = c.select(short, c.index(1), self.threads)
+        self.home = c.read_ptr(c.read_ptr(block, H.GLOBALS), G.POOL)
+        if parallel is not None:
+            _call_up(c, self.home, self.steps, self.number, self.threads)
+        self.index = c.var(c.read_i64(block, H.STEP))
+        self.unit = c.var(c.read_i64(block, H.UNIT))
+        self.quiet = c.var(0)
+
+    def step(self) -> None:
+        """The step at the cursor: a branch, a call, or its units by slices."""
+        c, block, note = self.c, self.block, self.note
+        at = self.index.get()
+        c.leave(at >= self.number)
+        with c.if_(c.cold(self.quiet.get() >= QUIET)):
+            self.look()
             with c.if_(c.watch(block, H.STOP).ne(0)):
                 c.ret(c.index(e.STOPPED))
-            with c.if_(clock.get() >= deadline):
-                c.put(block, H.STEP, at)
-                c.put(block, H.UNIT, unit.get())
-                c.ret(c.index(e.YIELD))
-        step = c.at(steps, at * S.SIZE)
+            with c.if_(self.clock.get() >= self.deadline):
+                self.pause(at)
+        step = c.at(self.steps, at * S.SIZE)
         units, grain = c.read_i64(step, S.UNITS), c.read_i64(step, S.GRAIN)
         flags = c.read_i64(step, S.FLAGS)
         branches = (flags & e.BRANCH).ne(0)
         with c.if_(branches):
-            index.set(_branch(c, step, at))
-            quiet.set(quiet.get() + 1)
+            self.index.set(_branch(c, step, at))
+            self.quiet.set(self.quiet.get() + 1)
             if note is not None:
                 _count(c, block, at, 1, 0)
         c.again(branches)
-        quick = _quick(c, step, units, flags) & unit.get().eq(0)
+        quick = _quick(c, step, units, flags) & self.unit.get().eq(0)
         if note is not None:
             quick = c.index(0).ne(0)
         with c.if_(quick):
-            fn, words = c.read_ptr(step, S.FN), c.read_ptr(step, S.WORDS)
-            zero = c.index(0)
-            r = V(c, c.call_ptr(fn, i32, [words, zero, units, zero]), dtypes.int32)
-            with c.if_(c.cold(r.ne(0))):
-                c.ret(fail(c, block, at, c.cast(r, dtypes.int64), c.read_i64(words, 0)))
-            index.set(at + 1)
-            quiet.set(quiet.get() + 1)
+            self.call(step, at, units)
         c.again(quick)
-        with c.if_(quiet.get().ne(0)):
-            clock.set(read_clock(c, now))
-            quiet.set(0)
+        with c.if_(self.quiet.get().ne(0)):
+            self.look()
         commit = (flags & e.COMMIT).ne(0)
         if note is not None:
             c.put(block, H.STEP, at)
-            _count(c, block, at, c.cast(unit.get().eq(0) & (units > 0), dtypes.int64), 0)
+            _count(c, block, at, c.cast(self.unit.get().eq(0) & (units > 0), dtypes.int64), 0)
         with c.forever():
-            here = unit.get()
-            c.leave(here >= units)
-            with c.if_(c.cold(~commit & c.watch(block, H.STOP).ne(0))):
-                c.ret(c.index(e.STOPPED))
-            rest = units - here
-            code = c.var(0)
-            share = c.index(0)
-            if parallel is not None:
-                share = _share(c, step, rest, grain, threads, home, runs + at)
-                with c.if_(share.ne(0)):
-                    until = c.select(commit, c.index(MOST), deadline)
-                    stop = c.b.select(commit.ll, c.at(home, P.NEVER), c.at(block, H.STOP))
-                    take = c.minimum(threads - 1, c.read_i64(home, P.WORKERS))
-                    parked = c.watch(home, P.SLEEPERS) > 0
-                    args = [home, block, step, here, share, take, until, stop]
-                    r = V(c, c.call_fn(parallel, args), dtypes.int32)
-                    c.rmw("xchg", home, P.OWNER, 0)
-                    code.set(c.cast(r, dtypes.int64))
-                    unit.set(c.read_i64(block, H.UNIT))
-                    after = read_clock(c, now)
-                    if note is not None:
-                        _count(c, block, at, 0, after - clock.get())
-                    _judge(c, step, after - clock.get(), unit.get() - here, parked)
-                    clock.set(after)
-            with c.if_(share.eq(0)):
-                n = _slice(c, step, rest, units, grain, commit)
-                words = c.read_ptr(step, S.WORDS)
-                fn = c.read_ptr(step, S.FN)
-                r = V(c, c.call_ptr(fn, i32, [words, here, here + n, c.index(0)]), dtypes.int32)
-                code.set(c.cast(r, dtypes.int64))
-                unit.set(here + n)
-                after = read_clock(c, now)
-                if note is not None:
-                    _count(c, block, at, 0, after - clock.get())
-                    c.call_fn(note, [block, at, c.index(0), clock.get(), after, n])
-                _learn(c, step, after - clock.get(), n)
-                clock.set(after)
-                with c.if_(c.cold(r.ne(0))):
-                    c.put(block, H.WHERE, c.read_i64(words, 0))
-            with c.if_(c.cold(code.get().ne(0))):
-                c.ret(fail(c, block, at, code.get(), c.read_i64(block, H.WHERE)))
-            with c.if_(c.cold(~commit & (clock.get() >= deadline))):
-                c.put(block, H.STEP, at)
-                c.put(block, H.UNIT, unit.get())
-                c.ret(c.index(e.YIELD))
-        unit.set(0)
-        index.set(at + 1)
-    c.ret(c.index(e.OK))
-    return c.func
+            self.slice(step, at, units, grain, commit)
+        self.unit.set(0)
+        self.index.set(at + 1)
+
+    def look(self) -> None:
+        """Look at the clock."""
+        self.clock.set(read_clock(self.c, self.now))
+        self.quiet.set(0)
+
+    def pause(self, at: V) -> None:
+        """Leave the cursor where the next call goes on: Python wants to see its signals."""
+        c = self.c
+        c.put(self.block, H.STEP, at)
+        c.put(self.block, H.UNIT, self.unit.get())
+        c.ret(c.index(e.YIELD))
+
+    def call(self, step: Any, at: V, units: V) -> None:
+        """All of a quick step, without a look at the clock."""
+        c = self.c
+        fn, words = c.read_ptr(step, S.FN), c.read_ptr(step, S.WORDS)
+        zero = c.index(0)
+        r = V(c, c.call_ptr(fn, i32, [words, zero, units, zero]), dtypes.int32)
+        with c.if_(c.cold(r.ne(0))):
+            c.ret(fail(c, self.block, at, c.cast(r, dtypes.int64), c.read_i64(words, 0)))
+        self.index.set(at + 1)
+        self.quiet.set(self.quiet.get() + 1)
+
+    def slice(self, step: Any, at: V, units: V, grain: V, commit: V) -> None:
+        """Some units of a step, by all threads or by this one; no more once all are done."""
+        c, block = self.c, self.block
+        here = self.unit.get()
+        c.leave(here >= units)
+        with c.if_(c.cold(~commit & c.watch(block, H.STOP).ne(0))):
+            c.ret(c.index(e.STOPPED))
+        rest = units - here
+        code = c.var(0)
+        share = c.index(0)
+        if self.parallel is not None:
+            share = _share(c, step, rest, grain, self.threads, self.home, self.runs + at)
+            with c.if_(share.ne(0)):
+                self.shared(step, at, here, share, commit, code)
+        with c.if_(share.eq(0)):
+            n = _slice(c, step, rest, units, grain, commit)
+            self.alone(step, at, here, n, code)
+        with c.if_(c.cold(code.get().ne(0))):
+            c.ret(fail(c, block, at, code.get(), c.read_i64(block, H.WHERE)))
+        with c.if_(c.cold(~commit & (self.clock.get() >= self.deadline))):
+            self.pause(at)
+
+    def shared(self, step: Any, at: V, here: V, share: V, commit: V, code: Any) -> None:
+        """The units from `here` on by all threads, `share` at a time."""
+        c, block, home = self.c, self.block, self.home
+        until = c.select(commit, c.index(MOST), self.deadline)
+        stop = c.b.select(commit.ll, c.at(home, P.NEVER), c.at(block, H.STOP))
+        take = c.minimum(self.threads - 1, c.read_i64(home, P.WORKERS))
+        parked = c.watch(home, P.SLEEPERS) > 0
+        args = [home, block, step, here, share, take, until, stop]
+        r = V(c, c.call_fn(self.parallel, args), dtypes.int32)
+        c.rmw("xchg", home, P.OWNER, 0)
+        code.set(c.cast(r, dtypes.int64))
+        self.unit.set(c.read_i64(block, H.UNIT))
+        after = read_clock(c, self.now)
+        if self.note is not None:
+            _count(c, block, at, 0, after - self.clock.get())
+        _judge(c, step, after - self.clock.get(), self.unit.get() - here, parked)
+        self.clock.set(after)
+
+    def alone(self, step: Any, at: V, here: V, n: V, code: Any) -> None:
+        """`n` units from `here` on by this thread."""
+        c, block = self.c, self.block
+        words = c.read_ptr(step, S.WORDS)
+        fn = c.read_ptr(step, S.FN)
+        r = V(c, c.call_ptr(fn, i32, [words, here, here + n, c.index(0)]), dtypes.int32)
+        code.set(c.cast(r, dtypes.int64))
+        self.unit.set(here + n)
+        after = read_clock(c, self.now)
+        if self.note is not None:
+            _count(c, block, at, 0, after - self.clock.get())
+            c.call_fn(self.note, [block, at, c.index(0), self.clock.get(), after, n])
+        _learn(c, step, after - self.clock.get(), n)
+        self.clock.set(after)
+        with c.if_(c.cold(r.ne(0))):
+            c.put(block, H.WHERE, c.read_i64(words, 0))
 
 
 def _call_up(c: Code, home: Any, steps: Any, number: V, threads: V) -> None:
