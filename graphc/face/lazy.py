@@ -124,9 +124,9 @@ def _public(space: str) -> Sequence[str]:
 
 
 def _refusal(space: str, name: str) -> str:
-    import difflib  # only for messages
-
     prefix = f"tf.{space}." if space else "tf."
+    if name.startswith("_"):  # of tools that look at modules: many, and no word of a user's
+        return f"{prefix}{name} is not a name of TensorFlow 1"
     if name in _public(space):
         text = f"graphc has no {prefix}{name} yet"
         near = alternatives(space, name)
@@ -137,6 +137,8 @@ def _refusal(space: str, name: str) -> str:
     for other in EXPORTS:
         if other != space and name in _public(other):
             return f"{text}; did you mean tf.{other}{'.' if other else ''}{name}?"
+    import difflib  # only for messages
+
     known = dict.fromkeys([*_public(space), *_listed(space)])
     close = difflib.get_close_matches(name, known, 1, 0.6)
     return f"{text}; did you mean {prefix}{close[0]}?" if close else text

@@ -24,7 +24,10 @@ CASES = [
     for name in importlib.import_module(family + "_programs").PROGRAMS
 ]
 #: Long ones beside which others of their family stay quick.
-SLOW = {("trees", "pruned"), ("trees", "numbers"), ("learn", "deep"), ("learn", "wide")}
+SLOW = {
+    ("trees", "pruned"), ("trees", "numbers"), ("trees", "classes"), ("trees", "given_head"),
+    ("learn", "deep"), ("learn", "wide"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

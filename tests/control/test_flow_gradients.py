@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from thinned import thinned
 
 import graphc as tf
 
@@ -159,7 +160,9 @@ def differences(f: Callable[[Any], Any], x: Any) -> Any:
     return out
 
 
-@pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "f", thinned(FUNCTIONS, lambda f: f is not growing_inside), ids=lambda f: f.__name__
+)
 def test_first_and_second_derivative(f: Callable[[Any], Any]) -> None:
     x = tf.placeholder(tf.float64, [3])
     y = tf.reduce_sum(f(x) * tf.constant([1.0, 2.0, -1.0], tf.float64))

@@ -70,12 +70,12 @@ def test_many_iterations_keep_nothing() -> None:
         s.run(loop, {n: 300})
         gc.collect()
         tracemalloc.start()
-        out = s.run(loop, {n: 3000})
+        out = s.run(loop, {n: 1500})
         gc.collect()
         size, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert out[1][0] == 3000.0
-    assert size < 200_000
+    assert out[1][0] == 1500.0
+    assert size < 100_000
 
 
 def test_an_endless_loop_is_interrupted(native: bool) -> None:

@@ -38,8 +38,10 @@ def differences(got: Any, want: Any, where: str = "") -> list[str]:
     return [] if got == want else [f"{where}: {got!r:.300} is not {want!r:.300}"]
 
 
-#: A long one beside which other estimators stay quick.
-SLOW = {("estimator", "checkpoints")}
+#: Long ones beside which other estimators and optimizers stay quick.
+SLOW = {
+    ("estimator", "checkpoints"), ("estimator", "first_weights"), ("optimizer", "keras_sparse"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

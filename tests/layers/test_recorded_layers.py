@@ -49,8 +49,11 @@ def unnamed(facts: list[Any]) -> list[Any]:
     return [f and (f[1] if f[0].startswith("gradients") else f) for f in facts]
 
 
-#: A long one beside which nets like it stay quick.
-SLOW = {("nets", "inception_second")}
+#: Long ones beside which others like them stay quick.
+SLOW = {
+    ("nets", "inception_second"), ("nets", "inception_third"), ("nets", "residual_first"),
+    ("signal", "fourier_of_reals"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("what", "key"), thinned(CASES, lambda *case: case not in SLOW))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conv_oracle import FACTS, agree
+from thinned import thinned
 
 import graphc as tf
 from graphc import errors
@@ -15,7 +16,10 @@ from graphc.runtime.reference import evaluate
 POOLS = ("pool", "argmax", "lrn", "space", "depth_to", "patches")
 
 
-@pytest.mark.parametrize("name", sorted(n for n in FACTS if not any(p in n for p in POOLS)))
+VALUES = sorted(n for n in FACTS if not any(p in n for p in POOLS))
+
+
+@pytest.mark.parametrize("name", thinned(VALUES, lambda name: VALUES.index(name) % 2 == 0))
 def test_values_are_tensorflows(name: str) -> None:
     agree(name)
 
@@ -163,20 +167,20 @@ def test_what_follows_is_computed_on_finished_sums(batch: int, strides: int) -> 
             np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-4 * np.abs(want).max())
 
 
-def test_sizes_of_images_may_be_known_at_run_time_only() -> None:
+@pytest.mark.parametrize("strides", thinned([1, 2], lambda strides: strides == 2))
+def test_sizes_of_images_may_be_known_at_run_time_only(strides: int) -> None:
     rng = np.random.default_rng(3)
     w = rng.standard_normal((3, 3, 2, 5)).astype(np.float32)
     with tf.Graph().as_default(), tf.Session() as s:
         p, q = tf.placeholder(tf.float32, [None, None, None, 2]), tf.placeholder(tf.float32)
-        for strides in (1, 2):
-            y = tf.nn.conv2d(p, q, strides, "SAME")
-            wanted = [y, *tf.gradients(y * y, [p, q])]
-            for shape in ((2, 5, 6, 2), (9, 4, 4, 2), (1, 9, 1, 2), (0, 3, 3, 2)):
-                x = rng.standard_normal(shape).astype(np.float32)
-                for got, want in zip(
-                    s.run(wanted, {p: x, q: w}), evaluate(wanted, {p: x, q: w}), strict=True
-                ):
-                    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+        y = tf.nn.conv2d(p, q, strides, "SAME")
+        wanted = [y, *tf.gradients(y * y, [p, q])]
+        for shape in ((2, 5, 6, 2), (9, 4, 4, 2), (1, 9, 1, 2), (0, 3, 3, 2)):
+            x = rng.standard_normal(shape).astype(np.float32)
+            for got, want in zip(
+                s.run(wanted, {p: x, q: w}), evaluate(wanted, {p: x, q: w}), strict=True
+            ):
+                np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
 
 
 # ------------------------------------------------------------------------- errors

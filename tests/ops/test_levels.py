@@ -16,7 +16,7 @@ from graphc.face.dump import compile_run
 from graphc.ir.graph import Graph
 from graphc.ops.record import OPS, Op
 from graphc.passes import pipeline
-from graphc.runtime import binding, pool
+from graphc.runtime import binding, pool, runs
 from graphc.runtime.llvm.cpu import LEVELS, host
 from graphc.runtime.llvm.entry import LEARNED, H, Program, S
 from graphc.runtime.pool import P
@@ -82,10 +82,12 @@ def test_every_native_op_is_in_a_program(monkeypatch: pytest.MonkeyPatch) -> Non
         return out
 
     monkeypatch.setattr(pipeline, "optimize_ir", spy)
-    for name in PROGRAMS.keys() - {LIVE}:
-        with tf.Graph().as_default(), tf.Session() as sess:
-            fetches, x = made(name)
-            compile_run(fetches, x.feed, sess)
+    with monkeypatch.context() as m:
+        m.setattr(runs, "generate", lambda executor, compilation: {})  # no kernel runs
+        for name in PROGRAMS.keys() - {LIVE}:
+            with tf.Graph().as_default(), tf.Session() as sess:
+                fetches, x = made(name)
+                compile_run(fetches, x.feed, sess)
     results(LIVE, 1)
     missing = [n for n, r in sorted(OPS.items()) if native(r) and r not in CLOSED and n not in seen]
     assert not missing, "give each a line in level_programs.py, or a row in op_cases.py"
