@@ -29,7 +29,7 @@ from graphc.ops import record
 from graphc.ops.record import OPS, Attrs, Infer, Op, Types
 from graphc.passes import rewrite
 from graphc.passes.pattern import ops, pattern_text, wildcard
-from graphc.passes.pipeline import LEVELS, PASSES, pipeline, register
+from graphc.passes.pipeline import LEVELS, PASSES, named, of_level, pipeline, register
 from graphc.passes.rewrite import LICENCES, RULES, Rule
 
 __all__ = [
@@ -589,13 +589,12 @@ def passes(
     >>> tf.extend.passes(1, after={"fold.2": "cse"}, off=["share"])
     'sizes,fold,expand,sizes,fold,cse,cse,fuse'
     """
-    if level not in LEVELS:
-        raise ValueError(f"level must be one of {', '.join(map(str, LEVELS))}, not {level!r}")
-    off = {off} if isinstance(off, str) else set(off)
+    text = of_level(level)
+    off = named(off)
     places = {**_lists(before, "before"), **_lists(after, "after")}
     out: list[str] = []
     count: dict[str, int] = {}
-    for word in LEVELS[level].split(","):
+    for word in text.split(","):
         k = count[word] = count.get(word, 0) + 1
         keys = (word, f"{word}.1") if k == 1 else (f"{word}.{k}",)
         full = f"{word}:{licences}" if licences and word in _LICENSED else word
@@ -606,7 +605,7 @@ def passes(
             out += places.pop(("after", key), ())
     if places:
         missing = ", ".join(key for _, key in places)
-        raise ValueError(f"level {level} has no {missing}; it is {LEVELS[level]}")
+        raise ValueError(f"level {level} has no {missing}; it is {text}")
     return ",".join(pipeline(out, off=off))
 
 

@@ -32,7 +32,10 @@ from graphc.passes.trim import trim
 from graphc.passes.verify import verify
 from graphc.passes.winograd import winograd
 
-__all__ = ["LEVELS", "PASSES", "PassRecord", "Trace", "optimize_ir", "pipeline", "register"]
+__all__ = [
+    "LEVELS", "PASSES", "PassRecord", "Trace", "named", "of_level", "optimize_ir", "pipeline",
+    "register",
+]  # fmt: skip
 
 Pass = Callable[..., Graph]
 
@@ -108,8 +111,28 @@ def register(name: str, f: Callable[[Graph], Graph]) -> None:
     PASSES[name] = f
 
 
+def of_level(level: int) -> str:
+    """The pipeline of a level.
+
+    Raises
+    ------
+    ValueError
+        For a level that there is not.
+    """
+    if level not in LEVELS:
+        *others, last = LEVELS
+        known = f"{', '.join(map(str, others))} or {last}"
+        raise ValueError(f"level must be {known}, not {level!r}")
+    return LEVELS[level]
+
+
+def named(passes: str | Iterable[str]) -> list[str]:
+    """Passes from a list, or from a text with commas."""
+    return [s.strip() for s in passes.split(",")] if isinstance(passes, str) else list(passes)
+
+
 def pipeline(
-    passes: str | Sequence[str] | None = None, level: int = 2, off: Iterable[str] = ()
+    passes: str | Sequence[str] | None = None, level: int = 2, off: str | Iterable[str] = ()
 ) -> list[str]:
     """The passes to run: a level, or a list, without those switched off.
 
@@ -117,10 +140,10 @@ def pipeline(
     ------
     ValueError
         For a name that is no pass; lists the passes there are. A name may carry licences,
-        ``"simplify:REASSOC+NO_NAN"``. For a pass in `off` that no level leaves out.
+        ``"simplify:REASSOC+NO_NAN"``. For a pass in `off` that no level leaves out. For a level
+        that there is not.
     """
-    names = LEVELS[level] if passes is None else passes
-    out = [s.strip() for s in names.split(",")] if isinstance(names, str) else list(names)
+    out, off = named(of_level(level) if passes is None else passes), named(off)
     for s in [*out, *off]:
         name, _, options = s.partition(":")
         if name not in PASSES:

@@ -79,6 +79,10 @@ def test_wrong_stages_and_options() -> None:
         tf.dump([])
     with pytest.raises(ValueError, match="level must be 0, 1 or 2, not 3"):
         tf.dump(y, level=3)
+    with pytest.raises(ValueError, match="level must be 0, 1 or 2, not 3"):
+        tf.optimize(fetches=y, level=3)
+    with pytest.raises(ValueError, match="level must be 0, 1 or 2, not 3"):
+        tf.Session(config=tf.ConfigProto(graphc_level=3)).run(tf.constant(1.0))
     with pytest.raises(ValueError, match="unknown pass 'nope'"):
         tf.dump(y, passes="nope")
     with pytest.raises(ValueError, match="unknown pass 'nope'"):

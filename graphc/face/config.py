@@ -205,7 +205,7 @@ class ConfigProto(Message):
     graphc_passes : str
         The pipeline as text, instead of that of the level.
     graphc_passes_off : list of str
-        Passes to leave out.
+        Passes to leave out, also as text with commas.
     graphc_check : bool
         Verify the graph after each pass.
     graphc_check_numerics : bool
@@ -237,6 +237,11 @@ class ConfigProto(Message):
         "graphc_level": 2, "graphc_passes": "", "graphc_passes_off": [], "graphc_check": False,
         "graphc_check_numerics": False, "graphc_memory_limit": 0,
     }  # fmt: skip
+
+    def _assign(self, name: str, value: Any) -> None:
+        if name == "graphc_passes_off" and isinstance(value, str):
+            value = [s.strip() for s in value.split(",")]  # as the pipeline is written
+        super()._assign(name, value)
 
 
 class RunOptions(Message):

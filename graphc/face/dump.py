@@ -100,6 +100,7 @@ def _executor(
     session: Any, graph: Graph | None, level: int, passes: Any, off: Iterable[str]
 ) -> tuple[Graph, Any]:
     """The graph, and what prepares its runs: of a session, or without any state."""
+    from graphc.passes.pipeline import named, of_level
     from graphc.runtime.executor import Executor
     from graphc.runtime.options import Options
     from graphc.runtime.state import State
@@ -112,11 +113,9 @@ def _executor(
             ex = Executor(graph, ex.state, ex.options)
     else:
         graph = graph or get_default_graph()
-        if level not in (0, 1, 2):
-            raise ValueError(f"level must be 0, 1 or 2, not {level!r}")
+        of_level(level)
         text = passes if passes is None or isinstance(passes, str) else ",".join(passes)
-        off = (off,) if isinstance(off, str) else tuple(off)
-        ex = Executor(graph, State(), Options(level, text, off))
+        ex = Executor(graph, State(), Options(level, text, tuple(named(off))))
     return graph, ex
 
 
@@ -282,9 +281,6 @@ def optimize(
     from graphc.passes.functionalize import Frozen
     from graphc.passes.pipeline import optimize_ir, pipeline
 
-    if level not in (0, 1, 2):
-        raise ValueError(f"level must be 0, 1 or 2, not {level!r}")
-    off = (off,) if isinstance(off, str) else tuple(off)
     names = pipeline(passes, level, off)
     parts = compile_run(fetches, feed_dict, graph=graph)
     if len(parts) > 1:

@@ -57,3 +57,14 @@ def test_files_there_are(page: str) -> None:
     named = re.findall(r"`((?:graphc|passes|runtime|tests|docs|samples|benchmarks)/[\w./]+)`", text)
     assert named
     assert [n for n in named if not (ROOT / n).exists()] == []
+
+
+def test_of_the_derivative(tmp_path: Path) -> None:
+    """A comment says what a line prints."""
+    (program,) = [p for p in re.findall(r"```python\n(.*?)```", README, re.S) if "tf.derive(" in p]
+    (said,) = re.findall(r"# (.*)", program)
+    (tmp_path / "line.py").write_text("import graphc as tf\n" + program)
+    done = subprocess.run(
+        [sys.executable, "line.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == said + "\n"

@@ -216,6 +216,8 @@ def test_config() -> None:
     config.graph_options.optimizer_options.global_jit_level = tf.OptimizerOptions.ON_1
     config.graphc_passes_off.append("fuse")
     assert "allow_growth: False" in str(config)
+    other = tf.ConfigProto(graphc_passes_off="cse, fold")
+    assert other.graphc_passes_off == ["cse", "fold"]
     other = tf.ConfigProto()
     assert other.graphc_passes_off == []
     other.CopyFrom(config)

@@ -166,7 +166,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "forms": (lambda: extend.op("o", numpy=np.tanh, lower=min, expand=max), "one of lower"),
     "pass taken": (lambda: extend.graph_pass(lambda g: g, name="fuse"), "a pass 'fuse' already"),
     "pass name": (lambda: extend.graph_pass(lambda g: g), "letters, digits and underscores"),
-    "level": (lambda: extend.passes(7), "level must be one of 0, 1, 2"),
+    "level": (lambda: extend.passes(7), "level must be 0, 1 or 2, not 7"),
     "place": (lambda: extend.passes(before={"nowhere": "cse"}), "has no nowhere; it is sizes,"),
     "second": (lambda: extend.passes(after={"fuse.2": "cse"}), r"has no fuse\.2"),
     "pass": (lambda: extend.passes(before={"fuse": "nothing"}), "unknown pass 'nothing'"),
