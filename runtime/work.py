@@ -98,7 +98,7 @@ class _Count:
             self.flops += 2.0 * places * a["channels"] * a["columns"] * a["groups"]
         elif s.kind == "depthwise":
             places = size[1] * math.prod(size[6:9]) * math.prod(a["kernel"])
-            self.flops += 2.0 * places * a["channels"] * a["each"]
+            self.flops += 2.0 * places * a["channels"] * a["each"] * a["group"]
         elif s.kind == "sort_rows":
             self.flops += 64.0 * size[1] * size[2]
         if s.epilogue is not None:

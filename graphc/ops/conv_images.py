@@ -12,7 +12,7 @@ from graphc.ir.build import build
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import conv_points, shapes, transposing
+from graphc.ops import conv_groups, conv_points, shapes, transposing
 from graphc.ops.conv_folds import covered, folded_attrs, folded_filter
 from graphc.ops.conv_products import (
     conv_filter_numpy,
@@ -238,7 +238,8 @@ def _image_expand(x: Value, w: Value, **a: Any) -> Value:
     inner = product_attrs(s[1:-1], f[:-2], a)
     if conv_points.is_points(s, f, inner):
         return in_layout(conv_points.result_product(x, w), a["data_format"])
-    return in_layout(build(conv_op, (x, w), inner).outputs[0], a["data_format"])
+    kind = conv_groups.result_op if conv_groups.is_small(s, f) else conv_op
+    return in_layout(build(kind, (x, w), inner).outputs[0], a["data_format"])
 
 
 def _image_grad(y: Value, dy: Value, x: Value, w: Value, **a: Any) -> Any:
@@ -344,6 +345,9 @@ def _back_input_expand(w: Value, dy: Value, *, input_sizes: Shape, **a: Any) -> 
     }
     if conv_points.is_points(s, f, attrs):
         return in_layout(conv_points.image_product(w, channels_last(dy, layout)), layout)
+    if conv_groups.is_small(s, f) and all(e == 1 for e in attrs["strides"]):
+        dx = build(conv_groups.image_op, (w, channels_last(dy, layout)), attrs).outputs[0]
+        return in_layout(dx, layout)
     n = covered(s[1:-1], f[:-2], attrs)
     operands = (folded_filter(w, n), channels_last(dy, layout))
     dx = build(conv_input_op, operands, folded_attrs(attrs, n)).outputs[0]
@@ -361,7 +365,8 @@ def _back_filter_expand(x: Value, dy: Value, *, filter_sizes: Shape, **a: Any) -
     }
     if conv_points.is_points(s, f, attrs) and conv_points.is_long(f):
         return conv_points.filter_product(x, dy, f)
-    return build(conv_filter_op, (x, dy), attrs).outputs[0]
+    kind = conv_groups.filter_op if conv_groups.is_small_filter(s, f) else conv_filter_op
+    return build(kind, (x, dy), attrs).outputs[0]
 
 
 def _back_input_grad(y: Value, g: Value, w: Value, dy: Value, *rest: Value, **a: Any) -> Any:

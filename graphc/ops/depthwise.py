@@ -328,7 +328,7 @@ def _depth_blocks(n: Node, s: Site, what: str) -> bool:
         k.template(
             "depthwise", [first, second, out], (u, *sizes), what=made, kernel=kernel,
             strides=three_dims(a["strides"], 1), dilations=dilations, channels=channels,
-            each=each, period=period, version=TEMPLATE,
+            each=each, group=1, period=period, version=TEMPLATE,
         )  # fmt: skip
     if what != "filter":
         s.step(k.build(), [*operands, s.output()])

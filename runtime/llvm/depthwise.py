@@ -3,6 +3,9 @@
 The sum over the taps of a result, and the sum over places of a tap, are held in registers: of
 several places of a row at a time, or of several taps of a row of the filter.
 
+Of convolutions in groups of few channels a vector holds several groups; each channel of a group
+is put in all lanes of its group in turn.
+
 With few channels the elements of a row are taken as they lie in memory: the filter, or its
 gradient, has a vector of elements for each tap then, its channels again and again.
 """
@@ -40,6 +43,8 @@ class _Depth(Tiles):
     kernel, strides, dilations : of three ints
     channels, each : int
         Channels of the image, and results for each of them.
+    group : int
+        Channels, and results, of a group: 1 of depthwise convolutions.
     period : int
         Elements that the filter has for a tap where vectors are of a row's elements, else 0.
     """
@@ -51,8 +56,9 @@ class _Depth(Tiles):
         self.image, self.grad, self.pad = (size[3 + 3 * i : 6 + 3 * i] for i in range(3))
         self.c, self.m = a["channels"], a["each"]
         self.f = self.c * self.m
+        self.group: int = a["group"]
         self.period: int = a["period"]
-        self.pitch = self.period or self.f
+        self.pitch = self.period or self.f * self.group
         self.phases = self.period // self.lanes
         self.taps: tuple[int, int, int] = a["kernel"]
 
@@ -73,6 +79,21 @@ class _Depth(Tiles):
         if not isinstance(count, V) and count % (nv * self.lanes) == 0:
             return [None] * nv
         return [self.mask(count - first - v * self.lanes) for v in range(nv)]
+
+    def spread(self, base: Any, at: V, first: V, mask: V | None) -> list[V]:
+        """For each channel of a group, vectors of results' channels: from `first` on, `shared`."""
+        fn, lanes, size = self.fn, self.lanes, self.group
+        if size == 1:
+            return [self.shared(base, at, first, mask)]
+        if size >= lanes:  # a vector's results are of one group
+            begin = at + fn.minimum(first & -size, self.f - size)
+            each = [self.load(base, begin + e) for e in range(size)]
+            return [fn.splat(x, lanes) for x in each]
+        x = self.load(base, at + first, lanes, mask)
+        return [
+            fn.shuffle(x, None, [lane // size * size + e for lane in range(lanes)])
+            for e in range(size)
+        ]
 
     def shared(self, base: Any, at: V, first: V, mask: V | None) -> V:
         """A vector of channels from result `first` on, each of which has `m` results."""
@@ -165,15 +186,17 @@ class _Depth(Tiles):
     def over_taps(
         self, span: tuple[V, V], count: int, terms: Callable[[list[V]], list[tuple[V, V]]]
     ) -> list[V]:
-        """`count` sums over taps: of the products of what `terms` gives for each."""
+        """`count` sums over taps: of the products of what `terms` gives for each, over and over."""
         fn, spans = self.fn, self.spans
         with (
             fn.loop(*spans[0], carry=self.zeros(count)) as td,
             fn.loop(*spans[1], carry=td.carry) as th,
             fn.loop(*span, carry=th.carry) as tw,
         ):
-            pairs = zip(terms([td.i, th.i, tw.i]), tw.carry, strict=True)
-            tw.next([self.mul_add(x, y, old) for (x, y), old in pairs])
+            sums = list(tw.carry)
+            for i, (x, y) in enumerate(terms([td.i, th.i, tw.i])):
+                sums[i % count] = self.mul_add(x, y, sums[i % count])
+            tw.next(sums)
             th.next(tw.results)
             td.next(th.results)
         return td.results
@@ -181,21 +204,27 @@ class _Depth(Tiles):
     def places(self, at: V, count: int, span: tuple[V, V]) -> None:
         """All results of `count` places from `at` on, which see the same taps."""
         most = 4 if count == 1 or self.registers == 32 else 2
+        if self.group > 1:  # what is put in lanes takes registers too
+            most //= 2
         with self.vectors(self.f, most) as (nv, first):
             masks = self.masks(nv, first, self.f)
 
             def terms(t: list[V]) -> list[tuple[V, V]]:
                 place = self.seen(self.row[0], [*self.row[1:], at], t)
                 tap = self.tap(t) * self.pitch + first
-                by = [
-                    self.load(self.pointers[1], tap + v * self.lanes, self.lanes, mask)
-                    for v, mask in enumerate(masks)
-                ]
-                return [
-                    (self.shared(self.pointers[0], (place + p * self.a["strides"][2]) * self.c,
-                                 first + v * self.lanes, masks[v]), by[v])
+                xs = [
+                    self.spread(self.pointers[0], (place + p * self.a["strides"][2]) * self.c,
+                                first + v * self.lanes, masks[v])
                     for p in range(count) for v in range(nv)
                 ]  # fmt: skip
+                by = [
+                    [
+                        self.load(self.pointers[1], tap + v * self.lanes, self.lanes, mask)
+                        for v, mask in enumerate(masks)
+                    ]
+                    for tap in (tap + e * self.f for e in range(self.group))
+                ]
+                return [(x[e], by[e][i % nv]) for e in range(self.group) for i, x in enumerate(xs)]
 
             sums = self.over_taps(span, count * nv, terms)
             for p in range(count):
@@ -298,13 +327,14 @@ class _Depth(Tiles):
                 if self.period:
                     self.taps_of_row(self.phases, fn.index(0), low, high)
                 else:
-                    with self.vectors(self.f) as (nv, first):
+                    most = 4 if self.group == 1 else 1
+                    with self.vectors(self.f, most) as (nv, first):
                         self.taps_of_row(nv, first, low, high)
 
     def taps_of_row(self, nv: int, first: V, low: V, high: V) -> None:
         """The sums of a row of the filter: its taps together where all see the image."""
         fn = self.fn
-        most = max(1, (24 if self.registers == 32 else 10) // nv)
+        most = max(1, (24 if self.registers == 32 else 10) // (nv * self.group))
         for count, tap in self.block_loops(even_blocks(self.taps[2], most)):
             self.line(tap, count, nv, first, (low, high))
         with fn.loop(0, self.taps[2]) as t:
@@ -324,7 +354,7 @@ class _Depth(Tiles):
         low, high = (e * c for e in span) if self.period else span
         with fn.loop(low, high, KC * step) as b:
             stop = fn.minimum(b.i + KC * step, high)
-            with fn.loop(b.i, stop, step, carry=self.zeros(taps * nv)) as q:
+            with fn.loop(b.i, stop, step, carry=self.zeros(taps * self.group * nv)) as q:
                 if self.period:
                     x_at, g_at, masks = q.i, q.i, self.masks(nv, q.i, stop)
                 else:
@@ -334,16 +364,24 @@ class _Depth(Tiles):
                     self.load(self.pointers[1], g_row + g_at + first + v * lanes, lanes, mask)
                     for v, mask in enumerate(masks)
                 ]
-                q.next([
-                    self.mul_add(
-                        self.shared(self.pointers[0], x_row[t] + x_at, first + v * lanes, masks[v]),
-                        gs[v], q.carry[t * nv + v],
-                    )
-                    for t in range(taps) for v in range(nv)
-                ])  # fmt: skip
-            kept = self.masks(nv, first, self.pitch)
-            for t in range(taps):
-                to = self.base + self.tap([*self.at, tap + t]) * self.pitch + first
+                sums: list[V] = []
+                for t in range(taps):
+                    xs = [
+                        self.spread(self.pointers[0], x_row[t] + x_at, first + v * lanes, masks[v])
+                        for v in range(nv)
+                    ]
+                    for e in range(self.group):
+                        old = q.carry[len(sums) : len(sums) + nv]
+                        sums += [
+                            self.mul_add(x[e], g, y) for x, g, y in zip(xs, gs, old, strict=True)
+                        ]
+                q.next(sums)
+            kept = self.masks(nv, first, self.period or self.f)
+            for t in range(taps * self.group):
+                tap_at, e = divmod(t, self.group)
+                to = (
+                    self.base + self.tap([*self.at, tap + tap_at]) * self.pitch + e * self.f + first
+                )
                 new = q.results[t * nv : (t + 1) * nv]
                 old = [
                     fn.load(self.pointers[2], to + v * lanes, self.acc, lanes, mask)

@@ -182,11 +182,30 @@ PROGRAMS["depthwise"] = _convolved("depthwise_conv2d_native", 9, 11)
 
 
 @program
+def conv_groups(tf: Any, x: Maker) -> list[Any]:
+    out = []
+    for each, groups, step in ((4, 6, 1), (8, 3, 1), (4, 5, 2)):
+        images = x(2, 9, 11, each * groups, known=True)
+        w = x(3, 3, each, each * groups, known=True)
+        out += x.grads(tf.nn.conv2d(images, w, step, "SAME") * 0.1, images, w)
+    return out
+
+
+@program
+def short_rows(tf: Any, x: Maker) -> list[Any]:
+    a, b, c = x(3, 20, 19, 3, known=True), x(3, known=True), x(3, 20, 19, 1, known=True)
+    planes = x(3, 3, 20, 19, known=True)
+    out = [a - b, a * c + b, tf.reverse(a, [2]) * b, tf.transpose(planes, [0, 2, 3, 1]) - b]
+    return [*out, tf.tanh(x(700, 10, known=True) + x(10, known=True)), a[:, ::2, 3:15] - b]
+
+
+@program
 def pooled(tf: Any, x: Maker) -> list[Any]:
     a, b = x(2, 7, 9, W, known=True), x(2, 4, 5, 6, 18, known=True)
     out = []
     for y, v in (
         (tf.nn.max_pool(a, [1, 2, 3, 1], [1, 2, 2, 1], "SAME"), a),
+        (tf.nn.max_pool(a, [1, 3, 3, 1], [1, 2, 2, 1], "SAME"), a),
         (tf.nn.avg_pool(a, [1, 3, 2, 1], [1, 2, 2, 1], "VALID"), a),
         (tf.nn.max_pool3d(b, [1, 2, 2, 2, 1], [1, 2, 2, 2, 1], "VALID"), b),
         (tf.nn.avg_pool3d(b, [1, 2, 2, 2, 1], [1, 1, 1, 1, 1], "SAME"), b),
