@@ -207,8 +207,9 @@ def noisy_linear_cosine_decay(
         variance = initial_variance / math.pow(
             1.0 + step, math.cast(convert_to_tensor(variance_decay), lr.dtype)
         )
+        least = convert_to_tensor(beta, dtype=lr.dtype)
         made(2)
         linear = (steps - step) / steps + random.random_normal([], stddev=math.sqrt(variance))
-        factor = (alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + beta
+        factor = (alpha + linear) * _cosine(2.0 * num_periods * (step / steps)) + least
         rate: Value = math.multiply(lr, factor, name=scope)
         return rate
