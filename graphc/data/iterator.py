@@ -17,6 +17,7 @@ import numpy as np
 from graphc.data.arguments import components
 from graphc.data.dataset import Dataset
 from graphc.data.function import Context, Function
+from graphc.data.interrupts import undisturbed
 from graphc.data.structure import (
     DatasetSpec,
     SparseSpec,
@@ -107,7 +108,7 @@ class Running:
                     )  # fmt: skip
                 self.elements = self.begin()
             try:
-                return next(self.elements)
+                return undisturbed(self.elements.__next__)  # type: ignore[no-any-return]
             except StopIteration:
                 raise OutOfRangeError(None, None, "End of sequence") from None
 
