@@ -130,7 +130,7 @@ class _Batch:
         """What the matrix on the left takes to what is right of it."""
         n = self.side
         pivots, _ = self.eliminate(rows)
-        right: Any = lit(True, dtypes.bool_)
+        right = self.test("equal", pivots[0], pivots[0])  # as TensorFlow, which lets later NaN pass
         for p in pivots:
             right = self.test("logical_and", right, self.test("not_equal", p, self.zero))
         self.check(right, self.words, b)
@@ -203,9 +203,12 @@ def lower_determinant(n: Node, s: Site) -> None:
 
     def inside(b: Any, given: list[Buffer], made: list[Buffer]) -> None:
         pivots, total = w.eliminate(w.rows(given[0], b, w.side))
+        endless: Any = w.zero  # NaN where a pivot is infinite
         for p in pivots:
             total = w.f("multiply", total, p)
-        w.k.store(made[0], (b,), total)
+            endless = w.f("add", endless, w.f("multiply", p, w.zero))
+        number = w.test("equal", total, total)  # TensorFlow 1.15 makes 0 of NaN
+        w.k.store(made[0], (b,), w.k.select(number, w.f("add", total, endless), w.zero))
 
     w.run(inside)
 
@@ -222,7 +225,10 @@ def lower_slogdet(n: Node, s: Site) -> None:
             each = w.k.select(w.test("equal", p, w.zero), w.zero, each)
             sign = w.f("multiply", sign, each)
             total = w.f("add", total, w.f("log", w.f("abs", p)))
-        w.k.store(made[0], (b,), sign)
-        w.k.store(made[1], (b,), total)
+        # without end, or no numbers: what TensorFlow 1.15 makes of the logarithm
+        usual = w.test("equal", w.f("subtract", total, total), w.zero)
+        odd = w.k.select(w.test("greater", total, w.zero), total, lit(-float("inf"), w.t))
+        w.k.store(made[0], (b,), w.k.select(usual, sign, w.zero))
+        w.k.store(made[1], (b,), w.k.select(usual, total, odd))
 
     w.run(inside)

@@ -149,6 +149,13 @@ def _flip(x: Array, yes: bool) -> Array:
 # ------------------------------------------------------------------------- inverse, determinant
 
 
+def _begun(a: Array) -> Array:
+    """`a`, unless its first element is NaN: others go on, as in TensorFlow."""
+    if a.size and np.isnan(a[..., 0, 0]).any():
+        raise np.linalg.LinAlgError
+    return a
+
+
 def _inverse_grad(y: Value, dy: Value, x: Value, *, adjoint: bool) -> Value:
     """d(A^-1) = -A^-1 dA A^-1."""
     if adjoint:
@@ -158,7 +165,7 @@ def _inverse_grad(y: Value, dy: Value, x: Value, *, adjoint: bool) -> Value:
 
 inverse_op = _host(
     "matrix_inverse", "MatrixInverse", "Inverses of square matrices.",
-    lambda x, *, adjoint: _flip(np.linalg.inv(x), adjoint), _same_square, _inverse_grad,
+    lambda x, *, adjoint: _flip(np.linalg.inv(_begun(x)), adjoint), _same_square, _inverse_grad,
     lower=_sized(lower_inverse, invert),
 )  # fmt: skip
 
@@ -184,8 +191,21 @@ def _over(dy: Value) -> Value:
     return shapes.expand_dims(shapes.expand_dims(dy, -1), -1)
 
 
+def _slogdet(x: Array) -> tuple[Array, Array]:
+    """Without end, or of no numbers, they are what TensorFlow 1.15 has."""
+    sign, logs = np.linalg.slogdet(x)
+    usual, odd = np.isfinite(logs), np.where(logs > 0, logs, -np.inf).astype(x.dtype)
+    return np.where(usual, sign, 0).astype(x.dtype), np.where(usual, logs, odd)
+
+
+def _det(x: Array) -> Array:
+    logs = _slogdet(x)[1]
+    odd = np.where(logs > 0, np.nan, 0).astype(x.dtype)
+    return np.asarray(np.where(np.isfinite(logs), np.linalg.det(x), odd))
+
+
 determinant_op = _host(
-    "matrix_determinant", "MatrixDeterminant", "Determinants of square matrices.", np.linalg.det,
+    "matrix_determinant", "MatrixDeterminant", "Determinants of square matrices.", _det,
     _of_batch(1), lambda y, dy, x: _over(dy * y) * matrix_inverse(x, adjoint=True),
     lower=_sized(lower_determinant, log_determinant),
 )  # fmt: skip
@@ -198,7 +218,7 @@ def matrix_determinant(input: Any, name: str | None = None) -> Value:
 
 slogdet_op = _host(
     "slogdet", "LogMatrixDeterminant", "Signs and logarithms of determinants.",
-    lambda x: tuple(np.linalg.slogdet(x)), _of_batch(2),
+    _slogdet, _of_batch(2),
     lambda y, dy, x: None if dy[1] is None else _over(dy[1]) * matrix_inverse(x, adjoint=True),
     lower=_sized(lower_slogdet, log_determinant),
 )  # fmt: skip
@@ -286,7 +306,7 @@ def _fits(a: Array, b: Array) -> None:
 
 def _solve(a: Array, b: Array, *, adjoint: bool) -> Array:
     _fits(a, b)
-    return np.linalg.solve(_flip(a, adjoint), b)
+    return np.linalg.solve(_flip(_begun(a), adjoint), b)
 
 
 def _batches_solved(inputs: Sequence[Value], attrs: Attrs) -> Types:
@@ -313,7 +333,7 @@ def matrix_solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None 
 
 def _triangular(a: Array, b: Array, *, lower: bool, adjoint: bool) -> Array:
     _fits(a, b)
-    half = np.tril(a) if lower else np.triu(a)
+    half = np.tril(_begun(a)) if lower else np.triu(_begun(a))
     return np.linalg.solve(_flip(half, adjoint), b)
 
 

@@ -201,7 +201,9 @@ def factor_lu(n: Node, s: Site, words: str) -> tuple[Any, Any]:
             k.store(order, (u, i), k.cast(k.index(i), i32))
         lower_product(w, lu, size, place, swapped)
         with k.loop("for", "i", size) as i:
-            k.check(w.test("not_equal", k.load(lu, (u, i, i)), w.zero), 1, u)
+            pivot, first = k.load(lu, (u, i, i)), k.load(x, (u, 0, 0))
+            k.check(w.test("not_equal", pivot, w.zero), 1, u)
+            k.check(w.test("equal", first, first), 1, u)  # NaN elsewhere goes on, as in TensorFlow
     made = s.temp(t, many * size * size), s.temp(i32, many * size)
     s.step(k.build(), [s.input(0), *made], [words])
     return made
@@ -307,7 +309,9 @@ def lower_triangular(n: Node, s: Site) -> None:
             return (matrix, i, start + c)
 
         def check(own: Any) -> None:
+            first = k.load(a, (matrix, 0, 0))
             k.check(w.test("not_equal", own, w.zero), 1, u)
+            k.check(w.test("equal", first, first), 1, u)
 
         w.copy(x, b, size, count, at, at)
         substitute(
@@ -417,6 +421,9 @@ def log_determinant(n: Node, s: Site) -> None:
             now = w.f("abs", w.f("multiply", total.before[2], p))
             total.step(w.f("multiply", total.before[0], each), w.f("log", w.f("abs", p)), p, now)
         out, logs, product, least = total.results
+        # without end, or no numbers: what TensorFlow 1.15 makes of the logarithm
+        usual = w.test("equal", w.f("subtract", logs, logs), w.zero)
+        endless = w.test("greater", logs, w.zero)
         if len(made) == 1:
             # the product, unless some part of it left the numbers of full precision
             first = w.f("multiply", k.load(sign, (u,)), product)
@@ -425,10 +432,12 @@ def log_determinant(n: Node, s: Site) -> None:
             kept = w.test("logical_and", kept, finite)
             zero = w.test("equal", out, w.zero)
             far = k.select(zero, w.zero, w.f("multiply", out, w.f("exp", logs)))
-            k.store(sign, (u,), k.select(kept, first, far))
+            odd = k.select(endless, lit(float("nan"), t), w.zero)
+            k.store(sign, (u,), k.select(usual, k.select(kept, first, far), odd))
         else:
-            k.store(sign, (u,), out)
-            k.store(made[1], (u,), logs)
+            least = k.select(endless, logs, lit(-float("inf"), t))
+            k.store(sign, (u,), k.select(usual, out, w.zero))
+            k.store(made[1], (u,), k.select(usual, logs, least))
     binds = [s.input(0), *(s.output(i) for i in range(len(made)))]
     rows = s.scratch(scratch_stride(lu), t)
     s.step(k.build(), [binds[0], rows, *binds[1:]])
