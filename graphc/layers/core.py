@@ -71,7 +71,7 @@ class Dense(Layer):
         dtype = as_dtype(self.dtype or "float32")
         if not dtype.is_floating:
             raise TypeError(
-                f"Unable to build `Dense` layer with non-floating point dtype {dtype!r}"
+                f"Unable to build `Dense` layer with non-floating point dtype {dtype}"
             )
         last = as_shape(input_shape)[-1].value
         if last is None:

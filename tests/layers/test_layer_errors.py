@@ -24,7 +24,7 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (lambda: L.dense(x(None, None), 3), ValueError,
      "The last dimension of the inputs to `Dense` should be defined. Found `None`."),
     (lambda: L.dense(x(2, 3, dtype=tf.int32), 3), TypeError,
-     "Unable to build `Dense` layer with non-floating point dtype"),
+     "Unable to build `Dense` layer with non-floating point dtype <dtype: 'int32'>"),
     (lambda: L.dense([[1.0, 2.0]], 3, name="d"), ValueError,
      "Layer d expects 1 inputs, but it received 2 input tensors."),
     (lambda: L.dense(x(2, 4), 3, activation=3), TypeError,
