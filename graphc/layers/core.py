@@ -70,9 +70,7 @@ class Dense(Layer):
     def build(self, input_shape: Any) -> None:
         dtype = as_dtype(self.dtype or "float32")
         if not dtype.is_floating:
-            raise TypeError(
-                f"Unable to build `Dense` layer with non-floating point dtype {dtype}"
-            )
+            raise TypeError(f"Unable to build `Dense` layer with non-floating point dtype {dtype}")
         last = as_shape(input_shape)[-1].value
         if last is None:
             raise ValueError(

@@ -428,7 +428,7 @@ unstack_op.call = unstack
 # ------------------------------------------------------------------------- split
 
 
-def _split_axis(inputs: Sequence[Value], attrs: Attrs, s: Shape, what: str) -> int | None:
+def _split_axis(inputs: Sequence[Value], attrs: Attrs, s: Shape) -> int | None:
     axis = static(inputs, attrs, "axis")
     if axis is None:
         return None
@@ -437,7 +437,6 @@ def _split_axis(inputs: Sequence[Value], attrs: Attrs, s: Shape, what: str) -> i
     if at is None:
         raise infer_error(
             f"Dimension size, given by scalar input {axis} must be in range [{-len(s)}, {len(s)})",
-            what,
         )
     return at
 
@@ -447,7 +446,7 @@ def _split_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     s = x.static_shape
     if s is None:
         return [(x.dtype, None)] * n
-    at = _split_axis(inputs, attrs, s, "")
+    at = _split_axis(inputs, attrs, s)
     if at is None:
         return [(x.dtype, tuple(D.fresh() for _ in s))] * n
     if D.same(s[at] % n, 0) is False:
@@ -501,7 +500,7 @@ def _split_v_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     want = static(inputs, attrs, "sizes")
     if s is None:
         return [(x.dtype, None)] * n
-    at = _split_axis(inputs, attrs, s, "")
+    at = _split_axis(inputs, attrs, s)
     if at is None:
         return [(x.dtype, tuple(D.fresh() for _ in s))] * n
     parts = _split_sizes(s[at], (None,) * n if want is None else want, attrs, len(s), at)

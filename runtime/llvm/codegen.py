@@ -122,7 +122,7 @@ def scalar_table() -> dict[str, Callable[..., Any]]:
     return {**_own_scalars(len(OPS), next(reversed(OPS.values()))), **SCALARS}
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # how many ops there are, and the last, say whether users added some
 def _own_scalars(count: int, last: Op) -> dict[str, Callable[..., Any]]:
     return {name: record.scalar for name, record in OPS.items() if record.scalar is not None}
 

@@ -156,10 +156,10 @@ def compile_kernels(
     return {key: found[key] for key in sources}
 
 
-def load_kernels(keys: Iterable[str], options: Options | None = None) -> dict[str, Compiled] | None:
+def load_kernels(keys: Iterable[str]) -> dict[str, Compiled] | None:
     """Code for every key from memory or disk; None where some is in neither."""
     try:
-        return compile_kernels(dict.fromkeys(keys, _absent), options)
+        return compile_kernels(dict.fromkeys(keys, _absent))
     except Stopped:
         return None
 

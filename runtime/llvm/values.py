@@ -28,7 +28,7 @@ SCALAR: dict[str, ir.Type] = {
 }  # fmt: skip
 
 
-@cache
+@cache  # by name too: all types of integers have one hash
 def _vector(t: ir.Type, lanes: int, name: str) -> ir.Type:
     return ir.VectorType(t, lanes)
 
