@@ -93,7 +93,7 @@ def test_only_long_chains_have_stages(cut_counts: list[int]) -> None:
         x = tf.placeholder(tf.float32, [None])
         values = np.ones(100, np.float32)
         sess.run(tf.exp(x * number), {x: values})
-        assert max(cut_counts, default=1) == 1
+        assert max(cut_counts, default=1) == 1 or not ROOM
         sess.run(price(x * number, x + number), {x: values})
         assert max(cut_counts) > 2 or not ROOM
 
