@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from graphc.cli import COMMANDS, main
+from graphc.commands.passes import page
+from graphc.passes.pipeline import PASSES
 
 SCRIPT = """
 import pathlib
@@ -176,3 +178,22 @@ def test_the_largest_run_has_the_most_operations(wanted: str, tmp_path: Path, ca
     )
     assert main(["dump", "--run", "-1", "--stage", "graph", str(path)]) == 0
     assert "wanted" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_what_a_saved_graph_needs(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    """Where protocol buffers are not installed, one line says what to install."""
+    (tmp_path / "graph.meta").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.meta_graph_pb2", None)
+    assert main(["dump", str(tmp_path / "graph.meta")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("graphc: cannot read ")
+    assert err.endswith("pip install 'graphc[tensorboard]'\n")
+    assert err.count("tensorboard package") == err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_pages_of_passes_end_no_line_with_blanks(name: str) -> None:
+    lines = page(name).splitlines()
+    assert lines[0] == name
+    assert lines == [line.rstrip() for line in lines]

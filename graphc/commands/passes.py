@@ -46,8 +46,8 @@ def page(name: str) -> str:
 
     f = PASSES[name]
     module = inspect.getdoc(inspect.getmodule(f)) or ""
-    lines = [name, "", *(f"  {line}" for line in module.splitlines()), ""]
-    lines += [f"  {line}" for line in _doc(name)] + [""]
+    lines = [name, "", *(f"  {line}".rstrip() for line in module.splitlines()), ""]
+    lines += [f"  {line}".rstrip() for line in _doc(name)] + [""]
     at = [str(k) for k, text in LEVELS.items() if name in text.split(",")]
     lines.append(f"  levels     {', '.join(at) or 'none: name it in a pipeline'}")
     if name in REQUIRED:

@@ -37,7 +37,7 @@ def read_saved(path: str) -> tuple[Any, list[str]]:
     except Misuse:
         raise
     except ImportError as e:
-        raise Misuse(f"{path!r} needs the package tensorboard: {e}") from None
+        raise Misuse(f"cannot read {path!r}: {e}") from None
     except Exception as e:  # whatever is in the file
         raise Misuse(f"cannot read {path!r}: {e or type(e).__name__}", 1) from None
     return graph, []
