@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import graphc as tf
@@ -45,7 +45,10 @@ def test_crc_by_lanes_is_that_by_bytes(size):
 
 
 @given(st.dictionaries(st.binary(max_size=40), st.binary(max_size=60), max_size=200))
-@settings(max_examples=30, deadline=None)
+@settings(
+    max_examples=30, deadline=None, derandomize=True, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
 def test_table_gives_back_what_went_in(items):
     data = write_table(sorted(items.items()))
     assert read_table(data) == items

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from op_cases import BY_KIND, draw, families
+from thinned import thinned
 
 from graphc import ops
 from graphc.errors import InvalidArgumentError
@@ -182,8 +183,13 @@ def ids(record: Op) -> str:
 
 
 @pytest.mark.parametrize("record", ELEMENTWISE, ids=ids)
-def test_vectors_of_every_type(record: Op) -> None:
-    compare(record, kinds_of(record), "vector")
+@pytest.mark.parametrize("each", thinned([1, 3], lambda each: each == 3))
+def test_vectors_of_types(record: Op, each: int) -> None:
+    """Of all types, or of the most usual and every third: others for neighbours in the list."""
+    kinds, usual = kinds_of(record), (dtypes.float32, dtypes.int32)
+    first = ELEMENTWISE.index(record) % min(each, len(kinds))
+    chosen = [t for i, t in enumerate(kinds) if i % each == first or t in usual]
+    compare(record, chosen, "vector")
 
 
 @pytest.mark.parametrize("record", ELEMENTWISE, ids=ids)

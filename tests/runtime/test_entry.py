@@ -399,16 +399,12 @@ def test_a_program_lets_in_one_run_at_a_time(fast: bool) -> None:
 
 
 def test_costs_are_learned(fast: bool) -> None:
-    """Of the first of 64 parts, which another process may interrupt: one time in ten is enough."""
-    for _ in range(10):
-        p, out = spinning(60, 600, cost=1e9, fast=fast)
-        whole, own = time.perf_counter_ns(), time.thread_time_ns()
-        assert p.run() == OK
-        whole, own = time.perf_counter_ns() - whole, time.thread_time_ns() - own
-        assert own > 10e6
-        if 0.5 * own < p.costs[0] * len(out) < 1.01 * whole:
-            return
-    pytest.fail(f"a cost of {p.costs[0]} ns for {own / len(out)} ns")
+    """Of the first of 64 parts, which may be interrupted as long as the whole run is."""
+    p, out = spinning(60, 600, cost=1e9, fast=fast)
+    whole, own = time.perf_counter_ns(), time.thread_time_ns()
+    assert p.run() == OK
+    whole, own = time.perf_counter_ns() - whole, time.thread_time_ns() - own
+    assert 0.2 * own / len(out) < p.costs[0] < 1.01 * whole / (len(out) // 64)
 
 
 # ----------------------------------------------------------------- the FPU
