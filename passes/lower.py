@@ -205,8 +205,12 @@ class _Lower(Reductions):
             for i, v, axes in full:
                 self.store_output(i, v, axes)
 
-        vector = self.row_vector()
-        self.nest([("vector" if i == vector else "for", i) for i in self.inner], body)
+        vector, axes = self.row_vector(), self.inner
+        if vector is not None and axes[-1] == vector and self.folds(axes):
+            self.folded, axes = (axes[-2], vector), axes[:-1]
+        kinds = ["for"] * (len(axes) - 1) + ["vector" if vector == self.inner[-1] else "for"]
+        self.nest(list(zip(kinds, axes, strict=True)), body)
+        self.folded = None
 
     def stage(self, nodes: list[Node], number: int) -> None:
         """Loop over the row once for the reductions `nodes`, which need earlier stages only."""

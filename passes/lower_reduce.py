@@ -112,10 +112,16 @@ class Reductions(Values):
                 for k, v in zip(kinds, operands, strict=True)
             ]
         axis, rest = axes[0], axes[1:]
-        kind = "vector" if axis == self.row_vector() else "for"
+        short = self.run_on(kinds, axes)
+        kind = "vector" if (axis if short is None else short) == self.row_vector() else "for"
         start, count = part or (0, self.extent[axis])
+        if short is not None:
+            size, rest = self.extent[short], []
+            count = count * size
         with self.k.reduce(kind, "ijklmnop"[axis % 8], count) as r:
             self.at[axis] = start + r.var
+            if short is not None:
+                self.at[axis], self.at[short] = start + r.var // size, r.var % size
             self.memo.append({})
             if rest:
                 inner = self.reduce(kinds, operands, rest, stage)
@@ -124,6 +130,12 @@ class Reductions(Values):
             r.yields(*zip(kinds, inner, strict=True))
             self.memo.pop()
         return list(r.results)
+
+    def run_on(self, kinds: Sequence[str], axes: Sequence[int]) -> int | None:
+        """The short last axis that vectors along the one before run on through; None for none."""
+        if len(axes) != 2 or axes[-1] != self.row_vector() or not self.folds(axes):
+            return None
+        return None if any(k.startswith("arg") for k in kinds) else axes[-1]
 
     @staticmethod
     def not_empty(n: Node) -> None:

@@ -44,12 +44,12 @@ def everywhere(w: Walk, body: Sequence[Stmt]) -> None:
     for s in body:
         for inner in bodies(s):
             everywhere(w, inner)
-        if isinstance(s, Loop) and s.kind == "vector":
+        if isinstance(s, Loop | Reduce) and s.kind == "vector":
             _repeat(w, s, s.body)
 
 
 @contextmanager
-def repeating(w: Walk, s: Loop, inside: Sequence[Stmt]) -> Iterator[None]:
+def repeating(w: Walk, s: Loop | Reduce, inside: Sequence[Stmt]) -> Iterator[None]:
     """What is built inside, the loop `s`, reads its rows repeated."""
     made = _repeat(w, s, inside)
     yield
@@ -205,7 +205,7 @@ def _permuted(k: Fn, parts: Sequence[V], index: V) -> V:
     return V(k, ll, x.dtype, x.lanes)
 
 
-def _repeat(w: Walk, s: Loop, inside: Sequence[Stmt]) -> list[tuple[str, Dim]]:
+def _repeat(w: Walk, s: Loop | Reduce, inside: Sequence[Stmt]) -> list[tuple[str, Dim]]:
     """Repeat what the loop `s` reads so and what is known here; the keys of what was new."""
     made: list[tuple[str, Dim]] = []
     for x in inside:

@@ -11,11 +11,13 @@ absolute values.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from graphc.ir.dims import Expr, Symbol
 from graphc.ir.kernel import Load, Reduce, Repeat, Scan, Stmt
 from graphc.runtime.llvm.emit import Fn
+from graphc.runtime.llvm.periods import repeating
 from graphc.runtime.llvm.pipeline import Staged, copies_of, reduced_rows
 from graphc.runtime.llvm.reducers import (
     SLOTS,
@@ -54,10 +56,10 @@ def reduce(w: Walk, s: Reduce) -> None:
 
     if isinstance(s.extent, int) and s.extent <= 0:
         out = none()
-    elif isinstance(s.extent, Expr) and any(isinstance(x, Load) for x in before):
-        out = k.choose(n > 0, some, none)
     else:
-        out = some()
+        loads = isinstance(s.extent, Expr) and any(isinstance(x, Load) for x in before)
+        with repeating(w, s, inside) if s.kind == "vector" else nullcontext():
+            out = k.choose(n > 0, some, none) if loads else some()
     w.values.update(zip(s.names, out, strict=True))
 
 

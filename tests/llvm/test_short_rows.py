@@ -106,3 +106,59 @@ def test_loops() -> None:
     assert "//5" not in kernel((None, 5), (None, 1), dtype=np.float32)
     assert "//3" not in kernel((None, 3), (None, 1), dtype=np.float16)
     assert "%3" not in kernel((5, 3), (3,), dtype=np.float32)
+
+
+def sums(x: Any, row: Any, each: Any, axes: list[int]) -> list[Any]:
+    """Reductions over short rows and the axes around them, of views and of what is broadcast."""
+    less, every = x - row, {"axis": axes, "keepdims": True}
+    steps = tf.abs(x[:, 1:] - x[:, :-1])
+    return [
+        tf.reduce_sum(less * less), tf.reduce_sum(less * each, axes), tf.reduce_max(x * each, axes),
+        tf.reduce_sum(steps, axes), tf.reduce_sum(x[:, ::-1] * row), tf.reduce_min(x[1:] + row),
+        less - tf.reduce_sum(less, **every), tf.reduce_max(less, **every) - less,
+    ]  # fmt: skip
+
+
+def sums_of(x: Any, row: Any, each: Any, axes: list[int]) -> list[Any]:
+    """The same with numpy."""
+    less, over = x - row, tuple(axes)
+    steps = np.abs(x[:, 1:] - x[:, :-1])
+    return [
+        (less * less).sum(), (less * each).sum(over), (x * each).max(over), steps.sum(over),
+        (x[:, ::-1] * row).sum(), (x[1:] + row).min(),
+        less - less.sum(over, keepdims=True), less.max(over, keepdims=True) - less,
+    ]  # fmt: skip
+
+
+def check_sums(n: int, shape: tuple[int, ...], known: bool, threads: int) -> None:
+    rng = np.random.default_rng(n)
+    x = rng.integers(-5, 6, (*shape, n)).astype(np.float32)
+    row = rng.integers(-5, 6, n).astype(np.float32)
+    each = rng.integers(0, 3, (*shape, 1)).astype(np.float32)
+    axes = list(range(1, x.ndim))
+    with tf.Graph().as_default():
+        sizes = [list(a.shape) if known else [None] * len(shape) + [a.shape[-1]] for a in (x, each)]
+        a, b = (tf.placeholder(tf.float32, s) for s in sizes)
+        r = tf.placeholder(tf.float32, [n])
+        config = tf.ConfigProto(intra_op_parallelism_threads=threads)
+        with tf.Session(config=config) as sess:
+            got = sess.run(sums(a, r, b, axes), {a: x, b: each, r: row})
+    for i, (p, q) in enumerate(zip(got, sums_of(x, row, each, axes), strict=True)):
+        np.testing.assert_array_equal(p, q, f"[{i}] {n} {shape}")
+
+
+@pytest.mark.parametrize(("n", "shape", "known"), [(3, (3, 7, 70), True), (4, (900,), False)])
+def test_sums(n: int, shape: tuple[int, ...], known: bool) -> None:
+    check_sums(n, shape, known, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", REACHED)
+@pytest.mark.parametrize("shape", [(4, 100), (3, 7, 70), (1000,), (40000,)])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 10, FOLDED, FOLDED + 1])
+def test_more_sums(
+    n: int, shape: tuple[int, ...], level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAPHC_CPU", level)
+    for known in (True, False):
+        check_sums(n, shape, known, 1 + known)

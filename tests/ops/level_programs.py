@@ -196,6 +196,11 @@ def short_rows(tf: Any, x: Maker) -> list[Any]:
     a, b, c = x(3, 20, 19, 3, known=True), x(3, known=True), x(3, 20, 19, 1, known=True)
     planes = x(3, 3, 20, 19, known=True)
     out = [a - b, a * c + b, tf.reverse(a, [2]) * b, tf.transpose(planes, [0, 2, 3, 1]) - b]
+    out += [
+        tf.reduce_sum(tf.square(a - b), [1, 2, 3]),
+        tf.reduce_sum(a * c),
+        tf.reduce_max(a[1:] * b),
+    ]
     return [*out, tf.tanh(x(700, 10, known=True) + x(10, known=True)), a[:, ::2, 3:15] - b]
 
 
