@@ -15,6 +15,7 @@ from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import arrays, check, fills, lookup, math, reduce, shapes, spaced, transposing
 from graphc.ops.counting import as_many, made, sized
+from graphc.ops.joining import concat_op
 from graphc.ops.ranking import lower_search
 from graphc.ops.record import (
     Attrs,
@@ -389,4 +390,7 @@ def parallel_stack(values: Any, name: str = "parallel_stack") -> Value:
         if not all(sized(v) for v in given):
             raise ValueError("shape attr must be fully defined.")
         with current().counts_as(2 * len(given) + 1):
+            if len(given) == 1:  # a copy in TensorFlow, as a stack of one is not
+                row = shapes.expand_dims(given[0], 0)
+                return build(concat_op, [row], {"axis": 0}, "ParallelConcat").outputs[0]
             return arrays.stack(given, 0, "ParallelConcat")

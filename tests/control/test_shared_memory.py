@@ -62,6 +62,7 @@ MATRIX = {
     "copy of a part": (lambda v: tf.reshape(v, [-1, 2])[1:3], "oo"),
     "stack": (lambda v: tf.stack([v], axis=-1), "nn"),
     "stack of two": (lambda v: tf.stack([v, v]), "oo"),
+    "parallel_stack": (lambda v: tf.parallel_stack([v]), "oo"),
     "concat of one": (lambda v: tf.concat([v], 0), "nn"),
     "concat": (lambda v: tf.concat([v, v], 0), "oo"),
     "add_n of one": (lambda v: tf.add_n([v]), "nn"),
