@@ -19,6 +19,7 @@ from graphc.passes.lowered import (
     FOLDED,
     FOLDED_EACH,
     FOLDS,
+    LEAPS,
     STREAM,
     STREAM_BYTES,
     Axes,
@@ -117,6 +118,8 @@ class Values(Space):
             return False
         row, column = axes[-2:]
         n = self.extent[column]
+        if any(v.op.name in LEAPS for v in self.nodes):
+            return False
         if type(n) is not int or n > FOLDED or self.value_of((row, column)) < FOLDS:
             return False
         each = [

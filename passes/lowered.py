@@ -27,6 +27,8 @@ SHORT, SHORT_ROWS = 16, 256
 #: Rows up to so long are run through as one, from so many elements on; and where some values are
 #: one element a row.
 FOLDED, FOLDS, FOLDED_EACH = 64, 256, 4
+#: Views whose rows lie anywhere: row by row they are loads, and vectors that run on would gather.
+LEAPS = frozenset({"gather", "gather_nd", "reverse_sequence", "mirror_pad"})
 #: Reductions whose result does not depend on the order of the elements.
 ANY_ORDER = frozenset({"max", "min", "argmax", "argmin", "any", "all"})
 #: A result this large leaves the cache before anyone reads it: it is stored past the cache.

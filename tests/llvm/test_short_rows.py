@@ -108,6 +108,16 @@ def test_loops() -> None:
     assert "%3" not in kernel((5, 3), (3,), dtype=np.float32)
 
 
+def test_rows_from_anywhere() -> None:
+    """Rows that data picks are loads row by row."""
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x, i = tf.placeholder(tf.float32, [90, 3]), tf.placeholder(tf.int32, [400])
+        feed = {x: np.ones([90, 3]), i: np.arange(400) % 90}
+        (part,) = compile_run(tf.gather(x, i) * 2.0, feed, sess)
+        (step,) = part.compilation.plan.steps
+        assert "//3)" not in str(print_kernel(step.code.kernel))
+
+
 def sums(x: Any, row: Any, each: Any, axes: list[int]) -> list[Any]:
     """Reductions over short rows and the axes around them, of views and of what is broadcast."""
     less, every = x - row, {"axis": axes, "keepdims": True}
