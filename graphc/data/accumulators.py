@@ -16,6 +16,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.dtypes import as_dtype
+from graphc.ir.interrupts import Undisturbed
 from graphc.ir.node import Value
 from graphc.ops import math
 from graphc.ops.convert import convert_to_tensor
@@ -45,7 +46,7 @@ class _Sums(Meeting):
 
     def apply(self, step: int, grad: Array) -> None:
         """Add a gradient, unless it was computed before the current step."""
-        with self.changed:
+        with Undisturbed(), self.changed:
             if step < self.step:
                 return
             self._add(grad)
@@ -66,7 +67,7 @@ class _Sums(Meeting):
         """The mean or sum, once there are `required`; the next step begins."""
         if required <= 0:
             raise _refuse(f"Argument num_required must be positive, but was {required}")
-        with self.changed:
+        with Undisturbed(), self.changed:
             self._wait(lambda: self.count >= required)
             made = self._result()
             self.step += 1
@@ -192,7 +193,7 @@ count_op = op(
 
 def _set_step(host: Any, step: Any, *, accumulator: ConditionalAccumulatorBase) -> None:
     sums = accumulator._sums(host)
-    with sums.changed:
+    with Undisturbed(), sums.changed:
         sums.step = int(step)
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from graphc.data.arguments import components
 from graphc.data.dataset import Dataset
 from graphc.data.function import Context, Function
-from graphc.data.interrupts import undisturbed
 from graphc.data.structure import (
     DatasetSpec,
     SparseSpec,
@@ -39,6 +38,7 @@ from graphc.face.elements import Operation, Tensor
 from graphc.face.graph import get_default_graph
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
+from graphc.ir.interrupts import Undisturbed
 from graphc.ir.node import Value
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import made
@@ -108,7 +108,8 @@ class Running:
                     )  # fmt: skip
                 self.elements = self.begin()
             try:
-                return undisturbed(self.elements.__next__)  # type: ignore[no-any-return]
+                with Undisturbed(at_most=1):  # a source may wait for ever
+                    return next(self.elements)
             except StopIteration:
                 raise OutOfRangeError(None, None, "End of sequence") from None
 

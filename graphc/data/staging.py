@@ -16,6 +16,7 @@ from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
+from graphc.ir.interrupts import Undisturbed
 from graphc.ir.node import Value
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.record import Attrs, Types, no_grad, op
@@ -54,24 +55,24 @@ class _Staged(Meeting):
                 f"Attempted to insert tensors with combined size of '{self._bytes(element)}' bytes "
                 f"into Staging Area with a memory limit of '{self.memory}'.",
             )  # fmt: skip
-        with self.changed:
+        with Undisturbed(), self.changed:
             self._wait(lambda: self._fits(element))
             self.elements.append(element)
             self.changed.notify_all()
 
     def get(self) -> tuple[Any, ...]:
-        with self.changed:
+        with Undisturbed(), self.changed:
             self._wait(lambda: bool(self.elements))
             self.changed.notify_all()
             return self.elements.pop(0)
 
     def peek(self, index: int) -> tuple[Any, ...]:
-        with self.changed:
+        with Undisturbed(), self.changed:
             self._wait(lambda: len(self.elements) > index)
             return self.elements[index]
 
     def clear(self) -> None:
-        with self.changed:
+        with Undisturbed(), self.changed:
             self.elements.clear()
             self.changed.notify_all()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from graphc.data.shuffle import Draws
 from graphc.errors import CancelledError, OutOfRangeError
+from graphc.ir.interrupts import Undisturbed, heed
 from graphc.runtime import deadline
 
 __all__ = ["Fifo", "Meeting", "Prioritised", "Shuffled", "Store"]
@@ -31,11 +32,13 @@ class Meeting:
     def _wait(self, ready: Callable[[], bool]) -> None:
         while not ready():
             deadline.check()
-            self.changed.wait(deadline.left(1.0))  # bounded, so that Ctrl-C is seen everywhere
+            heed()
+            main = threading.current_thread() is threading.main_thread()
+            self.changed.wait(deadline.left(0.1 if main else 1.0))  # bounded, to see Ctrl-C
 
     def wake(self) -> None:
         """A session is closed: whoever waits for it gives up."""
-        with self.changed:
+        with Undisturbed(), self.changed:
             self.changed.notify_all()
 
 
@@ -80,7 +83,7 @@ class Store(Meeting):
         CancelledError
             When the queue is closed.
         """
-        with self.changed:
+        with Undisturbed(), self.changed:
             if self.closed:
                 raise CancelledError(None, None, f"{self.label} is closed.")
             for e in elements:
@@ -104,7 +107,7 @@ class Store(Meeting):
         OutOfRangeError
             When the queue is closed and has too few.
         """
-        with self.changed:
+        with Undisturbed(), self.changed:
             self._wait(lambda: not self.taking)
             self.taking = True
             got: list[Element] = []
@@ -146,7 +149,7 @@ class Store(Meeting):
         CancelledError
             Without `cancel`, when the queue is closed.
         """
-        with self.changed:
+        with Undisturbed(), self.changed:
             if self.closed and not cancel:
                 raise CancelledError(None, None, f"{self.label} is already closed.")
             self.closed = True

@@ -13,6 +13,7 @@ import sys
 from functools import lru_cache
 from typing import NamedTuple
 
+from graphc.ir.interrupts import Undisturbed
 from graphc.runtime.llvm.cache import Cache, open_cache
 
 __all__ = ["LEVELS", "Cpu", "asked", "host"]
@@ -187,7 +188,8 @@ def _remembered(facts: str, cache: Cache) -> _Report:
         if len(parts) == 4:
             return _Report(*parts)
         cache.reject(key)
-    r = _ask_llvm()
+    with Undisturbed():
+        r = _ask_llvm()
     cache.store(key, "\n".join((r.triple, r.name, r.features, r.toolchain)).encode())
     return r
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from graphc.ir.interrupts import Undisturbed
 from graphc.runtime.llvm.shared import being_made, counts, lock
 from graphc.runtime.llvm.workers import turns
 
@@ -36,6 +37,12 @@ class Gate:
 
     @contextlib.contextmanager
     def enter(self, *, counted: bool = True) -> Iterator[None]:
+        with Undisturbed():  # an interrupt inside of a call would leave llvmlite's lock taken
+            with self._entered(counted):
+                yield
+
+    @contextlib.contextmanager
+    def _entered(self, counted: bool) -> Iterator[None]:
         me = threading.get_ident()
         with self.condition:
             while self.forking not in (0, me) and me not in self.inside:

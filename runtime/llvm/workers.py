@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from graphc.errors import CompileError
+from graphc.ir.interrupts import Undisturbed
 from graphc.runtime.llvm.shared import lock
 
 __all__ = ["Stopped", "Turns", "Workers", "stopped", "turns"]
@@ -79,7 +80,7 @@ class Workers:
         self._spare = threads - 1
 
     def submit(self, key: str, text: str) -> None:
-        with self._ready:
+        with Undisturbed(), self._ready:
             heapq.heappush(self._queue, (-len(text), key, text))
             self._ready.notify()
         if self._spare > 0:
@@ -93,12 +94,12 @@ class Workers:
                 self._threads.append(helper)
 
     def cancel(self) -> None:
-        with self._ready:
+        with Undisturbed(), self._ready:
             self._queue.clear()
 
     def finish(self) -> None:
         """Do what is left and wait for the helpers."""
-        with self._ready:
+        with Undisturbed(), self._ready:
             self._closed = True
             self._ready.notify_all()
         try:
@@ -110,7 +111,7 @@ class Workers:
 
     def _run(self) -> None:
         while True:
-            with self._ready:
+            with Undisturbed(), self._ready:
                 while not self._queue and not self._closed:
                     self._ready.wait()
                 if not self._queue:

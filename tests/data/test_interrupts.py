@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.ir.interrupts import Undisturbed, heed
 
 
 def _interrupting(at: int, times: int = 1) -> Any:
@@ -68,3 +70,47 @@ def test_a_source_that_waits_is_interrupted_by_the_second() -> None:
         with pytest.raises(KeyboardInterrupt):
             sess.run(get)
         assert sess.run(get) in (1, 2)
+
+
+def test_a_queue_that_is_waited_at_is_interrupted_and_stays_whole() -> None:
+    """An interrupt while a lock is taken or let go left it taken, or was another error."""
+    with tf.Graph().as_default(), tf.Session() as sess:
+        queue = tf.FIFOQueue(2, [tf.float32], [[]])
+        get, put, size = queue.dequeue(), queue.enqueue(1.0), queue.size()
+        for _ in range(3):
+            press = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+            press.start()
+            with pytest.raises(KeyboardInterrupt):
+                sess.run(get)  # waits for ever
+            press.join()
+        found: list[Any] = []
+        other = threading.Thread(target=lambda: found.append(sess.run([put, size])))
+        other.start()
+        other.join(timeout=20)
+        assert found
+        assert sess.run(get) == 1.0
+
+
+def test_interrupts_wait_for_the_end_of_a_block() -> None:
+    done = []
+
+    def nested() -> None:
+        with Undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append(1)
+            with Undisturbed():
+                os.kill(os.getpid(), signal.SIGINT)
+                done.append(2)
+            done.append(3)
+
+    def heeding() -> None:
+        with Undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            heed()
+            done.append(4)
+
+    for f in (nested, heeding):
+        with pytest.raises(KeyboardInterrupt):
+            f()
+        assert done == [1, 2, 3]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
