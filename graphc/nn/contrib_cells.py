@@ -540,7 +540,7 @@ class UGRNNCell(OfUnits, RNNCell):
         if inputs.get_shape().with_rank(2)[1].value is None:
             raise ValueError("Could not infer input size from inputs.get_shape()[-1]")
         with variable_scope(get_variable_scope(), initializer=self._initializer):
-            both = [inputs, state]
+            both = arrays.concat([inputs, state], 1)
             self._linear = self._linear or Linear(both, 2 * self._num_units, True)
             g, c = arrays.split(self._linear(both), 2, 1)
         g = math.sigmoid(g + self._forget_bias)

@@ -10,7 +10,7 @@ from graphc.face.scopes import get_variable, get_variable_scope, variable_scope
 from graphc.nn.cells import LSTMStateTuple, OfUnits, RNNCell
 from graphc.nn.contrib_cells import Linear
 from graphc.nn.wrappers import WrapperCell
-from graphc.ops import arrays, fills, linalg, math, nn, random
+from graphc.ops import arrays, fills, linalg, math, nn, random, shapes
 from graphc.ops.state import stop_gradient
 
 __all__ = [
@@ -176,14 +176,19 @@ class GLSTMCell(RNNCell):
         if width % k:
             raise ValueError(f"input size ({width}) must be divisible by number_of_groups ({k})")
         part, held = width // k, self.output_size // k
+        known = inputs.get_shape()[0].value
+        rows = shapes.shape(inputs)[0] if known is None else known
         found: list[list[Any]] = [[], [], [], []]
         with variable_scope(get_variable_scope(), initializer=self._initializer):
             for g in range(k):
                 with variable_scope(f"group{g}"):
-                    x = arrays.concat(
-                        [inputs[:, g * part : (g + 1) * part],
-                         m_prev[:, g * held : (g + 1) * held]], 1,
-                    )  # fmt: skip
+                    own = [
+                        arrays.slice(
+                            v, [0, g * n], [rows, n], name=f"GLSTM_group{g}_input_generation"
+                        )
+                        for v, n in ((inputs, part), (m_prev, held))
+                    ]
+                    x = arrays.concat(own, 1)
                     linear = self._first[g] or Linear(x, 4 * self._num_units // k, False)
                     self._first[g] = linear
                     for row, v in zip(found, arrays.split(linear(x), 4, 1), strict=True):

@@ -241,7 +241,7 @@ class DropoutWrapper(WrapperCell):
 
     def _noises(self, salt: str, sizes: Any, dtype: Any) -> Any:
         def noise(i: int, size: Any) -> Value:
-            shape = [1, *as_shape(size).as_list()]
+            shape = arrays.concat([[1], as_shape(size).as_list()], 0)
             return random.random_uniform(shape, seed=self._seed_of(salt, i), dtype=dtype)
 
         return _enumerated(noise, sizes)

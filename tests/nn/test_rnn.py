@@ -348,3 +348,38 @@ def test_names_of_other_times_and_places() -> None:
     assert tf.nn.rnn_cell.OutputProjectionWrapper is tf.contrib.rnn.OutputProjectionWrapper
     assert seq2seq.sequence_loss is tf.nn.seq2seq.sequence_loss
     assert tf.nn.seq2seq.sequence_loss is tf.contrib.legacy_seq2seq.sequence_loss
+
+
+#: What TensorFlow 1.15 draws: sums of the first weights, and the seed of what is drawn behind.
+DRAWN_CELLS = {
+    "ugrnn": (lambda: tf.contrib.rnn.UGRNNCell(6), {3: (33.5623, 42), None: (33.5623, 42)}),
+    "glstm": (
+        lambda: tf.contrib.rnn.GLSTMCell(6, number_of_groups=2),
+        {3: (17.5089, 103), None: (18.7944, 112)},
+    ),
+    "variational dropout": (
+        lambda: tf.nn.rnn_cell.DropoutWrapper(
+            tf.nn.rnn_cell.GRUCell(6), 0.7, 0.8, 0.9, variational_recurrent=True, input_size=4,
+            dtype=tf.float32, seed=3,
+        ),
+        {3: (32.2168, 110), None: (32.2168, 110)},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWN_CELLS)
+def test_cells_count_the_operations_of_tensorflow(name: str) -> None:
+    """Weights without a seed of their own are drawn by the number of operations before them."""
+    make, found = DRAWN_CELLS[name]
+    for batch, (total, seed) in found.items():
+        with tf.Graph().as_default() as graph, tf.Session() as sess:
+            tf.set_random_seed(5)
+            x = tf.placeholder(tf.float32, [batch, 4])
+            cell = make()
+            cell(x, cell.zero_state(3, tf.float32))
+            tf.random_uniform([])
+            drawn = [o for o in graph.get_operations() if o.type == "RandomUniform"]
+            assert drawn[-1].get_attr("seed2") == seed
+            sess.run(tf.global_variables_initializer())
+            first = sess.run(tf.trainable_variables()[0])
+            np.testing.assert_allclose(np.abs(first).sum(), total, rtol=1e-5)
