@@ -336,6 +336,8 @@ def _batched_gather_nd(x: Value, i: Value, batch: int, name: str | None) -> Valu
             f"({i.rank})"
         )
     one = getitem(i, (..., builtins.slice(0, 1)))
+    if i.static_shape is not None and i.static_shape[-1] == 0:  # of index vectors without numbers
+        one = reduce_prod(i, [-1], keepdims=True)
     sizes = shape(i, out_type=i.dtype)
     columns = []
     for axis in range(batch):

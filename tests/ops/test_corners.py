@@ -269,3 +269,15 @@ def test_sort_of_unknown_rank_along_no_axis(axis: int) -> None:
     x = tf.placeholder(tf.float32, None)
     with pytest.raises(tf.errors.InvalidArgumentError, match="2 is out of range"):
         run(tf.sort(x, axis=axis), {x: np.ones((2, 3))})
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (5, 1)])
+def test_batched_index_vectors_without_numbers(shape: tuple[int, ...]) -> None:
+    """Each is the whole of its row; the result had the axes of the batch twice."""
+    x = tf.placeholder(tf.float32, shape)
+    i = tf.placeholder(tf.int32, [*shape[:-1], 0])
+    picked = tf.gather_nd(x, i, batch_dims=len(shape) - 1)
+    assert picked.shape.as_list() == list(shape)
+    numbers = np.random.RandomState(0).rand(*shape).astype(np.float32)
+    found = run(picked, {x: numbers, i: np.zeros((*shape[:-1], 0))})
+    np.testing.assert_array_equal(found, numbers)
