@@ -12,6 +12,7 @@ Any other ``//`` line is a remark and stays.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,10 @@ import pytest
 
 # tests plant faults in the compiler, and look at what it does: every one compiles for itself
 os.environ.setdefault("GRAPHC_PLANS", "0")
+
+# a job in the background ignores Ctrl-C, and what it starts inherits that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "passes"))

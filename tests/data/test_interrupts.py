@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import LONG, interrupted, waiting
 
 import graphc as tf
 from graphc.ir.interrupts import Undisturbed, heed
@@ -72,33 +73,20 @@ def test_a_source_that_waits_is_interrupted_by_the_second() -> None:
         assert sess.run(get) in (1, 2)
 
 
-def _press_behind(ready: threading.Event) -> None:
-    ready.wait()
-    time.sleep(0.05)
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def _wait(sess: Any, get: Any, ready: threading.Event) -> None:
-    ready.set()
-    sess.run(get)  # for ever
-
-
-def test_a_queue_that_is_waited_at_is_interrupted_and_stays_whole() -> None:
+def test_a_queue_that_is_waited_at_is_interrupted_and_stays_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """An interrupt while a lock is taken or let go left it taken, or was another error."""
     with tf.Graph().as_default(), tf.Session() as sess:
         queue = tf.FIFOQueue(2, [tf.float32], [[]])
         get, put, size = queue.dequeue(), queue.enqueue(1.0), queue.size()
         for _ in range(3):
-            ready = threading.Event()
-            press = threading.Thread(target=_press_behind, args=(ready,))
-            press.start()
-            with pytest.raises(KeyboardInterrupt):
-                _wait(sess, get, ready)
-            press.join()
+            with waiting(monkeypatch) as there, interrupted(there.is_set):
+                sess.run(get)  # for ever
         found: list[Any] = []
         other = threading.Thread(target=lambda: found.append(sess.run([put, size])))
         other.start()
-        other.join(timeout=20)
+        other.join(LONG)
         assert found
         assert sess.run(get) == 1.0
 
