@@ -136,3 +136,9 @@ def test_readme_names_the_extras():
     extras = SETTINGS["project"]["optional-dependencies"]
     assert {"samples", "test"} <= set(extras)
     assert any(r.startswith("setuptools") for r in extras["test"])  # the wheel tests build with it
+
+
+def test_each_test_module_has_a_name_of_its_own():
+    """pytest imports two files of one name as one module, and collects neither."""
+    names = [p.name for p in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
