@@ -154,7 +154,8 @@ def check_sums(n: int, shape: tuple[int, ...], known: bool, threads: int) -> Non
         with tf.Session(config=config) as sess:
             got = sess.run(sums(a, r, b, axes), {a: x, b: each, r: row})
     for i, (p, q) in enumerate(zip(got, sums_of(x, row, each, axes), strict=True)):
-        np.testing.assert_array_equal(p, q, f"[{i}] {n} {shape}")
+        # sums of whole numbers; those above 2^24 are rounded once
+        np.testing.assert_allclose(p, q, 1.2e-7, 0.0, err_msg=f"[{i}] {n} {shape}")
 
 
 @pytest.mark.parametrize(("n", "shape", "known"), [(3, (3, 7, 70), True), (4, (900,), False)])
