@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from graphc import proto
 from graphc.cli import COMMANDS, main
 from graphc.commands.passes import page
 from graphc.passes.pipeline import PASSES
@@ -183,6 +184,7 @@ def test_the_largest_run_has_the_most_operations(wanted: str, tmp_path: Path, ca
 def test_what_a_saved_graph_needs(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
     """Where protocol buffers are not installed, one line says what to install."""
     (tmp_path / "graph.meta").write_bytes(b"")
+    proto.message.cache_clear()  # what other tests asked for
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.meta_graph_pb2", None)
     assert main(["dump", str(tmp_path / "graph.meta")]) == 2
     out, err = capsys.readouterr()
