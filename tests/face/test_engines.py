@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import LONG
 
 import graphc as tf
 
@@ -75,26 +76,31 @@ def test_each_session_draws_from_the_beginning() -> None:
     assert drawn[0][0] != drawn[0][1]
 
 
-def test_who_waits_gives_up_when_the_last_session_is_closed() -> None:
-    server = tf.train.Server.create_local_server()
-    with tf.Graph().as_default() as g:
-        queue = tf.FIFOQueue(2, [tf.float32], shapes=[()])
-        take, put = queue.dequeue(), queue.enqueue([4.0])
-    session = tf.Session(server.target, graph=g)
+def close_beside_a_run(session: Any, fetch: Any) -> None:
+    """Close a session while another thread begins a run that waits for ever: it must end."""
     ended: list[str] = []
 
     def wait() -> None:
         try:
-            session.run(take)
+            session.run(fetch)
         except (tf.errors.OpError, RuntimeError) as e:
             ended.append(type(e).__name__)
 
     thread = threading.Thread(target=wait)
     thread.start()
     session.close()
-    thread.join(20)
+    thread.join(LONG)
     assert not thread.is_alive()
     assert len(ended) == 1
+
+
+def test_who_waits_gives_up_when_the_last_session_is_closed() -> None:
+    server = tf.train.Server.create_local_server()
+    with tf.Graph().as_default() as g:
+        queue = tf.FIFOQueue(2, [tf.float32], shapes=[()])
+        take, put = queue.dequeue(), queue.enqueue([4.0])
+    session = tf.Session(server.target, graph=g)
+    close_beside_a_run(session, take)
     with tf.Session(server.target, graph=g) as s:
         s.run(put)
         assert s.run(take) == 4.0
@@ -109,20 +115,7 @@ def test_who_waits_gives_up_when_their_own_session_is_closed() -> None:
     other = tf.Session(server.target, graph=g)
     other.run(v.initializer)
     session = tf.Session(server.target, graph=g)
-    ended: list[str] = []
-
-    def wait() -> None:
-        try:
-            session.run(take)
-        except (tf.errors.OpError, RuntimeError) as e:
-            ended.append(type(e).__name__)
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    session.close()
-    thread.join(20)
-    assert not thread.is_alive()
-    assert len(ended) == 1
+    close_beside_a_run(session, take)
     other.run(put)  # what is shared stays
     assert other.run([take, v]) == [4.0, 1.0]
 
