@@ -237,7 +237,7 @@ def _image_expand(x: Value, w: Value, **a: Any) -> Value:
     s, f = known_shape(x), known_shape(w)
     inner = product_attrs(s[1:-1], f[:-2], a)
     if conv_points.is_points(s, f, inner):
-        return in_layout(conv_points.result_product(x, w), a["data_format"])
+        return in_layout(conv_points.result_product(x, w, inner["strides"]), a["data_format"])
     kind = conv_groups.result_op if conv_groups.is_small(s, f) else conv_op
     return in_layout(build(kind, (x, w), inner).outputs[0], a["data_format"])
 
@@ -344,7 +344,8 @@ def _back_input_expand(w: Value, dy: Value, *, input_sizes: Shape, **a: Any) -> 
         "groups": group_count(s[-1], f[-2]),
     }
     if conv_points.is_points(s, f, attrs):
-        return in_layout(conv_points.image_product(w, channels_last(dy, layout)), layout)
+        dx = conv_points.image_product(w, channels_last(dy, layout), attrs["strides"], s)
+        return in_layout(dx, layout)
     if conv_groups.is_small(s, f) and all(e == 1 for e in attrs["strides"]):
         dx = build(conv_groups.image_op, (w, channels_last(dy, layout)), attrs).outputs[0]
         return in_layout(dx, layout)
@@ -364,7 +365,7 @@ def _back_filter_expand(x: Value, dy: Value, *, filter_sizes: Shape, **a: Any) -
         "groups": group_count(s[-1], f[-2]),
     }
     if conv_points.is_points(s, f, attrs) and conv_points.is_long(f):
-        return conv_points.filter_product(x, dy, f)
+        return conv_points.filter_product(x, dy, f, attrs["strides"])
     kind = conv_groups.filter_op if conv_groups.is_small_filter(s, f) else conv_filter_op
     return build(kind, (x, dy), attrs).outputs[0]
 

@@ -192,6 +192,12 @@ def conv_groups(tf: Any, x: Maker) -> list[Any]:
 
 
 @program
+def conv_points(tf: Any, x: Maker) -> list[Any]:
+    images, w = x(2, 9, 11, 18, known=True), x(1, 1, 18, 33, known=True)
+    return x.grads(tf.nn.conv2d(images, w, 2, "SAME") * 0.1, images, w)
+
+
+@program
 def short_rows(tf: Any, x: Maker) -> list[Any]:
     a, b, c = x(3, 20, 19, 3, known=True), x(3, known=True), x(3, 20, 19, 1, known=True)
     planes = x(3, 3, 20, 19, known=True)

@@ -54,6 +54,41 @@ def test_values(known: bool, padding: str) -> None:
             np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5 * (1 + np.abs(b).max(initial=0)))
 
 
+@pytest.mark.parametrize(
+    ("steps", "unknown"), [((2, 2), 3), ((1, 3), 1), ((4, 1), 0)], ids=["both", "width", "height"]
+)
+def test_strides_pick_places(steps: tuple[int, int], unknown: int) -> None:
+    """With so many of the first sizes unknown."""
+    rng = np.random.default_rng(5)
+    a, b = steps
+    for (n, *space, c), made in (SHAPES[0], SHAPES[2], SHAPES[4]):
+        x = (rng.normal(size=(n, *space, c)) / np.sqrt(c)).astype(np.float32)
+        w = rng.normal(size=(1, 1, c, made)).astype(np.float32)
+        seen = x[:, ::a, ::b].astype(float)
+        dy = rng.normal(size=(*seen.shape[:-1], made)).astype(np.float32)
+        with tf.Graph().as_default(), tf.Session() as sess:
+            p, q = (
+                tf.placeholder(tf.float32, [None] * unknown + list(v.shape[unknown:]))
+                for v in (x, dy)
+            )
+            v = tf.constant(w)
+            y = tf.nn.conv2d(p, v, [1, a, b, 1], "SAME")
+            turned = tf.transpose(p, [0, 3, 1, 2])
+            first = tf.nn.conv2d(turned, v, [1, 1, a, b], "VALID", data_format="NCHW")
+            got = sess.run(
+                [tf.nn.relu(y), tf.transpose(first, [0, 2, 3, 1]), *tf.gradients(y, [p, v], q)],
+                {p: x, q: dy},
+            )
+        exact = seen @ w[0, 0].astype(float)
+        dx = np.zeros(x.shape)
+        dx[:, ::a, ::b] = dy.astype(float) @ w[0, 0].T
+        dw = np.einsum("nhwc,nhwf->cf", seen, dy.astype(float))[None, None]
+        for got_one, one in zip(got, [np.maximum(exact, 0), exact, dx, dw], strict=True):
+            assert got_one.shape == one.shape
+            bound = 2e-5 * (1 + np.abs(one).max(initial=0))
+            np.testing.assert_allclose(got_one, one, rtol=2e-5, atol=bound)
+
+
 def test_other_layouts_and_ranks() -> None:
     rng = np.random.default_rng(4)
     x = rng.normal(size=(2, 3, 4, 5, 16)).astype(np.float32)
@@ -82,7 +117,7 @@ def test_which_are_products() -> None:
         )
         for image, filter, s, pad in shapes
     ]
-    assert found == [True, False, False, False, False, False]
+    assert found == [True, True, False, False, False, False]
     assert not conv_points.is_points(
         (2, 8, 8, 32), (1, 1, 16, 16), {"strides": (1, 1), "pads": ((0, 0),) * 2}
     )  # two groups
