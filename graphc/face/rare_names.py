@@ -41,6 +41,17 @@ _ROWS = (
         "conv2d_transpose conv3d ctc_batch_cost ctc_decode ctc_label_dense_to_sparse local_conv1d "
         "local_conv2d normalize_batch_in_training pool3d resize_volumes separable_conv2d",
     ),
+    (
+        "keras.backend", "keras.sessions",
+        "batch_get_value batch_set_value clear_session eval function get_session get_uid get_value "
+        "in_test_phase in_train_phase learning_phase learning_phase_scope "
+        "manual_variable_initialization reset_uids set_learning_phase set_session set_value",
+    ),
+    (
+        "keras.backend", "keras.settings",
+        "backend cast_to_floatx epsilon floatx image_data_format set_epsilon set_floatx "
+        "set_image_data_format",
+    ),
     ("keras.estimator", "keras.estimator", "model_to_estimator"),
     ("keras.experimental", "keras.features", "SequenceFeatures"),
     ("keras.layers", "keras.features", "DenseFeatures"),

@@ -1,27 +1,26 @@
-"""``tf.keras.backend``: sessions, the learning phase, and Keras's names of operations."""
+"""``tf.keras.backend``: variables, and Keras's names of operations.
+
+Settings are in `settings`, sessions and the learning phase in `sessions`, volumes and sequences in
+`backend_nets`; `graphc.face.rare_names` puts them into the same namespace.
+"""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import builtins
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from graphc.face import functional
-from graphc.face import variables as face_variables
 from graphc.face.current import name_scope as name_scope
-from graphc.face.default_session import get_default_session
 from graphc.face.gradients import gradients as _gradients
-from graphc.face.graph import get_default_graph as get_default_graph
-from graphc.face.graph import reset_default_graph
 from graphc.face.lazy import lookup
-from graphc.face.session import Session
 from graphc.face.variables import Variable
 from graphc.ir import dtypes
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
-from graphc.layers.words import smart_cond
+from graphc.keras import settings
 from graphc.ops import (
     arrays,
     conv,
@@ -43,204 +42,12 @@ from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import as_many, made
 from graphc.train.averages import assign_moving_average
 
-_state: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "format": "channels_last"}
-
-# ------------------------------------------------------------------------- settings
-
-
-def backend() -> str:
-    """The name of the backend."""
-    return "tensorflow"
-
-
-def floatx() -> str:
-    """The default float type."""
-    return str(_state["floatx"])
-
-
-def set_floatx(value: str) -> None:
-    """Set the default float type."""
-    if value not in ("float16", "float32", "float64"):
-        raise ValueError(f"Unknown floatx type: {value}")
-    _state["floatx"] = value
-
-
-def epsilon() -> float:
-    """A small number for divisions."""
-    return float(_state["epsilon"])
-
-
-def set_epsilon(value: float) -> None:
-    """Set the small number."""
-    _state["epsilon"] = value
-
-
-def image_data_format() -> str:
-    """``"channels_last"`` or ``"channels_first"``."""
-    return str(_state["format"])
-
-
-def set_image_data_format(data_format: str) -> None:
-    """Set the default data format."""
-    if data_format not in ("channels_last", "channels_first"):
-        raise ValueError(f"Unknown data_format: {data_format}")
-    _state["format"] = data_format
-
-
-def cast_to_floatx(x: Any) -> Any:
-    """An array (or tensor) in the default float type."""
-    return math.cast(x, floatx()) if isinstance(x, Value) else np.asarray(x, floatx())
-
-
-# ------------------------------------------------------------------------- sessions
-
-
-def get_session(inputs: Any = ()) -> Any:
-    """The default session, or one kept for the default graph; new variables are initialised."""
-    graph = get_default_graph()
-    session = get_default_session()
-    if session is None or session.graph is not graph:
-        session = graph.extras.get("keras_session")
-        if session is None or session._closed:
-            session = graph.extras["keras_session"] = Session(graph=graph)
-    _initialize(session, graph)
-    return session
-
-
-def set_session(session: Any) -> None:
-    """Use `session` for its graph."""
-    session.graph.extras["keras_session"] = session
-
-
-def track(v: Variable) -> None:
-    """Let `get_session` initialise a variable that is in no collection."""
-    v.graph.extras.setdefault("keras_tracked", []).append(v)
-
-
-def _initialize(session: Any, graph: Any) -> None:
-    done: Any = graph.extras.setdefault("keras_initialized", set())
-    known = [*face_variables.global_variables(), *graph.extras.get("keras_tracked", ())]
-    found = [v for v in known if (id(session), v.name) not in done]
-    found = [v for v in found if isinstance(v, Variable)]
-    if not found:
-        return
-    asked = [state.is_variable_initialized(v) for v in found]
-    new = [v for v, there in zip(found, session.run(asked), strict=True) if not there]
-    session.run([v.initializer for v in new])
-    done.update((id(session), v.name) for v in found)
-
-
-def clear_session() -> None:
-    """A new default graph, without a session."""
-    reset_default_graph()
-    learning_phase()
-
-
-def reset_uids() -> None:
-    """Count names of layers anew."""
-    get_default_graph().extras.pop("keras_names", None)
-
-
-def get_uid(prefix: str = "") -> int:
-    """The next number for a prefix."""
-    counts = get_default_graph().extras.setdefault("keras_names", {})
-    counts[prefix] = counts.get(prefix, 0) + 1
-    return int(counts[prefix])
-
-
-def manual_variable_initialization(value: bool) -> None:
-    """Accepted: variables that have a value keep it anyway."""
-
-
-def learning_phase() -> Any:
-    """1 (or True) while training: a fed placeholder, or what `set_learning_phase` said."""
-    extras = get_default_graph().extras
-    if "keras_phase" not in extras:
-        with name_scope(None), get_default_graph().control_dependencies(None):
-            extras["keras_phase"] = state.placeholder_with_default(
-                False, [], name="keras_learning_phase"
-            )
-    return extras["keras_phase"]
-
-
-def set_learning_phase(value: Any) -> None:
-    """Fix the learning phase of the default graph to 0 or 1."""
-    if value not in (0, 1):
-        raise ValueError("Expected learning phase to be 0 or 1.")
-    get_default_graph().extras["keras_phase"] = int(value)
-
-
-@contextlib.contextmanager
-def learning_phase_scope(value: Any) -> Iterator[None]:
-    """Fix the learning phase in a block."""
-    extras = get_default_graph().extras
-    before = extras.get("keras_phase")
-    set_learning_phase(value)
-    try:
-        yield
-    finally:
-        extras.pop("keras_phase")
-        if before is not None:
-            extras["keras_phase"] = before
-
-
-def _phase(training: Any) -> Any:
-    flag = learning_phase() if training is None else training
-    return bool(flag) if isinstance(flag, int) else flag
-
-
-def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
-    """`x` while training, else `alt`; both may be functions."""
-    return smart_cond(
-        _phase(training), x if callable(x) else lambda: x, alt if callable(alt) else lambda: alt
-    )
-
-
-def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
-    """`alt` while training, else `x`."""
-    return in_train_phase(alt, x, training)
-
-
-class _Function:
-    """Runs of a session as a function of arrays."""
-
-    def __init__(self, inputs: Any, outputs: Any, updates: Any) -> None:
-        self.inputs = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-        self.single = not isinstance(outputs, list | tuple)
-        self.outputs = [outputs] if self.single else list(outputs)
-        ops = []
-        for u in updates or ():
-            ops.append(state_assign(*u) if isinstance(u, tuple) else u)
-        with get_default_graph().control_dependencies(
-            [o for o in self.outputs if isinstance(o, Value)]
-        ):
-            self.updates = list(ops)
-
-    def __call__(self, inputs: Any) -> Any:
-        given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-        feed = {k: v for k, v in zip(self.inputs, given, strict=True) if isinstance(k, Value)}
-        values = get_session().run([self.outputs, self.updates], feed)[0]
-        return values[0] if self.single else values
-
-
-def state_assign(v: Any, value: Any) -> Any:
-    """An operation that sets a variable."""
-    return v.assign(value).op
-
-
-def function(
-    inputs: Any, outputs: Any, updates: Any = None, name: str | None = None, **kwargs: Any
-) -> Callable[[Any], Any]:
-    """A function of arrays that runs `outputs` (and `updates`) with `inputs` fed."""
-    return _Function(inputs, outputs, updates)
-
-
 # ------------------------------------------------------------------------- variables and values
 
 
 def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Any:
     """A variable."""
-    kind = as_dtype(dtype or floatx())
+    kind = as_dtype(dtype or settings.floatx())
     given = value if isinstance(value, Value) else np.asarray(value, kind.np)
     return Variable(given, dtype=kind, name=name, constraint=constraint)
 
@@ -252,19 +59,19 @@ def placeholder(
     """A placeholder."""
     if shape is None and ndim is not None:
         shape = [None] * ndim
-    return state.placeholder(as_dtype(dtype or floatx()), shape, name=name)
+    return state.placeholder(as_dtype(dtype or settings.floatx()), shape, name=name)
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
     """A constant."""
     from graphc.ops.convert import constant as make
 
-    return make(value, dtype or floatx(), shape, name or "Const")
+    return make(value, dtype or settings.floatx(), shape, name or "Const")
 
 
 def _filled(f: Callable[..., Any], as_variable: bool) -> Callable[..., Any]:
     def made(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
-        value = f(shape, as_dtype(dtype or floatx()))
+        value = f(shape, as_dtype(dtype or settings.floatx()))
         return Variable(value, name=name) if as_variable else value
 
     made.__doc__ = f.__doc__
@@ -285,7 +92,9 @@ def random_uniform_variable(
     seed: int | None = None,
 ) -> Any:  # fmt: skip
     """A variable of uniform random numbers."""
-    return Variable(random.random_uniform(shape, low, high, dtype or floatx(), seed), name=name)
+    return Variable(
+        random.random_uniform(shape, low, high, dtype or settings.floatx(), seed), name=name
+    )
 
 
 def random_normal_variable(
@@ -293,31 +102,9 @@ def random_normal_variable(
     seed: int | None = None,
 ) -> Any:  # fmt: skip
     """A variable of normal random numbers."""
-    return Variable(random.random_normal(shape, mean, scale, dtype or floatx(), seed), name=name)
-
-
-def eval(x: Any) -> Any:
-    """The value of a tensor or variable."""
-    return get_session().run(convert_to_tensor(x))
-
-
-get_value = eval
-
-
-def batch_get_value(tensors: Sequence[Any]) -> list[Any]:
-    """The values of variables."""
-    return list(get_session().run(list(tensors))) if tensors else []
-
-
-def set_value(x: Any, value: Any) -> None:
-    """Set a variable."""
-    x.load(np.asarray(value, x.dtype.base_dtype.np), get_session())
-
-
-def batch_set_value(tuples: Sequence[Any]) -> None:
-    """Set variables: pairs of them and values."""
-    for x, value in tuples:
-        set_value(x, value)
+    return Variable(
+        random.random_normal(shape, mean, scale, dtype or settings.floatx(), seed), name=name
+    )
 
 
 def update(x: Any, new_x: Any) -> Any:
@@ -400,7 +187,7 @@ def _over(f: Callable[..., Any], kind: str = "") -> Callable[..., Any]:
         if kind:
             v = math.cast(v, kind)
         elif v.dtype.kind == "b" and f in (reduce.reduce_mean, reduce.reduce_sum):
-            v = math.cast(v, floatx())
+            v = math.cast(v, settings.floatx())
         return f(v, axis, keepdims)
 
     reduced.__doc__ = getattr(f, "doc", None) or f.__doc__  # of a record, or a function
@@ -478,12 +265,7 @@ def dot(x: Any, y: Any) -> Any:
         return linalg.matmul(a, b)
     assert a.rank is not None
     assert b.rank is not None
-    return linalg.tensordot(a, b, [[a.rank - 1], [builtin_max(b.rank - 2, 0)]])
-
-
-def builtin_max(a: int, b: int) -> int:
-    """The larger number."""
-    return a if a > b else b
+    return linalg.tensordot(a, b, [[a.rank - 1], [builtins.max(b.rank - 2, 0)]])
 
 
 def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
@@ -601,7 +383,7 @@ def temporal_padding(x: Any, padding: Any = (1, 1)) -> Any:
 
 def _space(x: Any, padding: Any, data_format: str | None) -> Any:
     each = [list(p) for p in padding]
-    if (data_format or image_data_format()) == "channels_first":
+    if (data_format or settings.image_data_format()) == "channels_first":
         return arrays.pad(x, [[0, 0], [0, 0], *each])
     return arrays.pad(x, [[0, 0], *each, [0, 0]])
 
@@ -625,7 +407,7 @@ def resize_images(
     interpolation: str = "nearest",
 ) -> Any:  # fmt: skip
     """Images larger by whole factors."""
-    first = (data_format or image_data_format()) == "channels_first"
+    first = (data_format or settings.image_data_format()) == "channels_first"
     v = transposing.transpose(x, [0, 2, 3, 1]) if first else convert_to_tensor(x)
     sizes = [n if n is not None else shapes.shape(v)[i + 1]
              for i, n in enumerate(v.shape.as_list()[1:3])]  # type: ignore[attr-defined]  # fmt: skip
@@ -634,14 +416,9 @@ def resize_images(
     if f is None:
         raise ValueError('interpolation should be one of "nearest" or "bilinear".')
     y = lookup("image", f)(v, arrays.stack(new), half_pixel_centers=True)
-    if builtin_all(isinstance(n, int) for n in new):
+    if builtins.all(isinstance(n, int) for n in new):
         y.set_shape([None, *new, None])
     return transposing.transpose(y, [0, 3, 1, 2]) if first else y
-
-
-def builtin_all(xs: Any) -> bool:
-    """Whether all are true."""
-    return False not in [bool(x) for x in xs]
 
 
 # ------------------------------------------------------------------------- nets
@@ -696,7 +473,9 @@ def dropout(x: Any, level: Any, noise_shape: Any = None, seed: int | None = None
 
 def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Any:
     """A bias for each channel."""
-    if (data_format or image_data_format()) == "channels_first" and convert_to_tensor(x).rank == 4:
+    if (data_format or settings.image_data_format()) == "channels_first" and convert_to_tensor(
+        x
+    ).rank == 4:
         return nn.bias_add(x, bias, "NCHW")
     return nn.bias_add(x, bias)
 
@@ -719,7 +498,7 @@ def categorical_crossentropy(
         return nn.softmax_cross_entropy_with_logits_v2(labels=t, logits=logits)
     made(2)  # the bounds of probabilities
     y = y / reduce.reduce_sum(y, axis, True)
-    y = math.clip_by_value(y, epsilon(), 1.0 - epsilon())
+    y = math.clip_by_value(y, settings.epsilon(), 1.0 - settings.epsilon())
     return -reduce.reduce_sum(t * math.log(y), axis)
 
 
@@ -734,7 +513,7 @@ def sparse_categorical_crossentropy(
         made(1)
     else:
         made(2)  # the bounds of probabilities
-        logits = math.log(math.clip_by_value(y, epsilon(), 1.0 - epsilon()))
+        logits = math.log(math.clip_by_value(y, settings.epsilon(), 1.0 - settings.epsilon()))
     assert logits.rank is not None
     if t.rank == logits.rank or t.rank is None:
         sizes = shapes.shape(logits)[:-1]
@@ -751,14 +530,14 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         made(1)
         return nn.sigmoid_cross_entropy_with_logits(labels=t, logits=logits)
     made(2)  # the bounds of probabilities
-    e = epsilon()
+    e = settings.epsilon()
     y = math.clip_by_value(y, e, 1.0 - e)
     return -(t * math.log(y + e) + (1 - t) * math.log(1 - y + e))
 
 
 def _layout(data_format: str | None, rank: int) -> str:
     space = "DHW"[3 - rank :] if rank > 1 else "W"
-    first = (data_format or image_data_format()) == "channels_first"
+    first = (data_format or settings.image_data_format()) == "channels_first"
     return f"NC{space}" if first else f"N{space}C"
 
 
@@ -800,7 +579,7 @@ def random_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: int | None = None
 ) -> Any:
     """Normal random numbers."""
-    return random.random_normal(shape, mean, stddev, dtype or floatx(), seed)
+    return random.random_normal(shape, mean, stddev, dtype or settings.floatx(), seed)
 
 
 def random_uniform(
@@ -808,12 +587,12 @@ def random_uniform(
     seed: int | None = None,
 ) -> Any:  # fmt: skip
     """Uniform random numbers."""
-    return random.random_uniform(shape, minval, maxval, dtype or floatx(), seed)
+    return random.random_uniform(shape, minval, maxval, dtype or settings.floatx(), seed)
 
 
 def random_binomial(shape: Any, p: float = 0.0, dtype: Any = None, seed: int | None = None) -> Any:
     """1 with probability `p`, else 0."""
-    kind = dtype or floatx()
+    kind = dtype or settings.floatx()
     return math.cast(random.random_uniform(shape, dtype=kind, seed=seed) <= p, kind)
 
 
@@ -821,7 +600,7 @@ def truncated_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: int | None = None
 ) -> Any:
     """Normal random numbers within two standard deviations."""
-    return random.truncated_normal(shape, mean, stddev, dtype or floatx(), seed)
+    return random.truncated_normal(shape, mean, stddev, dtype or settings.floatx(), seed)
 
 
 def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:

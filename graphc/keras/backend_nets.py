@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.face.lazy import lookup
 from graphc.keras import backend as K
+from graphc.keras import settings
 from graphc.keras.layers_local import channels_last, local_conv
 from graphc.nn import ctc
 from graphc.ops import arrays, conv, depthwise, fills, math, norm, shapes, transposing
@@ -25,7 +26,7 @@ __all__ = [
 
 def _first(data_format: str | None) -> bool:
     """Whether channels come first."""
-    word = data_format or K.image_data_format()
+    word = data_format or settings.image_data_format()
     if word not in ("channels_first", "channels_last"):
         raise ValueError(f"Unknown data_format: {word}")
     return word == "channels_first"
@@ -178,7 +179,9 @@ def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> SparseTensor:
 
 
 def _steps_first(y_pred: Any) -> Any:
-    return math.log(transposing.transpose(convert_to_tensor(y_pred), [1, 0, 2]) + K.epsilon())
+    return math.log(
+        transposing.transpose(convert_to_tensor(y_pred), [1, 0, 2]) + settings.epsilon()
+    )
 
 
 def _count_of_cost(y_true: Any, y_pred: Any, *lengths: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.node import Value
-from graphc.keras import backend as K
+from graphc.keras import sessions
 from graphc.layers.spec import flat_values
 
 __all__ = ["arrays_of", "batches_of", "drawn", "each_of", "fitted_to", "is_data", "is_dataset"]
@@ -47,7 +47,7 @@ def _of_dataset(d: Any) -> Iterator[Any]:
     from graphc.errors import OutOfRangeError
 
     it = d.make_initializable_iterator() if hasattr(d, "make_initializable_iterator") else None
-    session = K.get_session()
+    session = sessions.get_session()
     if it is None:
         it = d.make_one_shot_iterator()
     else:
@@ -81,7 +81,7 @@ def drawn(data: list[Any], steps: int | None, word: str) -> Any:
 
     def batches() -> Iterator[Any]:
         while True:
-            yield tuple(K.get_session().run(given))
+            yield tuple(sessions.get_session().run(given))
 
     return batches()
 

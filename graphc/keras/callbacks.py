@@ -289,25 +289,25 @@ class LearningRateScheduler(Callback):
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        from graphc.keras import backend
+        from graphc.keras import sessions
 
-        rate = float(backend.get_value(self.model.optimizer.lr))
+        rate = float(sessions.get_value(self.model.optimizer.lr))
         try:
             rate = self.schedule(epoch, rate)
         except TypeError:
             rate = self.schedule(epoch)
         if not isinstance(rate, float | np.floating):
             raise ValueError('The output of the "schedule" function should be float.')
-        backend.set_value(self.model.optimizer.lr, rate)
+        sessions.set_value(self.model.optimizer.lr, rate)
         if self.verbose:
             print(f"\nEpoch {epoch + 1:05d}: LearningRateScheduler reducing learning rate to "
                   f"{rate}.")  # fmt: skip
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        from graphc.keras import backend
+        from graphc.keras import sessions
 
         if logs is not None:
-            logs["lr"] = backend.get_value(self.model.optimizer.lr)
+            logs["lr"] = sessions.get_value(self.model.optimizer.lr)
 
 
 class ReduceLROnPlateau(_Monitor):
@@ -330,9 +330,9 @@ class ReduceLROnPlateau(_Monitor):
         self.best, self.wait, self.resting = self.worst, 0, 0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        from graphc.keras import backend
+        from graphc.keras import sessions
 
-        old = float(backend.get_value(self.model.optimizer.lr))
+        old = float(sessions.get_value(self.model.optimizer.lr))
         if logs is not None:
             logs["lr"] = old
         now = self.value(logs)
@@ -347,7 +347,7 @@ class ReduceLROnPlateau(_Monitor):
             self.wait += 1
             if self.wait >= self.patience and old > self.min_lr:
                 new = max(old * self.factor, self.min_lr)
-                backend.set_value(self.model.optimizer.lr, new)
+                sessions.set_value(self.model.optimizer.lr, new)
                 if self.verbose:
                     print(f"\nEpoch {epoch + 1:05d}: ReduceLROnPlateau reducing learning rate to "
                           f"{new}.")  # fmt: skip
@@ -453,9 +453,9 @@ class TensorBoard(Callback):
         return merge(made)
 
     def _write_histograms(self, feeds: Any) -> None:
-        from graphc.keras import backend
+        from graphc.keras import sessions
 
-        self.writer.add_summary(backend.get_session().run(self._merged, feeds), self._batches)
+        self.writer.add_summary(sessions.get_session().run(self._merged, feeds), self._batches)
         self._batches += 1
 
     def on_train_begin(self, logs: Logs = None) -> None:

@@ -187,9 +187,9 @@ class Layer(Base):
 
     def get_weights(self) -> list[Any]:
         """Values of the weights."""
-        from graphc.keras import backend
+        from graphc.keras import sessions
 
-        return backend.batch_get_value(self.weights)
+        return sessions.batch_get_value(self.weights)
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set the weights.
@@ -199,9 +199,9 @@ class Layer(Base):
         ValueError
             For another number of values, or another shape.
         """
-        from graphc.keras import backend
+        from graphc.keras import sessions
 
-        with backend.get_session().as_default():
+        with sessions.get_session().as_default():
             super().set_weights(weights)
 
     # ---- calls

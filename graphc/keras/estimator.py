@@ -13,8 +13,7 @@ from graphc.estimator.spec import EstimatorSpec, ModeKeys, RunConfig
 from graphc.face.graph import Graph
 from graphc.face.session import Session
 from graphc.face.variables import global_variables
-from graphc.keras import backend as K
-from graphc.keras import optimizers
+from graphc.keras import optimizers, sessions, settings
 from graphc.keras.serialize import clone_model
 from graphc.metrics.averages import mean
 from graphc.ops import math, shapes
@@ -100,13 +99,13 @@ class _ModelFunction:
 
     def begin_with(self, folder: str) -> None:
         """Write the weights as they are; copies without a newer checkpoint begin with them."""
-        weights = K.batch_get_value(self.model.weights)
+        weights = sessions.batch_get_value(self.model.weights)
         with Graph().as_default() as g, Session(graph=g) as session:
             create_global_step(g)
             copied = clone_model(self.model)
             self._compile(copied)
             copied._train_op()
-            K._initialize(session, g)
+            sessions.initialize(session, g)
             for v, value in zip(copied.weights, weights, strict=True):
                 v.load(value, session)
             os.makedirs(folder, exist_ok=True)
@@ -114,7 +113,7 @@ class _ModelFunction:
 
     def spec(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
         """What TF1 calls a model function."""
-        K.set_learning_phase(int(mode == ModeKeys.TRAIN))
+        sessions.set_learning_phase(int(mode == ModeKeys.TRAIN))
         model = clone_model(self.model, self._inputs(features))
         outputs = dict(zip(self.model.output_names, model.outputs, strict=True))
         train, loss, values = None, None, None
@@ -156,7 +155,8 @@ class _ModelFunction:
     def _targets(self, labels: Any) -> list[Any]:
         given = _in_order(labels, self.model.output_names, "labels", "outputs")
         return [
-            math.cast(x, K.floatx()) if convert_to_tensor(x).dtype.is_floating else x for x in given
+            math.cast(x, settings.floatx()) if convert_to_tensor(x).dtype.is_floating else x
+            for x in given
         ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.keras import backend as K
+from graphc.keras import sessions
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
@@ -42,7 +42,7 @@ def _write_layers(group: Any, layers: list[Any]) -> None:
     group.attrs["keras_version"] = b"2.2.4-tf"
     for layer in layers:
         inner = group.create_group(layer.name)
-        values = K.batch_get_value(layer.weights)
+        values = sessions.batch_get_value(layer.weights)
         inner.attrs["weight_names"] = [n.encode() for n in _names(layer)]
         for name, value in zip(_names(layer), values, strict=True):
             inner.create_dataset(name, data=np.asarray(value))
@@ -83,7 +83,7 @@ def _read_layers(group: Any, layers: list[Any], by_name: bool) -> None:
                     f"saved weight has shape {v.shape}"
                 )
         found += list(zip(weights, values, strict=True))
-    K.batch_set_value(found)
+    sessions.batch_set_value(found)
 
 
 def save_weights(
@@ -100,7 +100,7 @@ def save_weights(
         return
     from graphc.train import checkpoints, object_checkpoint  # here only: they import much
 
-    object_checkpoint.write_objects(model, path, K.get_session())
+    object_checkpoint.write_objects(model, path, sessions.get_session())
     checkpoints.write_state(os.path.dirname(path) or ".", path, [path], relative=True)
 
 
@@ -114,7 +114,7 @@ def load_weights(model: Any, filepath: str, by_name: bool = False) -> Any:
 
         status = read_objects(model, path)
         status.assert_nontrivial_match()
-        status.run_restore_ops(K.get_session())
+        status.run_restore_ops(sessions.get_session())
         return status
     with _h5py().File(path, "r") as f:
         _read_layers(f["model_weights"] if "model_weights" in f else f, model.layers, by_name)
@@ -179,7 +179,7 @@ def load_model(filepath: str, custom_objects: Any = None, compile: bool = True) 
                 model._train_op()
                 held = f["optimizer_weights"]
                 values = [np.asarray(held[_text(n)]) for n in held.attrs["weight_names"]]
-                K.get_session()
+                sessions.get_session()
                 if len(values) == len(made.weights):
                     made.set_weights(values)
     return model

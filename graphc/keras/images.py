@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.keras import backend as K
+from graphc.keras import settings
 from graphc.keras.pictures import (
     COLOURS,
     apply_affine_transform,
@@ -136,7 +136,7 @@ class NumpyArrayIterator(Iterator):
         more = []
         if isinstance(x, list | tuple):
             more, x = [np.asarray(a) for a in x[1:]], x[0]
-        self.dtype = dtype or K.floatx()
+        self.dtype = dtype or settings.floatx()
         columns = {"y": y, "sample_weight": sample_weight}
         for name, a in columns.items():
             if a is not None and len(a) != len(x):
@@ -212,7 +212,7 @@ class DirectoryIterator(Iterator):
             color_mode,
         )
         self.image_data_generator, self.target_size = image_data_generator, tuple(target_size)
-        self.data_format, self.dtype = layout_of(data_format), dtype or K.floatx()
+        self.data_format, self.dtype = layout_of(data_format), dtype or settings.floatx()
         self.interpolation = interpolation
         self._save = (save_to_dir, save_prefix, save_format)
         names = list(classes or sorted(
@@ -315,7 +315,7 @@ class ImageDataGenerator:
         self.fill_mode, self.cval = fill_mode, cval
         self.horizontal_flip, self.vertical_flip = horizontal_flip, vertical_flip
         self.rescale, self.preprocessing_function = rescale, preprocessing_function
-        self.data_format, self.dtype = layout_of(data_format), dtype or K.floatx()
+        self.data_format, self.dtype = layout_of(data_format), dtype or settings.floatx()
         first = self.data_format == "channels_first"
         self.channel_axis, self.row_axis, self.col_axis = (1, 2, 3) if first else (3, 1, 2)
         if validation_split and not 0 < validation_split < 1:

@@ -12,6 +12,7 @@ from graphc.face.shape import as_shape
 from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.keras import backend as K
+from graphc.keras import sessions, settings
 from graphc.keras.engine import InputSpec, Layer
 from graphc.layers import core, normalization
 from graphc.layers.words import regularizer_of, sizes_of
@@ -94,7 +95,7 @@ class Dropout(_Dropout):  # type: ignore[misc, valid-type]
     supports_masking = True
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        return super().call(inputs, K._phase(training))
+        return super().call(inputs, sessions.phase(training))
 
 
 class BatchNormalization(_BatchNormalization):  # type: ignore[misc, valid-type]
@@ -102,7 +103,7 @@ class BatchNormalization(_BatchNormalization):  # type: ignore[misc, valid-type]
     supports_masking = True
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        flag = K._phase(training)
+        flag = sessions.phase(training)
         if isinstance(flag, Value):  # reads of resource variables inside of conds, in TF1
             made(4 if len(inputs.shape) == 4 else 8)
         return super().call(inputs, flag if self.trainable else False)
@@ -419,7 +420,7 @@ class _Space(Layer):
 
     def __init__(self, data_format: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.data_format = core.normalized_format(data_format or K.image_data_format())
+        self.data_format = core.normalized_format(data_format or settings.image_data_format())
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _full(self, each: Any, rest: Any) -> list[Any]:

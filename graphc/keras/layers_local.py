@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.face.shape import as_shape
 from graphc.keras import backend as K
+from graphc.keras import sessions, settings
 from graphc.keras.engine import InputSpec, Layer
 from graphc.keras.recurrent import RNN, LSTMCell, _each, _OfCell, _step
 from graphc.keras.words import activation_of
@@ -68,7 +69,7 @@ class _Local(Layer):
         self.filters, self.padding, self.implementation = int(filters), "valid", implementation
         self.kernel_size = tuple(sizes_of(kernel_size, self.rank, "kernel_size"))
         self.strides = tuple(sizes_of(strides, self.rank, "strides"))
-        self.data_format = normalized_format(data_format or K.image_data_format())
+        self.data_format = normalized_format(data_format or settings.image_data_format())
         self.activation, self.use_bias = activation_of(activation), use_bias
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
         self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
@@ -178,7 +179,7 @@ class _ConvLSTMCell(LSTMCell):
         self.padding = str(padding).lower()
         if self.padding not in ("valid", "same"):
             raise ValueError(f"The `padding` argument must be 'valid' or 'same', not {padding!r}")
-        self.data_format = normalized_format(data_format or K.image_data_format())
+        self.data_format = normalized_format(data_format or settings.image_data_format())
 
     @property
     def _axis(self) -> int:
@@ -210,7 +211,7 @@ class _ConvLSTMCell(LSTMCell):
             if rate > 0:
                 ones = fills.ones_like(like)
                 self._masks[key] = [
-                    K.in_train_phase(lambda o=ones, r=rate: K.dropout(o, r), ones, training)
+                    sessions.in_train_phase(lambda o=ones, r=rate: K.dropout(o, r), ones, training)
                     for _ in range(4)
                 ]
 

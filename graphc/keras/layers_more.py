@@ -7,6 +7,7 @@ from typing import Any
 from graphc.face.shape import as_shape
 from graphc.ir.build import current
 from graphc.keras import backend as K
+from graphc.keras import settings
 from graphc.keras.engine import InputSpec, Layer
 from graphc.keras.layers_core import _FILTER, wrapped
 from graphc.layers import convolutional, pooling
@@ -71,7 +72,7 @@ class _Global(Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.data_format = normalized_format(data_format or K.image_data_format())
+        self.data_format = normalized_format(data_format or settings.image_data_format())
         self.input_spec = InputSpec(ndim=self.rank + 2)
         self.supports_masking = self.rank == 1 and not self.largest
 
@@ -131,7 +132,7 @@ class DepthwiseConv2D(Layer):
         self.dilation_rate = sizes_of(dilation_rate, 2, "dilation_rate")
         self.padding = convolutional.normalized_padding(padding)
         self.depth_multiplier = depth_multiplier
-        self.data_format = normalized_format(data_format or K.image_data_format())
+        self.data_format = normalized_format(data_format or settings.image_data_format())
         self.activation = activation_of(activation)
         self.use_bias = use_bias
         self.depthwise_initializer, self.bias_initializer = depthwise_initializer, bias_initializer

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphc.keras import backend as K
+from graphc.keras import sessions, settings
 from graphc.keras.engine import InputSpec, Layer
 from graphc.keras.layers_core import Dropout
 from graphc.ops import math, shapes
@@ -31,7 +32,7 @@ class GaussianNoise(Layer):
         def noised() -> Any:
             return inputs + K.random_normal(shapes.shape(inputs), 0.0, self.stddev, inputs.dtype)
 
-        return K.in_train_phase(noised, inputs, training)
+        return sessions.in_train_phase(noised, inputs, training)
 
 
 class GaussianDropout(Layer):
@@ -51,7 +52,7 @@ class GaussianDropout(Layer):
             spread = float(np.sqrt(self.rate / (1.0 - self.rate)))
             return inputs * K.random_normal(shapes.shape(inputs), 1.0, spread, inputs.dtype)
 
-        return K.in_train_phase(noised, inputs, training)
+        return sessions.in_train_phase(noised, inputs, training)
 
 
 class AlphaDropout(Layer):
@@ -77,7 +78,7 @@ class AlphaDropout(Layer):
             made(1)  # the shift is added to a product of its own
             return a * (inputs * keep + low * (1 - keep)) + -a * low * self.rate
 
-        return K.in_train_phase(dropped, inputs, training)
+        return sessions.in_train_phase(dropped, inputs, training)
 
 
 class _SpatialDropout(Dropout):
@@ -85,7 +86,7 @@ class _SpatialDropout(Dropout):
 
     def __init__(self, rate: Any, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(rate, **kwargs)
-        self.data_format = data_format or K.image_data_format()
+        self.data_format = data_format or settings.image_data_format()
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _noise(self, inputs: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.keras import backend as K
+from graphc.keras import settings
 from graphc.keras.named import deserialized, found, serialized
 from graphc.ops import broadcasting, math, nn, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
@@ -37,13 +38,13 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
     """The mean of differences in percent of the targets."""
     t, p = _pair(y_true, y_pred)
-    return 100.0 * _mean(math.abs((t - p) / K.clip(math.abs(t), K.epsilon(), None)))
+    return 100.0 * _mean(math.abs((t - p) / K.clip(math.abs(t), settings.epsilon(), None)))
 
 
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
     """The mean of the squares of differences of logarithms."""
     t, p = _pair(y_true, y_pred)
-    a, b = (math.log(K.clip(v, K.epsilon(), None) + 1.0) for v in (p, t))
+    a, b = (math.log(K.clip(v, settings.epsilon(), None) + 1.0) for v in (p, t))
     return _mean(math.square(a - b))
 
 
@@ -123,14 +124,14 @@ def binary_crossentropy(
 def kullback_leibler_divergence(y_true: Any, y_pred: Any) -> Any:
     """The sum of ``target * log(target / output)``."""
     t, p = _pair(y_true, y_pred)
-    t, p = (K.clip(v, K.epsilon(), 1) for v in (t, p))
+    t, p = (K.clip(v, settings.epsilon(), 1) for v in (t, p))
     return reduce.reduce_sum(t * math.log(t / p), -1)
 
 
 def poisson(y_true: Any, y_pred: Any) -> Any:
     """The mean of ``output - target * log(output)``."""
     t, p = _pair(y_true, y_pred)
-    return _mean(p - t * math.log(p + K.epsilon()))
+    return _mean(p - t * math.log(p + settings.epsilon()))
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:

@@ -14,7 +14,7 @@ from graphc.face.graph import get_default_graph
 from graphc.face.lazy import lookup
 from graphc.face.variables import Variable
 from graphc.keras import backend as K
-from graphc.keras import losses
+from graphc.keras import losses, sessions, settings
 from graphc.keras.engine import unique
 from graphc.keras.named import deserialized, found, serialized
 from graphc.layers.base import snake_case
@@ -32,28 +32,28 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where the largest output is that of the target."""
     same = math.equal(reduce.argmax(y_true, -1), reduce.argmax(y_pred, -1))
-    return math.cast(same, K.floatx())
+    return math.cast(same, settings.floatx())
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where the largest output is that of the class."""
     p, t = convert_to_tensor(y_pred), convert_to_tensor(y_true)
-    best = math.cast(reduce.argmax(p, -1), K.floatx())
-    t = math.cast(t, K.floatx())
+    best = math.cast(reduce.argmax(p, -1), settings.floatx())
+    t = math.cast(t, settings.floatx())
     if t.rank is None or t.rank == p.rank:
         t = shapes.reshape(t, shapes.shape(best))
-    return math.cast(math.equal(t, best), K.floatx())
+    return math.cast(math.equal(t, best), settings.floatx())
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
     """1 where the target is among the k largest outputs."""
-    return math.cast(K.in_top_k(y_pred, reduce.argmax(y_true, -1), k), K.floatx())
+    return math.cast(K.in_top_k(y_pred, reduce.argmax(y_true, -1), k), settings.floatx())
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
     """1 where the class is among the k largest outputs."""
     t = shapes.reshape(math.cast(y_true, "int32"), [-1])
-    return math.cast(K.in_top_k(y_pred, t, k), K.floatx())
+    return math.cast(K.in_top_k(y_pred, t, k), settings.floatx())
 
 
 mean_squared_error = mse = MSE = losses.mean_squared_error
@@ -98,7 +98,7 @@ class Metric:
 
     def __init__(self, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         self.name = name or unique(snake_case(type(self).__name__))
-        self.dtype = dtype or K.floatx()
+        self.dtype = dtype or settings.floatx()
         self._own: list[Variable] = []
 
     def add_weight(
@@ -115,7 +115,7 @@ class Metric:
             lambda: make(sizes, dtype=convert_dtype(dtype or self.dtype)), trainable=False,
             collections=[], name=name, use_resource=True,
         )  # fmt: skip
-        K.track(v)
+        sessions.track(v)
         self._own.append(v)
         return v
 
@@ -136,7 +136,7 @@ class Metric:
     def reset_states(self) -> None:
         """Begin anew."""
         zeros: Any = [np.zeros(tuple(v.get_shape().as_list())) for v in self._own]
-        K.batch_set_value(list(zip(self._own, zeros, strict=True)))
+        sessions.batch_set_value(list(zip(self._own, zeros, strict=True)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The result after a batch was added."""
@@ -263,7 +263,7 @@ def _of(name: str, f: Callable[..., Any], default: str) -> Any:
 def _same(y_true: Any, y_pred: Any) -> Any:
     """1 where output and target are equal."""
     p = convert_to_tensor(y_pred)
-    return math.cast(math.equal(math.cast(y_true, p.dtype), p), K.floatx())
+    return math.cast(math.equal(math.cast(y_true, p.dtype), p), settings.floatx())
 
 
 Accuracy = _of("Accuracy", _same, "accuracy")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.face.flow import cond
-from graphc.keras import backend as K
+from graphc.keras import sessions
 from graphc.keras.engine import Input, InputLayer, unique
 from graphc.keras.network import Network
 from graphc.keras.serialize import clone_model, model_from_config, model_from_json
@@ -79,7 +79,7 @@ class Model(Training, Network):
         Code that asks for it with ``if`` is called for each phase, in a cond. What its layers add
         (losses, updates) is that of a call for training outside.
         """
-        phase = K.learning_phase()
+        phase = sessions.learning_phase()
         layers = [self, *self._every_layer()]
         before = Held(layers)
         try:

@@ -93,9 +93,9 @@ class Optimizer:
         key = "learning_rate" if name == "lr" else name
         if key in self.__dict__.get("_numbers", {}):
             if key in self._made and not callable(value):
-                from graphc.keras import backend
+                from graphc.keras import sessions
 
-                backend.set_value(self._made[key], value)
+                sessions.set_value(self._made[key], value)
             else:
                 self._numbers[key] = value
             return
@@ -146,13 +146,13 @@ class Optimizer:
 
     def get_weights(self) -> list[Any]:
         """Values of its variables."""
-        from graphc.keras import backend
+        from graphc.keras import sessions
 
-        return backend.batch_get_value(self.weights)
+        return sessions.batch_get_value(self.weights)
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set its variables."""
-        from graphc.keras import backend
+        from graphc.keras import sessions
 
         if len(weights) != len(self._weights):
             raise ValueError(
@@ -160,7 +160,7 @@ class Optimizer:
                 f"of length {len(weights)}, but the optimizer was expecting {len(self._weights)} "
                 "weights."
             )
-        backend.batch_set_value(list(zip(self._weights, weights, strict=True)))
+        sessions.batch_set_value(list(zip(self._weights, weights, strict=True)))
 
     # ---- steps
 
@@ -289,12 +289,12 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """Its arguments, with values as they are now."""
-        from graphc.keras import backend
+        from graphc.keras import sessions
 
         out: dict[str, Any] = {"name": self._name}
         for k, v in self._numbers.items():
             if k in self._made:
-                v = float(backend.get_value(self._made[k]))
+                v = float(sessions.get_value(self._made[k]))
             elif hasattr(v, "get_config"):
                 v = {"class_name": type(v).__name__, "config": v.get_config()}
             out[k] = v

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.keras import backend as K
+from graphc.keras import settings
 
 __all__ = [
     "COLOURS", "apply_affine_transform", "apply_brightness_shift", "apply_channel_shift",
@@ -28,7 +28,7 @@ def _pillow() -> Any:
 
 
 def layout_of(data_format: str | None) -> str:
-    layout = data_format or K.image_data_format()
+    layout = data_format or settings.image_data_format()
     if layout not in ("channels_last", "channels_first"):
         raise ValueError(f"Invalid data_format: {layout}")
     return layout
@@ -61,7 +61,7 @@ def array_to_img(
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> Any:
     """A picture as an array ``[rows, columns, channels]``."""
-    x = np.asarray(img, dtype or K.floatx())
+    x = np.asarray(img, dtype or settings.floatx())
     if x.ndim not in (2, 3):
         raise ValueError(f"Unsupported image shape: {x.shape}")
     x = x[:, :, None] if x.ndim == 2 else x
@@ -239,7 +239,7 @@ def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) 
 def apply_brightness_shift(x: Any, brightness: float) -> Any:
     """The image as one of 0 to 255, `brightness` times as bright."""
     picture = _scaled(np.asarray(x, "float32")).astype("uint8").astype("float32")
-    return np.clip(np.floor(picture * brightness), 0, 255).astype(K.floatx())
+    return np.clip(np.floor(picture * brightness), 0, 255).astype(settings.floatx())
 
 
 def random_brightness(x: Any, brightness_range: Any) -> Any:

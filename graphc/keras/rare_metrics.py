@@ -78,9 +78,9 @@ class MeanRelativeError(Mean):
         )
 
     def get_config(self) -> dict[str, Any]:
-        from graphc.keras import backend
+        from graphc.keras import sessions
 
-        return {**super().get_config(), "normalizer": backend.eval(self.normalizer)}
+        return {**super().get_config(), "normalizer": sessions.eval(self.normalizer)}
 
 
 class _AtOther(Counts):

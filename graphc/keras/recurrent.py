@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc.face.shape import as_shape
 from graphc.keras import backend as K
+from graphc.keras import sessions
 from graphc.keras.engine import InputSpec, Layer
 from graphc.keras.words import activation_of
 from graphc.ops import arrays, fills, linalg, shapes
@@ -85,7 +86,9 @@ class _Cell(Layer):
                              ("h", self.recurrent_dropout, self.units)):  # fmt: skip
             if rate > 0:
                 ones = fills.ones(arrays.stack([batch, n]), inputs.dtype)
-                dropped = K.in_train_phase(lambda o=ones, r=rate: K.dropout(o, r), ones, training)
+                dropped = sessions.in_train_phase(
+                    lambda o=ones, r=rate: K.dropout(o, r), ones, training
+                )
                 self._masks[key] = dropped
 
     def _kept(self, key: str, x: Any) -> Any:
@@ -426,7 +429,7 @@ class RNN(Layer):
                     f"State {i} is incompatible with layer {self.name}: expected shape={size}, "
                     f"found shape={np.shape(value)}"
                 )
-        K.batch_set_value(list(zip(self._kept_states, given, strict=True)))
+        sessions.batch_set_value(list(zip(self._kept_states, given, strict=True)))
 
     def get_initial_state(self, inputs: Any) -> Any:
         """Zeros."""

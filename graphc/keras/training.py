@@ -10,10 +10,10 @@ import numpy as np
 
 from graphc.face.control import group
 from graphc.face.current import name_scope
+from graphc.face.graph import get_default_graph
 from graphc.ir.node import Value
-from graphc.keras import backend as K
 from graphc.keras import callbacks as cbks
-from graphc.keras import losses, metrics, optimizers
+from graphc.keras import losses, metrics, optimizers, sessions, settings
 from graphc.keras.batches import (
     arrays_of,
     batches_of,
@@ -159,7 +159,7 @@ class Training:
 
     def _target(self, y: Any, f: Any, name: str) -> Any:
         shape = y.shape.as_list()
-        kind = K.floatx()
+        kind = settings.floatx()
         called = getattr(f, "__name__", type(f).__name__)
         if called in ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"):
             shape = [*shape[:-1], 1]
@@ -195,9 +195,9 @@ class Training:
         with name_scope(f"metrics/{shown}"):
             each = f(t, y)
             count_made(20)  # a mean over batches
-            value = reduce.reduce_mean(math.cast(each, K.floatx()))
+            value = reduce.reduce_mean(math.cast(each, settings.floatx()))
             if weighs:
-                flat = math.cast(each, K.floatx())
+                flat = math.cast(each, settings.floatx())
                 while flat.rank is not None and flat.rank > 1:
                     flat = reduce.reduce_mean(flat, -1)
                 value = math.div_no_nan(
@@ -284,7 +284,7 @@ class Training:
             value = each[i] if i < len(each) else None
             if value is not None:
                 feed[w] = np.asarray(value, np.float32).reshape(len(value), -1).mean(-1)
-        flag = K.get_default_graph().extras.get("keras_phase")
+        flag = get_default_graph().extras.get("keras_phase")
         if isinstance(flag, Value):
             feed[flag] = bool(phase)
         return feed
@@ -293,7 +293,7 @@ class Training:
         """Run a batch; its numbers (of stateful metrics those of all batches so far)."""
         made = self._prepare()
         step = self._train_op() if train else None
-        session = K.get_session()
+        session = sessions.get_session()
         values = [v for v in made["values"] if v is not None]
         ops = [] if step is None else [step]
         ops += [u for _, _, u, _ in made["stateful"]]
@@ -596,9 +596,9 @@ class Training:
         return out[0] if len(out) == 1 else out
 
     def _predicted(self, xs: list[Any]) -> list[Any]:
-        session = K.get_session()
+        session = sessions.get_session()
         feed = dict(zip(self.inputs, xs, strict=True))
-        flag = K.get_default_graph().extras.get("keras_phase")
+        flag = get_default_graph().extras.get("keras_phase")
         if isinstance(flag, Value):
             feed[flag] = False
         fetches = flat_values(self.outputs), self.state_updates  # type: ignore[attr-defined]

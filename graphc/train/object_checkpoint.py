@@ -31,9 +31,9 @@ def _session(session: Any) -> Any:
     """The one given, else the default one, else that of Keras."""
     session = session or get_default_session()
     if session is None:
-        from graphc.keras import backend  # here only: it makes a session
+        from graphc.keras import sessions  # here only: it makes a session
 
-        session = backend.get_session()
+        session = sessions.get_session()
     return session
 
 
