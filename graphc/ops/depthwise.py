@@ -260,11 +260,13 @@ LANES = 16
 def _period(a: Attrs, w: Sequence[Any]) -> int:
     """Elements after which vectors of a row's elements are of the same channels again.
 
-    0 where vectors are of channels: there are enough of them, or results of a channel, or steps.
+    0 where vectors are of channels: there are enough results of a place, or steps. A channel that
+    has several results is in as many lanes, so these are a power of two.
     """
-    period = math.lcm(w[-2], LANES)
-    fits = w[-2] < LANES and period <= 3 * LANES
-    return period if fits and w[-1] == 1 and a["strides"][-1] == 1 else 0
+    each, results = w[-1], w[-2] * w[-1]
+    period = math.lcm(results, LANES)
+    fits = results < LANES and period <= 3 * LANES and each & (each - 1) == 0
+    return period if fits and a["strides"][-1] == 1 else 0
 
 
 def _laid(n: Node, s: Site, w: Shape, columns: Dim, backwards: bool) -> Any:
@@ -319,7 +321,7 @@ def _depth_blocks(n: Node, s: Site, what: str) -> bool:
         share = D.maximum(D.ceildiv(rows, PARTS), 1)
         rows = D.ceildiv(rows, share)
         count = D.product(ws)
-        times = period // channels if period else 1
+        times = period // (channels * each) if period else 1
         out = k.output("sums", wide, (rows, count * times))
     else:
         out = k.output("y", t, known_shape(n.outputs[0]))
@@ -335,7 +337,7 @@ def _depth_blocks(n: Node, s: Site, what: str) -> bool:
         return True
     sums = s.temp(wide, rows * count * times)
     s.step(k.build(), [*operands, sums])
-    sum_parts(s, sums, wide, t, rows, count, (channels, times))
+    sum_parts(s, sums, wide, t, rows, count, (channels * each, times))
     return True
 
 

@@ -96,10 +96,23 @@ class _Depth(Tiles):
         ]
 
     def shared(self, base: Any, at: V, first: V, mask: V | None) -> V:
-        """A vector of channels from result `first` on, each of which has `m` results."""
-        fn, lanes = self.fn, self.lanes
-        if self.m == 1:
+        """A vector of channels from result `first` on, each of which has `m` results.
+
+        Result `first` is the first of its channel, or a vector's results are all of one channel.
+        """
+        fn, lanes, m = self.fn, self.lanes, self.m
+        if m == 1:
             return self.load(base, at + first, lanes, mask)
+        if lanes % m == 0 or m % lanes == 0:
+            read, at = max(1, lanes // m), at + fn.udiv_index(first, fn.index(m))
+            if mask is None and read == 1:
+                return fn.splat(self.load(base, at), lanes)
+            if mask is not None:  # lanes of `read` channels, and the zeros behind the mask
+                ons = [e * m if e < read else lanes for e in range(lanes)]
+                read, mask = lanes, fn.shuffle(mask, None, ons)
+            return fn.shuffle(
+                self.load(base, at, read, mask), None, [lane // m for lane in range(lanes)]
+            )
         lane = fn.splat(first, lanes) + fn.lane_ids(lanes)
         where = fn.udiv_index(lane, fn.splat(fn.index(self.m), lanes))
         return self.gather(base, fn.splat(at, lanes) + where, mask)
@@ -169,7 +182,7 @@ class _Depth(Tiles):
         every = (fn.index(0), fn.index(self.taps[2]))
         low, high = self.within()
         if self.period:
-            self.elements(low * self.c, high * self.c)
+            self.elements(low * self.f, high * self.f)
         else:
             high = low + fn.udiv_index(high - low, fn.index(PLACES)) * PLACES
             with fn.loop(low, high, PLACES) as q:
@@ -248,19 +261,19 @@ class _Depth(Tiles):
         n, d, h = self.row
 
         def terms(t: list[V]) -> list[tuple[V, V]]:
-            start = self.seen(n, [d, h, fn.index(0)], t) * self.c + at
+            start = self.seen(n, [d, h, fn.index(0)], t) * self.c
             tap = self.tap(t) * self.period
             by = [
                 self.load(self.pointers[1], tap + v * lanes, lanes)
                 for v in range(min(self.phases, len(masks)))
             ]
             return [
-                (self.load(self.pointers[0], start + v * lanes, lanes, mask), by[v % self.phases])
+                (self.shared(self.pointers[0], start, at + v * lanes, mask), by[v % self.phases])
                 for v, mask in enumerate(masks)
             ]
 
         sums = self.over_taps(every, len(masks), terms)
-        self.keep(sums, self.out_row() * self.c + at, masks)
+        self.keep(sums, self.out_row() * self.f + at, masks)
 
     def input(self) -> None:
         """The gradient by the image: every result that an element has a part in."""
@@ -351,23 +364,23 @@ class _Depth(Tiles):
         x_row = [self.seen(n, start, [*self.at, tap + t]) * c for t in range(taps)]
         g_row = self.out_row() * self.f
         step = self.period or 1
-        low, high = (e * c for e in span) if self.period else span
+        low, high = (e * self.f for e in span) if self.period else span
         with fn.loop(low, high, KC * step) as b:
             stop = fn.minimum(b.i + KC * step, high)
             with fn.loop(b.i, stop, step, carry=self.zeros(taps * self.group * nv)) as q:
                 if self.period:
-                    x_at, g_at, masks = q.i, q.i, self.masks(nv, q.i, stop)
+                    x_at, g_at, begin, masks = 0, 0, q.i, self.masks(nv, q.i, stop)
                 else:
-                    x_at, g_at = q.i * (self.a["strides"][2] * c), q.i * self.f
+                    x_at, g_at, begin = q.i * (self.a["strides"][2] * c), q.i * self.f, first
                     masks = self.masks(nv, first, self.f)
                 gs = [
-                    self.load(self.pointers[1], g_row + g_at + first + v * lanes, lanes, mask)
+                    self.load(self.pointers[1], g_row + g_at + begin + v * lanes, lanes, mask)
                     for v, mask in enumerate(masks)
                 ]
                 sums: list[V] = []
                 for t in range(taps):
                     xs = [
-                        self.spread(self.pointers[0], x_row[t] + x_at, first + v * lanes, masks[v])
+                        self.spread(self.pointers[0], x_row[t] + x_at, begin + v * lanes, masks[v])
                         for v in range(nv)
                     ]
                     for e in range(self.group):
