@@ -109,6 +109,7 @@ with build.use(build.Rewriter()):
     # ---- identities
     rule(x * 1, x)
     rule(x / 1, x, kinds="f")
+    rule(math.multiply_no_nan(x, 1.0), x, kinds="f")
     rule(x - 0, x)
     rule(x + 0, x, kinds="iu")
     rule(x + 0, x, needs="NO_SIGNED_ZERO", kinds="f")  # -0.0 + 0.0 is +0.0

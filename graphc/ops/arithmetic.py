@@ -233,7 +233,7 @@ squared_difference = elementwise(
 reciprocal = elementwise(
     "reciprocal", "Reciprocal", "Returns 1 / x element-wise.",
     types="fc", numpy=lambda x: np.divide(x.dtype.type(1), x), sample=(0.5, 2.0),
-    grad=lambda y, dy, x: multiply(-dy, y * y, name="ReciprocalGrad"),
+    grad=lambda y, dy, x: multiply_no_nan(-(y * y), dy, name="ReciprocalGrad"),
     scalar=lambda k, x: k.reciprocal(x),
     interval=intervals.reciprocal,
 )  # fmt: skip
@@ -246,7 +246,7 @@ def _named(record: str, x: Any, y: Any, name: str | None) -> Value:
 
 div_no_nan: Op = elementwise(
     "div_no_nan", "DivNoNan", "Returns x / y, and 0 where y is 0.",
-    call=lambda x, y, name=None: _named("div_no_nan", x, y, name),
+    call=lambda x, y, name=None: _named("div_no_nan", x, y, name), types="fc",
     numpy=lambda x, y: np.where(y == 0, x.dtype.type(0), x / y), args=("x", "y"), sample=(0.5, 2.0),
     grad=lambda y, dy, a, b: (div_no_nan(dy, b), dy * div_no_nan(div_no_nan(-a, b), b)),
     scalar=lambda k, x, y: k.select(y.eq(0), k.like(0, x), x / y),
@@ -254,9 +254,10 @@ div_no_nan: Op = elementwise(
 
 multiply_no_nan: Op = elementwise(
     "multiply_no_nan", "MulNoNan", "Returns x * y, and 0 where y is 0, even for infinite or NaN x.",
-    call=lambda x, y, name=None: _named("multiply_no_nan", x, y, name),
+    call=lambda x, y, name=None: _named("multiply_no_nan", x, y, name), types="fc",
     numpy=lambda x, y: np.where(y == 0, x.dtype.type(0), x * y), args=("x", "y"),
     grad=lambda y, dy, a, b: (multiply_no_nan(dy, b), multiply_no_nan(a, dy)),
+    facts={"own_conjugate": True},
     scalar=lambda k, x, y: k.select(y.eq(0), k.like(0, x), x * y),
 )  # fmt: skip
 

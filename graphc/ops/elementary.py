@@ -9,7 +9,7 @@ import numpy as np
 from graphc.ir.build import build, current
 from graphc.ir.node import Value
 from graphc.ops import intervals
-from graphc.ops.arithmetic import multiply, realdiv
+from graphc.ops.arithmetic import multiply, multiply_no_nan
 from graphc.ops.record import Op, apply, as_value, elementwise, no_grad
 
 __all__ = [
@@ -103,10 +103,12 @@ log1p = elementwise(
     scalar=lambda k, x: k.log1p(x),
 )  # fmt: skip
 
+# TF1's gradients of roots and reciprocals are 0 where nothing arrives, whatever the root is: what
+# is masked behind a root at 0 adds no NaN.
 sqrt = elementwise(
     "sqrt", "Sqrt", "The square root of x.",
     types="fc", numpy=np.sqrt, sample=(0.25, 4.0),
-    grad=lambda y, dy, x: realdiv(dy * 0.5, y, name="SqrtGrad"),
+    grad=lambda y, dy, x: multiply_no_nan(0.5 / y, dy, name="SqrtGrad"),
     scalar=lambda k, x: k.sqrt(x),
     interval=intervals.root,
 )  # fmt: skip
@@ -114,7 +116,7 @@ sqrt = elementwise(
 rsqrt = elementwise(
     "rsqrt", "Rsqrt", "1 / sqrt(x).",
     types="fc", numpy=lambda x: np.divide(x.dtype.type(1), np.sqrt(x)), sample=(0.25, 4.0),
-    grad=lambda y, dy, x: multiply(dy * -0.5, y * y * y, name="RsqrtGrad"),
+    grad=lambda y, dy, x: multiply_no_nan(y * y * y * -0.5, dy, name="RsqrtGrad"),
     scalar=lambda k, x: k.rsqrt(x),
     interval=intervals.inverse_root,
 )  # fmt: skip

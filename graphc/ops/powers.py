@@ -43,7 +43,7 @@ pow = elementwise(
 xlogy: Op = elementwise(
     "xlogy", "Xlogy", "Returns x * log(y), and 0 where x is 0.",
     numpy=lambda x, y: np.where(x == 0, x.dtype.type(0), x * np.log(y)),
-    args=("x", "y"), sample=(0.5, 2.0),
+    args=("x", "y"), sample=(0.5, 2.0), types="fc", facts={"own_conjugate": True},
     grad=lambda z, dz, x, y: (dz * xlogy(_is_nonzero(x), y), dz * xdivy(x, y)),
     scalar=lambda k, x, y: k.select(x.eq(0), k.like(0, x), x * k.log(y)),
 )  # fmt: skip
@@ -51,6 +51,7 @@ xlogy: Op = elementwise(
 xdivy: Op = elementwise(
     "xdivy", "Xdivy", "Returns x / y, and 0 where x is 0.",
     numpy=lambda x, y: np.where(x == 0, x.dtype.type(0), x / y), args=("x", "y"), sample=(0.5, 2.0),
+    types="fc", facts={"own_conjugate": True},
     grad=lambda z, dz, x, y: (dz * xdivy(_is_nonzero(x), y), dz * xdivy(-x, square(y))),
     scalar=lambda k, x, y: k.select(x.eq(0), k.like(0, x), x / y),
 )  # fmt: skip
