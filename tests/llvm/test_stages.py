@@ -98,6 +98,24 @@ def test_only_long_chains_have_stages(cut_counts: list[int]) -> None:
         assert max(cut_counts) > 2 or not ROOM
 
 
+@pytest.mark.skipif(not ROOM, reason="modulo scheduling wants the registers of AVX-512")
+def test_long_rows_are_modulo_scheduled(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    def pipelined(body: Any, results: Any) -> Any:
+        made.append(stages.pipelined(body, results))
+        return made[-1]
+
+    monkeypatch.setattr(pipeline, "pipelined", pipelined)
+    number = np.random.default_rng().uniform(1, 2)  # a kernel that no cache has
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(tf.float32, [None])
+        sess.run(price(x * number, x + number), {x: np.ones(100, np.float32)})
+    (found,) = made
+    assert found.count > 1
+    assert 0 < found.registers <= stages.REGISTERS
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(

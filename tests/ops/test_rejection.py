@@ -68,6 +68,18 @@ def test_numbers_are_tensorflows(sess: Any, name: str) -> None:
         np.testing.assert_allclose(sess.run(y), run, rtol=2e-6, atol=6e-6)
 
 
+def test_many_numbers_are_tensorflows(sess: Any) -> None:
+    """Each test by which a number is refused decides in some of so many draws."""
+    x = sess.run(tf.random_gamma([20000], [0.3, 1.0, 2.5], seed=5, dtype=tf.float64))
+    sums = [6001.384990516161, 20243.53353207456, 50018.08151025221]
+    squares = [7877.443309087747, 40620.44725907701, 175337.39363082597]
+    np.testing.assert_allclose(x.sum(0), sums, rtol=1e-9)
+    np.testing.assert_allclose((x**2).sum(0), squares, rtol=1e-9)
+    n = sess.run(tf.random_poisson([0.5, 3.0, 12.0, 200.0], [5000], seed=5, dtype=tf.float64))
+    assert n.sum(0).tolist() == [2499, 14948, 59332, 1001016]
+    assert (n**2).sum(0).tolist() == [3735, 59830, 762688, 201413170]
+
+
 A = [0.1, 0.5, 1, 2, 5, 30, 100, 1000, 1e-3, 3, 3, 0, -1, 2, 2, NAN]
 X = [0.2, 0.1, 3, 2, 9, 25, 100, 900, 1e-2, 50, 0, 1, 1, INF, -1, 1]
 BY_A = [

@@ -52,6 +52,17 @@ def test_what_is_written(tmp_path):
     assert [e.step for e in events(folder) if e.WhichOneof("what") == "summary"] == [1, 2, 7]
 
 
+def test_a_meta_graph_is_written(tmp_path):
+    with tf.Graph().as_default():
+        tf.constant(1.0, name="one")
+        meta = tf.train.export_meta_graph()
+    with tf.summary.FileWriter(str(tmp_path)) as w:
+        w.add_meta_graph(meta, 3)
+    (event,) = [e for e in events(tmp_path) if e.WhichOneof("what") == "meta_graph_def"]
+    assert event.step == 3
+    assert tf.MetaGraphDef.FromString(event.meta_graph_def) == meta
+
+
 def test_metadata_is_written_once_for_each_tag(tmp_path):
     with tf.Graph().as_default(), tf.Session() as sess, tf.summary.FileWriter(str(tmp_path)) as w:
         raw = sess.run(tf.summary.text("words", tf.constant("a")))

@@ -99,6 +99,14 @@ def test_refusals():
             sess.run(tf.summary.image("i", tf.zeros([1, 2, 2, 5])))
 
 
+def test_descriptions_of_summaries():
+    node = tf.NodeDef(op="TensorSummary")
+    node.attr["description"].s = b'{"typeHint": "scalar"}'
+    assert tf.summary.get_summary_description(node).type_hint == "scalar"
+    with pytest.raises(ValueError, match="Can't get_summary_description on Const"):
+        tf.summary.get_summary_description(tf.NodeDef(op="Const"))
+
+
 def test_fifty_summaries_are_one_pause():
     """They need two native parts, not fifty: counted."""
     with tf.Graph().as_default(), tf.Session() as sess:
@@ -122,3 +130,7 @@ def test_before_version_1():
         out = tf.Summary.FromString(sess.run(tf.merge_all_summaries()))
         assert [v.tag for v in out.value] == ["a", "b", "loss x", "h", "i/image"]
         assert tf.train.SummaryWriter is tf.summary.FileWriter
+        images = tf.image_summary("i", tf.zeros([5, 2, 2, 1]))
+        sounds = tf.audio_summary("a", tf.zeros([5, 10, 1]), 8000.0)
+        for found in sess.run([images, sounds]):  # of five the first three
+            assert len(tf.Summary.FromString(found).value) == 3

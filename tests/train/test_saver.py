@@ -276,8 +276,33 @@ def test_deferred(tmp_path):
         with pytest.raises(RuntimeError, match="should be called before save if defer_build"):
             saver.save(sess, "m")
         saver.build()
+        made = len(sess.graph.get_operations())
         saver.build()
+        assert len(sess.graph.get_operations()) == made
         save(saver, sess, str(tmp_path / "m"))
+
+
+def test_the_graph_beside_a_checkpoint_is_that_of_its_time(tmp_path):
+    pytest.importorskip("tensorboard")
+    v = tf.Variable(1.0, name="v")
+    saver = tf.train.Saver()
+    path = str(tmp_path / "m")
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        for more in ("first", "second"):
+            tf.constant(1.0, name=more)
+            saver.save(sess, path)
+            meta = tf.MetaGraphDef.FromString((tmp_path / "m.meta").read_bytes())
+            assert more in [n.name for n in meta.graph_def.node]
+
+
+def test_definitions_within_a_scope(graph):
+    pytest.importorskip("tensorboard")
+    with tf.name_scope("outer"):
+        tf.Variable(1.0, name="v")
+        saver, named = tf.train.Saver(), tf.train.Saver(name="outer/saved")
+    assert saver.to_proto("outer") is None
+    assert named.to_proto("outer").restore_op_name == named.as_saver_def().restore_op_name[6:]
 
 
 def test_saving_is_refused(tmp_path):
