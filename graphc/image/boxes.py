@@ -265,10 +265,16 @@ def _index(place: Any, size: Any) -> Any:
 
 def pixels_at(x: Any, which: Any, rows: Any, columns: Any) -> Any:
     """Pixels at each pair of a row and a column, for each box."""
+    out: Any = arrays.gather_nd(x, _pixels(which, rows, columns))
+    return out
+
+
+def _pixels(which: Any, rows: Any, columns: Any) -> Any:
+    """Where the pixels are at each pair of a row and a column, for each box."""
     r = shapes.expand_dims(rows, 2) + 0 * shapes.expand_dims(columns, 1)
     c = 0 * shapes.expand_dims(rows, 2) + shapes.expand_dims(columns, 1)
     picture = shapes.reshape(which, [-1, 1, 1]) + 0 * r
-    out: Any = arrays.gather_nd(x, arrays.stack([picture, r, c], axis=3))
+    out: Any = arrays.stack([picture, r, c], axis=3)
     return out
 
 
@@ -279,7 +285,9 @@ def _between(x: Any, which: Any, ys: Any, xs: Any, height: Any, width: Any) -> A
     columns = [_index(v, width) for v in (left, math.ceil(xs))]
     dy = shapes.reshape(ys - top, arrays.concat([shapes.shape(ys), [1, 1]], 0))
     dx = shapes.expand_dims(shapes.expand_dims(xs - left, 1), 3)
-    corners = [[pixels_at(x, which, r, c) for c in columns] for r in rows]
-    above, below = (first + (second - first) * dx for first, second in corners)
+    # picked at once, so that the gradient adds all to one picture
+    corners = arrays.stack([_pixels(which, r, c) for r in rows for c in columns])
+    picked = arrays.unstack(arrays.gather_nd(x, corners), 4)
+    above, below = (picked[i] + (picked[i + 1] - picked[i]) * dx for i in (0, 2))
     out: Any = above + (below - above) * dy
     return out

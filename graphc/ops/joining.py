@@ -362,6 +362,11 @@ def _unstack_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 def _unstack_expand(x: Value, *, num: int, axis: int) -> tuple[Value, ...]:
     s = whole(x)
     at = axis % len(s)
+    if at == 0 and x.node.op.name == "gather_nd":
+        rows, places = x.node.inputs
+        if places.node.op.name == "stack" and places.node.attrs["axis"] == 0 and places.rank != 1:
+            each = places.node.inputs  # what is picked at each of the places that were stacked
+            return tuple(apply(x.node.op, (rows, i), x.node.attrs) for i in each)
     out = []
     for i in range(num):
         spec = {

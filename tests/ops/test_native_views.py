@@ -334,3 +334,21 @@ def test_a_gather_inside_a_joined_tensor_reads_and_checks_only_its_own_part() ->
             sess.run(y, {**feeds, at: [0, 3]})
         with pytest.raises(tf.errors.InvalidArgumentError, match="not in"):
             sess.run(y, {**feeds, source: [3]})
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_gathered_at_once_and_unstacked(depth: int) -> None:
+    x = np.arange(12.0, dtype=np.float32).reshape(3, 4)
+    first, second = np.array([[0, 1], [2, 3]]), np.array([[1, 0], [2, 2]])
+    places = [tf.constant(p[:, :depth]) for p in (first, second)]
+    v = tf.placeholder(tf.float32, [3, 4])
+    parts = tf.unstack(tf.gather_nd(v, tf.stack(places)))
+    scattered = tf.gradients(parts[0] * 2.0 + parts[1], v)[0]
+    with tf.Session() as s:
+        got = s.run([*parts, scattered], {v: x})
+    at = [tuple(p[:, :depth].T) for p in (first, second)]
+    want = np.zeros_like(x)
+    np.add.at(want, at[0], 2.0)
+    np.add.at(want, at[1], 1.0)
+    for a, b in zip(got, [x[at[0]], x[at[1]], want], strict=True):
+        np.testing.assert_array_equal(a, b)
