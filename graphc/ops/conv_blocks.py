@@ -214,7 +214,7 @@ def _has_half(width: Dim, rows: int) -> bool:
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 8
+TEMPLATE = 9
 
 
 def _inside_image(g: Grid) -> bool:

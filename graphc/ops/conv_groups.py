@@ -53,8 +53,8 @@ def is_small_filter(sizes: Sequence[Dim], filter: Sequence[Dim]) -> bool:
     return is_small(sizes, filter) and D.maximum(filter[-2], SUMS) == SUMS
 
 
-def _laid(n: Node, s: Site) -> Any:
-    """The filter of the gradient by the image: taps backwards, channels and results exchanged."""
+def _laid(n: Node, s: Site, backwards: bool) -> Any:
+    """The filter of the gradient by the image: channels and results exchanged, and the taps."""
     w = n.inputs[0]
     shape = known_shape(w)
     taps, (each, made) = D.product(shape[:-2]), shape[-2:]
@@ -66,7 +66,8 @@ def _laid(n: Node, s: Site) -> Any:
         k.loop("for", "e", each) as e,
         k.loop("vector", "j", made) as j,
     ):
-        k.store(b, (t, e, j), k.load(a, (taps - 1 - t, j % each, j // each * each + e)))
+        tap = taps - 1 - t if backwards else t
+        k.store(b, (t, e, j), k.load(a, (tap, j % each, j // each * each + e)))
     out = s.temp(w.dtype, D.product(shape))
     s.step(k.build(), [s.input(0), out])
     return out
@@ -80,15 +81,18 @@ def _lower(n: Node, s: Site, what: str) -> None:
     kernel, dilations = three_dims(ws[:-2], 1), three_dims(a["dilations"], 1)
     pads = three_dims([p[0] for p in a["pads"]], 0)
     operands: list[Any] = [s.input(0), s.input(1)]
-    if what == "input":  # a convolution of the gradient
-        xs, gs = gs, xs
+    if what == "input" and all(e == 1 for e in a["strides"]):  # a convolution of the gradient
+        xs, gs, what = gs, xs, "conv"
         pads = tuple((k - 1) * d - p for k, d, p in zip(kernel, dilations, pads, strict=True))
-        operands = [s.input(1), _laid(n, s)]
+        operands = [s.input(1), _laid(n, s, True)]
+    elif what == "input":
+        operands = [_laid(n, s, False), s.input(1)]
     t, wide = n.outputs[0].dtype, sum_type(n.outputs[0])
     k = KernelBuilder(n.op.name)
-    first = k.input("a", t, xs)
-    second = k.input("b", t, gs if what == "filter" else (*kernel, each, made))
-    rows = D.product((xs[0], *three_dims(gs[1:-1], 1)[:2]))
+    filter = (*kernel, each, made)
+    first = k.input("a", t, filter if what == "input" else xs)
+    second = k.input("b", t, filter if what == "conv" else gs)
+    rows = D.product((xs[0], *three_dims((xs if what == "input" else gs)[1:-1], 1)[:2]))
     share: Dim = 1
     count = D.product(ws)
     if what == "filter":
@@ -101,7 +105,7 @@ def _lower(n: Node, s: Site, what: str) -> None:
     with k.loop("parallel", "u", rows) as u:
         k.template(
             "depthwise", [first, second, out], (u, *sizes),
-            what="filter" if what == "filter" else "conv", kernel=kernel,
+            what=what, kernel=kernel,
             strides=three_dims(a["strides"], 1), dilations=dilations, channels=made, each=1,
             group=each, period=0, version=TEMPLATE,
         )  # fmt: skip
@@ -121,7 +125,7 @@ result_op = op(
 )  # fmt: skip
 image_op = op(
     "conv_groups_input", "ConvGroupsInput", "structured",
-    doc="The image's share of the gradient of such a convolution with steps of 1.",
+    doc="The image's share of the gradient of such a convolution, without steps or dilations.",
     args=("w", "dy"), types="f", infer=conv_input_op.infer, numpy=conv_input_numpy,
     lower=lambda n, s: _lower(n, s, "input"), facts={"no_gradient_error": True},
 )  # fmt: skip

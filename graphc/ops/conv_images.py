@@ -346,7 +346,7 @@ def _back_input_expand(w: Value, dy: Value, *, input_sizes: Shape, **a: Any) -> 
     if conv_points.is_points(s, f, attrs):
         dx = conv_points.image_product(w, channels_last(dy, layout), attrs["strides"], s)
         return in_layout(dx, layout)
-    if conv_groups.is_small(s, f) and all(e == 1 for e in attrs["strides"]):
+    if conv_groups.is_small(s, f) and (1,) * len(f[:-2]) in (attrs["strides"], attrs["dilations"]):
         dx = build(conv_groups.image_op, (w, channels_last(dy, layout)), attrs).outputs[0]
         return in_layout(dx, layout)
     n = covered(s[1:-1], f[:-2], attrs)

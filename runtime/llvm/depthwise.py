@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from llvmlite import ir
+
 from graphc.ir.chains import KC
 from graphc.ir.kernel import Template
 from graphc.runtime.llvm.conv_forms import even_blocks
@@ -275,48 +277,103 @@ class _Depth(Tiles):
         sums = self.over_taps(every, len(masks), terms)
         self.keep(sums, self.out_row() * self.f + at, masks)
 
+    # ------------------------------------------------------------- back to the image
+
     def input(self) -> None:
-        """The gradient by the image: every result that an element has a part in."""
-        fn, a, c, m = self.fn, self.a, self.c, self.m
-        n, qd, qh = self.rows_of(self.unit, self.image)
+        """The gradient by the image: every result that an element has a part in.
 
-        def span(axis: int, i: V) -> tuple[V, V]:
-            s, k = a["strides"][axis], self.taps[axis]
-            reach = i + self.pad[axis]
-            low = fn.udiv_index(fn.maximum(reach - (k - 1), 0) + (s - 1), fn.index(s))
-            high = fn.udiv_index(fn.maximum(reach + s, 0), fn.index(s))
-            high = fn.minimum(high, self.grad[axis])
-            return low, high
+        Along a row, elements that are equally far from the first one of a window see the same
+        taps, a stride apart, of results that lie side by side.
+        """
+        fn, stride, made = self.fn, self.a["strides"][2], self.grad[2]
+        self.row = self.rows_of(self.unit, self.image)
+        self.spans = [self.reaching(axis, self.row[1 + axis]) for axis in (0, 1)]
 
-        with fn.loop(0, self.image[2]) as qw, self.vectors(c) as (nv, first):
-            masks = self.masks(nv, first, c)
-            i = [qd, qh, qw.i]
-            with (
-                fn.loop(*span(0, qd), carry=self.zeros(nv)) as od,
-                fn.loop(*span(1, qh), carry=od.carry) as oh,
-                fn.loop(*span(2, qw.i), carry=oh.carry) as ow,
-            ):
-                o = [od.i, oh.i, ow.i]
-                t = [x + p - y * s for x, p, y, s in zip(i, self.pad, o, a["strides"], strict=True)]
-                tap = self.tap(t) * self.f
-                place = ((n * self.grad[0] + od.i) * self.grad[1] + oh.i) * self.grad[2] + ow.i
-                sums = ow.carry
-                for j in range(m):
-                    sums = [
-                        self.mul_add(
-                            self.strided(self.pointers[0], tap + j, first + v * self.lanes, mask),
-                            self.strided(
-                                self.pointers[1], place * self.f + j, first + v * self.lanes, mask
-                            ),
-                            sums[v],
-                        )
+        def steps(x: V) -> V:
+            return fn.udiv_index(fn.maximum(x, 0) + (stride - 1), fn.index(stride))
+
+        # results of which every element that begins at one of their first taps sees all it could
+        low = fn.maximum(steps(self.pad[2]), steps(fn.index(self.taps[2])) - 1)
+        end = fn.minimum(fn.udiv_index(self.image[2] + self.pad[2], fn.index(stride)), made)
+        high = low + fn.udiv_index(fn.maximum(end - low, 0), fn.index(PLACES)) * PLACES
+        with fn.loop(low, high, PLACES) as i, fn.loop(0, stride) as r:
+            self.elements_between(i.i, PLACES, r.i, (fn.index(0), steps(self.taps[2] - r.i)))
+        begin = fn.minimum(low * stride - self.pad[2], self.image[2])
+        whole = (high - low) * stride
+        with fn.loop(0, self.image[2] - whole) as x:
+            reach = fn.select(x.i < begin, x.i, x.i + whole) + self.pad[2]
+            at = fn.udiv_index(reach, fn.index(stride))
+            r = reach - at * stride
+            span = fn.maximum(at - made + 1, 0), fn.minimum(steps(self.taps[2] - r), at + 1)
+            self.elements_between(at, 1, r, span)
+
+    def reaching(self, axis: int, i: V) -> tuple[V, V]:
+        """Results along an axis that element `i` of the image has a part in."""
+        fn, s, k = self.fn, self.a["strides"][axis], self.taps[axis]
+        reach = i + self.pad[axis]
+        low = fn.udiv_index(fn.maximum(reach - (k - 1), 0) + (s - 1), fn.index(s))
+        high = fn.udiv_index(fn.maximum(reach + s, 0), fn.index(s))
+        return low, fn.minimum(high, self.grad[axis])
+
+    def elements_between(self, at: V, count: int, r: V, span: tuple[V, V]) -> None:
+        """`count` elements of the row a stride apart, the first of which begins at tap `r` of
+        result `at`; `span` is which of their taps have a result.
+        """
+        stride = self.a["strides"]
+        many = max(self.m, self.group)
+        most = 4 if count == 1 or self.registers == 32 else 2
+        with self.vectors(self.c, most if self.group == 1 else most // 2) as (nv, first):
+            masks = self.masks(nv, first, self.c)
+
+            def place(p: int) -> V:
+                n, d, h = self.row
+                line = ((n * self.image[0] + d) * self.image[1] + h) * self.image[2]
+                found: V = line + (at + p) * stride[2] + r - self.pad[2]
+                return found
+
+            def terms(t: list[V]) -> list[tuple[V, V]]:
+                """Of a result along depth and height, and a tap of the row."""
+                n, *row = self.row
+                there = [
+                    i + p - o * s for i, p, o, s in zip(row, self.pad, t[:2], stride, strict=False)
+                ]
+                tap = self.tap([*there, r + t[2] * stride[2]]) * self.pitch
+                to = ((n * self.grad[0] + t[0]) * self.grad[1] + t[1]) * self.grad[2] + at - t[2]
+                xs = [
+                    self.results_of((to + p) * self.f, first + v * self.lanes, masks[v])
+                    for p in range(count) for v in range(nv)
+                ]  # fmt: skip
+                by = [
+                    [
+                        self.load(self.pointers[0], tap + e * self.f + first + v * self.lanes,
+                                  self.lanes, mask)
+                        if self.m == 1
+                        else self.strided(self.pointers[0], tap + e, first + v * self.lanes, mask)
                         for v, mask in enumerate(masks)
                     ]
-                ow.next(sums)
-                oh.next(ow.results)
-                od.next(oh.results)
-            row = ((n * self.image[0] + qd) * self.image[1] + qh) * self.image[2] + qw.i
-            self.keep(od.results, row * c + first, masks)
+                    for e in range(many)
+                ]  # fmt: skip
+                return [(x[e], by[e][i % nv]) for e in range(many) for i, x in enumerate(xs)]
+
+            if count > 1:  # the next block of elements, as they do not follow one another
+                for p in range(count):
+                    self.ask_for(place(count + p) * self.c + first, nv)
+            sums = self.over_taps(span, count * nv, terms)
+            for p in range(count):
+                self.keep(sums[p * nv : (p + 1) * nv], place(p) * self.c + first, masks)
+
+    def ask_for(self, at: V, nv: int) -> None:
+        """`nv` vectors of the result will be written soon."""
+        t, hint = self.buffers[2].dtype, [ir.Constant(ir.IntType(32), c) for c in (1, 3, 1)]
+        for v in range(nv):
+            p = self.fn.element_ptr(self.pointers[2], at + v * self.lanes, t)
+            self.fn.call_intrinsic_void("llvm.prefetch", [p.type], [p, *hint])
+
+    def results_of(self, at: V, first: V, mask: V | None) -> list[V]:
+        """Vectors of the results of channels from `first` on: one for each that a channel has."""
+        if self.m == 1:
+            return self.spread(self.pointers[1], at, first, mask)
+        return [self.strided(self.pointers[1], at + j, first, mask) for j in range(self.m)]
 
     # ------------------------------------------------------------- the filter's gradient
 

@@ -59,8 +59,10 @@ def test_which_are_small() -> None:
     assert not is_small((2, 9, 9, 128), (9, 9, 4, 128))  # a long sum
 
 
-def test_a_gradient_with_steps_is_a_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the image; the others are of groups with any steps."""
+def test_a_gradient_with_steps_and_dilations_is_a_convolutions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the image; all others are of groups."""
     seen: set[str] = set()
     optimize = pipeline.optimize_ir
 
@@ -70,8 +72,39 @@ def test_a_gradient_with_steps_is_a_convolutions(monkeypatch: pytest.MonkeyPatch
         return made
 
     monkeypatch.setattr(pipeline, "optimize_ir", spy)
-    check((4, 4, (3, 3), 2, 1, "SAME"), np.float32)
+    check((4, 4, (3, 3), 2, 2, "VALID"), np.float32)
     assert seen == {"conv_groups", "conv_input", "conv_groups_filter"}
-    seen.clear()
-    check((4, 4, (3, 3), 1, 1, "SAME"), np.float32)
-    assert seen == {"conv_groups", "conv_groups_input", "conv_groups_filter"}
+    for steps, dilations in ((1, 1), (1, 2), (2, 1)):
+        seen.clear()
+        check((4, 4, (3, 3), steps, dilations, "SAME"), np.float32)
+        assert seen == {"conv_groups", "conv_groups_input", "conv_groups_filter"}
+
+
+@pytest.mark.parametrize("kind", ["groups of 8", "one", "two results"])
+def test_gradients_with_steps_of_rows_of_every_length(kind: str) -> None:
+    """Elements before, in and behind blocks of them, under filters shorter and longer than steps.
+
+    Whole numbers, so that every order of a sum gives the same.
+    """
+    rng = np.random.default_rng(1)
+    each, groups, results = {
+        "groups of 8": (8, 4, 1), "one": (1, 21, 1), "two results": (1, 9, 2),
+    }[kind]  # fmt: skip
+    channels = each * groups
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(tf.float32, [None, None, None, channels])
+        fetches = []
+        for steps, taps, padding in (
+            (2, 1, "SAME"),
+            (2, 3, "SAME"),
+            (3, 2, "VALID"),
+            (2, 5, "SAME"),
+        ):
+            shape = (2, taps, each, channels) if each > 1 else (2, taps, channels, results)
+            w = tf.constant(rng.integers(-2, 3, shape).astype(np.float32))
+            f = tf.nn.conv2d if each > 1 else tf.nn.depthwise_conv2d
+            fetches.append(tf.gradients(tf.square(f(x, w, [1, steps, steps, 1], padding)), x)[0])
+        for size in ((2, 3), (5, 12), (4, 23)):
+            feeds = {x: rng.integers(-2, 3, (2, *size, channels)).astype(np.float32)}
+            for got, want in zip(sess.run(fetches, feeds), evaluate(fetches, feeds), strict=True):
+                np.testing.assert_array_equal(got, want)
