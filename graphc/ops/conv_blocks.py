@@ -173,6 +173,8 @@ def _runs(g: Grid) -> list[tuple[int, int]] | None:
 
 #: Steps between taps from which on a row may be cut where other taps are seen.
 APART = 4
+#: Places of a row that is one unit's, about.
+PART = 128
 #: Images from which on a register block is one place of several of them.
 TOGETHER = 8
 
@@ -190,22 +192,35 @@ def conv_kernel(
     rows = TOGETHER if together else _rows_of(runs)[0] if runs else block_rows(g.made[2])
     copy = padded and not together and not runs
     buffers = [x, w, *outs]
+    reach = (g.kernel[2] - 1) * g.dilations[2] + 1
+    part = 0 if together else _part_of(g, rows, reach if copy else 0)
     if copy:
-        reach = (g.kernel[2] - 1) * g.dilations[2] + 1
-        wide = D.maximum((g.made[2] - 1) * g.strides[2] + reach, 0)
+        wide = D.maximum(((part or g.made[2]) - 1) * g.strides[2] + reach, 0)
         size = max(1, g.kernel[0] * g.kernel[1] * g.channels)
         buffers.append(k.scratch("rows", x.dtype, (wide * size,)))
     blocks = D.ceildiv(g.images, rows) if together else g.images
-    with k.loop("parallel", "u", blocks * g.made[0] * g.made[1]) as u:
+    parts = D.ceildiv(g.made[2], part) if part else 1
+    with k.loop("parallel", "u", blocks * g.made[0] * g.made[1] * parts) as u:
         k.template(
             "conv", buffers,
             (u, g.images, *g.image, *g.all, *g.made, *g.pads, *g.first, g.channels, g.columns),
             epilogue, kernel=g.kernel, strides=g.strides, dilations=g.dilations, step=g.step,
             halves=bool(together or runs or _has_half(g.made[2], rows)), runs=bool(runs),
             channels=g.channels, columns=g.columns, groups=g.groups, rows=rows,
-            along="n" if together else "w", outputs=len(outs), copy=copy, version=TEMPLATE,
+            along="n" if together else "w", outputs=len(outs), copy=copy, part=part,
+            version=TEMPLATE,
         )  # fmt: skip
     return k.build(), int(copy)
+
+
+def _part_of(g: Grid, rows: int, reach: int) -> int:
+    """Places of a unit where an image is one row, which else would be one thread's; 0 for all.
+
+    No less than `reach`: these are copied with each part.
+    """
+    if g.made[:2] != (1, 1) or (type(g.made[2]) is int and g.made[2] <= PART):
+        return 0
+    return -(-max(PART, reach) // rows) * rows
 
 
 def _has_half(width: Dim, rows: int) -> bool:
@@ -214,7 +229,7 @@ def _has_half(width: Dim, rows: int) -> bool:
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 9
+TEMPLATE = 10
 
 
 def _inside_image(g: Grid) -> bool:

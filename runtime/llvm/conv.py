@@ -57,6 +57,8 @@ class _Conv(Tiles):
         Whether the rows of a block are images or places of a row.
     runs : bool
         Whether a row is cut where its places see other taps, so that none needs zeros.
+    part : int
+        Places of a unit where images are one row that several units share, else 0.
     """
 
     def __init__(self, w: Walk, s: Template) -> None:
@@ -78,9 +80,16 @@ class _Conv(Tiles):
 
     def run(self) -> None:
         fn = self.fn
+        part: int = self.a["part"]
+        unit, self.low, self.high = self.unit, fn.index(0), self.made[2]
+        if part:
+            parts = fn.udiv_index(self.made[2] + (part - 1), fn.index(part))
+            unit = fn.udiv_index(self.unit, parts)
+            self.low = (self.unit - unit * parts) * part
+            self.high = fn.minimum(self.low + part, self.made[2])
         per = self.made[0] * self.made[1]
-        block = fn.udiv_index(self.unit, per)
-        rest = self.unit - block * per
+        block = fn.udiv_index(unit, per)
+        rest = unit - block * per
         qd = fn.udiv_index(rest, self.made[1])
         qh = rest - qd * self.made[1]
         self.q = [qd, qh]
@@ -107,16 +116,16 @@ class _Conv(Tiles):
                         self.columns(blocks, block, rows, q.i, self.seen(q.i, rows))
 
     def runs(self) -> Iterator[tuple[V, V]]:
-        """The row of results, or in a loop over its parts where places see the same taps."""
-        fn, size, end = self.fn, self.image[2], self.made[2]
+        """The unit's places, or in a loop over their parts where places see the same taps."""
+        fn, size, end = self.fn, self.image[2], self.high
         if not self.a["runs"]:
-            yield fn.index(0), end
+            yield self.low, end
             return
         edges: list[V] = []
         for t in range(self.taps[2]):
             offset = self.pad[2] - t * self.a["dilations"][2]
             edges += places_inside(fn, offset, size, end, self.a["strides"][2])
-        with fn.loop(0, len(edges) + 1, carry=[fn.index(0)]) as part:
+        with fn.loop(0, len(edges) + 1, carry=[self.low]) as part:
             begin, stop = part.carry[0], end
             for e in edges:
                 stop = fn.select(e > begin, fn.minimum(e, stop), stop)
@@ -183,7 +192,7 @@ class _Conv(Tiles):
         image = self.image
         if self.copies:
             wide = self.wide()
-            at = q * (self.a["strides"][2] * self.c)
+            at = (q - self.low) * (self.a["strides"][2] * self.c)
             steps: list[V | int] = [wide * (self.taps[1] * self.c), wide * self.c,
                                     self.c * self.a["dilations"][2]]  # fmt: skip
             return self.scratch, at, self.a["strides"][2] * self.c, steps
@@ -205,7 +214,7 @@ class _Conv(Tiles):
         """Places of a copied row."""
         reach: int = (self.taps[2] - 1) * self.a["dilations"][2] + 1
         stride: int = self.a["strides"][2]
-        return (self.made[2] - 1) * stride + reach
+        return (self.high - self.low - 1) * stride + reach
 
     def copy_rows(self, n: V) -> None:
         """The rows of the image that this row of results needs, with zeros around them."""
@@ -213,8 +222,9 @@ class _Conv(Tiles):
         image, wide = self.image, self.wide()
         self.scratch = self.pointers[2 + self.outputs]
         t = self.dtype
-        before = fn.maximum(fn.minimum(self.pad[2], wide), 0)
-        start = fn.maximum(-self.pad[2], 0)
+        pad = self.pad[2] - self.low * self.a["strides"][2]
+        before = fn.maximum(fn.minimum(pad, wide), 0)
+        start = fn.maximum(-pad, 0)
         inside = fn.maximum(fn.minimum(image[2] - start, wide - before), 0)
         pitch = c * self.groups
         with fn.loop(*self.spans[0]) as td, fn.loop(*self.spans[1]) as th:

@@ -192,6 +192,16 @@ def conv_groups(tf: Any, x: Maker) -> list[Any]:
 
 
 @program
+def conv1d(tf: Any, x: Maker) -> list[Any]:
+    out = []
+    for c, f, step, rate in ((5, 18, 1, 1), (4, 9, 2, 1), (16, 33, 1, 6)):
+        rows, w = x(1, 300, c, known=True), x(3, c, f, known=True)
+        y = tf.nn.convolution(rows, w, "SAME", strides=[step], dilation_rate=[rate])
+        out += x.grads(y * 0.1, rows, w)
+    return out
+
+
+@program
 def conv_points(tf: Any, x: Maker) -> list[Any]:
     images, w = x(2, 9, 11, 18, known=True), x(1, 1, 18, 33, known=True)
     return x.grads(tf.nn.conv2d(images, w, 2, "SAME") * 0.1, images, w)
