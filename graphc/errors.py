@@ -6,6 +6,8 @@ A message has at most twelve lines: what is wrong, both sides by name, the user'
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,6 +103,34 @@ InternalError = _status("InternalError", 13, "An invariant of the system broke."
 UnavailableError = _status("UnavailableError", 14, "The runtime is unavailable.")
 DataLossError = _status("DataLossError", 15, "Data is lost or damaged.")
 UnauthenticatedError = _status("UnauthenticatedError", 16, "The caller is not authenticated.")
+
+
+#: Numbers of the system's errors by the status TensorFlow gives them; all others are unknown.
+_OF_SYSTEM: dict[type[OpError], str] = {
+    InvalidArgumentError: "EINVAL ENAMETOOLONG E2BIG EDESTADDRREQ EDOM EFAULT EILSEQ ESPIPE ENOTTY",
+    DeadlineExceededError: "ETIMEDOUT",
+    NotFoundError: "ENOENT ENODEV ENXIO ESRCH",
+    AlreadyExistsError: "EEXIST EALREADY",
+    PermissionDeniedError: "EPERM EACCES EROFS",
+    FailedPreconditionError: "ENOTEMPTY EISDIR ENOTDIR EBADF EBUSY ECHILD EPIPE ETXTBSY",
+    ResourceExhaustedError: "ENOSPC EDQUOT EMFILE EMLINK ENFILE ENOBUFS ENOMEM",
+    OutOfRangeError: "EFBIG EOVERFLOW ERANGE",
+    UnimplementedError: "ENOSYS ENOTSUP EXDEV",
+    UnavailableError: "EAGAIN ECONNREFUSED ECONNABORTED ECONNRESET EINTR ENOLCK",
+    AbortedError: "EDEADLK ESTALE",
+}
+
+
+@contextlib.contextmanager
+def system_errors(path: str) -> Iterator[None]:
+    """Errors of the system in what is done with the file `path` become TensorFlow's."""
+    try:
+        yield
+    except OSError as e:
+        name = errno.errorcode.get(e.errno or 0, "")
+        kinds = (c for c, names in _OF_SYSTEM.items() if name in names.split())
+        text = f"{path}; {os.strerror(e.errno) if e.errno else e}"
+        raise next(kinds, UnknownError)(None, None, text) from None
 
 
 def exception_type_from_error_code(error_code: int) -> type[OpError]:

@@ -189,7 +189,7 @@ def write_bundle(prefix: str, items: Iterable[Item]) -> None:
     ------
     InvalidArgumentError
         When two items have one name.
-    OSError
+    OpError
         When the files cannot be written; an older checkpoint of that name is then still there.
     """
     with files.exclusive(os.path.dirname(prefix) or "."):

@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterator
 from typing import IO
 
+from graphc.errors import system_errors
+
 __all__ = ["exclusive", "link", "remove_stale", "replace", "replacing", "sync_folder"]
 
 #: What names of unfinished files end in: ``path.process-number.graphc-tmp``.
@@ -57,7 +59,8 @@ def exclusive(folder: str) -> Iterator[None]:
     except ImportError:  # pragma: no cover
         yield
         return
-    fd = os.open(folder, os.O_RDONLY)
+    with system_errors(folder):
+        fd = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # file systems without locks
             fcntl.flock(fd, fcntl.LOCK_EX)
@@ -72,8 +75,14 @@ def exclusive(folder: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of `path` when the block ends without an error."""
-    with _unfinished(path) as temporary:
+    """A file to write that takes the place of `path` when the block ends without an error.
+
+    Raises
+    ------
+    OpError
+        TensorFlow's for what the system says: `ResourceExhaustedError` on a full disk.
+    """
+    with system_errors(path), _unfinished(path) as temporary:
         try:
             with open(temporary, "wb") as f:
                 yield f

@@ -10,10 +10,10 @@ import weakref
 import zlib
 from collections.abc import Iterator
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from graphc.checkpoint.crc import masked_crc32c, masked_crcs
-from graphc.errors import DataLossError, FailedPreconditionError, NotFoundError
+from graphc.errors import DataLossError, FailedPreconditionError, system_errors
 
 __all__ = [
     "TFRecordCompressionType", "TFRecordOptions", "TFRecordWriter", "encode_record",
@@ -100,10 +100,45 @@ def encode_record(data: bytes) -> bytes:
     return head + data + struct.pack("<I", masked_crc32c(data))
 
 
+class _Appended:
+    """A file to append to. What the system refuses stays in memory and is tried again.
+
+    So no record is torn by a disk that is full for a while, which would end the file for readers.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with system_errors(path):
+            self._raw = open(path, "wb", 0)
+        self._kept = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._kept += data
+        if len(self._kept) >= _FIRST:
+            self.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        done = 0
+        try:
+            with memoryview(self._kept) as view, system_errors(self._path):
+                while done < len(view):
+                    done += self._raw.write(view[done:]) or 0
+        finally:
+            del self._kept[:done]
+
+    def close(self) -> None:
+        try:
+            if not self._raw.closed:
+                self.flush()
+        finally:
+            self._raw.close()
+
+
 class _Deflate:
     """A file to write that is zlib-compressed as a whole."""
 
-    def __init__(self, raw: IO[bytes], level: int) -> None:
+    def __init__(self, raw: _Appended, level: int) -> None:
         self.raw = raw
         self.z = zlib.compressobj(level)
 
@@ -116,8 +151,10 @@ class _Deflate:
         self.raw.flush()
 
     def close(self) -> None:
-        self.raw.write(self.z.flush())
-        self.raw.close()
+        try:
+            self.raw.write(self.z.flush())
+        finally:
+            self.raw.close()
 
 
 class _Inflate:
@@ -169,15 +206,12 @@ class TFRecordWriter:
         level = getattr(options, "compression_level", None)
         level = -1 if level is None else level
         self._path = os.fspath(path) if not isinstance(path, bytes) else path.decode()
-        self._raw: IO[bytes] | None = None
-        try:
-            raw = open(self._path, "wb")
-        except FileNotFoundError:
-            raise _not_found(self._path) from None
+        self._raw: _Appended | None = None
+        raw = _Appended(self._path)
         if kind == "GZIP":
             self._raw = raw
             self._file: Any = gzip.GzipFile(
-                "", "wb", 9 if level < 0 else level, fileobj=raw, mtime=0
+                "", "wb", 9 if level < 0 else level, fileobj=cast("IO[bytes]", raw), mtime=0
             )
         else:
             self._file = _Deflate(raw, level) if kind else raw
@@ -193,6 +227,8 @@ class TFRecordWriter:
             When it is no bytes.
         FailedPreconditionError
             When the writer is closed.
+        ResourceExhaustedError
+            When the disk is full. The record is kept, and goes there with the next one.
         """
         if not isinstance(record, bytes | bytearray | memoryview):
             raise TypeError(f"expected bytes, {type(record).__name__} found")
@@ -211,11 +247,13 @@ class TFRecordWriter:
     def close(self) -> None:
         """Finish the file; a second call does nothing."""
         file, self._file = self._file, None
-        if file is not None:
-            self._lost.detach()
-            file.close()
-        if self._raw is not None:
-            self._raw.close()
+        try:
+            if file is not None:
+                self._lost.detach()
+                file.close()
+        finally:
+            if self._raw is not None:
+                self._raw.close()
 
     def __enter__(self) -> TFRecordWriter:
         return self
@@ -237,10 +275,6 @@ def _finish(*files: Any) -> None:
                 f.close()
 
 
-def _not_found(path: str) -> Exception:
-    return NotFoundError(None, None, f"{path}; No such file or directory")
-
-
 def tf_record_iterator(path: Any, options: Any = None) -> Iterator[bytes]:
     """The records of a file, one after the other.
 
@@ -253,10 +287,8 @@ def tf_record_iterator(path: Any, options: Any = None) -> Iterator[bytes]:
     """
     kind = TFRecordOptions.get_compression_type_string(options)
     path = os.fspath(path) if not isinstance(path, bytes) else path.decode()
-    try:
+    with system_errors(path):
         raw = open(path, "rb")
-    except FileNotFoundError:
-        raise _not_found(path) from None
     with raw:
         file: Any = raw
         if kind:

@@ -6,6 +6,7 @@ bytes with their lengths. It is written beside its final name and moved there on
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from graphc.data.streams import Element
-from graphc.errors import DataLossError
+from graphc.errors import DataLossError, system_errors
 
 __all__ = ["cached"]
 
@@ -28,16 +29,24 @@ def cached(
         return
     part = f"{path}.{os.getpid()}.part"
     try:
-        with open(part, "wb") as f:
+        with system_errors(part):
+            f = open(part, "wb")
+        try:
             for e in make():
-                f.write(b"\x01")
-                for s, x in zip(specs, e, strict=True):
-                    _write_component(f, np.asarray(x, object) if s.dtype.kind == "s" else x)
+                with system_errors(part):
+                    f.write(b"\x01")
+                    for s, x in zip(specs, e, strict=True):
+                        _write_component(f, np.asarray(x, object) if s.dtype.kind == "s" else x)
                 yield e
-            f.write(b"\x00")
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(part, path)
+            with system_errors(part):
+                f.write(b"\x00")
+                f.flush()
+                os.fsync(f.fileno())
+        finally:
+            with contextlib.suppress(OSError):  # what could not be written is not kept
+                f.close()
+        with system_errors(path):
+            os.replace(part, path)
     finally:
         if os.path.exists(part):
             os.remove(part)

@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc.data.files import column_defaults, parse_line
 from graphc.data.structure import text_of
-from graphc.errors import NotFoundError
+from graphc.errors import NotFoundError, system_errors
 from graphc.face.elements import Operation
 from graphc.ir import dims as D
 from graphc.ir import dtypes
@@ -47,7 +47,7 @@ def _write(host: Any, filename: Any, contents: Any) -> None:
     folder = os.path.dirname(path)
     if folder:
         os.makedirs(folder, exist_ok=True)
-    with open(path, "wb") as f:
+    with system_errors(path), open(path, "wb") as f:
         f.write(bytes(np.asarray(contents, object)[()]))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import glob as _glob
 import os
 import shutil
@@ -18,31 +16,6 @@ __all__ = [
     "copy", "exists", "glob", "isdir", "listdir", "makedirs", "mkdir", "read_file_to_string",
     "remove", "rename", "rmtree", "stat", "walk", "write_string_to_file",
 ]  # fmt: skip
-
-_ERRORS: dict[int, type[errors.OpError]] = {
-    errno.ENOENT: errors.NotFoundError,
-    errno.ENOTDIR: errors.FailedPreconditionError,
-    errno.EISDIR: errors.FailedPreconditionError,
-    errno.ENOTEMPTY: errors.FailedPreconditionError,
-    errno.EEXIST: errors.AlreadyExistsError,
-    errno.EACCES: errors.PermissionDeniedError,
-    errno.EPERM: errors.PermissionDeniedError,
-    errno.EROFS: errors.PermissionDeniedError,
-    errno.ENOSPC: errors.ResourceExhaustedError,
-    errno.EDQUOT: errors.ResourceExhaustedError,
-    errno.EMFILE: errors.ResourceExhaustedError,
-    errno.EINVAL: errors.InvalidArgumentError,
-}
-
-
-@contextlib.contextmanager
-def _translated(path: Any) -> Iterator[None]:
-    """Errors of the system as TensorFlow's."""
-    try:
-        yield
-    except OSError as e:
-        kind = _ERRORS.get(e.errno or 0, errors.UnknownError)
-        raise kind(None, None, f"{_path(path)}; {os.strerror(e.errno or 0)}") from None
 
 
 def _path(path: Any) -> str:
@@ -88,7 +61,7 @@ class GFile:
 
     def _opened(self) -> Any:
         if self._file is None:
-            with _translated(self._name):
+            with errors.system_errors(_path(self._name)):
                 self._file = open(_path(self._name), self._mode.replace("b", "") + "b")
         return self._file
 
@@ -102,7 +75,7 @@ class GFile:
 
     def read(self, n: int = -1) -> Any:
         """The next `n` bytes, or all that is left."""
-        with _translated(self._name):
+        with errors.system_errors(_path(self._name)):
             return self._out(self._read_from().read(n))
 
     def readline(self) -> Any:
@@ -141,19 +114,19 @@ class GFile:
         if not self._writes:
             raise errors.PermissionDeniedError(None, None, "File isn't open for writing")
         data = file_content if isinstance(file_content, bytes) else file_content.encode("utf-8")
-        with _translated(self._name):
+        with errors.system_errors(_path(self._name)):
             self._opened().write(data)
 
     def flush(self) -> None:
         """Hand what was written to the system."""
         if self._file is not None:
-            with _translated(self._name):
+            with errors.system_errors(_path(self._name)):
                 self._file.flush()
 
     def close(self) -> None:
         """Close the file; a later read opens it again."""
         if self._file is not None:
-            with _translated(self._name):
+            with errors.system_errors(_path(self._name)):
                 self._file.close()
             self._file = None
 
@@ -214,25 +187,25 @@ def listdir(path: Any) -> list[str]:
     """Names of what is in a folder."""
     if not isdir(path):
         raise errors.NotFoundError(None, None, f"Could not find directory {_path(path)}")
-    with _translated(path):
+    with errors.system_errors(_path(path)):
         return os.listdir(_path(path))
 
 
 def mkdir(path: Any) -> None:
     """Make a folder in a folder that exists."""
-    with _translated(path):
+    with errors.system_errors(_path(path)):
         os.mkdir(_path(path))
 
 
 def makedirs(path: Any) -> None:
     """Make a folder and all it is in; one that exists is left alone."""
-    with _translated(path):
+    with errors.system_errors(_path(path)):
         os.makedirs(_path(path), exist_ok=True)
 
 
 def remove(path: Any) -> None:
     """Delete a file."""
-    with _translated(path):
+    with errors.system_errors(_path(path)):
         os.remove(_path(path))
 
 
@@ -240,7 +213,7 @@ def rmtree(path: Any) -> None:
     """Delete a folder and everything in it."""
     if not exists(path):
         raise errors.NotFoundError(None, None, f"{_path(path)} not found")
-    with _translated(path):
+    with errors.system_errors(_path(path)):
         shutil.rmtree(_path(path))
 
 
@@ -254,20 +227,20 @@ def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
     if not exists(src):
         raise errors.NotFoundError(None, None, f"{_path(src)}; No such file or directory")
     _free(dst, overwrite)
-    with _translated(src):
+    with errors.system_errors(_path(src)):
         shutil.copyfile(_path(src), _path(dst))
 
 
 def rename(src: Any, dst: Any, overwrite: bool = False) -> None:
     """Move a file; where `dst` exists only with `overwrite`."""
     _free(dst, overwrite)
-    with _translated(src):
+    with errors.system_errors(_path(src)):
         os.replace(_path(src), _path(dst))
 
 
 def stat(path: Any) -> FileStatistics:
     """Size and time of a file."""
-    with _translated(path):
+    with errors.system_errors(_path(path)):
         s = os.stat(_path(path))
     return FileStatistics(s.st_size, s.st_mtime_ns, os.path.isdir(_path(path)))
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from graphc.checkpoint import files
 from graphc.face import logging
 from graphc.face.elements import Operation, Tensor
+from graphc.face.files import makedirs
 from graphc.face.graph import Graph, get_default_graph
 from graphc.face.graph_keys import GraphKeys
 from graphc.face.resource_variable import ResourceVariable
@@ -43,7 +44,7 @@ def write_graph(graph_or_graph_def: Any, logdir: Any, name: str, as_text: bool =
     graph = graph_or_graph_def
     made = graph.as_graph_def() if isinstance(graph, Graph) else graph
     folder = logdir.decode() if isinstance(logdir, bytes) else os.fspath(logdir)
-    os.makedirs(folder or ".", exist_ok=True)
+    makedirs(folder or ".")
     return _write(made, os.path.join(folder, name), as_text)
 
 
@@ -311,7 +312,7 @@ def export_meta_graph(
         made.saver_def.CopyFrom(saver_def)
     if filename:
         path = filename.decode() if isinstance(filename, bytes) else os.fspath(filename)
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        makedirs(os.path.dirname(path) or ".")
         _write(made, path, as_text)
     return made
 

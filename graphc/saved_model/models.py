@@ -8,6 +8,7 @@ from typing import Any
 
 from graphc.checkpoint import files
 from graphc.face.elements import Operation, Tensor
+from graphc.face.files import makedirs
 from graphc.face.session import BaseSession
 from graphc.graphdef.meta import import_meta_graph
 from graphc.proto import library, message
@@ -44,7 +45,7 @@ class Builder:
                 f"export directory, or delete all the contents of the specified directory: "
                 f"{self._folder}"
             )
-        os.makedirs(self._folder, exist_ok=True)
+        makedirs(self._folder)
         self._model = message("SavedModel")(saved_model_schema_version=S.SAVED_MODEL_SCHEMA_VERSION)
         self._has_variables = False
 
@@ -84,7 +85,7 @@ class Builder:
         with sess.graph.as_default():
             saver = saver or Saver(allow_empty=True)
             folder = os.path.join(self._folder, S.VARIABLES_DIRECTORY)
-            os.makedirs(folder, exist_ok=True)
+            makedirs(folder)
             saver.save(
                 sess, os.path.join(folder, S.VARIABLES_FILENAME), write_meta_graph=False,
                 write_state=False,
@@ -140,7 +141,7 @@ class Builder:
             raise ValueError(f"Asset {tensor.name} is no constant")
         source = _path(value[()])
         folder = os.path.join(self._folder, S.ASSETS_DIRECTORY)
-        os.makedirs(folder, exist_ok=True)
+        makedirs(folder)
         name = os.path.basename(source)
         with open(source, "rb") as f:
             files.replace(os.path.join(folder, name), f.read())

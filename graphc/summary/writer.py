@@ -14,6 +14,9 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from graphc.checkpoint.records import TFRecordWriter, tf_record_iterator
+from graphc.errors import AlreadyExistsError, OpError, system_errors
+from graphc.face import logging
+from graphc.face.files import makedirs
 from graphc.face.graph import Graph, get_default_graph
 from graphc.proto import message
 
@@ -42,18 +45,19 @@ class EventsFile:
     """
 
     def __init__(self, logdir: str, max_queue: int, flush_secs: float, suffix: str) -> None:
-        os.makedirs(logdir, exist_ok=True)
+        makedirs(logdir)
         self.path = _free_name(logdir, suffix)
         self.max_queue, self.flush_secs = max_queue, flush_secs
         self.waiting, self.flushed = 0, time.time()
         self.file = TFRecordWriter(self.path)
         self.lock = threading.Lock()
+        self.failed = False
         self.write(message("Event")(wall_time=time.time(), file_version="brain.Event:2"))
         self.flush()
 
     def write(self, event: Any) -> None:
         """Append an event."""
-        with self.lock:
+        with self.lock, self._forgiving():
             self.file.write(event.SerializeToString())
             self.waiting += 1
             if self.waiting > self.max_queue or time.time() - self.flushed > self.flush_secs:
@@ -61,8 +65,22 @@ class EventsFile:
 
     def flush(self) -> None:
         """Hand all events to the system."""
-        with self.lock:
+        with self.lock, self._forgiving():
             self._flush()
+
+    @contextlib.contextmanager
+    def _forgiving(self) -> Iterator[None]:
+        """A full disk ends no training, as in TensorFlow: it is said once, and tried again later.
+
+        Events stay in memory until they are written, so none is torn.
+        """
+        try:
+            yield
+            self.failed = False
+        except OpError as e:
+            if not self.failed:
+                logging.error("Events could not be written: %s", e.message)
+            self.failed = True
 
     def _flush(self) -> None:
         self.file.flush()
@@ -70,7 +88,7 @@ class EventsFile:
 
     def close(self) -> None:
         """Finish the file."""
-        with self.lock:
+        with self.lock, self._forgiving():
             self.file.close()
 
 
@@ -80,9 +98,10 @@ def _free_name(logdir: str, suffix: str) -> str:
     path, i = os.path.join(logdir, base + suffix), 0
     while True:
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            with system_errors(path):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
             return path
-        except FileExistsError:
+        except AlreadyExistsError:
             i += 1
             path = os.path.join(logdir, f"{base}.{os.getpid()}.{i}{suffix}")
 

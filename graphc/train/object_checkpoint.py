@@ -13,6 +13,7 @@ import numpy as np
 from graphc.checkpoint.bundle import BundleReader, Item, write_bundle
 from graphc.errors import InvalidArgumentError, NotFoundError
 from graphc.face.default_session import get_default_session
+from graphc.face.files import makedirs
 from graphc.face.variables import Variable, variables_initializer
 from graphc.ir import dtypes
 from graphc.train import trackable
@@ -63,7 +64,7 @@ def write_objects(root: Any, prefix: str, session: Any) -> None:
     ]
     graph = np.array(trackable.encode_graph(found), dtype=object)
     items.append(Item(trackable.GRAPH_KEY, graph, dtypes.string))
-    os.makedirs(os.path.dirname(prefix) or ".", exist_ok=True)
+    makedirs(os.path.dirname(prefix) or ".")
     write_bundle(prefix, sorted(items, key=lambda item: item.name))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from graphc.checkpoint import files
 from graphc.checkpoint.ops import restore_v2, save_v2
-from graphc.errors import DataLossError, InvalidArgumentError, NotFoundError
+from graphc.errors import DataLossError, InvalidArgumentError, NotFoundError, system_errors
 from graphc.face import logging
 from graphc.face.control import group
 from graphc.face.current import name_scope
@@ -314,8 +314,9 @@ class Saver:
         d = self.saver_def
         if folder and not os.path.isdir(folder):
             try:
-                os.mkdir(folder)  # one level, as TF1's files of this version
-            except FileNotFoundError:
+                with system_errors(folder):
+                    os.mkdir(folder)  # one level, as TF1's files of this version
+            except NotFoundError:
                 raise ValueError(f"Parent directory of {path} doesn't exist, can't save.") from None
         written = sess.run(d.save_tensor_name, {d.filename_tensor_name: path})
         return str(written.decode() if isinstance(written, bytes) else written)
