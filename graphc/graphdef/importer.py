@@ -40,7 +40,7 @@ __all__ = ["import_graph_def", "import_nodes"]
 _STRUCTURE = FLOW | ARRAYS | {"StackV2", "StackPushV2", "StackPopV2", "StackCloseV2"}
 
 #: Limits of what is read (names, nodes): larger messages are no graphs.
-_NODES, _NAME = 1_000_000, 10_000
+_NODES, _NAME = 1_000_000, 1_000_000
 
 
 #: What a message that is damaged, or does not fit its op, may end in.

@@ -149,6 +149,8 @@ def compile_kernels(
             found |= compile_kernels({key: sources[key]}, options)
         else:
             first = first or p.error
+    if isinstance(first, Stopped) and isinstance(first.__cause__, MemoryError):
+        raise first.__cause__
     if first is not None:
         raise first
     with lock:

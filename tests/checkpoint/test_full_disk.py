@@ -26,13 +26,23 @@ def graph() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def small_files() -> Iterator[None]:
+@contextlib.contextmanager
+def limited() -> Iterator[None]:
     """Files end at 4 kB, as under a quota."""
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # Python would cut modules short
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, old[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        sys.dont_write_bytecode = kept
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    with limited():
+        yield
 
 
 @pytest.mark.parametrize("step", [1, 2])
@@ -75,19 +85,15 @@ def test_other_files(tmp_path, small_files):
 
 def test_records_wait_for_room(tmp_path):
     path = str(tmp_path / "r")
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
     records = [bytes([i]) * 3000 for i in range(6)]
     with tf.python_io.TFRecordWriter(path) as w:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, old[1]))
-        try:
+        with limited():
             for data in records[:5]:
                 with contextlib.suppress(TOO_LARGE):
                     w.write(data)
             assert os.path.getsize(path) == 4096
             with pytest.raises(TOO_LARGE, match=f"{path}; File too large"):
                 w.flush()
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, old)
         w.write(records[5])
     assert list(tf.python_io.tf_record_iterator(path)) == records
 

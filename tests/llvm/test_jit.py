@@ -877,3 +877,18 @@ def test_self_test_sees_a_killed_child(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(subprocess, "run", cannot)
     assert self_test.self_test("avx512")
+
+
+def test_no_memory_for_llvm_is_a_memory_error(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which a run makes `ResourceExhaustedError`, and which is no fault of the compiler."""
+
+    def none(*_: object) -> bytes:
+        raise MemoryError
+
+    with monkeypatch.context() as m:
+        m.setattr(native_code.Context, "body_of", none)
+        with pytest.raises(MemoryError):
+            compile_kernels({"k": answer(5)}, options)
+    assert run(compile_kernels({"k": answer(5)}, options)["k"]) == 5
