@@ -12,6 +12,7 @@ import graphc as tf
 from graphc.passes import lower_values
 from graphc.runtime.llvm import pipeline, reductions, stages
 from graphc.runtime.llvm.cpu import host
+from graphc.runtime.llvm.modulo import Work, least_interval, longest_chain, schedule
 
 #: Where there are less registers, and functions take more instructions, bodies may have none.
 ROOM = host().level == "avx512"
@@ -96,6 +97,41 @@ def test_only_long_chains_have_stages(cut_counts: list[int]) -> None:
         assert max(cut_counts, default=1) == 1 or not ROOM
         sess.run(price(x * number, x + number), {x: values})
         assert max(cut_counts) > 2 or not ROOM
+
+
+WORKS = [Work(4, multiply=1), Work(4, permute=1), Work(10, multiply=2), Work(3, add=1), Work(0),
+         Work(2, add=1), Work(1)]  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [4, 16])
+def test_schedules_wait_for_operands_and_have_units_for_all(more: int) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        n = int(rng.integers(5, 60))
+        works = [WORKS[i] for i in rng.integers(0, len(WORKS), n)]
+        before = {v: {int(p) for p in rng.integers(max(0, v - 8), v, min(v, 2))} if v else ()
+                  for v in range(n)}  # fmt: skip
+        interval = least_interval(works) + more
+        at = schedule(works, {v: sorted(ps) for v, ps in before.items()}, interval)
+        assert at is not None
+        assert min(at) == 0
+        assert all(at[v] >= at[p] + works[p].cycles for v in range(n) for p in before[v])
+        taken = np.zeros((interval, 3), int)
+        for t, work in zip(at, works, strict=True):
+            for unit, cycles in enumerate(work[1:]):
+                for c in range(cycles):
+                    taken[(t + c) % interval, unit] += 1
+        assert taken.max() <= 2  # of each kind there are two
+        assert taken.sum(1).max() <= 4
+
+
+def test_the_least_interval_is_that_of_the_units_which_have_most_to_do() -> None:
+    multiply, permute = Work(4, multiply=1), Work(4, permute=1)
+    assert least_interval([multiply] * 7) == 4
+    assert least_interval([multiply] * 4 + [permute] * 5) == 3
+    assert least_interval([Work(16, multiply=9)]) == 9
+    assert least_interval([Work(1)]) == 1
+    assert longest_chain([multiply, Work(10, multiply=2), Work(1)], {1: [0], 2: [0, 1]}) == 15
 
 
 @pytest.mark.skipif(not ROOM, reason="modulo scheduling wants the registers of AVX-512")
