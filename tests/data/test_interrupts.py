@@ -91,6 +91,21 @@ def test_a_queue_that_is_waited_at_is_interrupted_and_stays_whole(
         assert sess.run(get) == 1.0
 
 
+def test_who_handles_an_interrupt_hears_of_it_once() -> None:
+    heard = []
+    usual = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        with Undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert heard == []
+            heed()
+            assert heard == [signal.SIGINT]
+            heed()
+        assert heard == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
 def test_interrupts_wait_for_the_end_of_a_block() -> None:
     done = []
 

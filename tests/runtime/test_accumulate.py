@@ -116,6 +116,25 @@ def test_loops_that_end_early() -> None:
             np.testing.assert_allclose(sess.run(g, {stop: limit}), 4.0 * turns * 2.0**turns)
 
 
+def test_loops_whose_length_is_in_what_they_compute() -> None:
+    """No array has room for factors of as many iterations as nobody knows: each is added."""
+    x, stop = tf.placeholder(tf.float32, [6, 4, 16]), tf.placeholder(tf.float32, [])
+    turns, _, total = tf.while_loop(
+        lambda i, s, t: s < stop,
+        lambda i, s, t: (
+            i + 1, s + tf.reduce_max(x[i]), t + tf.matmul(x[i], x[i], transpose_a=True)
+        ),
+        [0, 0.0, tf.zeros([16, 16])],
+    )  # fmt: skip
+    a = np.random.default_rng(0).uniform(0.5, 1.0, (6, 4, 16)).astype(np.float32)
+    most = np.cumsum(a.max((1, 2)))
+    with tf.Session() as sess:
+        for n in (1, 4, 6):
+            made, sums = sess.run([turns, total], {x: a, stop: most[n - 1] - 0.25})
+            assert made == n
+            np.testing.assert_allclose(sums, np.einsum("tki,tkj->ij", a[:n], a[:n]), rtol=1e-5)
+
+
 @pytest.mark.parametrize("batch", [1, 20, 300])
 def test_gradients_of_unrolled_nets(batch: int) -> None:
     """The same bits with and without the pass; a sum that is read on its way stays."""
