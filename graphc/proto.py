@@ -195,10 +195,7 @@ def _built() -> dict[str, Any]:
         pb = importlib.import_module("google.protobuf.descriptor_pb2")
         pools = importlib.import_module("google.protobuf.descriptor_pool")
         factory = importlib.import_module("google.protobuf.message_factory")
-        others = [
-            importlib.import_module(f"tensorboard.compat.proto.{m}_pb2")
-            for m in ("meta_graph", "cluster", "config")
-        ]
+        others = [importlib.import_module(f"tensorboard.compat.proto.{m}_pb2") for m in _used()]
     except ModuleNotFoundError:
         raise _missing("tf.train.Example") from None
     pool = pools.Default()
@@ -211,7 +208,19 @@ def _built() -> dict[str, Any]:
         _describe(pb, file.message_type.add(name=name), fields, tables)
     pool.AddSerializedFile(file.SerializeToString())
     find = pool.FindMessageTypeByName
-    return {name: factory.GetMessageClass(find(f"graphc.{name}")) for name in tables}
+    # its name since protobuf 4.22
+    of = getattr(factory, "GetMessageClass", None) or factory.MessageFactory(pool).GetPrototype
+    return {name: of(find(f"graphc.{name}")) for name in tables}
+
+
+def _used() -> list[str]:
+    """The modules of tensorboard whose messages the tables name.
+
+    Each of them: protobuf written in Python looks no further than what a file depends on.
+    """
+    words = (w for fields in _TABLES.values() for *_, kind in fields for w in kind.split())
+    kinds = {w.rstrip("*").partition("|")[0] for w in words}
+    return sorted({_MODULES[k] for k in kinds if k in _MODULES})
 
 
 def _full(kind: str, tables: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -13,11 +14,12 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Value
+from graphc.ops.convert import make_constant
 from graphc.ops.record import Attrs, Types, no_grad, op
 
 __all__ = [
     "TextFileIndex", "count_op", "export_op", "file_op", "fill_op", "find_op", "insert_op",
-    "remove_op", "table_op", "usable_op",
+    "remove_op", "table_handle", "table_op", "usable_op",
 ]  # fmt: skip
 
 # ------------------------------------------------------------------------- what the host does
@@ -201,10 +203,28 @@ def _exported(inputs: Sequence[Value], attrs: Attrs) -> Types:
 _ANY: dict[str, Any] = {"types": "fiubs", "stateful": True, "grad": no_grad}
 _EFFECT: dict[str, Any] = {**_ANY, "facts": {"effect": True}, "infer": lambda inputs, attrs: []}
 
+
+def table_handle(about: Mapping[str, Any], name: str) -> Value:
+    """A tensor that names a table where TensorFlow has a handle: what is known of it, as JSON."""
+    text = np.array(json.dumps(about, sort_keys=True).encode(), object)
+    return make_constant(text, dtypes.string, name)
+
+
+def _handle(node: Any) -> Value:
+    """The output of a table's operation, which is made when a program asks for it."""
+    found = node.graph._nodes_by_name.get(f"{node.name}/handle")
+    if found is not None:
+        return found.outputs[0]  # type: ignore[no-any-return]
+    about = {"table": node.name, "started": node.attrs["tf"] != "HashTableV2", "shape": [],
+             "types": [t.name for t in node.attrs["types"]]}  # fmt: skip
+    with node.graph.counts_as(0), node.graph.control_dependencies(None):
+        return table_handle(about, f"{node.name}/handle/")
+
+
 table_op = op(
     "hash_table", "HashTableV2", "state", doc="A table of the session.", types="fiubs",
     infer=lambda inputs, attrs: [], stateful=True,
-    facts={"effect_only": True, "type": lambda inputs, attrs: attrs["tf"]},
+    facts={"effect_only": True, "type": lambda inputs, attrs: attrs["tf"], "handle": _handle},
 )  # fmt: skip
 fill_op = op("table_init", "InitializeTableV2", "host", doc="Fills a table.", host=_fill,
              args=("keys", "values"), **_EFFECT)  # fmt: skip

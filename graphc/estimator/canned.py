@@ -19,7 +19,7 @@ from graphc.face.initializers import Zeros
 from graphc.face.partitioned import min_max_variable_partitioner
 from graphc.face.scopes import get_variable, variable_scope
 from graphc.feature_column.kinds import vocabulary_op
-from graphc.feature_column.layers import dense_features, linear_model
+from graphc.feature_column.layers import dense_features, linear_columns
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
@@ -318,7 +318,7 @@ class _Linear(Estimator):
 
         def model_fn(features: Any, labels: Any, mode: Any, config: Any) -> EstimatorSpec:
             with _scope("linear", partitioner):
-                logits: Any = linear_model(features, columns, head.units, combiner)
+                logits: Any = linear_columns(features, columns, head.units, combiner)
                 with name_scope("head"):
                     return head.spec(features, labels, mode, logits, _trained(optimizer, rate))
 
@@ -475,7 +475,7 @@ class _Both(Estimator):
                     )  # fmt: skip
             if wide:
                 with _scope("linear", partitioner):
-                    parts.append(linear_model(features, wide, head.units, combiner))
+                    parts.append(linear_columns(features, wide, head.units, combiner))
             logits = parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
             def train(loss: Value) -> Any:

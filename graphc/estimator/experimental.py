@@ -15,7 +15,7 @@ from graphc.estimator.estimator import Estimator, arguments_of
 from graphc.face import logging
 from graphc.face.graph_keys import GraphKeys
 from graphc.face.scopes import get_variable, variable_scope
-from graphc.feature_column.layers import linear_model
+from graphc.feature_column.layers import linear_columns
 from graphc.ir.node import Value
 from graphc.ops import state
 from graphc.ops.convert import constant
@@ -327,6 +327,6 @@ def linear_logit_fn_builder(
     """A function of features that gives the logits of a linear model."""
 
     def linear_logit_fn(features: Any) -> Any:
-        return linear_model(features, feature_columns, units, sparse_combiner)
+        return linear_columns(features, feature_columns, units, sparse_combiner)
 
     return linear_logit_fn

@@ -124,6 +124,9 @@ class Contents:
         try:
             return op.outputs[index]
         except IndexError:
+            if index == 0 and "handle" in op.op.facts:
+                handle: Value = op.op.facts["handle"](op)
+                return handle
             raise KeyError(
                 f"{missing}{op_name!r}, exists but only has {len(op.outputs)} outputs."
             ) from None

@@ -353,9 +353,23 @@ class Operation(Node):
         if name in ("T", "dtype", "SrcT") and (self.inputs or self.outputs):
             source = self.outputs if name == "dtype" or not self.inputs else self.inputs
             return source[0].dtype
-        if name == "_class":
+        if name == "_class" and self in self.graph.groups:
             return self.colocation_groups()
         raise ValueError(f"Operation '{self.name}' has no attr named '{name}'.")
+
+    def _set_attr(self, name: str, attr_value: Any) -> None:
+        """Say anew what it is to be with: the one attribute of an operation that changes."""
+        if name != "_class":
+            raise ValueError(
+                f"the attribute {name!r} of '{self.name}' cannot be changed: operations of graphc "
+                "stay as they were made, but for '_class' and their device"
+            )
+        words = [w.decode() for w in attr_value.list.s]
+        groups = tuple(w.removeprefix("loc:@") for w in words if w.startswith("loc:@"))
+        if groups:
+            self.graph.groups[self] = groups
+        else:
+            self.graph.groups.pop(self, None)
 
     def run(self, feed_dict: Mapping[Any, Any] | None = None, session: Any = None) -> None:
         """Run this operation in `session`, or in the default session.

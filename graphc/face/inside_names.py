@@ -62,9 +62,22 @@ INSIDE: dict[str, str] = {
             "report_uninitialized_resources", "shared_resources",
         )
     },
+    **{
+        f"python.feature_column.{path}": f"graphc.feature_column.custom:{name}"
+        for path, name in (
+            ("feature_column._DenseColumn", "OldDenseColumn"),
+            ("feature_column._LazyBuilder", "FeatureTransformationCache"),
+            ("feature_column_v2.DenseColumn", "WrittenDenseColumn"),
+            ("feature_column_v2.FeatureTransformationCache", "FeatureTransformationCache"),
+            ("feature_column_v2.StateManager", "StateManager"),
+        )
+    },
     "python.framework.common_shapes.broadcast_shape": "graphc.face.shape:broadcast_static_shape",
     "python.framework.function.Defun": _HERE + "Defun",
     "python.framework.graph_io.write_graph": "graphc.graphdef.meta:write_graph",
+    "python.framework.op_def_registry.get_registered_ops": (
+        "graphc.face.op_defs:get_registered_ops"
+    ),
     "python.framework.ops.strip_name_scope": _HERE + "strip_name_scope",
     "python.framework.ops.uid": _HERE + "uid",
     "python.framework.smart_cond.smart_cond": "graphc.contrib.framework.variables:smart_cond",

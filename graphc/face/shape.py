@@ -181,6 +181,17 @@ def dimension_at_index(shape: TensorShape, index: int) -> Dimension:
     return Dimension(None) if shape.dims is None else shape.dims[index]
 
 
+def _is_proto(x: Any) -> bool:
+    """Whether it is a ``TensorShapeProto``: messages are not imported to ask."""
+    return hasattr(x, "unknown_rank") and hasattr(x, "dim")
+
+
+def _dims_of_proto(proto: Any) -> list[Dimension] | None:
+    if proto.unknown_rank:
+        return None
+    return [Dimension(None if d.size == -1 else d.size) for d in proto.dim]
+
+
 class TensorShape:
     """The static shape of a tensor: known, partly known, or of unknown rank.
 
@@ -207,7 +218,7 @@ class TensorShape:
             try:
                 items = iter(dims)
             except TypeError:
-                self._dims = [as_dimension(dims)]
+                self._dims = _dims_of_proto(dims) if _is_proto(dims) else [as_dimension(dims)]
             else:
                 self._dims = [as_dimension(d) for d in items]
 

@@ -97,10 +97,22 @@ class FeatureColumn:
 
 
 class DenseColumn(FeatureColumn):
-    """A column of numbers."""
+    """A column of numbers.
+
+    Attributes
+    ----------
+    stateful : bool
+        Whether a layer makes something of it before anything else.
+    """
+
+    stateful = False
 
     def width(self) -> int:
         """How many numbers an example has."""
+        raise NotImplementedError
+
+    def state(self, trainable: bool) -> Any:
+        """What a layer makes of it before anything else, such as a table."""
         raise NotImplementedError
 
     def dense(self, features: Mapping[str, Any], trainable: bool) -> Value:
@@ -404,6 +416,8 @@ class IndicatorColumn(DenseColumn):
 
 
 class EmbeddingColumn(DenseColumn):
+    stateful = True
+
     def __init__(
         self, source: CategoricalColumn, dimension: int, combiner: str, initializer: Any,
         max_norm: float | None, trainable: bool, checkpoint: tuple[str, str] | None = None,
@@ -436,6 +450,9 @@ class EmbeddingColumn(DenseColumn):
             path, name = self.checkpoint
             init_from_checkpoint(path, {name: made})
         return made
+
+    def state(self, trainable: bool) -> Any:
+        return self.table(trainable)
 
     def dense(self, features: Mapping[str, Any], trainable: bool, table: Any = None) -> Value:
         _refuse_sequence(self)

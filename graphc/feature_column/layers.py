@@ -11,6 +11,7 @@ from graphc.face.graph import get_default_graph
 from graphc.face.graph_keys import GraphKeys
 from graphc.face.scopes import get_variable, pure_variable_scope, variable_scope
 from graphc.feature_column.counting import TOTAL, Counter
+from graphc.feature_column.custom import Written
 from graphc.feature_column.kinds import CategoricalColumn, DenseColumn, EmbeddingColumn, combine
 from graphc.ir import dtypes
 from graphc.ir.node import Value
@@ -18,8 +19,8 @@ from graphc.ops import arrays, linalg, math, nn, shapes
 from graphc.ops.counting import made
 
 __all__ = [
-    "dense_columns", "dense_features", "input_layer", "linear_model", "listed", "part_of",
-    "scope_of",
+    "dense_columns", "dense_features", "input_layer", "linear_columns", "linear_model", "listed",
+    "part_of", "scope_of",
 ]  # fmt: skip
 
 
@@ -93,6 +94,11 @@ def _joined(
     return arrays.concat(parts, 1)
 
 
+def _kept(column: Any) -> bool:
+    """Whether a column that a program has written keeps something in a layer."""
+    return isinstance(column, Written) and column.stateful
+
+
 def scope_of(column: Any) -> str:
     """The scope of a column's variables."""
     name: str = getattr(column, "scope", column.name)
@@ -101,11 +107,11 @@ def scope_of(column: Any) -> str:
 
 def _tables(columns: Sequence[Any], trainable: bool) -> dict[Any, Any]:
     """The variables of columns, made before anything else."""
-    tables = {}
+    tables: dict[Any, Any] = {}
     for c in columns:
-        if isinstance(c, EmbeddingColumn):
+        if c.stateful:
             with pure_variable_scope(scope_of(c)):
-                tables[c] = c.table(trainable)
+                tables[c] = c.state(trainable)
     return tables
 
 
@@ -116,7 +122,7 @@ def part_of(
     ids = count.ids(column)
     made((ids or 0) + count.normalized(column))
     more = {}
-    if isinstance(column, EmbeddingColumn):
+    if isinstance(column, EmbeddingColumn) or table is not None:
         more["table"] = column.table(trainable) if table is None else table
     with get_default_graph().counts_as(count.rest(column, ids)):
         return shapes.reshape(column.dense(features, trainable, **more), [-1, column.width()])
@@ -127,6 +133,19 @@ def linear_model(
     weight_collections: Any = None, trainable: bool = True, cols_to_vars: Any = None,
 ) -> Value:  # fmt: skip
     """``sum of columns * weights + bias``: a matrix with `units` columns."""
+    return linear_columns(features, feature_columns, units, sparse_combiner, weight_collections,
+                          trainable, cols_to_vars, states=False)  # fmt: skip
+
+
+def linear_columns(
+    features: Mapping[str, Any], feature_columns: Any, units: int = 1, sparse_combiner: str = "sum",
+    weight_collections: Any = None, trainable: bool = True, cols_to_vars: Any = None,
+    states: bool = True,
+) -> Value:  # fmt: skip
+    """`linear_model`; with `states` columns that programs write make what they keep, as a layer's.
+
+    Estimators' linear models are layers; ``tf.feature_column.linear_model`` is none.
+    """
     columns = listed(feature_columns)
     zeros = initializers.Zeros()
     graph = get_default_graph()
@@ -147,12 +166,13 @@ def linear_model(
             before, rest = count.linear(c, sparse_combiner)
             with variable_scope(None, c.name), name_scope(None, "weighted_sum"):
                 made(before or 0)
+                more = {"table": c.state(trainable)} if states and _kept(c) else {}
                 w = weights("weights", [c.buckets if ids else c.width(), units], c)
                 with graph.counts_as(rest):
                     if ids:
                         rows = combine(w, c.ids(features), c.weights(features), sparse_combiner)
                     else:
-                        rows = linalg.matmul(c.dense(features, trainable), w)
+                        rows = linalg.matmul(c.dense(features, trainable, **more), w)
                 parts.append(rows)
         bias = weights("bias_weights", [units], "bias")
         with graph.counts_as(TOTAL):

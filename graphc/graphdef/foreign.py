@@ -8,14 +8,18 @@ from typing import Any
 from graphc.errors import UnimplementedError
 from graphc.graphdef.attributes import decode
 from graphc.ir.build import build
-from graphc.ir.dtypes import DType, as_dtype
+from graphc.ir.dtypes import DType, as_dtype, resource, variant
 from graphc.ir.node import Node, Value
 from graphc.ops.record import Attrs, Types, no_grad, op
 
-__all__ = ["Lacking", "build_foreign", "outputs_of"]
+__all__ = ["GIVEN", "Lacking", "build_foreign", "outputs_of"]
 
 #: Types that call a Python function, which no graph file holds.
 _PYTHON = frozenset({"EagerPyFunc", "GeneratorDataset", "PyFunc", "PyFuncStateless"})
+
+
+#: What nodes are for want of that nobody needs: the caller has given their resource.
+GIVEN = "tensors of resources"
 
 
 class Lacking(Exception):
@@ -93,8 +97,9 @@ def _known(number: int) -> DType:
 
 def _guess(n: Any) -> DType:
     for key in ("dtype", "T", "DstT", "out_type"):
-        if key in n.attr:
-            found = decode(n.attr[key])
-            if isinstance(found, DType):
-                return found
+        if key in n.attr and n.attr[key].type in (resource.enum, variant.enum):
+            return _known(n.attr[key].type)
+        found = decode(n.attr[key]) if key in n.attr else None
+        if isinstance(found, DType):
+            return found
     return as_dtype("float32")

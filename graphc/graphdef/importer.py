@@ -26,8 +26,10 @@ from graphc.graphdef.frames import FLOW, Unstructured, source
 from graphc.graphdef.nodes import SEVERAL
 from graphc.graphdef.rebuild import Flow, Unshaped
 from graphc.graphdef.single import SPECIAL, by_form
+from graphc.graphdef.tables import table_of
 from graphc.graphdef.training import TRAINING, train
 from graphc.ir.build import build
+from graphc.ir.dtypes import resource
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Context, Loop
 from graphc.ir.registry import OPS
@@ -243,7 +245,7 @@ class _Importer:
 
     def recorded(self, n: Any) -> None:
         try:
-            self.made[n.name] = self.node(n)
+            self.made[n.name] = self.foreign(n, foreign.GIVEN) if self.given(n) else self.node(n)
         except (_Unknown, foreign.Lacking) as e:
             self.unknown.setdefault(str(e), []).append(n.name)
             if self.definitions is None:
@@ -374,6 +376,14 @@ class _Importer:
                     found.discard(source(i))
                     stack.append(self.nodes[source(i)])
         return found
+
+    def given(self, n: Any) -> bool:
+        """Whether it is a placeholder of a resource that the caller has given.
+
+        graphc makes no tensors of resources: the node is there by its name only.
+        """
+        handle = n.op == "Placeholder" and n.attr["dtype"].type == resource.enum
+        return handle and self.is_mapped(n.name)
 
     # ---- order
 
@@ -550,6 +560,11 @@ class _Importer:
         exact = self.exact(n)
         return self.current if exact is None else self.context(exact.get("in"))
 
+    def table(self, name: str) -> str:
+        """The name of a table here: the caller may have given the handle of another one."""
+        handle = self.find(f"{name}:0") if self.is_mapped(name) else None
+        return self.prefix + name if handle is None else table_of(handle)
+
     def build(self, n: Any, values: list[Value], name: str) -> Node:
         found = self.exact(n)
         if found is not None and found["op"] == "constant":
@@ -560,7 +575,7 @@ class _Importer:
             if found["op"] == "variable":
                 attrs["var"] = name[:-1]
             elif found["op"].startswith("table_"):
-                attrs["table"] = self.prefix + attrs["table"]
+                attrs["table"] = self.table(attrs["table"])
             read = [self.value(n, i) for i in _read(n, found)]
             node = build(OPS[found["op"]], read, attrs, name)
             contexts.after(node)

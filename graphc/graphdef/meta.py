@@ -15,6 +15,7 @@ from graphc.face.graph_keys import GraphKeys
 from graphc.face.resource_variable import ResourceVariable
 from graphc.face.variables import SaveSliceInfo, Variable
 from graphc.graphdef.export import export_nodes
+from graphc.graphdef.foreign import GIVEN
 from graphc.graphdef.importer import import_nodes
 from graphc.proto import library, message
 
@@ -374,22 +375,26 @@ def import_scoped_meta_graph(
     meta = _read(meta_graph_or_file)
     if clear_devices:
         _clear(meta)
-    return meta, add_meta_graph(meta, import_scope, input_map, return_elements)
+    return meta, add_meta_graph(meta, import_scope, input_map, return_elements)[1]
 
 
 def add_meta_graph(
     meta: Any, import_scope: str | None, input_map: Mapping[Any, Any] | None = None,
     return_elements: Sequence[str] | None = None,
-) -> list[Any] | None:  # fmt: skip
-    """Add nodes and collections of a message to the default graph."""
+) -> tuple[str, list[Any] | None]:  # fmt: skip
+    """Add nodes and collections of a message to the default graph.
+
+    Its names come after the current name scope and `import_scope`, which gets a number where it
+    is taken: that prefix, and the elements that were asked for.
+    """
     graph = get_default_graph()
     definitions = {d.name: d for d in meta.meta_info_def.stripped_op_list.op}
-    prefix = _prefix(import_scope)
+    scope = import_scope or _prefix(graph.get_name_scope())
     mapped = {k if ":" in k else f"{k}:0": v for k, v in (input_map or {}).items()}
-    with graph.transaction(), graph.name_scope(prefix):
+    with graph.transaction(), graph.name_scope(scope) as prefix:
         made = import_nodes(meta.graph_def, graph, prefix, mapped, definitions)
         lacking = sorted(
-            {o.attrs["lacks"] for o in made.values() if o.op.name == "foreign"} - _SHARDS
+            {o.attrs["lacks"] for o in made.values() if o.op.name == "foreign"} - _SHARDS - {GIVEN}
         )
         if lacking:
             logging.warning(
@@ -398,10 +403,10 @@ def add_meta_graph(
             )
         for key in sorted(meta.collection_def):
             if key not in _SKIPPED:
-                _restore_collection(graph, key, meta.collection_def[key], import_scope)
+                _restore_collection(graph, key, meta.collection_def[key], prefix)
     if return_elements is None:
-        return None
-    return [graph.as_graph_element(prefix + e) for e in return_elements]
+        return prefix, None
+    return prefix, [graph.as_graph_element(prefix + e) for e in return_elements]
 
 
 def import_meta_graph(
@@ -420,7 +425,7 @@ def import_meta_graph(
     clear_devices : bool
         Whether operations have none of the devices of the file.
     import_scope : str, optional
-        Put before all names.
+        Put before all names, behind the current name scope; a number is added where it is taken.
     **kwargs
         ``input_map`` and ``return_elements`` as in `import_graph_def`.
 
@@ -431,10 +436,12 @@ def import_meta_graph(
     """
     from graphc.train.saver import Saver, scoped
 
-    meta, _ = import_scoped_meta_graph(meta_graph_or_file, import_scope, clear_devices, **kwargs)
+    meta = _read(meta_graph_or_file)
+    if clear_devices:
+        _clear(meta)
+    prefix, _ = add_meta_graph(meta, import_scope, **kwargs)
     if meta.HasField("saver_def"):
-        return Saver(saver_def=scoped(meta.saver_def, import_scope), name=import_scope)
-    prefix = _prefix(import_scope)
+        return Saver(saver_def=scoped(meta.saver_def, prefix), name=prefix.rstrip("/") or None)
     if get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES, prefix or None):
         return Saver()
     return None

@@ -10,17 +10,13 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from graphc.graphdef.attributes import decode
 from graphc.graphdef.tensors import shape_of
-from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Node, Value
-from graphc.ops.convert import make_constant
 
-__all__ = ["TABLES"]
+__all__ = ["TABLES", "table_of"]
 
 Made = Sequence[Value] | Node
 Maker = Callable[[Any, list[Value], str], Made]
@@ -35,8 +31,12 @@ def _table(n: Any, values: list[Value], name: str) -> Made:
         "types": [decode(n.attr[k]).name for k in ("key_dtype", "value_dtype")],
         "shape": [d if type(d) is int else None for d in shape or ()],
     }  # fmt: skip
-    text = np.array(json.dumps(about, sort_keys=True).encode(), object)
-    return [make_constant(text, dtypes.string, name)]
+    return [_ops().table_handle(about, name)]
+
+
+def table_of(handle: Value) -> str:
+    """The name of the table that a handle stands for."""
+    return str(_about(handle)["table"])
 
 
 def _about(handle: Value) -> dict[str, Any]:

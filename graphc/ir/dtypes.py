@@ -12,6 +12,16 @@ __all__ = ["DTYPES", "QUANTIZED_DTYPES", "DType", "as_dtype"]
 class DType:
     """The type of a tensor's elements.
 
+    Parameters
+    ----------
+    type_enum : int
+        TensorFlow's number of the type: ``DType(1)`` is `float32`. There are no others.
+
+    Raises
+    ------
+    TypeError
+        No type has that number.
+
     Attributes
     ----------
     name : str
@@ -27,17 +37,38 @@ class DType:
 
     __slots__ = ("_base", "_ref", "as_numpy_dtype", "code", "enum", "kind", "name", "np", "size")
 
-    def __init__(self, name: str, code: str, np_type: type[Any], kind: str, enum: int) -> None:
+    name: str
+    code: str
+    as_numpy_dtype: type[Any]
+    np: np.dtype[Any]
+    kind: str
+    enum: int
+    size: int
+    _ref: DType | None
+    _base: DType
+
+    def __new__(cls, type_enum: Any) -> DType:
+        number = int(type_enum)
+        found = _BY_ENUM.get(number % 100)
+        if found is None or not 0 < number < 200:
+            raise TypeError(f"type_enum is not a valid types_pb2.DataType: {number}")
+        return found if number < 100 else found._as_ref
+
+    @classmethod
+    def _made(cls, name: str, code: str, np_type: type[Any], kind: str, enum: int) -> DType:
+        """A type that was not there before: only this module makes any."""
+        self = object.__new__(cls)
         self.name = name
         self.code = code
         self.as_numpy_dtype = np_type
-        self.np: np.dtype[Any] = np.dtype(np_type)
+        self.np = np.dtype(np_type)
         #: f float, i signed, u unsigned, b bool, s string, c complex; q quantized, r resource
         self.kind = kind
         self.enum = enum
         self.size = 2 if name == "bfloat16" else self.np.itemsize
-        self._ref: DType | None = None
-        self._base: DType = self
+        self._ref = None
+        self._base = self
+        return self
 
     @property
     def is_floating(self) -> bool:
@@ -95,7 +126,7 @@ class DType:
         if self._base is not self:
             return self
         if self._ref is None:
-            ref = type(self)(
+            ref = type(self)._made(
                 self.name + "_ref", self.code, self.as_numpy_dtype, self.kind, self.enum + 100
             )
             ref.size = self.size
@@ -177,34 +208,34 @@ def _named(name: str) -> Any:
     return globals()[name]
 
 
-float32 = DType("float32", "f32", np.float32, "f", 1)
-float64 = DType("float64", "f64", np.float64, "f", 2)
-int32 = DType("int32", "i32", np.int32, "i", 3)
-uint8 = DType("uint8", "u8", np.uint8, "u", 4)
-int16 = DType("int16", "i16", np.int16, "i", 5)
-int8 = DType("int8", "i8", np.int8, "i", 6)
-string = DType("string", "str", np.object_, "s", 7)
-complex64 = DType("complex64", "c64", np.complex64, "c", 8)
-complex128 = DType("complex128", "c128", np.complex128, "c", 18)
-int64 = DType("int64", "i64", np.int64, "i", 9)
-bool_ = DType("bool", "bool", np.bool_, "b", 10)
-bfloat16 = DType("bfloat16", "bf16", np.float32, "f", 14)
-uint16 = DType("uint16", "u16", np.uint16, "u", 17)
-float16 = DType("float16", "f16", np.float16, "f", 19)
-uint32 = DType("uint32", "u32", np.uint32, "u", 22)
-uint64 = DType("uint64", "u64", np.uint64, "u", 23)
+float32 = DType._made("float32", "f32", np.float32, "f", 1)
+float64 = DType._made("float64", "f64", np.float64, "f", 2)
+int32 = DType._made("int32", "i32", np.int32, "i", 3)
+uint8 = DType._made("uint8", "u8", np.uint8, "u", 4)
+int16 = DType._made("int16", "i16", np.int16, "i", 5)
+int8 = DType._made("int8", "i8", np.int8, "i", 6)
+string = DType._made("string", "str", np.object_, "s", 7)
+complex64 = DType._made("complex64", "c64", np.complex64, "c", 8)
+complex128 = DType._made("complex128", "c128", np.complex128, "c", 18)
+int64 = DType._made("int64", "i64", np.int64, "i", 9)
+bool_ = DType._made("bool", "bool", np.bool_, "b", 10)
+bfloat16 = DType._made("bfloat16", "bf16", np.float32, "f", 14)
+uint16 = DType._made("uint16", "u16", np.uint16, "u", 17)
+float16 = DType._made("float16", "f16", np.float16, "f", 19)
+uint32 = DType._made("uint32", "u32", np.uint32, "u", 22)
+uint64 = DType._made("uint64", "u64", np.uint64, "u", 23)
 
 
 def _quantized(name: str, of: str, enum: int) -> DType:
     layout: Any = np.dtype([(name, of)])
-    return _Named(name, name, layout, "q", enum)
+    return _Named._made(name, name, layout, "q", enum)
 
 
 qint8, quint8 = _quantized("qint8", "i1", 11), _quantized("quint8", "u1", 12)
 qint16, quint16 = _quantized("qint16", "<i2", 15), _quantized("quint16", "<u2", 16)
 qint32 = _quantized("qint32", "<i4", 13)
-resource = _Named("resource", "resource", np.object_, "r", 20)
-variant = _Named("variant", "variant", np.object_, "r", 21)
+resource = _Named._made("resource", "resource", np.object_, "r", 20)
+variant = _Named._made("variant", "variant", np.object_, "r", 21)
 
 #: The quantized types and their references.
 QUANTIZED_DTYPES = frozenset(
@@ -217,7 +248,7 @@ DTYPES: tuple[DType, ...] = (
 )  # fmt: skip
 
 _LOOKUP: dict[Any, DType] = {}
-_BY_ENUM = {t.enum: t for t in DTYPES}
+_BY_ENUM = {t.enum: t for t in (*DTYPES, qint8, quint8, qint16, quint16, qint32, resource, variant)}
 for _t in DTYPES:
     _LOOKUP[_t.name] = _t
     _LOOKUP[_t.code] = _t
@@ -245,7 +276,7 @@ def as_dtype(type_value: Any) -> DType:
             raise TypeError(f"graphc makes no tensors of the type {value.name}")
         return value
     if type(value) is int and value in _BY_ENUM:
-        return _BY_ENUM[value]
+        return as_dtype(_BY_ENUM[value])
     try:
         found = _LOOKUP.get(value)
     except TypeError:

@@ -9,7 +9,8 @@ from graphc.face import asserts
 from graphc.face.current import control_dependencies, name_scope
 from graphc.face.scopes import pure_variable_scope
 from graphc.feature_column.counting import Counter
-from graphc.feature_column.kinds import EmbeddingColumn
+from graphc.feature_column.custom import StateManager, Written
+from graphc.feature_column.kinds import DenseColumn
 from graphc.feature_column.layers import dense_columns, listed, part_of, scope_of
 from graphc.feature_column.sequence import check_sequence
 from graphc.keras.engine import Layer
@@ -34,11 +35,13 @@ class _Features(Layer):
 
     def build(self, input_shape: Any) -> None:
         for c in self._feature_columns:
-            if isinstance(c, EmbeddingColumn):
-                with pure_variable_scope(self.name), pure_variable_scope(scope_of(c)):
-                    table = self._tables[c] = c.table(self.trainable)
-                trains = self.trainable and c.trainable
-                own = self._trainable_weights if trains else self._non_trainable_weights
+            if not (isinstance(c, DenseColumn) and c.stateful):
+                continue
+            with pure_variable_scope(self.name), pure_variable_scope(scope_of(c)):
+                made = self._tables[c] = c.state(self.trainable)
+            trains = self.trainable and getattr(c, "trainable", True)
+            own = self._trainable_weights if trains else self._non_trainable_weights
+            for table in made.variables() if isinstance(made, StateManager) else [made]:
                 if not any(v is table for v in own):
                     own.append(table)
         self.built = True
@@ -80,7 +83,12 @@ class DenseFeatures(_Features):
     """
 
     def _checked(self, feature_columns: Any) -> list[Any]:
-        return dense_columns(feature_columns)
+        columns = dense_columns(feature_columns)
+        for c in columns:
+            if isinstance(c, Written) and not c.stateful:
+                raise ValueError("Items of feature_columns must be a FeatureColumn. Given (type "
+                                 f"{type(c)}): {c}.")  # fmt: skip
+        return columns
 
     def call(self, features: Any, cols_to_output_tensors: Any = None) -> Any:
         given = self._named(features)

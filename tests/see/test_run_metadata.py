@@ -35,7 +35,7 @@ def test_the_bytes_of_a_message_are_those_of_its_fields(sess: Any) -> None:
     """What is made of a template says what a message made of Python objects would."""
     x = tf.placeholder(tf.float32, [None, 300])
     big = tf.matmul(x, tf.ones([300, 300]), name="product")
-    odd = tf.py_func(lambda a: a * 2, [tf.reduce_sum(big)], tf.float32)
+    odd = tf.py_func(lambda a: a * np.float32(2), [tf.reduce_sum(big)], tf.float32)
     loop = tf.while_loop(lambda i, a: i < 4, lambda i, a: (i + 1, a @ a), [0, big[:300] / 1e3])[1]
     seen = set()
     for fetches in (big, [odd, big], [loop, big], [tf.reduce_sum(loop), odd]):
