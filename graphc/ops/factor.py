@@ -1,4 +1,8 @@
-"""Factorisations and solutions of linear systems: mostly LAPACK on the host, through numpy."""
+"""Factorisations and solutions of linear systems.
+
+Singular values, least squares by orthogonal factors and functions of matrices are LAPACK's, on the
+host; what has a lowering is native code.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.node import Node, Value
 from graphc.ops import arrays, diagonal, fills, linalg, math, reduce, shapes, transposing
-from graphc.ops.counting import as_many
+from graphc.ops.counting import as_many, made
 from graphc.ops.elimination import (
     lower_cholesky,
     lower_determinant,
@@ -364,17 +368,9 @@ def matrix_triangular_solve(
 # ------------------------------------------------------------------------- least squares
 
 
-def _lstsq(a: Array, b: Array, *, tall: bool, l2: float) -> Array:
-    if not l2:
-        return np.linalg.pinv(a) @ b
-    turned = _flip(a, True)
-    eye = l2 * np.eye(a.shape[-1], dtype=a.dtype)
-    return np.linalg.solve(turned @ a + eye, turned @ b)
-
-
 lstsq_op = _host(
-    "matrix_solve_ls", "MatrixSolveLs", "Least squares solutions by orthogonal factors.", _lstsq,
-    _solved, None, ("matrix", "rhs"),
+    "matrix_solve_ls", "MatrixSolveLs", "Least squares solutions by orthogonal factors.",
+    lambda a, b, *, tall: np.linalg.pinv(a) @ b, _solved, None, ("matrix", "rhs"),
 )  # fmt: skip
 
 
@@ -386,7 +382,7 @@ def matrix_solve_ls(
     Parameters
     ----------
     l2_regularizer : float
-        The penalty on the squares of x.
+        The penalty on the squares of x, for `fast` only.
     fast : bool
         By normal equations (squares the condition number); else by orthogonal factors, which has
         no gradient.
@@ -397,8 +393,8 @@ def matrix_solve_ls(
         For `fast` with matrices of unknown rank or unknown numbers of rows and columns.
     """
     if not fast:
-        attrs = {"tall": True, "l2": float(l2_regularizer)}
-        return _call(lstsq_op, (matrix, rhs), attrs, name).outputs[0]  # type: ignore[no-any-return]
+        made(1)  # the penalty, which TF1's op does not read
+        return _call(lstsq_op, (matrix, rhs), {"tall": True}, name).outputs[0]  # type: ignore[no-any-return]
     with current().scope(name, "matrix_solve_ls"):
         a, b = operands(lstsq_op, (matrix, rhs))
         s = _matrix(a)

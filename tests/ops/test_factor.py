@@ -155,6 +155,7 @@ def test_values(sess: Any) -> None:
         tf.linalg.expm(a), tf.linalg.sqrtm([[4.0, 1.0], [1.0, 3.0]]),
         tf.matrix_solve_ls([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[1.0], [2.0], [3.0]], 0.5),
         tf.matrix_solve_ls([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0]], [[1.0], [2.0]], fast=False),
+        tf.matrix_solve_ls([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[1.0], [2.0], [4.0]], 0.5, False),
         tf.linalg.matrix_rank([[1.0, 1.0], [1.0, 1.0]]), tf.linalg.adjoint(a),
         tf.linalg.pinv(a), tf.linalg.det([a, a]),
     ])  # fmt: skip
@@ -163,11 +164,12 @@ def test_values(sess: Any) -> None:
         [[1.981578, 0.2708323], [0.27083224, 1.7107457]],
         [[0.15770634], [0.37275967]],
         [[-0.22857188], [0.14285727], [0.31428587]],
+        [[0.66666667], [0.08333333]],  # without the penalty, which only `fast` has
         1, a.T, np.linalg.inv(a), [-2.0, -2.0],
     ]  # fmt: skip
     for g, w in zip(got, want, strict=True):
         np.testing.assert_allclose(g, w, rtol=1e-4, atol=1e-5)
-    assert got[4].dtype == np.int32
+    assert got[5].dtype == np.int32
 
 
 def test_unknown_sizes_and_batches(sess: Any) -> None:
