@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphc.ir import dtypes
 from graphc.ir.dims import Symbol
 from graphc.ir.kernel import Let, Load, Loop, Operand, Reduce, Stmt, Store, Value, bodies
+from graphc.runtime.llvm.ahead import prefetch
 from graphc.runtime.llvm.reducers import SUM_BLOCK, SUM_LANES
 from graphc.runtime.llvm.stages import Stages, cut, pipelined
 from graphc.runtime.llvm.statements import cost_of, index_names
@@ -161,7 +162,7 @@ class Staged:
             return k.select(at < self.final, at, self.final)
 
         with self.at(i) as now:
-            w.prefetch(self.var, self.inside, now)
+            prefetch(w, self.var, self.inside, now)
         known = self._begun([*map(later, range(last)), i], carried[count:])
         parts.emit(k.b, known, [v.ll for v in self.made.values()])
         for name, v in self.made.items():

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from graphc.ir.dims import Expr, Symbol
 from graphc.ir.kernel import Load, Reduce, Repeat, Scan, Stmt
+from graphc.runtime.llvm.ahead import ask, prefetch, reads_once
 from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.periods import repeating
 from graphc.runtime.llvm.pipeline import Staged, copies_of, reduced_rows
@@ -144,8 +145,8 @@ def _sweep(
         else:
             with k.loop(start, full, wide, carry=flattened(state)) as p:
                 new = shaped(p.carry, state)
-                if w.reads_once(inside):
-                    w.prefetch(s.var, inside, p.i, wide)
+                if reads_once(w, inside):
+                    prefetch(w, s.var, inside, p.i, wide)
                 for c in range(copies):
                     with w.lane_context(s.var, p.i + c * SUM_LANES, SUM_LANES, None):
                         _accumulate(w, s, inside, groups, new, c)
@@ -156,6 +157,7 @@ def _sweep(
         with k.loop(full, stop, SUM_LANES, carry=flattened(state)) as p:
             new = shaped(p.carry, state)
             mask = w.first(stop - p.i, SUM_LANES)
+            ask(w, s.var, inside, p.i, SUM_LANES, s.extent)
             with w.lane_context(s.var, p.i, SUM_LANES, mask):
                 _accumulate(w, s, inside, groups, new, 0)
             p.next(flattened([g.rotate(st, 1) for g, st in zip(groups, new, strict=True)]))

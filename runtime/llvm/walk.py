@@ -38,6 +38,7 @@ from graphc.ir.kernel import (
     Template,
     scratch_stride,
 )  # fmt: skip
+from graphc.runtime.llvm.ahead import AHEAD, STREAMS, ask, prefetch
 from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.indexing import Index, Indexing, Ramp
 from graphc.runtime.llvm.periods import Row, everywhere, read_again, repeating
@@ -333,6 +334,7 @@ class Walk(Indexing):
             first = start + self.peeled(stream, s.var, start)
             first = k.select(first < stop, first, stop)
             with k.loop(start, first, lanes) as p:
+                ask(self, s.var, inside, p.i, lanes, s.extent)
                 with self.lane_context(s.var, p.i, lanes, self.first(first - p.i, lanes)):
                     self.body(inside)
             start = first
@@ -349,6 +351,7 @@ class Walk(Indexing):
         if stream is None and block % wide == 0 and is_multiple(s.extent, wide):
             return
         with k.loop(full, stop, lanes) as p:
+            ask(self, s.var, inside, p.i, lanes, s.extent)
             with self.lane_context(s.var, p.i, lanes, self.first(stop - p.i, lanes)):
                 self.body(inside)
 
@@ -376,41 +379,12 @@ class Walk(Indexing):
             return staged.run(start, stop, state, end)
         with k.loop(start, stop, wide, carry=state) as p:
             if max(reads_of(inside).values(), default=0) >= STREAMS:
-                self.prefetch(var, inside, p.i, wide, AHEAD // 2)
+                prefetch(self, var, inside, p.i, wide, AHEAD // 2)
+            ask(self, var, inside, p.i, wide)
             with at(p.i):
                 self.body(inside)
                 p.next(end(p.carry))
         return p.results
-
-    def reads_once(self, inside: Sequence[Stmt]) -> bool:
-        """Whether the kernel reads what a body reads nowhere else: the next time it is in a cache.
-
-        Asking in the first of several passes over a row cost softmax and layer norm a third.
-        """
-        every = reads_of(self.kernel.body)
-        return all(every[name] == 1 for name in reads_of(inside))
-
-    def prefetch(
-        self, var: str, inside: Sequence[Stmt], at: V, wide: int = 1, ahead: int = 0
-    ) -> None:
-        """Ask for what a body reads `ahead` bytes further on (`AHEAD`), of arrays it reads once.
-
-        Processors follow such reads themselves, but stop at the end of each page.
-        """
-        inner = {x for s in inside for x in results_of(s)}
-        k, whole = self.k, self.kernel.parallel
-        hint = [ir.Constant(i32, c) for c in (0, 3, 1)]  # to read, to L1, data
-        for s in inside:
-            if not isinstance(s, Load) or s.where is not None:
-                continue
-            rest = self.flat(s.buf, s.index) - Expr.symbol(var)
-            names = [x.name for x in rest.symbols()] if isinstance(rest, Expr) else []
-            once = bool(names) or (whole is not None and whole.var == var)
-            if once and var not in names and inner.isdisjoint(names):
-                there = self.uniform(rest) + at + (ahead or AHEAD) // s.dtype.size
-                for line in range(0, wide * s.dtype.size, 64):
-                    p = k.element_ptr(self.pointers[s.buf], there + line // s.dtype.size, s.dtype)
-                    k.call_intrinsic_void("llvm.prefetch", [p.type], [p, *hint])
 
     def find_stream(self, var: str, inside: Sequence[Stmt], lanes: int) -> Store | None:
         """The store of a loop that bypasses the cache: of consecutive elements, the first one.
@@ -689,8 +663,6 @@ class Walk(Indexing):
 
 
 CROWD = 8  # reductions in a kernel from which on their loops are not unrolled
-STREAMS = 8  # reads of one array in a body from which on it asks ahead: sums of columns
-AHEAD = 2048  # bytes: half a page of a long body's reads is asked for (measured: 1 to 4 KiB alike)
 
 
 _EMIT: dict[type, Callable[[Walk, Any], None]] = {

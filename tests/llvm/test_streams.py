@@ -9,6 +9,7 @@ import pytest
 
 import graphc as tf
 from graphc.passes import lower_values
+from graphc.runtime.llvm import ahead
 from graphc.runtime.llvm.walk import Walk
 
 
@@ -41,3 +42,41 @@ def test_softmax_streams_rows_of_whole_lines(
     np.testing.assert_array_equal(*got)
     z = np.exp(x.astype(np.float64) * number)
     np.testing.assert_allclose(got[1], z / z.sum(-1, keepdims=True), rtol=1e-5)
+
+
+@pytest.mark.parametrize("program", ["pad", "narrow", "sums", "plain", "twice"])
+@pytest.mark.parametrize("rows", [20, 300])
+def test_masked_reads_of_far_arrays_are_asked_for(
+    program: str, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    far = ahead._far
+
+    def note(w: Walk, name: str) -> bool:
+        asked.extend([name] * far(w, name))
+        return far(w, name)
+
+    monkeypatch.setattr(ahead, "FAR", 100 * 40 * 4)
+    monkeypatch.setattr(ahead, "_far", note)
+    a = np.random.default_rng(1).standard_normal((rows, 40)).astype(np.float32)
+    number = np.random.default_rng().uniform(1, 2)
+    f: Any = {
+        "pad": lambda x: tf.pad(x, [[0, 0], [1, 2]]) * number,
+        "narrow": lambda x: x[:, 3:] * number,
+        "sums": lambda x: tf.reduce_sum(x * number, 1),
+        "plain": lambda x: x * number,
+        "twice": lambda x: tf.nn.softmax(x * number),
+    }[program]
+    want: Any = {
+        "pad": lambda x: np.pad(x, [(0, 0), (1, 2)]),
+        "narrow": lambda x: x[:, 3:],
+        "sums": lambda x: x.astype(np.float64).sum(1),
+        "plain": lambda x: x,
+    }
+    with tf.Graph().as_default(), tf.Session() as sess:
+        x = tf.placeholder(tf.float32, a.shape)
+        got = sess.run(f(x), {x: a})
+    assert bool(asked) == (rows == 300 and program in ("pad", "narrow", "sums"))
+    if program in want:
+        scale = np.float32(number)
+        np.testing.assert_allclose(got, want[program](a * scale), rtol=1e-5, atol=1e-5)
