@@ -547,24 +547,40 @@ unsorted_segment_min = _unsorted(unsorted_segment_min_op)
 unsorted_segment_prod = _unsorted(unsorted_segment_prod_op)
 
 
-def _segment_count(data: Value, ids: Value, n: Any) -> Value:
-    """How many rows each segment has, at least 1, in the shape of the result."""
+def _counts(data: Value, ids: Value, total: Callable[[Value], Value]) -> Value:
+    """How many rows each segment has, at least 1, to divide what `total` makes of `data`."""
     from graphc.ops import math
 
-    ones_ = ones_like(data)
-    total = unsorted_segment_sum(ones_, ids, n)
-    return math.maximum(total, ones_like(total))  # type: ignore[no-any-return]
+    if data.rank is None or ids.rank is None:
+        many = total(ones_like(data))
+    else:  # one number for each row
+        many = total(ones_like(ids, dtype=data.dtype))
+        for _ in range(data.rank - ids.rank):
+            many = expand_dims(many, -1)
+    return math.maximum(many, ones_like(many))  # type: ignore[no-any-return]
 
 
+def _mean_count(data: Any, ids: Any, n: Any, *named: Any, **more: Any) -> int:
+    """How many operations TensorFlow makes in `unsorted_segment_mean`."""
+    given = sum(not isinstance(x, Value) for x in (data, ids))
+    if not isinstance(n, Value):
+        return 12 + given
+    ranks = [v.rank if isinstance(v, Value) else np.ndim(v) for v in (data, ids)]
+    return given + (10 if None in ranks or ranks[0] == ranks[1] else 11)
+
+
+@as_many(_mean_count)
 def unsorted_segment_mean(
     data: Any, segment_ids: Any, num_segments: Any, name: str | None = None
 ) -> Value:
     """The mean of the rows of each segment; 0 for an empty one."""
     with current().scope(name, "UnsortedSegmentMean"):
         x, i = as_value(data, None, "data"), as_value(segment_ids, None, "segment_ids")
-        return unsorted_segment_sum(x, i, num_segments) / _segment_count(x, i, num_segments)
+        many = _counts(x, i, lambda v: unsorted_segment_sum(v, i, num_segments))
+        return unsorted_segment_sum(x, i, num_segments) / many
 
 
+@as_many(lambda *args, **named: 1 + _mean_count(*args, **named))
 def unsorted_segment_sqrt_n(
     data: Any, segment_ids: Any, num_segments: Any, name: str | None = None
 ) -> Value:
@@ -573,8 +589,8 @@ def unsorted_segment_sqrt_n(
 
     with current().scope(name, "UnsortedSegmentSqrtN"):
         x, i = as_value(data, None, "data"), as_value(segment_ids, None, "segment_ids")
-        count = math.sqrt(_segment_count(x, i, num_segments))
-        total: Value = unsorted_segment_sum(x, i, num_segments) / count
+        many = _counts(x, i, lambda v: unsorted_segment_sum(v, i, num_segments))
+        total: Value = unsorted_segment_sum(x, i, num_segments) / math.sqrt(many)
         return total
 
 
@@ -594,29 +610,48 @@ sorted_ids = elementwise(
 )  # fmt: skip
 
 
+def sorted_segments(kind: str, x: Value, ids: Value, num_segments: Any = None) -> Value:
+    """The sum, mean, … of the rows of each segment, where ids ascend; 0 of no rows.
+
+    Parameters
+    ----------
+    kind : {"sum", "mean", "sqrt_n", "max", "min", "prod"}
+    num_segments : optional
+        As many as the last id says by default.
+
+    Raises
+    ------
+    InvalidArgumentError
+        In a run, for ids that do not ascend from 0 or more.
+    """
+    from graphc.ops import math, padding, reduce
+
+    i = sorted_ids(ids, ids - padding.pad(ids, [[1, 0]])[:-1])
+    n = num_segments
+    if n is None:
+        n = math.maximum(reduce.reduce_max(i) + 1, 0)  # of no ids: no segments
+
+    def of_segments(kind: str, rows: Value) -> Value:
+        values = [("data", rows), ("segment_ids", i)]
+        size = {"num_segments": ("num_segments", n)}
+        return make(_SEGMENTS[kind], values, size, None, {"sorted": True}).outputs[0]
+
+    if kind not in ("mean", "sqrt_n"):
+        return of_segments(kind, x)
+    many = _counts(x, i, lambda v: of_segments("sum", v))
+    divide = math.truediv if x.dtype.kind == "f" else math.truncatediv
+    made: Value = divide(of_segments("sum", x), many if kind == "mean" else math.sqrt(many))
+    return made
+
+
 def _sorted(kind: str) -> Callable[..., Value]:
     @as_many(
         lambda data, ids, *more, **named: 1 + sum(not isinstance(x, Value) for x in (data, ids))
     )
     def call(data: Any, segment_ids: Any, name: str | None = None) -> Value:
-        from graphc.ops import math, padding, reduce
-
         with current().scope(name, f"Segment{kind.capitalize()}"):
             x, i = as_value(data, None, "data"), as_value(segment_ids, None, "segment_ids")
-            i = sorted_ids(i, i - padding.pad(i, [[1, 0]])[:-1])
-            n = math.maximum(reduce.reduce_max(i) + 1, 0)  # of no ids: no segments
-
-            def of_segments(kind: str, rows: Value) -> Value:
-                attrs = {"dynamic": ("num_segments",), "sorted": True}
-                return apply(_SEGMENTS[kind], [rows, i, n], attrs)
-
-            if kind != "mean":
-                return of_segments(kind, x)
-            total, many = of_segments("sum", x), of_segments("sum", ones_like(x))
-            many = math.maximum(many, ones_like(many))
-            divide = math.truediv if x.dtype.kind == "f" else math.truncatediv
-            mean: Value = divide(total, many)
-            return mean
+            return sorted_segments(kind, x, i)
 
     call.__name__ = call.__qualname__ = f"segment_{kind}"
     call.__doc__ = (

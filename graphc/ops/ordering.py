@@ -15,6 +15,7 @@ from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import arrays, check, fills, lookup, math, reduce, shapes, spaced, transposing
 from graphc.ops.counting import as_many, made, sized
+from graphc.ops.gathers import sorted_segments
 from graphc.ops.joining import concat_op
 from graphc.ops.ranking import lower_search
 from graphc.ops.record import (
@@ -284,11 +285,13 @@ def _picked(data: Any, indices: Any, segment_ids: Any) -> tuple[Value, Value]:
 
 
 def _sparse_segment(kind: str, doc: str) -> Any:
-    f = {
-        "sum": arrays.unsorted_segment_sum, "mean": arrays.unsorted_segment_mean,
-        "sqrt_n": arrays.unsorted_segment_sqrt_n,
-    }[kind]  # fmt: skip
-
+    @as_many(
+        lambda *args, num_segments=None, **named: (
+            1
+            + sum(not isinstance(x, Value) for x in (*args[:3], *named.values()))
+            + (num_segments is not None and not isinstance(num_segments, Value))
+        )
+    )
     def function(
         data: Any, indices: Any, segment_ids: Any, name: str | None = None,
         num_segments: Any = None,
@@ -296,10 +299,7 @@ def _sparse_segment(kind: str, doc: str) -> Any:
         tag = "".join(w.capitalize() for w in kind.split("_"))
         with current().scope(name, f"SparseSegment{tag}"):
             rows, ids = _picked(data, indices, segment_ids)
-            n = num_segments
-            if n is None:
-                n = reduce.reduce_max(ids) + 1
-            return f(rows, ids, n)
+            return sorted_segments(kind, rows, ids, num_segments)
 
     function.__name__ = function.__qualname__ = f"sparse_segment_{kind}"
     function.__doc__ = f"{doc} over the rows ``data[indices]`` of each segment."

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from graphc.face.current import name_scope
 from graphc.ir import dtypes
 from graphc.ir.node import Value
-from graphc.ops import arrays, fills, math, reduce, shapes
+from graphc.ops import fills, math, shapes
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import as_many
+from graphc.ops.gathers import sorted_segments
 from graphc.ops.lookup import embedding_lookup
 from graphc.sparse.ops import sparse_fill_empty_rows, sparse_retain
 from graphc.sparse.tensor import SparseTensor
@@ -19,22 +18,19 @@ from graphc.sparse.tensor import SparseTensor
 __all__ = ["embedding_lookup_sparse", "safe_embedding_lookup_sparse"]
 
 
-def _combined(rows: Value, segments: Value, n: Value, combiner: str, weights: Any) -> Value:
+def _combined(rows: Value, segments: Value, combiner: str, weights: Any) -> Value:
+    how = "sqrt_n" if combiner == "sqrtn" else combiner
     if weights is None:
-        f = {
-            "sum": arrays.unsorted_segment_sum, "mean": arrays.unsorted_segment_mean,
-            "sqrtn": arrays.unsorted_segment_sqrt_n,
-        }[combiner]  # fmt: skip
-        return f(rows, segments, n)
+        return sorted_segments(how, rows, segments)
     w = math.cast(weights, rows.dtype)
     if rows.rank is None:
         raise ValueError("the rank of params must be known")
     wide = shapes.reshape(w, [-1] + [1] * (rows.rank - 1))
-    total = arrays.unsorted_segment_sum(rows * wide, segments, n)
-    if combiner == "sum":
+    total = sorted_segments("sum", rows * wide, segments)
+    if how == "sum":
         return total
-    by = arrays.unsorted_segment_sum(wide if combiner == "mean" else wide * wide, segments, n)
-    return total / (by if combiner == "mean" else math.sqrt(by))
+    by = sorted_segments("sum", wide if how == "mean" else wide * wide, segments)
+    return total / (by if how == "mean" else math.sqrt(by))
 
 
 _WEIGHTED = {"mean": 26, "sum": 24, "sqrtn": 29}
@@ -96,9 +92,7 @@ def embedding_lookup_sparse(
     with name_scope(name, "embedding_lookup_sparse"):
         segments = sp_ids.indices[:, 0]
         rows = embedding_lookup(params, sp_ids.values, partition_strategy, max_norm=max_norm)
-        last = arrays.concat([segments, np.full(1, -1, np.int64)], 0)
-        n = reduce.reduce_max(last) + 1
-        return _combined(rows, segments, n, how, None if sp_weights is None else sp_weights.values)
+        return _combined(rows, segments, how, None if sp_weights is None else sp_weights.values)
 
 
 @as_many(_safe_count)

@@ -211,3 +211,46 @@ def test_counting_errors(sess: Any) -> None:
         sess.run(tf.bincount(tf.placeholder_with_default([-1], [None])))
     with pytest.raises(ValueError, match="side must be either 'right' or 'left'"):
         tf.searchsorted([1], [1], side="up")
+
+
+@pytest.mark.parametrize("kind", ["sum", "mean", "sqrt_n"])
+def test_sparse_segments_ascend(kind: str) -> None:
+    """What TF 1.15 says of ids that do not, and of those that no segment has."""
+    f = getattr(tf, f"sparse_segment_{kind}")
+    x = np.arange(12.0, dtype=np.float32).reshape(6, 2)
+    at, ids = (tf.placeholder(tf.int32, [None]) for _ in range(2))
+    with tf.Session() as s:
+
+        def run(given: list[int], n: int | None = None) -> Any:
+            more = {} if n is None else {"num_segments": n}
+            feed = {at: np.arange(len(given)), ids: np.array(given, np.int32)}
+            return s.run(f(x, at, ids, **more), feed)
+
+        for wrong, n in (([0, 1, 0], None), ([-1, 0, 1], None), ([0, 1, 5], 3), ([1, 1], 0)):
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                run(wrong, n)
+        assert run([]).shape == (0, 2)
+        np.testing.assert_array_equal(run([], 3), np.zeros([3, 2]))
+        by = {"sum": 1.0, "mean": 2.0, "sqrt_n": np.sqrt(np.float32(2.0))}[kind]
+        want = np.array([[0, 0], [2 / by, 4 / by], [0, 0], [4, 5], [0, 0]], np.float32)
+        np.testing.assert_allclose(run([1, 1, 3]), want[:4], rtol=1e-6)
+        np.testing.assert_allclose(run([1, 1, 3], 5), want, rtol=1e-6)
+
+
+def test_segments_count_as_many_operations_as_tensorflow() -> None:
+    def counts(f: Any) -> list[int]:
+        found = []
+        with tf.Graph().as_default() as g:
+            ids, n = tf.placeholder(tf.int32, [6]), tf.placeholder(tf.int32, [])
+            for shape in ([6, 3], [6]):
+                for many in (3, n):
+                    x = tf.placeholder(tf.float32, shape)
+                    before = g._last_id
+                    f(x, ids, many)
+                    found.append(g._last_id - before)
+        return found
+
+    assert counts(tf.math.unsorted_segment_mean) == [12, 11, 12, 10]
+    assert counts(tf.math.unsorted_segment_sqrt_n) == [13, 12, 13, 11]
+    assert counts(lambda x, i, n: tf.sparse_segment_mean(x, i, i, num_segments=n)) == [2, 1, 2, 1]
+    assert counts(lambda x, i, n: tf.sparse_segment_sum(x, i, i)) == [1, 1, 1, 1]
