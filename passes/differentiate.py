@@ -6,6 +6,7 @@ Work is linear in the nodes between `xs` and `ys`; nothing recurses.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -233,6 +234,7 @@ class Reverse:
                 m = self.at(v.node)
                 inner = m in nodes and v not in stop
                 if g is not None and (inner or v in xs) and v.dtype.kind in "fc":
+                    _shaped_like(g, v)
                     self.add(v, g, counts.origin(n, len(self.grads.get(v, ()))))
                 if inner:
                     users[m] -= 1
@@ -275,6 +277,19 @@ class Reverse:
     def parts(self, v: Value) -> list[Gradient]:
         """What the gradient of `v` is the sum of."""
         return self.grads.get(v, [])
+
+
+def _shaped_like(g: Gradient, v: Value) -> None:
+    """Let a recorded gradient know of its shape what is known of the value's, as TF1 does."""
+    s = v.static_shape
+    if s is None or not isinstance(g, Value) or not hasattr(g, "set_shape"):
+        return
+    t = g.static_shape
+    if t is None or (t != s and len(t) == len(s) and any(
+        type(b) is int and type(a) is not int for a, b in zip(t, s, strict=True)
+    )):  # fmt: skip
+        with contextlib.suppress(ValueError):  # where it has another shape, who adds it up says so
+            g.set_shape([d if type(d) is int else None for d in s])
 
 
 def summed(gs: Sequence[Gradient]) -> Value:

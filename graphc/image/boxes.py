@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from graphc.face.current import control_dependencies, name_scope
 from graphc.face.more import constant_value
-from graphc.image.common import chosen, sizes, tensor
+from graphc.image.common import chosen, of_rank, sizes, tensor
 from graphc.ir import dtypes
-from graphc.ir.build import build
+from graphc.ir.build import build, current
 from graphc.ir.node import Value
 from graphc.ops import arrays, fills, math, pictures, reduce, shapes, spaced, state, suppression
 from graphc.ops.check import Assert
@@ -174,13 +175,6 @@ def draw_bounding_boxes(
     return build(pictures.draw_op, [x, own, table], {}, name or "DrawBoundingBoxesV2").outputs[0]
 
 
-def _crop_count(image: Any, boxes: Any, box_ind: Any = None, crop_size: Any = None, *more: Any,
-                box_indices: Any = None, **named: Any) -> int:  # fmt: skip
-    given = (boxes, box_indices if box_ind is None else box_ind, crop_size)
-    return 1 + sum(not isinstance(x, Value) for x in given)
-
-
-@as_many(_crop_count)
 def crop_and_resize(
     image: Any, boxes: Any, box_ind: Any = None, crop_size: Any = None, method: str = "bilinear",
     extrapolation_value: float = 0, name: str | None = None, box_indices: Any = None,
@@ -204,9 +198,13 @@ def crop_and_resize(
     if method not in ("bilinear", "nearest"):
         raise ValueError(f"method must be 'bilinear' or 'nearest', not {method!r}")
     picked = box_indices if box_ind is None else box_ind
-    with name_scope(name, "CropAndResize", [image, boxes]) as scope:
-        x = math.cast(tensor(image, name="image"), dtypes.float32)
-        box = tensor(boxes, dtype=dtypes.float32, name="boxes")
+    count = 1 + sum(not isinstance(v, Value) for v in (boxes, picked, crop_size))
+    with (
+        current().counts_as(count, [(3, 2)]),
+        name_scope(name, "CropAndResize", [image, boxes]) as scope,
+    ):
+        x = math.cast(of_rank(tensor(image, name="image"), 4), dtypes.float32)
+        box = of_rank(tensor(boxes, dtype=dtypes.float32, name="boxes"), 2)
         which = tensor(picked, dtype=dtypes.int32, name="box_ind")
         size = tensor(crop_size, dtype=dtypes.int32, name="crop_size")
         crop = constant_value(size)
@@ -214,30 +212,46 @@ def crop_and_resize(
         if crop is None or np.min(crop) <= 0:
             positive = reduce.reduce_all(math.greater(size, 0))
             checks = [Assert(positive, ["crop dimensions must be positive", size])]
-        if x.static_shape is None:
-            whole = shapes.shape(x)
-            height, width = whole[1], whole[2]
-        else:
-            _, height, width, _ = sizes(x)
-        ys = _sampled(box[:, 0], box[:, 2], height, size[0])
-        xs = _sampled(box[:, 1], box[:, 3], width, size[1])
-        inside = math.logical_and(
-            shapes.expand_dims(_within(ys, height), 2), shapes.expand_dims(_within(xs, width), 1)
-        )
-        if method == "nearest":
-            half = [math.floor(v + 0.5) for v in (ys, xs)]
-            out = pixels_at(
-                x, which, *(_index(v, n) for v, n in zip(half, (height, width), strict=True))
-            )
-        else:
-            out = _between(x, which, ys, xs, height, width)
-        outside = fills.zeros_like(out) + float(extrapolation_value)
-        kept = chosen(shapes.expand_dims(inside, 3), out, outside)
+        crops = functools.partial(_cropped, which, size, float(extrapolation_value))
+        kept = crops(x, box) if method == "bilinear" else _nearest(crops, x, box)
         with control_dependencies(checks):
             made: Any = state.identity(kept, name=scope)
-        if made.static_shape is None:
-            made.set_shape([None, *((None, None) if crop is None else crop.tolist()), None])
         return made
+
+
+def _cropped(which: Any, size: Any, beyond: float, x: Any, box: Any, nearest: bool = False) -> Any:
+    _, height, width, _ = sizes(x)
+    ys = _sampled(box[:, 0], box[:, 2], height, size[0])
+    xs = _sampled(box[:, 1], box[:, 3], width, size[1])
+    inside = math.logical_and(
+        shapes.expand_dims(_within(ys, height), 2), shapes.expand_dims(_within(xs, width), 1)
+    )
+    if nearest:
+        half = [math.floor(v + 0.5) for v in (ys, xs)]
+        out = pixels_at(
+            x, which, *(_index(v, n) for v, n in zip(half, (height, width), strict=True))
+        )
+    else:
+        out = _between(x, which, ys, xs, height, width)
+    outside = fills.zeros_like(out) + beyond
+    return chosen(shapes.expand_dims(inside, 3), out, outside)
+
+
+def _nearest(crops: Any, x: Any, box: Any) -> Any:
+    """The nearest pixels; their gradient by the boxes is that of mixtures, as in TF1's kernel."""
+    from graphc.face.gradients import custom_gradient, gradients
+
+    @custom_gradient
+    def cropped(x: Any, box: Any) -> Any:
+        y = crops(x, box, nearest=True)
+
+        def by_both(dy: Any) -> Any:
+            with current().counts_as(0):
+                return gradients(y, x, dy)[0], gradients(crops(x, box), box, dy)[0]
+
+        return y, by_both
+
+    return cropped(x, box)
 
 
 def _sampled(start: Any, end: Any, old: Any, new: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.face.current import name_scope
-from graphc.image.common import batched, sizes, tensor
+from graphc.image.common import batched, of_rank, sizes, tensor
 from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.known import known
@@ -44,7 +44,7 @@ def _target(size: Any) -> list[Any]:
         found = tuple(int(v) for v in np.ravel([getattr(s, "value", s) for s in np.ravel(size)]))
     if isinstance(found, tuple) and len(found) == 2 and all(isinstance(v, int) for v in found):
         return list(found)
-    both = tensor(size, dtype=dtypes.int32, name="size")
+    both = of_rank(tensor(size, dtype=dtypes.int32, name="size"), 1)
     if not both.get_shape().is_compatible_with([2]):
         raise ValueError("'size' must be a 1-D int32 Tensor of 2 elements: new_height, new_width")
     return [both[0], both[1]]
@@ -263,7 +263,7 @@ def resize_area(
 ) -> Any:
     """The mean of the part of the picture that each new pixel covers; a float32 batch."""
     with name_scope(name, "ResizeArea", [images]), _one(size):
-        x = math.cast(tensor(images, name="images"), dtypes.float32)
+        x = math.cast(of_rank(tensor(images, name="images"), 4), dtypes.float32)
         new = _target(size)
         for axis in _Axis:
             x = _area_axis(x, new[axis - 1], int(axis), align_corners)
@@ -278,10 +278,10 @@ def _method(kind: Any, tf_name: str, keep: bool = False) -> Any:
         if align_corners and half_pixel_centers:
             raise ValueError("If half_pixel_centers is True, align_corners must be False.")
         with name_scope(name, tf_name, [images]) as scope:
-            x = tensor(images, name="images")
-            fixed = x.get_shape()[1:3].is_fully_defined() if x.rank == 4 else False
+            x = of_rank(tensor(images, name="images"), 4)
+            fixed = x.rank == 4 and x.get_shape()[1:3].is_fully_defined()
             facts = ((2, 1) if fixed else (6, 1)) if keep else (1, 1)
-            if x.get_shape().ndims not in (None, 4):
+            if x.get_shape().ndims != 4:
                 raise ValueError(f"Shape must be rank 4 but is rank {x.get_shape().ndims}")
             with _one(size, facts):
                 if not keep:
@@ -301,8 +301,8 @@ def _method(kind: Any, tf_name: str, keep: bool = False) -> Any:
 # columns first would round otherwise: TensorFlow mixes along a row, then between rows
 def _bilinear(images: Any, size: Any, align: bool, name: str | None, half: bool) -> Any:
     with name_scope(name, "ResizeBilinear", [images]) as scope:
-        x = tensor(images, name="images")
-        if x.get_shape().ndims not in (None, 4):
+        x = of_rank(tensor(images, name="images"), 4)
+        if x.get_shape().ndims != 4:
             raise ValueError(f"Shape must be rank 4 but is rank {x.get_shape().ndims}")
         with _one(size, (1, 1)):
             x = math.cast(x, dtypes.float32)

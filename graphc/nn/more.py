@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphc.face.current import name_scope
+from graphc.image.common import of_rank, sizes
 from graphc.ir import dtypes
+from graphc.ir.build import current
+from graphc.ir.node import Value
 from graphc.ops import (
     arrays,
     cumulative,
@@ -18,6 +22,8 @@ from graphc.ops import (
     reduce,
     shapes,
     spaced,
+    state,
+    transposing,
 )
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.lookup import embedding_lookup, top_k
@@ -52,7 +58,7 @@ def dilation2d(
     Parameters
     ----------
     input : tensor
-        ``[batch, height, width, channels]``, of known sizes but the first.
+        ``[batch, height, width, channels]``.
     filter : tensor
         ``[height, width, channels]``.
     strides, rates : list of 4 int
@@ -64,24 +70,25 @@ def dilation2d(
 
     filter = chosen("filters", filters, "filter", filter)
     rates = chosen("dilations", dilations, "rates", rates)
-    with name_scope(name, "Dilation2D"):
+    with name_scope(name, "Dilation2D") as scope:
         x = convert_to_tensor(input)
         w = convert_to_tensor(filter, x.dtype)
-        return _dilated(x, w, list(strides), list(rates), padding)
+        with current().counts_as(1, [(2, 2)]):
+            y = _dilated(of_rank(x, 4), of_rank(w, 3), list(strides), list(rates), padding)
+            return state.identity(y, name=scope)
 
 
 def _dilated(x: Any, w: Any, strides: list[int], rates: list[int], padding: Any) -> Any:
-    kh, kw, _ = w.shape.as_list()
+    kh, kw, _ = sizes(w)
     sh, sw, rh, rw = strides[1], strides[2], rates[1], rates[2]
-    high, wide = x.shape[1].value, x.shape[2].value
-    if high is None or wide is None:
-        raise ValueError("dilation2d needs to know height and width")
+    high, wide = sizes(x)[1:3]
     spans = (kh - 1) * rh + 1, (kw - 1) * rw + 1
     if str(padding) == "SAME":
         outs = -(-high // sh), -(-wide // sw)
         pads = []
         for n, out, stride, span in zip((high, wide), outs, (sh, sw), spans, strict=True):
-            need = max(0, (out - 1) * stride + span - n)
+            need = (out - 1) * stride + span - n
+            need = math.maximum(need, 0) if isinstance(need, Value) else max(need, 0)
             pads.append([need // 2, need - need // 2])
         least = x.dtype.min
         x = arrays.pad(x, [[0, 0], *pads, [0, 0]], constant_values=least)
@@ -89,6 +96,8 @@ def _dilated(x: Any, w: Any, strides: list[int], rates: list[int], padding: Any)
         outs = (high - spans[0]) // sh + 1, (wide - spans[1]) // sw + 1
     else:
         raise ValueError(f"padding must be SAME or VALID, not {padding}")
+    if isinstance(kh, Value) or isinstance(kw, Value):
+        return _dilated_by(x, w, (kh, kw), outs, (sh, sw), (rh, rw))
     best: Any = None
     for i in range(kh):
         for j in range(kw):
@@ -103,13 +112,28 @@ def _dilated(x: Any, w: Any, strides: list[int], rates: list[int], padding: Any)
     return best
 
 
+def _dilated_by(
+    x: Any, w: Any, taps: Any, outs: Any, strides: Sequence[int], rates: Sequence[int]
+) -> Any:
+    """The same with a filter whose sizes only a run knows: all its places as one axis."""
+    for axis, (n, out, stride, rate) in enumerate(zip(taps, outs, strides, rates, strict=True)):
+        places = spaced.range(out)[:, None] * stride + spaced.range(n)[None, :] * rate
+        x = arrays.gather(x, places, axis=1 + 2 * axis)
+    here = transposing.transpose(x + w[:, None], [0, 1, 3, 2, 4, 5])
+    batch, down, along, *_, channels = sizes(here)
+    here = shapes.reshape(here, [batch, down, along, taps[0] * taps[1], channels])
+    first = reduce.argmax(here, 3, output_type=dtypes.int32)[:, :, :, None]
+    chosen = math.equal(first, spaced.range(taps[0] * taps[1])[:, None])
+    return reduce.reduce_sum(math.select(chosen, here, 0.0), 3)
+
+
 def erosion2d(
     value: Any, kernel: Any, strides: Any, rates: Any, padding: Any, name: str | None = None
 ) -> Any:
     """Grey erosion: the least of ``value - kernel``, the kernel turned over."""
     with name_scope(name, "erosion2d"):
         x = convert_to_tensor(value)
-        turned = arrays.reverse(convert_to_tensor(kernel, x.dtype), [0, 1])
+        turned = arrays.reverse(of_rank(convert_to_tensor(kernel, x.dtype), 3), [0, 1])
         return -dilation2d(-x, turned, strides, rates, padding)
 
 

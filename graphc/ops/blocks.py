@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import builtins
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import current
 from graphc.ir.node import Value
 from graphc.ops import arrays, broadcasting, fills, math, reduce, shapes, spaced, state, transposing
+from graphc.ops.check import ensure_shape
 from graphc.ops.convert import convert_to_tensor
-from graphc.ops.counting import as_many
 from graphc.ops.operands import text
 from graphc.ops.record import as_value, static_ints
 
@@ -33,11 +36,20 @@ def sizes_of(x: Value) -> list[Any]:
     return [live[i] if n is None else n for i, n in enumerate(known)]
 
 
-def _blocks(block_shape: Any) -> list[int]:
+def _blocks(block_shape: Any, op: str = "") -> list[Any]:
+    """The block's sizes: numbers where they are known, else scalars."""
     given = static_ints(block_shape)
-    if isinstance(given, Value):
-        raise ValueError("block_shape must be known when the graph is built")
-    return [int(b) for b in np.atleast_1d(np.asarray(given))]
+    if not isinstance(given, Value):
+        return [int(b) for b in np.atleast_1d(np.asarray(given))]
+    count = None if given.static_shape is None else given.static_shape[0]
+    if type(count) is not int:
+        raise ValueError(f"block_shape must have rank 1 and a known number of sizes for {op!r}")
+    return [given[i] for i in builtins.range(count)]
+
+
+def _product(sizes: Sequence[Any]) -> Any:
+    """The product of sizes, of which some may be scalars."""
+    return functools.reduce(operator.mul, sizes, 1)
 
 
 def _rows(x: Any, n: int) -> list[list[Any]]:
@@ -51,21 +63,38 @@ def _rows(x: Any, n: int) -> list[list[Any]]:
     return rows
 
 
-def _one_op(input: Any, block: Any, sizes: Any, *more: Any, **named: Any) -> int:
-    """TF1 has one operation, beside constants."""
-    return 1 + sum(not isinstance(x, Value) for x in (block, sizes))
+def _one_op(*sizes: Any) -> Any:
+    """TF1 has one operation, beside constants, and one for the gradient."""
+    return current().counts_as(1 + sum(not isinstance(x, Value) for x in sizes), [(1, 1)])
 
 
 def _rank(x: Value, m: int) -> int:
     """How many axes `x` has, which are a batch, `m` axes of space, and more."""
-    if x.rank is None:
-        raise ValueError(f"the number of axes of {x.name!r} must be known")
+    assert x.rank is not None
     if x.rank <= m:
         raise ValueError(f"Shape must be at least rank {m + 1} but is rank {x.rank}: {x.name}")
     return x.rank
 
 
-@as_many(_one_op)
+def _of_any_rank(f: Callable[..., Value]) -> Callable[..., Value]:
+    """`f` of a tensor of unknown rank: the axes behind those of space are one meanwhile."""
+
+    @functools.wraps(f)
+    def call(x: Value, blocks: list[Any], table: Any, name: str) -> Value:
+        if x.rank is not None:
+            return f(x, blocks, table, name)
+        m = len(blocks)
+        sizes = shapes.shape(x)
+        tail = sizes[m + 1 :]
+        one = arrays.concat([sizes[: m + 1], [reduce.reduce_prod(tail)]], 0)
+        flat = shapes.reshape(x, one)
+        flat.static_shape = tuple(D.fresh() for _ in builtins.range(m + 2))
+        y = f(flat, blocks, table, f"{name.rstrip('/')}/blocks/")
+        return shapes.reshape(y, arrays.concat([shapes.shape(y)[: m + 1], tail], 0), name=name)
+
+    return call
+
+
 def space_to_batch_nd(
     input: Any, block_shape: Any, paddings: Any, name: str | None = None
 ) -> Value:
@@ -83,51 +112,57 @@ def space_to_batch_nd(
     ValueError
         Where padded sizes are no whole number of blocks.
     """
-    with current().scope(name, "SpaceToBatchND") as scope:
-        x, blocks = as_value(input), _blocks(block_shape)
-        m = len(blocks)
-        rank = _rank(x, m)
-        pads = _rows(paddings, m)
-        rest = [[0, 0]] * (rank - m - 1)
-        x = arrays.pad(x, [[0, 0], *pads, *rest])
-        sizes = sizes_of(x)
-        for n, b in zip(sizes[1 : m + 1], blocks, strict=True):
-            if isinstance(n, int) and n % b:
-                raise ValueError(f"padded size {n} is not divisible by the block size {b}")
-        split = [sizes[0]]
-        for n, b in zip(sizes[1 : m + 1], blocks, strict=True):
-            split += [n // b, b]
-        y = shapes.reshape(x, [*split, *sizes[m + 1 :]])
-        inner = [2 * i + 2 for i in builtins.range(m)]
-        outer = [2 * i + 1 for i in builtins.range(m)]
-        y = transposing.transpose(
-            y, [*inner, 0, *outer, *builtins.range(2 * m + 1, 2 * m + 1 + len(rest))]
-        )
-        lead = sizes[0] * int(np.prod(blocks))
-        made = [n // b for n, b in zip(sizes[1 : m + 1], blocks, strict=True)]
-        return shapes.reshape(y, [lead, *made, *sizes[m + 1 :]], name=scope)
+    with current().scope(name, "SpaceToBatchND") as scope, _one_op(block_shape, paddings):
+        x, blocks = as_value(input), _blocks(block_shape, "SpaceToBatchND")
+        return _to_batch(x, blocks, _rows(paddings, len(blocks)), scope)
 
 
-@as_many(_one_op)
+@_of_any_rank
+def _to_batch(x: Value, blocks: list[Any], pads: Any, name: str) -> Value:
+    m = len(blocks)
+    rest = [[0, 0]] * (_rank(x, m) - m - 1)
+    x = arrays.pad(x, [[0, 0], *pads, *rest])
+    sizes = sizes_of(x)
+    for n, b in zip(sizes[1 : m + 1], blocks, strict=True):
+        if isinstance(n, int) and isinstance(b, int) and n % b:
+            raise ValueError(f"padded size {n} is not divisible by the block size {b}")
+    split = [sizes[0]]
+    for n, b in zip(sizes[1 : m + 1], blocks, strict=True):
+        split += [n // b, b]
+    y = shapes.reshape(x, [*split, *sizes[m + 1 :]])
+    inner = [2 * i + 2 for i in builtins.range(m)]
+    outer = [2 * i + 1 for i in builtins.range(m)]
+    y = transposing.transpose(
+        y, [*inner, 0, *outer, *builtins.range(2 * m + 1, 2 * m + 1 + len(rest))]
+    )
+    lead = sizes[0] * _product(blocks)
+    made = [n // b for n, b in zip(sizes[1 : m + 1], blocks, strict=True)]
+    return shapes.reshape(y, [lead, *made, *sizes[m + 1 :]], name=name)
+
+
 def batch_to_space_nd(input: Any, block_shape: Any, crops: Any, name: str | None = None) -> Value:
     """The reverse of `space_to_batch_nd`; `crops` are cut off what results."""
-    with current().scope(name, "BatchToSpaceND") as scope:
-        x, blocks = as_value(input), _blocks(block_shape)
-        m = len(blocks)
-        rank = _rank(x, m)
-        cut = _rows(crops, m)
-        sizes = sizes_of(x)
-        batch = sizes[0] // int(np.prod(blocks))
-        y = shapes.reshape(x, [*blocks, batch, *sizes[1:]])
-        order = [m]
-        for i in builtins.range(m):
-            order += [m + 1 + i, i]
-        y = transposing.transpose(y, [*order, *builtins.range(2 * m + 1, m + rank)])
-        whole = [n * b for n, b in zip(sizes[1 : m + 1], blocks, strict=True)]
-        y = shapes.reshape(y, [batch, *whole, *sizes[m + 1 :]])
-        key: list[Any] = [slice(None)]
-        key += [slice(a, n - b) for n, (a, b) in zip(whole, cut, strict=True)]
-        return state.identity(y[tuple(key)], name=scope)
+    with current().scope(name, "BatchToSpaceND") as scope, _one_op(block_shape, crops):
+        x, blocks = as_value(input), _blocks(block_shape, "BatchToSpaceND")
+        return _from_batch(x, blocks, _rows(crops, len(blocks)), scope)
+
+
+@_of_any_rank
+def _from_batch(x: Value, blocks: list[Any], cut: Any, name: str) -> Value:
+    m = len(blocks)
+    rank = _rank(x, m)
+    sizes = sizes_of(x)
+    batch = sizes[0] // _product(blocks)
+    y = shapes.reshape(x, [*blocks, batch, *sizes[1:]])
+    order = [m]
+    for i in builtins.range(m):
+        order += [m + 1 + i, i]
+    y = transposing.transpose(y, [*order, *builtins.range(2 * m + 1, m + rank)])
+    whole = [n * b for n, b in zip(sizes[1 : m + 1], blocks, strict=True)]
+    y = shapes.reshape(y, [batch, *whole, *sizes[m + 1 :]])
+    key: list[Any] = [slice(None)]
+    key += [slice(a, n - b) for n, (a, b) in zip(whole, cut, strict=True)]
+    return state.identity(y[tuple(key)], name=name)
 
 
 def _one_block(block_size: Any, block_shape: Any) -> Any:
@@ -144,7 +179,7 @@ def space_to_batch(
 ) -> Value:  # fmt: skip
     """`space_to_batch_nd` of images in square blocks (of `block_shape` where that is given)."""
     blocks = _one_block(block_size, block_shape)
-    return space_to_batch_nd(input, blocks, paddings, name)
+    return space_to_batch_nd(_pictures(input, block_shape), blocks, paddings, name)
 
 
 def batch_to_space(
@@ -152,7 +187,16 @@ def batch_to_space(
 ) -> Value:
     """`batch_to_space_nd` of images in square blocks (of `block_shape` where that is given)."""
     blocks = _one_block(block_size, block_shape)
-    return batch_to_space_nd(input, blocks, crops, name)
+    return batch_to_space_nd(_pictures(input, block_shape), blocks, crops, name)
+
+
+def _pictures(input: Any, block_shape: Any) -> Value:
+    """What square blocks are of: of unknown rank it is taken for pictures."""
+    x = as_value(input)
+    if x.rank is not None or block_shape is not None:
+        return x
+    with current().counts_as(0):
+        return ensure_shape(x, [None] * 4, name=f"{x.node.name}/pictures")
 
 
 def required_space_to_batch_paddings(

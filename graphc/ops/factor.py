@@ -223,10 +223,9 @@ def matrix_determinant(input: Any, name: str | None = None) -> Value:
 slogdet_op = _host(
     "slogdet", "LogMatrixDeterminant", "Signs and logarithms of determinants.",
     _slogdet, _of_batch(2),
-    lambda y, dy, x: None if dy[1] is None else _over(dy[1]) * matrix_inverse(x, adjoint=True),
+    lambda y, dy, x: _over(dy[1]) * matrix_inverse(x, adjoint=True),
     lower=_sized(lower_slogdet, log_determinant),
 )  # fmt: skip
-slogdet_op.facts["partial_gradients"] = True
 
 
 class LogMatrixDeterminant(NamedTuple):

@@ -308,6 +308,7 @@ RULES: dict[str, Facts | Callable[[Call], Facts]] = {
     **dict.fromkeys(["asin", "erf", "erfc"], 6),
     "acos": 7, "matrix_determinant": 8, "pad": 9, "pad_v2": 9, "slice": 12, "tile": 12,
     "fft": 10, "ifft": 13, "rfft": _rfft, "irfft": _irfft,
+    "slogdet": lambda c: 7 + c.missing,
     "cholesky": 33, "gather": _gather, "matrix_diag_part": _matrix_diag_part,
     "extract_image_patches": 97, "top_k": (43, 2),
     # of two, broadcast

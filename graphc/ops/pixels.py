@@ -380,13 +380,25 @@ def _patch_grad(y: Value, dy: Value, x: Value, **a: Any) -> Value:
     """The transpose: a convolution's gradient with filters of one tap each."""
     s = x.static_shape
     kh, kw = a["ksizes"][1:3]
-    if s is None or type(s[3]) is not int:
-        raise LookupError("the gradient of extract_image_patches needs the number of channels")
-    c = s[3]
+    if s is None or type(s[3]) is not int:  # each channel is a picture
+        n, h, w, c = (shapes.shape(x)[i] for i in range(4))
+        down, along = (shapes.shape(dy)[i] for i in (1, 2))
+        taps = shapes.reshape(dy, [n, down, along, kh * kw, c])
+        taps = shapes.reshape(
+            transposing.transpose(taps, [0, 4, 1, 2, 3]), [n * c, down, along, kh * kw]
+        )
+        alone = _patch_of(taps, [n * c, h, w, 1], 1, x, a)
+        return transposing.transpose(shapes.reshape(alone, [n, c, h, w]), [0, 2, 3, 1])
+    return _patch_of(dy, shapes.shape(x), s[3], x, a)
+
+
+def _patch_of(dy: Value, sizes: Any, c: int, x: Value, a: Any) -> Value:
+    """The sum of what windows have of each element, of pictures of `c` channels."""
+    kh, kw = a["ksizes"][1:3]
     one = np.eye(kh * kw * c, dtype=x.dtype.np).reshape(kh, kw, c, kh * kw * c)
     return make(
         ops.conv_images.conv2d_input_op, [("filter", one), ("out_backprop", dy)],
-        {"input_sizes": ("input_sizes", shapes.shape(x))}, None,
+        {"input_sizes": ("input_sizes", sizes)}, None,
         {"strides": a["strides"], "dilations": a["rates"], "padding": a["padding"],
          "explicit_paddings": (), "data_format": "NHWC"},
     ).outputs[0]  # fmt: skip

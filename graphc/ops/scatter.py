@@ -275,12 +275,28 @@ def _numbers(x: Value, at: Value, sizes: Value, n: Any, depth: int) -> Value:
     return shapes.reshape(total, [-1])
 
 
+def _of_any_depth(kind: str, old: Value, indices: Value, updates: Value) -> Value:
+    """Slices changed by index vectors of a length that only a run knows."""
+    at = math.cast(indices, dtypes.int64)
+    depth = shapes.shape(at)[-1]
+    sizes = shapes.shape(old, out_type=dtypes.int64)
+    lead, row = sizes[:depth], sizes[depth:]
+    n = reduce.reduce_prod(lead)
+    ids = shapes.reshape(arrays.gather_nd(shapes.reshape(_range(0, n), lead), at), [-1])
+    flat = shapes.reshape(old, arrays.concat([shapes.reshape(n, [1]), row], 0))
+    many = shapes.shape(ids, out_type=dtypes.int64)
+    new = shapes.reshape(updates, arrays.concat([many, row], 0))
+    return shapes.reshape(_COMBINE[kind](flat, ids, new, n), sizes)
+
+
 def _nd(kind: str, change: Callable[..., Value]) -> Callable[..., Value]:
     def rule(old: Value, indices: Value, updates: Value) -> Value:
         t = indices.static_shape
         depth = shapes.depth_of(t) if t else None
         if depth is None:
-            raise shape_error(f"the last size of {indices.node.name!r} must be known")
+            made = _of_any_depth(kind, old, indices, updates)
+            made.static_shape = old.static_shape
+            return made
         sizes = shapes.shape(old, out_type=dtypes.int64)
         n = _product(old, depth)
         ids = _numbers(old, math.cast(indices, dtypes.int64), sizes, n, depth)
@@ -327,6 +343,10 @@ scatter_nd_sub = _scatter_nd("sub", "Subtracts from slices of a variable.")
 # ------------------------------------------------------------------------- tensors
 
 
+#: What TF1 makes for the gradients by the tensor and the updates.
+_GRADIENT_COUNTS = {"add": 2, "sub": 3, "update": 4}
+
+
 def _on_tensor(kind: str, doc: str) -> Callable[..., Value]:
     rule = _nd(kind, lambda kind, *rest: _COMBINE[kind](*rest))
     tf = f"TensorScatter{kind.capitalize()}"
@@ -337,7 +357,7 @@ def _on_tensor(kind: str, doc: str) -> Callable[..., Value]:
             i = as_value(indices, None, "indices")
             u = as_operand(tf, "updates", updates, x.dtype, "tensor")
             _nd_infer((x, i, u), {})
-            with current().counts_as(1):
+            with current().counts_as(1, [(_GRADIENT_COUNTS[kind], 2)]):
                 return rule(x, i, u)
 
     function.__name__ = function.__qualname__ = f"tensor_scatter_{kind}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.node import Value
-from graphc.ops import arrays, complex, fills, math, spaced
+from graphc.ops import arrays, complex, fills, math, reduce, shapes, spaced
 from graphc.ops.blocks import sizes_of
 from graphc.ops.counting import made
 from graphc.ops.fourier_loops import from_half, half_of, whole
@@ -166,6 +167,25 @@ def _fitted(x: Value, sizes: Sequence[Any]) -> Value:
     return arrays.pad(x[tuple(key)], pads)
 
 
+def _of_any_rank(gradient: Callable[..., Value]) -> Callable[..., Value]:
+    """A gradient that asks for the rank, where none is known: of the axes before as one."""
+
+    @functools.wraps(gradient)
+    def f(y: Value, dy: Value, x: Value, *, n: int, lengths: Any) -> Value:
+        if x.rank is not None:
+            return gradient(y, dy, x, n=n, lengths=lengths)
+        many, flat = shapes.shape(x), []
+        for v, sizes in ((x, many), (dy, shapes.shape(dy))):
+            lead = shapes.reshape(reduce.reduce_prod(sizes[:-n]), [1])
+            flat.append(shapes.reshape(v, arrays.concat([lead, sizes[-n:]], 0)))
+            flat[-1].static_shape = tuple(D.fresh() for _ in range(n + 1))
+        back = gradient(flat[1], flat[1], flat[0], n=n, lengths=lengths)
+        return shapes.reshape(back, many)
+
+    return f
+
+
+@_of_any_rank
 def _rfft_grad(y: Value, dy: Value, x: Value, *, n: int, lengths: Any) -> Value:
     """The half is a part of the whole transform of complex numbers; go back through that."""
     have = sizes_of(x)[-n:]
@@ -175,6 +195,7 @@ def _rfft_grad(y: Value, dy: Value, x: Value, *, n: int, lengths: Any) -> Value:
     return _fitted(back, have) if lengths else back
 
 
+@_of_any_rank
 def _irfft_grad(y: Value, dy: Value, x: Value, *, n: int, lengths: Any) -> Value:
     """All but the first (and for an even length the middle) column stand for two."""
     sizes = sizes_of(y)[-n:]

@@ -16,7 +16,6 @@ VALUES = json.loads((Path(__file__).parent / "gradient_counts.json").read_text()
 #: What is counted otherwise here.
 DIFFERENT = {
     "tf.segment_mean(x,i)",
-    "tf.space_to_batch(im,[[0,0],[0,0]],2)",
     "tf.cond(s>0,lambda:tf.while_loop(lambda j,a:j<3,lambda j,a:(j+1,a*2.),[0,s])[1],lambda:s)",
     "tf.cond(s>0,lambda:tf.while_loop(lambda j,a:j<3,lambda "
     "j,a:(j+1,tf.tanh(a)),[0,n])[1],lambda:n*2.)",
