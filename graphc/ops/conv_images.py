@@ -12,7 +12,7 @@ from graphc.ir.build import build
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.known import static
 from graphc.ir.node import Value
-from graphc.ops import conv_groups, conv_points, shapes, transposing
+from graphc.ops import conv_groups, conv_patches, conv_points, shapes, transposing
 from graphc.ops.conv_folds import covered, folded_attrs, folded_filter
 from graphc.ops.conv_products import (
     conv_filter_numpy,
@@ -238,6 +238,8 @@ def _image_expand(x: Value, w: Value, **a: Any) -> Value:
     inner = product_attrs(s[1:-1], f[:-2], a)
     if conv_points.is_points(s, f, inner):
         return in_layout(conv_points.result_product(x, w, inner["strides"]), a["data_format"])
+    if conv_patches.is_filter_far(s, f, inner):
+        return in_layout(conv_patches.result_product(x, w, inner), a["data_format"])
     kind = conv_groups.result_op if conv_groups.is_small(s, f) else conv_op
     return in_layout(build(kind, (x, w), inner).outputs[0], a["data_format"])
 
@@ -349,6 +351,8 @@ def _back_input_expand(w: Value, dy: Value, *, input_sizes: Shape, **a: Any) -> 
     if conv_groups.is_small(s, f) and (1,) * len(f[:-2]) in (attrs["strides"], attrs["dilations"]):
         dx = build(conv_groups.image_op, (w, channels_last(dy, layout)), attrs).outputs[0]
         return in_layout(dx, layout)
+    if conv_patches.is_image_short(s, f, attrs, dy.dtype):
+        return in_layout(conv_patches.image_product(w, channels_last(dy, layout), attrs), layout)
     n = covered(s[1:-1], f[:-2], attrs)
     operands = (folded_filter(w, n), channels_last(dy, layout))
     dx = build(conv_input_op, operands, folded_attrs(attrs, n)).outputs[0]
@@ -366,6 +370,8 @@ def _back_filter_expand(x: Value, dy: Value, *, filter_sizes: Shape, **a: Any) -
     }
     if conv_points.is_points(s, f, attrs) and conv_points.is_long(f):
         return conv_points.filter_product(x, dy, f, attrs["strides"])
+    if conv_patches.is_filter_large(s, f, attrs):
+        return conv_patches.filter_product(x, dy, f, attrs)
     kind = conv_groups.filter_op if conv_groups.is_small_filter(s, f) else conv_filter_op
     return build(kind, (x, dy), attrs).outputs[0]
 

@@ -20,7 +20,7 @@ from graphc.ops.conv_windows import known_shape
 from graphc.ops.record import Attrs
 from graphc.ops.strided import strided_slice_grad_op, strided_slice_op
 
-__all__ = ["filter_product", "image_product", "is_long", "is_points", "result_product"]
+__all__ = ["filter_product", "image_product", "is_long", "is_points", "product", "result_product"]
 
 #: Fewest channels of an image or a result.
 CHANNELS = 16
@@ -48,7 +48,8 @@ def _matrix(w: Value) -> Value:
     return shapes.reshape_static(w, known_shape(w)[-2:])
 
 
-def _product(a: Value, b: Value, **turned: Any) -> Value:
+def product(a: Value, b: Value, **turned: Any) -> Value:
+    """A matrix product, or one of each matrix of `a` by the same right one."""
     attrs = {"transpose_a": False, "transpose_b": False, **turned}
     return build(linalg.matmul_op, (a, b), attrs).outputs[0]
 
@@ -72,12 +73,12 @@ def _seen(x: Value, strides: Sequence[int]) -> Value:
 
 def result_product(x: Value, w: Value, strides: Sequence[int]) -> Value:
     """The convolution."""
-    return _product(_seen(x, strides), _matrix(w))
+    return product(_seen(x, strides), _matrix(w))
 
 
 def image_product(w: Value, dy: Value, strides: Sequence[int], sizes: Shape) -> Value:
     """Its gradient by the image, whose shape is `sizes`."""
-    dx = _product(dy, _matrix(w), transpose_b=True)
+    dx = product(dy, _matrix(w), transpose_b=True)
     if all(s == 1 for s in strides):
         return dx
     return build(strided_slice_grad_op, (dx,), {**_steps(strides), "shape": sizes}).outputs[0]
@@ -95,4 +96,4 @@ def filter_product(x: Value, dy: Value, filter: Sequence[Dim], strides: Sequence
     x = _seen(x, strides)
     places = D.product(known_shape(x)[:-1])
     a, b = (shapes.reshape_static(v, (*kernel, places, c)) for v, c in ((x, channels), (dy, made)))
-    return _product(a, b, transpose_a=True)
+    return product(a, b, transpose_a=True)

@@ -202,6 +202,12 @@ def conv1d(tf: Any, x: Maker) -> list[Any]:
 
 
 @program
+def conv_patches(tf: Any, x: Maker) -> list[Any]:
+    images, w = x(1, 4, 5, 64, known=True), x(3, 3, 64, 3648, known=True)
+    return x.grads(tf.nn.conv2d(images, w, 1, "SAME") * 0.1, images, w)
+
+
+@program
 def conv_points(tf: Any, x: Maker) -> list[Any]:
     images, w = x(2, 9, 11, 18, known=True), x(1, 1, 18, 33, known=True)
     return x.grads(tf.nn.conv2d(images, w, 2, "SAME") * 0.1, images, w)
