@@ -1,14 +1,13 @@
-"""Numbers of gamma and Poisson distributions: TensorFlow 1's, drawn by rejection on the host.
+"""Numbers of gamma and Poisson distributions: TensorFlow 1's, drawn by rejection in native code.
 
 Each result has a stream of its own, 256 blocks of the op's Philox stream further than that of the
 result before. Uniform and normal numbers are float64, two of a block, of which the second is used
-first. A step takes all results that are not yet accepted at once.
+first (`graphc.runtime.llvm.rejection_emit`).
 """
 
 from __future__ import annotations
 
-import math as _math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,11 @@ from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import known
 from graphc.ir.node import Value
-from graphc.ops import fills, math, philox, reduce, shapes, spaced, special
+from graphc.ops import fills, math, reduce, shapes, spaced, special
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.random import _seeds, seeds_of
-from graphc.ops.record import Attrs, Types, op
+from graphc.ops.record import Attrs, Op, Types, op
+from graphc.ops.rejection_loops import OWN, gamma_numbers_op, poisson_numbers_op
 
 __all__ = ["random_gamma", "random_poisson"]
 
@@ -32,91 +32,30 @@ Array = np.ndarray[Any, Any]
 #: Types that Poisson numbers may have.
 _COUNTS = (dtypes.float16, dtypes.float32, dtypes.float64, dtypes.int32, dtypes.int64)
 
-#: Rates from which on Poisson numbers are transformed uniform ones, and no products of them.
-_LARGE = 10.0
+
+def _state(context: Any, count: int) -> Array:
+    """The blocks drawn before, and the seeds; streams of `count` results are taken."""
+    node = context.node
+    state = context.resource(f"draws/{node.name}", lambda: {"seeds": seeds_of(node), "skip": 0})
+    words = [int(x) % 2**64 for x in (state["skip"], *state["seeds"])]
+    state["skip"] += count * OWN
+    return np.array(words, np.uint64).view(np.int64)
 
 
-class _Numbers:
-    """Numbers of many streams, one for each result, of one kind."""
-
-    def __init__(self, streams: _Streams, made: Callable[[Array], Array]) -> None:
-        self.streams, self.made = streams, made
-        self.pair = np.empty((streams.used.size, 2))
-        self.left = np.zeros(streams.used.size, np.int8)
-
-    def __call__(self, at: Array) -> Array:
-        """The next number of each of the results `at`."""
-        empty = at[self.left[at] == 0]
-        if empty.size:
-            self.pair[empty] = self.made(self.streams.blocks(empty))
-            self.left[empty] = 2
-        self.left[at] -= 1
-        numbers: Array = self.pair[at, self.left[at]]
-        return numbers
-
-
-class _Streams:
-    """The streams of a run's results."""
-
-    def __init__(self, context: Any, count: int) -> None:
-        node = context.node
-        state = context.resource(f"draws/{node.name}", lambda: {"seeds": seeds_of(node), "skip": 0})
-        self.seeds, self.skip = state["seeds"], state["skip"]
-        state["skip"] += count * philox.BLOCKS_PER_OUTPUT
-        self.used = np.arange(count) * philox.BLOCKS_PER_OUTPUT
-        self.uniform = _Numbers(self, philox.uniform_pairs)
-        self.normal = _Numbers(self, philox.normal_pairs)
-
-    def blocks(self, at: Array) -> Array:
-        """The next block of each of the results `at`."""
-        out = philox.blocks(self.seeds[0], self.seeds[1], self.skip, self.used[at])
-        self.used[at] += 1
-        return out
-
-
-def _each(context: Any, shape: Any, parameter: Array) -> tuple[_Streams, Array, Array]:
-    """Streams, the parameter of each result, and where results go, a parameter's side by side."""
-    many, kinds = int(np.prod(shape, dtype=np.int64)), parameter.size
-    streams = _Streams(context, many * kinds)
-    out = np.empty(many * kinds)
-    return streams, np.repeat(parameter.reshape(-1).astype(np.float64), many), out
-
-
-def _laid_out(out: Array, shape: Any, parameter: Array) -> Array:
+def _numbers(context: Any, record: Op, shape: Any, parameter: Array, *more: Any) -> Array:
+    """`shape` numbers for each parameter, a parameter's side by side in the stream of results."""
     many = int(np.prod(shape, dtype=np.int64))
+    each = np.repeat(parameter.reshape(-1).astype(np.float64), many)
+    state = _state(context, each.size)
+    (out,) = context.native(record, (state, each, *more)) if each.size else (each,)
     rows = out.reshape(parameter.size, many).T
-    made: Array = rows.reshape(*shape.tolist(), *parameter.shape)
+    made: Array = rows.reshape((*shape.tolist(), *parameter.shape))
     return made
 
 
 def _gamma(context: Any, shape: Any, alpha: Any, **seeds: Any) -> Any:
-    streams, a, out = _each(context, shape, alpha)
-    one = np.flatnonzero(a == 1.0)
-    out[one] = -np.log(1.0 - streams.uniform(one))
-    at = np.flatnonzero(a != 1.0)
-    below = a < 1.0
     with np.errstate(all="ignore"):
-        # Marsaglia and Tsang: the cube of a normal number, moved; below 1 of alpha + 1
-        d = np.where(below, a + 2.0 / 3, a - 1.0 / 3)
-        c = 1.0 / 3 / np.sqrt(d)
-        out[~(a >= 0)] = np.nan  # would never be accepted
-        at = at[a[at] >= 0]
-        while at.size:
-            x = streams.normal(at)
-            v = 1 + c[at] * x
-            fits = v > 0
-            v = v * v * v
-            ok = np.flatnonzero(fits)
-            u = np.ones_like(x)
-            u[ok] = streams.uniform(at[ok])
-            near = u < 1 - 0.0331 * (x * x) * (x * x)
-            near |= np.log(u) < 0.5 * x * x + d[at] * (1 - v + np.log(v))
-            done = fits & near
-            out[at[done]] = d[at[done]] * v[done]
-            small = at[done & below[at]]
-            out[small] *= np.power(streams.uniform(small), 1 / a[small])
-            at = at[~done]
-        return _laid_out(out, shape, alpha).astype(alpha.dtype)
+        return _numbers(context, gamma_numbers_op, shape, alpha).astype(alpha.dtype)
 
 
 def _poisson(context: Any, shape: Any, rate: Any, *, dtype: Any, **seeds: Any) -> Any:
@@ -128,46 +67,8 @@ def _poisson(context: Any, shape: Any, rate: Any, *, dtype: Any, **seeds: Any) -
             f"The rate of a Poisson distribution must be a number that {dtype.name} has: rate "
             f"{bad[0]} is {rate.reshape(-1)[bad[0]]}",
         )  # fmt: skip
-    streams, r, out = _each(context, shape, rate)
-    _counted(streams, r, out)
-    _transformed(streams, r, out, most)
-    return _laid_out(out, shape, rate).astype(dtype.np)
-
-
-def _counted(streams: _Streams, r: Array, out: Array) -> None:
-    """Small rates (Knuth): how many uniform numbers have a product above exp(-rate)."""
-    at = np.flatnonzero(r < _LARGE)
-    end, product, x = np.exp(-r[at]), np.ones(at.size), 0.0
-    while at.size:
-        product = product * streams.uniform(at)
-        done = product <= end
-        out[at[done]] = x
-        at, end, product = at[~done], end[~done], product[~done]
-        x += 1
-
-
-def _transformed(streams: _Streams, r: Array, out: Array, most: float) -> None:
-    """Large rates (Hörmann): transformed uniform numbers, a quick test before the exact one."""
-    at = np.flatnonzero(r >= _LARGE)
-    lgamma = np.frompyfunc(_math.lgamma, 1, 1)
-    with np.errstate(all="ignore"):
-        while at.size:
-            rate = r[at]
-            b = 0.931 + 2.53 * np.sqrt(rate)
-            a = -0.059 + 0.02483 * b
-            u = streams.uniform(at) - 0.5
-            v = streams.uniform(at)
-            off = 0.5 - np.abs(u)
-            k = np.floor((2 * a / off + b) * u + rate + 0.43)
-            fits = k <= most
-            quick = (off >= 0.07) & (v <= 0.9277 - 3.6224 / (b - 2))
-            never = (k < 0) | ((off < 0.013) & (v > off))
-            slope = np.log(v * (1.1239 + 1.1328 / (b - 3.4)) / (a / (off * off) + b))
-            exact = np.maximum(k, 0) + 1
-            least = -rate + k * np.log(rate) - lgamma(exact).astype(np.float64)
-            done = fits & (quick | (~never & (slope <= least)))
-            out[at[done]] = k[done]
-            at = at[~done]
+    largest = np.array(most, np.float64)
+    return _numbers(context, poisson_numbers_op, shape, rate, largest).astype(dtype.np)
 
 
 def _drawn(inputs: Sequence[Value], attrs: Attrs) -> Types:

@@ -76,13 +76,24 @@ def templates() -> dict[str, Callable[[Any, Any], Any]]:
         depthwise,
         fourier,
         philox_emit,
+        rejection_emit,
         reorder,
         sorting,
         winograd,
     )
 
     made: dict[str, Callable[[Any, Any], Any]] = {}
-    for m in (conv, conv_taps, depthwise, fourier, philox_emit, reorder, sorting, winograd):
+    for m in (
+        conv,
+        conv_taps,
+        depthwise,
+        fourier,
+        philox_emit,
+        rejection_emit,
+        reorder,
+        sorting,
+        winograd,
+    ):
         made.update(m.TEMPLATES)
     return made
 

@@ -28,7 +28,7 @@ from graphc.ops.random import UNIT, per_block
 from graphc.runtime.llvm.values import V
 from graphc.runtime.llvm.walk import Walk
 
-__all__ = ["TEMPLATES"]
+__all__ = ["LANES", "TEMPLATES", "State", "normal", "repeated", "uniform"]
 
 LANES = 8  # blocks computed together: a vector of 64-bit products
 MULTIPLY_0, MULTIPLY_2 = 0xD2511F53, 0xCD9E8D57
@@ -46,7 +46,7 @@ def _as(k: Any, x: V, dtype: DType) -> V:
     return V(k, x.ll, dtype, x.lanes)
 
 
-class _State:
+class State:
     """The seeds and counter of an op, loaded once."""
 
     def __init__(self, w: Walk, s: Template) -> None:
@@ -60,8 +60,13 @@ class _State:
     def blocks(self, first: V, lanes: int) -> list[V]:
         """The four words of blocks `first`, `first + 1`, … as u64 below 2**32."""
         k = self.k
-        at = _as(k, first, u64) + self.skip
-        low = k.splat(at, lanes) + k.lane_ids(lanes, u64) if lanes > 1 else at
+        at = _as(k, first, u64)
+        return self.at(k.splat(at, lanes) + k.lane_ids(lanes, u64) if lanes > 1 else at)
+
+    def at(self, blocks: V) -> list[V]:
+        """The four words of each of `blocks`."""
+        k, lanes = self.k, blocks.lanes
+        low = blocks + (k.splat(self.skip, lanes) if lanes > 1 else self.skip)
         c0, c1 = low & LOW, k.shr(low, 32)
         c2, c3 = (k.splat(x, lanes) for x in self.high)
         k0, k1 = self.key
@@ -88,7 +93,7 @@ def _unit_f64(k: Any, x: V, y: V) -> V:
     return k.bitcast(bits, f64) - 1.0  # type: ignore[no-any-return]
 
 
-def _uniform(k: Any, c: Sequence[V], dtype: DType) -> list[V]:
+def uniform(k: Any, c: Sequence[V], dtype: DType) -> list[V]:
     if dtype is f64:
         return [_unit_f64(k, c[0], c[1]), _unit_f64(k, c[2], c[3])]
     if dtype is f32:
@@ -108,7 +113,7 @@ def _normal32(k: Any, x: V, y: V) -> tuple[V, V]:
     return k.cast(k.sin(wide), f32) * radius, k.cast(k.cos(wide), f32) * radius
 
 
-def _normal(k: Any, c: Sequence[V], dtype: DType) -> list[V]:
+def normal(k: Any, c: Sequence[V], dtype: DType) -> list[V]:
     if dtype is f64:
         u = k.maximum(_unit_f64(k, c[0], c[1]), 1e-7)
         angle = _unit_f64(k, c[2], c[3]) * TWO_PI
@@ -168,7 +173,7 @@ def _fill(w: Walk, s: Template) -> None:
     dtype = _dtype(w, s, 1)
     per = per_block(dtype)
     out = w.pointers[s.buffers[1]]
-    state = _State(w, s)
+    state = State(w, s)
     first, stop, n = _span(w, s, UNIT, per)
     ends = [k.load(w.pointers[b], 0, dtype) for b in s.buffers[2:]]
     with k.loop(first, stop, LANES) as p:
@@ -176,7 +181,7 @@ def _fill(w: Walk, s: Template) -> None:
         if draw == "uniform_int":
             xs = _uniform_int(k, c, *ends)
         else:
-            xs = (_uniform if draw == "uniform" else _normal)(k, c, dtype)
+            xs = (uniform if draw == "uniform" else normal)(k, c, dtype)
         x = _interleave(k, xs)
         at = p.i * per
         rest = n - at
@@ -188,7 +193,7 @@ def _fill(w: Walk, s: Template) -> None:
             k.store(out, at, x, mask)
 
 
-def _while(
+def repeated(
     k: Any, carry: Sequence[V], go: Callable[[list[V]], V], body: Callable[[list[V]], Sequence[V]]
 ) -> list[V]:
     """Repeat `body` on the carried values while `go` holds."""
@@ -219,7 +224,7 @@ def _truncated(w: Walk, s: Template) -> None:
     own = 256 * per // 4  # blocks of a group
     wide = f64 if dtype is f64 else f32
     out = w.pointers[s.buffers[1]]
-    state = _State(w, s)
+    state = State(w, s)
     first, stop, n = _span(w, s, UNIT, per)
     with k.loop(first, stop) as p:
         start = p.i * per
@@ -227,7 +232,7 @@ def _truncated(w: Walk, s: Template) -> None:
         def take(now: list[V], group: V = p.i, start: V = start) -> list[V]:
             filled, block = now
             c = state.blocks(group * own + block, 1)
-            for x in _normal(k, c, wide):
+            for x in normal(k, c, wide):
                 ok = (k.abs(x) < 2.0) & (filled < per)
                 at = start + filled
                 with k.if_(ok & (at < n)):
@@ -235,13 +240,13 @@ def _truncated(w: Walk, s: Template) -> None:
                 filled = filled + k.cast(ok, i64)
             return [filled, block + 1]
 
-        _while(k, [k.index(0), k.index(0)], lambda now: (now[0] < per) & (now[1] < own), take)
+        repeated(k, [k.index(0), k.index(0)], lambda now: (now[0] < per) & (now[1] < own), take)
 
 
 def _shuffle(w: Walk, s: Template) -> None:
     """A permutation, by Fisher and Yates from the front."""
     k: Any = w.k
-    state = _State(w, s)
+    state = State(w, s)
     order = w.pointers[s.buffers[1]]
     n = k.index(w.uniform(s.sizes[0]))
     with k.loop(0, n) as p:
@@ -267,7 +272,7 @@ def _candidates(w: Walk, s: Template) -> None:
     """
     k: Any = w.k
     attrs = dict(s.attrs)
-    state = _State(w, s)
+    state = State(w, s)
     out, tries, seen = (w.pointers[b] for b in s.buffers[1:])
     n, top = (k.index(w.uniform(d)) for d in s.sizes)
     slots = attrs["slots"]
@@ -294,7 +299,7 @@ def _candidates(w: Walk, s: Template) -> None:
             return found
 
         start = _as(k, mixed, i64)
-        return _while(k, [start], other, lambda now: [(now[0] + 1) & (slots - 1)])[0]
+        return repeated(k, [start], other, lambda now: [(now[0] + 1) & (slots - 1)])[0]
 
     def block(now: list[V]) -> list[V]:
         made, tried, at = now
@@ -313,7 +318,7 @@ def _candidates(w: Walk, s: Template) -> None:
             made = made + k.cast(good, i64)
         return [made, tried, at + 1]
 
-    made, tried, _ = _while(
+    made, tried, _ = repeated(
         k, [k.index(0)] * 3, lambda now: (now[0] < n) & (now[2] < PATIENCE), block
     )  # fmt: skip
     k.store(tries, k.index(0), k.select(made < n, k.index(-1), tried))

@@ -149,6 +149,16 @@ def test_parameters_that_would_never_be_accepted(sess: Any) -> None:
             sess.run(tf.random_poisson([1.0, rate], [3], dtype))
 
 
+@pytest.mark.parametrize("shape", [[], [0], [65]])
+def test_one_number_or_none_or_more_than_a_unit(sess: Any, shape: list[int]) -> None:
+    numbers = [tf.random_gamma(shape, 2.0, seed=3), tf.random_poisson(20.0, shape, seed=3)]
+    many = [tf.random_gamma([200], 2.0, seed=3), tf.random_poisson(20.0, [200], seed=3)]
+    size = int(np.prod(shape))
+    for got, want in zip(sess.run(numbers), sess.run(many), strict=True):
+        assert got.shape == tuple(shape)
+        np.testing.assert_array_equal(got.reshape(-1), want[:size])
+
+
 def test_operands_are_checked() -> None:
     with pytest.raises(ValueError, match="float32"):
         tf.random_gamma([2], tf.constant([1.0], tf.float64))
