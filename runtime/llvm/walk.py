@@ -329,6 +329,8 @@ class Walk(Indexing):
             unroll //= 2
         wide = lanes * unroll
         stream = self.find_stream(s.var, inside, lanes)
+        if isinstance(s.extent, int) and s.extent < LEAST_STREAMED:
+            stream = None
         if stream is not None:
             count = None
             first = start + self.peeled(stream, s.var, start)
@@ -662,6 +664,7 @@ class Walk(Indexing):
                 self.put_one(base, k.extract(at, lane), k.extract(x, lane), mode)
 
 
+LEAST_STREAMED = 48  # elements of a row from which on some of its lines are whole
 CROWD = 8  # reductions in a kernel from which on their loops are not unrolled
 
 
