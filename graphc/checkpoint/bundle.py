@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from graphc.checkpoint import files, wire
 from graphc.checkpoint.crc import crc32c, unmask
 from graphc.checkpoint.slices import Slice, slice_key
+from graphc.checkpoint.stored import Entry, Stored, sizes_of, slice_of
 from graphc.checkpoint.table import read_table, write_table
 from graphc.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
 from graphc.ir.bfloat16 import bits_of, from_bits
@@ -24,42 +24,6 @@ Array = np.ndarray[Any, Any]
 #: What a reader may ask of a file's version: ours reads all there are.
 _VERSION = 1
 _RANKS = 254
-
-
-@dataclass
-class Entry:
-    """What the index says of one tensor.
-
-    Attributes
-    ----------
-    dtype : DType
-    shape : tuple of int
-    shard, offset, size, crc : int
-        Where its bytes are, and their checksum.
-    slices : list of Slice
-        Not empty where the tensor is stored in parts, each with an entry of its own.
-    """
-
-    dtype: DType
-    shape: tuple[int, ...] = ()
-    shard: int = 0
-    offset: int = 0
-    size: int = 0
-    crc: int = 0
-    slices: list[Slice] = field(default_factory=list)
-
-    def encode(self) -> bytes:
-        """The message of the index."""
-        dims = b"".join([wire.field(2, wire.number(1, d)) for d in self.shape])
-        out = wire.field(1, self.dtype.enum) + wire.field(2, dims) + wire.number(3, self.shard)
-        out += wire.number(4, self.offset) + wire.number(5, self.size) + wire.fixed32(6, self.crc)
-        for s in self.slices:
-            extents = [
-                wire.field(1, wire.number(1, start) + (wire.field(2, n) if n >= 0 else b""))
-                for start, n in s.extents
-            ]
-            out += wire.field(7, b"".join(extents))
-        return out
 
 
 def _decode(raw: bytes) -> Entry:
@@ -78,9 +42,9 @@ def _decode(raw: bytes) -> Entry:
             elif no == 6:
                 entry.crc = value
         elif no == 2:
-            entry.shape = tuple(_sizes(value))
+            entry.shape += tuple(sizes_of(value))  # a message in two halves is one
         elif no == 7:
-            entry.slices.append(Slice(tuple(_extents(value))))
+            entry.slices.append(slice_of(value))
     try:
         entry.dtype = as_dtype(number)
     except TypeError:
@@ -88,25 +52,6 @@ def _decode(raw: bytes) -> Entry:
     if len(entry.shape) > _RANKS:
         raise ValueError(f"a shape of rank {len(entry.shape)}")
     return entry
-
-
-def _sizes(raw: bytes) -> Iterator[int]:
-    for no, value in wire.fields(raw):
-        if no == 2 and isinstance(value, bytes):
-            size = dict(wire.fields(value)).get(1, 0)
-            if not isinstance(size, int) or wire.signed(size) < 0:
-                raise ValueError("a negative size")
-            yield size
-
-
-def _extents(raw: bytes) -> Iterator[tuple[int, int]]:
-    for no, value in wire.fields(raw):
-        if no == 1 and isinstance(value, bytes):
-            found = dict(wire.fields(value))
-            start, length = found.get(1, 0), found.get(2, -1)
-            if not isinstance(start, int) or not isinstance(length, int):
-                raise ValueError("a bad extent")
-            yield wire.signed(start), wire.signed(length)
 
 
 # --------------------------------------------------------------------- bytes of tensors
@@ -238,7 +183,7 @@ def _index(entries: Mapping[bytes, Entry], shards: int) -> bytes:
 # --------------------------------------------------------------------- reading
 
 
-class BundleReader:
+class BundleReader(Stored):
     """A checkpoint on disk: its index is read and checked at once, tensors when they are asked for.
 
     Parameters
@@ -255,9 +200,7 @@ class BundleReader:
     """
 
     def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self.entries: dict[str, Entry] = {}
-        self._parts: dict[bytes, Entry] = {}
+        super().__init__(prefix)
         path = prefix + ".index"
         try:
             with open(path, "rb") as f:
@@ -300,66 +243,11 @@ class BundleReader:
         if entry.shard >= self.shards:
             raise ValueError(f"{key!r} is in shard {entry.shard} of {self.shards}")
         if key.startswith(b"\0"):
-            self._parts[key] = entry
+            self.parts[key] = entry
         else:
             self.entries[key.decode()] = entry
 
-    def missing(self, names: Iterable[str]) -> list[str]:
-        """Those of `names` that it does not hold."""
-        return [n for n in dict.fromkeys(names) if n not in self.entries]
-
-    def entry(self, name: str) -> Entry:
-        """What is known of a tensor; NotFoundError when there is none of that name."""
-        found = self.entries.get(name)
-        if found is None:
-            raise NotFoundError(None, None, f"Key {name} not found in checkpoint")
-        return found
-
-    def tensor(self, name: str) -> Array:
-        """The value of a tensor, put together where it is stored in slices.
-
-        Raises
-        ------
-        NotFoundError
-            When there is none of that name.
-        DataLossError
-            When its bytes are damaged.
-        """
-        entry = self.entry(name)
-        if not entry.slices:
-            return self._read(name, entry)
-        out = np.empty(entry.shape, entry.dtype.np)
-        covered = 0
-        for s in entry.slices:
-            value = self._part(name, entry, s)
-            out[s.where(entry.shape)] = value
-            covered += value.size
-        if covered < out.size:
-            raise InvalidArgumentError(
-                None, None,
-                f"Does not have sufficient slices for partitioned tensor {name} to restore in "
-                f"slice_spec: {':'.join('-' * len(entry.shape))}",
-            )  # fmt: skip
-        return out
-
-    def part(self, name: str, wanted: Slice) -> Array:
-        """A slice of a tensor, from those it is stored in."""
-        entry = self.entry(name)
-        extents = wanted.resolve(entry.shape)
-        for s in entry.slices:
-            if s.resolve(entry.shape) == extents:
-                return self._part(name, entry, s)
-        return np.ascontiguousarray(self.tensor(name)[wanted.where(entry.shape)])
-
-    def _part(self, name: str, entry: Entry, s: Slice) -> Array:
-        found = self._parts.get(slice_key(name, s))
-        if found is None:
-            raise DataLossError(None, None, f"{self.prefix}: {name} lacks slice {s.extents}")
-        if found.shape != tuple(n for _, n in s.resolve(entry.shape)):
-            raise DataLossError(None, None, f"{self.prefix}: {name} has a slice of another shape")
-        return self._read(name, found)
-
-    def _read(self, name: str, entry: Entry) -> Array:
+    def read(self, name: str, key: bytes, entry: Entry) -> Array:
         path = data_name(self.prefix, entry.shard, self.shards)
         count = 1
         for d in entry.shape:
@@ -414,8 +302,3 @@ class BundleReader:
 
     def _damaged(self, path: str, name: str, what: str) -> DataLossError:  # type: ignore[valid-type]
         return DataLossError(None, None, f"{path}: tensor {name} is damaged: {what}")
-
-    def verify(self, names: Sequence[str] | None = None) -> None:
-        """Read everything (or `names`) and check it; DataLossError where something is damaged."""
-        for name in self.entries if names is None else names:
-            self.tensor(name)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.checkpoint.bundle import BundleReader, Item, write_bundle
+from graphc.checkpoint.bundle import Item, write_bundle
 from graphc.checkpoint.slices import parse_spec
+from graphc.checkpoint.tables import open_checkpoint
 from graphc.errors import InvalidArgumentError, NotFoundError
 from graphc.ir import dtypes
 from graphc.ir.dims import Shape
@@ -57,7 +58,7 @@ def _restore(
 ) -> tuple[Array, ...]:
     """All tensors, or an error that names each that is missing."""
     wanted = _texts(names)
-    reader = BundleReader(_texts(prefix)[0])
+    reader = open_checkpoint(_texts(prefix)[0])
     missing = reader.missing(wanted)
     if missing:
         keys = "Key " + missing[0] if len(missing) == 1 else "Keys " + ", ".join(missing)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphc.checkpoint import files
-from graphc.checkpoint.bundle import BundleReader, Entry, data_name
+from graphc.checkpoint.bundle import BundleReader, data_name
 from graphc.checkpoint.slices import slice_key
 from graphc.checkpoint.state import CheckpointState, parse_state
-from graphc.errors import InvalidArgumentError
+from graphc.checkpoint.stored import Entry
+from graphc.checkpoint.tables import TableReader, open_checkpoint, table_files
+from graphc.errors import InvalidArgumentError, NotFoundError, UnimplementedError
 from graphc.face import logging
 from graphc.ir.dtypes import DType
 
@@ -58,7 +60,7 @@ class CheckpointReader:
                 f"Unsuccessful TensorSliceReader constructor: Failed to get matching files on "
                 f"{prefix}: Not found: {folder}; No such file or directory",
             )  # fmt: skip
-        self._bundle = BundleReader(prefix)
+        self._bundle = open_checkpoint(prefix)
 
     def has_tensor(self, tensor_str: str) -> bool:
         """Whether there is a tensor of that name."""
@@ -73,7 +75,12 @@ class CheckpointReader:
             When there is none of that name.
         DataLossError
             When its bytes are damaged.
+        UnimplementedError
+            Where a checkpoint of the first format (V1) has it in slices, as in TensorFlow.
         """
+        old = isinstance(self._bundle, TableReader)
+        if old and self._bundle.entry(tensor_str).slices:
+            raise UnimplementedError(None, None, "Sliced checkpoints are not supported")
         value = self._bundle.tensor(tensor_str)
         return value[()] if value.dtype == object and not value.ndim else value
 
@@ -142,16 +149,30 @@ def list_variables(ckpt_dir_or_file: Any) -> list[tuple[str, list[int]]]:
 
 
 def checkpoint_exists(checkpoint_prefix: Any) -> bool:
-    """Whether there is a checkpoint of that path."""
-    return os.path.isfile(_path(checkpoint_prefix) + ".index")
+    """Whether there is a checkpoint of that path, in the format of today or the first one.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such folder.
+    """
+    prefix = _path(checkpoint_prefix)
+    folder = os.path.dirname(prefix) or "."
+    if not os.path.isdir(folder):
+        raise NotFoundError(None, None, f"{folder}; No such file or directory")
+    return os.path.isfile(prefix + ".index") or bool(table_files(prefix))
 
 
 def get_checkpoint_mtimes(checkpoint_prefixes: Sequence[Any]) -> list[float]:
     """When the checkpoints were written, in seconds since 1970; those that are gone left out."""
     out = []
     for prefix in checkpoint_prefixes:
-        with contextlib.suppress(OSError):
-            out.append(os.path.getmtime(_path(prefix) + ".index"))
+        path = _path(prefix)
+        for name in (path + ".index", *table_files(path)[:1]):
+            if os.path.exists(name):
+                with contextlib.suppress(OSError):
+                    out.append(os.path.getmtime(name))
+                break
     return out
 
 
@@ -165,6 +186,8 @@ def remove_checkpoint(
         shards = BundleReader(prefix).shards
     # the index first: no index, no checkpoint
     gone = [prefix + ".index", *[data_name(prefix, i, shards) for i in range(shards)]]
+    if checkpoint_format_version == 1:
+        gone += table_files(prefix)
     for path in [*gone, f"{prefix}.{meta_graph_suffix}"]:
         with contextlib.suppress(FileNotFoundError):
             os.remove(path)
@@ -305,7 +328,7 @@ def last_good(prefix: str) -> str | None:
         if path == prefix or os.path.abspath(path) == os.path.abspath(prefix):
             continue
         with contextlib.suppress(Exception):
-            BundleReader(path).verify()
+            open_checkpoint(path).verify()
             return path
     return None
 

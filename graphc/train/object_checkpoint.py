@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.checkpoint.bundle import BundleReader, Item, write_bundle
+from graphc.checkpoint.bundle import Item, write_bundle
+from graphc.checkpoint.stored import Stored
+from graphc.checkpoint.tables import open_checkpoint
 from graphc.errors import InvalidArgumentError, NotFoundError
 from graphc.face.default_session import get_default_session
 from graphc.face.files import makedirs
@@ -38,7 +40,7 @@ def _session(session: Any) -> Any:
     return session
 
 
-def _graph_of(reader: BundleReader) -> list[StoredNode] | None:
+def _graph_of(reader: Stored) -> list[StoredNode] | None:
     if reader.missing([trackable.GRAPH_KEY]):
         return None
     return trackable.decode_graph(reader.tensor(trackable.GRAPH_KEY).item())
@@ -46,7 +48,7 @@ def _graph_of(reader: BundleReader) -> list[StoredNode] | None:
 
 def object_keys(prefix: str) -> dict[str, str]:
     """Name of each variable → its key in a checkpoint of objects; empty for one of names."""
-    nodes = _graph_of(BundleReader(prefix)) or []
+    nodes = _graph_of(open_checkpoint(prefix)) or []
     pairs = (n.attributes[trackable.VALUE] for n in nodes if trackable.VALUE in n.attributes)
     return {name: key for name, key in pairs if name}
 
@@ -70,7 +72,7 @@ def write_objects(root: Any, prefix: str, session: Any) -> None:
 
 def read_objects(root: Any, path: str) -> Any:
     """What restores a checkpoint into the objects that can be reached from `root`."""
-    reader = BundleReader(path)
+    reader = open_checkpoint(path)
     nodes = _graph_of(reader)
     return _Named(root, reader) if nodes is None else _Loading(root, reader, nodes)
 
@@ -193,7 +195,7 @@ class Checkpoint:
         return read_objects(self, path)
 
 
-def _load(session: Any, reader: BundleReader, leaves: list[tuple[Any, str]]) -> None:
+def _load(session: Any, reader: Stored, leaves: list[tuple[Any, str]]) -> None:
     """Give variables the values of keys: all of them, or after an error none."""
     feeds, numbers = {}, []
     for v, key in leaves:
@@ -229,7 +231,7 @@ def _initialize(session: Any, objects: list[Any]) -> None:
 class _Loading:
     """The restoring of a checkpoint of objects."""
 
-    def __init__(self, root: Any, reader: BundleReader, nodes: list[StoredNode]) -> None:
+    def __init__(self, root: Any, reader: Stored, nodes: list[StoredNode]) -> None:
         self._root, self._reader, self._nodes = root, reader, nodes
 
     def _match(self) -> tuple[Collected, dict[int, int]]:
@@ -346,7 +348,7 @@ class _Fresh:
 class _Named:
     """The restoring of a checkpoint that `Saver` wrote: by names."""
 
-    def __init__(self, root: Any, reader: BundleReader) -> None:
+    def __init__(self, root: Any, reader: Stored) -> None:
         self._root, self._reader = root, reader
 
     def _split(self) -> tuple[list[tuple[Any, str]], list[Any]]:
