@@ -55,7 +55,13 @@ def lower_convolution(body: Graph, name: str) -> Lowered:
             )
             made = winograd.filter_kernel(f"{label}_points", g, w.dtype)
             out.parts.append(Part(made, [plain, source]))
-        out.parts.append(_part(body, node, g, label, number, x, source, fast))
+        panels = fast is None and conv_blocks.is_packed(g)
+        if panels:
+            plain, source = source, ("temp", len(out.temps))
+            out.temps.append((w.dtype, D.product(g.kernel) * g.channels * g.columns))
+            made = conv_blocks.packed(f"{label}_panels", g, w.dtype)
+            out.parts.append(Part(made, [plain, source]))
+        out.parts.append(_part(body, node, g, label, number, x, source, fast, panels))
     return out
 
 
@@ -98,7 +104,7 @@ def _outputs(k: KernelBuilder, body: Graph) -> list[Buffer]:
 
 def _part(
     body: Graph, node: Node, g: conv_blocks.Grid, label: str, number: dict[Value, int], x: Value,
-    source: tuple[str, int], fast: int | None,
+    source: tuple[str, int], fast: int | None, panels: bool,
 ) -> Part:  # fmt: skip
     k = KernelBuilder(label)
     assert x.static_shape is not None
@@ -120,7 +126,9 @@ def _part(
             k, g, fast, buffers[0], buffers[1], outs, epilogue
         )
     else:
-        kernel, scratch = conv_blocks.conv_kernel(k, g, buffers[0], buffers[1], outs, epilogue)
+        kernel, scratch = conv_blocks.conv_kernel(
+            k, g, buffers[0], buffers[1], outs, epilogue, panels
+        )
     return Part(kernel, bind + [("scratch", 0)] * scratch)
 
 

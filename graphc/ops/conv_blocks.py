@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from graphc.ir import dims as D
@@ -27,6 +28,7 @@ __all__ = [
     "Loops",
     "all_inside",
     "all_numbers",
+    "is_packed",
     "lower_conv",
     "lower_conv_filter",
     "lower_conv_input",
@@ -173,14 +175,55 @@ def _runs(g: Grid) -> list[tuple[int, int]] | None:
 
 #: Steps between taps from which on a row may be cut where other taps are seen.
 APART = 4
+#: Columns of a panel, and columns of a filter from which on it is put in panels.
+PANEL, LONG = 16, 256
+#: Places of results from which on that pays.
+OFTEN = 512
+#: Elements of a group's filter that is large beside the second cache.
+LARGE = 1 << 17
 #: Places of a row that is one unit's, about.
 PART = 128
 #: Images from which on a register block is one place of several of them.
 TOGETHER = 8
 
 
+def is_packed(g: Grid) -> bool:
+    """Whether a grid's filter is put in panels first: it is large, and rows of it are long.
+
+    A block of columns is a part of each row. Where rows are some kilobytes apart, these parts have
+    room in few sets of a cache, and no processor fetches them ahead.
+    """
+    f = D.facts()
+    if f is None or g.groups != 1 or type(g.channels) is not int or type(g.columns) is not int:
+        return False
+    long = g.columns >= LONG and g.columns % PANEL == 0
+    return (
+        long
+        and prod(g.kernel) * g.channels * g.columns >= LARGE
+        and f.value(g.images * D.product(g.made)) >= OFTEN
+    )
+
+
+def packed(name: str, g: Grid, dtype: dtypes.DType) -> Kernel:
+    """The kernel that puts a filter ``[taps and channels, columns]`` in panels of columns."""
+    k = KernelBuilder(name)
+    rows, panels = prod(g.kernel) * g.channels, g.columns // PANEL
+    a = k.input("w", dtype, (rows, g.columns))
+    b = k.output("packed", dtype, (panels, rows, PANEL))
+    with k.loop("parallel", "r", rows) as r, k.loop("for", "p", panels) as p:
+        with k.loop("vector", "e", PANEL) as e:
+            k.store(b, (p, r, e), k.load(a, (r, p * PANEL + e)))
+    return k.build()
+
+
 def conv_kernel(
-    k: KernelBuilder, g: Grid, x: Buffer, w: Buffer, outs: Sequence[Buffer], epilogue: Any = None
+    k: KernelBuilder,
+    g: Grid,
+    x: Buffer,
+    w: Buffer,
+    outs: Sequence[Buffer],
+    epilogue: Any = None,
+    packed: bool = False,
 ) -> tuple[Kernel, int]:
     """The kernel of a grid, and how many scratch buffers come last in its parameters."""
     f = D.facts()
@@ -207,8 +250,8 @@ def conv_kernel(
             epilogue, kernel=g.kernel, strides=g.strides, dilations=g.dilations, step=g.step,
             halves=bool(together or runs or _has_half(g.made[2], rows)), runs=bool(runs),
             channels=g.channels, columns=g.columns, groups=g.groups, rows=rows,
-            along="n" if together else "w", outputs=len(outs), copy=copy, part=part,
-            version=TEMPLATE,
+            along="n" if together else "w", outputs=len(outs), copy=copy, part=part, packed=packed,
+            large=D.product(g.kernel) * g.channels * g.columns >= LARGE, version=TEMPLATE,
         )  # fmt: skip
     return k.build(), int(copy)
 
@@ -229,7 +272,7 @@ def _has_half(width: Dim, rows: int) -> bool:
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 10
+TEMPLATE = 11
 
 
 def _inside_image(g: Grid) -> bool:

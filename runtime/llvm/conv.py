@@ -34,6 +34,9 @@ from graphc.runtime.llvm.walk import Walk
 
 __all__ = ["TEMPLATES"]
 
+#: Columns of a panel of a filter (`graphc.ops.conv_blocks`), some vectors of any CPU.
+PANEL = 16
+
 
 class _Conv(Tiles):
     """One row of results, of one or several images.
@@ -57,6 +60,11 @@ class _Conv(Tiles):
         Whether the rows of a block are images or places of a row.
     runs : bool
         Whether a row is cut where its places see other taps, so that none needs zeros.
+    large : bool
+        Whether a filter is read by blocks of columns, each for all places of a unit: it has no
+        room in the second cache.
+    packed : bool
+        Whether the filter is in panels of `PANEL` columns, ``[panels, taps and channels, PANEL]``.
     part : int
         Places of a unit where images are one row that several units share, else 0.
     """
@@ -101,19 +109,33 @@ class _Conv(Tiles):
         self.stack = fn.stack(self.acc, self.mr * self.pitch)
         with fn.loop(0, self.groups) as g:
             self.group = g.i
-            if self.along == "n":
-                first = block * self.mr
-                rows = fn.minimum(self.images - first, self.mr)
-                with fn.loop(0, self.made[2]) as q:
-                    span = self.span(2, q.i)
-                    self.columns(blocks, first, rows, q.i, span)
+            if self.copies:
+                self.copy_rows(block)
+            count, many = self.counted(self.f, blocks)
+            if self.a["large"]:
+                with fn.loop(0, count) as j:
+                    for place in self.places(block):
+                        self.column(blocks, j.i, many, *place)
             else:
-                if self.copies:
-                    self.copy_rows(block)
-                for begin, end in self.runs():
-                    with fn.loop(begin, end, self.mr) as q:
-                        rows = fn.minimum(end - q.i, self.mr)
-                        self.columns(blocks, block, rows, q.i, self.seen(q.i, rows))
+                for place in self.places(block):
+                    with fn.loop(0, count) as j:
+                        self.column(blocks, j.i, many, *place)
+
+    def places(self, block: V) -> Iterator[tuple[V, V, V, tuple[V, V]]]:
+        """In loops over them the unit's blocks of rows: the first image and how many, the first
+        place, and which taps it sees.
+        """
+        fn = self.fn
+        if self.along == "n":
+            first = block * self.mr
+            rows = fn.minimum(self.images - first, self.mr)
+            with fn.loop(0, self.made[2]) as q:
+                yield first, rows, q.i, self.span(2, q.i)
+            return
+        for begin, end in self.runs():
+            with fn.loop(begin, end, self.mr) as q:
+                rows = fn.minimum(end - q.i, self.mr)
+                yield block, rows, q.i, self.seen(q.i, rows)
 
     def runs(self) -> Iterator[tuple[V, V]]:
         """The unit's places, or in a loop over their parts where places see the same taps."""
@@ -145,26 +167,24 @@ class _Conv(Tiles):
             return self.fn.index(0), self.fn.index(self.taps[2])
         return self.span(2, q + (rows - 1))[0], self.span(2, q)[1]
 
-    def columns(self, blocks: Sequence[int], n: V, rows: V, q: V, span: tuple[V, V]) -> None:
-        """All columns of a block of rows."""
+    def column(
+        self, blocks: Sequence[int], j: V, many: V, n: V, rows: V, q: V, span: tuple[V, V]
+    ) -> None:
+        """Block `j` of the columns of a block of rows; `many` are of the wider size."""
         fn, lanes, wide = self.fn, self.lanes, blocks[0]
-        count, many = self.counted(self.f, blocks)
-        with fn.loop(0, count) as j:
-            if blocks[-1] == wide:
-                self.tiles(wide, n, rows, q, j.i * (wide * lanes), span)
-                self.finish(fn.index(wide), n, rows, q, j.i * (wide * lanes))
-            else:
-                thin = wide - 1
-                some = j.i < many
-                col = fn.select(
-                    some, j.i * (wide * lanes), (j.i - many) * (thin * lanes) + many * wide * lanes
-                )
-                with fn.if_(some):
-                    self.tiles(wide, n, rows, q, col, span)
-                with fn.if_(~some):
-                    self.tiles(thin, n, rows, q, col, span)
-                nv = fn.select(some, fn.index(wide), fn.index(thin))
-                self.finish(nv, n, rows, q, col)
+        if blocks[-1] == wide:
+            self.tiles(wide, n, rows, q, j * (wide * lanes), span)
+            self.finish(fn.index(wide), n, rows, q, j * (wide * lanes))
+            return
+        thin = wide - 1
+        some = j < many
+        col = fn.select(some, j * (wide * lanes), (j - many) * (thin * lanes) + many * wide * lanes)
+        with fn.if_(some):
+            self.tiles(wide, n, rows, q, col, span)
+        with fn.if_(~some):
+            self.tiles(thin, n, rows, q, col, span)
+        nv = fn.select(some, fn.index(wide), fn.index(thin))
+        self.finish(nv, n, rows, q, col)
 
     def tiles(self, nv: int, n: V, rows: V, q: V, col: V, span: tuple[V, V]) -> None:
         """The sums of a block: of all its rows, or of half of them where no more exist."""
@@ -325,8 +345,16 @@ class _Block:
         self.places = [fn.minimum(fn.index(r), rows - 1) * by + at for r in range(mr)]
         left = conv.f - col - (nv - 1) * conv.lanes
         self.mask = conv.mask(left) if conv.ragged else None
-        self.row_size = conv.f * conv.groups
-        self.panel = fn.element_ptr(conv.pointers[1], conv.group * conv.f + col, conv.dtype)
+        first = [col + v * conv.lanes for v in range(nv)]
+        if conv.a["packed"]:
+            taps = conv.taps[0] * conv.taps[1] * conv.taps[2]
+            self.row_size = fn.index(PANEL)
+            many = conv.c * (taps * PANEL)  # elements of a panel
+            first = [fn.udiv_index(x, self.row_size) * many + (x & (PANEL - 1)) for x in first]
+        else:
+            self.row_size = conv.f * conv.groups
+            first = [conv.group * conv.f + x for x in first]
+        self.panels = [fn.element_ptr(conv.pointers[1], x, conv.dtype) for x in first]
         self.cells = [r * conv.pitch + v * conv.lanes for r in range(mr) for v in range(nv)]
 
     def zeros(self) -> list[V]:
@@ -336,7 +364,7 @@ class _Block:
         for i, x in zip(self.cells, sums, strict=True):
             self.fn.store(self.conv.stack, i, x)
 
-    def products(self, image: list[Any], b: Any, count: V, sums: list[V]) -> list[V]:
+    def products(self, image: list[Any], b: list[Any], count: V, sums: list[V]) -> list[V]:
         """Sums with `count` more terms: elements of the image, rows of the filter."""
         fn, c, nv = self.fn, self.conv, self.nv
 
@@ -344,7 +372,7 @@ class _Block:
             row = e * self.row_size
             masks = [*[None] * (nv - 1), self.mask]
             more = self.row_size if whole else None
-            bs = [c.factors(b, row + v * c.lanes, c.lanes, m, more) for v, m in enumerate(masks)]
+            bs = [c.factors(p, row, c.lanes, m, more) for p, m in zip(b, masks, strict=True)]
             new = []
             for r in range(self.mr):
                 if c.pairs and whole:
@@ -357,16 +385,17 @@ class _Block:
 
         return c.terms(0, count, sums, add)
 
-    def start(self, td: V, th: V, tw: V) -> tuple[list[Any], Any]:
-        """Where the image under a tap begins in each row, and the tap in the filter."""
+    def start(self, td: V, th: V, tw: V) -> tuple[list[Any], list[Any]]:
+        """Where the image under a tap begins in each row, and the tap in vectors of the filter."""
         fn, c = self.fn, self.conv
         offset = td * self.steps[0] + th * self.steps[1] + tw * self.steps[2]
         tap = (td * c.taps[1] + th) * c.taps[2] + tw
         image = [fn.element_ptr(self.base, p + offset, c.dtype) for p in self.places]
-        return image, fn.element_ptr(self.panel, tap * (c.c * self.row_size), c.dtype)
+        here = tap * (c.c * self.row_size)
+        return image, [fn.element_ptr(p, here, c.dtype) for p in self.panels]
 
     @contextmanager
-    def pieces(self, td: V, th: V) -> Iterator[tuple[list[Any], Any, V]]:
+    def pieces(self, td: V, th: V) -> Iterator[tuple[list[Any], list[Any], V]]:
         """What lies together of a row of the filter: all of it, or the channels of a tap."""
         fn, c = self.fn, self.conv
         low, high = self.span
@@ -419,7 +448,7 @@ class _Block:
         with fn.loop(*c.spans[0]) as td, fn.loop(*c.spans[1]) as th:
             with self.pieces(td.i, th.i) as (image, b, count), fn.loop(0, count, part) as e:
                 here = [fn.element_ptr(p, e.i, c.dtype) for p in image]
-                rest = fn.element_ptr(b, e.i * self.row_size, c.dtype)
+                rest = [fn.element_ptr(p, e.i * self.row_size, c.dtype) for p in b]
                 sums = self.products(here, rest, fn.minimum(count - e.i, part), self.zeros())
                 c.add_to(self.cells, sums)
 

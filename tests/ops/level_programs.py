@@ -208,6 +208,12 @@ def conv_patches(tf: Any, x: Maker) -> list[Any]:
 
 
 @program
+def conv_panels(tf: Any, x: Maker) -> list[Any]:
+    images, w = x(1, 16, 33, 64, known=True), x(3, 3, 64, 256, known=True)
+    return [tf.nn.relu(tf.nn.conv2d(images, w, 1, "SAME") * 0.1)]
+
+
+@program
 def conv_points(tf: Any, x: Maker) -> list[Any]:
     images, w = x(2, 9, 11, 18, known=True), x(1, 1, 18, 33, known=True)
     return x.grads(tf.nn.conv2d(images, w, 2, "SAME") * 0.1, images, w)
