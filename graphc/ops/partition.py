@@ -34,6 +34,7 @@ from graphc.ops.record import (
     same_types,
     shape_error,
 )  # fmt: skip
+from graphc.ops.row_copies import picked_rows, placed_rows
 from graphc.ops.shapes import expand_dims, reshape, shape, squeeze
 from graphc.ops.shapes import size as size_of
 from graphc.ops.spaced import range as range_
@@ -267,13 +268,18 @@ def _partition_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     return [(x.dtype, (D.fresh(), *s[len(t) :])) for _ in range(attrs["num_partitions"])]
 
 
-def _partition_numpy(x: Any, p: Any, *, num_partitions: int) -> Any:
+def _partition(context: Any, x: Any, p: Any, *, num_partitions: int) -> Any:
     ids = p.reshape(-1)
     wrong = np.nonzero((ids < 0) | (ids >= num_partitions))[0]
     if wrong.size:
         raise bad_value(f"partitions[{wrong[0]}] = {ids[wrong[0]]} is not in [0, {num_partitions})")
     rows = x.reshape(ids.size, *x.shape[p.ndim :])
-    return tuple(rows.take(np.flatnonzero(ids == i), 0) for i in range(num_partitions))
+    each = (np.flatnonzero(ids == i) for i in range(num_partitions))
+    return tuple(picked_rows(context, rows, at) for at in each)
+
+
+def _partition_numpy(x: Any, p: Any, *, num_partitions: int) -> Any:
+    return _partition(None, x, p, num_partitions=num_partitions)
 
 
 def _partition_grad(ys: Any, dys: Any, x: Value, p: Value, *, num_partitions: int) -> Any:
@@ -285,7 +291,7 @@ def _partition_grad(ys: Any, dys: Any, x: Value, p: Value, *, num_partitions: in
 dynamic_partition_op = op(
     "dynamic_partition", "DynamicPartition", "structured", doc="Rows sorted into parts by number.",
     args=("data", "partitions"), types="fiubsc", infer=_partition_infer, numpy=_partition_numpy,
-    grad=_partition_grad, fails=True, facts={"data_shape": True},
+    host=_partition, grad=_partition_grad, fails=True, facts={"data_shape": True},
 )  # fmt: skip
 
 
@@ -346,6 +352,10 @@ def _stitch_dims(*given: Any) -> Any:
 
 
 def _stitch_numpy(*inputs: Any) -> Any:
+    return _stitch(None, *inputs)
+
+
+def _stitch(context: Any, *inputs: Any) -> Any:
     n = len(inputs) // 2
     size = max((int(i.max()) + 1 for i in inputs[:n] if i.size), default=0)
     tail = inputs[n].shape[inputs[0].ndim :]
@@ -355,9 +365,14 @@ def _stitch_numpy(*inputs: Any) -> Any:
     places = np.concatenate([i.reshape(-1) for i in inputs[:n]])
     rows = [x.reshape(i.size, *tail) for i, x in zip(inputs[:n], inputs[n:], strict=True)]
     if places.size == size:  # mostly each place once: then rows are read, not written, anywhere
-        source = np.full(size, -1)
-        source[places] = np.arange(size)
-        if (source >= 0).all():
+        named = np.zeros(size, np.bool_)
+        named[places] = True
+        if named.all():
+            made = placed_rows(context, inputs[:n], rows)
+            if made is not None:
+                return made
+            source = np.empty(size, np.int64)
+            source[places] = np.arange(size)
             return np.concatenate(rows).take(source, axis=0)
     out = np.zeros((size, *tail), inputs[n].dtype)
     for i, x in zip(inputs[:n], rows, strict=True):
@@ -373,7 +388,8 @@ def _stitch_grad(y: Value, dy: Value, *inputs: Value) -> Any:
 dynamic_stitch_op = op(
     "dynamic_stitch", "DynamicStitch", "structured",
     doc="Rows of several tensors put at given places.",
-    args=("*indices",), types="iu", infer=_stitch_infer, numpy=_stitch_numpy, grad=_stitch_grad,
+    args=("*indices",), types="iu", infer=_stitch_infer, numpy=_stitch_numpy, host=_stitch,
+    grad=_stitch_grad,
     fails=True, facts={"data_shape": True}, dims=_stitch_dims,
 )  # fmt: skip
 

@@ -288,6 +288,9 @@ def segments(tf: Any, x: Maker) -> list[Any]:
         out += x.grads(getattr(tf, f"unsorted_segment_{name}")(a * 0.5, rows, 9), a)
         out.append(getattr(tf, f"segment_{name}")(a, ends))
     out += [*x.grads(tf.segment_mean(a, ends), a), tf.bincount(rows, minlength=9, maxlength=9)]
+    wide, parts = x(60, 700), x.ints(3, 60)  # rows that are copied in native code
+    places = tf.dynamic_partition(x.of(x.rng.permutation(60).astype(np.int32)), parts, 3)
+    out.append(tf.dynamic_stitch(places, tf.dynamic_partition(wide, parts, 3)))
     return [*out, tf.sparse_segment_sum(a, x.ints(40, 12), x.of(np.repeat([0, 1, 4], 4)))]
 
 
