@@ -16,6 +16,7 @@ from graphc.runtime import causes
 from graphc.runtime.compilation import Compilation
 from graphc.runtime.llvm import entry
 from graphc.runtime.options import Options, available_threads
+from graphc.runtime.pool import MAX_THREADS
 from graphc.runtime.runs import Run
 from graphc.runtime.state import State
 from graphc.runtime.tail import Tail, late_nodes
@@ -36,7 +37,7 @@ class Executor:
         self.graph = graph
         self.state = state
         self.options = options or Options()
-        self.threads = self.options.threads or available_threads()
+        self.threads = min(self.options.threads or available_threads(), MAX_THREADS)
         self._passes: list[str] | None = None
         if self.options.passes is not None or self.options.off:
             self._passes = self.passes  # what is no pass is said at once

@@ -43,6 +43,13 @@ def make_executor(graph: Graph, config: ConfigProto) -> Any:
     folder = os.environ.get("GRAPHC_DUMP")
     if folder:
         importlib.import_module("graphc.see.folders").watch(folder)
+    threads = config.intra_op_parallelism_threads or get_intra_op_parallelism_threads()
+    if threads < 0:  # TensorFlow ends the process
+        raise InvalidArgumentError(
+            None, None,
+            f"intra_op_parallelism_threads is {threads}: it must be a number of threads, or 0 for "
+            "one thread a core",
+        )  # fmt: skip
     level = config.graphc_level
     off = config.graph_options.optimizer_options.opt_level == OptimizerOptions.L0
     if off and not config.HasField("graphc_level"):
@@ -51,7 +58,7 @@ def make_executor(graph: Graph, config: ConfigProto) -> Any:
         level=level,
         passes=config.graphc_passes or None,
         off=tuple(config.graphc_passes_off),
-        threads=config.intra_op_parallelism_threads or get_intra_op_parallelism_threads(),
+        threads=threads,
         check=config.graphc_check,
         numerics=config.graphc_check_numerics,
         memory_limit=config.graphc_memory_limit,

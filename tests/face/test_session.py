@@ -365,3 +365,30 @@ def test_a_session_closed_while_a_run_is_prepared_is_closed(
     sess.run(fetch, feed)  # it had begun
     with pytest.raises(RuntimeError, match="closed Session"):
         sess.run(fetch, feed)
+
+
+@pytest.mark.parametrize("threads", [-1, -5])
+def test_fewer_threads_than_none_are_refused(threads: int) -> None:
+    """They made scratch rows of negative size: results were wrong, and memory was damaged."""
+    with tf.Graph().as_default():
+        with pytest.raises(tf.errors.InvalidArgumentError, match="intra_op_parallelism_threads"):
+            tf.Session(config=tf.ConfigProto(intra_op_parallelism_threads=threads))
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        try:
+            with pytest.raises(tf.errors.InvalidArgumentError, match=f"is {threads}"):
+                tf.Session()
+        finally:
+            tf.config.threading.set_intra_op_parallelism_threads(0)
+
+
+@pytest.mark.parametrize("threads", [3, 1000, 2**31 - 1])
+def test_more_threads_than_cores_compute_the_same(threads: int) -> None:
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, 64])
+        y = tf.reduce_sum(tf.tanh(tf.matmul(x, tf.fill([64, 64], 0.01))), 1)
+        results = []
+        for n in (1, threads):
+            config = tf.ConfigProto(intra_op_parallelism_threads=n, inter_op_parallelism_threads=-1)
+            with tf.Session(config=config) as s:
+                results.append(s.run(y, {x: np.ones((20_000, 64), "f")}))
+        assert results[0].tobytes() == results[1].tobytes()
