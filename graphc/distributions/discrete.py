@@ -149,7 +149,8 @@ class Categorical(_OfLogits):
         z = self._logits
         kind = k.dtype if k.dtype in (dtypes.int32, dtypes.int64) else dtypes.int32
         k = math.cast(k, kind)
-        if z.shape[:-1].as_list() != k.shape.as_list():  # type: ignore[attr-defined]
+        ranked = z.rank is not None and k.rank is not None
+        if not ranked or z.shape[:-1].as_list() != k.shape.as_list():  # type: ignore[attr-defined]
             wide = fills.ones_like(k, z.dtype)
             with current().counts_as(4):  # in TF1 the new axis is a slice
                 wide = shapes.expand_dims(wide, -1)

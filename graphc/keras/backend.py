@@ -508,14 +508,21 @@ def sparse_categorical_crossentropy(
     """The cross entropy of probabilities (or logits) for class numbers."""
     y = convert_to_tensor(output)
     t = math.cast(target, dtypes.int64)
+    if y.rank is None and axis != -1:
+        raise ValueError(
+            f"Cannot compute sparse categorical crossentropy with `axis={axis}` on an output "
+            "tensor with unknown rank"
+        )
     if from_logits or y.node.op.name == "softmax":
         logits = y if from_logits else y.node.inputs[0]
         made(1)
     else:
         made(2)  # the bounds of probabilities
         logits = math.log(math.clip_by_value(y, settings.epsilon(), 1.0 - settings.epsilon()))
-    assert logits.rank is not None
-    if t.rank == logits.rank or t.rank is None:
+    if logits.rank is not None and axis % logits.rank != logits.rank - 1:
+        rest = [a for a in builtins.range(logits.rank) if a != axis % logits.rank]
+        logits = transposing.transpose(logits, [*rest, axis % logits.rank])
+    if logits.rank is not None and (t.rank == logits.rank or t.rank is None):
         sizes = shapes.shape(logits)[:-1]
         made(3)  # both are reshaped in TF1
         t = shapes.reshape(t, sizes)

@@ -135,15 +135,17 @@ class Reshape(Layer):
         self.target_shape = tuple(target_shape)
 
     def call(self, inputs: Any) -> Any:
-        batch = inputs.shape[0].value
+        batch = None if inputs.shape.ndims is None else inputs.shape[0].value
         y: Any = shapes.reshape(inputs, [shapes.shape(inputs)[0] if batch is None else batch,
                                          *self.target_shape])  # fmt: skip
         y.set_shape(self.compute_output_shape(inputs.shape))
         return y
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        sizes = as_shape(input_shape).as_list()
         out: list[Any] = list(self.target_shape)
+        if as_shape(input_shape).ndims is None:
+            return as_shape([None, *[None if n == -1 else n for n in out]])
+        sizes = as_shape(input_shape).as_list()
         if -1 in out:
             rest: Any = sizes[1:]
             known = int(np.prod([n for n in out if n != -1]))

@@ -194,9 +194,16 @@ def _abs_call(x: Any, name: str | None = None) -> Value:
 _abs_call.__doc__ = abs.doc
 abs.call = _abs_call
 
+
+def _sign(x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return np.sign(x)
+    return np.where(x == 0, x, x / np.where(x == 0, 1, np.abs(x))).astype(x.dtype)
+
+
 sign: Op = elementwise(
-    "sign", "Sign", "-1, 0 or 1 by the sign of x; NaN for NaN.",
-    numpy=np.sign, types="fi",
+    "sign", "Sign", "-1, 0 or 1 by the sign of x, of complex numbers x / |x|; NaN for NaN.",
+    numpy=_sign, types="fic",
     grad=lambda y, dy, x: ops.fills.zeros_like(x),
     scalar=lambda k, x: k.sign(x),
     interval=lambda x: (-1.0, 1.0),

@@ -284,15 +284,18 @@ def extract_volume_patches(
     input: Any, ksizes: Any, strides: Any, padding: str, name: str | None = None
 ) -> Value:
     """Windows of volumes ``[batch, planes, rows, columns, channels]``, each as one vector."""
-    with current().scope(name, "ExtractVolumePatches") as scope:
+    with current().scope(name, "ExtractVolumePatches") as scope, current().counts_as(1):
         x = as_value(input)
+        if x.rank is None:
+            x = ensure_shape(x, [None] * 5, name=f"{x.node.name}/volumes")
         kernel, steps = list(ksizes)[1:4], list(strides)[1:4]
         sizes = sizes_of(x)
         if padding == "SAME":
             pads = []
             for n, k, s in zip(sizes[1:4], kernel, steps, strict=True):
                 out = -(-n // s)
-                need = max((out - 1) * s + k - n, 0)
+                need = (out - 1) * s + k - n
+                need = math.maximum(need, 0) if isinstance(need, Value) else max(need, 0)
                 pads.append([need // 2, need - need // 2])
             x = arrays.pad(x, [[0, 0], *pads, [0, 0]])
             sizes = sizes_of(x)
@@ -337,7 +340,7 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
             with current().counts_as(44 if x.rank is None else 18 + x.rank):
                 return _each_repeated(x, times, at)
         if x.rank is None:
-            raise TypeError("repeat by a vector needs a tensor of known rank")
+            return _repeated_along(x, times, at)
         assert x.static_shape is not None
         count, given = x.static_shape[at], (times.static_shape or (None,))[0]
         if type(count) is type(given) is int and count != given:
@@ -354,6 +357,18 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
             )
             last = "boolean_mask/GatherV2" if at == 0 else "Reshape"
             return arrays.gather(x, rows, axis=at, name=last)
+
+
+def _repeated_along(x: Value, times: Value, at: int) -> Value:
+    """`repeat` by a vector, of a tensor of unknown rank: one axis each beside it."""
+    size = shapes.shape(x)
+    head, tail = size[:at], size[at + 1 :]
+    ends = [shapes.reshape(reduce.reduce_prod(part), [1]) for part in (head, tail)]
+    rows = shapes.reshape(x, arrays.concat([ends[0], size[at : at + 1], ends[1]], 0))
+    rows.static_shape = tuple(D.fresh() for _ in builtins.range(3))
+    made = repeat(rows, times, 1)
+    whole = arrays.concat([head, shapes.shape(made)[1:2], tail], 0)
+    return shapes.reshape(made, whole, name="Reshape_1")
 
 
 def _each_repeated(x: Value, times: Value, at: int) -> Value:

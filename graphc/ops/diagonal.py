@@ -230,6 +230,8 @@ def eye(
             outer = batch.as_list() if hasattr(batch, "as_list") else list(batch)
             ones_shape, whole = [*outer, n], [*outer, num_rows, columns]
         diagonal = ones(ones_shape, dtype)
+        if diagonal.static_shape is None and not isinstance(batch, Value):
+            diagonal.static_shape = tuple(D.fresh() for _ in range(len(batch) + 1))
         if square:
             return matrix_diag(diagonal)
         return matrix_set_diag(zeros(whole, dtype), diagonal)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError, UnimplementedError
+from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.node import Value
@@ -115,7 +116,13 @@ def _infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         raise InferError(f"Shape must be rank 4 but is rank {len(s)}")
     sizes: list[Any] = [None] * 4 if s is None else list(s)
     if s is None or any(type(d) is not int for d in s):
-        return [(x.dtype, None), (dtypes.int64, None), (dtypes.int64, None)]
+        if D.facts() is not None:
+            return [(x.dtype, None), (dtypes.int64, None), (dtypes.int64, None)]
+        made = tuple(
+            int(n / r) if type(n) is int else D.fresh() for n, r in zip(sizes, ratio, strict=True)
+        )
+        lengths = [(n + 1 if type(n) is int else D.fresh(),) for n in made[1:3]]
+        return [(x.dtype, made), *[(dtypes.int64, n) for n in lengths]]
     out = tuple(int(n / r) for n, r in zip(sizes, ratio, strict=True))
     ends = [(dtypes.int64, (n + 1,)) for n in out[1:3]]
     return [(x.dtype, out), *ends]

@@ -82,7 +82,8 @@ def _gather_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     for d, e in zip(s[:b], t[:b], strict=True):
         if D.same(d, e) is False:
             raise infer_error(f"Dimensions must be equal, but are {show(d)} and {show(e)}")
-    return [(x.dtype, (*s[:at], *t[b:], *s[at + 1 :]))]
+    batch = tuple(e if type(e) is int else d for d, e in zip(s[:b], t[:b], strict=True))
+    return [(x.dtype, (*batch, *s[b:at], *t[b:], *s[at + 1 :]))]
 
 
 def _flat_index(index: Shape, s: Shape) -> Dim:
@@ -147,7 +148,7 @@ def _batched_gather_grad(dy: Value, x: Value, i: Value, axis: int, batch: int) -
     """Rows of all batches are summed at once: batch `b` owns the segments from ``b * n`` on."""
     s, t = x.static_shape, i.static_shape
     if s is None or t is None:
-        raise LookupError("the gradient of gather with batch_dims needs known ranks")
+        return _unranked_batched_grad(dy, x, i, axis, batch), None
     at, n = axis % len(s), len(t)
     k = n - batch
     inner = [
@@ -170,6 +171,20 @@ def _batched_gather_grad(dy: Value, x: Value, i: Value, axis: int, batch: int) -
     full = gather(shape(x), order)
     back = [order.index(a) for a in range(len(s))]
     return transpose(reshape(summed, full), back), None
+
+
+def _unranked_batched_grad(dy: Value, x: Value, i: Value, axis: int, batch: int) -> Value:
+    """The same where ranks are not known: the batch, and what is beside the axis, are one each."""
+    sizes = shape(x, out_type=i.dtype)
+    many = reduce_prod(sizes[:batch])
+    n, outer, inner = sizes[axis], reduce_prod(sizes[batch:axis]), reduce_prod(sizes[axis:][1:])
+    ids = reshape(i, stack([many, -1]))
+    picked = shape(ids, out_type=i.dtype)[1]
+    rows = transpose(reshape(dy, stack([many, outer, picked, inner])), [0, 2, 1, 3])
+    ids = ids + reshape(range_(many), [-1, 1]) * n
+    summed = unsorted_segment_sum(rows, ids, many * n)
+    back = transpose(reshape(summed, stack([many, n, outer, inner])), [0, 2, 1, 3])
+    return reshape(back, sizes)
 
 
 def _unranked_gather_grad(dy: Value, x: Value, flat: Value, axis: int) -> Value:

@@ -437,6 +437,12 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Value:
         raise TypeError("invalid keyword arguments for this function: " + ", ".join(sorted(kwargs)))
     with current().scope(name, "einsum"):
         xs = [as_value(x) for x in inputs]
+        if len(xs) == 1 and xs[0].static_shape is None and "." not in equation:
+            term = equation.split("->")[0].replace(" ", "")  # TF1 only transposes and sums it
+            with current().counts_as(0):
+                from graphc.ops.check import ensure_shape
+
+                xs = [ensure_shape(xs[0], [None] * len(term), name=f"{xs[0].node.name}/terms")]
         if any(x.static_shape is None for x in xs):
             raise ValueError("einsum needs tensors of known rank")
         labels, out = _parse(equation, [len(x.static_shape or ()) for x in xs])

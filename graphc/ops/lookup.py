@@ -239,7 +239,7 @@ def _in_top_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     for v, rank in ((predictions, 2), (targets, 1)):
         if v.rank not in (rank, None):
             raise shape_error(f"Shape must be rank {rank} but is rank {v.rank}")
-    rows = None if predictions.static_shape is None else predictions.static_shape[:1]
+    rows = (D.fresh(),) if predictions.static_shape is None else predictions.static_shape[:1]
     return [(dtypes.bool_, merge(targets.static_shape, rows))]
 
 

@@ -135,7 +135,8 @@ def _band_numpy(x: Array, radius: int) -> Array:
 
 def _lrn_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     need_rank(inputs[0], 4)
-    return [(inputs[0].dtype, inputs[0].static_shape)]
+    s = inputs[0].static_shape
+    return [(inputs[0].dtype, tuple(D.fresh() for _ in range(4)) if s is None else s)]
 
 
 def _lrn_numpy(x: Array, *, depth_radius: int, bias: float, alpha: float, beta: float) -> Array:
@@ -201,7 +202,7 @@ def _lrn_back_grad(
 
 lrn_grad_op = op(
     "lrn_grad", "LRNGrad", "composite", doc="The gradient of lrn.", args=("dy", "input"),
-    types="f", infer=lambda inputs, attrs: [(inputs[1].dtype, inputs[1].static_shape)],
+    types="f", infer=lambda inputs, attrs: _lrn_infer(inputs[1:], attrs),
     numpy=_lrn_back_numpy, expand=_lrn_back, grad=_lrn_back_grad,
 )  # fmt: skip
 

@@ -27,7 +27,7 @@ def both(f, arrays, unknown):
             y = f(*xs)
             floats = [x for x in xs if x.dtype.is_floating or x.dtype.is_complex]
             gs = tf.gradients(tf.reduce_sum(tf.square(tf.abs(y))), floats)
-            fetches = [y, *[g for g in gs if g is not None]]
+            fetches = [y, *[tf.convert_to_tensor(g) for g in gs if g is not None]]
             with tf.Session() as sess:
                 out.append((sess.run(fetches, dict(zip(xs, arrays, strict=True))), y, gs))
     for a, b in zip(out[0][0], out[1][0], strict=True):
@@ -149,3 +149,66 @@ def test_gradients_know_what_is_known_of_shapes():
     u = tf.placeholder(tf.float32, [3, 4])
     g = tf.gradients(tf.scatter_nd(i, u, [5, 4]), u)[0]
     assert g.shape.as_list() == [3, 4]
+
+
+@pytest.mark.parametrize("shapes", [[[2, 3], [2, 2]], [[2, 2, 3], [2, 2, 1]]])
+def test_gather_along_the_last_axis(shapes):
+    x = R.randn(*shapes[0]).astype(np.float32)
+    i = R.randint(0, 3, shapes[1]).astype(np.int32)
+    both(tf.batch_gather, [x, i], [None, shapes[1]])
+    y, _ = both(tf.batch_gather, [x, i], [[None] * x.ndim, shapes[1]])
+    assert y.shape.as_list() == shapes[1]
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_repeat_by_a_vector(axis):
+    times = np.array([1, 0, 2, 1, 3], np.int32)[: ROWS.shape[axis]]
+    both(lambda x, n: tf.repeat(x, n, axis), [ROWS, times], [None, [None]])
+
+
+def test_einsum_of_one():
+    x = WAVES[0]
+    both(lambda x: tf.einsum("bij->jb", x), [x], [None])
+    with pytest.raises(ValueError, match="known rank"):
+        tf.einsum("ij,jk->ik", tf.placeholder(tf.float32), tf.ones([2, 3]))
+
+
+def test_static_shapes_of_unknown_ranks():
+    x, i, n = (tf.placeholder(t) for t in (tf.float32, tf.int32, tf.int32))
+    made = {
+        (None,): tf.nn.in_top_k(x, i, 2),
+        (None, None): tf.eye(n),
+        (None, None, None, None): tf.nn.lrn(x),
+        (None, 2, 3): tf.keras.layers.Reshape([2, 3])(x),
+    }
+    assert [tuple(v.shape.as_list()) for v in made.values()] == list(made)
+    y = tf.nn.fractional_max_pool(tf.placeholder(tf.float32, [2, None, 9, 3]), [1, 1.5, 1.5, 1])
+    assert [v.shape.as_list() for v in y] == [[2, None, 6, 3], [None], [7]]
+
+
+def test_classes_along_an_axis():
+    """Keras' cross entropy takes classes along any axis, and outputs of unknown rank."""
+    logits, classes = R.randn(2, 5, 3).astype(np.float32), np.array([[0, 1, 4], [2, 2, 3]])
+    K = tf.keras.backend
+    with tf.Session() as sess:
+        turned = np.transpose(logits, [0, 2, 1])
+        want = sess.run(K.sparse_categorical_crossentropy(classes, tf.constant(turned), True))
+        y = K.sparse_categorical_crossentropy(classes, tf.constant(logits), True, axis=1)
+        np.testing.assert_allclose(sess.run(y), want, rtol=1e-5)
+        t, p = tf.placeholder(tf.int32), tf.placeholder(tf.float32)
+        y = K.sparse_categorical_crossentropy(t, p, True)
+        np.testing.assert_allclose(sess.run(y, {t: classes, p: turned}), want, rtol=1e-5)
+    with pytest.raises(ValueError, match="unknown rank"):
+        K.sparse_categorical_crossentropy(t, p, True, axis=1)
+
+
+def test_categorical_of_unknown_rank():
+    logits, k = R.randn(4, 3).astype(np.float32), np.array([0, 2, 1, 1], np.int32)
+    both(lambda z, k: tf.distributions.Categorical(z).log_prob(k), [logits, k], [None, None])
+
+
+def test_sign_of_complex_numbers():
+    x = tf.placeholder(tf.complex64, [3])
+    with tf.Session() as sess:
+        got = sess.run(tf.sign(x), {x: [3 + 4j, 0, -2j]})
+    np.testing.assert_allclose(got, [0.6 + 0.8j, 0, -1j], rtol=1e-6)
