@@ -88,20 +88,28 @@ def _fill(n: Node, s: Site) -> None:
     """The kernel of an op that fills a tensor."""
     draw = n.op.facts["draw"]
     y = n.outputs[0]
-    _numbers(n, s, draw, y.dtype, D.product(_sized(y)), s.output(), _bounds(n))
+    numbers(n, s, draw, y.dtype, D.product(_sized(y)), s.output(), _bounds(n))
 
 
 def _bounds(n: Node) -> list[int]:
     return [0, 1] if n.op is uniform_int_op else []
 
 
-def _numbers(
-    n: Node, s: Site, draw: str, dtype: DType, count: Dim, out: Any, ends: list[int]
-) -> None:
+def numbers(
+    n: Node, s: Site, draw: str, dtype: DType, count: Dim, out: Any, ends: Sequence[int],
+    given: Any = None,
+) -> None:  # fmt: skip
+    """Lower to `count` numbers in `out`: the op's own state moves on, or one is `given`.
+
+    Integers lie between the operands that `ends` names.
+    """
     k = KernelBuilder(n.op.name)
-    state, bound = state_of(k, n, s)
+    if given is None:
+        state, bound = state_of(k, n, s)
+    else:
+        state, bound = k.input("state", dtypes.int64, (3,)), given
     y = k.output("y", dtype, (count,))
-    more = [k.input("lo" if i == 0 else "hi", dtype, ()) for i in ends]
+    more = [k.input(name, dtype, ()) for name, _ in zip(("lo", "hi"), ends, strict=False)]
     truncated = draw == "truncated_normal"
     with k.loop("parallel", "u", D.ceildiv(count, UNIT * per_block(dtype))) as u:
         if more:
@@ -150,7 +158,7 @@ def _multinomial(n: Node, s: Site) -> None:
     samples = _sized(y)[1]
     t = dtypes.float64
     draws, sums = s.temp(t, rows * samples), s.temp(t, rows * classes)
-    _numbers(n, s, "uniform", t, rows * samples, draws, [])
+    numbers(n, s, "uniform", t, rows * samples, draws, [])
     k = KernelBuilder("multinomial")
     a = k.input("logits", x.dtype, (rows, classes))
     u = k.input("u", t, (rows, samples))

@@ -12,10 +12,12 @@ from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
-from graphc.ir.node import Value
+from graphc.ir.node import Node, Value
 from graphc.ops import math, philox
+from graphc.ops.lowering import Site
 from graphc.ops.operands import static_operand
-from graphc.ops.record import Attrs, Types, as_value, no_grad, op, shape_error
+from graphc.ops.random import numbers
+from graphc.ops.record import Attrs, Op, Types, as_value, no_grad, op, shape_error
 
 __all__ = [
     "stateless_categorical", "stateless_multinomial", "stateless_normal", "stateless_random_normal",
@@ -43,6 +45,36 @@ def _draw(shape: Any, seed: Any, *, kind: str, dtype: Any, **known: Any) -> Any:
     return np.asarray(f(*_mixed(seed), 0, n), dtype.np).reshape(sizes)
 
 
+def _lower_numbers(n: Node, s: Site) -> None:
+    shape, ends = n.outputs[0].static_shape, range(2, len(n.inputs))
+    a = n.attrs
+    numbers(n, s, a["draw"], a["dtype"], D.product(shape or ()), s.output(), ends, s.input(0))
+
+
+numbers_op = Op(
+    name="stateless_numbers", tf="StatelessNumbers", family="structured",
+    doc="Random numbers from a state on, as many as the second operand has elements.",
+    args=("state", "room", "*ends"), types="fiu", lower=_lower_numbers,
+    infer=lambda inputs, attrs: [(attrs["dtype"], inputs[1].static_shape)],
+)  # fmt: skip
+
+
+def _in_native_code(context: Any, shape: Any, seed: Any, draw: str, dtype: Any, *ends: Any) -> Any:
+    sizes = tuple(int(n) for n in shape)
+    room = np.empty(int(np.prod(sizes, dtype=np.int64)), np.uint8)
+    state = np.array([0, *_mixed(seed)], np.uint64).view(np.int64)
+    if not room.size:
+        return np.empty(sizes, dtype.np)
+    (made,) = context.native(numbers_op, (state, room, *ends), draw=draw, dtype=dtype)
+    return made.reshape(sizes)
+
+
+def _draw_native(
+    context: Any, shape: Any, seed: Any, *, kind: str, dtype: Any, **known: Any
+) -> Any:
+    return _in_native_code(context, shape, seed, kind, dtype)
+
+
 def _draw_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
     known = attrs.get("known")
     if known is not None:
@@ -54,22 +86,34 @@ def _draw_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 draw_op = op(
     "stateless_random", "StatelessRandomUniform", "host", args=("shape", "seed"), types="i",
-    numpy=_draw, doc="Random floats of a seed.", infer=_draw_infer, grad=no_grad,
+    numpy=_draw, host=_draw_native, doc="Random floats of a seed.", infer=_draw_infer,
+    grad=no_grad,
 )  # fmt: skip
 
 
 def _draw_int(shape: Any, seed: Any, low: Any, high: Any, *, dtype: Any, known: Any = None) -> Any:
-    if not int(low) < int(high):
-        raise InvalidArgumentError(None, None, f"Need minval < maxval, got {low} >= {high}")
+    _check_ends(low, high)
     sizes = tuple(int(n) for n in shape)
     n = int(np.prod(sizes, dtype=np.int64))
     made = philox.uniform_int(*_mixed(seed), 0, n, int(low), int(high), dtype.np)
     return np.asarray(made, dtype.np).reshape(sizes)
 
 
+def _check_ends(low: Any, high: Any) -> None:
+    if not int(low) < int(high):
+        raise InvalidArgumentError(None, None, f"Need minval < maxval, got {low} >= {high}")
+
+
+def _draw_int_native(
+    context: Any, shape: Any, seed: Any, low: Any, high: Any, *, dtype: Any, known: Any = None
+) -> Any:
+    _check_ends(low, high)
+    return _in_native_code(context, shape, seed, "uniform_int", dtype, low, high)
+
+
 draw_int_op = op(
     "stateless_random_int", "StatelessRandomUniformInt", "host",
-    args=("shape", "seed", "minval", "maxval"), types="i", numpy=_draw_int,
+    args=("shape", "seed", "minval", "maxval"), types="i", numpy=_draw_int, host=_draw_int_native,
     doc="Random integers of a seed.", infer=_draw_infer, grad=no_grad,
 )  # fmt: skip
 

@@ -376,6 +376,10 @@ def drawn(tf: Any, x: Maker) -> list[Any]:
         tf.truncated_normal(n, seed=3),
     ]
     out += [tf.random_uniform(n, 0, 99, tf.int32, seed=4), tf.random_shuffle(x(40, 3), seed=5)]
+    own = x.of(np.array([3, 4], np.int64))
+    out += [tf.random.stateless_uniform(n, own), tf.random.stateless_normal([70], own)]
+    out += [tf.random.stateless_truncated_normal(n, own, dtype=tf.float64)]
+    out += [tf.random.stateless_uniform(n, own, 0, 99, tf.int64)]
     rates = x.of(np.array([0.0, 0.3, 1.0, 4.0, 9.9, 10.0, 80.0, 1e4], np.float32))
     out += [tf.random_gamma([21], rates, seed=6), tf.random_poisson(rates, [21], seed=7)]
     true = tf.cast(x.ints(99, 4, 2), tf.int64)
