@@ -272,7 +272,7 @@ def _has_half(width: Dim, rows: int) -> bool:
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 11
+TEMPLATE = 12
 
 
 def _inside_image(g: Grid) -> bool:
@@ -316,7 +316,7 @@ PARTIAL = 1 << 20
 MULTIPLE = 4
 #: Channels up to which the taps of a row of a filter share register blocks.
 JOINT = 6
-#: Parts of a batch that are summed apart, at most.
+#: Parts of a batch, or of its planes, that are summed apart, at most.
 PARTS = 8
 
 
@@ -330,8 +330,9 @@ def _lower_filter_blocks(n: Node, s: Site) -> bool:
     groups = a["groups"]
     count = int(D.product(ws))  # type: ignore[arg-type]
     most = max(1, min(PARTS, PARTIAL // count))
-    share = D.maximum(D.ceildiv(xs[0], most), 1)
-    parts = D.ceildiv(xs[0], share)
+    planes = xs[0] * three_dims(gs[1:-1], 1)[0]
+    share = D.maximum(D.ceildiv(planes, most), 1)
+    parts = D.ceildiv(planes, share)
     kernel = three_dims(ws[:-2], 1)
     k = KernelBuilder("conv_filter_part")
     bx, bg = k.input("x", t, xs), k.input("g", t, gs)

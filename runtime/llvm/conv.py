@@ -454,12 +454,13 @@ class _Block:
 
 
 class _Filter(Tiles):
-    """Products over all places of some images, for a block of the filter's rows and columns.
+    """Products over all places of some planes, for a block of the filter's rows and columns.
 
-    Buffers: image, gradient, sums (of accumulator type). Sizes: the unit, images, images a unit,
-    then three each: of the image, of the gradient, and the padding before; channels and columns
-    of a group. Units run over blocks of images, then over taps of the filter; each writes sums of
-    its own.
+    Buffers: image, gradient, sums (of accumulator type). Sizes: the unit, images, planes a unit
+    (of all images: depths of the gradient), then three each: of the image, of the gradient, and
+    the padding before; channels and columns of a group. Units run over blocks of planes, then over
+    taps of the filter; each writes sums of its own. Plane after plane, as each block of registers
+    goes through all that is summed: it should be in the second cache then.
 
     Attributes
     ----------
@@ -493,7 +494,7 @@ class _Filter(Tiles):
         at = part * (c * (kd * kh * kw)) + tap * size
         self.sums = fn.element_ptr(self.pointers[2], at * self.row_size, self.acc)
         first = part * self.share
-        last = fn.minimum(first + self.share, self.images)
+        last = fn.minimum(first + self.share, self.images * self.grad[0])
         row = tap if joint else fn.udiv_index(tap, fn.index(kw))
         td = fn.udiv_index(row, fn.index(kh))
         self.at = [td, row - td * kh]
@@ -502,13 +503,16 @@ class _Filter(Tiles):
         most = max(filter_height(nv, n, self.form) * nv for nv in self.blocks for n in rows)
         self.stack = fn.stack(self.acc, most * self.lanes)
         self.clear(size * self.row_size)
-        with fn.loop(first, last) as n, fn.loop(0, self.groups) as g:
-            self.n, self.group = n.i, g.i
-            if joint:
-                self.joint()
-            else:
-                tw = tap - row * kw
-                self.cover(tw, self.span(2, tw), 1, fn.index(0))
+        low, high = self.span(0, td)
+        with fn.loop(first, last) as plane, fn.loop(0, self.groups) as g:
+            self.n, self.group = fn.udiv_index(plane.i, self.grad[0]), g.i
+            self.depth = plane.i - self.n * self.grad[0]
+            with fn.if_((self.depth >= low) & (self.depth < high)):
+                if joint:
+                    self.joint()
+                else:
+                    tw = tap - row * kw
+                    self.cover(tw, self.span(2, tw), 1, fn.index(0))
 
     def joint(self) -> None:
         """All taps of a row of the filter at once, where all are inside; one by one elsewhere."""
@@ -528,7 +532,7 @@ class _Filter(Tiles):
     def cover(self, tap: V, span: tuple[V, V], taps: int, first: V) -> None:
         """Add the products of some taps of the filter from one on to sums from row `first` on."""
         fn = self.fn
-        spans = [self.span(0, self.at[0]), self.span(1, self.at[1]), span]
+        spans = [(self.depth, self.depth + 1), self.span(1, self.at[1]), span]
         offset = [
             x * d - p
             for x, d, p in zip([*self.at, tap], self.a["dilations"], self.pad, strict=True)
