@@ -109,6 +109,7 @@ def _irfft_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
         return [(x.dtype.real_dtype, (*s[:-n], *lengths))]
     last = s[-1]
     whole = 2 * (last - 1) if type(last) is int or D.facts() is not None else D.fresh()
+    whole = 0 if D.same(last, 0) else whole
     return [(x.dtype.real_dtype, (*s[:-1], whole))]
 
 

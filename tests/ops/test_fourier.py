@@ -115,6 +115,25 @@ def test_threads_change_no_bit() -> None:
         np.testing.assert_array_equal(run(f, x), run(f, x, 2))
 
 
+@pytest.mark.parametrize(
+    ("given", "half", "whole"),
+    [([3, 5], [3, 3], [3, 8]), ([2, 3, 1], [2, 3, 1], [2, 3, 0]), ([2, 0], [2, 0], [2, 0]),
+     ([2, 3, 4, 5], [2, 3, 4, 3], [2, 3, 4, 8])],
+)  # fmt: skip
+@pytest.mark.parametrize("n", ["", "2d"])
+def test_sizes_before_the_run(given: list[int], half: list[int], whole: list[int], n: str) -> None:
+    with tf.Graph().as_default():
+        x, z = (tf.placeholder(t, given) for t in (tf.float32, tf.complex64))
+        assert getattr(tf.signal, f"rfft{n}")(x).shape.as_list() == half
+        assert getattr(tf.signal, f"irfft{n}")(z).shape.as_list() == whole
+        lengths = [7] * (2 if n else 1)
+        outer = given[: -len(lengths)]
+        assert getattr(tf.signal, f"rfft{n}")(x, lengths).shape.as_list() == (
+            [*outer, *lengths[:-1], 4]
+        )
+        assert getattr(tf.signal, f"irfft{n}")(z, lengths).shape.as_list() == [*outer, *lengths]
+
+
 def test_nothing_and_odd_values() -> None:
     """Empty operands as TensorFlow 1.15 has them; what is not finite spreads over its row only."""
     assert run(tf.signal.fft, np.zeros((2, 0), np.complex64)).shape == (2, 0)
