@@ -223,16 +223,20 @@ class Batch:
             self.waiting.add(n)
             self.effects_wait |= has_effect(n)
             return True
-        alias = n.op.facts.get("alias") or n.op.facts.get("aliases")
-        if alias and n.inputs and all(v in self.source for v in n.inputs) and not n.control:
+        if n.inputs and self._renames(n):
             self.source.update(zip(n.outputs, [self.source[v] for v in n.inputs], strict=False))
             self.waiting.add(n)  # for those that only come after it
             return True
         return False
 
+    def _renames(self, n: Node) -> bool:
+        """Whether the outputs of `n` are what this pause makes, under other names."""
+        alias = n.op.facts.get("alias") or n.op.facts.get("aliases")
+        return bool(alias) and not n.control and all(v in self.source for v in n.inputs)
+
     def _waits(self, n: Node) -> bool:
         host = on_host(n)
-        alias = bool(n.op.facts.get("alias") or n.op.facts.get("aliases")) and not n.control
+        alias = self._renames(n)
         for v in operands(n):
             if v in self.fed:
                 continue

@@ -393,10 +393,14 @@ def _holomorphic(n: Node) -> bool:
 
 def conjugate(g: Gradient) -> Gradient:
     """The conjugate of a complex gradient; others as they are."""
-    if not isinstance(g, Value) or g.dtype.kind != "c":
+    if g is None or g.dtype.kind != "c":
         return g
     from graphc.ops.complex import conj  # few programs have complex numbers
 
+    if isinstance(g, ElementGradient):
+        return ElementGradient(g.array, g.index, conj(g.value))
+    if isinstance(g, IndexedSlices):
+        return IndexedSlices(conj(g.values), g.indices, g.dense_shape)
     return conj(g)
 
 

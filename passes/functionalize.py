@@ -424,6 +424,8 @@ class Functionalizer:
         """The pure form of a recorded node, or its effect."""
         if self.made and n.outputs and all(v in self.made for v in n.outputs):
             self.passed(n)
+        elif n.op.name == "placeholder" and n.outputs[0].dtype.hosted:
+            self.passed(n)  # fed to the run: here others only come after it
         elif n.op.name == "variable":
             self.refs[str(n.attrs["var"])] = n  # read where it is used: see `value`
         else:

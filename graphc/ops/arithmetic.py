@@ -17,7 +17,7 @@ from graphc import ops
 from graphc.errors import InvalidArgumentError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
-from graphc.ir.build import build
+from graphc.ir.build import build, current
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Value
 from graphc.ops import intervals
@@ -182,12 +182,21 @@ abs = elementwise(
 _real_abs = abs.call
 
 
+def _is_complex(x: Any) -> bool:
+    """Whether a tensor, a variable, an array, a number or a list of them is complex."""
+    if isinstance(x, list | tuple):
+        return any(map(_is_complex, x))
+    dtype = getattr(x, "dtype", None)
+    return isinstance(x, complex) if dtype is None else getattr(dtype, "kind", "") == "c"
+
+
 def _abs_call(x: Any, name: str | None = None) -> Value:
     assert _real_abs is not None
-    if isinstance(x, Value) and x.dtype.kind == "c":
+    if _is_complex(x):
         from graphc.ops.complex import abs_op  # few programs have complex numbers
 
-        return build(abs_op, (x,), {}, name).outputs[0]
+        with current().scope(name, "Abs") as scope:
+            return build(abs_op, (as_value(x, None, "x"),), {}, scope or name).outputs[0]
     return _real_abs(x, name)  # type: ignore[no-any-return]
 
 
@@ -231,10 +240,10 @@ def _squared_difference_grad(y: Any, dy: Any, a: Any, b: Any) -> Any:
 
 squared_difference = elementwise(
     "squared_difference", "SquaredDifference", "Returns (x - y) * (x - y) element-wise.",
-    numpy=lambda x, y: np.square(x - y), types="fiu", args=("x", "y"),
+    numpy=lambda x, y: (x - y) * np.conj(x - y), types="fiuc", args=("x", "y"),
     grad=_squared_difference_grad,
     scalar=_squared_difference_scalar,
-    interval=intervals.squared_difference,
+    interval=intervals.squared_difference, facts={"own_conjugate": True},
 )  # fmt: skip
 
 reciprocal = elementwise(

@@ -79,9 +79,9 @@ abs_op = _record(
 
 
 def _angle_grad(y: Value, dy: Value, x: Value) -> Value:
-    """The derivative of atan2(im, re)."""
+    """The derivative of atan2(im, re); NaN at 0, as in TF1."""
     a, b = real(x), imag(x)
-    g = math.div_no_nan(dy, a * a + b * b)
+    g = dy / (a * a + b * b)
     return complex(-b * g, a * g)
 
 

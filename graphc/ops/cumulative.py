@@ -135,4 +135,5 @@ cumsum = _scan_record(
 cumprod = _scan_record(
     "cumprod", "Cumprod", "Products of the elements up to each place along an axis.",
     np.cumprod, 1, combine="prod", grad=_cumprod_grad, sample=(0.5, 2.0),
+    facts={"own_conjugate": True},  # TF1 takes no conjugates here
 )  # fmt: skip

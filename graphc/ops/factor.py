@@ -658,8 +658,8 @@ def expm(input: Any, name: str | None = None) -> Value:
 
 
 def adjoint(matrix: Any, name: str | None = None) -> Value:
-    """The matrices turned over."""
-    return transposing.matrix_transpose(matrix, name=name or "adjoint")
+    """The matrices turned over and conjugated."""
+    return transposing.matrix_transpose(matrix, name=name or "adjoint", conjugate=True)
 
 
 def _tolerance(a: Value, s: Value) -> Value:

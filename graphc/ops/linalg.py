@@ -192,13 +192,20 @@ def matmul(
             )
         check_kind(matmul_op, "a", x.dtype, "fic")
         if x.dtype.kind == "c":
-            from graphc.ops.complex import conj  # few programs have complex numbers
-
-            x, y = (conj(v) if j else v for v, j in ((x, adjoint_a), (y, adjoint_b)))
+            x, y = (_conjugate(v) if j else v for v, j in ((x, adjoint_a), (y, adjoint_b)))
         return build(matmul_op, (x, y), attrs, scope or name).outputs[0]
 
 
 matmul_op.call = matmul
+
+
+def _conjugate(x: Value) -> Value:
+    """The conjugate of what is complex; others as they are."""
+    if x.dtype.kind != "c":
+        return x
+    from graphc.ops.complex import conj  # few programs have complex numbers
+
+    return conj(x)  # type: ignore[no-any-return]
 
 
 def batch_matmul(
@@ -530,7 +537,7 @@ def norm(
         if matrix and not isinstance(ord, str) and ord == 2:
             y = _spectral(x, axes)
         elif isinstance(ord, str) or ord == 2:
-            y = math.sqrt(reduce.reduce_sum(x * x, axis_list, keepdims=True))
+            y = math.sqrt(reduce.reduce_sum(x * _conjugate(x), axis_list, keepdims=True))
         else:
             y = math.abs(x)
             first = None if axes is None else axes[0]

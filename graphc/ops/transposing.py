@@ -97,7 +97,15 @@ transpose_op = op(
 
 
 def transpose(a: Any, perm: Any = None, name: str | None = None, conjugate: bool = False) -> Value:
-    """`a` with axis ``i`` of the result being axis ``perm[i]``; by default all reversed."""
+    """`a` with axis ``i`` of the result being axis ``perm[i]``; by default all reversed.
+
+    Parameters
+    ----------
+    conjugate : bool
+        Whether complex numbers are conjugated.
+    """
+    if conjugate:
+        a = _conjugated(a)
     if perm is None:
         a = as_value(a, None, "a") if not isinstance(a, Value) else a
         if a.static_shape is None:
@@ -114,10 +122,21 @@ def transpose(a: Any, perm: Any = None, name: str | None = None, conjugate: bool
 transpose_op.call = transpose
 
 
+def _conjugated(a: Any) -> Any:
+    """The conjugate of what is complex; TF1 makes one operation of this and the transpose."""
+    a = as_value(a, None, "a")
+    if a.dtype.kind != "c":
+        return a
+    from graphc.ops.complex import conj  # few programs have complex numbers
+
+    with current().counts_as(0):
+        return conj(a)
+
+
 def matrix_transpose(
     a: Any, name: str | None = "matrix_transpose", conjugate: bool = False
 ) -> Value:
-    """`a` with its last two axes exchanged."""
+    """`a` with its last two axes exchanged, and conjugated where that is asked for."""
     with current().scope(name, "matrix_transpose"):
         a = as_value(a, None, "a")
         if a.static_shape is None:
@@ -125,10 +144,10 @@ def matrix_transpose(
 
             n = rank(a)
             perm = concat([range_of(n - 2), [n - 1, n - 2]], 0)
-            return transpose(a, perm)
+            return transpose(a, perm, conjugate=conjugate)
         r = len(a.static_shape)
         if r < 2:
             raise ValueError(
                 f"Argument 'a' should be a (batch) matrix, with rank >= 2.  Found: {a.static_shape}"
             )
-        return transpose(a, [*range(r - 2), r - 1, r - 2])
+        return transpose(a, [*range(r - 2), r - 1, r - 2], conjugate=conjugate)
