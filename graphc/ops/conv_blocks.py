@@ -272,7 +272,7 @@ def _has_half(width: Dim, rows: int) -> bool:
 
 
 #: Raise it when what the templates emit changes: compiled kernels are cached by their text.
-TEMPLATE = 12
+TEMPLATE = 13
 
 
 def _inside_image(g: Grid) -> bool:
@@ -314,6 +314,8 @@ SQUARE = 64
 PARTIAL = 1 << 20
 #: Results of a channel up to which a depthwise gradient has a kernel of its own.
 MULTIPLE = 4
+#: Elements of image and gradient that are summed at a time: half of a second cache of 1 MB.
+PIECE = 1 << 17
 #: Channels up to which the taps of a row of a filter share register blocks.
 JOINT = 6
 #: Parts of a batch, or of its planes, that are summed apart, at most.
@@ -330,9 +332,11 @@ def _lower_filter_blocks(n: Node, s: Site) -> bool:
     groups = a["groups"]
     count = int(D.product(ws))  # type: ignore[arg-type]
     most = max(1, min(PARTS, PARTIAL // count))
-    planes = xs[0] * three_dims(gs[1:-1], 1)[0]
-    share = D.maximum(D.ceildiv(planes, most), 1)
-    parts = D.ceildiv(planes, share)
+    deep, lines, wide_line = three_dims(gs[1:-1], 1)
+    high = _piece(lines, wide_line * (a["strides"][-1] * xs[-1] + gs[-1]))
+    pieces = xs[0] * deep * D.ceildiv(lines, high)
+    share = D.maximum(D.ceildiv(pieces, most), 1)
+    parts = D.ceildiv(pieces, share)
     kernel = three_dims(ws[:-2], 1)
     k = KernelBuilder("conv_filter_part")
     bx, bg = k.input("x", t, xs), k.input("g", t, gs)
@@ -344,7 +348,7 @@ def _lower_filter_blocks(n: Node, s: Site) -> bool:
         k.template(
             "conv_filter", [bx, bg, bs],
             (u, xs[0], share, *three_dims(xs[1:-1], 1), *three_dims(gs[1:-1], 1), *pads,
-             ws[-2], gs[-1] // groups),
+             ws[-2], gs[-1] // groups, high),
             kernel=kernel, strides=three_dims(a["strides"], 1),
             dilations=three_dims(a["dilations"], 1),
             channels=ws[-2], columns=gs[-1] // groups, groups=groups, joint=joint,
@@ -354,6 +358,14 @@ def _lower_filter_blocks(n: Node, s: Site) -> bool:
     s.step(k.build(), [s.input(0), s.input(1), sums])
     sum_parts(s, sums, wide, t, parts, count)
     return True
+
+
+def _piece(lines: Dim, one: Dim) -> Dim:
+    """Rows of a plane that are summed at a time, of `one` element each: all, or few enough."""
+    if type(lines) is not int or type(one) is not int:
+        return D.maximum(lines, 1)
+    high = max(4, PIECE // max(one, 1))
+    return max(-(-lines // -(-lines // high)), 1) if lines else 1
 
 
 # ------------------------------------------------------------------------- plain loops

@@ -368,7 +368,7 @@ def _back_filter_expand(x: Value, dy: Value, *, filter_sizes: Shape, **a: Any) -
         "sizes": f[:-2],
         "groups": group_count(s[-1], f[-2]),
     }
-    if conv_points.is_points(s, f, attrs) and conv_points.is_long(f):
+    if conv_points.is_points(s, f, attrs) and conv_points.is_long(s, f):
         return conv_points.filter_product(x, dy, f, attrs["strides"])
     if conv_patches.is_filter_large(s, f, attrs):
         return conv_patches.filter_product(x, dy, f, attrs)

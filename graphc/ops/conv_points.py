@@ -84,10 +84,13 @@ def image_product(w: Value, dy: Value, strides: Sequence[int], sizes: Shape) -> 
     return build(strided_slice_grad_op, (dx,), {**_steps(strides), "shape": sizes}).outputs[0]
 
 
-def is_long(filter: Sequence[Dim]) -> bool:
-    """Whether the gradient by a filter is quicker as a product than as a convolution's."""
+def is_long(sizes: Sequence[Dim], filter: Sequence[Dim]) -> bool:
+    """Whether the gradient by a filter is quicker as a product than as a convolution's.
+
+    One row alone (`sizes` are those of the image) would be one thread's there.
+    """
     size = D.product(filter)
-    return type(size) is int and size >= FILTER
+    return type(size) is int and (size >= FILTER or all(d == 1 for d in sizes[:-2]))
 
 
 def filter_product(x: Value, dy: Value, filter: Sequence[Dim], strides: Sequence[int]) -> Value:

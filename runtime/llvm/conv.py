@@ -456,11 +456,11 @@ class _Block:
 class _Filter(Tiles):
     """Products over all places of some planes, for a block of the filter's rows and columns.
 
-    Buffers: image, gradient, sums (of accumulator type). Sizes: the unit, images, planes a unit
-    (of all images: depths of the gradient), then three each: of the image, of the gradient, and
-    the padding before; channels and columns of a group. Units run over blocks of planes, then over
-    taps of the filter; each writes sums of its own. Plane after plane, as each block of registers
-    goes through all that is summed: it should be in the second cache then.
+    Buffers: image, gradient, sums (of accumulator type). Sizes: the unit, images, pieces a unit
+    (of planes of all images), then three each: of the image, of the gradient, and the padding
+    before; channels and columns of a group, and rows of a piece. Units run over blocks of pieces,
+    then over taps of the filter; each writes sums of its own. Piece after piece, as each block of
+    registers goes through all that is summed: it should be in the second cache then.
 
     Attributes
     ----------
@@ -494,7 +494,9 @@ class _Filter(Tiles):
         at = part * (c * (kd * kh * kw)) + tap * size
         self.sums = fn.element_ptr(self.pointers[2], at * self.row_size, self.acc)
         first = part * self.share
-        last = fn.minimum(first + self.share, self.images * self.grad[0])
+        high = self.size[14]
+        pieces = fn.udiv_index(self.grad[1] + (high - 1), high)
+        last = fn.minimum(first + self.share, self.images * self.grad[0] * pieces)
         row = tap if joint else fn.udiv_index(tap, fn.index(kw))
         td = fn.udiv_index(row, fn.index(kh))
         self.at = [td, row - td * kh]
@@ -503,11 +505,16 @@ class _Filter(Tiles):
         most = max(filter_height(nv, n, self.form) * nv for nv in self.blocks for n in rows)
         self.stack = fn.stack(self.acc, most * self.lanes)
         self.clear(size * self.row_size)
-        low, high = self.span(0, td)
-        with fn.loop(first, last) as plane, fn.loop(0, self.groups) as g:
-            self.n, self.group = fn.udiv_index(plane.i, self.grad[0]), g.i
-            self.depth = plane.i - self.n * self.grad[0]
-            with fn.if_((self.depth >= low) & (self.depth < high)):
+        inside = self.span(0, td)
+        with fn.loop(first, last) as piece, fn.loop(0, self.groups) as g:
+            plane = fn.udiv_index(piece.i, pieces)
+            self.n, self.group = fn.udiv_index(plane, self.grad[0]), g.i
+            self.depth = plane - self.n * self.grad[0]
+            top = (piece.i - plane * pieces) * high
+            low, end = self.span(1, self.at[1])
+            low = fn.minimum(fn.maximum(low, top), top + high)
+            self.lines = low, fn.minimum(fn.maximum(end, top), top + high)
+            with fn.if_((self.depth >= inside[0]) & (self.depth < inside[1])):
                 if joint:
                     self.joint()
                 else:
@@ -532,7 +539,7 @@ class _Filter(Tiles):
     def cover(self, tap: V, span: tuple[V, V], taps: int, first: V) -> None:
         """Add the products of some taps of the filter from one on to sums from row `first` on."""
         fn = self.fn
-        spans = [(self.depth, self.depth + 1), self.span(1, self.at[1]), span]
+        spans = [(self.depth, self.depth + 1), self.lines, span]
         offset = [
             x * d - p
             for x, d, p in zip([*self.at, tap], self.a["dilations"], self.pad, strict=True)

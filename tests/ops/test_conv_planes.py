@@ -1,4 +1,4 @@
-"""Filters' gradients of volumes: planes of all images are summed in parts."""
+"""Filters' gradients: pieces of the planes of all images are summed in parts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.ops import conv_blocks
 from graphc.runtime.reference import evaluate
 
 #: Volume with channels, taps, results, steps, padding.
@@ -16,14 +17,17 @@ SHAPES = [
     ((3, 5, 4, 6, 8), (3, 2, 1), 9, (2, 1, 1), "SAME"),
     ((2, 7, 5, 5, 3), (1, 3, 3), 16, (1, 2, 2), "VALID"),
     ((1, 17, 3, 3, 20), (3, 1, 1), 33, (1, 1, 1), "VALID"),
+    ((2, 2, 23, 4, 2), (2, 3, 2), 7, (1, 1, 1), "SAME"),
+    ((1, 1, 30, 5, 9), (1, 1, 1), 50, (1, 1, 1), "SAME"),
     ((11, 1, 6, 6, 7), (1, 3, 3), 8, (1, 1, 1), "SAME"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_gradients(shape: Any, known: bool) -> None:
+def test_gradients(shape: Any, known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole numbers, so that every order of a sum gives the same."""
+    monkeypatch.setattr(conv_blocks, "PIECE", 100)
     volume, taps, made, steps, padding = shape
     rng = np.random.default_rng(0)
     image = rng.integers(-3, 4, volume).astype(np.float32)

@@ -121,3 +121,12 @@ def test_which_are_products() -> None:
     assert not conv_points.is_points(
         (2, 8, 8, 32), (1, 1, 16, 16), {"strides": (1, 1), "pads": ((0, 0),) * 2}
     )  # two groups
+
+
+def test_which_gradients_are_products() -> None:
+    """By filters that are large, and of one row alone."""
+    assert conv_points.is_long((8, 7, 7, 512), (1, 1, 512, 512))
+    assert not conv_points.is_long((8, 28, 28, 64), (1, 1, 64, 64))
+    assert conv_points.is_long((1, 1, 4096, 64), (1, 1, 64, 64))
+    assert conv_points.is_long((1, 4096, 64), (1, 64, 64))
+    assert not conv_points.is_long((2, 4096, 64), (1, 64, 64))
