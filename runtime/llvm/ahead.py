@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
-from graphc.ir.dims import Dim, Expr, product
+from graphc.ir.dims import Dim, Expr, Symbol, product
 from graphc.ir.kernel import Load, Stmt
+from graphc.runtime.llvm.indexing import Ramp
 from graphc.runtime.llvm.statements import reads_of, results_of, streams
 from graphc.runtime.llvm.values import V
 
 if TYPE_CHECKING:
     from graphc.runtime.llvm.walk import Walk
 
-__all__ = ["AHEAD", "STREAMS", "ask", "prefetch", "reads_once"]
+__all__ = ["AHEAD", "STREAMS", "ask", "ask_rows", "prefetch", "reads_once"]
 
 STREAMS = 8  # reads of one array in a body from which on it asks ahead: sums of columns
 AHEAD = 2048  # bytes: half a page of a long body's reads is asked for (measured: 1 to 4 KiB alike)
@@ -82,6 +83,22 @@ def ask(
         _lines(w, s, rest, at + many, wide)
 
 
+def ask_rows(w: Walk, var: str, inside: Sequence[Stmt]) -> None:
+    """Ask for what a loop over rows reads later, where a mask cuts its vectors along them."""
+    if w.mask is None or not reads_once(w, inside):
+        return
+    for s in inside:
+        if not isinstance(s, Load) or not _far(w, s.buf):
+            continue
+        flat = w.flat(s.buf, s.index)
+        terms = flat.terms if isinstance(flat, Expr) else ()
+        pitch = next((c for factors, c in terms if factors == (Symbol(var),)), 0)
+        place = w.dim(flat)
+        if isinstance(place, Ramp) and place.stride == 1 and pitch > 0:
+            many = max(1, AHEAD // (pitch * s.dtype.size))
+            _line(w, s, place.base + pitch * many)
+
+
 def _names(rest: Dim) -> list[str]:
     return [x.name for x in rest.symbols()] if isinstance(rest, Expr) else []
 
@@ -96,9 +113,12 @@ def _far(w: Walk, name: str) -> bool:
 
 
 def _lines(w: Walk, s: Load, rest: Dim, at: V, wide: int) -> None:
-    k = w.k
-    hint = [ir.Constant(ir.IntType(32), c) for c in (0, 3, 1)]  # to read, to L1, data
     there = w.uniform(rest) + at
     for line in range(0, wide * s.dtype.size, LINE):
-        p = k.element_ptr(w.pointers[s.buf], there + line // s.dtype.size, s.dtype)
-        k.call_intrinsic_void("llvm.prefetch", [p.type], [p, *hint])
+        _line(w, s, there + line // s.dtype.size)
+
+
+def _line(w: Walk, s: Load, there: int | V) -> None:
+    hint = [ir.Constant(ir.IntType(32), c) for c in (0, 3, 1)]  # to read, to L1, data
+    p = w.k.element_ptr(w.pointers[s.buf], there, s.dtype)
+    w.k.call_intrinsic_void("llvm.prefetch", [p.type], [p, *hint])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from graphc.ir.dims import Expr, Symbol
 from graphc.ir.kernel import Load, Reduce, Repeat, Scan, Stmt
-from graphc.runtime.llvm.ahead import ask, prefetch, reads_once
+from graphc.runtime.llvm.ahead import ask, ask_rows, prefetch, reads_once
 from graphc.runtime.llvm.emit import Fn
 from graphc.runtime.llvm.periods import repeating
 from graphc.runtime.llvm.pipeline import Staged, copies_of, reduced_rows
@@ -186,6 +186,7 @@ def _runs(w: Walk, s: Reduce, inside: Sequence[Stmt], groups: list[Reducer], n: 
                 w.through = rows
             for c in range(copies):
                 w.symbols[Symbol(s.var)] = p.i + c if c else p.i
+                ask_rows(w, s.var, inside)
                 _accumulate(w, s, inside, groups, new, 0)
             w.through = None
             p.next([*flattened(new), *(rows.kept if rows else ())])

@@ -44,7 +44,7 @@ def test_softmax_streams_rows_of_whole_lines(
     np.testing.assert_allclose(got[1], z / z.sum(-1, keepdims=True), rtol=1e-5)
 
 
-@pytest.mark.parametrize("program", ["pad", "narrow", "sums", "plain", "twice"])
+@pytest.mark.parametrize("program", ["pad", "narrow", "sums", "middle", "plain", "twice"])
 @pytest.mark.parametrize("rows", [20, 300])
 def test_masked_reads_of_far_arrays_are_asked_for(
     program: str, rows: int, monkeypatch: pytest.MonkeyPatch
@@ -64,6 +64,7 @@ def test_masked_reads_of_far_arrays_are_asked_for(
         "pad": lambda x: tf.pad(x, [[0, 0], [1, 2]]) * number,
         "narrow": lambda x: x[:, 3:] * number,
         "sums": lambda x: tf.reduce_sum(x * number, 1),
+        "middle": lambda x: tf.reduce_sum(tf.reshape(x, [-1, 10, 4]) * number, 1),
         "plain": lambda x: x * number,
         "twice": lambda x: tf.nn.softmax(x * number),
     }[program]
@@ -71,12 +72,13 @@ def test_masked_reads_of_far_arrays_are_asked_for(
         "pad": lambda x: np.pad(x, [(0, 0), (1, 2)]),
         "narrow": lambda x: x[:, 3:],
         "sums": lambda x: x.astype(np.float64).sum(1),
+        "middle": lambda x: x.reshape(-1, 10, 4).astype(np.float64).sum(1),
         "plain": lambda x: x,
     }
     with tf.Graph().as_default(), tf.Session() as sess:
         x = tf.placeholder(tf.float32, a.shape)
         got = sess.run(f(x), {x: a})
-    assert bool(asked) == (rows == 300 and program in ("pad", "narrow", "sums"))
+    assert bool(asked) == (rows == 300 and program in ("pad", "narrow", "sums", "middle"))
     if program in want:
         scale = np.float32(number)
         np.testing.assert_allclose(got, want[program](a * scale), rtol=1e-5, atol=1e-5)
