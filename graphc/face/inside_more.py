@@ -110,6 +110,15 @@ MORE_INSIDE: dict[str, str] = {
     "python.keras.utils.tf_utils.shape_type_conversion": _KERAS + "shape_type_conversion",
     "python.keras.utils.tf_utils.smart_cond": "graphc.contrib.framework.variables:smart_cond",
     **{f"python.keras.utils.generic_utils.{n}": _KERAS + n for n in _KERAS_UTILS},
+    **{
+        f"python.keras.utils.conv_utils.{n}": f"graphc.keras.conv_sizes:{n}"
+        for n in (
+            "conv_input_length", "conv_output_length", "convert_kernel", "deconv_output_length",
+            "normalize_data_format", "normalize_padding",
+        )
+    },
+    "python.keras.utils.conv_utils.convert_data_format": "graphc.face.insides:convert_data_format",
+    "python.keras.utils.conv_utils.normalize_tuple": "graphc.face.insides:normalize_tuple",
     "python.keras.utils.generic_utils.CustomObjectScope": "graphc.keras.utils:CustomObjectScope",
     "python.keras.utils.generic_utils.custom_object_scope": (
         "graphc.keras.utils:custom_object_scope"

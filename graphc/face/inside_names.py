@@ -93,6 +93,7 @@ INSIDE: dict[str, str] = {
     "python.ops.control_flow_ops.switch": "graphc.face.switching:switch",
     "python.ops.control_flow_ops.with_dependencies": "graphc.face.control:with_dependencies",
     "python.ops.custom_gradient.custom_gradient": "graphc.face.gradients:custom_gradient",
+    "python.ops.custom_gradient._graph_mode_decorator": _HERE + "with_gradient",
     "python.ops.inplace_ops.alias_inplace_add": _HERE + "alias_inplace_add",
     "python.ops.inplace_ops.alias_inplace_update": _HERE + "alias_inplace_update",
     "python.ops.inplace_ops.inplace_update": _HERE + "alias_inplace_update",

@@ -41,6 +41,7 @@ __all__ = [
     "squeezed_for_metrics",
     "strip_name_scope",
     "uid",
+    "with_gradient",
 ]  # fmt: skip
 
 
@@ -144,6 +145,14 @@ def channel_dimension(shape: Any, data_format: str, min_rank: int = 1) -> Any:
     if shape.ndims < min_rank:
         raise ValueError(f"rank of shape must be at least {min_rank} not: {shape.ndims}")
     return shape[1 if data_format == "NCHW" else -1].value
+
+
+# ------------------------------------------------------------------- gradients
+
+
+def with_gradient(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What `f` gives as a function with a gradient of its own (`custom_gradient`), for `args`."""
+    return custom_gradient(f)(*args, **kwargs)
 
 
 # ------------------------------------------------------------------- flags
