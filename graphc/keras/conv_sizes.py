@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.face import insides
-from graphc.keras.backend import image_data_format
+from graphc.keras.settings import image_data_format
 
 __all__ = [
     "conv_input_length", "conv_output_length", "convert_kernel", "deconv_output_length",

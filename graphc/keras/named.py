@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from graphc.layers.named import OBJECTS
+
 __all__ = ["deserialized", "found", "serialized"]
 
 
@@ -27,7 +29,10 @@ def deserialized(config: Any, names: Mapping[str, Any], what: str, custom_object
     if isinstance(config, dict):
         made = deserialized(config["class_name"], names, what, custom_objects)
         return made(**config["config"])
-    named = (custom_objects or {}).get(config) or names.get(config)
+    own = (custom_objects or {}).get(config) or OBJECTS.get(config)
+    if own is not None:
+        return own
+    named = names.get(config)
     if named is None or config.startswith("_"):
         raise ValueError(f"Unknown {what} function:{config}")
     return named

@@ -13,6 +13,7 @@ from graphc.face.graph import get_default_graph
 from graphc.face.variables import Variable
 from graphc.keras.schedules import LearningRateSchedule
 from graphc.keras.schedules import deserialize as schedule_of
+from graphc.layers.named import OBJECTS
 from graphc.ops import fills, math, reduce, rows, state
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.indexed import IndexedSlices
@@ -634,12 +635,16 @@ def serialize(optimizer: Any) -> dict[str, Any]:
 
 def deserialize(config: dict[str, Any], custom_objects: Any = None) -> Any:
     """An optimizer from `serialize`'s data."""
-    kind: Any = (custom_objects or {}).get(config["class_name"]) or _NAMES.get(
-        config["class_name"].lower()
+    name = config["class_name"]
+    kind: Any = {**_NAMES, **OBJECTS, **(custom_objects or {})}.get(name) or _NAMES.get(
+        name.lower()
     )
     if kind is None:
-        raise ValueError(f"Unknown optimizer: {config['class_name']}")
-    return kind.from_config(config.get("config", {}), custom_objects)
+        raise ValueError(f"Unknown optimizer: {name}")
+    given = config.get("config", {})
+    if "custom_objects" in inspect.signature(kind.from_config).parameters:
+        return kind.from_config(given, custom_objects)
+    return kind.from_config(given)
 
 
 def get(identifier: Any) -> Any:

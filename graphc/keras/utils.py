@@ -8,30 +8,30 @@ from typing import Any
 
 import numpy as np
 
+from graphc.layers.named import OBJECTS
+
 __all__ = [
     "CustomObjectScope", "Sequence", "custom_object_scope", "get_custom_objects", "normalize",
     "to_categorical",
 ]  # fmt: skip
 
-_custom: dict[str, Any] = {}
-
 
 def get_custom_objects() -> dict[str, Any]:
     """Objects of users by name."""
-    return _custom
+    return OBJECTS
 
 
 @contextlib.contextmanager
 def custom_object_scope(*args: dict[str, Any]) -> Iterator[None]:
     """Objects of users that are known by name in a block."""
-    before = dict(_custom)
+    before = dict(OBJECTS)
     for a in args:
-        _custom.update(a)
+        OBJECTS.update(a)
     try:
         yield
     finally:
-        _custom.clear()
-        _custom.update(before)
+        OBJECTS.clear()
+        OBJECTS.update(before)
 
 
 CustomObjectScope = custom_object_scope

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.keras import backend as K
+from graphc.layers.named import OBJECTS, named
 from graphc.layers.words import activation_of as plain_activation
 from graphc.ops import math
 
@@ -37,6 +38,9 @@ def activation_of(word: Any) -> Callable[..., Any]:
     ------
     ValueError
     """
+    if isinstance(word, str) and word in OBJECTS:
+        given: Callable[..., Any] = named(word)
+        return given
     if word is None or word == "linear":
         return linear
     if word == "hard_sigmoid":

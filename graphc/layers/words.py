@@ -9,6 +9,7 @@ from typing import Any
 from graphc.face import initializers
 from graphc.ir.known import known
 from graphc.ir.node import Value
+from graphc.layers.named import OBJECTS, named
 
 __all__ = [
     "activation_of", "initializer_of", "regularizer_of", "sizes_of", "smart_cond", "smart_select",
@@ -54,6 +55,9 @@ def activation_of(word: Any) -> Callable[..., Any] | None:
         return out
     if not isinstance(word, str):
         raise TypeError(f"Could not interpret activation function identifier: {word!r}")
+    if word in OBJECTS:
+        given: Callable[..., Any] = named(word)
+        return given
     if word == "linear":
         return lambda x: x
     if word not in _ACTIVATIONS:
@@ -72,6 +76,9 @@ def initializer_of(word: Any) -> Any:
     """
     if word is None or callable(word):
         return word
+    own = named(word)
+    if own is not None:
+        return own
     kind, config = _described(word, "initializer")
     if kind not in _INITIALIZERS:
         raise ValueError(f"Unknown initializer:{kind}")
@@ -97,6 +104,9 @@ def regularizer_of(word: Any) -> Any:
     """
     if word is None or callable(word):
         return word
+    own = named(word)
+    if own is not None:
+        return own
     kind, config = _described(word, "regularizer")
     if kind not in ("L1L2", "l1", "l2", "l1_l2"):
         raise ValueError(f"Unknown regularizer:{kind}")
