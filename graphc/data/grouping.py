@@ -74,8 +74,8 @@ class _GroupByWindow(Dataset):
             if len(group) >= sizes[k]:
                 del groups[k]
                 yield from reduced(k, group)
-        for k, group in groups.items():
-            yield from reduced(k, group)
+        for k in sorted(groups):  # what is left, as TF1's map has it
+            yield from reduced(k, groups[k])
 
 
 def group_by_window(
@@ -198,8 +198,8 @@ class _GroupByReducer(Dataset):
             if state is None:
                 state = tuple(init((np.int64(k),)))
             states[k] = tuple(step((*state, *e)))
-        for state in states.values():
-            yield tuple(final(state))
+        for k in sorted(states):
+            yield tuple(final(states[k]))
 
 
 def group_by_reducer(key_func: Callable[..., Any], reducer: Reducer) -> Apply:

@@ -69,3 +69,73 @@ def test_a_shape_that_is_fed(form):
             s.run(it.initializer, {size: 1})
             with pytest.raises(tf.errors.DataLossError, match="pad to a smaller size"):
                 s.run(n)
+
+
+KEYS = [3, 1, 2, 1, 0, -5, 3, 7]
+
+
+@pytest.mark.parametrize(
+    ("size", "want"),
+    [(2, [[1, 1], [3, 3], [-5], [0], [2], [7]]), (3, [[-5], [0], [1, 1], [2], [3, 3], [7]])],
+)
+@pytest.mark.parametrize("computed", [False, True])
+def test_windows_that_are_left_come_in_the_order_of_their_keys(size, want, computed):
+    how = (
+        {"window_size_func": lambda key: tf.constant(size, tf.int64)}
+        if computed else {"window_size": size}
+    )  # fmt: skip
+    with tf.Graph().as_default():
+        numbers = tf.data.Dataset.from_tensor_slices(np.array(KEYS, np.int64))
+        windows = tf.data.experimental.group_by_window(
+            lambda x: x, lambda key, window: window.batch(9), **how
+        )
+        assert batches(numbers.apply(windows)) == (want, None)
+
+
+def test_a_window_has_one_size():
+    for how in ({}, {"window_size": 2, "window_size_func": lambda key: 2}):
+        with pytest.raises(ValueError, match="Must pass either window_size or window_size_func"):
+            tf.data.experimental.group_by_window(lambda x: x, lambda key, window: window, **how)
+
+
+def test_groups_are_reduced_in_the_order_of_their_keys():
+    with tf.Graph().as_default():
+        numbers = tf.data.Dataset.from_tensor_slices(np.array(KEYS, np.int64))
+        reducer = tf.data.experimental.Reducer(
+            lambda key: np.int64(0), lambda state, x: state * 10 + x, lambda state: state
+        )
+        groups = tf.data.experimental.group_by_reducer(lambda x: x, reducer)
+        assert batches(numbers.apply(groups)) == ([-5, 0, 11, 2, 33, 7], None)
+
+
+#: Lengths, options, and the batches of buckets below 3, below 5 and beyond.
+BUCKETS = [
+    ([1, 3, 2, 4, 4, 2], {}, [[[1, 0], [2, 2]], [[3, 3, 3, 0], [4] * 4], [[2, 2]], [[4] * 4]]),
+    ([2, 2, 3, 3], {"pad_to_bucket_boundary": True},
+     [[[2, 2], [2, 2]], [[3, 3, 3, 0], [3, 3, 3, 0]]]),
+    ([2, 1, 4, 4], {"pad_to_bucket_boundary": True, "padding_values": -1},
+     [[[2, 2], [1, -1]], [[4] * 4, [4] * 4]]),
+    ([2, 2, 3, 3, 6, 6], {"no_padding": True}, [[[2] * 2] * 2, [[3] * 3] * 2, [[6] * 6] * 2]),
+    ([1, 3, 2, 4, 4, 2], {"drop_remainder": True}, [[[1, 0], [2, 2]], [[3, 3, 3, 0], [4] * 4]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lengths", "options", "want"), BUCKETS)
+def test_buckets(lengths, options, want):
+    with tf.Graph().as_default():
+        rows = tf.data.Dataset.from_tensor_slices(lengths).map(lambda n: tf.fill([n], n))
+        buckets = tf.data.experimental.bucket_by_sequence_length(
+            tf.size, [3, 5], [2, 2, 2], **options
+        )
+        assert batches(rows.apply(buckets)) == (want, None)
+
+
+def test_rows_of_several_lengths_need_padding():
+    with tf.Graph().as_default():
+        rows = tf.data.Dataset.from_tensor_slices([1, 2]).map(lambda n: tf.fill([n], n))
+        buckets = tf.data.experimental.bucket_by_sequence_length(
+            tf.size, [3], [2, 2], no_padding=True
+        )
+        made, error = batches(rows.apply(buckets))
+        assert made == []
+        assert error  # InvalidArgumentError
