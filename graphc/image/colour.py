@@ -260,7 +260,10 @@ def per_image_standardization(image: Any) -> Any:
         given = checked(image)
         made(3 if given.dtype.is_integer else 0)
         with current().counts_as(21):
-            x = math.cast(given, dtypes.float32)
+            x = given  # numbers of integer types are shares of the largest
+            if x.dtype.is_integer:
+                x = convert_image_dtype(x, dtypes.float32)
+            x = math.cast(x, dtypes.float32)
             count = reduce.reduce_prod(shapes.shape(x)[-3:])
             mean = reduce.reduce_mean(x, axis=[-1, -2, -3], keepdims=True)
             variance = reduce.reduce_mean(math.square(x), axis=[-1, -2, -3], keepdims=True)

@@ -83,6 +83,7 @@ def _dilated(x: Any, w: Any, strides: list[int], rates: list[int], padding: Any)
     sh, sw, rh, rw = strides[1], strides[2], rates[1], rates[2]
     high, wide = sizes(x)[1:3]
     spans = (kh - 1) * rh + 1, (kw - 1) * rw + 1
+    inside: Any = None
     if str(padding) == "SAME":
         outs = -(-high // sh), -(-wide // sw)
         pads = []
@@ -90,24 +91,27 @@ def _dilated(x: Any, w: Any, strides: list[int], rates: list[int], padding: Any)
             need = (out - 1) * stride + span - n
             need = math.maximum(need, 0) if isinstance(need, Value) else max(need, 0)
             pads.append([need // 2, need - need // 2])
-        least = x.dtype.min
-        x = arrays.pad(x, [[0, 0], *pads, [0, 0]], constant_values=least)
+        pads = [[0, 0], *pads, [0, 0]]
+        if x.dtype.is_integer:  # the least integer and some of the filter is no longer the least
+            inside = arrays.pad(fills.ones_like(x, dtypes.bool_), pads, constant_values=False)
+        x = arrays.pad(x, pads, constant_values=x.dtype.min)
     elif str(padding) == "VALID":
         outs = (high - spans[0]) // sh + 1, (wide - spans[1]) // sw + 1
     else:
         raise ValueError(f"padding must be SAME or VALID, not {padding}")
     if isinstance(kh, Value) or isinstance(kw, Value):
+        if inside is not None:
+            raise ValueError("dilation2d of integers needs a filter of known sizes")
         return _dilated_by(x, w, (kh, kw), outs, (sh, sw), (rh, rw))
     best: Any = None
     for i in range(kh):
         for j in range(kw):
             top, left = i * rh, j * rw
-            part = x[
-                :,
-                top : top + (outs[0] - 1) * sh + 1 : sh,
-                left : left + (outs[1] - 1) * sw + 1 : sw,
-            ]
-            here = part + w[i, j]
+            rows = slice(top, top + (outs[0] - 1) * sh + 1, sh)
+            columns = slice(left, left + (outs[1] - 1) * sw + 1, sw)
+            here = x[:, rows, columns] + w[i, j]
+            if inside is not None:
+                here = math.select(inside[:, rows, columns], here, x.dtype.min)
             best = here if best is None else math.maximum(best, here)
     return best
 

@@ -54,7 +54,7 @@ def div(x: Any, y: Any, name: str | None = None) -> Value:
         a, b = _both(x, y)
         if a.dtype is not b.dtype:
             raise TypeError(f"x and y must have the same dtype, got {a.dtype!r} != {b.dtype!r}")
-        record = realdiv if a.dtype.is_floating else floordiv_op
+        record = realdiv if a.dtype.kind in "fc" else floordiv_op
         return apply(record, (a, b), None, scope or name).outputs[0]
 
 

@@ -99,9 +99,12 @@ def _least(m: Dim, n: Dim) -> Dim:
 def _host(
     name: str, tf: str, doc: str, f: Callable[..., Any], infer: Any, grad: Any,
     args: tuple[str, ...] = ("input",), words: str = "Input is not invertible.",
-    lower: Callable[[Node, Site], None] | None = None,
+    lower: Callable[[Node, Site], None] | None = None, types: str = "f",
 ) -> Op:  # fmt: skip
-    """A record for a function of numpy's that raises LinAlgError; `lower` makes it native."""
+    """A record for a function of numpy's that raises LinAlgError; `lower` makes it native.
+
+    With complex numbers among its `types` the gradient is TF1's: no derivative of a function.
+    """
 
     def meaning(*arrays: Array, **attrs: Any) -> Any:
         for a in arrays[:1]:
@@ -117,8 +120,9 @@ def _host(
             raise InvalidArgumentError(None, None, text) from None
 
     return op(
-        name, tf, "structured" if lower else "host", doc=doc, args=args, types="f", numpy=meaning,
-        infer=infer, grad=grad, lower=lower, fails=lower is not None,
+        name, tf, "structured" if lower else "host", doc=doc, args=args, types=types,
+        numpy=meaning, infer=infer, grad=grad, lower=lower, fails=lower is not None,
+        facts={"own_conjugate": True} if "c" in types else {},
     )  # fmt: skip
 
 
@@ -138,16 +142,19 @@ def _call(record: Op, values: Sequence[Any], attrs: Attrs | None = None, name: A
 
 
 def _t(x: Any) -> Value:
-    """The matrices turned over."""
-    return transposing.matrix_transpose(x)
+    """The matrices turned over, of complex numbers the adjoint ones."""
+    return transposing.matrix_transpose(x, conjugate=as_value(x).dtype.kind == "c")
 
 
 def _mm(a: Any, b: Any, ta: bool = False, tb: bool = False) -> Value:
+    """A product, the first or second operand turned over as `_t` does."""
+    if a.dtype.kind == "c":
+        return linalg.matmul(a, b, adjoint_a=ta, adjoint_b=tb)
     return linalg.matmul(a, b, transpose_a=ta, transpose_b=tb)
 
 
 def _flip(x: Array, yes: bool) -> Array:
-    return np.swapaxes(x, -1, -2) if yes else x
+    return np.conj(np.swapaxes(x, -1, -2)) if yes else x
 
 
 # ------------------------------------------------------------------------- inverse, determinant
@@ -170,7 +177,7 @@ def _inverse_grad(y: Value, dy: Value, x: Value, *, adjoint: bool) -> Value:
 inverse_op = _host(
     "matrix_inverse", "MatrixInverse", "Inverses of square matrices.",
     lambda x, *, adjoint: _flip(np.linalg.inv(_begun(x)), adjoint), _same_square, _inverse_grad,
-    lower=_sized(lower_inverse, invert),
+    lower=_sized(lower_inverse, invert), types="fc",
 )  # fmt: skip
 
 
@@ -211,7 +218,7 @@ def _det(x: Array) -> Array:
 determinant_op = _host(
     "matrix_determinant", "MatrixDeterminant", "Determinants of square matrices.", _det,
     _of_batch(1), lambda y, dy, x: _over(dy * y) * matrix_inverse(x, adjoint=True),
-    lower=_sized(lower_determinant, log_determinant),
+    lower=_sized(lower_determinant, log_determinant), types="fc",
 )  # fmt: skip
 
 
@@ -269,7 +276,7 @@ cholesky_op = _host(
     "cholesky", "Cholesky", "Lower triangular factors of positive definite matrices.",
     np.linalg.cholesky, _same_square, _cholesky_grad,
     words="Cholesky decomposition was not successful. The input might not be valid.",
-    lower=_sized(lower_cholesky, factor_cholesky),
+    lower=_sized(lower_cholesky, factor_cholesky), types="fc",
 )  # fmt: skip
 
 
@@ -325,7 +332,7 @@ def _batches_solved(inputs: Sequence[Value], attrs: Attrs) -> Types:
 solve_op = _host(
     "matrix_solve", "MatrixSolve", "Solutions of systems of linear equations.", _solve,
     _batches_solved, _solve_grad, ("matrix", "rhs"), "Input matrix is not invertible.",
-    _sized(lower_solve, solve_lu),
+    _sized(lower_solve, solve_lu), "fc",
 )  # fmt: skip
 
 
@@ -352,7 +359,7 @@ def _triangular_grad(
 triangular_op = _host(
     "matrix_triangular_solve", "MatrixTriangularSolve",
     "Solutions of triangular systems of linear equations.", _triangular, _batches_solved,
-    _triangular_grad, ("matrix", "rhs"), "Input matrix is not invertible.", lower_triangular,
+    _triangular_grad, ("matrix", "rhs"), "Input matrix is not invertible.", lower_triangular, "fc",
 )  # fmt: skip
 
 

@@ -307,7 +307,8 @@ def scatter(n: Node, s: Site) -> None:
             with k.loop("vector", "e", columns) as e:
                 place = (start + e,)
                 new = k.load(x, (i, first + e))
-                k.store(y, place, k.let("add", k.load(y, place), new, dtype=t))
+                added = "logical_or" if t.kind == "b" else "add"
+                k.store(y, place, k.let(added, k.load(y, place), new, dtype=t))
     s.step(k.build(), [s.input(0), s.input(1), s.output()],
            ["an index does not index into shape"])  # fmt: skip
 

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from graphc.face.current import name_scope
+from graphc.ir import dims as D
 from graphc.ir import dtypes
 from graphc.ir.build import build
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.known import known
 from graphc.ir.node import Value
 from graphc.ops import arrays, cumulative, fills, math, reduce, shapes, spaced, state, transposing
+from graphc.ops.complex import conj
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.counting import as_many
 from graphc.ops.indexed import IndexedSlices
@@ -185,11 +187,15 @@ def sparse_tensor_dense_matmul(
         if y.rank not in (2, None):
             raise ValueError(f"Shape must be rank 2 but is rank {y.rank} for '{y.name}'")
         if adjoint_b:
-            y = transposing.matrix_transpose(y)
+            y = transposing.matrix_transpose(y, conjugate=y.dtype.kind == "c")
+        values = conj(a.values) if adjoint_a else a.values
         row, column = (a.indices[:, i] for i in ((1, 0) if adjoint_a else (0, 1)))
         # along an inner axis, since the gradient of `b` is a whole tensor, not IndexedSlices
-        rows = arrays.gather(y[None], column, axis=1)[0] * a.values[:, None]
-        return arrays.unsorted_segment_sum(rows, row, a.dense_shape[1 if adjoint_a else 0])
+        rows = arrays.gather(y[None], column, axis=1)[0] * values[:, None]
+        made = arrays.unsorted_segment_sum(rows, row, a.dense_shape[1 if adjoint_a else 0])
+        if made.static_shape is None:
+            made.static_shape = (D.fresh(), D.fresh())
+        return made
 
 
 def _axes(x: SparseTensor, axis: Any) -> list[int]:
