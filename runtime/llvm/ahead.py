@@ -2,7 +2,8 @@
 
 Processors follow plain reads themselves, but stop at the end of each page, and masked reads are
 followed by none that was measured (rows of 405 numbers, padded by masks, took six times as long
-as their copy): so loops that read far arrays through masks ask for what comes.
+as their copy), nor those that take every second element (nine times): so loops that read far
+arrays in such ways ask for what comes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ STREAMS = 8  # reads of one array in a body from which on it asks ahead: sums of
 AHEAD = 2048  # bytes: half a page of a long body's reads is asked for (measured: 1 to 4 KiB alike)
 FAR = 1 << 22  # bytes of an array from which on it is not in a cache near by
 LINE = 64
+STRIDE = 16  # elements from one that is read to the next up to which all lines are asked for
 LONG = 256  # elements of a row, whose end is where the processor is on its way to
 
 
@@ -57,7 +59,7 @@ def prefetch(
 def ask(
     w: Walk, var: str, inside: Sequence[Stmt], at: V, wide: int, extent: Dim | None = None
 ) -> None:
-    """Ask for what loads with a mask read later, of consecutive elements of far arrays.
+    """Ask for what loads with a mask, or of every so many elements, read later of far arrays.
 
     Parameters
     ----------
@@ -69,18 +71,28 @@ def ask(
         return
     seen = set()
     for s in inside:
-        if not isinstance(s, Load) or (s.where is None and extent is None) or not _far(w, s.buf):
+        if not isinstance(s, Load) or not _far(w, s.buf):
             continue
-        rest = w.flat(s.buf, s.index) - Expr.symbol(var)
+        flat = w.flat(s.buf, s.index)
+        step = _pitch(flat, var)
+        if not 0 < abs(step) <= STRIDE:
+            continue
+        if s.where is None and extent is None and step in (1, -1):
+            continue  # a plain read of whole vectors
+        rest = flat - Expr.symbol(var) * step
         names = _names(rest)
         if var in names or any(n[0] == "%" for n in names) or (s.buf, rest) in seen:
             continue
         seen.add((s.buf, rest))
         many = AHEAD // s.dtype.size
+        pitch = 0
         if isinstance(extent, int) and isinstance(rest, Expr):
-            pitch = min((c for _, c in rest.terms if c >= extent), default=1)
-            many = max(1, many // extent) * pitch if pitch > 1 else many
-        _lines(w, s, rest, at + many, wide)
+            pitch = min((c for _, c in rest.terms if c >= extent), default=0)
+        if pitch and isinstance(extent, int):
+            many = max(1, many // extent) * pitch
+        elif step < 0:
+            many = -many
+        _lines(w, s, rest, at * step + many, wide * step)
 
 
 def ask_rows(w: Walk, var: str, inside: Sequence[Stmt]) -> None:
@@ -91,12 +103,17 @@ def ask_rows(w: Walk, var: str, inside: Sequence[Stmt]) -> None:
         if not isinstance(s, Load) or not _far(w, s.buf):
             continue
         flat = w.flat(s.buf, s.index)
-        terms = flat.terms if isinstance(flat, Expr) else ()
-        pitch = next((c for factors, c in terms if factors == (Symbol(var),)), 0)
+        pitch = _pitch(flat, var)
         place = w.dim(flat)
         if isinstance(place, Ramp) and place.stride == 1 and pitch > 0:
             many = max(1, AHEAD // (pitch * s.dtype.size))
             _line(w, s, place.base + pitch * many)
+
+
+def _pitch(flat: Dim, var: str) -> int:
+    """How many elements a place moves with a loop variable; 0 where that is no number."""
+    terms = flat.terms if isinstance(flat, Expr) else ()
+    return next((c for factors, c in terms if factors == (Symbol(var),)), 0)
 
 
 def _names(rest: Dim) -> list[str]:
@@ -114,7 +131,7 @@ def _far(w: Walk, name: str) -> bool:
 
 def _lines(w: Walk, s: Load, rest: Dim, at: V, wide: int) -> None:
     there = w.uniform(rest) + at
-    for line in range(0, wide * s.dtype.size, LINE):
+    for line in range(0, wide * s.dtype.size, LINE if wide > 0 else -LINE):
         _line(w, s, there + line // s.dtype.size)
 
 

@@ -147,6 +147,7 @@ def _sweep(
                 new = shaped(p.carry, state)
                 if reads_once(w, inside):
                     prefetch(w, s.var, inside, p.i, wide)
+                ask(w, s.var, inside, p.i, wide)
                 for c in range(copies):
                     with w.lane_context(s.var, p.i + c * SUM_LANES, SUM_LANES, None):
                         _accumulate(w, s, inside, groups, new, c)
