@@ -32,6 +32,12 @@ class _Operations(Layer):
         return new[self.output_]
 
 
+def _single(tensors: Any) -> Any:
+    """The tensor of a list that has one; anything else as it is."""
+    flat = flat_values(tensors) if isinstance(tensors, list) else []
+    return flat[0] if len(flat) == 1 else tensors
+
+
 def _adopt(x: Value) -> None:
     """Make a layer of the operations between `x` and the model's tensors it is made of."""
     found: dict[Any, bool] = {}
@@ -71,7 +77,7 @@ class Network(Layer):
     """
 
     def _init_graph(self, inputs: Any, outputs: Any) -> None:
-        self._given_inputs, self._given_outputs = inputs, outputs
+        self._given_inputs, self._given_outputs = _single(inputs), _single(outputs)
         self.inputs = flat_values(inputs)
         self.outputs = flat_values(outputs)
         for x in self.inputs:

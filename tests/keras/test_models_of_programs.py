@@ -1,4 +1,4 @@
-"""Names that programs give to objects of their own; values of TensorFlow 1.15."""
+"""Names that programs give to objects of their own, and models of lists; as TensorFlow 1.15."""
 
 from __future__ import annotations
 
@@ -102,3 +102,18 @@ def test_a_model_of_named_things_trains_and_comes_back() -> None:
     assert model.evaluate(x, np.ones((1, 2)), verbose=0) == [-871.0, 884.0]
     again = keras.models.model_from_json(model.to_json())
     assert again.predict(x).tolist() == [[441.0, 441.0]]
+
+
+def test_a_list_of_one_tensor_is_that_tensor() -> None:
+    """As in TensorFlow 1.15: what such models give can be sliced and handed on."""
+    x = keras.layers.Input([3])
+    y = keras.layers.Dense(2)(x)
+    for ins, outs in (([x], [y]), (x, [y]), ([x], y)):
+        model = keras.models.Model(inputs=ins, outputs=outs)
+        assert model.input is x
+        assert model.output is y
+        assert model.outputs == [y]
+        assert model(tf.ones([4, 3])).shape.as_list() == [4, 2]
+        assert model.predict(np.ones((1, 3))).shape == (1, 2)
+    named = keras.models.Model({"a": x}, {"b": y})
+    assert isinstance(named.output, dict)
