@@ -8,9 +8,9 @@ import numpy as np
 
 from graphc.face.current import name_scope
 from graphc.image.colour import convert_image_dtype
-from graphc.image.common import tensor
+from graphc.image.common import sizes, tensor
 from graphc.ir import dtypes
-from graphc.ops import arrays, depthwise, math, nn, pool, reduce, shapes
+from graphc.ops import arrays, depthwise, math, nn, pool, reduce, shapes, tiling
 from graphc.ops.counting import as_many
 
 __all__ = ["image_gradients", "psnr", "sobel_edges", "ssim", "ssim_multiscale", "total_variation"]
@@ -53,8 +53,12 @@ def _structure(
     x: Any, y: Any, top: Any, size: int, sigma: float, k1: float, k2: float
 ) -> tuple[Any, Any]:
     """Means over the windows of the whole index, and of its part without brightness."""
-    channels = x.get_shape().as_list()[-1]
-    kernel = tensor(np.tile(_window(size, sigma), [1, 1, channels, 1]))
+    channels = x.get_shape()[-1].value
+    if channels is None:
+        channels = shapes.shape(x)[-1]
+        kernel = tiling.tile(tensor(_window(size, sigma)), [1, 1, channels, 1])
+    else:
+        kernel = tensor(np.tile(_window(size, sigma), [1, 1, channels, 1]))
     before = shapes.shape(x)[:-3]
 
     def mean(v: Any) -> Any:
@@ -80,9 +84,9 @@ def _structure(
 def _flat(v: Any) -> Any:
     """Any number of leading axes as one."""
     last = arrays.concat([[-1], shapes.shape(v)[-3:]], 0)
-    static = v.get_shape().as_list()
+    static = [None] * 3 if v.rank is None else v.get_shape().as_list()[-3:]
     out: Any = shapes.reshape(v, last)
-    out.set_shape([None, *static[-3:]])
+    out.set_shape([None, *static])
     return out
 
 
@@ -126,9 +130,7 @@ def ssim_multiscale(
 
 def _halved(v: Any) -> Any:
     """Half the height and width; odd sizes get their last row and column twice."""
-    height, width = v.get_shape().as_list()[1:3]
-    if height is None or width is None:
-        raise ValueError("ssim_multiscale needs pictures of known height and width")
+    height, width = sizes(v)[1:3]
     v = arrays.pad(v, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]], mode="SYMMETRIC")
     out: Any = pool.avg_pool(v, [1, 2, 2, 1], [1, 2, 2, 1], "VALID")
     return out

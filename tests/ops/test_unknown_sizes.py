@@ -212,3 +212,16 @@ def test_sign_of_complex_numbers():
     with tf.Session() as sess:
         got = sess.run(tf.sign(x), {x: [3 + 4j, 0, -2j]})
     np.testing.assert_allclose(got, [0.6 + 0.8j, 0, -1j], rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", thinned([None, [None] * 4], lambda shape: shape is not None))
+def test_likeness_of_pictures(shape):
+    a, b = (R.rand(2, 13, 12, 3).astype(np.float32) for _ in range(2))
+    y, _ = both(lambda x, y: tf.image.ssim(x, y, 1.0), [a, b], [shape, shape])
+    if shape is not None:
+        assert y.shape.as_list() == [None]
+
+    def several(x, y):
+        return tf.image.ssim_multiscale(x, y, 1.0, power_factors=(0.5, 0.5), filter_size=3)
+
+    both(several, [a, b], [shape, shape])
