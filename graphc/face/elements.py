@@ -30,6 +30,15 @@ class InaccessibleTensorError(ValueError):
     """A tensor of another function or block was used."""
 
 
+def of_one_process(x: Any, protocol: Any) -> NoReturn:
+    """The ``__reduce_ex__`` of what no other process can have: a `TypeError`, as in TensorFlow."""
+    raise TypeError(
+        f"cannot pickle {type(x).__name__!r} object: graphs, what is in them, and sessions belong "
+        "to one process. Hand on names, a GraphDef (graph.as_graph_def()) or a checkpoint, or make "
+        "the graph in the function that the other process runs."
+    )
+
+
 class Reference:
     """Something as a key: equal where the thing is the same."""
 
@@ -226,6 +235,8 @@ class Tensor(Value):
     def __deepcopy__(self, memo: Any) -> Tensor:
         return self
 
+    __reduce_ex__ = of_one_process
+
 
 class NodeDef(NamedTuple):
     """What TF1's ``op.node_def`` says: name, op type, input names and attributes."""
@@ -397,3 +408,5 @@ class Operation(Node):
 
     def __deepcopy__(self, memo: Any) -> Operation:
         return self
+
+    __reduce_ex__ = of_one_process

@@ -14,7 +14,7 @@ from typing import Any
 
 from graphc.face.collected import Collected
 from graphc.face.contents import Contents
-from graphc.face.elements import Operation, Tensor
+from graphc.face.elements import Operation, Tensor, of_one_process
 from graphc.face.graph_contexts import (
     Controls,
     DefaultGraph,
@@ -91,6 +91,13 @@ class Graph(Contexts, Devices, Collected, Contents, Pictured):
         self._begin_devices()
         #: What other parts of the face remember about this graph.
         self.extras: dict[str, Any] = {}
+
+    def __copy__(self) -> Graph:
+        made = object.__new__(type(self))
+        made.__dict__.update(vars(self))
+        return made
+
+    __reduce_ex__ = of_one_process
 
     # ---- recording
 

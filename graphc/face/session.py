@@ -13,7 +13,7 @@ from graphc.errors import InvalidArgumentError, NotFoundError
 from graphc.face import engines
 from graphc.face.config import ConfigProto, OptimizerOptions, RunOptions
 from graphc.face.default_session import sessions
-from graphc.face.elements import Tensor
+from graphc.face.elements import Tensor, of_one_process
 from graphc.face.fetches import ATOMS, Fetches, Pack, expansion, flattened, leaves_of, signature_of
 from graphc.face.graph import Graph, get_default_graph
 from graphc.face.settings import get_intra_op_parallelism_threads
@@ -104,6 +104,8 @@ class DeviceAttributes(NamedTuple):
 
 class BaseSession:
     """Runs operations of one graph and keeps the values of its variables."""
+
+    __reduce_ex__ = of_one_process
 
     def __init__(
         self, target: Any = "", graph: Graph | None = None, config: Any = None,
