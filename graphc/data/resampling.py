@@ -10,6 +10,7 @@ import numpy as np
 from graphc.data.dataset import Dataset
 from graphc.data.experimental import sample_from_datasets, scan
 from graphc.face.lazy import lookup
+from graphc.face.more import constant_value
 from graphc.ir.dtypes import float32, int64
 from graphc.ops import arrays, fills, math, random, reduce, shapes
 from graphc.ops.convert import convert_to_tensor
@@ -51,6 +52,11 @@ def rejection_resample(
         original = acceptance.map(lambda _, share: share)
         kept = _kept(d, accepted, initial, classes, seed)
         pairs = Dataset.zip((classes, d))
+        share = None if initial_dist is None else _known_share(given, target)
+        if share == 1:  # the other would be waited for, for ever
+            return pairs
+        if share == 0:
+            return kept
         weights = original.map(lambda share: arrays.stack([share, 1.0 - share]))
         return sample_from_datasets([pairs, kept], weights, seed)
 
@@ -78,6 +84,15 @@ def _acceptance(initial: Any, target: Any) -> Any:
     ratio = math.cast(target, initial.dtype) / (initial + np.finfo(initial.dtype.np).tiny)
     most, least = reduce.reduce_max(ratio), reduce.reduce_min(ratio)
     return (ratio - least) / (most - least), least
+
+
+def _known_share(initial: Any, target: Any) -> float | None:
+    """How many are taken in any case, where both are constants."""
+    shares = [constant_value(v) for v in (initial, target)]
+    if shares[0] is None or shares[1] is None:
+        return None
+    with np.errstate(all="ignore"):
+        return float(np.min(shares[1] / shares[0]))
 
 
 def _kept(d: Dataset, accepted: Dataset, initial: Dataset, classes: Dataset, seed: Any) -> Dataset:

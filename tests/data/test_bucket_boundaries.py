@@ -139,3 +139,17 @@ def test_rows_of_several_lengths_need_padding():
         made, error = batches(rows.apply(buckets))
         assert made == []
         assert error  # InvalidArgumentError
+
+
+@pytest.mark.parametrize(
+    ("target", "want"), [([0.5, 0.5], [0, 0, 1, 1, 0, 1]), ([0.0, 1.0], [1, 1, 1])]
+)
+def test_shares_that_are_there_already_and_classes_that_nobody_wants(target, want):
+    """All elements, and those of one class: the other way to draw was waited for, for ever."""
+    with tf.Graph().as_default():
+        classes = tf.data.Dataset.from_tensor_slices([0, 0, 1, 1, 0, 1])
+        resampled = tf.data.experimental.rejection_resample(
+            lambda x: x, np.float32(target), np.float32([0.5, 0.5]), seed=1
+        )
+        made, error = batches(classes.apply(resampled).map(lambda label, x: label))
+        assert (made, error) == (want, None)
