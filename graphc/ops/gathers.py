@@ -26,6 +26,7 @@ from graphc.ops.record import (
     Attrs,
     Types,
     as_value,
+    check_kind,
     elementwise,
     no_grad,
     op,
@@ -653,8 +654,9 @@ def sorted_segments(kind: str, x: Value, ids: Value, num_segments: Any = None) -
 
     if kind not in ("mean", "sqrt_n"):
         return of_segments(kind, x)
-    many = _counts(x, i, lambda v: of_segments("sum", v))
-    divide = math.truediv if x.dtype.kind == "f" else math.truncatediv
+    real = x if x.dtype.kind != "c" else math.cast(x, x.dtype.real_dtype)
+    many = math.cast(_counts(real, i, lambda v: of_segments("sum", v)), x.dtype)
+    divide = math.truediv if x.dtype.kind in "fc" else math.truncatediv
     made: Value = divide(of_segments("sum", x), many if kind == "mean" else math.sqrt(many))
     return made
 
@@ -666,6 +668,8 @@ def _sorted(kind: str) -> Callable[..., Value]:
     def call(data: Any, segment_ids: Any, name: str | None = None) -> Value:
         with current().scope(name, f"Segment{kind.capitalize()}"):
             x, i = as_value(data, None, "data"), as_value(segment_ids, None, "segment_ids")
+            ordered = kind in ("max", "min")  # complex numbers are not
+            check_kind(_SEGMENTS["sum"], "data", x.dtype, "fiu" if ordered else "fiuc")
             return sorted_segments(kind, x, i)
 
     call.__name__ = call.__qualname__ = f"segment_{kind}"

@@ -130,3 +130,15 @@ def test_standardization_of_integers():
     with tf.Session() as sess:
         got = sess.run(y, {x: [[[1, 2, 3], [2, 0, 1]]]})
     assert got.ravel().tolist() == [-1, 1, 3, 1, -3, -1]
+
+
+@pytest.mark.parametrize("kind", ["sum", "mean", "prod", "max", "min"])
+def test_types_of_segments(kind):
+    """Truth values are refused (a kernel for them could not be made), and the order of complex."""
+    f = getattr(tf.math, f"segment_{kind}")
+    refused = [tf.bool, tf.string, *([tf.complex64] if kind[0] == "m" and kind != "mean" else [])]
+    for dtype in refused:
+        with pytest.raises(TypeError, match="Value passed to parameter 'data' has DataType"):
+            f(tf.placeholder(dtype, [2, 3]), [0, 0])
+    if kind == "mean":
+        close(run(lambda x: f(x, [0, 0, 1]), [A[0]]), [A[0, :2].mean(0), A[0, 2]])
