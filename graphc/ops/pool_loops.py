@@ -264,6 +264,8 @@ def _in_rows(shape: Shape) -> Shape:
     return (*shape[:-2], shape[-2] * shape[-1])
 
 
+#: Elements of a row of a window that are written out where some of its rows do not exist, at most.
+ROW = 8
 #: What is stored for the sum of a window, and its place where it may not be whole.
 Finish = Callable[[Operand, Sequence[Dim] | None], Operand]
 
@@ -272,71 +274,104 @@ def _sums(w: Windows, a: Buffer, b: Buffer, shape: Shape, t: DType, value: Finis
     """Store at each place of results of a shape what `value` makes of the sum of its window."""
     with w.k.loop("parallel", "u", D.product(shape[:-2])) as u:
         image, *head = unflat(u, shape[:-2])
-        _row_of_sums(w, a, b, image, head, shape[-1], t, value)
+        _Row(w, a, b, image, head, shape[-1], t, value).store()
 
 
-def _row_of_sums(
-    w: Windows, a: Buffer, b: Buffer, image: Dim, head: Sequence[Dim], channels: Dim, t: DType,
-    value: Finish, every: Sequence[tuple[Dim, int]] = (),
-) -> None:  # fmt: skip
-    """The same for a row of results, at the first place and steps of `every` axis.
+class _Row:
+    """A row of results that are sums of windows, at the first place and steps of `every` axis.
 
     Where whole windows exist (`value` is given no place there) they are written out, and with
     steps of 1 vectors run along rows: images of a few channels fill them.
     """
-    k = w.k
-    stride, pad, reach = w.strides[-1], w.pads[-1][0], w.kernel[-1]
-    size, wide = w.size[-1], w.out[-1]
-    begin = D.minimum(D.maximum(D.ceildiv(pad, stride), 0), wide)
-    end = D.maximum(D.minimum((size + pad - reach) // stride + 1, wide), begin)
-    loops = w.loops
 
-    def made(at: Sequence[Dim], c: Dim) -> tuple[Dim, ...]:
+    def __init__(
+        self, w: Windows, a: Buffer, b: Buffer, image: Dim, head: Sequence[Dim], channels: Dim,
+        t: DType, value: Finish, every: Sequence[tuple[Dim, int]] = (),
+    ) -> None:  # fmt: skip
+        self.w, self.k, self.a, self.b = w, w.k, a, b
+        self.image, self.head, self.channels = image, head, channels
+        self.t, self.value, self.every = t, value, every
+        self.stride, self.pad, self.reach = w.strides[-1], w.pads[-1][0], w.kernel[-1]
+        size, self.wide = w.size[-1], w.out[-1]
+        begin = D.ceildiv(self.pad, self.stride)
+        self.begin = D.minimum(D.maximum(begin, 0), self.wide)
+        last = (size + self.pad - self.reach) // self.stride
+        self.end = D.maximum(D.minimum(last + 1, self.wide), self.begin)
+
+    def store(self) -> None:
+        """All results of the row."""
+        begin, end, inside = self.begin, self.end, self.w.within(self.head)
+        short = self.reach <= ROW
+        outside = 0 if short else (end - begin) * (1 - inside)
+        for low, many in ((0, begin), (begin, outside), (end, self.wide - end)):
+            if many != 0:
+                with self.k.loop("for", "o", many) as o:
+                    self.part([*self.head, low + o])
+        if inside == 1:
+            self.middle(self.whole, None)
+            return
+        with self.k.loop("for", "i", inside):
+            self.middle(self.whole, None)
+        if short:
+            with self.k.loop("for", "i", 1 - inside):
+                self.middle(self.cut, [*self.head, begin])
+
+    def made(self, at: Sequence[Dim], c: Dim) -> tuple[Dim, ...]:
         """Where the result of a place is stored."""
-        if every:
-            at = [f + o * step for o, (f, step) in zip(at, every, strict=True)]
-        return (image, *at[:-1], at[-1] * channels + c)
+        if self.every:
+            at = [f + o * step for o, (f, step) in zip(at, self.every, strict=True)]
+        return (self.image, *at[:-1], at[-1] * self.channels + c)
 
-    def whole(start: Dim) -> Operand:
+    def middle(self, total: Callable[[Dim], Operand], of: Sequence[Dim] | None) -> None:
+        """The places of windows that exist along the row."""
+        k, c = self.k, self.channels
+        many, first = self.end - self.begin, self.begin
+        if self.stride == 1 and not self.every:
+            with k.loop("vector", "e", many * c) as e:
+                sums = self.value(total((first - self.pad) * c + e), of)
+                k.store(self.b, (self.image, *self.head, first * c + e), sums)
+            return
+        with k.loop("for", "o", many) as o, k.loop("vector", "c", c) as e:
+            sums = self.value(total(((first + o) * self.stride - self.pad) * c + e), of)
+            k.store(self.b, self.made([*self.head, first + o], e), sums)
+
+    def whole(self, start: Dim) -> Operand:
         """The sum of a window that exists, whose rows begin at `start`."""
-        first = [o * s - p[0] for o, s, p in zip(head, w.strides[:-1], w.pads[:-1], strict=True)]
-        last = [start + i * channels for i in range(reach)]
+        k, w, loops = self.k, self.w, self.w.loops
+        each = zip(self.head, w.strides[:-1], w.pads[:-1], strict=True)
+        first = [o * s - p[0] for o, s, p in each]
+        last = [start + i * self.channels for i in range(self.reach)]
         rest = list(itertools.product(*(range(n) for n in w.kernel[loops:-1])))
 
         def written_out(places: list[Dim]) -> Operand:
             if loops == len(w.kernel):  # rows are long themselves
-                at = (image, *places[:-1], start + places[-1] * channels)
-                return k.cast(k.load(a, at), t)
+                at = (self.image, *places[:-1], start + places[-1] * self.channels)
+                return k.cast(k.load(self.a, at), self.t)
             rows = [[f + i for f, i in zip(first[loops:], tap, strict=True)] for tap in rest]
-            return w.total([k.load(a, (image, *places, *row, e)) for row in rows for e in last], t)
+            found = [k.load(self.a, (self.image, *places, *row, e)) for row in rows for e in last]
+            return w.total(found, self.t)
 
         return w.over([*first, 0][:loops], w.kernel[:loops], "sum", written_out)
 
-    def part(at: Sequence[Dim]) -> None:
-        """A place whose window may reach outside."""
-        with k.loop("vector", "c", channels) as c:
-            total = w.over(*w.span(at), "sum", lambda p: k.cast(
-                k.load(a, (image, *p[:-1], p[-1] * channels + c)), t))  # fmt: skip
-            k.store(b, made(at, c), value(total, at))
+    def cut(self, start: Dim) -> Operand:
+        """The same of a window some of whose rows do not exist."""
+        first, extent = self.w.span([*self.head, self.begin])
 
-    inside = w.within(head)
-    # where the rows of a window exist, the loops below do what is in the middle
-    for low, many in ((0, begin), (begin, (end - begin) * (1 - inside)), (end, wide - end)):
-        if many != 0:
-            with k.loop("for", "o", many) as o:
-                part([*head, low + o])
-    with ExitStack() as nest:
-        if inside != 1:
-            nest.enter_context(k.loop("for", "i", inside))
-        if stride == 1 and not every:
-            with k.loop("vector", "e", (end - begin) * channels) as e:
-                total = whole((begin - pad) * channels + e)
-                k.store(b, (image, *head, begin * channels + e), value(total, None))
-        else:
-            at = begin + nest.enter_context(k.loop("for", "o", end - begin))
-            with k.loop("vector", "c", channels) as c:
-                total = whole((at * stride - pad) * channels + c)
-                k.store(b, made([*head, at], c), value(total, None))
+        def written_out(places: list[Dim]) -> Operand:
+            row = [start + i * self.channels for i in range(self.reach)]
+            return self.w.total(
+                [self.k.load(self.a, (self.image, *places, e)) for e in row], self.t
+            )
+
+        return self.w.over(first[:-1], extent[:-1], "sum", written_out)
+
+    def part(self, at: Sequence[Dim]) -> None:
+        """A place whose window may reach outside."""
+        k, channels = self.k, self.channels
+        with k.loop("vector", "c", channels) as c:
+            total = self.w.over(*self.w.span(at), "sum", lambda p: k.cast(
+                k.load(self.a, (self.image, *p[:-1], p[-1] * channels + c)), self.t))  # fmt: skip
+            k.store(self.b, self.made(at, c), self.value(total, at))
 
 
 def _shares(n: Node, s: Site, t: DType) -> Any:
@@ -390,7 +425,7 @@ def lower_avg_grad(n: Node, s: Site) -> None:
                 )
                 with k.loop("for", "p", there):
                     every = [(x.first, st) for x, st in zip(some, w.strides, strict=True)]
-                    _row_of_sums(w.phase(some), g, b, image, head, xs[-1], t, finished, every)
+                    _Row(w.phase(some), g, b, image, head, xs[-1], t, finished, every).store()
     else:
         g, b = k.input("g", given, ys), k.output("dx", dy.dtype, xs)
         with k.loop("parallel", "u", D.product(xs[:-1])) as u:

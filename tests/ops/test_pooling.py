@@ -209,3 +209,18 @@ def test_pooling_over_batch_or_channels_fails_in_a_run() -> None:
         y = tf.nn.max_pool(p, [1, 1, 1, 2], [1, 1, 1, 2], "VALID")
         with pytest.raises(errors.InvalidArgumentError, match="not yet supported"):
             s.run(y, {p: np.ones((2, 4, 4, 4))})
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("kernel", [(3, 3, 3), (3, 2, 9)], ids=str)
+def test_means_of_windows_some_of_whose_rows_exist(kernel: Any, steps: int) -> None:
+    """Of few and many channels, in volumes with and without whole windows."""
+    rng = np.random.default_rng(0)
+    for shape in ((2, 4, 6, 11, 3), (1, 2, 3, 5, 17)):
+        with tf.Graph().as_default(), tf.Session() as sess:
+            x = tf.placeholder(tf.float32, shape)
+            y = tf.nn.avg_pool3d(x, [1, *kernel, 1], [1] + [steps] * 3 + [1], "SAME")
+            fetches = [y, tf.gradients(tf.square(y), x)[0]]
+            feeds = {x: rng.normal(size=shape).astype(np.float32)}
+            for a, b in zip(sess.run(fetches, feeds), evaluate(fetches, feeds), strict=True):
+                np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6)
