@@ -1,8 +1,4 @@
-"""Factorisations and solutions of linear systems.
-
-Singular values, least squares by orthogonal factors and functions of matrices are LAPACK's, on the
-host; what has a lowering is native code.
-"""
+"""Factorisations of matrices and linear systems; those without a lowering are LAPACK's."""
 
 from __future__ import annotations
 
