@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from graphc.face import asserts
 from graphc.face.current import name_scope
 from graphc.face.more import Module
@@ -62,6 +64,11 @@ def sizes(*parts: Any) -> Any:
         else shapes.reshape(convert_to_tensor(p, dtypes.int32), [1]) for p in flat
     ]  # fmt: skip
     return arrays.concat(made, 0)
+
+
+def _size(known: Any) -> Value:
+    """Sizes that are known: one constant, as TensorFlow makes it."""
+    return convert_to_tensor(np.array(known, np.int32))
 
 
 class LinearOperator(Module):
@@ -190,21 +197,29 @@ class LinearOperator(Module):
     def batch_shape_tensor(self, name: str = "batch_shape_tensor") -> Value:
         """The shape of the batch as a tensor."""
         with self._inside(name):
+            if self.batch_shape.is_fully_defined():
+                return _size(self.batch_shape.as_list())
             return self._sizes()[:-2]
 
     def tensor_rank_tensor(self, name: str = "tensor_rank_tensor") -> Value:
         """The rank as a tensor."""
         with self._inside(name):
+            if self.tensor_rank is not None:
+                return _size(self.tensor_rank)
             return shapes.size(self._sizes())
 
     def domain_dimension_tensor(self, name: str = "domain_dimension_tensor") -> Value:
         """The number of columns as a tensor."""
         with self._inside(name):
+            if self.domain_dimension.value is not None:
+                return _size(self.domain_dimension.value)
             return self._sizes()[-1]
 
     def range_dimension_tensor(self, name: str = "range_dimension_tensor") -> Value:
         """The number of rows as a tensor."""
         with self._inside(name):
+            if self.range_dimension.value is not None:
+                return _size(self.range_dimension.value)
             return self._sizes()[-2]
 
     def _batch_list(self) -> Any:

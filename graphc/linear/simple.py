@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.face.graph import get_default_graph
 from graphc.face.shape import TensorShape, as_shape
 from graphc.ir import dtypes
 from graphc.ir.node import Value
@@ -24,6 +25,7 @@ from graphc.ops import (
     spaced,
 )
 from graphc.ops.convert import convert_to_tensor
+from graphc.ops.counting import made
 
 __all__ = [
     "LinearOperatorDiag", "LinearOperatorFullMatrix", "LinearOperatorHouseholder",
@@ -87,6 +89,8 @@ class LinearOperatorIdentity(_Sized):
                              "positive definite.")  # fmt: skip
         self._n = self._m = num_rows
         self._batch = batch_shape
+        if isinstance(num_rows, int) and batch_shape is None:
+            made(1)
         super().__init__(
             dtype or dtypes.float32, None, is_non_singular, is_self_adjoint, is_positive_definite,
             is_square, name,
@@ -141,6 +145,8 @@ class LinearOperatorScaledIdentity(LinearOperator):
         name: str = "LinearOperatorScaledIdentity",
     ) -> None:  # fmt: skip
         self._n, self._multiplier = num_rows, parameter(multiplier, "multiplier", name)
+        if isinstance(num_rows, int):
+            made(3)
         if is_self_adjoint is None and not self._multiplier.dtype.is_complex:
             is_self_adjoint = True
         super().__init__(
@@ -370,7 +376,8 @@ class LinearOperatorLowerTriangular(_Matrix):
         if is_square is False:
             raise ValueError("Only square lower triangular operators supported at this time.")
         full = parameter(tril, "tril", name)
-        self._matrix = linalg.matrix_band_part(full, -1, 0)
+        with get_default_graph().counts_as(0):  # TensorFlow does it where it is read
+            self._matrix = linalg.matrix_band_part(full, -1, 0)
         super().__init__(
             full.dtype, [full], is_non_singular, is_self_adjoint, is_positive_definite, True, name
         )
