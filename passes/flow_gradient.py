@@ -127,6 +127,8 @@ def capacities(loop: Loop) -> tuple[Value, ...]:
 
     The last is recorded outside of all loops: a run may have to know it before the rest is planned.
     """
+    if loop.capacities:
+        return loop.capacities
     count = flow.trips(loop)
     out = [count]
     around: Context | None = loop.outer
@@ -138,9 +140,10 @@ def capacities(loop: Loop) -> tuple[Value, ...]:
                 count = math.maximum(reduce.reduce_max(each), _int(0))
             out.append(count)
         elif isinstance(around, Loop):
-            break  # still being recorded: asked for again when it is closed
+            return tuple(out)  # still being recorded: asked for again when it is closed
         around = around.outer
-    return tuple(out)
+    loop.capacities = tuple(out)
+    return loop.capacities
 
 
 # ------------------------------------------------------------------------- which gradients

@@ -11,12 +11,19 @@ from graphc.ops.record import no_grad
 __all__ = ["active_variables", "reaches"]
 
 
-def reaches(roots: Iterable[Value], inside: Context, stop: set[Value]) -> set[Value]:
+#: The inputs of constructs that what was asked of them depends on: asked on several ways.
+Memo = dict[tuple[Node, frozenset[Value]], list[Value]]
+
+
+def reaches(
+    roots: Iterable[Value], inside: Context, stop: set[Value], memo: Memo | None = None
+) -> set[Value]:
     """The float values that `roots` are made of, up to those outside of `inside`.
 
     Of a construct in between only what its outputs that are read depend on; nothing behind ops
     through which no gradient goes.
     """
+    memo = {} if memo is None else memo
     out: set[Value] = set()
     asked: dict[Node, set[Value]] = {}  # outputs of constructs, and values saved in loops
     stack = [v for v in roots if v.dtype.kind in "fc" and v not in stop]
@@ -32,10 +39,10 @@ def reaches(roots: Iterable[Value], inside: Context, stop: set[Value]) -> set[Va
         if n.op.name == "saved":
             around = n.attrs["loop"].node
             sources: Iterable[Value] = () if around is None else _sources(
-                around, n.attrs["value"], asked, stop
+                around, n.attrs["value"], asked, stop, memo
             )  # fmt: skip
         elif "contexts" in n.op.facts:
-            sources = _sources(n, v, asked, stop)
+            sources = _sources(n, v, asked, stop, memo)
         elif n.op.grad is no_grad or n.op.name == "stop_gradient":
             sources = ()
         else:
@@ -45,23 +52,34 @@ def reaches(roots: Iterable[Value], inside: Context, stop: set[Value]) -> set[Va
 
 
 def active_variables(
-    n: Node, first: Iterable[int], inner: Iterable[Value], stop: set[Value]
-) -> tuple[set[int], set[Value]]:
+    n: Node, first: Iterable[int], inner: Iterable[Value], stop: set[Value],
+    memo: Memo | None = None,
+) -> tuple[set[int], set[Value]]:  # fmt: skip
     """The variables that some of a loop's, and values inside, depend on; and what is reached."""
     loop: Loop = n.attrs["loop"]
+    memo = {} if memo is None else memo
     active, inner = set(first), list(inner)
     while True:
-        reached = reaches([*[loop.results[j] for j in sorted(active)], *inner], loop, stop)
+        reached = reaches([*[loop.results[j] for j in sorted(active)], *inner], loop, stop, memo)
         more = {j for j, p in enumerate(loop.params) if p in reached} - active
         if not more:
             return active, reached
         active |= more
 
 
-def _sources(n: Node, v: Value, asked: dict[Node, set[Value]], stop: set[Value]) -> list[Value]:
+def _sources(
+    n: Node, v: Value, asked: dict[Node, set[Value]], stop: set[Value], memo: Memo
+) -> list[Value]:
     """The inputs of a construct that one of its outputs, or a value inside, depends on."""
     known = asked.setdefault(n, set())
     known.add(v)
+    key = n, frozenset(known)
+    if key not in memo:
+        memo[key] = _of_all(n, known, stop, memo)
+    return memo[key]
+
+
+def _of_all(n: Node, known: set[Value], stop: set[Value], memo: Memo) -> list[Value]:
     inside = [x for x in known if x.node is not n]
     given = [x.index for x in known if x.node is n]
     if n.op.name == "loop":
@@ -71,12 +89,12 @@ def _sources(n: Node, v: Value, asked: dict[Node, set[Value]], stop: set[Value])
             return []
         if any(j >= count for j in given):  # variables that its inside changes
             return list(n.inputs)
-        active, reached = active_variables(n, given, inside, stop)
+        active, reached = active_variables(n, given, inside, stop, memo)
         return [x for i, x in enumerate(n.inputs) if i in active or (i >= count and x in reached)]
     contexts: tuple[Branch, Branch] = (n.attrs["then"], n.attrs["orelse"])
     if any(j >= len(contexts[0].results) for j in given):
         return list(n.inputs)
     both: set[Value] = set()
     for c in contexts:
-        both |= reaches([c.results[j] for j in given], c, stop)
+        both |= reaches([c.results[j] for j in given], c, stop, memo)
     return [x for x in n.inputs if x in both]

@@ -145,6 +145,9 @@ class _Count:
         self.frames: dict[Context, _Frame] = {}
         self.tokens: dict[tuple[str, Value, _Frame | None], _Token] = {}
         self.grads: dict[_Token, list[Any]] = {}
+        # asked of a loop inside of others once for each set of its inputs, not once for each way
+        self.depends: dict[tuple[Loop, frozenset[int]], set[Value]] = {}
+        self.sources: dict[tuple[Node, int, frozenset[int]], list[Value]] = {}
 
     # ---- where tensors are
 
@@ -266,6 +269,10 @@ class _Count:
         node = loop.node
         assert node is not None
         count = len(loop.params)
+        key = loop, frozenset([i for i, v in enumerate(node.inputs) if v in inputs])
+        found = self.depends.get(key)
+        if found is not None:
+            return found
         out = {v for v in node.inputs[count:] if v in inputs and _carries(v)}
         out |= {p for p, v in zip(loop.params, node.inputs, strict=False)
                 if v in inputs and _carries(p)}  # fmt: skip
@@ -276,6 +283,7 @@ class _Count:
                 out |= self.passed(n, out)
             out |= {p for p, r in zip(loop.params, loop.results, strict=True)
                     if r in out and _carries(p)}  # fmt: skip
+        self.depends[key] = out
         return out
 
     def passed(self, n: Node, known: set[Value]) -> set[Value]:
@@ -345,10 +353,16 @@ class _Count:
     def behind(self, n: Node, j: int, reached: set[Value]) -> list[Value]:
         """The inputs of a loop that one of its results depends on."""
         loop: Loop = n.attrs["loop"]
-        deep = self.reached(loop, {v for v in n.inputs if v in reached})
-        order, values = self.needed(loop, [j], deep)
-        count = len(loop.params)
-        return [v for i, v in enumerate(n.inputs) if (i in order if i < count else v in values)]
+        key = n, j, frozenset([i for i, v in enumerate(n.inputs) if v in reached])
+        found = self.sources.get(key)
+        if found is None:
+            deep = self.reached(loop, {v for v in n.inputs if v in reached})
+            order, values = self.needed(loop, [j], deep)
+            count = len(loop.params)
+            found = self.sources[key] = [
+                v for i, v in enumerate(n.inputs) if (i in order if i < count else v in values)
+            ]
+        return found
 
     # ---- a loop
 

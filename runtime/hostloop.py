@@ -17,6 +17,7 @@ from graphc.errors import UnimplementedError
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop, context_of
+from graphc.ops import flow
 from graphc.ops.tensor_arrays import is_unset
 from graphc.passes.cuts import Inner
 from graphc.passes.reach import first_inputs, insides
@@ -192,27 +193,18 @@ def stacked(v: Value, arrays: Sequence[Any]) -> tuple[Any, Any]:
     if not arrays:
         return np.zeros((0, *_nothing(v).shape), _storage(v.dtype)), uniform
     shapes = np.array([a.shape for a in arrays], np.int32).reshape(len(arrays), rank)
-    loops = _depth(v)
+    inner, loops = flow.stacked(v)
     whole = tuple(shapes.max(axis=0).tolist())
     same = bool((shapes[:, loops:] == shapes[0, loops:]).all())
     if (shapes == shapes[0]).all():
         return np.stack(arrays), uniform
     out = np.zeros((len(arrays), *whole), arrays[0].dtype)
-    shapes_of = v.node.op.name == "saved" and v.index == 1
+    shapes_of = flow.is_sizes(inner)
     if shapes_of or out.dtype == object:
         out.fill(-1 if shapes_of else b"")  # -1: the whole of what is in the stack
     for i, a in enumerate(arrays):
         out[i][tuple([slice(n) for n in a.shape])] = a
     return out, uniform if same or shapes_of else shapes
-
-
-def _depth(v: Value) -> int:
-    """Of how many loops inside of each other `v` is the stack."""
-    count = 0
-    while v.node.op.name == "saved" and v.index == 0:
-        v = v.node.attrs["value"]
-        count += 1
-    return count
 
 
 def _storage(dtype: DType) -> Any:

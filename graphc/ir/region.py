@@ -122,6 +122,8 @@ class Loop(Context):
         For values in here the node outside that stands for all values it had.
     trips : Value or None
         The number of iterations, outside, once somebody asked for it.
+    capacities : tuple of Value
+        The most of that number in one iteration of each loop around it, once somebody asked for it.
     count : Node or None
         What runs ask for that number by, where nothing recorded does (`graphc.passes.growing`).
     back_prop : bool
@@ -142,6 +144,7 @@ class Loop(Context):
         self.test: Value | None = None
         self.saved: dict[Value, Value] = {}
         self.trips: Value | None = None
+        self.capacities: tuple[Value, ...] = ()
         self.count: Node | None = None
         self.back_prop = True
         self.parallel = 10

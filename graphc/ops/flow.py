@@ -18,14 +18,14 @@ from graphc.ir.build import build, current
 from graphc.ir.dims import Shape
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Branch, Context, Loop
-from graphc.ops import arrays, control
+from graphc.ops import arrays, control, fills, math, shapes
 from graphc.ops.convert import make_constant
 from graphc.ops.record import Attrs, Types, no_grad, op
 from graphc.ops.state import identity
 
 __all__ = [
-    "branch", "close", "conditional", "conditional_op", "cut_as", "loop", "loop_op", "saved",
-    "saved_in", "trips",
+    "branch", "close", "conditional", "conditional_op", "cut_as", "is_sizes", "loop", "loop_op",
+    "saved", "saved_in", "stacked", "trips",
 ]  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def _row_known(sizes: Value, index: Value) -> Any:
 
 
 def _row(sizes: Any, index: Any) -> Any:
-    given = sizes.ndim == 2 and len(sizes)
+    given = sizes.ndim == 2 and index < len(sizes)
     return sizes[index] if given else np.full(sizes.shape[-1:], -1, np.int32)
 
 
@@ -117,12 +117,15 @@ def _row_infer(inputs: Sequence[Value], attrs: Attrs) -> Types:
 
 def _row_expand(sizes: Value, index: Value) -> Value:
     k = _row_known(sizes, index)
-    if k is None:
-        return control.array_get(sizes, index)
-    return make_constant(np.array(k, np.int32), dtypes.int32, None)
+    if k is not None:
+        return make_constant(np.array(k, np.int32), dtypes.int32, None)
+    count = shapes.shape(sizes)[0]
+    row = control.array_get(sizes, math.minimum(index, count - 1))
+    return math.where(math.less(index, count), row, fills.zeros_like(row) - 1)
 
 
-#: Of values of one shape in all iterations nothing was written down: then the sizes are -1.
+#: Of values of one shape in all iterations nothing was written down: then the sizes are -1. So are
+#: those behind the last row, where a loop around wrote some down in another of its iterations.
 saved_shape_op = op(
     "saved_shape", "StackPopV2", "composite", args=("sizes", "index"), types="iu",
     doc="The shape that a saved value had in one iteration.", fails=True,
@@ -284,15 +287,40 @@ def cut_as(whole: Value, v: Value, stack: Value, index: Value) -> Value:
 
     Arrays of other shapes are as large in the stack as the largest: what was added is cut off.
     """
-    known = v.static_shape
-    if known is not None and all(type(d) is int for d in known):
+    if not _is_cut(v):
         return whole
+    known = v.static_shape
     row = build(saved_shape_op, (stack.node.outputs[1], index), {}).outputs[0]
     if known is not None:
         row.static_shape = (len(known),)
     made = arrays.slice(whole, row * 0, row)
     made.static_shape = unknown(known)
     return made
+
+
+def stacked(v: Value) -> tuple[Value, int]:
+    """What stacks in stacks are of, and of how many loops inside of each other `v` is one."""
+    count = 0
+    while v.node.op is saved_op and v.index == 0:
+        v = v.node.attrs["value"]
+        count += 1
+    return v, count
+
+
+def is_sizes(v: Value) -> bool:
+    """Whether `v` has the shapes that a saved value had."""
+    return v.node.op is saved_op and v.index == 1
+
+
+def _is_cut(v: Value) -> bool:
+    """Whether an element may be larger than `v` was, in a way that its readers see.
+
+    Of stacks only what is in them counts: nobody reads beyond the end of one, and what stands there
+    for sizes is -1. So reading through n loops takes about n**2 nodes, and not 2**n.
+    """
+    inner, _ = stacked(v)
+    known = inner.static_shape
+    return not is_sizes(inner) and (known is None or any(type(d) is not int for d in known))
 
 
 def trips(context: Loop) -> Value:
