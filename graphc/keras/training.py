@@ -265,7 +265,7 @@ class Training:
         if "train" not in made:
             params = self.trainable_weights  # type: ignore[attr-defined]
             with name_scope("training"):
-                ops = self.optimizer.get_updates(made["loss"], params)
+                ops = self.optimizer.get_updates(loss=made["loss"], params=params)
                 own = [u for u in self.updates if u is not None]  # type: ignore[attr-defined]
                 made["train"] = group(*ops, *own)
             with name_scope("training"):

@@ -43,10 +43,10 @@ class Number:
         self.name = name
 
     def value(self) -> Any:
-        return np.float32(self.optimizer._numbers[self.attribute])
+        return np.float32(self.optimizer._hyper[self.attribute])
 
     def load(self, value: Any) -> None:
-        self.optimizer._numbers[self.attribute] = float(value)
+        self.optimizer._hyper[self.attribute] = float(value)
 
 
 def _keras_optimizers() -> Any:
@@ -56,8 +56,8 @@ def _keras_optimizers() -> Any:
 
 
 def _is_keras_optimizer(x: Any) -> bool:
-    return (type(x).__module__.startswith("graphc.keras") and hasattr(x, "_numbers")) or (
-        hasattr(x, "_numbers") and isinstance(x, _keras_optimizers().Optimizer)
+    return (type(x).__module__.startswith("graphc.keras") and hasattr(x, "_hyper")) or (
+        hasattr(x, "_hyper") and isinstance(x, _keras_optimizers().Optimizer)
     )  # fmt: skip
 
 
@@ -104,10 +104,8 @@ def _of_keras_optimizer(x: Any) -> Iterator[tuple[str, Any]]:
         yield "optimizer", inner
         return
     yield "iter", x.iterations
-    for name, value in sorted(x._numbers.items()):
-        if name in x._made:
-            yield name, x._made[name]
-        elif isinstance(value, Variable):
+    for name, value in sorted(x._hyper.items()):
+        if isinstance(value, Variable):
             yield name, value
         elif not callable(value):
             yield name, Number(x, name)
@@ -196,9 +194,10 @@ def _slots(x: Any, variables: Mapping[str, int]) -> Iterable[tuple[int, str, Var
                 if name in variables:
                     yield variables[name], slot, v
     elif _is_keras_optimizer(x):
-        for (name, slot), v in x._slots.items():
-            if name in variables:
-                yield variables[name], slot, v
+        for slot in x.get_slot_names():
+            for name, held in x._slots.items():
+                if name in variables and slot in held:
+                    yield variables[name], slot, held[slot]
 
 
 def collect(root: Any) -> Collected:

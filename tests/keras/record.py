@@ -1,7 +1,7 @@
 """Write down what TensorFlow 1.15 says of the programs beside this file.
 
 Run it with a Python 3.7 that has tensorflow-cpu==1.15.0, as
-`python tests/keras/record.py [keras] [applications]`.
+`python tests/keras/record.py [keras] [applications] [own_optimizers]`.
 """
 
 import json
@@ -19,6 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import applications_programs  # noqa: E402
 import keras_programs  # noqa: E402
 import numpy as np  # noqa: E402
+import own_optimizers_programs  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 tf.compat.v1.logging.set_verbosity("ERROR")
@@ -37,8 +38,14 @@ def applications():
         yield name, [structure, applications_programs.output(tf, np, name) if small else None]
 
 
+def own_optimizers():
+    """What each program gives."""
+    for name, f in own_optimizers_programs.PROGRAMS.items():
+        yield name, own_optimizers_programs.observe(tf, f)
+
+
 if __name__ == "__main__":
-    families = {f.__name__: f for f in (keras, applications)}
+    families = {f.__name__: f for f in (keras, applications, own_optimizers)}
     for family in sys.argv[1:] or families:
         rows = [
             json.dumps(name) + ":" + json.dumps(fact, separators=(",", ":"))
