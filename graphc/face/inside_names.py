@@ -158,6 +158,11 @@ MODULES: dict[str, str] = {
 #: Where the names of a module inside are public, as in `graphc.face.names.BORROWED`.
 INSIDE_SPACES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(AUTOGRAPH, ()),
+    "python.keras.optimizer_v2": (),
+    "python.keras.optimizer_v2.learning_rate_schedule": ("keras.optimizers.schedules",),
+    **{f"python.keras.optimizer_v2.{n}": ("keras.optimizers",) for n in (
+        "adadelta adagrad adam adamax ftrl gradient_descent nadam optimizer_v2 rmsprop"
+    ).split()},
     "contrib.slim.python": (),
     "contrib.slim.python.slim": ("contrib.slim",),
     "contrib.slim.python.slim.data": (),

@@ -168,6 +168,15 @@ def test_an_iterator_is_found_by_name() -> None:
     assert tf.get_default_graph().get_tensor_by_name(name) is made._iterator_resource
 
 
+def test_modules_of_keras_optimizers() -> None:
+    made, own = "python.keras.optimizer_v2.", tf.keras.optimizers
+    assert inside(made + "optimizer_v2").OptimizerV2 is own.Optimizer
+    assert inside(made + "adam").Adam is own.Adam
+    assert inside(made + "gradient_descent").SGD is own.SGD
+    schedule = inside(made + "learning_rate_schedule").LearningRateSchedule
+    assert schedule is own.schedules.LearningRateSchedule
+
+
 def test_old_names_of_inspect() -> None:
     from graphc.face import period
 
