@@ -29,6 +29,7 @@ from graphc.passes.groups import (
     is_reduction,
     is_scalar_constant,
     is_view,
+    joins_rows,
     kept_shape,
     largest_part,
     reduction_axes,
@@ -38,9 +39,6 @@ from graphc.passes.groups import (
 from graphc.passes.obstacles import say
 
 __all__ = ["fuse"]
-
-#: Most distinct buffers a kernel reads and writes.
-BUFFERS = 24
 
 
 #: Instructions, about, that recomputing an element may take: less than loading it from memory.
@@ -189,12 +187,9 @@ class _Fuser:
 
     def misfit(self, n: Node, g: Group, escapes: bool) -> str:
         """Why `n`, all of whose users here are in `g`, cannot be in it too; "" if it can."""
-        if g.closed:
-            return g.closed_word()
-        if len(g.nodes) >= LIMIT:
-            return "limit"
-        if g.outputs >= BUFFERS // 2:
-            return "buffers"
+        word = g.full_word() or ("rows read" if joins_rows(n) else "")
+        if word:
+            return word
         users = [u for u in self.users[n] if self.group[u].root() is g]
         if n in self.products:
             return self.product_misfit(n, g, users)

@@ -12,16 +12,22 @@ from graphc.ops import conv_blocks
 __all__ = [
     "COSTLY", "FEW", "LIMIT", "PRODUCTS", "Group", "has_many_parts", "is_alias", "is_checked",
     "is_contraction", "is_convolution", "is_pointwise", "is_reduction", "is_scalar_constant",
-    "is_view", "kept_shape", "largest_part", "reduction_axes", "row_aligned", "same_shape",
+    "is_view", "joins_rows", "kept_shape", "largest_part", "reduction_axes", "row_aligned",
+    "same_shape",
 ]  # fmt: skip
 
 
 #: Most nodes in one group: bounds LLVM's time and memory for a kernel (rule G6).
 LIMIT = 96
 
+#: Most distinct buffers a kernel reads and writes.
+BUFFERS = 24
+
 #: Operands of a concat that are read side by side where they are in memory; more streams than that
 #: are slower than one after another, and more choices at an element slower than a copy.
 FEW = 4
+#: Operands of one shape of a concat or stack up to which its kernel computes them in their places.
+MANY = 64
 
 #: Ops that take many instructions.
 COSTLY = frozenset(
@@ -61,6 +67,18 @@ class Group:
     def closed_word(self) -> str:
         """The obstacle that a group which fuses with nothing is; "" for others."""
         return ("alias" if is_alias(self.nodes[0]) else "closed") if self.closed else ""
+
+    def full_word(self) -> str:
+        """The obstacle that a group which takes in nothing more is; "" for others."""
+        if self.closed:
+            return self.closed_word()
+        if len(self.nodes) >= LIMIT:
+            return "limit"
+        if self.outputs >= BUFFERS // 2:
+            return "buffers"
+        if self.joint is not None and joins_rows(self.joint):
+            return "rows made"
+        return ""
 
     def root(self) -> Group:
         g = self.parent
@@ -125,8 +143,11 @@ def largest_part(n: Node) -> Shape | None:
     """The shape of the largest operand of a concat or stack whose parts have loops, else None.
 
     The loops over operands of this shape are one; smaller operands have loops of their own. The
-    first axis of the operands is parallel, so along it those of a concat are all of one shape.
+    first axis of the operands is parallel, so along it those of a concat are all of one shape,
+    but for those that are copied one after another (`joins_rows`).
     """
+    if joins_rows(n):
+        return n.inputs[0].static_shape
     if n.op.name == "stack":
         first = n.inputs[0].static_shape
         every = first is not None and len(first) >= 2
@@ -145,6 +166,27 @@ def largest_part(n: Node) -> Shape | None:
     if any(type(d) is not int or d == 0 for d in sizes) or type(axis) is not int:
         return None
     return shapes[sizes.index(max(sizes))]
+
+
+def joins_rows(n: Node) -> bool:
+    """Whether a concat or stack along the first axis copies many operands one after another.
+
+    Gradients that are made one vector are the everyday case: a choice among so many at each
+    element takes a hundred times as long as a copy. Fewer matrices of one shape are computed where
+    they go.
+    """
+    axis = n.attrs.get("axis")
+    if n.op.name not in ("concat", "stack") or n.attrs.get("dynamic") or type(axis) is not int:
+        return False
+    many, shapes = len(n.inputs), [v.static_shape for v in n.inputs]
+    first, stacked = shapes[0], n.op.name == "stack"
+    if first is None or any(s is None or len(s) != len(first) for s in shapes):
+        return False
+    if axis % max(len(first) + stacked, 1):
+        return False
+    if len(first) == 1 or any(not same_shape(s, first) for s in shapes):
+        return many > FEW
+    return many > MANY
 
 
 def has_many_parts(n: Node) -> bool:

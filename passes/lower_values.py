@@ -13,7 +13,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Buffer, Operand, lit
 from graphc.ir.kernel_builder import KernelBuilder
 from graphc.ir.node import Node, Value
-from graphc.passes.groups import FEW, is_reduction, is_view, same_shape
+from graphc.passes.groups import FEW, is_reduction, is_view, joins_rows, same_shape
 from graphc.passes.iteration_space import Space
 from graphc.passes.lowered import (
     FOLDED,
@@ -38,6 +38,7 @@ class Values(Space):
     def start(self, name: str) -> None:
         self.k = KernelBuilder(name, reserved=symbols_of(self.body))
         self.bind: list[tuple[str, int]] = []
+        self.numbers: dict[str, Dim] = {}  # of sizes that are this kernel's alone
         self.buffers: dict[tuple[str, int, tuple[int, ...]], Buffer] = {}
         self.at: dict[int, Dim] = {}
         self.memo: list[dict[Any, Operand]] = [{}]
@@ -49,7 +50,7 @@ class Values(Space):
         self.folded: tuple[int, int] | None = None
 
     def finish(self) -> None:
-        self.result.parts.append(Part(self.k.build(), self.bind))
+        self.result.parts.append(Part(self.k.build(), self.bind, self.numbers))
 
     def buffer(self, kind: str, i: int, v: Value, axes: Axes) -> tuple[Buffer, tuple[Dim, ...]]:
         """The buffer of a parameter as this access sees it, and the index of the current point."""
@@ -101,7 +102,7 @@ class Values(Space):
 
     def pointwise(self, axes: list[int]) -> None:
         if self.joint is not None:
-            self.parts(self.joint)
+            self.rows(self.joint) if joins_rows(self.joint.node) else self.parts(self.joint)
             return
         if self.folds(axes):
             self.folded = axes[-2], axes[-1]
@@ -197,6 +198,26 @@ class Values(Space):
 
                 loops(s, 1, alone)
             self.memo.pop()
+
+    def rows(self, joined: Value) -> None:
+        """A concat or stack of rows: operands are copied one after another, all by one code."""
+        total = D.product(joined.static_shape or ())
+        start: Dim = 0
+        size, first, count = (D.Expr.symbol(x) for x in ("total", "first", "count"))
+        for j, v in enumerate(joined.node.inputs):
+            if j:
+                self.finish()
+                self.start(self.name)
+            n = D.product(v.static_shape or ())
+            self.numbers = {"total": total, "first": start, "count": n}
+            x = self.k.input("x", v.dtype, (count,)) if v in self.params else None
+            out = self.k.output("y", joined.dtype, (size,))
+            with self.k.loop("parallel vector", "i", count) as i:
+                at = self.value(v, ()) if x is None else self.k.load(x, (i,))
+                self.k.store(out, (i + first,), at)
+            self.bind = [] if x is None else [("in", self.params[v])]
+            self.bind.append(("out", 0))
+            start = start + n
 
     def sweep(self, roots: Sequence[Value]) -> None:
         """Compute, in order, what `roots` need at the current point (so that no chain recurses)."""

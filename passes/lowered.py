@@ -55,11 +55,13 @@ class Part:
     """One kernel of a lowered body, with what each buffer is bound to.
 
     ``bind`` lists, for each parameter of the kernel, ``("in", i)``, ``("out", i)``,
-    ``("temp", i)`` or ``("scratch", 0)``.
+    ``("temp", i)`` or ``("scratch", 0)``; ``numbers`` gives sizes of the kernel that are no sizes
+    of the graph.
     """
 
     kernel: Kernel
     bind: list[tuple[str, int]]
+    numbers: dict[str, Dim] = field(default_factory=dict)
 
 
 @dataclass

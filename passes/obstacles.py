@@ -132,6 +132,16 @@ OBSTACLES: dict[str, tuple[str, str]] = {
         " choosing one of them at each element that the kernel of {u} reduces",
         "reduce the operands of {n} and put the results side by side",
     ),
+    "rows read": (
+        "{n} copies many tensors one after another, which is quicker than choosing one of them at"
+        " each element in the kernel of {u}",
+        "apply {uop} to the operands of {n} and put the results side by side",
+    ),
+    "rows made": (
+        "the tensors that {u} puts one behind the other are copied by one code, so {n} is in memory"
+        " first",
+        "",
+    ),
     # ---- reductions
     "reduction view": (
         "the kernel of {u} reads through an index map (a slice, a transpose, a pad), which does"

@@ -291,7 +291,7 @@ class _Planner(Regions):
                     writes,
                     reads,
                     sizes=part.kernel.sizes,
-                    attrs=dict(n.attrs.get("offsets", ())),
+                    attrs={**dict(n.attrs.get("offsets", ())), **part.numbers},
                     in_place=lowered.in_place,
                 )
             )

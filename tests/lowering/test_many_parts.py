@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from thinned import thinned
@@ -44,3 +46,45 @@ def test_stack_and_concat(count: int, shape: tuple[int, ...], computed: bool) ->
                 for g, slope in zip(grads, slopes, strict=True):
                     np.testing.assert_allclose(g, slope, rtol=1e-4, atol=1e-6)
                 np.testing.assert_allclose(sess.run(got, feed), want, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "join"),
+    [
+        ([()] * 70, tf.stack),
+        ([(3,)] * 70, tf.stack),
+        ([(n,) for n in range(70)], lambda xs: tf.concat(xs, 0)),
+        ([(3, 2)] * 70, lambda xs: tf.concat(xs, -2)),
+    ],
+)
+def test_many_are_copied_by_one_code(shapes: list[tuple[int, ...]], join: Any) -> None:
+    """Kernels of many operands are equal but for one of constants of one element."""
+    rng = np.random.default_rng(len(shapes[0]))
+    xs = [rng.integers(0, 99, s).astype(np.int32) for s in shapes]
+    ps = [tf.placeholder(tf.int32, x.shape if i % 2 else [None] * x.ndim) for i, x in enumerate(xs)]
+    feed = dict(zip(ps, xs, strict=True))
+    got = join([*ps, tf.constant(np.ones(shapes[1], np.int32))])
+    want = np.concatenate([x.reshape(-1) for x in [*xs, np.ones(shapes[1], np.int32)]])
+    with tf.Session(config=tf.ConfigProto(intra_op_parallelism_threads=2)) as sess:
+        np.testing.assert_array_equal(sess.run(got, feed).reshape(-1), want)
+        kernels = tf.dump([got], session=sess, stage="kernels", feed_dict=feed)
+    codes = {k.partition("(")[2] for k in kernels.split("kernel ")[1:]}
+    assert len(codes) <= 2, codes
+
+
+def test_gradients_become_one_vector() -> None:
+    """Unlike shapes, a large one shared by threads, and the way back."""
+    shapes = [(300, 700), (700,), (3, 5, 7), (1,), (64, 64), (64,), (0, 4)]
+    rng = np.random.default_rng(0)
+    values = [rng.standard_normal(s).astype(np.float32) for s in shapes]
+    ws = [tf.Variable(v) for v in values]
+    loss = tf.add_n([tf.reduce_sum(tf.square(w)) for w in ws])
+    flat = tf.concat([tf.reshape(g, [-1]) for g in tf.gradients(loss, ws)], 0)
+    step = tf.placeholder(tf.float32, [None])
+    pieces = tf.split(step * 2.0, [v.size for v in values])
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        want = np.concatenate([2 * v.reshape(-1) for v in values])
+        np.testing.assert_array_equal(sess.run(flat), want)
+        for got, v in zip(sess.run(pieces, {step: want}), values, strict=True):
+            np.testing.assert_array_equal(got, 4 * v.reshape(-1))

@@ -128,6 +128,14 @@ def many_parts(changed):
     return "c", tf.reduce_sum(tf.concat(x, axis=1, name="c"), axis=0)
 
 
+@case("fuse", "copies many tensors one after another", "apply exp to the operands")
+def many_rows(changed):
+    x = [tf.placeholder(tf.float32, [None], name=f"x{i}") for i in range(6)]
+    if changed:
+        return "c", tf.concat([tf.exp(v, name=f"e{i}") for i, v in enumerate(x)], axis=0, name="c")
+    return "c", tf.exp(tf.concat(x, axis=0, name="c"))
+
+
 @case("fuse", "in kernels that cannot be one", "one shape", "e a b")
 def other_axes(changed):
     e = costly(rows(), "e")
