@@ -72,6 +72,9 @@ def crf_unary_score(tag_indices: Any, sequence_lengths: Any, inputs: Any) -> Any
         Potentials, ``[batch, time, tags]``.
     """
     chosen: Any = arrays.gather(inputs, tag_indices, axis=2, batch_dims=2)
+    if inputs.static_shape is not None and chosen.static_shape is not None:
+        # as TensorFlow's, that of the inputs alone
+        chosen.static_shape = (inputs.static_shape[0], *chosen.static_shape[1:])
     mask = arrays.sequence_mask(
         sequence_lengths, maxlen=shapes.shape(tag_indices)[1], dtype=inputs.dtype
     )

@@ -153,7 +153,8 @@ def _seed(seed: Any) -> Value:
     v = as_value(seed, None, "seed")
     if v.dtype.name not in ("int32", "int64"):
         raise TypeError(f"seed must be int32 or int64, not {v.dtype.name}")
-    if v.static_shape is not None and v.static_shape != (2,):
+    s = v.static_shape
+    if s is not None and (len(s) != 1 or D.same(s[0], 2) is False):
         raise ValueError(f"seed must have shape [2], not {list(v.static_shape)}")
     return v
 

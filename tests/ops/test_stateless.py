@@ -44,3 +44,15 @@ def test_numbers_are_those_of_the_meaning(kind: str, dtype: Any) -> None:
 def test_integers_between_equal_ends() -> None:
     with tf.Session() as s, pytest.raises(tf.errors.InvalidArgumentError, match="minval < maxval"):
         s.run(tf.random.stateless_uniform([3], [1, 2], 5, 5, tf.int32))
+
+
+@pytest.mark.parametrize("shape", [[None], None])
+def test_seeds_of_unknown_size(shape: Any) -> None:
+    """What seeds there are is known when they are fed."""
+    seed = tf.placeholder(tf.int64, shape)
+    drawn = tf.random.stateless_uniform([3], seed)
+    with tf.Session() as sess:
+        same = sess.run(tf.random.stateless_uniform([3], np.array([1, 2], np.int64)))
+        np.testing.assert_array_equal(sess.run(drawn, {seed: [1, 2]}), same)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"seed must have shape \[2\]"):
+            sess.run(drawn, {seed: [1, 2, 3]})
