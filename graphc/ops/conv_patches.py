@@ -4,6 +4,8 @@ Many channels meet where few places are left: in the last layers of networks, of
 time. Tap by tap the filter is read once for each few places, and by the image a copy of it that is
 turned round. So what each place sees is written out (`patches`), or each place's share of all that
 it saw is computed, and what meets is added up (`meeting`): the product reads the filter as it is.
+What is written out is no larger than the filter (shares: than two of them); convolutions of other
+sizes write out nothing.
 """
 
 from __future__ import annotations
@@ -47,8 +49,6 @@ SHORT = 2
 FAR = 1 << 22
 #: Elements of a filter from which on its own gradient is one.
 LARGE = 1 << 21
-#: Most elements of what is written out.
-PATCHES = 1 << 23
 
 
 def _sizes(space: Sequence[Dim], kernel: Sequence[int], a: Attrs) -> list[Dim]:
@@ -75,7 +75,7 @@ def is_filter_far(image: Shape, filter: Shape, attrs: Attrs) -> bool:
     size, made = D.product(filter), filter[-1]
     if type(size) is not int or type(made) is not int or size < FAR:
         return False
-    return _few(image, filter, attrs, PATCHES * made // size)
+    return _few(image, filter, attrs, made)
 
 
 def is_image_short(image: Shape, filter: Shape, attrs: Attrs, dtype: DType) -> bool:

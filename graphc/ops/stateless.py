@@ -155,7 +155,7 @@ def _seed(seed: Any) -> Value:
         raise TypeError(f"seed must be int32 or int64, not {v.dtype.name}")
     s = v.static_shape
     if s is not None and (len(s) != 1 or D.same(s[0], 2) is False):
-        raise ValueError(f"seed must have shape [2], not {list(v.static_shape)}")
+        raise ValueError(f"seed must have shape [2], not {list(s)}")
     return v
 
 
