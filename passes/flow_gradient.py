@@ -375,7 +375,7 @@ def _cond(
         made = []
         for c in contexts:
             context = Branch(graph.context, pred, c.taken)
-            flow.branch(context, _bound(branch, c))
+            flow.branch(context, _bound(branch, c), list)
             made.append(context)
         results = flow.conditional(made[0], made[1], name)
     for v, g in zip(shared, results, strict=True):

@@ -16,6 +16,7 @@ from graphc.ir import journal, permit
 from graphc.ir.dims import Dim, Facts, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import paused_gc
+from graphc.ir.nesting import room_for
 from graphc.ir.node import Node, Value
 from graphc.ir.region import Context
 from graphc.passes.cuts import Cut
@@ -130,7 +131,8 @@ class Run:
     def slow(self, values: Sequence[Any]) -> list[Any]:
         """Everything else; where memory ends, TF1's error says so."""
         try:
-            return self.anyhow(values)
+            with room_for(self.executor.graph):
+                return self.anyhow(values)
         except OutOfMemoryError:
             raise
         except MemoryError as e:

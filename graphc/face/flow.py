@@ -110,7 +110,9 @@ def cond(
         made = []
         for taken, f in ((True, true_fn), (False, false_fn)):
             context = Branch(graph.context, p, taken)
-            made.append((context, _Results(context, f, strict)))
+            results = _Results(context, strict)
+            flow.branch(context, f, results.values)
+            made.append((context, results))
         (then, a), (orelse, b) = made
         _assert_alike(a.structure, b.structure)
         if not then.results:
@@ -172,14 +174,11 @@ def _predicate(p: Value, graph: Any) -> Value:
 class _Results:
     """What a branch's function gave, and what packs the results of the cond likewise."""
 
-    def __init__(self, context: Branch, f: Callable[[], Any], strict: bool) -> None:
+    def __init__(self, context: Branch, strict: bool) -> None:
         self.context = context
-        self.f = f
         self.strict = strict
-        flow.branch(context, self.values)
 
-    def values(self) -> list[Value]:
-        given = self.f()
+    def values(self, given: Any) -> list[Value]:
         if given is None:
             which = "true_fn" if self.context.taken else "false_fn"
             raise ValueError(f"{which} must have a return value.")

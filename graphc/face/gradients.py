@@ -15,6 +15,7 @@ from graphc.face.graph import get_default_graph
 from graphc.face.source import user_source
 from graphc.face.variables import Variable, trainable_variables
 from graphc.ir import build
+from graphc.ir.nesting import room_for
 from graphc.ir.node import Node, Value, behind
 from graphc.ir.registry import OPS
 from graphc.ops import arrays, fills, record, shapes
@@ -160,7 +161,7 @@ def gradients(
         kept = [i for i, v in enumerate(y) if v.dtype.kind in "fc"]
         stop_at = _values(stop, "stop")
         first = len(graph._by_name)
-        with graph.from_line(user_source()):
+        with graph.from_line(user_source()), room_for(graph):
             out = differentiate(
                 [y[i] for i in kept], x, [gy[i] for i in kept], stop_at, bool(gate_gradients),
                 bool(colocate_gradients_with_ops),

@@ -25,11 +25,13 @@ class Contexts:
 
     context: Context | None
     contexts: dict[Node, Context]
+    deepest: int  # the most constructs inside of each other
     _control: tuple[Node, ...]
 
     def _begin_contexts(self) -> None:
         self.context = None
         self.contexts = {}
+        self.deepest = 0
 
     def in_loop(self, n: Node) -> bool:
         """Whether `n` is inside of a loop: no run can give or take its values."""
@@ -41,6 +43,8 @@ class Contexts:
         """Nodes made in the block belong to `context`; no control dependency reaches into it."""
         before = self.context, self._control
         self.context, self._control = context, ()
+        if context is not None and context.depth > self.deepest:
+            self.deepest = context.depth
         try:
             yield
         finally:

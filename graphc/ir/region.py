@@ -21,6 +21,8 @@ class Context:
     ----------
     outer : Context or None
         The context in which the construct is.
+    depth : int
+        How many contexts it is in, with itself.
     node : Node or None
         The construct, once it is recorded.
     results : tuple of Value
@@ -37,6 +39,7 @@ class Context:
 
     def __init__(self, outer: Context | None) -> None:
         self.outer = outer
+        self.depth: int = 1 if outer is None else outer.depth + 1
         self.node: Node | None = None
         self.results: tuple[Value, ...] = ()
         self.captures: dict[Value, None] = {}

@@ -149,11 +149,16 @@ def updated(node: Node) -> tuple[Value, ...]:
 # ------------------------------------------------------------------------- conds
 
 
-def branch(context: Branch, f: Callable[[], Sequence[Value]]) -> None:
-    """Record one branch: `f` records it and gives its results."""
+def branch(
+    context: Branch, f: Callable[[], Any], values: Callable[[Any], Sequence[Value]]
+) -> None:  # fmt: skip
+    """Record one branch: `f` records it, `values` makes results of what it gives.
+
+    `f` is called from here, so that a cond in a cond takes few frames of Python's stack.
+    """
     graph: Any = current()
     with graph.inside(context):
-        context.results = tuple([graph.real(v, "Switch") for v in f()])
+        context.results = tuple([graph.real(v, "Switch") for v in values(f())])
 
 
 def merged(a: Shape | None, b: Shape | None) -> Shape | None:
