@@ -143,6 +143,8 @@ MODULES: dict[str, str] = {
     "python.ops.gen_resource_variable_ops": "graphc.face.resource_variable",
     "python.ops.resource_variable_ops": "graphc.face.resource_variable",
     "compat.v2.raw_ops": "graphc.face.raw_ops",
+    "python.training.training_ops": "graphc.train.training_ops",
+    "python.training.gen_training_ops": "graphc.train.training_ops",
     "python.platform.flags": "graphc.flags",
     "python.keras.preprocessing.image": "graphc.keras.images",
     "python.keras.preprocessing.sequence": "graphc.keras.sequence",

@@ -74,6 +74,7 @@ def _table() -> dict[str, tuple[Callable[..., Any], dict[str, str]]]:
     tf: Any = importlib.import_module("graphc")
     from graphc.graphdef.forms import load_records
     from graphc.ir.registry import OPS
+    from graphc.train import training_ops
 
     load_records()
     made: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {}
@@ -88,6 +89,7 @@ def _table() -> dict[str, tuple[Callable[..., Any], dict[str, str]]]:
         kind, _, path, *renamed = line.split()
         function = functools.reduce(getattr, path.split("."), tf)
         made[kind] = (function, dict(r.split("=") for r in renamed))
+    made.update({kind: (function, {}) for kind, function in training_ops.by_type().items()})
     return made
 
 

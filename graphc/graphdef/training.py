@@ -7,8 +7,9 @@ the gradient. The sparse forms change only the rows that their indices name.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphc.face.graph import get_default_graph
@@ -16,9 +17,24 @@ from graphc.graphdef.nodes import attribute
 from graphc.ir.node import Node, Value
 from graphc.ops import broadcasting, fills, math, rows, state
 
-__all__ = ["TRAINING", "train"]
+__all__ = ["TRAINING", "Asked", "train"]
 
 Rule = Callable[..., Sequence[Value]]
+
+
+@dataclasses.dataclass
+class Asked:
+    """A training operation that a program asks for by a function: what rules read of a node."""
+
+    op: str
+    name: str
+    attributes: Mapping[str, Any]
+
+
+def _said(n: Any, name: str, default: Any) -> Any:
+    if isinstance(n, Asked):
+        return n.attributes.get(name, default)
+    return attribute(n, name, default)
 
 
 def _descent(var: Value, lr: Value, grad: Value, n: Any) -> Sequence[Value]:
@@ -41,7 +57,7 @@ def _keras_momentum(
 
 
 def _nesterov(n: Any) -> bool:
-    return bool(attribute(n, "use_nesterov", False))
+    return bool(_said(n, "use_nesterov", False))
 
 
 def _adam(
@@ -55,6 +71,17 @@ def _adam(
     return var - rate * top / (math.sqrt(v) + epsilon), m, v
 
 
+def _amsgrad(
+    var: Value, M: Value, V: Value, VHAT: Value, power1: Value, power2: Value, lr: Value,
+    beta1: Value, beta2: Value, epsilon: Value, grad: Value, n: Any,
+) -> Sequence[Value]:  # fmt: skip
+    rate = lr * math.sqrt(1 - power2) / (1 - power1)
+    m = M + (grad - M) * (1 - beta1)
+    v = V + (math.square(grad) - V) * (1 - beta2)
+    hat = math.maximum(VHAT, v)
+    return var - rate * m / (math.sqrt(hat) + epsilon), m, v, hat
+
+
 def _ada_max(
     var: Value, M: Value, V: Value, power1: Value, lr: Value, beta1: Value, beta2: Value,
     epsilon: Value, grad: Value, n: Any,
@@ -65,14 +92,14 @@ def _ada_max(
 
 
 def _adagrad(var: Value, ACCUM: Value, lr: Value, grad: Value, n: Any) -> Sequence[Value]:
-    accum = ACCUM + math.square(grad) if attribute(n, "update_slots", True) else ACCUM
+    accum = ACCUM + math.square(grad) if _said(n, "update_slots", True) else ACCUM
     return var - grad * lr * math.rsqrt(accum), accum
 
 
 def _adagrad_v2(
     var: Value, ACCUM: Value, lr: Value, epsilon: Value, grad: Value, n: Any
 ) -> Sequence[Value]:
-    accum = ACCUM + math.square(grad) if attribute(n, "update_slots", True) else ACCUM
+    accum = ACCUM + math.square(grad) if _said(n, "update_slots", True) else ACCUM
     return var - grad * lr / (math.sqrt(accum) + epsilon), accum
 
 
@@ -171,7 +198,8 @@ def _power_sign(
 
 _RULES: dict[str, Rule] = {
     "GradientDescent": _descent, "Momentum": _momentum, "KerasMomentum": _keras_momentum,
-    "Adam": _adam, "AdaMax": _ada_max, "Adagrad": _adagrad, "AdagradV2": _adagrad_v2,
+    "Adam": _adam, "AdamWithAmsgrad": _amsgrad,
+    "AdaMax": _ada_max, "Adagrad": _adagrad, "AdagradV2": _adagrad_v2,
     "Adadelta": _adadelta, "RMSProp": _rmsprop, "CenteredRMSProp": _centered,
     "ProximalGradientDescent": _proximal, "ProximalAdagrad": _proximal_adagrad,
     "AdagradDA": _adagrad_da, "Ftrl": _ftrl, "FtrlV2": _ftrl_v2, "AddSign": _add_sign,
