@@ -55,6 +55,9 @@ INSIDE: dict[str, str] = {
         for module in ("contrib.framework.python.ops.audio_ops", "python.ops.gen_audio_ops")
         for name in ("audio_spectrogram", "mfcc")
     },
+    "python.framework.tensor_spec.BoundedTensorSpec": (
+        "graphc.data.bounded_spec:BoundedTensorSpec"
+    ),
     **{
         f"python.ops.resources.{name}": f"graphc.train.resources:{name}"
         for name in (
@@ -169,6 +172,7 @@ INSIDE_SPACES: dict[str, tuple[str, ...]] = {
     "contrib.slim.python.slim": ("contrib.slim",),
     "contrib.slim.python.slim.data": (),
     "contrib.slim.python.slim.nets": (),
+    "python.framework.tensor_spec": ("",),
     "python.framework.test_util": ("test",),
     "python.keras.preprocessing": (),
     "python.layers.utils": (),

@@ -177,6 +177,40 @@ def test_modules_of_keras_optimizers() -> None:
     assert schedule is own.schedules.LearningRateSchedule
 
 
+def test_specs_with_bounds() -> None:
+    """As TensorFlow 1.15 has them: bounds are cast and cannot be written."""
+    import pickle
+
+    spec = inside("python.framework.tensor_spec")
+    assert spec.TensorSpec is tf.TensorSpec
+    made = spec.BoundedTensorSpec((3, 5), "float32", 0, (5, 5, 5, 5, 7), name="b")
+    assert isinstance(made, tf.TensorSpec)
+    assert repr(made) == (
+        "BoundedTensorSpec(shape=(3, 5), dtype=tf.float32, name='b', minimum=array(0., "
+        "dtype=float32), maximum=array([5., 5., 5., 5., 7.], dtype=float32))"
+    )
+    assert made.minimum.dtype == "float32"
+    assert not made.maximum.flags.writeable
+    assert spec.BoundedTensorSpec.from_spec(made) == pickle.loads(pickle.dumps(made)) == made
+    assert made != spec.BoundedTensorSpec((3, 5), "float32", 0, 4, name="b")
+    plain = tf.TensorSpec((3, 5), "float32", "b")
+    assert made != plain
+    assert plain != made
+    ints = spec.BoundedTensorSpec.from_spec(tf.TensorSpec([2], "int32", "k"))
+    assert (ints.minimum, ints.maximum, ints.name) == (-(2**31), 2**31 - 1, "k")
+    cut = spec.BoundedTensorSpec([None, 2], "int32", -3.7, [[1.5], [2]])
+    assert (cut.minimum, cut.maximum.tolist()) == (-3, [[1], [2]])
+    assert spec.BoundedTensorSpec(None, "float32", 0, 1).shape.ndims is None
+    for low, high, said in (
+        (None, 1, "must be provided; but saw 'None' and '1'"), ([1, 2], 1, "minimum is not"),
+        (1, [1, 2], "maximum is not compatible with shape"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            spec.BoundedTensorSpec((3,), "float32", low, high)
+    with pytest.raises(TypeError):
+        hash(made)
+
+
 def test_old_names_of_inspect() -> None:
     from graphc.face import period
 
