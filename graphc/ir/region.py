@@ -82,7 +82,12 @@ class Context:
 
     def within(self, other: Context | None) -> bool:
         """Whether this is `other` or inside it."""
-        return other is None or any(c is other for c in self.chain())
+        if other is None:
+            return True
+        c: Context | None = self
+        while c is not None and c.depth > other.depth:
+            c = c.outer
+        return c is other
 
 
 class Branch(Context):
