@@ -127,7 +127,7 @@ class _Fuser:
         g = Group(top_height(groups), n.outputs[0].static_shape, closed)
         part = largest_part(n)
         if part is not None:
-            g.joint, g.domain = n, part
+            g.joint, g.domain, g.copies = n, part, joins_rows(n)
         self.join(n, g, True)
 
     def join(self, n: Node, g: Group, escapes: bool) -> None:

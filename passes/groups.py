@@ -41,8 +41,8 @@ class Group:
     """Nodes that will be one kernel."""
 
     __slots__ = (
-        "axes", "closed", "contracts", "domain", "height", "joint", "nodes", "outputs", "parent",
-        "product", "views",
+        "axes", "closed", "contracts", "copies", "domain", "height", "joint", "nodes", "outputs",
+        "parent", "product", "views",
     )  # fmt: skip
 
     def __init__(self, height: int, domain: Shape | None, closed: bool) -> None:
@@ -52,6 +52,7 @@ class Group:
         self.axes: tuple[int, ...] | None = None  # reduced axes, once a reduction is inside
         self.closed = closed  # an op that fuses with nothing
         self.joint: Node | None = None  # a concat whose parts this group writes, each in its place
+        self.copies = False  # whether it is a concat that copies its parts, and nothing else
         self.product: Node | None = None  # the matrix product that is to become its core
         self.parent: Group | None = None
         self.outputs = 0
@@ -76,7 +77,7 @@ class Group:
             return "limit"
         if self.outputs >= BUFFERS // 2:
             return "buffers"
-        if self.joint is not None and joins_rows(self.joint):
+        if self.copies:
             return "rows made"
         return ""
 

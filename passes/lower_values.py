@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from graphc.errors import CompileError
 from graphc.ir import dims as D
 from graphc.ir import dtypes
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, Symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.kernel import Buffer, Operand, lit
 from graphc.ir.kernel_builder import KernelBuilder
@@ -35,8 +36,13 @@ class Values(Space):
 
     inner: list[int]
 
+    @cached_property
+    def reserved(self) -> set[Symbol]:
+        """The sizes of the body: what kernels cannot name otherwise."""
+        return symbols_of(self.body)
+
     def start(self, name: str) -> None:
-        self.k = KernelBuilder(name, reserved=symbols_of(self.body))
+        self.k = KernelBuilder(name, reserved=self.reserved)
         self.bind: list[tuple[str, int]] = []
         self.numbers: dict[str, Dim] = {}  # of sizes that are this kernel's alone
         self.buffers: dict[tuple[str, int, tuple[int, ...]], Buffer] = {}

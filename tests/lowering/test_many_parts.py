@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,10 @@ import pytest
 from thinned import thinned
 
 import graphc as tf
+from graphc.passes import groups, lower_values
+
+#: The module: the package has the pass under that name.
+FUSE = importlib.import_module("graphc.passes.fuse")
 
 SHAPES = [(2, (3, 5)), (5, (3, 17)), (7, (4, 3, 9)), (6, (1, 40)), (5, (0, 4)), (9, (6,)), (12, ())]
 
@@ -88,3 +93,28 @@ def test_gradients_become_one_vector() -> None:
         np.testing.assert_array_equal(sess.run(flat), want)
         for got, v in zip(sess.run(pieces, {step: want}), values, strict=True):
             np.testing.assert_array_equal(got, 4 * v.reshape(-1))
+
+
+def test_many_parts_take_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all kernels of a concat share is found once, and whether it is one that copies, too."""
+    calls: list[str] = []
+
+    def count(module: Any, name: str) -> None:
+        f = getattr(module, name)
+
+        def counted(x: Any) -> Any:
+            if name == "symbols_of" or len(x.inputs) > 2:
+                calls.append(name)
+            return f(x)
+
+        monkeypatch.setattr(module, name, counted)
+
+    count(lower_values, "symbols_of")
+    count(groups, "joins_rows")
+    count(FUSE, "joins_rows")
+    x = tf.placeholder(tf.float32, [3])
+    got = tf.stack([tf.exp(x * float(i)) for i in range(80)])
+    with tf.Session() as sess:
+        sess.run(got, {x: np.ones(3, np.float32)})
+    assert 0 < calls.count("symbols_of") < 20
+    assert 0 < calls.count("joins_rows") < 20
